@@ -1,0 +1,238 @@
+//! The seam between the products and the machine they run on.
+//!
+//! [`Host`] is everything that a gateway or a sidecar may ask of its machine: byte streams, time,
+//! names, processor time, cryptography, and a place to report what happened. [`live::Live`] answers over tokio's
+//! sockets and clock; the simulation has the other implementor. Products take `H: Host` by value
+//! and contain no branch that knows which one it is.
+//!
+//! Not here: randomness (a seed in the product's inputs), tasks ([`crate::tasks`]), HTTP.
+
+pub mod live;
+
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::ops::{Add, Sub};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use rustls::crypto::CryptoProvider;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use crate::telemetry::Report;
+
+/// What a product may ask of its machine. Cloning gives another handle to the same machine.
+pub trait Host: Clone + Send + Sync + 'static {
+    /// A byte stream to a peer. Dropping it closes the connection.
+    type Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static;
+    /// A bound port.
+    type Listener: Listener<Stream = Self::Stream>;
+
+    /// Listens on `address`; port 0 lets the host choose.
+    fn bind(&self, address: SocketAddr) -> impl Future<Output = io::Result<Self::Listener>> + Send;
+
+    /// Connects to `endpoint`, resolving its name. Never gives up by itself: the caller races it
+    /// against [`Host::sleep_until`].
+    fn connect(&self, endpoint: &Endpoint) -> impl Future<Output = io::Result<Self::Stream>> + Send;
+
+    /// Time since the host started.
+    fn now(&self) -> Instant;
+
+    /// Completes once [`Host::now`] has reached `deadline`; deadlines complete in their order.
+    fn sleep_until(&self, deadline: Instant) -> impl Future<Output = ()> + Send + Sync + 'static;
+
+    /// The calendar's time, for certificates and tokens.
+    fn wall(&self) -> SystemTime;
+
+    /// Accounts for processor time. Simulated, it occupies one of the machine's cores, first come
+    /// first served, for as long as the host's cost table says, and then waits out the table's
+    /// fixed latency on no core. Live, it returns at once: the processor was really spent.
+    fn work(&self, work: Work) -> impl Future<Output = Worked> + Send;
+
+    /// The cryptography that TLS is to use; the simulation's is seeded.
+    fn crypto(&self) -> Arc<CryptoProvider>;
+
+    /// Takes note of something that happened.
+    fn report(&self, report: Report);
+}
+
+/// A bound port that hands out connections.
+pub trait Listener: Send + 'static {
+    /// As [`Host::Stream`].
+    type Stream;
+
+    /// Waits for the next connection.
+    fn accept(&mut self) -> impl Future<Output = io::Result<Accepted<Self::Stream>>> + Send;
+
+    /// The address that is listened on.
+    fn local_addr(&self) -> io::Result<SocketAddr>;
+}
+
+/// A connection that a listener handed out.
+#[derive(Debug)]
+pub struct Accepted<S> {
+    /// Its bytes.
+    pub stream: S,
+    /// Who connected.
+    pub peer: SocketAddr,
+    /// Where the peer wanted to go before the connection was redirected to this port
+    /// (`SO_ORIGINAL_DST`); the listener's own address if it was not.
+    pub original_destination: SocketAddr,
+}
+
+/// What a product did that costs processor time, as counts. The host's table says what each costs.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Work {
+    /// Requests handled: routing, policies, headers.
+    pub requests: u32,
+    /// Body bytes moved in the clear.
+    pub bytes: u64,
+    /// Body bytes encrypted or decrypted.
+    pub tls_bytes: u64,
+    /// TLS handshakes done, on either side.
+    pub handshakes: u32,
+    /// Connections accepted.
+    pub connections: u32,
+}
+
+/// When a piece of [`Work`] was done. The phases follow one another: waiting for a core until
+/// `started`, then cryptography for `tls`, then the rest until `finished`; what remains until the
+/// future completed was fixed latency.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Worked {
+    /// When a core was free.
+    pub started: Instant,
+    /// How much of the time on the core went into TLS.
+    pub tls: Duration,
+    /// When the core was given back.
+    pub finished: Instant,
+}
+
+/// Nanoseconds since the host started. Simulated time has a grain of one microsecond.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Instant(u64);
+
+impl Instant {
+    /// When the host started.
+    pub const START: Self = Self(0);
+
+    /// The instant `nanos` nanoseconds after the start.
+    pub const fn from_nanos(nanos: u64) -> Self {
+        Self(nanos)
+    }
+
+    /// Nanoseconds since the start.
+    pub const fn nanos(self) -> u64 {
+        self.0
+    }
+
+    /// Whole microseconds since the start.
+    pub const fn micros(self) -> u64 {
+        self.0 / 1_000
+    }
+
+    /// The time from `earlier` until `self`; zero when `earlier` is later.
+    pub const fn saturating_since(self, earlier: Self) -> Duration {
+        Duration::from_nanos(self.0.saturating_sub(earlier.0))
+    }
+}
+
+impl Add<Duration> for Instant {
+    type Output = Self;
+
+    /// Saturates at the end of time, 584 years after the start.
+    fn add(self, by: Duration) -> Self {
+        Self(self.0.saturating_add(u64::try_from(by.as_nanos()).unwrap_or(u64::MAX)))
+    }
+}
+
+impl Sub for Instant {
+    type Output = Duration;
+
+    fn sub(self, earlier: Self) -> Duration {
+        debug_assert!(self >= earlier, "time runs backwards");
+        self.saturating_since(earlier)
+    }
+}
+
+/// A name or address with a port, as configuration files write it: `payment-0:8080`, `[::1]:80`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Deserialize)]
+#[serde(try_from = "String")]
+pub struct Endpoint {
+    /// A DNS name or an IP address, the latter without brackets.
+    pub host: Arc<str>,
+    /// The TCP port.
+    pub port: u16,
+}
+
+impl Endpoint {
+    /// `host:port`.
+    pub fn new(host: impl Into<Arc<str>>, port: u16) -> Self {
+        Self { host: host.into(), port }
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.host.contains(':') {
+            write!(f, "[{}]:{}", self.host, self.port)
+        } else {
+            write!(f, "{}:{}", self.host, self.port)
+        }
+    }
+}
+
+/// Why a text is no [`Endpoint`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not host:port")]
+pub struct NotAnEndpoint(String);
+
+impl std::str::FromStr for Endpoint {
+    type Err = NotAnEndpoint;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let wrong = || NotAnEndpoint(text.to_owned());
+        let (host, port) = text.rsplit_once(':').ok_or_else(wrong)?;
+        let port = port.parse().map_err(|_| wrong())?;
+        let bare = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+        match bare {
+            Some(address) if address.contains(':') => Ok(Self::new(address, port)),
+            None if !host.is_empty() && !host.contains([':', '[', ']', '/', ' ']) => {
+                Ok(Self::new(host, port))
+            }
+            _ => Err(wrong()),
+        }
+    }
+}
+
+impl TryFrom<String> for Endpoint {
+    type Error = NotAnEndpoint;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl From<SocketAddr> for Endpoint {
+    fn from(address: SocketAddr) -> Self {
+        Self::new(address.ip().to_string(), address.port())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn endpoints_are_read_as_they_are_written() {
+        for text in ["payment-0:8080", "127.0.0.1:80", "[::1]:15001"] {
+            assert_eq!(text.parse::<Endpoint>().unwrap().to_string(), text);
+        }
+        for text in
+            ["payment", ":80", "payment:http", "payment:70000", "::1:80", "[payment]:80", "http://a:80"]
+        {
+            assert!(text.parse::<Endpoint>().is_err(), "{text}");
+        }
+    }
+}

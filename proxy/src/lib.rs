@@ -1,0 +1,9 @@
+//! The data plane that the gateway and the mesh share: the seam to the machine ([`host`]), HTTP
+//! forwarding, upstreams with their policies, TLS, and what all of it reports ([`telemetry`]).
+//!
+//! Policies are sync and take the time; async lives in the accept loop, the forwarding and the pool.
+
+pub mod host;
+pub mod tasks;
+pub mod telemetry;
+pub mod upstream;

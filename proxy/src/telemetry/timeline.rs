@@ -1,0 +1,64 @@
+//! A stopwatch that tiles a span: each mark gives the time since the last one to an owner.
+//! Owns no clock: the caller says what time it is.
+
+use super::{Owner, Segment};
+use crate::host::{Instant, Worked};
+
+/// The segments of a span while it is being measured.
+#[derive(Debug, Clone)]
+pub struct Timeline {
+    start: Instant,
+    last: Instant,
+    segments: Vec<Segment>,
+}
+
+impl Timeline {
+    /// A timeline that starts at `now`.
+    pub fn start(now: Instant) -> Self {
+        Self { start: now, last: now, segments: Vec::with_capacity(8) }
+    }
+
+    /// When the timeline started.
+    pub fn started(&self) -> Instant {
+        self.start
+    }
+
+    /// The end of the last segment.
+    pub fn last(&self) -> Instant {
+        self.last
+    }
+
+    /// Gives the time since the last mark to `owner`. Nothing is noted when no time has passed.
+    pub fn mark(&mut self, owner: Owner, now: Instant) {
+        debug_assert!(now >= self.last, "a mark lies before the one before it");
+        if now <= self.last {
+            return;
+        }
+        self.last = now;
+        match self.segments.last_mut() {
+            Some(segment) if segment.owner == owner => segment.end = now,
+            _ => self.segments.push(Segment { owner, end: now }),
+        }
+    }
+
+    /// Gives the time since the last mark to the phases of `worked`, which ended at `now`.
+    pub fn worked(&mut self, worked: Worked, now: Instant) {
+        self.mark(Owner::Queue, worked.started);
+        self.mark(Owner::Tls, worked.started + worked.tls);
+        self.mark(Owner::Cpu, worked.finished);
+        self.mark(Owner::Latency, now);
+    }
+
+    /// Appends the segments of `other`, which must have started where this one stands.
+    pub fn append(&mut self, other: Self) {
+        debug_assert_eq!(self.last, other.start, "timelines must meet");
+        for segment in other.segments {
+            self.mark(segment.owner, segment.end);
+        }
+    }
+
+    /// The segments; they tile the time from the start to the last mark.
+    pub fn into_segments(self) -> Vec<Segment> {
+        self.segments
+    }
+}

@@ -1,0 +1,326 @@
+//! What a run leaves behind: everything a report may want to know, and enough to run it again.
+//!
+//! Plain data, serialised as JSON. Times are microseconds. The recorder fills it, `reports` reads
+//! it; its size is bounded by the settings of the recorder, not by the length of the run.
+
+use std::collections::BTreeMap;
+
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+
+use crate::scenario::plan::Source;
+
+/// The version of [`Record`]'s shape.
+pub const SCHEMA: u32 = 1;
+
+/// A run of a scenario under each of its architectures.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// [`SCHEMA`] when it was written.
+    pub schema: u32,
+    /// The version of hoplab that ran it.
+    pub version: String,
+    /// The scenario's name: the file's name without its extension.
+    pub scenario: String,
+    /// The scenario's title.
+    pub title: String,
+    /// What the scenario asks; may be empty.
+    pub question: String,
+    /// The texts that were run, the scenario file first.
+    pub sources: Vec<Source>,
+    /// The seed.
+    pub seed: u64,
+    /// A hash over the digests of the architectures, in their order.
+    pub digest: String,
+    /// How long load was offered, warm-up included.
+    pub duration_us: u64,
+    /// The part that is not reported.
+    pub warmup_us: u64,
+    /// Width of each [`Window`].
+    pub window_us: u64,
+    /// The services and who calls whom.
+    pub graph: Graph,
+    /// What went wrong, in the order of the file.
+    pub faults: Vec<Fault>,
+    /// What was seen under each architecture, in the order of the file.
+    pub architectures: IndexMap<String, Architecture>,
+}
+
+/// The services and who calls whom, as the scenario says it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Graph {
+    /// The services; an edge names them by index.
+    pub services: Vec<Node>,
+    /// Every call that the scenario can make between services, and `None` for clients.
+    pub edges: Vec<(Option<usize>, usize)>,
+}
+
+/// A service in the graph.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Node {
+    /// Its name.
+    pub name: String,
+    /// How many pods it has.
+    pub replicas: u32,
+    /// The zone that its pods stand in.
+    pub zone: Option<String>,
+}
+
+/// A fault of the scenario.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fault {
+    /// Its name.
+    pub name: String,
+    /// What it does, in words: `payment is 20 times slower`.
+    pub text: String,
+    /// The services it touches: indexes into [`Graph::services`].
+    pub services: Vec<usize>,
+    /// When it starts.
+    pub at_us: u64,
+    /// How long it lasts.
+    pub for_us: u64,
+}
+
+/// What was seen under one architecture, after the warm-up unless said otherwise.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Architecture {
+    /// The hash over everything observable of the whole run.
+    pub digest: String,
+    /// All requests of the load.
+    pub total: Traffic,
+    /// The same per endpoint, `service.endpoint`, in the order of the scenario.
+    pub endpoints: IndexMap<String, Traffic>,
+    /// Per part of the run: `steady`, each fault's name, `recovery`; those that the scenario has.
+    pub phases: IndexMap<String, Phase>,
+    /// Mean microseconds per request by owner; they sum to the mean latency of all ended requests.
+    pub breakdown_us: BTreeMap<String, f64>,
+    /// The same split by hop, in the order in which a request first meets them.
+    pub hops: Vec<Hop>,
+    /// Per `caller → callee`.
+    pub edges: IndexMap<String, Edge>,
+    /// Every change of a circuit breaker's state over the whole run, up to the recorder's limit.
+    pub breakers: Vec<BreakerChange>,
+    /// Changes of breakers that the limit left out.
+    pub breakers_left_out: u64,
+    /// How often each fault touched something, in the order of the scenario, over the whole run.
+    pub faults: Vec<FaultHits>,
+    /// The whole run in windows of equal width, warm-up included.
+    pub windows: Vec<Window>,
+    /// How the expectations on this architecture came out.
+    pub expectations: Vec<Expectation>,
+    /// The slowest requests, slowest first, up to the recorder's limit.
+    pub slowest: Vec<Trace>,
+    /// How hard the simulation worked.
+    pub effort: Effort,
+}
+
+/// Requests and their latencies.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Traffic {
+    /// What became of them.
+    pub requests: Requests,
+    /// Response times from the intended send, of all that were answered, failed or timed out.
+    pub latency: Latencies,
+}
+
+/// What became of requests: `sent` is the sum of the others.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Requests {
+    /// How many were sent.
+    pub sent: u64,
+    /// Answered with a status below 500.
+    pub ok: u64,
+    /// Answered with 500 and above, or not at all.
+    pub failed: u64,
+    /// Given up by the client.
+    pub timed_out: u64,
+    /// Not ended when the run was.
+    pub open: u64,
+}
+
+/// A histogram of latencies, with exact moments.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Latencies {
+    /// How many.
+    pub count: u64,
+    /// Their exact sum.
+    pub sum_us: u64,
+    /// The shortest; 0 when there are none.
+    pub min_us: u64,
+    /// The longest; 0 when there are none.
+    pub max_us: u64,
+    /// `[value, count]` in rising order of value: the buckets of an HDR histogram with four
+    /// significant figures (exact below 20 ms), each by its highest value.
+    pub buckets: Vec<(u64, u64)>,
+}
+
+impl Latencies {
+    /// The mean; `None` when there are none.
+    pub fn mean_us(&self) -> Option<f64> {
+        (self.count > 0).then(|| self.sum_us as f64 / self.count as f64)
+    }
+
+    /// The latency that a share `quantile` of requests did not exceed; `None` when the sample
+    /// cannot carry it: when the upper end of its 95 % confidence interval by order statistics
+    /// (rank `n·q + 1.96·√(n·q·(1−q))`) lies beyond the largest value.
+    pub fn percentile_us(&self, quantile: f64) -> Option<u64> {
+        let count = self.count as f64;
+        let upper = count * quantile + 1.96 * (count * quantile * (1.0 - quantile)).sqrt();
+        (upper <= count && self.count > 0).then(|| self.quantile_us(quantile))
+    }
+
+    /// The latency that a share `quantile` of requests did not exceed, however small the sample; 0
+    /// when it is empty. For curves, not for claims.
+    pub fn quantile_us(&self, quantile: f64) -> u64 {
+        let rank = ((self.count as f64 * quantile).ceil() as u64).max(1);
+        let mut seen = 0;
+        for &(value, count) in &self.buckets {
+            seen += count;
+            if seen >= rank {
+                return value.clamp(self.min_us, self.max_us);
+            }
+        }
+        self.max_us
+    }
+}
+
+/// A part of a run.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Phase {
+    /// When it starts.
+    pub from_us: u64,
+    /// When it ends.
+    pub until_us: u64,
+    /// All requests that were to be sent in it.
+    pub total: Traffic,
+    /// The same per endpoint.
+    pub endpoints: IndexMap<String, Traffic>,
+    /// Requests and attempts per `caller → callee`, by the request's intended send.
+    pub edges: IndexMap<String, Edge>,
+}
+
+/// What one kind of hop took of the mean request.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Hop {
+    /// `client`, `gateway`, `frontend`, `frontend → cart (outbound)`, `cart (inbound)`, …
+    pub name: String,
+    /// Visits per request.
+    pub visits: f64,
+    /// Mean microseconds per request by owner.
+    pub breakdown_us: BTreeMap<String, f64>,
+}
+
+/// Calls between two services.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Edge {
+    /// Calls that the caller wanted to make.
+    pub requests: u64,
+    /// Attempts that were made for them, first ones included.
+    pub attempts: u64,
+    /// Attempts that failed.
+    pub errors: u64,
+}
+
+impl Edge {
+    /// Attempts per request; 0 when there was none.
+    pub fn amplification(&self) -> f64 {
+        if self.requests == 0 { 0.0 } else { self.attempts as f64 / self.requests as f64 }
+    }
+}
+
+/// A circuit breaker's change of state.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BreakerChange {
+    /// When.
+    pub at_us: u64,
+    /// The pod whose proxy has the breaker: `checkout-0`, `gateway-0`.
+    pub pod: String,
+    /// The upstream that it guards.
+    pub upstream: String,
+    /// The endpoint that it guards; `None` when it guards the upstream as a whole.
+    pub endpoint: Option<String>,
+    /// `closed`, `open` or `half-open`.
+    pub state: String,
+}
+
+/// How often a fault touched something.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FaultHits {
+    /// The fault.
+    pub name: String,
+    /// Requests slowed or failed, pods crashed, segments held back or lost, connections reset.
+    pub hits: u64,
+}
+
+/// A stretch of a run, by the intended send of its requests.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Window {
+    /// Requests that were to be sent in it.
+    pub sent: u64,
+    /// Of these, answered with a status below 500.
+    pub ok: u64,
+    /// Of these, failed or timed out.
+    pub errors: u64,
+    /// Attempts over all edges, by the request's intended send.
+    pub attempts: u64,
+    /// Requests over all edges, likewise.
+    pub calls: u64,
+    /// Median latency; `None` when there is none.
+    pub p50_us: Option<u64>,
+    /// 90th percentile; `None` when there is no request.
+    pub p90_us: Option<u64>,
+    /// 99th percentile; the largest value when there are fewer than 100 requests.
+    pub p99_us: Option<u64>,
+    /// The largest; `None` when there is none.
+    pub max_us: Option<u64>,
+}
+
+/// How an expectation came out.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Expectation {
+    /// What was expected, as one line.
+    pub text: String,
+    /// What was seen, in the metric's unit; `None` when the sample cannot carry it, which fails.
+    pub seen: Option<f64>,
+    /// The same for people: `212 ms`, `0.4 %`.
+    pub seen_text: String,
+    /// Whether it holds.
+    pub holds: bool,
+}
+
+/// One request, with the account of its time.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Trace {
+    /// The trace id, 32 hexadecimal digits.
+    pub id: String,
+    /// `service.endpoint`.
+    pub endpoint: String,
+    /// The intended send.
+    pub at_us: u64,
+    /// Response time.
+    pub latency_us: u64,
+    /// `200`, `503`, `timeout`, `reset`, …
+    pub outcome: String,
+    /// The critical path: stretches that tile the response time in order.
+    pub path: Vec<Stretch>,
+}
+
+/// A stretch of a request's critical path.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stretch {
+    /// The hop, as [`Hop::name`].
+    pub hop: String,
+    /// The owner, as a key of [`Architecture::breakdown_us`].
+    pub owner: String,
+    /// Its length.
+    pub us: u64,
+}
+
+/// How hard the simulation worked; counts, not seconds, so that it repeats.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Effort {
+    /// Packets that crossed a wire.
+    pub packets: u64,
+    /// Spans that were reported.
+    pub spans: u64,
+}

@@ -1,0 +1,390 @@
+//! A scenario, resolved: every reference is an index, every quantity a type, every default filled
+//! in. What is here can run; nothing downstream checks it again.
+
+use std::time::Duration;
+
+use http::Method;
+
+use crate::costs::Costs;
+use crate::distribution::Distribution;
+
+/// A scenario that can run.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// The file's name without its extension; names the output folder.
+    pub name: String,
+    /// One line for headings.
+    pub title: String,
+    /// The comment that opens the file: what the scenario asks. Empty when there is none.
+    pub question: String,
+    /// Seeds every random stream.
+    pub seed: u64,
+    /// How long load is offered, warm-up included.
+    pub duration: Duration,
+    /// The first part of `duration`, which is not reported.
+    pub warmup: Duration,
+    /// What is compared, in the order of the file.
+    pub architectures: Vec<Architecture>,
+    /// The wires between pods.
+    pub network: Network,
+    /// The services; a [`ServiceId`] is an index into them.
+    pub services: Vec<Service>,
+    /// The load; at least one.
+    pub loads: Vec<Load>,
+    /// The gateway's policies, as its live configuration has them.
+    pub gateway: hoplab_proxy::upstream::Policies,
+    /// The mesh's policies, per service that is called; index as `services`.
+    pub mesh: Vec<hoplab_proxy::upstream::Policies>,
+    /// What a gateway's work costs.
+    pub gateway_costs: Costs,
+    /// What a sidecar's work costs.
+    pub sidecar_costs: Costs,
+    /// What goes wrong, in the order of the file.
+    pub faults: Vec<Fault>,
+    /// What must hold, in the order of the file.
+    pub expectations: Vec<Expectation>,
+    /// The texts that the plan was made from, the scenario file first.
+    pub sources: Vec<Source>,
+}
+
+/// A file that a plan was made from.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Source {
+    /// Its path as written: as given for the scenario, relative to it for an application.
+    pub path: String,
+    /// Its text.
+    pub text: String,
+}
+
+/// How traffic enters and how services talk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Architecture {
+    /// Whether clients enter through a gateway.
+    pub gateway: bool,
+    /// Whether every service has a sidecar.
+    pub mesh: bool,
+}
+
+impl Architecture {
+    /// Its name in scenario files and results: `direct`, `gateway`, `mesh`, `gateway+mesh`.
+    pub fn name(self) -> &'static str {
+        match (self.gateway, self.mesh) {
+            (false, false) => "direct",
+            (true, false) => "gateway",
+            (false, true) => "mesh",
+            (true, true) => "gateway+mesh",
+        }
+    }
+}
+
+/// The wires between pods.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Network {
+    /// One-way latency between two pods of no zone or of the same zone.
+    pub latency: Distribution,
+    /// Bits per second of each direction of each pod-to-pod link; `None` when unlimited.
+    pub bandwidth: Option<u64>,
+    /// Zones; a [`ZoneId`] is an index into them.
+    pub zones: Vec<Zone>,
+}
+
+/// A place whose wires to everywhere else are longer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Zone {
+    /// Its name.
+    pub name: String,
+    /// One-way latency between a pod in the zone and any pod outside it.
+    pub latency: Distribution,
+}
+
+/// Index into [`Network::zones`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ZoneId(pub usize);
+
+/// Index into [`Plan::services`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ServiceId(pub usize);
+
+/// An endpoint of a service: index into [`Plan::services`] and into [`Service::endpoints`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EndpointId {
+    /// The service.
+    pub service: ServiceId,
+    /// The endpoint within the service.
+    pub endpoint: usize,
+}
+
+/// A service.
+#[derive(Debug, Clone)]
+pub struct Service {
+    /// Its name: lower case letters, digits and hyphens.
+    pub name: String,
+    /// How many pods it has; at least 1.
+    pub replicas: u32,
+    /// Cores of each pod; at least 1.
+    pub cores: u32,
+    /// How many requests may wait for a core in each pod; `None` when unlimited.
+    pub queue: Option<u32>,
+    /// Where its pods stand.
+    pub zone: Option<ZoneId>,
+    /// What it answers.
+    pub endpoints: Vec<Endpoint>,
+}
+
+/// Something a service answers.
+#[derive(Debug, Clone)]
+pub struct Endpoint {
+    /// Its name within the service.
+    pub name: String,
+    /// `POST` unless the file says otherwise.
+    pub method: Method,
+    /// `/name` unless the file says otherwise.
+    pub path: String,
+    /// Bytes of the answer's body.
+    pub response: u64,
+    /// What is done before the answer, in order.
+    pub steps: Vec<Step>,
+}
+
+/// Something an endpoint does.
+#[derive(Debug, Clone)]
+pub enum Step {
+    /// Occupies a core.
+    Work(Distribution),
+    /// Waits without a core.
+    Sleep(Distribution),
+    /// Calls an endpoint.
+    Call(Call),
+    /// Does several things at once, `at_most` of them at a time, and waits for all.
+    All {
+        /// What is done, started in this order.
+        branches: Vec<Step>,
+        /// At least 1; the number of branches when the file does not say.
+        at_most: usize,
+    },
+}
+
+/// A call of another endpoint.
+#[derive(Debug, Clone)]
+pub struct Call {
+    /// What is called.
+    pub target: EndpointId,
+    /// Bytes of the request's body.
+    pub request: u64,
+    /// When the caller gives up.
+    pub timeout: Option<Duration>,
+    /// How often, one after the other; at least 1.
+    pub times: u32,
+    /// Probability that the call is made at all, each time anew.
+    pub chance: f64,
+    /// What a failure does to the caller.
+    pub on_error: OnError,
+}
+
+/// What a failed call does to the caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnError {
+    /// The caller fails too: it answers 500 at once.
+    Fail,
+    /// The caller goes on.
+    Ignore,
+}
+
+/// Where requests come from.
+#[derive(Debug, Clone)]
+pub struct Load {
+    /// Its name.
+    pub name: String,
+    /// When requests are sent.
+    pub pace: Pace,
+    /// What is requested, with weights; at least one, weights above zero.
+    pub mix: Vec<(EndpointId, f64)>,
+    /// When the client gives up.
+    pub timeout: Option<Duration>,
+}
+
+/// When requests are sent.
+#[derive(Debug, Clone)]
+pub enum Pace {
+    /// Whether or not earlier ones were answered.
+    Open {
+        /// Requests per second at points in time, linear between them; ordered, at least one.
+        curve: Vec<(Duration, f64)>,
+        /// How they are spread.
+        arrivals: Arrivals,
+    },
+    /// By users who wait for each answer.
+    Closed {
+        /// How many.
+        users: u32,
+        /// How long they pause after an answer.
+        think: Distribution,
+    },
+}
+
+/// How open-loop requests are spread over time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Arrivals {
+    /// A Poisson process: exponential gaps.
+    Poisson,
+    /// Equal gaps.
+    Uniform,
+}
+
+/// Something that goes wrong for a while.
+#[derive(Debug, Clone)]
+pub struct Fault {
+    /// Its name, unique in the file.
+    pub name: String,
+    /// When it starts.
+    pub at: Duration,
+    /// How long it lasts.
+    pub lasts: Duration,
+    /// What it does.
+    pub kind: FaultKind,
+}
+
+/// What a fault does.
+#[derive(Debug, Clone)]
+pub enum FaultKind {
+    /// Work takes `times` as long.
+    Slow {
+        /// Where.
+        target: Target,
+        /// At least 0.
+        times: f64,
+    },
+    /// Requests are answered with `status` at once.
+    Error {
+        /// Where.
+        target: Target,
+        /// Only requests to this endpoint (an index into the service's); all when `None`.
+        endpoint: Option<usize>,
+        /// 400 to 599.
+        status: u16,
+        /// The share of requests, 0 to 1.
+        share: f64,
+    },
+    /// Pods stop at once and start anew at the end.
+    Crash {
+        /// Where.
+        target: Target,
+    },
+    /// Nothing passes between the two sides.
+    Partition(Between),
+    /// What passes between the two sides takes longer.
+    Latency {
+        /// Where.
+        between: Between,
+        /// By this much, one way.
+        add: Distribution,
+    },
+    /// Segments between the two sides are lost, each with this probability, and sent again later.
+    Loss {
+        /// Where.
+        between: Between,
+        /// 0 to 1.
+        share: f64,
+    },
+    /// Connections between the two sides are reset, once, at the start.
+    Reset(Between),
+}
+
+impl FaultKind {
+    /// The key that names it in a scenario file.
+    pub fn key(&self) -> &'static str {
+        match self {
+            Self::Slow { .. } => "slow",
+            Self::Error { .. } => "error",
+            Self::Crash { .. } => "crash",
+            Self::Partition(_) => "partition",
+            Self::Latency { .. } => "latency",
+            Self::Loss { .. } => "loss",
+            Self::Reset(_) => "reset",
+        }
+    }
+}
+
+/// Pods of a service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Target {
+    /// The service.
+    pub service: ServiceId,
+    /// One of its pods; all when `None`.
+    pub replica: Option<u32>,
+}
+
+/// Two sides of the network; a fault between them works in both directions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Between {
+    /// One side.
+    pub a: Side,
+    /// The other side; everything else when `None`.
+    pub b: Option<Side>,
+}
+
+/// One side of a fault in the network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// Pods of a service.
+    Pods(Target),
+    /// Whoever sends load.
+    Clients,
+    /// The gateway.
+    Gateway,
+}
+
+/// Something that must hold of the result.
+#[derive(Debug, Clone)]
+pub struct Expectation {
+    /// Which figure.
+    pub metric: Metric,
+    /// Of which endpoint; of all requests when `None`.
+    pub of: Option<EndpointId>,
+    /// Of which edge, for [`Metric::Amplification`]: caller (`None`: clients) and callee.
+    pub edge: Option<(Option<ServiceId>, ServiceId)>,
+    /// In which architectures: indexes into [`Plan::architectures`]; never empty.
+    pub architectures: Vec<usize>,
+    /// Over which part of the run.
+    pub during: During,
+    /// The lowest value that is all right, in the metric's unit.
+    pub min: Option<f64>,
+    /// The highest value that is all right, in the metric's unit.
+    pub max: Option<f64>,
+    /// The expectation as one line, for reports: `p99 of order.place ≤ 300 ms during payment-slow`.
+    pub text: String,
+}
+
+/// A figure of a run.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Metric {
+    /// A percentile of latency in microseconds, as a quantile: 0.99.
+    Percentile(f64),
+    /// Mean latency in microseconds.
+    Mean,
+    /// Shortest latency in microseconds.
+    Min,
+    /// Longest latency in microseconds.
+    Max,
+    /// Requests that failed or timed out, over all that ended: 0 to 1.
+    ErrorRate,
+    /// Successful answers per second.
+    Goodput,
+    /// Attempts over requests, over all edges or on one.
+    Amplification,
+    /// Requests sent.
+    Requests,
+}
+
+/// A part of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum During {
+    /// All of it after the warm-up.
+    All,
+    /// After the warm-up and before the first fault.
+    Steady,
+    /// While a fault is on: index into [`Plan::faults`].
+    Fault(usize),
+    /// After the last fault.
+    Recovery,
+}
