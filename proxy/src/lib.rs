@@ -4,6 +4,7 @@
 //! Policies are sync and take the time; async lives in the accept loop, the forwarding and the pool.
 
 pub mod host;
+pub mod quantity;
 pub mod tasks;
 pub mod telemetry;
 pub mod upstream;
