@@ -7,4 +7,5 @@ pub mod host;
 pub mod quantity;
 pub mod tasks;
 pub mod telemetry;
+pub mod tls;
 pub mod upstream;

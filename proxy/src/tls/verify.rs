@@ -1,0 +1,158 @@
+//! Whom a side of a handshake accepts: the chain must lead to a trust anchor, and the name must be
+//! the expected one (for a client) or of the same trust domain (for a server).
+//! Chains and signatures are rustls's; only the rule about names is ours.
+
+use std::sync::Arc;
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::verify_server_cert_signed_by_trust_anchor;
+use rustls::crypto::{
+    CryptoProvider, WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature,
+};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
+use rustls::server::{ParsedCertificate, WebPkiClientVerifier};
+use rustls::{
+    CertificateError, DigitallySignedStruct, DistinguishedName, Error, OtherError, RootCertStore,
+    SignatureScheme,
+};
+
+use super::identity::Identity;
+use super::spiffe::{SpiffeId, TrustDomain};
+
+/// Accepts one server by its name.
+#[derive(Debug)]
+pub(super) struct Server {
+    expected: SpiffeId,
+    anchors: Arc<RootCertStore>,
+    algorithms: WebPkiSupportedAlgorithms,
+}
+
+impl Server {
+    pub(super) fn new(identity: &Identity, expected: SpiffeId, provider: &CryptoProvider) -> Self {
+        let algorithms = provider.signature_verification_algorithms;
+        Self { expected, anchors: Arc::clone(identity.anchors()), algorithms }
+    }
+}
+
+impl ServerCertVerifier for Server {
+    fn verify_server_cert(
+        &self,
+        certificate: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        let parsed = ParsedCertificate::try_from(certificate)?;
+        let algorithms = self.algorithms.all;
+        verify_server_cert_signed_by_trust_anchor(&parsed, &self.anchors, intermediates, now, algorithms)?;
+        let presented = SpiffeId::of_certificate(certificate).map_err(refused)?;
+        if presented != self.expected {
+            return Err(refused(Unexpected { expected: self.expected.clone(), presented }));
+        }
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls12_signature(message, certificate, signature, &self.algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls13_signature(message, certificate, signature, &self.algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.algorithms.supported_schemes()
+    }
+}
+
+/// Accepts every client of one trust domain, and none without a certificate.
+#[derive(Debug)]
+pub(super) struct Clients {
+    trust_domain: TrustDomain,
+    chains: Arc<dyn ClientCertVerifier>,
+}
+
+impl Clients {
+    pub(super) fn new(identity: &Identity, provider: &Arc<CryptoProvider>) -> Result<Self, Error> {
+        let anchors = Arc::clone(identity.anchors());
+        let chains = WebPkiClientVerifier::builder_with_provider(anchors, Arc::clone(provider))
+            .build()
+            .map_err(|error| Error::General(error.to_string()))?;
+        Ok(Self { trust_domain: identity.id().trust_domain().clone(), chains })
+    }
+}
+
+impl ClientCertVerifier for Clients {
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        self.chains.root_hint_subjects()
+    }
+
+    fn verify_client_cert(
+        &self,
+        certificate: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<ClientCertVerified, Error> {
+        let verified = self.chains.verify_client_cert(certificate, intermediates, now)?;
+        let presented = SpiffeId::of_certificate(certificate).map_err(refused)?;
+        if *presented.trust_domain() != self.trust_domain {
+            return Err(refused(Foreign { trust_domain: self.trust_domain.clone(), presented }));
+        }
+        Ok(verified)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.chains.verify_tls12_signature(message, certificate, signature)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.chains.verify_tls13_signature(message, certificate, signature)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.chains.supported_verify_schemes()
+    }
+}
+
+/// The server is genuine, but another one.
+#[derive(Debug, thiserror::Error)]
+#[error("expected {expected}, met {presented}")]
+struct Unexpected {
+    expected: SpiffeId,
+    presented: SpiffeId,
+}
+
+/// The client is genuine, but not of this trust domain.
+#[derive(Debug, thiserror::Error)]
+#[error("{presented} is not of the trust domain {trust_domain}")]
+struct Foreign {
+    trust_domain: TrustDomain,
+    presented: SpiffeId,
+}
+
+/// The peer's certificate is refused because of its name.
+fn refused(why: impl std::error::Error + Send + Sync + 'static) -> Error {
+    Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(why))))
+}
