@@ -30,6 +30,8 @@ pub struct Record {
     pub sources: Vec<Source>,
     /// The seed.
     pub seed: u64,
+    /// What the scenario's duration and warm-up were multiplied by, as `--scale` asks.
+    pub scale: f64,
     /// A hash over the digests of the architectures, in their order.
     pub digest: String,
     /// How long load was offered, warm-up included.
@@ -202,7 +204,7 @@ pub struct Phase {
 /// What one kind of hop took of the mean request.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Hop {
-    /// `client`, `gateway`, `frontend`, `frontend → cart (outbound)`, `cart (inbound)`, …
+    /// `client`, `gateway`, `frontend`, `frontend (outbound)`, `cart (inbound)`, …
     pub name: String,
     /// Visits per request.
     pub visits: f64,

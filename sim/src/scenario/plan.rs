@@ -19,6 +19,8 @@ pub struct Plan {
     pub question: String,
     /// Seeds every random stream.
     pub seed: u64,
+    /// What the file's duration and warm-up were multiplied by; 1 as a rule.
+    pub scale: f64,
     /// How long load is offered, warm-up included.
     pub duration: Duration,
     /// The first part of `duration`, which is not reported.
