@@ -12,6 +12,8 @@ pub mod authority;
 pub mod identity;
 pub mod sniff;
 pub mod spiffe;
+#[cfg(test)]
+mod tests;
 mod verify;
 
 use std::error::Error;

@@ -94,7 +94,7 @@ impl Authority {
 }
 
 /// The key pair that `name` has under `seed`.
-fn key(seed: u64, name: &[&str]) -> KeyPair {
+pub(super) fn key(seed: u64, name: &[&str]) -> KeyPair {
     let secret = derive(seed, "key", name);
     let pkcs8 = [PKCS8_ED25519.as_slice(), &secret].concat();
     KeyPair::from_pkcs8_der_and_sign_algo(&PrivatePkcs8KeyDer::from(pkcs8), &PKCS_ED25519)

@@ -2,6 +2,7 @@
 //! the expected one (for a client) or of the same trust domain (for a server).
 //! Chains and signatures are rustls's; only the rule about names is ours.
 
+use std::fmt;
 use std::sync::Arc;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -49,7 +50,7 @@ impl ServerCertVerifier for Server {
         verify_server_cert_signed_by_trust_anchor(&parsed, &self.anchors, intermediates, now, algorithms)?;
         let presented = SpiffeId::of_certificate(certificate).map_err(refused)?;
         if presented != self.expected {
-            return Err(refused(Unexpected { expected: self.expected.clone(), presented }));
+            return Err(refused(format_args!("expected {}, met {presented}", self.expected)));
         }
         Ok(ServerCertVerified::assertion())
     }
@@ -108,7 +109,8 @@ impl ClientCertVerifier for Clients {
         let verified = self.chains.verify_client_cert(certificate, intermediates, now)?;
         let presented = SpiffeId::of_certificate(certificate).map_err(refused)?;
         if *presented.trust_domain() != self.trust_domain {
-            return Err(refused(Foreign { trust_domain: self.trust_domain.clone(), presented }));
+            let ours = &self.trust_domain;
+            return Err(refused(format_args!("{presented} is not of the trust domain {ours}")));
         }
         Ok(verified)
     }
@@ -136,23 +138,18 @@ impl ClientCertVerifier for Clients {
     }
 }
 
-/// The server is genuine, but another one.
-#[derive(Debug, thiserror::Error)]
-#[error("expected {expected}, met {presented}")]
-struct Unexpected {
-    expected: SpiffeId,
-    presented: SpiffeId,
-}
-
-/// The client is genuine, but not of this trust domain.
-#[derive(Debug, thiserror::Error)]
-#[error("{presented} is not of the trust domain {trust_domain}")]
-struct Foreign {
-    trust_domain: TrustDomain,
-    presented: SpiffeId,
-}
-
 /// The peer's certificate is refused because of its name.
-fn refused(why: impl std::error::Error + Send + Sync + 'static) -> Error {
-    Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(why))))
+fn refused(why: impl fmt::Display) -> Error {
+    Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(Refusal(why.to_string())))))
+}
+
+/// Why a name is refused. rustls shows foreign errors by their `Debug`, hence ours is a sentence.
+#[derive(thiserror::Error)]
+#[error("{0}")]
+struct Refusal(String);
+
+impl fmt::Debug for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
 }

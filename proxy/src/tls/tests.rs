@@ -1,0 +1,391 @@
+//! Handshakes between two parties in memory: who is accepted, who is refused, and what it costs.
+
+use std::future::pending;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use rcgen::{CertificateParams, IsCa, Issuer, KeyPair, SanType};
+use rustls::crypto::CryptoProvider;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+
+use super::*;
+use crate::host::{Accepted, Endpoint, Instant, Listener, Worked};
+use crate::telemetry::Report;
+
+const DAY: Duration = Duration::from_hours(24);
+
+/// A machine without network, whose calendar stands at a chosen day.
+#[derive(Clone)]
+struct Desk {
+    wall: SystemTime,
+    work: Arc<Mutex<Vec<Work>>>,
+}
+
+struct NoPort;
+
+impl Listener for NoPort {
+    type Stream = DuplexStream;
+
+    async fn accept(&mut self) -> io::Result<Accepted<DuplexStream>> {
+        pending().await
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+}
+
+impl Host for Desk {
+    type Stream = DuplexStream;
+    type Listener = NoPort;
+
+    async fn bind(&self, _: SocketAddr) -> io::Result<NoPort> {
+        Ok(NoPort)
+    }
+
+    async fn connect(&self, _: &Endpoint) -> io::Result<DuplexStream> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    fn now(&self) -> Instant {
+        Instant::START
+    }
+
+    fn sleep_until(&self, _: Instant) -> impl Future<Output = ()> + Send + Sync + 'static {
+        pending()
+    }
+
+    fn wall(&self) -> SystemTime {
+        self.wall
+    }
+
+    async fn work(&self, work: Work) -> Worked {
+        self.work.lock().unwrap().push(work);
+        Worked { started: Instant::START, tls: Duration::ZERO, finished: Instant::START }
+    }
+
+    fn crypto(&self) -> Arc<CryptoProvider> {
+        Arc::new(rustls::crypto::aws_lc_rs::default_provider())
+    }
+
+    fn report(&self, _: Report) {}
+}
+
+fn desk() -> Desk {
+    Desk { wall: SystemTime::UNIX_EPOCH + 20_000 * DAY, work: Arc::default() }
+}
+
+fn authority(seed: u64) -> Authority {
+    Authority::new(seed, "hoplab".parse().unwrap(), desk().wall)
+}
+
+fn id(service: &str) -> SpiffeId {
+    SpiffeId::of_service(&"hoplab".parse().unwrap(), service).unwrap()
+}
+
+fn identity(seed: u64, service: &str) -> Identity {
+    Identity::from_pem(&authority(seed).issue(&id(service), "pod", desk().wall)).unwrap()
+}
+
+/// What each side said: client, then server. A byte goes each way, since a server's refusal of a
+/// client arrives only with the first read.
+type Ends = (io::Result<Secured<DuplexStream>>, io::Result<Secured<Sniffed<DuplexStream>>>);
+
+async fn meet(desk: &Desk, client: &ClientTls, server: &ServerTls) -> Ends {
+    let (near, far) = duplex(64 * 1024);
+    let connect = async {
+        let mut secured = client.connect(desk, near).await?;
+        secured.stream.write_all(b"?").await?;
+        secured.stream.flush().await?;
+        secured.stream.read_u8().await?;
+        Ok(secured)
+    };
+    let accept = async {
+        let (sniffed, opening) = Sniffed::new(far).await?;
+        assert_eq!(opening, Opening::Tls);
+        let mut secured = server.accept(desk, sniffed).await?;
+        secured.stream.read_u8().await?;
+        secured.stream.write_all(b"!").await?;
+        secured.stream.flush().await?;
+        Ok(secured)
+    };
+    tokio::join!(connect, accept)
+}
+
+/// Both ends of `frontend` calling `payment`, with their identities and the calendar as given.
+async fn call(desk: &Desk, frontend: &Identity, payment: &Identity) -> Ends {
+    let client = ClientTls::new(desk, frontend, id("payment")).unwrap();
+    let server = ServerTls::new(desk, payment).unwrap();
+    meet(desk, &client, &server).await
+}
+
+fn assert_refused<T: fmt::Debug>(end: io::Result<T>, why: &str) {
+    let error = end.unwrap_err();
+    assert!(is_refusal(&error), "{error}");
+    assert!(error.to_string().contains(why), "{error}");
+}
+
+#[tokio::test]
+async fn both_ends_learn_the_other_one_and_pay_for_one_handshake() {
+    let desk = desk();
+    let (client, server) = call(&desk, &identity(1, "frontend"), &identity(1, "payment")).await;
+    let (client, server) = (client.unwrap(), server.unwrap());
+    assert_eq!(client.peer, id("payment"));
+    assert_eq!(server.peer, id("frontend"));
+    assert_eq!((client.protocol, server.protocol), (Protocol::Http2, Protocol::Http2));
+    assert_eq!(*desk.work.lock().unwrap(), [HANDSHAKE, HANDSHAKE]);
+    let session = client.stream.get_ref().1;
+    assert_eq!(session.protocol_version(), Some(rustls::ProtocolVersion::TLSv1_3));
+}
+
+#[tokio::test]
+async fn no_session_is_resumed() {
+    let desk = desk();
+    let client = ClientTls::new(&desk, &identity(1, "frontend"), id("payment")).unwrap();
+    let server = ServerTls::new(&desk, &identity(1, "payment")).unwrap();
+    for _ in 0..3 {
+        let (client, _) = meet(&desk, &client, &server).await;
+        let kind = client.unwrap().stream.get_ref().1.handshake_kind();
+        assert_eq!(kind, Some(rustls::HandshakeKind::Full));
+    }
+}
+
+#[tokio::test]
+async fn another_service_is_not_taken_for_the_expected_one() {
+    let (client, server) = call(&desk(), &identity(1, "frontend"), &identity(1, "cart")).await;
+    assert_refused(client, "expected spiffe://hoplab/ns/default/sa/payment, met spiffe://hoplab");
+    assert_refused(server, "");
+}
+
+#[tokio::test]
+async fn another_authority_is_refused_by_either_side() {
+    let (client, server) = call(&desk(), &identity(1, "frontend"), &identity(2, "payment")).await;
+    assert_refused(client, "");
+    assert_refused(server, "");
+    // The client believes the server, and the server not the client.
+    let mut mixed = authority(2).issue(&id("frontend"), "pod", desk().wall);
+    mixed.authorities = authority(1).certificate().to_owned();
+    let stranger = Identity::from_pem(&mixed).unwrap();
+    let (client, server) = call(&desk(), &stranger, &identity(1, "payment")).await;
+    assert_refused(client, "");
+    assert_refused(server, "");
+}
+
+#[tokio::test]
+async fn another_trust_domain_is_refused_by_either_side_though_its_authority_is_trusted() {
+    let wall = desk().wall;
+    let far = Authority::new(1, "elsewhere".parse().unwrap(), wall);
+    let both = format!("{}{}", authority(1).certificate(), far.certificate());
+    let trusting_both = |mut credentials: Credentials| {
+        credentials.authorities.clone_from(&both);
+        Identity::from_pem(&credentials).unwrap()
+    };
+    let foreign = |service| SpiffeId::of_service(&"elsewhere".parse().unwrap(), service).unwrap();
+    let near = |service| trusting_both(authority(1).issue(&id(service), "pod", wall));
+    let far = |service| trusting_both(far.issue(&foreign(service), "pod", wall));
+
+    let (client, server) = call(&desk(), &near("frontend"), &near("payment")).await;
+    assert!(client.is_ok() && server.is_ok());
+    let (client, _) = call(&desk(), &near("frontend"), &far("payment")).await;
+    assert_refused(client, "met spiffe://elsewhere/ns/default/sa/payment");
+    let (client, server) = call(&desk(), &far("frontend"), &near("payment")).await;
+    assert_refused(client, "");
+    assert_refused(server, "is not of the trust domain hoplab");
+}
+
+#[tokio::test]
+async fn certificates_are_judged_by_the_hosts_calendar() {
+    let (frontend, payment) = (identity(1, "frontend"), identity(1, "payment"));
+    for (days, valid) in [(0, true), (2, false)] {
+        let desk = Desk { wall: desk().wall + days * DAY, ..desk() };
+        let (client, server) = call(&desk, &frontend, &payment).await;
+        assert_eq!(client.is_ok() && server.is_ok(), valid);
+        if !valid {
+            assert_refused(client, "expired");
+        }
+    }
+    let desk = Desk { wall: desk().wall - DAY, ..desk() };
+    let (client, _) = call(&desk, &frontend, &payment).await;
+    assert_refused(client, "not valid yet");
+}
+
+#[tokio::test]
+async fn an_expired_client_is_refused() {
+    let expired = authority(1).issue(&id("frontend"), "pod", desk().wall - 2 * DAY);
+    let (client, server) =
+        call(&desk(), &Identity::from_pem(&expired).unwrap(), &identity(1, "payment")).await;
+    assert_refused(client, "");
+    assert_refused(server, "expired");
+}
+
+/// A client that shows nothing and believes everything that the authority of seed 1 signed.
+fn anonymous(desk: &Desk) -> ClientTls {
+    let payment = identity(1, "payment");
+    let provider = desk.crypto();
+    let verifier = verify::Server::new(&payment, id("payment"), &provider);
+    let config = ClientConfig::builder_with_details(provider, Arc::new(Calendar(desk.clone())))
+        .with_protocol_versions(&[&TLS13])
+        .unwrap()
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(verifier))
+        .with_no_client_auth();
+    ClientTls { config: Arc::new(config) }
+}
+
+#[tokio::test]
+async fn a_client_without_a_certificate_is_refused() {
+    let desk = desk();
+    let server = ServerTls::new(&desk, &identity(1, "payment")).unwrap();
+    let (client, server) = meet(&desk, &anonymous(&desk), &server).await;
+    assert_refused(client, "");
+    assert_refused(server, "");
+}
+
+/// A certificate that the authority of seed 1 did sign, with these names; and its key.
+fn signed(names: Vec<SanType>, is_ca: IsCa) -> (rcgen::Certificate, KeyPair) {
+    let mut parameters = CertificateParams::default();
+    parameters.distinguished_name = rcgen::DistinguishedName::new();
+    parameters.distinguished_name.push(rcgen::DnType::OrganizationName, "hoplab");
+    let issuer = Issuer::new(parameters, authority::key(1, &["authority", "hoplab"]));
+    let key = authority::key(1, &["test"]);
+    let mut parameters = CertificateParams::default();
+    parameters.subject_alt_names = names;
+    parameters.is_ca = is_ca;
+    (parameters.signed_by(&key, &issuer).unwrap(), key)
+}
+
+fn uri(text: &str) -> SanType {
+    SanType::URI(text.try_into().unwrap())
+}
+
+#[tokio::test]
+async fn a_genuine_server_without_a_workloads_name_is_refused() {
+    let desk = desk();
+    let payment = id("payment");
+    let ours = || uri(payment.as_str());
+    let cases = [
+        (vec![SanType::DnsName("payment".try_into().unwrap())], IsCa::NoCa, "carries no URI"),
+        (vec![ours(), uri("spiffe://hoplab/ns/default/sa/cart")], IsCa::NoCa, "several URIs"),
+        (vec![uri("https://hoplab/payment")], IsCa::NoCa, "is not a SPIFFE id"),
+        (vec![ours()], IsCa::NoCa, ""),
+    ];
+    for (names, is_ca, why) in cases {
+        let (certificate, key) = signed(names, is_ca);
+        let key = rustls::pki_types::PrivatePkcs8KeyDer::from(key.serialize_der());
+        let config = ServerConfig::builder_with_details(desk.crypto(), Arc::new(Calendar(desk.clone())))
+            .with_protocol_versions(&[&TLS13])
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate.der().clone()], key.into())
+            .unwrap();
+        let server = ServerTls { config: Arc::new(config) };
+        let client = ClientTls::new(&desk, &identity(1, "frontend"), id("payment")).unwrap();
+        let (client, server) = meet(&desk, &client, &server).await;
+        if why.is_empty() {
+            // Nothing is wrong with this name: what ends the connection is the server, which did
+            // not ask for a certificate and, unlike ours, knows no peer.
+            assert!(!is_refusal(&client.unwrap_err()));
+            assert!(server.is_err());
+        } else {
+            assert_refused(client, why);
+        }
+    }
+}
+
+#[test]
+fn an_authority_is_no_workload() {
+    let (certificate, _) =
+        signed(vec![uri(id("payment").as_str())], IsCa::Ca(rcgen::BasicConstraints::Unconstrained));
+    assert_eq!(SpiffeId::of_certificate(certificate.der()), Err(NotSpiffe::Authority));
+}
+
+#[tokio::test]
+async fn garbage_instead_of_tls_is_a_refusal() {
+    let desk = desk();
+    let client = ClientTls::new(&desk, &identity(1, "frontend"), id("payment")).unwrap();
+    let (near, mut far) = duplex(1024);
+    let answer = async {
+        far.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.unwrap();
+    };
+    let (secured, ()) = tokio::join!(client.connect(&desk, near), answer);
+    assert_refused(secured.map(|_| ()), "");
+}
+
+#[test]
+fn credentials_repeat_with_their_seed() {
+    let issue = |seed, holder| authority(seed).issue(&id("payment"), holder, desk().wall);
+    assert!(issue(1, "payment-0") == issue(1, "payment-0"));
+    let (one, other) = (issue(1, "payment-0"), issue(2, "payment-0"));
+    assert_ne!(one.certificate, other.certificate);
+    assert_ne!(one.key, other.key);
+    assert_ne!(one.authorities, other.authorities);
+    assert_ne!(one.key, issue(1, "payment-1").key, "pods do not share a key");
+    for seed in 0..50 {
+        let credentials = issue(seed, "payment-0");
+        assert_eq!(credentials.certificate.len(), one.certificate.len(), "seed {seed}");
+        assert_eq!(credentials.authorities.len(), one.authorities.len(), "seed {seed}");
+    }
+}
+
+#[test]
+fn credentials_that_are_no_identity_say_which_part_is_wrong() {
+    let good = authority(1).issue(&id("payment"), "payment-0", desk().wall);
+    assert_eq!(*Identity::from_pem(&good).unwrap().id(), id("payment"));
+    let broken = |change: &dyn Fn(&mut Credentials)| {
+        let mut credentials = good.clone();
+        change(&mut credentials);
+        Identity::from_pem(&credentials).unwrap_err().to_string()
+    };
+    insist(&broken(&|c| c.certificate.clear()), "`certificate` holds no");
+    insist(&broken(&|c| c.key.clear()), "`key` holds no");
+    insist(&broken(&|c| c.authorities.clear()), "`authorities` holds no");
+    insist(&broken(&|c| c.certificate = c.certificate.replace("MII", "!!!")), "`certificate` is malformed");
+    insist(&broken(&|c| c.certificate.clone_from(&c.authorities)), "names no workload");
+    insist(&broken(&|c| c.key.clone_from(&c.certificate)), "`key` holds no");
+}
+
+fn insist(text: &str, part: &str) {
+    assert!(text.contains(part), "{text}");
+}
+
+#[test]
+fn a_key_of_someone_else_is_refused_when_it_is_first_used() {
+    let mut credentials = authority(1).issue(&id("payment"), "payment-0", desk().wall);
+    credentials.key = authority(1).issue(&id("payment"), "payment-1", desk().wall).key;
+    let identity = Identity::from_pem(&credentials).unwrap();
+    assert!(ServerTls::new(&desk(), &identity).is_err());
+    assert!(ClientTls::new(&desk(), &identity, id("cart")).is_err());
+}
+
+#[tokio::test]
+async fn openings_are_told_apart_and_nothing_is_lost() {
+    let preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n and more";
+    let long = format!("POST /charge HTTP/1.1\r\nhost: payment\r\n\r\n{}", "x".repeat(100));
+    for (text, opening) in [
+        ("\u{16}\u{3}\u{1} hello", Opening::Tls),
+        (preface, Opening::Http2),
+        (&long, Opening::Http1),
+        ("PRI * HTTP/1.1\r\n", Opening::Http1),
+        ("P", Opening::Http1),
+        ("", Opening::Http1),
+    ] {
+        for chunk_bytes in [1, 7, 1000] {
+            let (mut near, far) = duplex(4);
+            let send = async {
+                for chunk in text.as_bytes().chunks(chunk_bytes) {
+                    near.write_all(chunk).await.unwrap();
+                }
+                near.shutdown().await.unwrap();
+            };
+            let read = async {
+                let (mut sniffed, told) = Sniffed::new(far).await.unwrap();
+                let mut all = String::new();
+                sniffed.read_to_string(&mut all).await.unwrap();
+                (told, all)
+            };
+            let ((), read) = tokio::join!(send, read);
+            assert_eq!(read, (opening, text.to_owned()));
+        }
+    }
+}
