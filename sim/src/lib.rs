@@ -3,6 +3,7 @@
 //! Read it in this order: [`scenario`] (what is asked), [`record`] (what is answered).
 
 pub mod costs;
+pub mod crypto;
 pub mod distribution;
 pub mod record;
 pub mod scenario;
