@@ -5,5 +5,6 @@
 pub mod costs;
 pub mod crypto;
 pub mod distribution;
+pub mod random;
 pub mod record;
 pub mod scenario;
