@@ -1,0 +1,288 @@
+//! How a distribution is written: a duration alone, or a name with its arguments in parentheses.
+//! Reads it, prints it, and says what is wrong with a text.
+
+use std::fmt;
+use std::time::Duration;
+
+use hoplab_proxy::quantity;
+
+use super::{Branch, Distribution, Empirical};
+
+/// How deep mixes may stand in mixes.
+const DEPTH_LIMIT: usize = 8;
+
+/// How each distribution is written, by its name.
+const FORMS: &[(&str, &str)] = &[
+    ("exp", "exp(10ms)"),
+    ("lognormal", "lognormal(p50=4ms, p99=20ms)"),
+    ("uniform", "uniform(1s, 10s)"),
+    ("gamma", "gamma(mean=10ms, cv=0.5)"),
+    ("pareto", "pareto(min=1ms, alpha=1.8)"),
+    ("mix", "mix(90%: 5ms, 10%: 55ms)"),
+    ("empirical", "empirical(file.csv)"),
+];
+
+/// Why a text is no distribution.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotADistribution {
+    text: String,
+    wrong: Wrong,
+}
+
+/// What is wrong with a distribution's text.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Wrong {
+    /// There is no such distribution.
+    #[error("is no distribution")]
+    Name,
+    /// A parenthesis is missing or too many.
+    #[error("has parentheses that do not match")]
+    Parentheses,
+    /// Too many or too few arguments, or under other names.
+    #[error("has other arguments than `{form}`")]
+    Arguments {
+        /// How it is written.
+        form: &'static str,
+    },
+    /// An argument is no quantity.
+    #[error("{0}")]
+    Quantity(Box<quantity::NotAQuantity>),
+    /// A bare number was expected.
+    #[error("needs a plain number above zero for `{0}`")]
+    Number(&'static str),
+    /// Two arguments are in the wrong order.
+    #[error("has {low} above {high}")]
+    Order {
+        /// What should be lower.
+        low: &'static str,
+        /// What should be higher.
+        high: &'static str,
+    },
+    /// A median of zero.
+    #[error("has a median of zero, which leaves the logarithm nothing to hold on to")]
+    ZeroMedian,
+    /// A Pareto distribution without a mean.
+    #[error("has no finite mean: `alpha` must be above 1")]
+    InfiniteMean,
+    /// The shares of a mix are off.
+    #[error("has shares that sum to {sum} instead of 100%")]
+    Shares {
+        /// What they sum to.
+        sum: String,
+    },
+    /// Mixes in mixes in mixes.
+    #[error("is nested too deep")]
+    Depth,
+    /// The file of an empirical distribution is missing or wrong.
+    #[error("cannot be used: {0}")]
+    File(String),
+}
+
+impl From<quantity::NotAQuantity> for Wrong {
+    fn from(wrong: quantity::NotAQuantity) -> Self {
+        Self::Quantity(Box::new(wrong))
+    }
+}
+
+impl std::error::Error for NotADistribution {}
+
+impl fmt::Display for NotADistribution {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.wrong {
+            Wrong::Quantity(wrong) => wrong.fmt(f),
+            wrong => write!(f, "`{}` {wrong}", self.text),
+        }
+    }
+}
+
+impl NotADistribution {
+    /// The name that is not known, if that is what is wrong.
+    pub fn unknown_name(&self) -> Option<&str> {
+        let name = self.text.split('(').next().unwrap_or_default().trim();
+        (self.wrong == Wrong::Name).then_some(name)
+    }
+
+    /// What is wrong.
+    pub fn wrong(&self) -> &Wrong {
+        &self.wrong
+    }
+}
+
+impl Distribution {
+    /// The names of the distributions that have one.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        FORMS.iter().map(|(name, _)| *name)
+    }
+
+    /// Reads `text`; `samples` fetches what `empirical(file)` names, or says why it cannot.
+    pub fn read(
+        text: &str,
+        samples: &mut dyn FnMut(&str) -> Result<Empirical, String>,
+    ) -> Result<Self, NotADistribution> {
+        Reader { samples, depth: 0 }.read(text)
+    }
+}
+
+/// Reads distributions, and those within them.
+struct Reader<'a> {
+    samples: &'a mut dyn FnMut(&str) -> Result<Empirical, String>,
+    depth: usize,
+}
+
+impl Reader<'_> {
+    fn read(&mut self, text: &str) -> Result<Distribution, NotADistribution> {
+        let text = text.trim();
+        self.parts(text).map_err(|failure| match failure {
+            Failure::Here(wrong) => NotADistribution { text: text.to_owned(), wrong },
+            Failure::Within(error) => error,
+        })
+    }
+
+    fn parts(&mut self, text: &str) -> Result<Distribution, Failure> {
+        let Some((name, rest)) = text.split_once('(') else {
+            if text.starts_with(|c: char| c.is_alphabetic()) || text.is_empty() {
+                return Err(Wrong::Name.into());
+            }
+            return Ok(Distribution::Constant(duration(text)?));
+        };
+        let known = FORMS.iter().find(|(known, _)| *known == name.trim());
+        let (name, form) = *known.ok_or(Wrong::Name)?;
+        let inner = rest.strip_suffix(')').ok_or(Wrong::Parentheses)?;
+        let list = arguments(inner).ok_or(Wrong::Parentheses)?;
+        match name {
+            "mix" => self.mix(&list, form),
+            "empirical" => match list[..] {
+                [file] if !file.is_empty() => {
+                    let sample = (self.samples)(file).map_err(Wrong::File)?;
+                    Ok(Distribution::Empirical(sample))
+                }
+                _ => Err(Wrong::Arguments { form }.into()),
+            },
+            _ => Ok(plain(name, &list, form)?),
+        }
+    }
+
+    fn mix(&mut self, list: &[&str], form: &'static str) -> Result<Distribution, Failure> {
+        if self.depth == DEPTH_LIMIT {
+            return Err(Wrong::Depth.into());
+        }
+        self.depth += 1;
+        let mut branches = Vec::new();
+        for argument in list {
+            let (share, text) = argument.split_once(':').ok_or(Wrong::Arguments { form })?;
+            let share = share.parse::<quantity::Share>().map_err(Wrong::from)?.0;
+            branches.push(Branch { share, distribution: self.read(text).map_err(Failure::Within)? });
+        }
+        self.depth -= 1;
+        let sum: f64 = branches.iter().map(|branch| branch.share).sum();
+        if (sum - 1.0).abs() > 1e-9 {
+            return Err(Wrong::Shares { sum: quantity::Share(sum).to_string() }.into());
+        }
+        Ok(Distribution::Mix(branches))
+    }
+}
+
+/// Where a text went wrong: as a whole, or in a distribution within it.
+enum Failure {
+    Here(Wrong),
+    Within(NotADistribution),
+}
+
+impl<W: Into<Wrong>> From<W> for Failure {
+    fn from(wrong: W) -> Self {
+        Self::Here(wrong.into())
+    }
+}
+
+/// A distribution whose arguments are plain quantities.
+fn plain(name: &str, list: &[&str], form: &'static str) -> Result<Distribution, Wrong> {
+    let named = |index: usize, name: &str| {
+        let (key, value) = list.get(index)?.split_once('=')?;
+        (key.trim() == name).then_some(value)
+    };
+    match (name, list) {
+        ("exp", [mean]) => Ok(Distribution::Exponential { mean: duration(mean)? }),
+        ("uniform", [from, to]) => {
+            let (from, to) = (duration(from)?, duration(to)?);
+            ordered(from, to, "the shortest", "the longest")?;
+            Ok(Distribution::Uniform { from, to })
+        }
+        ("lognormal", [_, _]) if let (Some(p50), Some(p99)) = (named(0, "p50"), named(1, "p99")) => {
+            let (p50, p99) = (duration(p50)?, duration(p99)?);
+            if p50.is_zero() {
+                return Err(Wrong::ZeroMedian);
+            }
+            ordered(p50, p99, "`p50`", "`p99`")?;
+            Ok(Distribution::LogNormal { p50, p99 })
+        }
+        ("gamma", [_, _]) if let (Some(mean), Some(cv)) = (named(0, "mean"), named(1, "cv")) => {
+            Ok(Distribution::Gamma { mean: duration(mean)?, cv: number("cv", cv)? })
+        }
+        ("pareto", [_, _]) if let (Some(min), Some(alpha)) = (named(0, "min"), named(1, "alpha")) => {
+            let (min, alpha) = (duration(min)?, number("alpha", alpha)?);
+            if alpha <= 1.0 { Err(Wrong::InfiniteMean) } else { Ok(Distribution::Pareto { min, alpha }) }
+        }
+        _ => Err(Wrong::Arguments { form }),
+    }
+}
+
+fn ordered(
+    low: Duration,
+    high: Duration,
+    low_name: &'static str,
+    high_name: &'static str,
+) -> Result<(), Wrong> {
+    if low > high { Err(Wrong::Order { low: low_name, high: high_name }) } else { Ok(()) }
+}
+
+fn duration(text: &str) -> Result<Duration, Wrong> {
+    Ok(text.parse::<quantity::Duration>()?.0)
+}
+
+fn number(name: &'static str, text: &str) -> Result<f64, Wrong> {
+    let number = text.trim().parse::<f64>().ok().filter(|number| number.is_finite() && *number > 0.0);
+    number.ok_or(Wrong::Number(name))
+}
+
+/// The arguments between the commas that stand in no further parentheses; `None` when those do not match.
+fn arguments(inner: &str) -> Option<Vec<&str>> {
+    let mut depth = 0_usize;
+    let mut start = 0;
+    let mut list = Vec::new();
+    for (index, c) in inner.char_indices() {
+        match c {
+            '(' => depth += 1,
+            ')' => depth = depth.checked_sub(1)?,
+            ',' if depth == 0 => {
+                list.push(inner[start..index].trim());
+                start = index + 1;
+            }
+            _ => {}
+        }
+    }
+    list.push(inner[start..].trim());
+    (depth == 0).then_some(list)
+}
+
+impl fmt::Display for Distribution {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = |duration: &Duration| quantity::Duration(*duration);
+        match self {
+            Self::Constant(duration) => write!(f, "{}", text(duration)),
+            Self::Exponential { mean } => write!(f, "exp({})", text(mean)),
+            Self::LogNormal { p50, p99 } => write!(f, "lognormal(p50={}, p99={})", text(p50), text(p99)),
+            Self::Uniform { from, to } => write!(f, "uniform({}, {})", text(from), text(to)),
+            Self::Gamma { mean, cv } => write!(f, "gamma(mean={}, cv={cv})", text(mean)),
+            Self::Pareto { min, alpha } => write!(f, "pareto(min={}, alpha={alpha})", text(min)),
+            Self::Mix(branches) => {
+                f.write_str("mix(")?;
+                for (index, branch) in branches.iter().enumerate() {
+                    let gap = if index == 0 { "" } else { ", " };
+                    write!(f, "{gap}{}: {}", quantity::Share(branch.share), branch.distribution)?;
+                }
+                f.write_str(")")
+            }
+            Self::Empirical(empirical) => write!(f, "empirical({})", empirical.file()),
+        }
+    }
+}
