@@ -23,7 +23,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use crate::telemetry::Report;
 
 /// What a product may ask of its machine. Cloning gives another handle to the same machine.
-pub trait Host: Clone + Send + Sync + 'static {
+pub trait Host: Clone + Send + Sync + Unpin + 'static {
     /// A byte stream to a peer. Dropping it closes the connection.
     type Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static;
     /// A bound port.

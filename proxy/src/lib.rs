@@ -3,9 +3,13 @@
 //!
 //! Policies are sync and take the time; async lives in the accept loop, the forwarding and the pool.
 
+pub mod body;
+pub mod exchange;
+mod fault;
 pub mod host;
 pub mod quantity;
 pub mod tasks;
 pub mod telemetry;
+mod timer;
 pub mod tls;
 pub mod upstream;

@@ -50,3 +50,10 @@ impl<H: Clone> Clone for Spawner<H> {
         Self { host: self.host.clone(), set: Weak::clone(&self.set) }
     }
 }
+
+/// hyper starts its own tasks the same way.
+impl<H: Host, F: Future<Output = ()> + Send + 'static> hyper::rt::Executor<F> for Spawner<H> {
+    fn execute(&self, task: F) {
+        self.spawn(task);
+    }
+}

@@ -1,5 +1,196 @@
 //! Upstreams: where requests are sent, over which connections, and under which policies.
+//!
+//! [`Upstream::send`] is the whole story of a request: attempts, each with an endpoint, a
+//! connection and an answer, until one is good enough or the policies say stop. The policies are
+//! sync and stand in files of their own; what is shared between requests is in `state`.
 
-/// The policies of one upstream, as configuration writes them.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Policies {}
+mod answer;
+mod attempt;
+pub mod balance;
+pub mod breaker;
+pub mod budget;
+mod policies;
+mod pool;
+mod replay;
+pub mod retry;
+pub mod settings;
+mod state;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::request::Parts;
+use http::{Request, Response};
+
+use crate::body::Body;
+use crate::exchange::Exchange;
+use crate::host::{Endpoint, Host, Instant};
+use crate::tasks::Spawner;
+use crate::telemetry::{Fault, Owner, SpanIds};
+use crate::tls::ClientTls;
+
+use answer::Answer;
+use attempt::{Attempted, Ends};
+pub use policies::{Balance, BreakerPolicy, Policies, PoolPolicy, RetryPolicy, method};
+use pool::{Connector, Pool};
+use replay::Replay;
+use retry::{Failure, Retry};
+use settings::Settings;
+use state::State;
+
+/// The HTTP version that an upstream speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Protocol {
+    /// HTTP/1.1.
+    #[default]
+    Http1,
+    /// HTTP/2, in the clear by prior knowledge.
+    Http2,
+}
+
+/// What an upstream is.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Its name, a service as a rule; telemetry calls it so.
+    pub name: Arc<str>,
+    /// Where it listens. The order matters: round robin follows it.
+    pub endpoints: Vec<Endpoint>,
+    /// What it speaks.
+    pub protocol: Protocol,
+    /// How its connections are secured; not at all when `None`.
+    pub tls: Option<ClientTls>,
+    /// How it is called.
+    pub policies: Policies,
+}
+
+impl Config {
+    /// An upstream that speaks HTTP/1.1 in the clear, under the default policies.
+    pub fn new(name: impl Into<Arc<str>>, endpoints: Vec<Endpoint>) -> Self {
+        Self {
+            name: name.into(),
+            endpoints,
+            protocol: Protocol::Http1,
+            tls: None,
+            policies: Policies::default(),
+        }
+    }
+}
+
+/// A service that requests are sent to.
+pub struct Upstream<H: Host> {
+    host: H,
+    name: Arc<str>,
+    protocol: Protocol,
+    secure: bool,
+    settings: Settings,
+    retry: Option<Retry>,
+    ids: SpanIds,
+    pools: Vec<Arc<Pool<H>>>,
+    state: State<H>,
+}
+
+impl<H: Host> Upstream<H> {
+    /// An upstream whose connections live in `spawner`'s tasks. `seed` decides on span ids, on the
+    /// jitter of pauses, and on which endpoint is first.
+    pub fn new(host: H, spawner: &Spawner<H>, config: Config, seed: u64) -> Arc<Self> {
+        let settings = config.policies.resolve();
+        let pools = config.endpoints.iter().map(|endpoint| {
+            let connector = Connector {
+                host: host.clone(),
+                endpoint: endpoint.clone(),
+                protocol: config.protocol,
+                tls: config.tls.clone(),
+                timeout: settings.connect_timeout,
+            };
+            Pool::new(connector, spawner.clone(), settings.limits)
+        });
+        let pools = pools.collect();
+        let state = State::new(host.clone(), &config, &settings, seed);
+        let retry = settings.retry.clone().map(Retry::new).filter(Retry::possible);
+        Arc::new(Self {
+            host,
+            name: config.name,
+            protocol: config.protocol,
+            secure: config.tls.is_some(),
+            settings,
+            retry,
+            ids: SpanIds::new(seed),
+            pools,
+            state,
+        })
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    /// Sends `request` and waits for the head of an answer, over as many attempts as the policies
+    /// allow. The answer's content gives its connection back once it was read to the end.
+    ///
+    /// `request` has its target in origin form and names its host in `Host`. When this future is
+    /// dropped half-way, `exchange` keeps what was measured so far.
+    pub async fn send(
+        self: &Arc<Self>,
+        exchange: &mut Exchange,
+        request: Request<Body>,
+    ) -> Result<Response<Body>, Fault> {
+        let limit = self.host.now() + self.settings.timeout;
+        let deadline = exchange.deadline.map_or(limit, |deadline| deadline.min(limit));
+        let (head, body) = request.into_parts();
+        let keep_bytes_max = if self.retry.is_some() { replay::KEEP_BYTES_MAX } else { 0 };
+        let replay = Replay::new(body, keep_bytes_max);
+        let in_flight = self.state.enter();
+        let mut tried = Vec::new();
+        let mut retrying = None;
+        loop {
+            let attempted = self.attempt(exchange, &head, &replay, &mut tried, deadline).await;
+            drop(retrying.take());
+            let retries = u32::try_from(tried.len()).unwrap_or(u32::MAX) - 1;
+            let next = self.next(&head, &replay, &attempted, retries, deadline);
+            let Some((pause, permit)) = next else { return self.conclude(attempted, in_flight, deadline) };
+            retrying = Some(permit);
+            drop(attempted);
+            exchange.enter(Owner::Backoff);
+            self.host.sleep_until(self.host.now() + pause).await;
+            exchange.mark(self.host.now());
+        }
+    }
+
+    /// Whether to try again: how long to pause first, and the budget's permission.
+    fn next(
+        &self,
+        head: &Parts,
+        replay: &Replay,
+        attempted: &Attempted<H>,
+        retries: u32,
+        deadline: Instant,
+    ) -> Option<(Duration, state::Retrying<H>)> {
+        let retry = self.retry.as_ref()?;
+        let failure = match attempted {
+            Ok(answered) => Failure::Answered(answered.head.status),
+            Err(failed) => Failure::Unanswered { fault: failed.fault, reach: failed.reach },
+        };
+        if !retry.wanted(&head.method, failure, retries) || !replay.is_whole() {
+            return None;
+        }
+        let pause = self.state.pause(retry, retries + 1);
+        // An attempt that could not even begin in time is no attempt.
+        if self.host.now() + pause >= deadline {
+            return None;
+        }
+        self.state.retry().map(|permit| (pause, permit))
+    }
+
+    fn conclude(
+        &self,
+        attempted: Attempted<H>,
+        in_flight: state::InFlight<H>,
+        deadline: Instant,
+    ) -> Result<Response<Body>, Fault> {
+        let answered = attempted.map_err(|failed| failed.fault)?;
+        let ends = Ends { in_flight, deadline: Box::pin(self.host.sleep_until(deadline)) };
+        Ok(Response::from_parts(answered.head, Answer::body(answered.content, answered.lease, ends)))
+    }
+}

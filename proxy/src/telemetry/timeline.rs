@@ -57,6 +57,16 @@ impl Timeline {
         }
     }
 
+    /// Shares in what was measured elsewhere for several: takes over the part of `other` that lies
+    /// after the last mark.
+    pub fn join(&mut self, other: Self) {
+        for segment in other.segments {
+            if segment.end > self.last {
+                self.mark(segment.owner, segment.end);
+            }
+        }
+    }
+
     /// The segments; they tile the time from the start to the last mark.
     pub fn into_segments(self) -> Vec<Segment> {
         self.segments

@@ -1,0 +1,127 @@
+//! The one body type of the data plane: nothing, bytes at hand, or a stream from the network. Frames
+//! pass one at a time, as the reader asks for them, so that backpressure reaches the sender;
+//! trailers are frames like any other.
+
+use std::fmt;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http_body::{Body as HttpBody, Frame, SizeHint};
+use hyper::body::Incoming;
+
+use crate::telemetry::Fault;
+
+/// The content of a request or an answer.
+#[derive(Default)]
+pub struct Body(Kind);
+
+#[derive(Default)]
+enum Kind {
+    #[default]
+    Empty,
+    Full(Bytes),
+    Request(Incoming),
+    Answer(Incoming),
+    Boxed(Pin<Box<dyn HttpBody<Data = Bytes, Error = Fault> + Send>>),
+}
+
+impl Body {
+    /// No content.
+    pub fn empty() -> Self {
+        Self(Kind::Empty)
+    }
+
+    /// The content of a request that a server reads.
+    pub fn request(incoming: Incoming) -> Self {
+        if incoming.is_end_stream() { Self::empty() } else { Self(Kind::Request(incoming)) }
+    }
+
+    /// The content of an answer that a client reads.
+    pub fn answer(incoming: Incoming) -> Self {
+        if incoming.is_end_stream() { Self::empty() } else { Self(Kind::Answer(incoming)) }
+    }
+
+    /// Content of another kind.
+    pub fn boxed(body: impl HttpBody<Data = Bytes, Error = Fault> + Send + 'static) -> Self {
+        Self(Kind::Boxed(Box::pin(body)))
+    }
+
+    /// The number of bytes, when that is known beforehand.
+    pub fn exact_length(&self) -> Option<u64> {
+        self.size_hint().exact()
+    }
+}
+
+impl From<Bytes> for Body {
+    fn from(bytes: Bytes) -> Self {
+        if bytes.is_empty() { Self::empty() } else { Self(Kind::Full(bytes)) }
+    }
+}
+
+impl HttpBody for Body {
+    type Data = Bytes;
+    type Error = Fault;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
+        match &mut self.0 {
+            Kind::Empty => Poll::Ready(None),
+            Kind::Full(_) => {
+                let Kind::Full(bytes) = std::mem::take(&mut self.0) else { return Poll::Ready(None) };
+                Poll::Ready(Some(Ok(Frame::data(bytes))))
+            }
+            Kind::Request(incoming) => {
+                Pin::new(incoming).poll_frame(cx).map_err(|error| fault_of_request(&error))
+            }
+            Kind::Answer(incoming) => Pin::new(incoming).poll_frame(cx).map_err(|_| Fault::Reset),
+            Kind::Boxed(body) => body.as_mut().poll_frame(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.0 {
+            Kind::Empty => true,
+            Kind::Full(_) => false,
+            Kind::Request(incoming) | Kind::Answer(incoming) => incoming.is_end_stream(),
+            Kind::Boxed(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.0 {
+            Kind::Empty => SizeHint::with_exact(0),
+            Kind::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Kind::Request(incoming) | Kind::Answer(incoming) => incoming.size_hint(),
+            Kind::Boxed(body) => body.size_hint(),
+        }
+    }
+}
+
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match &self.0 {
+            Kind::Empty => "Body::Empty",
+            Kind::Full(_) => "Body::Full",
+            Kind::Request(_) => "Body::Request",
+            Kind::Answer(_) => "Body::Answer",
+            Kind::Boxed(_) => "Body::Boxed",
+        })
+    }
+}
+
+/// What a broken request body says: bytes that make no sense, or a caller that went away.
+fn fault_of_request(error: &hyper::Error) -> Fault {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        if let Some(error) = error.downcast_ref::<io::Error>() {
+            let nonsense = matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData);
+            return if nonsense { Fault::Malformed } else { Fault::Cancelled };
+        }
+        cause = error.source();
+    }
+    Fault::Cancelled
+}

@@ -1,0 +1,74 @@
+//! What a fault means: for the caller a status, for records a name. The one place that says so.
+
+use std::fmt;
+
+use http::StatusCode;
+
+use crate::telemetry::Fault;
+
+impl Fault {
+    /// The status that tells a caller of it.
+    pub fn status(self) -> StatusCode {
+        match self {
+            Self::NoRoute => StatusCode::NOT_FOUND,
+            Self::Malformed => StatusCode::BAD_REQUEST,
+            Self::NoEndpoint | Self::BreakerOpen | Self::Overflow | Self::Refused => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
+            Self::Tls | Self::Reset => StatusCode::BAD_GATEWAY,
+            Self::ConnectTimeout | Self::Timeout => StatusCode::GATEWAY_TIMEOUT,
+            // Nobody is there to read it; nginx logs the same.
+            Self::Cancelled => StatusCode::from_u16(499).expect("499 is in the range of statuses"),
+        }
+    }
+
+    /// Its name in records and in the answer's body.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::NoRoute => "no-route",
+            Self::NoEndpoint => "no-endpoint",
+            Self::BreakerOpen => "breaker-open",
+            Self::Overflow => "overflow",
+            Self::Refused => "refused",
+            Self::ConnectTimeout => "connect-timeout",
+            Self::Tls => "tls",
+            Self::Reset => "reset",
+            Self::Timeout => "timeout",
+            Self::Malformed => "malformed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    /// Whether it speaks against the endpoint, so that a breaker counts it.
+    pub fn blames_endpoint(self) -> bool {
+        match self {
+            Self::Refused | Self::ConnectTimeout | Self::Tls | Self::Reset | Self::Timeout => true,
+            Self::NoRoute
+            | Self::NoEndpoint
+            | Self::BreakerOpen
+            | Self::Overflow
+            | Self::Malformed
+            | Self::Cancelled => false,
+        }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoRoute => "no route matches the request",
+            Self::NoEndpoint => "the upstream has no endpoint",
+            Self::BreakerOpen => "the circuit breaker is open",
+            Self::Overflow => "too many requests are waiting for the upstream",
+            Self::Refused => "the upstream refused the connection",
+            Self::ConnectTimeout => "the upstream could not be connected to in time",
+            Self::Tls => "the TLS handshake with the upstream failed",
+            Self::Reset => "the connection broke before the message was complete",
+            Self::Timeout => "the upstream did not answer in time",
+            Self::Malformed => "the message is malformed",
+            Self::Cancelled => "the caller went away",
+        })
+    }
+}
+
+impl std::error::Error for Fault {}

@@ -1,0 +1,207 @@
+//! One attempt: an endpoint, a connection, the request on it, the head of the answer. Says how far
+//! it came; whether that is good enough is decided elsewhere.
+
+use std::error::Error;
+
+use http::header::{HOST, HeaderName};
+use http::request::Parts;
+use http::uri::{Authority, PathAndQuery, Scheme};
+use http::{HeaderValue, Request, Uri, Version, response};
+use hyper::body::Incoming;
+
+use super::pool::{Freshness, Lease};
+use super::replay::Replay;
+use super::retry::Reach;
+use super::state::{InFlight, Verdict};
+use super::{Protocol, Upstream, retry};
+use crate::body::Body;
+use crate::exchange::Exchange;
+use crate::host::{Host, Instant};
+use crate::telemetry::{Fault, Outcome, Owner, SpanId, TraceContext};
+use crate::timer::before;
+use crate::tls;
+
+/// Tells the upstream that this is not the first attempt.
+const ATTEMPT_COUNT: HeaderName = HeaderName::from_static("x-attempt-count");
+
+/// How an attempt went.
+pub(super) type Attempted<H> = Result<Answered<H>, Failed>;
+
+/// An answer whose head was read.
+pub(super) struct Answered<H: Host> {
+    pub(super) head: response::Parts,
+    pub(super) content: Incoming,
+    pub(super) lease: Lease<H>,
+}
+
+/// No answer.
+pub(super) struct Failed {
+    pub(super) fault: Fault,
+    pub(super) reach: Reach,
+}
+
+/// What ends with the answer's content.
+pub(super) struct Ends<H: Host> {
+    #[expect(dead_code, reason = "counts as long as it lives")]
+    pub(super) in_flight: InFlight<H>,
+    pub(super) deadline: std::pin::Pin<Box<dyn Future<Output = ()> + Send>>,
+}
+
+impl<H: Host> Upstream<H> {
+    /// Makes one attempt, which is over at `deadline` at the latest.
+    pub(super) async fn attempt(
+        &self,
+        exchange: &mut Exchange,
+        head: &Parts,
+        replay: &Replay,
+        tried: &mut Vec<usize>,
+        deadline: Instant,
+    ) -> Attempted<H> {
+        let now = self.host.now();
+        let id = self.ids.span();
+        exchange.begin_attempt(id, &self.name, now);
+        let (endpoint, verdict) = match self.state.choose(tried) {
+            Ok(choice) => choice,
+            Err(fault) => {
+                tried.push(usize::MAX);
+                exchange.end_attempt(Outcome::Failed(fault), now);
+                return Err(Failed { fault, reach: Reach::Held });
+            }
+        };
+        tried.push(endpoint);
+        let per_try = self.settings.per_try_timeout.map_or(deadline, |timeout| deadline.min(now + timeout));
+        let mut reach = Reach::Connecting;
+        let exchanged = self.exchange(exchange, head, replay, Target { endpoint, id, tried }, &mut reach);
+        let exchanged = before(&self.host, per_try, exchanged).await.unwrap_or(Err(Fault::Timeout));
+        let now = self.host.now();
+        exchange.mark(now);
+        let attempted = match (exchanged, replay.broken()) {
+            (Ok(answered), _) => Ok(answered),
+            (Err(_), Some(fault)) => Err(Failed { fault, reach: Reach::Held }),
+            (Err(fault), None) => Err(Failed { fault, reach }),
+        };
+        conclude(exchange, &attempted, verdict, now);
+        attempted
+    }
+
+    /// Sends the request and reads the answer's head. A connection that had been idle may turn out
+    /// to be closed: then, when that is safe, the request goes over a new one, as in nginx.
+    async fn exchange(
+        &self,
+        exchange: &mut Exchange,
+        head: &Parts,
+        replay: &Replay,
+        target: Target<'_>,
+        reach: &mut Reach,
+    ) -> Result<Answered<H>, Fault> {
+        let pool = &self.pools[target.endpoint];
+        let mut freshness = Freshness::Any;
+        loop {
+            *reach = Reach::Connecting;
+            let mut lease = pool.acquire(exchange, freshness).await.inspect_err(|fault| {
+                if *fault == Fault::Overflow {
+                    *reach = Reach::Held;
+                }
+            })?;
+            *reach = Reach::Sent;
+            let request = self.request(head, replay.body(), exchange, &target);
+            exchange.enter(Owner::Upstream(target.id));
+            let sent = lease.send(request).await;
+            exchange.mark(self.host.now());
+            let mut error = match sent {
+                Ok(response) => {
+                    let (head, content) = response.into_parts();
+                    return Ok(Answered { head, content, lease });
+                }
+                Err(error) => error,
+            };
+            let unwritten = error.take_message().is_some();
+            let error = error.into_error();
+            if tls::is_refusal(&error) {
+                *reach = Reach::Connecting;
+                return Err(Fault::Tls);
+            }
+            if unwritten || is_refused_stream(&error) {
+                *reach = Reach::Refused;
+            }
+            let harmless = *reach == Reach::Refused || retry::idempotent_methods().contains(&head.method);
+            let stale = lease.reused && freshness == Freshness::Any && !is_refused_stream(&error);
+            if !(stale && harmless && replay.is_whole()) {
+                return Err(Fault::Reset);
+            }
+            freshness = Freshness::New;
+        }
+    }
+
+    /// The request as this attempt sends it.
+    fn request(&self, head: &Parts, body: Body, exchange: &Exchange, target: &Target) -> Request<Body> {
+        let mut headers = head.headers.clone();
+        TraceContext { trace: exchange.trace, parent: target.id }.write(&mut headers);
+        if target.tried.len() > 1 {
+            headers.insert(ATTEMPT_COUNT, HeaderValue::from(target.tried.len()));
+        }
+        let mut request = Request::new(body);
+        *request.method_mut() = head.method.clone();
+        match self.protocol {
+            Protocol::Http1 => {
+                *request.version_mut() = Version::HTTP_11;
+                if !headers.contains_key(HOST) {
+                    headers.insert(HOST, self.host_header(target.endpoint));
+                }
+                *request.uri_mut() = origin_form(&head.uri);
+            }
+            Protocol::Http2 => {
+                *request.version_mut() = Version::HTTP_2;
+                let host = headers.remove(HOST).unwrap_or_else(|| self.host_header(target.endpoint));
+                let scheme = if self.secure { Scheme::HTTPS } else { Scheme::HTTP };
+                *request.uri_mut() = absolute_form(&head.uri, &host, scheme);
+            }
+        }
+        *request.headers_mut() = headers;
+        request
+    }
+
+    /// What `Host` says when the caller said nothing.
+    fn host_header(&self, _endpoint: usize) -> HeaderValue {
+        HeaderValue::from_str(&self.name).unwrap_or(HeaderValue::from_static(""))
+    }
+}
+
+/// Where an attempt goes.
+struct Target<'a> {
+    endpoint: usize,
+    id: SpanId,
+    tried: &'a [usize],
+}
+
+/// Notes the end of an attempt with everyone who wants to know.
+fn conclude<H: Host>(exchange: &mut Exchange, attempted: &Attempted<H>, verdict: Verdict<H>, now: Instant) {
+    match attempted {
+        Ok(answered) => {
+            exchange.end_attempt(Outcome::Answered(answered.head.status.as_u16()), now);
+            verdict.observe(!answered.head.status.is_server_error());
+        }
+        Err(failed) => {
+            exchange.end_attempt(Outcome::Failed(failed.fault), now);
+            if failed.fault.blames_endpoint() {
+                verdict.observe(false);
+            }
+        }
+    }
+}
+
+fn is_refused_stream(error: &hyper::Error) -> bool {
+    let reason = error.source().and_then(|source| source.downcast_ref::<h2::Error>());
+    reason.and_then(h2::Error::reason) == Some(h2::Reason::REFUSED_STREAM)
+}
+
+fn origin_form(uri: &Uri) -> Uri {
+    uri.path_and_query().cloned().map_or_else(|| Uri::from_static("/"), Uri::from)
+}
+
+fn absolute_form(uri: &Uri, host: &HeaderValue, scheme: Scheme) -> Uri {
+    let Ok(authority) = Authority::try_from(host.as_bytes()) else { return origin_form(uri) };
+    let path = uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
+    let parts = Uri::builder().scheme(scheme).authority(authority).path_and_query(path);
+    parts.build().unwrap_or_else(|_| origin_form(uri))
+}

@@ -1,0 +1,135 @@
+//! Opens a connection to an endpoint: TCP, TLS when the upstream speaks it, then HTTP. The one place
+//! where hyper's client is set up. Owns no connection once it is open.
+
+use std::io;
+use std::time::Duration;
+
+use hyper::client::conn::{http1, http2};
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::super::Protocol;
+use crate::body::Body;
+use crate::exchange::Exchange;
+use crate::host::{Endpoint, Host, Instant};
+use crate::tasks::Spawner;
+use crate::telemetry::{Fault, Owner};
+use crate::timer::{HostTimer, before};
+use crate::tls::{self, ClientTls};
+
+/// HTTP/2 flow control: large enough that a window never is the bottleneck on a link of 10 Gbit/s
+/// and 1 ms, small enough that a stalled reader holds little.
+const STREAM_WINDOW_BYTES: u32 = 1024 * 1024;
+const CONNECTION_WINDOW_BYTES: u32 = 16 * 1024 * 1024;
+
+/// The largest head of an answer that is read; more is a fault of the upstream.
+const HEAD_BYTES_MAX: usize = 64 * 1024;
+
+/// h2 reads the real clock for streams that were reset here; never reached, it plays no role.
+const RESET_STREAM_MEMORY: Duration = Duration::from_secs(1 << 30);
+
+/// How to reach an endpoint.
+pub(in super::super) struct Connector<H> {
+    pub(in super::super) host: H,
+    pub(in super::super) endpoint: Endpoint,
+    pub(in super::super) protocol: Protocol,
+    pub(in super::super) tls: Option<ClientTls>,
+    pub(in super::super) timeout: Duration,
+}
+
+/// The bytes of a connection, in the clear or behind TLS.
+enum Wire<H: Host> {
+    Plain(H::Stream),
+    Tls(Box<tokio_rustls::TlsStream<H::Stream>>),
+}
+
+impl<H: Host> Connector<H> {
+    pub(super) async fn open_http1(
+        &self,
+        exchange: &mut Exchange,
+        spawner: &Spawner<H>,
+    ) -> Result<http1::SendRequest<Body>, Fault> {
+        match self.open(exchange).await? {
+            Wire::Plain(stream) => speak_http1(stream, spawner).await,
+            Wire::Tls(stream) => speak_http1(stream, spawner).await,
+        }
+    }
+
+    pub(super) async fn open_http2(
+        &self,
+        exchange: &mut Exchange,
+        spawner: &Spawner<H>,
+    ) -> Result<http2::SendRequest<Body>, Fault> {
+        match self.open(exchange).await? {
+            Wire::Plain(stream) => speak_http2(&self.host, stream, spawner).await,
+            Wire::Tls(stream) => speak_http2(&self.host, stream, spawner).await,
+        }
+    }
+
+    async fn open(&self, exchange: &mut Exchange) -> Result<Wire<H>, Fault> {
+        let deadline = self.host.now() + self.timeout;
+        exchange.enter(Owner::Connect);
+        let connected = before(&self.host, deadline, self.host.connect(&self.endpoint)).await;
+        exchange.mark(self.host.now());
+        let stream = match connected {
+            Some(Ok(stream)) => stream,
+            Some(Err(error)) if error.kind() == io::ErrorKind::TimedOut => return Err(Fault::ConnectTimeout),
+            Some(Err(_)) => return Err(Fault::Refused),
+            None => return Err(Fault::ConnectTimeout),
+        };
+        match &self.tls {
+            None => Ok(Wire::Plain(stream)),
+            Some(tls) => self.secure(tls, stream, deadline, exchange).await,
+        }
+    }
+
+    async fn secure(
+        &self,
+        tls: &ClientTls,
+        stream: H::Stream,
+        deadline: Instant,
+        exchange: &mut Exchange,
+    ) -> Result<Wire<H>, Fault> {
+        exchange.enter(Owner::Tls);
+        let secured = before(&self.host, deadline, tls.connect(&self.host, stream)).await;
+        exchange.mark(self.host.now());
+        let secured = secured.ok_or(Fault::ConnectTimeout)?.map_err(|_| Fault::Tls)?;
+        let agreed = match secured.protocol {
+            tls::Protocol::Http1 => Protocol::Http1,
+            tls::Protocol::Http2 => Protocol::Http2,
+        };
+        if agreed == self.protocol { Ok(Wire::Tls(secured.stream)) } else { Err(Fault::Tls) }
+    }
+}
+
+async fn speak_http1<H: Host, S>(stream: S, spawner: &Spawner<H>) -> Result<http1::SendRequest<Body>, Fault>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let mut builder = http1::Builder::new();
+    builder.max_header_size(HEAD_BYTES_MAX);
+    let (sender, connection) = builder.handshake(TokioIo::new(stream)).await.map_err(|_| Fault::Reset)?;
+    // How a connection ends is told to the requests on it.
+    spawner.spawn(async move { drop(connection.await) });
+    Ok(sender)
+}
+
+async fn speak_http2<H: Host, S>(
+    host: &H,
+    stream: S,
+    spawner: &Spawner<H>,
+) -> Result<http2::SendRequest<Body>, Fault>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let mut builder = http2::Builder::new(spawner.clone());
+    builder
+        .timer(HostTimer(host.clone()))
+        .initial_stream_window_size(STREAM_WINDOW_BYTES)
+        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+        .max_header_list_size(HEAD_BYTES_MAX as u32)
+        .reset_stream_duration(RESET_STREAM_MEMORY);
+    let (sender, connection) = builder.handshake(TokioIo::new(stream)).await.map_err(|_| Fault::Reset)?;
+    spawner.spawn(async move { drop(connection.await) });
+    Ok(sender)
+}
