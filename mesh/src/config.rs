@@ -1,0 +1,239 @@
+//! What a sidecar's configuration file says, as written: unknown keys refused, defaults filled in,
+//! nothing resolved and no file read. What it means is [`crate::plan`]'s matter.
+//!
+//! ```toml
+//! service = "order"
+//!
+//! [inbound]
+//! listen = "0.0.0.0:15006"
+//! app    = "127.0.0.1:8080"
+//! tls    = "strict"
+//!
+//! [outbound]
+//! listen = "127.0.0.1:15001"
+//!
+//! [identity]
+//! certificate = "order.pem"
+//! key         = "order-key.pem"
+//! authorities = "authorities.pem"
+//!
+//! [defaults]
+//! timeout = "1s"
+//!
+//! [services.payment]
+//! endpoints = ["payment-0:15006", "payment-1:15006"]
+//! breaker   = { failures = 5, open_for = "5s" }
+//! ```
+
+use std::fmt;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+use hoplab_proxy::host::Endpoint;
+use hoplab_proxy::upstream::{Policies, Protocol};
+use indexmap::IndexMap;
+use serde::de::value::{MapAccessDeserializer, StringDeserializer};
+use serde::de::{DeserializeSeed, Error, IntoDeserializer, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+
+/// Where inbound sides listen unless a file says otherwise; Istio's port.
+pub const INBOUND_PORT: u16 = 15006;
+
+/// Where outbound sides listen unless a file says otherwise; Istio's port.
+pub const OUTBOUND_PORT: u16 = 15001;
+
+/// Where apps listen unless a file says otherwise.
+pub const APP_PORT: u16 = 8080;
+
+/// A sidecar's configuration file.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The service whose pod this is.
+    pub service: String,
+    /// The side that requests to the app come through.
+    #[serde(default)]
+    pub inbound: Inbound,
+    /// The side that the app's own requests go through.
+    #[serde(default)]
+    pub outbound: Outbound,
+    /// What the sidecar proves its name with.
+    pub identity: Identity,
+    /// How services are called that do not say it themselves.
+    #[serde(default)]
+    pub defaults: Policies,
+    /// The services that the app may call, by their names.
+    #[serde(default)]
+    pub services: IndexMap<String, Service>,
+}
+
+/// The side that requests to the app come through.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Inbound {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// Where the app listens.
+    pub app: Endpoint,
+    /// What the app speaks.
+    pub protocol: Protocol,
+    /// Who may come.
+    pub tls: Acceptance,
+}
+
+impl Default for Inbound {
+    fn default() -> Self {
+        Self {
+            listen: (Ipv4Addr::UNSPECIFIED, INBOUND_PORT).into(),
+            app: Endpoint::from(SocketAddr::from((Ipv4Addr::LOCALHOST, APP_PORT))),
+            protocol: Protocol::default(),
+            tls: Acceptance::default(),
+        }
+    }
+}
+
+/// Who may come in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Acceptance {
+    /// Everyone: with a certificate of the mesh, or in the clear.
+    #[default]
+    Permissive,
+    /// Only who shows a certificate of the mesh.
+    Strict,
+}
+
+/// The side that the app's own requests go through.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Outbound {
+    /// Where it listens.
+    pub listen: SocketAddr,
+}
+
+impl Default for Outbound {
+    fn default() -> Self {
+        Self { listen: (Ipv4Addr::LOCALHOST, OUTBOUND_PORT).into() }
+    }
+}
+
+/// The PEM files that a sidecar proves its name with.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Identity {
+    /// The certificate, then any intermediates.
+    pub certificate: PathBuf,
+    /// The private key.
+    pub key: PathBuf,
+    /// The certificates of the authorities that are trusted.
+    pub authorities: PathBuf,
+}
+
+/// A service that the app may call: `endpoints`, and beside it the keys of [`Policies`].
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Service {
+    /// The inbound sides of its pods.
+    pub endpoints: Vec<Endpoint>,
+    /// How it is called, over [`Config::defaults`].
+    pub policies: Policies,
+}
+
+impl<'de> Deserialize<'de> for Service {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(ServiceVisitor)
+    }
+}
+
+/// Takes `endpoints` out of a table and gives the rest to [`Policies`], which refuses what it does
+/// not know. (serde's `flatten` would accept unknown keys.)
+struct ServiceVisitor;
+
+impl<'de> Visitor<'de> for ServiceVisitor {
+    type Value = Service;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a service: `endpoints` and its policies")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Service, A::Error> {
+        let mut endpoints = None;
+        let rest = WithoutEndpoints { map, endpoints: &mut endpoints };
+        let policies = Policies::deserialize(MapAccessDeserializer::new(rest))?;
+        let endpoints = endpoints.ok_or_else(|| A::Error::missing_field("endpoints"))?;
+        Ok(Service { endpoints, policies })
+    }
+}
+
+struct WithoutEndpoints<'a, A> {
+    map: A,
+    endpoints: &'a mut Option<Vec<Endpoint>>,
+}
+
+impl<'de, A: MapAccess<'de>> MapAccess<'de> for WithoutEndpoints<'_, A> {
+    type Error = A::Error;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, A::Error> {
+        while let Some(key) = self.map.next_key::<String>()? {
+            if key != "endpoints" {
+                let key: StringDeserializer<A::Error> = key.into_deserializer();
+                return seed.deserialize(key).map(Some);
+            }
+            *self.endpoints = Some(self.map.next_value()?);
+        }
+        Ok(None)
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, A::Error> {
+        self.map.next_value_seed(seed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    const IDENTITY: &str = "[identity]\ncertificate = \"c.pem\"\nkey = \"k.pem\"\nauthorities = \"a.pem\"\n";
+
+    fn read(text: &str) -> Result<Config, String> {
+        toml::from_str(text).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_short_file_means_the_usual() {
+        let config = read(&format!("service = \"order\"\n{IDENTITY}")).unwrap();
+        assert_eq!(config.inbound.listen.to_string(), "0.0.0.0:15006");
+        assert_eq!(config.inbound.app.to_string(), "127.0.0.1:8080");
+        assert_eq!(config.inbound.tls, Acceptance::Permissive);
+        assert_eq!(config.outbound.listen.to_string(), "127.0.0.1:15001");
+        assert!(config.services.is_empty());
+    }
+
+    #[test]
+    fn a_service_has_endpoints_and_beside_them_its_policies() {
+        let text = "[services.payment]\nendpoints = [\"payment-0:15006\"]\ntimeout = \"2s\"\n";
+        let config = read(&format!("service = \"order\"\n{IDENTITY}{text}")).unwrap();
+        let payment = &config.services["payment"];
+        assert_eq!(payment.endpoints, [Endpoint::new("payment-0", 15006)]);
+        assert_eq!(payment.policies.timeout, Some(Duration::from_secs(2)));
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_where_it_stands() {
+        for (text, complaint) in [
+            ("[services.payment]\ntimeout = \"2s\"\n", "missing field `endpoints`"),
+            ("[services.payment]\nendpoints = []\nretries = 3\n", "unknown field `retries`"),
+            ("[services.payment]\nendpoints = [\"payment\"]\n", "`payment` is not host:port"),
+            ("[services.payment]\nendpoints = []\ntimeout = \"2\"\n", "`2` has no unit"),
+            ("[inbound]\ntls = \"off\"\n", "unknown variant `off`, expected `permissive` or `strict`"),
+            ("[inbound]\nport = 1\n", "unknown field `port`"),
+            ("[outbound]\nlisten = \"localhost\"\n", "invalid socket address"),
+        ] {
+            let error = read(&format!("service = \"order\"\n{IDENTITY}{text}")).unwrap_err();
+            assert!(error.contains(complaint), "{text}: {error}");
+            assert!(error.contains("at line"), "{text}: {error}");
+        }
+        assert!(read("service = \"order\"").unwrap_err().contains("missing field `identity`"));
+    }
+}

@@ -1,0 +1,283 @@
+//! What a sidecar is to do, resolved: names checked, policies layered, identities read. What is here
+//! can be served. Built from a [`Config`] and the files it names, or directly, as the simulation does.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use hoplab_proxy::host::Endpoint;
+use hoplab_proxy::tls::{Credentials, Identity, IdentityError, NotSpiffe, SpiffeId, TrustDomain};
+use hoplab_proxy::upstream::Policies;
+use indexmap::IndexMap;
+
+use crate::config::{Config, Inbound, Outbound};
+
+/// A sidecar that can be served.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// The service whose pod this is.
+    pub service: Arc<str>,
+    /// What the sidecar proves its name with.
+    pub identity: Identity,
+    /// The side that requests to the app come through.
+    pub inbound: Inbound,
+    /// The side that the app's own requests go through.
+    pub outbound: Outbound,
+    /// The services that the app may call, by their names.
+    pub services: IndexMap<Arc<str>, Service>,
+}
+
+/// A service that the app may call.
+#[derive(Debug, Clone)]
+pub struct Service {
+    /// Who its pods must prove to be.
+    pub id: SpiffeId,
+    /// The inbound sides of its pods.
+    pub endpoints: Vec<Endpoint>,
+    /// How it is called.
+    pub policies: Policies,
+}
+
+impl Plan {
+    /// A sidecar of a pod of `service` that listens on the usual ports and knows no service yet.
+    pub fn new(service: impl Into<Arc<str>>, identity: Identity) -> Self {
+        Self {
+            service: service.into(),
+            identity,
+            inbound: Inbound::default(),
+            outbound: Outbound::default(),
+            services: IndexMap::new(),
+        }
+    }
+
+    /// Adds a service that the app may call: its pods are of the sidecar's own trust domain.
+    pub fn service(
+        mut self,
+        name: &str,
+        endpoints: Vec<Endpoint>,
+        policies: Policies,
+    ) -> Result<Self, NotSpiffe> {
+        let id = id_of(self.identity.id().trust_domain(), name)?;
+        self.services.insert(name.into(), Service { id, endpoints, policies });
+        Ok(self)
+    }
+
+    /// What `config` means; `read` reads the files that it names. All that is wrong, at once.
+    pub fn resolve(
+        config: &Config,
+        read: impl Fn(&Path) -> io::Result<String>,
+    ) -> Result<Self, Vec<PlanError>> {
+        let mut errors = Vec::new();
+        let identity = identity(config, read).map_err(|mut found| errors.append(&mut found)).ok();
+        if let Some(identity) = &identity {
+            match id_of(identity.id().trust_domain(), &config.service) {
+                Ok(id) if id == *identity.id() => {}
+                Ok(expected) => {
+                    errors.push(PlanError::AnotherName { expected, found: identity.id().clone() });
+                }
+                Err(_) => errors.push(PlanError::Name { key: "service", name: config.service.clone() }),
+            }
+        }
+        for (name, service) in &config.services {
+            if !is_name(name) {
+                errors.push(PlanError::Name { key: "services", name: name.clone() });
+            }
+            if service.endpoints.is_empty() {
+                errors.push(PlanError::NoEndpoint { service: name.clone() });
+            }
+        }
+        if config.inbound.listen == config.outbound.listen {
+            errors.push(PlanError::SamePort(config.inbound.listen));
+        }
+        match identity {
+            Some(identity) if errors.is_empty() => Ok(Self::assemble(config, identity)),
+            _ => Err(errors),
+        }
+    }
+
+    fn assemble(config: &Config, identity: Identity) -> Self {
+        let mut plan = Self::new(config.service.as_str(), identity);
+        plan.inbound = config.inbound.clone();
+        plan.outbound = config.outbound.clone();
+        for (name, service) in &config.services {
+            let policies = service.policies.over(&config.defaults);
+            plan =
+                plan.service(name, service.endpoints.clone(), policies).expect("names were checked before");
+        }
+        plan
+    }
+}
+
+/// Why a configuration cannot be served.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PlanError {
+    /// A file cannot be read.
+    #[error("identity.{key}: cannot read {}: {error}", path.display())]
+    Unreadable {
+        /// The key that names it.
+        key: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        error: String,
+    },
+    /// The identity's files are no identity.
+    #[error("identity: {0}")]
+    Identity(#[from] IdentityError),
+    /// The identity is that of something else.
+    #[error("identity: the certificate names {found}, but the service's pods are {expected}")]
+    AnotherName {
+        /// What `service` calls for.
+        expected: SpiffeId,
+        /// What the certificate says.
+        found: SpiffeId,
+    },
+    /// A service's name is malformed.
+    #[error("{key}: `{name}` is no service name: use lower case letters, digits and hyphens")]
+    Name {
+        /// The key where it stands.
+        key: &'static str,
+        /// The name.
+        name: String,
+    },
+    /// A service cannot be reached.
+    #[error("services.{service}: no endpoints: write endpoints = [\"{service}-0:15006\"]")]
+    NoEndpoint {
+        /// Its name.
+        service: String,
+    },
+    /// Both sides listen at one place.
+    #[error("inbound.listen and outbound.listen are both {0}: they need a port each")]
+    SamePort(SocketAddr),
+}
+
+fn identity(config: &Config, read: impl Fn(&Path) -> io::Result<String>) -> Result<Identity, Vec<PlanError>> {
+    let mut errors = Vec::new();
+    let mut text = |key, path: &PathBuf| {
+        read(path).unwrap_or_else(|error| {
+            errors.push(PlanError::Unreadable { key, path: path.clone(), error: error.to_string() });
+            String::new()
+        })
+    };
+    let files = &config.identity;
+    let credentials = Credentials {
+        certificate: text("certificate", &files.certificate),
+        key: text("key", &files.key),
+        authorities: text("authorities", &files.authorities),
+    };
+    if !errors.is_empty() {
+        return Err(errors);
+    }
+    Identity::from_pem(&credentials).map_err(|error| vec![error.into()])
+}
+
+fn id_of(trust_domain: &TrustDomain, name: &str) -> Result<SpiffeId, NotSpiffe> {
+    if !is_name(name) {
+        return Err(NotSpiffe::Id(name.to_owned()));
+    }
+    SpiffeId::of_service(trust_domain, name)
+}
+
+/// Whether `name` can be a service's: a DNS label.
+fn is_name(name: &str) -> bool {
+    let allowed = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-');
+    let hyphen_at_an_end = name.starts_with('-') || name.ends_with('-');
+    !name.is_empty() && name.len() <= 63 && name.bytes().all(allowed) && !hyphen_at_an_end
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, SystemTime};
+
+    use hoplab_proxy::tls::Authority;
+
+    use super::*;
+
+    const FILE: &str = r#"
+        service = "order"
+        identity = { certificate = "order.pem", key = "order-key.pem", authorities = "authorities.pem" }
+        defaults = { timeout = "1s", breaker = { failures = 5, open_for = "5s" } }
+        [services.payment]
+        endpoints = ["payment-0:15006", "payment-1:15006"]
+        timeout = "2s"
+        [services.cart]
+        endpoints = ["cart-0:15006"]
+    "#;
+
+    fn config(text: &str) -> Config {
+        toml::from_str(text).unwrap()
+    }
+
+    fn files(service: &str) -> impl Fn(&Path) -> io::Result<String> {
+        let authority = Authority::new(1, "hoplab".parse().unwrap(), SystemTime::UNIX_EPOCH);
+        let id = SpiffeId::of_service(authority.trust_domain(), service).unwrap();
+        let credentials = authority.issue(&id, service, SystemTime::UNIX_EPOCH + Duration::from_hours(1));
+        move |path| match path.to_str() {
+            Some("order.pem") => Ok(credentials.certificate.clone()),
+            Some("order-key.pem") => Ok(credentials.key.clone()),
+            Some("authorities.pem") => Ok(credentials.authorities.clone()),
+            _ => Err(io::ErrorKind::NotFound.into()),
+        }
+    }
+
+    fn complaints(text: &str, service: &str) -> Vec<String> {
+        let errors = Plan::resolve(&config(text), files(service)).unwrap_err();
+        errors.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn a_file_becomes_a_plan_with_its_policies_layered() {
+        let plan = Plan::resolve(&config(FILE), files("order")).unwrap();
+        assert_eq!(plan.identity.id().as_str(), "spiffe://hoplab/ns/default/sa/order");
+        let payment = &plan.services["payment"];
+        assert_eq!(payment.id.as_str(), "spiffe://hoplab/ns/default/sa/payment");
+        assert_eq!(payment.endpoints.len(), 2);
+        assert_eq!(payment.policies.timeout, Some(Duration::from_secs(2)));
+        assert!(payment.policies.breaker.is_some());
+        assert_eq!(plan.services["cart"].policies.timeout, Some(Duration::from_secs(1)));
+    }
+
+    #[test]
+    fn all_that_is_wrong_is_said_at_once() {
+        let text = FILE
+            .replace("[services.cart]", "[services.Cart]")
+            .replace("[\"cart-0:15006\"]", "[]\n[inbound]\nlisten = \"127.0.0.1:15001\"");
+        assert_eq!(
+            complaints(&text, "stock"),
+            [
+                "identity: the certificate names spiffe://hoplab/ns/default/sa/stock, \
+                 but the service's pods are spiffe://hoplab/ns/default/sa/order",
+                "services: `Cart` is no service name: use lower case letters, digits and hyphens",
+                "services.Cart: no endpoints: write endpoints = [\"Cart-0:15006\"]",
+                "inbound.listen and outbound.listen are both 127.0.0.1:15001: they need a port each",
+            ]
+        );
+        let text = FILE.replace("order-key.pem", "lost.pem").replace("\"authorities.pem\"", "\"gone.pem\"");
+        assert_eq!(
+            complaints(&text, "order"),
+            [
+                "identity.key: cannot read lost.pem: entity not found",
+                "identity.authorities: cannot read gone.pem: entity not found",
+            ]
+        );
+        let text = FILE.replace("key = \"order-key.pem\"", "key = \"order.pem\"");
+        assert_eq!(complaints(&text, "order"), ["identity: `key` holds no PEM item of its kind"]);
+    }
+
+    #[test]
+    fn a_plan_is_built_without_files() {
+        let read = files("order");
+        let credentials = Credentials {
+            certificate: read(Path::new("order.pem")).unwrap(),
+            key: read(Path::new("order-key.pem")).unwrap(),
+            authorities: read(Path::new("authorities.pem")).unwrap(),
+        };
+        let plan = Plan::new("order", Identity::from_pem(&credentials).unwrap())
+            .service("payment", vec![Endpoint::new("payment-0", 15006)], Policies::default())
+            .unwrap();
+        assert_eq!(plan.inbound.listen.port(), 15006);
+        assert!(plan.clone().service("pay/ment", Vec::new(), Policies::default()).is_err());
+        assert!(plan.services.contains_key("payment"));
+    }
+}
