@@ -1,1 +1,37 @@
-//! placeholder
+//! What a run looks like to people and to programs: from its [`Record`](hoplab_sim::record::Record)
+//! alone to a terminal table, a summary, CSV files, plots and a page. Simulates nothing and reads no
+//! clock: the same record gives the same bytes.
+//!
+//! | module | owns |
+//! |---|---|
+//! | [`summary`] | `summary.json`, the figures that programs and gates read |
+//! | [`table`] | the table on the terminal |
+//! | [`write`] | the folder that a run leaves behind, and reading it again |
+//! | [`page`] | `report.html`, one self-contained page |
+//! | [`plots`] | the same charts as SVG and PNG files |
+//! | [`data`] | the numbers behind the charts as CSV |
+//!
+//! Below them, shared so that page, plots and files cannot disagree: `charts` (what each chart shows
+//! and looks like), `axis` (scales and ticks), `added` (what an architecture costs over the
+//! baseline), `owners` (who may own a microsecond), `palette` (one colour an architecture), `verdict`
+//! (the answer in words), `format` (numbers for people).
+
+#![expect(dead_code, reason = "the page that draws the remaining charts follows")]
+
+mod added;
+mod axis;
+mod charts;
+pub mod data;
+mod format;
+mod owners;
+pub mod page;
+mod palette;
+pub mod plots;
+pub mod summary;
+pub mod table;
+mod verdict;
+pub mod write;
+
+pub use summary::Summary;
+pub use table::{Look, table};
+pub use write::{Written, read, write};

@@ -1,0 +1,14 @@
+//! Charts as drawings: marks on a plane, without a file format. The page paints them as SVG that
+//! follows the reader's theme, `plots` paints the same ones with plotters. Owns what a chart looks
+//! like, not what paints it.
+
+pub(crate) mod breakdown;
+pub(crate) mod breakers;
+pub(crate) mod curves;
+mod drawing;
+mod lines;
+pub(crate) mod over_time;
+pub(crate) mod percentiles;
+pub(crate) mod waterfall;
+
+pub(crate) use drawing::{Align, Drawing, Ink, Mark, Room};

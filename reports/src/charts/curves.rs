@@ -1,0 +1,203 @@
+//! What each chart shows, computed once for page, plot files and CSV: percentile curves, series over
+//! time, stacks and breaker lanes. Owns no pixel and no colour.
+
+use hoplab_sim::record::{Architecture, BreakerChange, Latencies, Record, Window};
+use indexmap::IndexMap;
+
+/// Points of a percentile curve between two nines.
+const POINTS_PER_NINE: u32 = 24;
+
+/// The nines beyond which no curve goes: 99.9999 %.
+const NINES_MAX: u32 = 6;
+
+/// A percentile as the number of its nines: 0 is the minimum, 1 is p90, 2 is p99, …
+pub(crate) fn nines(quantile: f64) -> f64 {
+    -(1.0 - quantile).log10()
+}
+
+/// The quantile with so many nines.
+pub(crate) fn quantile(nines: f64) -> f64 {
+    1.0 - 10_f64.powf(-nines)
+}
+
+/// `[nines, µs]` in rising order, as far as the sample carries a percentile; empty without samples.
+pub(crate) fn percentiles(latencies: &Latencies) -> Vec<(f64, u64)> {
+    if latencies.count == 0 {
+        return Vec::new();
+    }
+    let mut curve = vec![(0.0, latencies.min_us)];
+    let mut buckets = latencies.buckets.iter();
+    let (mut value, mut seen) = (latencies.min_us, 0);
+    for step in 1..=NINES_MAX * POINTS_PER_NINE {
+        let at = f64::from(step) / f64::from(POINTS_PER_NINE);
+        let quantile = quantile(at);
+        if !carries(latencies.count, quantile) {
+            break;
+        }
+        let rank = ((latencies.count as f64 * quantile).ceil() as u64).max(1);
+        while seen < rank {
+            let Some(&(next, count)) = buckets.next() else { break };
+            value = next.clamp(latencies.min_us, latencies.max_us);
+            seen += count;
+        }
+        curve.push((at, value));
+    }
+    curve
+}
+
+/// Whether a sample of `count` carries a percentile, by the rule of [`Latencies::percentile_us`].
+fn carries(count: u64, quantile: f64) -> bool {
+    let probe = Latencies { count, ..Latencies::default() };
+    probe.percentile_us(quantile).is_some()
+}
+
+/// A series over time: `[s, value]` at the middle of each window; `None` where there is nothing.
+pub(crate) type Series = Vec<(f64, Option<f64>)>;
+
+/// A figure of each window against its middle in seconds.
+pub(crate) fn over_time(
+    record: &Record,
+    architecture: &Architecture,
+    figure: impl Fn(&Window) -> Option<f64>,
+) -> Series {
+    let width = seconds(record.window_us);
+    let middle = |index: usize| (index as f64 + 0.5) * width;
+    let windows = architecture.windows.iter().enumerate();
+    windows.map(|(index, window)| (middle(index), figure(window))).collect()
+}
+
+/// Answered with a status below 500, per second.
+pub(crate) fn goodput(record: &Record, window: &Window) -> f64 {
+    window.ok as f64 / seconds(record.window_us).max(f64::MIN_POSITIVE)
+}
+
+/// Failed or timed out, of the requests that ended; 0 without any.
+pub(crate) fn error_ratio(window: &Window) -> f64 {
+    let ended = window.ok + window.errors;
+    if ended == 0 { 0.0 } else { window.errors as f64 / ended as f64 }
+}
+
+/// Microseconds as seconds.
+pub(crate) fn seconds(us: u64) -> f64 {
+    us as f64 / 1e6
+}
+
+/// The end of the charts over time: the load's, or the last window's where that is later.
+pub(crate) fn end_us(record: &Record) -> u64 {
+    let windows = record.architectures.values().map(|architecture| architecture.windows.len());
+    let longest = windows.max().unwrap_or(0) as u64;
+    record.duration_us.max(longest * record.window_us).max(1)
+}
+
+/// The states of one breaker over the whole run.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Lane {
+    /// `checkout-0 → payment`.
+    pub(crate) name: String,
+    /// `[from, until, state]` in microseconds, tiling the run.
+    pub(crate) spans: Vec<(u64, u64, State)>,
+}
+
+/// A breaker's state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum State {
+    Closed,
+    HalfOpen,
+    Open,
+    Unknown,
+}
+
+impl State {
+    /// The state that a record names.
+    pub(crate) fn of(name: &str) -> Self {
+        match name {
+            "closed" => Self::Closed,
+            "half-open" => Self::HalfOpen,
+            "open" => Self::Open,
+            _ => Self::Unknown,
+        }
+    }
+
+    /// Its name.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::HalfOpen => "half-open",
+            Self::Open => "open",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// A lane for each breaker that ever moved, by the breaker's name; breakers start closed.
+pub(crate) fn lanes(record: &Record, architecture: &Architecture) -> Vec<Lane> {
+    let mut changes: IndexMap<String, Vec<&BreakerChange>> = IndexMap::new();
+    for change in &architecture.breakers {
+        let endpoint = change.endpoint.as_ref();
+        let guarded = endpoint.map_or_else(String::new, |endpoint| format!(" ({endpoint})"));
+        let name = format!("{} → {}{guarded}", change.pod, change.upstream);
+        changes.entry(name).or_default().push(change);
+    }
+    changes.sort_keys();
+    let end = end_us(record);
+    changes.into_iter().map(|(name, changes)| lane(name, &changes, end)).collect()
+}
+
+fn lane(name: String, changes: &[&BreakerChange], end: u64) -> Lane {
+    let mut spans = Vec::with_capacity(changes.len() + 1);
+    let (mut from, mut state) = (0, State::Closed);
+    for change in changes {
+        let at = change.at_us.clamp(from, end);
+        if at > from {
+            spans.push((from, at, state));
+        }
+        (from, state) = (at, State::of(&change.state));
+    }
+    if end > from {
+        spans.push((from, end, state));
+    }
+    Lane { name, spans }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn change(at_us: u64, state: &str) -> BreakerChange {
+        BreakerChange { at_us, pod: "a-0".into(), upstream: "b".into(), endpoint: None, state: state.into() }
+    }
+
+    #[test]
+    fn a_curve_ends_where_the_sample_no_longer_carries_it() {
+        let buckets: Vec<(u64, u64)> = (1..=1000).map(|value| (value, 1)).collect();
+        let latencies = Latencies { count: 1000, sum_us: 500_500, min_us: 1, max_us: 1000, buckets };
+        let curve = percentiles(&latencies);
+        assert_eq!(curve[0], (0.0, 1));
+        for &(at, value) in &curve[1..] {
+            assert_eq!(latencies.percentile_us(quantile(at)), Some(value));
+        }
+        let last = curve.last().expect("a curve").0;
+        assert!((2.0..2.5).contains(&last), "{last}");
+        assert!(percentiles(&Latencies::default()).is_empty());
+    }
+
+    #[test]
+    fn nines_and_quantiles_are_inverse() {
+        for at in [0.0, 0.3, 1.0, 2.5, 4.0] {
+            assert!((nines(quantile(at)) - at).abs() < 1e-9);
+        }
+    }
+
+    #[test]
+    fn a_lane_tiles_the_run() {
+        let (open, half, closed) = (change(10, "open"), change(30, "half-open"), change(31, "closed"));
+        let lane = lane("x".into(), &[&open, &half, &closed], 50);
+        let spans = [
+            (0, 10, State::Closed),
+            (10, 30, State::Open),
+            (30, 31, State::HalfOpen),
+            (31, 50, State::Closed),
+        ];
+        assert_eq!(lane.spans, spans);
+    }
+}

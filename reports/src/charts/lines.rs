@@ -1,0 +1,73 @@
+//! Line charts: several architectures over one horizontal axis. Owns the lines and what a reader sees
+//! who points at a column; not where the values come from.
+
+use super::drawing::{Drawing, Frame, Ink, Mark, Room};
+use crate::axis::Axis;
+use crate::palette::SLOTS;
+
+/// One line: an architecture, with values in rising order of `x`; a gap where there is no value.
+pub(crate) struct Line {
+    pub(crate) name: String,
+    /// In the palette.
+    pub(crate) slot: usize,
+    pub(crate) points: Vec<(f64, Option<f64>)>,
+}
+
+/// At most so many columns answer to pointing.
+const COLUMNS_MAX: usize = 120;
+
+impl Drawing {
+    pub(crate) fn lines(&mut self, frame: Frame, (x, y): (&Axis, &Axis), lines: &[Line]) {
+        let width = if self.room == Room::Narrow { 1.8 } else { 2.0 };
+        for line in lines {
+            let (ink, dashed) = (Ink::Architecture(line.slot % SLOTS), line.slot >= SLOTS);
+            for stretch in line.points.split(|(_, value)| value.is_none()) {
+                let place = |&(at, value): &(f64, Option<f64>)| Some((frame.x(x, at), frame.y(y, value?)));
+                let mut points: Vec<_> = stretch.iter().filter_map(place).collect();
+                if let [(left, height)] = points[..] {
+                    points.push((left + 2.0, height));
+                }
+                if !points.is_empty() {
+                    self.line(points, ink, width, dashed);
+                }
+            }
+        }
+    }
+
+    /// What the lines say at each of their places, for those who point there.
+    pub(crate) fn spots(
+        &mut self,
+        frame: Frame,
+        x: &Axis,
+        lines: &[Line],
+        (name, value): (&dyn Fn(f64) -> String, &dyn Fn(f64) -> String),
+    ) {
+        let Some(longest) = lines.iter().max_by_key(|line| line.points.len()) else { return };
+        if self.room != Room::Wide {
+            return;
+        }
+        let step = longest.points.len().div_ceil(COLUMNS_MAX).max(1);
+        let places: Vec<f64> = longest.points.iter().step_by(step).map(|point| point.0).collect();
+        for (column, &at) in places.iter().enumerate() {
+            let middle = frame.x(x, at);
+            let edge = |other: Option<&f64>, end: f64| {
+                other.map_or(end, |&other| f64::midpoint(frame.x(x, other), middle))
+            };
+            let left = edge(column.checked_sub(1).and_then(|before| places.get(before)), frame.left);
+            let right = edge(places.get(column + 1), frame.right().min(middle + middle - left));
+            let mut rows = vec![name(at)];
+            for line in lines {
+                if let Some(&(_, Some(seen))) = line.points.get(column * step) {
+                    rows.push(format!("{}: {}", line.name, value(seen)));
+                }
+            }
+            self.marks.push(Mark::Spot {
+                x: left,
+                y: frame.top,
+                width: right - left,
+                height: frame.height,
+                note: rows.join("\n"),
+            });
+        }
+    }
+}

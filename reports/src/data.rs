@@ -1,0 +1,162 @@
+//! The numbers behind the charts as CSV, one file a subject, units in the header. Owns their columns,
+//! not where the files lie.
+
+use hoplab_sim::record::{Edge, Record};
+
+use crate::charts::curves;
+use crate::summary::Micros;
+
+/// A CSV file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct File {
+    /// Its name, with the extension.
+    pub name: &'static str,
+    /// Its bytes, UTF-8.
+    pub bytes: Vec<u8>,
+}
+
+/// Every file of a run.
+pub fn files(record: &Record) -> Result<Vec<File>, csv::Error> {
+    Ok(vec![
+        file("latency.csv", latency(record))?,
+        file("windows.csv", windows(record))?,
+        file("breakdown.csv", breakdown(record))?,
+        file("edges.csv", edges(record))?,
+        file("breakers.csv", breakers(record))?,
+    ])
+}
+
+type Row = Vec<String>;
+
+fn file(name: &'static str, rows: Vec<Row>) -> Result<File, csv::Error> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    for row in rows {
+        writer.write_record(row)?;
+    }
+    let bytes = writer.into_inner().map_err(csv::IntoInnerError::into_error)?;
+    Ok(File { name, bytes })
+}
+
+fn head(columns: &[&str]) -> Vec<Row> {
+    vec![columns.iter().map(|&column| column.to_owned()).collect()]
+}
+
+/// Percentile curves, as far as the samples carry them; the endpoint `*` is all of them.
+fn latency(record: &Record) -> Vec<Row> {
+    let mut rows = head(&["architecture", "endpoint", "percentile", "latency_us"]);
+    for (name, architecture) in &record.architectures {
+        let total = std::iter::once(("*", &architecture.total));
+        let endpoints = architecture.endpoints.iter().map(|(name, traffic)| (name.as_str(), traffic));
+        for (endpoint, traffic) in total.chain(endpoints) {
+            for (nines, us) in curves::percentiles(&traffic.latency) {
+                let percentile = format!("{:.6}", curves::quantile(nines) * 100.0);
+                let percentile = percentile.trim_end_matches('0').trim_end_matches('.').to_owned();
+                rows.push(vec![name.clone(), endpoint.to_owned(), percentile, us.to_string()]);
+            }
+        }
+    }
+    rows
+}
+
+/// The whole run in windows, warm-up included, by the requests' intended send.
+fn windows(record: &Record) -> Vec<Row> {
+    let mut rows = head(&[
+        "architecture",
+        "from_us",
+        "until_us",
+        "sent",
+        "ok",
+        "errors",
+        "calls",
+        "attempts",
+        "p50_us",
+        "p90_us",
+        "p99_us",
+        "max_us",
+    ]);
+    for (name, architecture) in &record.architectures {
+        for (index, window) in architecture.windows.iter().enumerate() {
+            let from = index as u64 * record.window_us;
+            let optional = |us: Option<u64>| us.map_or_else(String::new, |us| us.to_string());
+            rows.push(vec![
+                name.clone(),
+                from.to_string(),
+                (from + record.window_us).to_string(),
+                window.sent.to_string(),
+                window.ok.to_string(),
+                window.errors.to_string(),
+                window.calls.to_string(),
+                window.attempts.to_string(),
+                optional(window.p50_us),
+                optional(window.p90_us),
+                optional(window.p99_us),
+                optional(window.max_us),
+            ]);
+        }
+    }
+    rows
+}
+
+/// Mean microseconds per request by hop and owner; the hop `*` is all of them.
+fn breakdown(record: &Record) -> Vec<Row> {
+    let mut rows = head(&["architecture", "hop", "visits_per_request", "owner", "mean_us"]);
+    for (name, architecture) in &record.architectures {
+        for (owner, &us) in &architecture.breakdown_us {
+            rows.push(vec![name.clone(), "*".into(), "1".into(), owner.clone(), decimal(us)]);
+        }
+        for hop in &architecture.hops {
+            for (owner, &us) in &hop.breakdown_us {
+                let visits = decimal(hop.visits);
+                rows.push(vec![name.clone(), hop.name.clone(), visits, owner.clone(), decimal(us)]);
+            }
+        }
+    }
+    rows
+}
+
+/// Calls between services, by phase of the run; the phase `*` is all of it.
+fn edges(record: &Record) -> Vec<Row> {
+    let mut rows =
+        head(&["architecture", "phase", "edge", "requests", "attempts", "amplification", "errors"]);
+    for (name, architecture) in &record.architectures {
+        let mut push = |phase: &str, edge: &String, calls: &Edge| {
+            rows.push(vec![
+                name.clone(),
+                phase.to_owned(),
+                edge.clone(),
+                calls.requests.to_string(),
+                calls.attempts.to_string(),
+                decimal(calls.amplification()),
+                calls.errors.to_string(),
+            ]);
+        };
+        architecture.edges.iter().for_each(|(edge, calls)| push("*", edge, calls));
+        for (phase_name, phase) in &architecture.phases {
+            phase.edges.iter().for_each(|(edge, calls)| push(phase_name, edge, calls));
+        }
+    }
+    rows
+}
+
+/// Every change of a circuit breaker's state, over the whole run.
+fn breakers(record: &Record) -> Vec<Row> {
+    let mut rows = head(&["architecture", "at_us", "pod", "upstream", "endpoint", "state"]);
+    for (name, architecture) in &record.architectures {
+        for change in &architecture.breakers {
+            rows.push(vec![
+                name.clone(),
+                change.at_us.to_string(),
+                change.pod.clone(),
+                change.upstream.clone(),
+                change.endpoint.clone().unwrap_or_default(),
+                change.state.clone(),
+            ]);
+        }
+    }
+    rows
+}
+
+/// With at most three decimals, none when it is whole.
+fn decimal(value: f64) -> String {
+    Micros::from(value).0.to_string()
+}

@@ -1,0 +1,151 @@
+//! Numbers for people: durations, counts, shares. Three significant digits, a unit that fits, a true
+//! minus sign. Owns no layout.
+
+/// A duration in microseconds: `850 µs`, `3.12 ms`, `1.24 s`.
+pub(crate) fn duration(us: f64) -> String {
+    let size = us.abs();
+    let (value, unit) = match size {
+        _ if size < 999.5 => (us, "µs"),
+        _ if size < 999_500.0 => (us / 1e3, "ms"),
+        _ => (us / 1e6, "s"),
+    };
+    format!("{} {unit}", significant(value))
+}
+
+/// A difference of durations, always with its sign: `+3.12 ms`, `−40 µs`, `0 µs`.
+pub(crate) fn difference(us: f64) -> String {
+    let text = duration(us);
+    if us > 0.0 && !text.starts_with("0 ") { format!("+{text}") } else { text }
+}
+
+/// A number to three significant digits, without trailing zeros; whole numbers keep theirs.
+pub(crate) fn significant(value: f64) -> String {
+    let size = value.abs();
+    let decimals = match size {
+        _ if size >= 99.95 => 0,
+        _ if size >= 9.995 => 1,
+        _ => 2,
+    };
+    let text = format!("{size:.decimals$}");
+    let text = if decimals > 0 { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
+    let text = grouped(text);
+    if value < 0.0 && text != "0" { format!("−{text}") } else { text }
+}
+
+/// A count with its thousands apart: `12,345`.
+pub(crate) fn count(value: u64) -> String {
+    grouped(&value.to_string())
+}
+
+/// A part of a whole in per cent: `0 %`, `0.42 %`, `<0.01 %`; `–` of nothing.
+pub(crate) fn share(part: u64, whole: u64) -> String {
+    if whole == 0 {
+        return "–".to_owned();
+    }
+    percent(part as f64 / whole as f64)
+}
+
+/// A ratio in per cent, as [`share`].
+pub(crate) fn percent(ratio: f64) -> String {
+    let percent = ratio * 100.0;
+    match percent {
+        _ if percent > 0.0 && percent < 0.01 => "<0.01 %".to_owned(),
+        _ if percent < 100.0 && percent > 99.95 => ">99.9 %".to_owned(),
+        _ => format!("{} %", significant(percent)),
+    }
+}
+
+/// A count with its noun: `1 change`, `2 changes`.
+pub(crate) fn plural(value: u64, noun: &str) -> String {
+    format!("{} {noun}{}", count(value), if value == 1 { "" } else { "s" })
+}
+
+/// A point in the run, in seconds: `12.5 s`.
+pub(crate) fn moment(us: u64) -> String {
+    let text = format!("{:.3}", us as f64 / 1e6);
+    format!("{} s", text.trim_end_matches('0').trim_end_matches('.'))
+}
+
+/// At most `limit` characters, the last one `…` when something was cut.
+pub(crate) fn shortened(text: &str, limit: usize) -> String {
+    if text.chars().count() <= limit {
+        return text.to_owned();
+    }
+    let mut short: String = text.chars().take(limit.saturating_sub(1)).collect();
+    short.push('…');
+    short
+}
+
+/// Words as a list: `a`, `a and b`, `a, b and c`.
+pub(crate) fn listed(words: &[String]) -> String {
+    match words {
+        [] => String::new(),
+        [one] => one.clone(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    }
+}
+
+fn grouped(digits: &str) -> String {
+    let (whole, rest) = digits.split_at(digits.find('.').unwrap_or(digits.len()));
+    let mut text = String::with_capacity(digits.len() + whole.len() / 3);
+    for (index, digit) in whole.chars().enumerate() {
+        if index > 0 && (whole.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text + rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_change_their_unit_where_they_round_to_the_next() {
+        let cases = [
+            (0.0, "0 µs"),
+            (0.4, "0.4 µs"),
+            (12.34, "12.3 µs"),
+            (850.0, "850 µs"),
+            (999.4, "999 µs"),
+            (999.6, "1 ms"),
+            (3_120.0, "3.12 ms"),
+            (99_960.0, "100 ms"),
+            (999_600.0, "1 s"),
+            (1_240_000.0, "1.24 s"),
+            (7_200_000_000.0, "7,200 s"),
+        ];
+        for (us, text) in cases {
+            assert_eq!(duration(us), text);
+        }
+    }
+
+    #[test]
+    fn differences_carry_their_sign_unless_they_are_nothing() {
+        assert_eq!(difference(3_120.0), "+3.12 ms");
+        assert_eq!(difference(-40.0), "−40 µs");
+        assert_eq!(difference(0.0), "0 µs");
+        assert_eq!(difference(-0.001), "0 µs");
+        assert_eq!(difference(0.001), "0 µs");
+    }
+
+    #[test]
+    fn shares_never_round_something_to_nothing() {
+        assert_eq!(share(0, 10), "0 %");
+        assert_eq!(share(1, 1_000_000), "<0.01 %");
+        assert_eq!(share(42, 10_000), "0.42 %");
+        assert_eq!(share(999_999, 1_000_000), ">99.9 %");
+        assert_eq!(share(10, 10), "100 %");
+        assert_eq!(share(0, 0), "–");
+    }
+
+    #[test]
+    fn counts_are_grouped_and_lists_read_as_lists() {
+        assert_eq!(count(1_234_567), "1,234,567");
+        assert_eq!(count(999), "999");
+        assert_eq!(plural(1, "change"), "1 change");
+        assert_eq!(listed(&["a".into(), "b".into(), "c".into()]), "a, b and c");
+        assert_eq!(shortened("abcdef", 4), "abc…");
+    }
+}

@@ -1,0 +1,6 @@
+//! The page: placeholder.
+use hoplab_sim::record::Record;
+/// The page.
+pub fn page(record: &Record) -> String {
+    record.title.clone()
+}

@@ -1,0 +1,201 @@
+//! `summary.json`: the figures of a run that programs, gates and reviewers read. A contract: keys are
+//! added, never renamed. Owns the file's shape, not where it lies.
+
+use std::collections::BTreeMap;
+
+use hoplab_sim::record::{self, BreakerChange, Expectation, FaultHits, Latencies, Record, Requests};
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize, Serializer};
+
+/// The version of the file's shape.
+pub const SCHEMA: u32 = 1;
+
+/// A run in figures.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Summary {
+    /// [`SCHEMA`] when it was written.
+    pub schema: u32,
+    /// The scenario's name.
+    pub scenario: String,
+    /// The seed.
+    pub seed: u64,
+    /// A hash over the digests of the architectures.
+    pub digest: String,
+    /// The figures by architecture, in the order of the scenario.
+    pub architectures: IndexMap<String, Architecture>,
+}
+
+/// One architecture in figures.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Architecture {
+    /// The hash over everything observable.
+    pub digest: String,
+    /// What became of the requests.
+    pub requests: Requests,
+    /// Response times from the intended send.
+    pub latency_us: Latency,
+    /// The same per endpoint.
+    pub endpoints: IndexMap<String, Traffic>,
+    /// Mean microseconds per request by owner.
+    pub breakdown_us: BTreeMap<String, Micros>,
+    /// Calls between services, per `caller → callee`.
+    pub edges: IndexMap<String, Edge>,
+    /// The changes of circuit breakers' states.
+    pub breakers: Vec<BreakerChange>,
+    /// Changes beyond the recorder's limit; left out when there are none.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub breakers_left_out: u64,
+    /// How often each fault touched something.
+    pub faults: Vec<FaultHits>,
+    /// How the expectations came out.
+    pub expectations: Vec<Expectation>,
+}
+
+/// One endpoint in figures.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Traffic {
+    /// What became of the requests.
+    pub requests: Requests,
+    /// Response times from the intended send.
+    pub latency_us: Latency,
+}
+
+/// Response times in microseconds; `null` where the sample cannot carry the figure.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Latency {
+    /// The shortest.
+    pub min: Option<u64>,
+    /// The mean.
+    pub mean: Option<Micros>,
+    /// The median.
+    pub p50: Option<u64>,
+    /// The 90th percentile.
+    pub p90: Option<u64>,
+    /// The 99th percentile.
+    pub p99: Option<u64>,
+    /// The 99.9th percentile.
+    pub p999: Option<u64>,
+    /// The longest.
+    pub max: Option<u64>,
+}
+
+/// Calls along one edge.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Edge {
+    /// Calls that the caller wanted to make.
+    pub requests: u64,
+    /// Attempts made for them.
+    pub attempts: u64,
+    /// Attempts per request.
+    pub amplification: Micros,
+    /// Attempts that failed.
+    pub errors: u64,
+}
+
+/// A fraction with at most three decimals; written without any when it is whole.
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Deserialize)]
+#[serde(from = "f64")]
+pub struct Micros(pub f64);
+
+impl From<f64> for Micros {
+    fn from(value: f64) -> Self {
+        let rounded = (value * 1e3).round() / 1e3;
+        Self(if rounded == 0.0 { 0.0 } else { rounded })
+    }
+}
+
+impl Serialize for Micros {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if self.0.fract() == 0.0 && self.0.abs() < 9e15 {
+            serializer.serialize_i64(self.0 as i64)
+        } else {
+            serializer.serialize_f64(self.0)
+        }
+    }
+}
+
+impl Summary {
+    /// The figures of a run.
+    pub fn of(record: &Record) -> Self {
+        Self {
+            schema: SCHEMA,
+            scenario: record.scenario.clone(),
+            seed: record.seed,
+            digest: record.digest.clone(),
+            architectures: record
+                .architectures
+                .iter()
+                .map(|(name, architecture)| (name.clone(), Architecture::of(architecture)))
+                .collect(),
+        }
+    }
+
+    /// The text of `summary.json`.
+    pub fn to_json(&self) -> String {
+        let text = serde_json::to_string_pretty(self);
+        text.expect("a summary has string keys and finite numbers, which JSON can say") + "\n"
+    }
+}
+
+impl Architecture {
+    fn of(architecture: &record::Architecture) -> Self {
+        let Traffic { requests, latency_us } = Traffic::of(&architecture.total);
+        Self {
+            digest: architecture.digest.clone(),
+            requests,
+            latency_us,
+            endpoints: architecture
+                .endpoints
+                .iter()
+                .map(|(name, traffic)| (name.clone(), Traffic::of(traffic)))
+                .collect(),
+            breakdown_us: architecture
+                .breakdown_us
+                .iter()
+                .map(|(owner, &us)| (owner.clone(), us.into()))
+                .collect(),
+            edges: architecture.edges.iter().map(|(name, edge)| (name.clone(), Edge::of(edge))).collect(),
+            breakers: architecture.breakers.clone(),
+            breakers_left_out: architecture.breakers_left_out,
+            faults: architecture.faults.clone(),
+            expectations: architecture.expectations.clone(),
+        }
+    }
+}
+
+impl Traffic {
+    fn of(traffic: &record::Traffic) -> Self {
+        Self { requests: traffic.requests, latency_us: Latency::of(&traffic.latency) }
+    }
+}
+
+impl Latency {
+    fn of(latency: &Latencies) -> Self {
+        let any = latency.count > 0;
+        Self {
+            min: any.then_some(latency.min_us),
+            mean: latency.mean_us().map(Micros::from),
+            p50: latency.percentile_us(0.5),
+            p90: latency.percentile_us(0.9),
+            p99: latency.percentile_us(0.99),
+            p999: latency.percentile_us(0.999),
+            max: any.then_some(latency.max_us),
+        }
+    }
+}
+
+impl Edge {
+    fn of(edge: &record::Edge) -> Self {
+        Self {
+            requests: edge.requests,
+            attempts: edge.attempts,
+            amplification: edge.amplification().into(),
+            errors: edge.errors,
+        }
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_zero(value: &u64) -> bool {
+    *value == 0
+}

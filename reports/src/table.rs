@@ -1,0 +1,267 @@
+//! The table on the terminal: what each architecture costs, and whether what was expected holds.
+//! Owns the text, not the terminal: the caller says how wide it is and whether it takes colours.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use comfy_table::{CellAlignment, LineStyle, Table, TableStyle};
+use hoplab_sim::record::{Architecture, Expectation, Record};
+use indexmap::IndexMap;
+
+use crate::added::{self, Added};
+use crate::format::{count, difference, duration, moment, plural, share};
+use crate::owners::Group;
+
+/// What the terminal can show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Look {
+    /// Its width in characters.
+    pub width: usize,
+    /// Whether it takes ANSI colours.
+    pub colour: bool,
+}
+
+impl Look {
+    /// For pipes and files: 100 characters, no colours.
+    pub const PLAIN: Self = Self { width: 100, colour: false };
+
+    fn painted(self, ansi: &str, text: &str) -> String {
+        if self.colour { format!("\u{1b}[{ansi}m{text}\u{1b}[0m") } else { text.to_owned() }
+    }
+}
+
+/// The table of a run whose report lies in `dir`, if it was written.
+pub fn table(record: &Record, dir: Option<&Path>, look: Look) -> String {
+    let mut text = heading(record, look);
+    for (title, rows) in [latency_rows(record), added_rows(record)].into_iter().flatten() {
+        text.push('\n');
+        if !title.is_empty() {
+            let _ = writeln!(text, "{}", look.painted("1", &title));
+        }
+        text.push_str(&grid(&rows, look));
+    }
+    text.push_str(&expectations(record, look));
+    text.push('\n');
+    text.push_str(&facts(record, dir, look));
+    text
+}
+
+fn heading(record: &Record, look: Look) -> String {
+    let mut text = String::new();
+    for line in wrapped(&printable(&record.title), look.width) {
+        let _ = writeln!(text, "{}", look.painted("1", &line));
+    }
+    let measured = record.duration_us.saturating_sub(record.warmup_us);
+    let load = if record.warmup_us == 0 {
+        format!("{} of load", moment(measured))
+    } else {
+        format!("{} of load after {} of warm-up", moment(measured), moment(record.warmup_us))
+    };
+    let line = format!("{}, seed {}, {load}", printable(&record.scenario), record.seed);
+    for line in wrapped(&line, look.width) {
+        let _ = writeln!(text, "{}", look.painted("2", &line));
+    }
+    text
+}
+
+/// A titled grid: the first row is its head, the first column its names.
+type Grid = (String, Vec<Vec<String>>);
+
+fn latency_rows(record: &Record) -> Option<Grid> {
+    let head = ["", "requests", "mean", "p50", "p90", "p99", "p99.9", "errors", "retries"];
+    let mut rows = vec![head.map(str::to_owned).to_vec()];
+    for (name, architecture) in &record.architectures {
+        let Architecture { total, .. } = architecture;
+        let percentile = |quantile| match total.latency.percentile_us(quantile) {
+            Some(us) => duration(us as f64),
+            None => "–".to_owned(),
+        };
+        rows.push(vec![
+            printable(name),
+            count(total.requests.sent),
+            total.latency.mean_us().map_or_else(|| "–".to_owned(), duration),
+            percentile(0.5),
+            percentile(0.9),
+            percentile(0.99),
+            percentile(0.999),
+            share(errors(architecture), total.requests.sent),
+            count(retries(architecture)),
+        ]);
+    }
+    (rows.len() > 1).then(|| (String::new(), rows))
+}
+
+/// Requests that failed or were given up.
+pub(crate) fn errors(architecture: &Architecture) -> u64 {
+    architecture.total.requests.failed + architecture.total.requests.timed_out
+}
+
+/// Attempts beyond the first, over all edges.
+pub(crate) fn retries(architecture: &Architecture) -> u64 {
+    architecture.edges.values().map(|edge| edge.attempts.saturating_sub(edge.requests)).sum()
+}
+
+fn added_rows(record: &Record) -> Option<Grid> {
+    let baseline = added::baseline(record)?;
+    let added = added::over_baseline(record);
+    let groups = shown_groups(&added);
+    let mut head = vec![String::new(), "total".to_owned()];
+    head.extend(groups.iter().map(|group| group.label().to_owned()));
+    let mut rows = vec![head];
+    for (name, added) in &added {
+        let mut row = vec![printable(name)];
+        match added {
+            Some(added) => {
+                row.push(difference(added.mean_us));
+                row.extend(groups.iter().map(|&group| difference(added.group_us(group))));
+            }
+            None => row.resize(groups.len() + 2, "–".to_owned()),
+        }
+        rows.push(row);
+    }
+    let title = format!("Mean added over {}, and to whom it goes", printable(baseline));
+    (rows.len() > 1).then_some((title, rows))
+}
+
+/// The groups that the split has columns for.
+pub(crate) fn shown_groups(added: &[(&str, Option<Added>)]) -> Vec<Group> {
+    Group::ALL
+        .into_iter()
+        .filter(|&group| {
+            let touched = |added: &Added| added.group_us(group).abs() >= 0.005;
+            !group.optional() || added.iter().filter_map(|(_, added)| added.as_ref()).any(touched)
+        })
+        .collect()
+}
+
+/// The grid as wide as it needs to be; where the terminal is narrower, a list per row.
+fn grid(rows: &[Vec<String>], look: Look) -> String {
+    let mut table = Table::new();
+    table.load_style(TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─')));
+    table.set_header(&rows[0]);
+    table.add_rows(&rows[1..]);
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    let lines: Vec<String> = table.lines().map(|line| line.trim_end().to_owned()).collect();
+    if lines.iter().any(|line| line.chars().count() > look.width) {
+        return list(rows, look);
+    }
+    lines.into_iter().fold(String::new(), |text, line| text + &line + "\n")
+}
+
+fn list(rows: &[Vec<String>], look: Look) -> String {
+    let head = &rows[0];
+    let label_width = head.iter().map(|label| label.chars().count()).max().unwrap_or(0);
+    let mut text = String::new();
+    for row in &rows[1..] {
+        let _ = writeln!(text, " {}", look.painted("1", &row[0]));
+        for (label, value) in head.iter().zip(row).skip(1) {
+            let _ = writeln!(text, "   {label:label_width$}  {value:>10}");
+        }
+    }
+    text
+}
+
+fn expectations(record: &Record, look: Look) -> String {
+    let by_text = expectations_by_text(record);
+    let all = by_text.values().flatten().count();
+    if all == 0 {
+        return String::new();
+    }
+    let held = by_text.values().flatten().filter(|(_, expectation)| expectation.holds).count();
+    let title = format!("Expectations: {held} of {all} hold");
+    let mut text = format!("\n{}\n", look.painted("1", &title));
+    for (expected, seen) in by_text {
+        let holds = seen.iter().all(|(_, expectation)| expectation.holds);
+        let mark = if holds { look.painted("32", "✓") } else { look.painted("31", "✗") };
+        let seen: Vec<String> = seen
+            .iter()
+            .map(|(name, expectation)| {
+                let failed = if expectation.holds { "" } else { " ✗" };
+                unbroken(&format!("{} {}{failed}", printable(name), printable(&expectation.seen_text)))
+            })
+            .collect();
+        let line = format!("{}: {}", printable(expected), seen.join(", "));
+        let mut lines = wrapped(&line, look.width.saturating_sub(3)).into_iter();
+        let _ = writeln!(text, " {mark} {}", lines.next().unwrap_or_default());
+        for line in lines {
+            let _ = writeln!(text, "   {line}");
+        }
+    }
+    text
+}
+
+/// The expectations, each with how it came out by architecture.
+pub(crate) fn expectations_by_text(record: &Record) -> IndexMap<&str, Vec<(&str, &Expectation)>> {
+    let mut by_text: IndexMap<&str, Vec<(&str, &Expectation)>> = IndexMap::new();
+    for (name, architecture) in &record.architectures {
+        for expectation in &architecture.expectations {
+            by_text.entry(expectation.text.as_str()).or_default().push((name, expectation));
+        }
+    }
+    by_text
+}
+
+fn facts(record: &Record, dir: Option<&Path>, look: Look) -> String {
+    let mut facts = Vec::new();
+    for fault in &record.faults {
+        let hits = record.architectures.iter().filter_map(|(name, architecture)| {
+            let hits = architecture.faults.iter().find(|hits| hits.name == fault.name)?;
+            Some(unbroken(&format!("{} {}", printable(name), plural(hits.hits, "hit"))))
+        });
+        let hits: Vec<String> = hits.collect();
+        facts.push(("fault", format!("{}: {}", printable(&fault.name), hits.join(", "))));
+    }
+    let changed: Vec<String> = record
+        .architectures
+        .iter()
+        .filter_map(|(name, architecture)| {
+            let changes = architecture.breakers.len() as u64 + architecture.breakers_left_out;
+            let text = format!("{} {}", printable(name), plural(changes, "change"));
+            (changes > 0).then(|| unbroken(&text))
+        })
+        .collect();
+    if !changed.is_empty() {
+        facts.push(("breakers", changed.join(", ")));
+    }
+    facts.push(("digest", format!("{}, seed {}", printable(&record.digest), record.seed)));
+    if let Some(dir) = dir {
+        facts.push(("report", dir.join("report.html").display().to_string()));
+    }
+    let mut text = String::new();
+    for (label, fact) in facts {
+        let mut label = label;
+        for line in wrapped(&fact, look.width.saturating_sub(11)) {
+            let _ = writeln!(text, " {}  {line}", look.painted("2", &format!("{label:8}")));
+            label = "";
+        }
+    }
+    text
+}
+
+/// Without characters that would steer the terminal.
+fn printable(text: &str) -> String {
+    text.chars().map(|char| if char.is_control() { '\u{fffd}' } else { char }).collect()
+}
+
+/// With spaces at which [`wrapped`] does not break.
+fn unbroken(text: &str) -> String {
+    text.replace(' ', "\u{a0}")
+}
+
+/// In lines of at most `width` characters, broken at spaces; a longer word keeps a line to itself.
+fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split([' ', '\n']).filter(|word| !word.is_empty()) {
+        let word = word.replace('\u{a0}', " ");
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
+                line.push(' ');
+                line.push_str(&word);
+            }
+            _ => lines.push(word),
+        }
+    }
+    lines
+}

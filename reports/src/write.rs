@@ -1,0 +1,150 @@
+//! The folder that a run leaves behind, and reading it again. Everything is rendered before the
+//! first byte is written, and each file appears whole or not at all; `summary.json` comes last, so a
+//! folder that has one is complete. Nothing but the named files is written.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use hoplab_sim::record::{self, Record};
+use serde::Deserialize;
+
+use crate::summary::Summary;
+use crate::{data, page, plots};
+
+/// What was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Written {
+    /// The folder.
+    pub dir: PathBuf,
+    /// The files in it, relative to it.
+    pub files: Vec<PathBuf>,
+}
+
+/// Why a folder could not be written or read.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The file system refused.
+    #[error("cannot {action} {}: {source}", path.display())]
+    Files {
+        /// What was tried: `write`, `read`, …
+        action: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A plot could not be drawn.
+    #[error("cannot draw plots/{name}: {reason}")]
+    Plot {
+        /// The plot's file.
+        name: String,
+        /// What the drawing library said.
+        reason: String,
+    },
+    /// The record could not be said in JSON or CSV.
+    #[error("cannot encode {name}: {reason}")]
+    Encode {
+        /// The file.
+        name: &'static str,
+        /// What the encoder said.
+        reason: String,
+    },
+    /// There is no run in the folder.
+    #[error("{} holds no run: there is no record/record.json in it", dir.display())]
+    NoRun {
+        /// The folder.
+        dir: PathBuf,
+    },
+    /// The file is something else.
+    #[error("{} is not a record of a run: {reason}", path.display())]
+    NotARecord {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: serde_json::Error,
+    },
+    /// The file was written by a version that shapes records differently.
+    #[error(
+        "{} has schema {found}, this version of hoplab reads schema {}: run the scenario again",
+        path.display(),
+        record::SCHEMA
+    )]
+    OtherSchema {
+        /// The file.
+        path: PathBuf,
+        /// The schema in it.
+        found: u64,
+    },
+}
+
+/// Where the record lies in a run's folder.
+const RECORD: &str = "record/record.json";
+
+/// Writes the record, its figures, plots and page into `dir`, which is made when it is missing.
+pub fn write(record: &Record, dir: &Path) -> Result<Written, Error> {
+    let files = render(record)?;
+    let mut written = Vec::with_capacity(files.len());
+    for (name, bytes) in files {
+        replace(&dir.join(&name), &bytes)?;
+        written.push(name);
+    }
+    Ok(Written { dir: dir.to_owned(), files: written })
+}
+
+/// The record in a run's folder.
+pub fn read(dir: &Path) -> Result<Record, Error> {
+    let path = dir.join(RECORD);
+    let bytes = fs::read(&path).map_err(|source| match source.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Error::NoRun { dir: dir.to_owned() },
+        _ => Error::Files { action: "read", path: path.clone(), source },
+    })?;
+    let not_a_record = |reason| Error::NotARecord { path: path.clone(), reason };
+    let Versioned { schema } = serde_json::from_slice(&bytes).map_err(not_a_record)?;
+    if schema != u64::from(record::SCHEMA) {
+        return Err(Error::OtherSchema { path, found: schema });
+    }
+    serde_json::from_slice(&bytes).map_err(not_a_record)
+}
+
+/// The part of a record that every version has.
+#[derive(Deserialize)]
+struct Versioned {
+    schema: u64,
+}
+
+/// Every file of a run by its path in the folder, in the order of writing.
+fn render(record: &Record) -> Result<Vec<(PathBuf, Vec<u8>)>, Error> {
+    let encode = |name, reason: String| Error::Encode { name, reason };
+    let mut text = serde_json::to_vec(record).map_err(|error| encode(RECORD, error.to_string()))?;
+    text.push(b'\n');
+    let mut files = vec![(PathBuf::from(RECORD), text)];
+    let tables = data::files(record).map_err(|error| encode("record/*.csv", error.to_string()))?;
+    files.extend(tables.into_iter().map(|file| (Path::new("record").join(file.name), file.bytes)));
+    let plots = plots::files(record).map_err(|plots::Error { name, reason }| Error::Plot { name, reason })?;
+    files.extend(plots.into_iter().map(|file| (Path::new("plots").join(file.name), file.bytes)));
+    files.push((PathBuf::from("report.html"), page::page(record).into_bytes()));
+    files.push((PathBuf::from("summary.json"), Summary::of(record).to_json().into_bytes()));
+    Ok(files)
+}
+
+/// Puts a file in place in one step: written beside it first, then renamed.
+fn replace(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    let failed = |action, path: &Path| {
+        let path = path.to_owned();
+        move |source| Error::Files { action, path, source }
+    };
+    if let Some(parent) = path.parent() {
+        fs::create_dir_all(parent).map_err(failed("make the folder", parent))?;
+    }
+    let mut partial = path.as_os_str().to_owned();
+    partial.push(".partial");
+    let partial = PathBuf::from(partial);
+    let moved = fs::write(&partial, bytes)
+        .map_err(failed("write", &partial))
+        .and_then(|()| fs::rename(&partial, path).map_err(failed("write", path)));
+    if moved.is_err() {
+        let _ = fs::remove_file(&partial);
+    }
+    moved
+}

@@ -1,0 +1,412 @@
+//! Records that look like real ones, from simple formulae: no randomness, no simulation.
+
+use std::collections::BTreeMap;
+
+use hoplab_sim::record::{
+    Architecture, BreakerChange, Edge, Effort, Expectation, Fault, FaultHits, Graph, Hop, Latencies, Node,
+    Phase, Record, Requests, SCHEMA, Stretch, Trace, Traffic, Window,
+};
+use hoplab_sim::scenario::plan::Source;
+use indexmap::IndexMap;
+
+const SERVICES: [(&str, u32); 11] = [
+    ("frontend", 3),
+    ("ad", 1),
+    ("cart", 2),
+    ("catalog", 3),
+    ("checkout", 2),
+    ("currency", 2),
+    ("email", 1),
+    ("payment", 3),
+    ("recommendation", 2),
+    ("shipping", 1),
+    ("redis", 1),
+];
+
+/// Caller, callee, calls per request of the load.
+const CALLS: [(&str, &str, f64); 16] = [
+    ("client", "frontend", 1.0),
+    ("frontend", "ad", 0.7),
+    ("frontend", "cart", 0.95),
+    ("frontend", "catalog", 3.6),
+    ("frontend", "checkout", 0.05),
+    ("frontend", "currency", 2.9),
+    ("frontend", "recommendation", 0.8),
+    ("frontend", "shipping", 0.2),
+    ("recommendation", "catalog", 0.8),
+    ("checkout", "cart", 0.1),
+    ("checkout", "catalog", 0.06),
+    ("checkout", "currency", 0.11),
+    ("checkout", "email", 0.05),
+    ("checkout", "payment", 0.05),
+    ("checkout", "shipping", 0.1),
+    ("cart", "redis", 1.05),
+];
+
+const ENDPOINTS: [(&str, f64, f64); 6] = [
+    ("frontend.home", 0.16, 1.2),
+    ("frontend.product", 0.52, 1.0),
+    ("frontend.add_to_cart", 0.13, 0.5),
+    ("frontend.view_cart", 0.13, 1.1),
+    ("frontend.checkout", 0.04, 1.9),
+    ("frontend.set_currency", 0.02, 0.1),
+];
+
+/// Deterministic latencies: `count` values on a curve with a heavy tail.
+pub(crate) fn latencies(count: u64, floor_us: f64, scale_us: f64, tail: f64) -> Latencies {
+    let mut buckets: BTreeMap<u64, u64> = BTreeMap::new();
+    let mut sum_us = 0;
+    for index in 0..count {
+        let open = 1.0 - (index as f64 + 0.5) / count as f64;
+        let value = (floor_us + scale_us * (-open.ln()).powf(tail)).round() as u64;
+        sum_us += value;
+        *buckets.entry(value).or_default() += 1;
+    }
+    let min_us = buckets.keys().next().copied().unwrap_or(0);
+    let max_us = buckets.keys().next_back().copied().unwrap_or(0);
+    Latencies { count, sum_us, min_us, max_us, buckets: buckets.into_iter().collect() }
+}
+
+fn traffic(sent: u64, errors: f64, floor_us: f64, scale_us: f64) -> Traffic {
+    let failed = (sent as f64 * errors * 0.7).round() as u64;
+    let timed_out = (sent as f64 * errors * 0.3).round() as u64;
+    let open = u64::from(errors > 0.0);
+    let ok = sent - failed - timed_out - open;
+    Traffic {
+        requests: Requests { sent, ok, failed, timed_out, open },
+        latency: latencies(sent - open, floor_us, scale_us, 1.6),
+    }
+}
+
+/// What differs between the architectures of the fixture.
+struct Kind {
+    name: &'static str,
+    proxies: f64,
+    errors: f64,
+    retries: f64,
+    breakers: bool,
+}
+
+const KINDS: [Kind; 4] = [
+    Kind { name: "direct", proxies: 0.0, errors: 0.031, retries: 0.0, breakers: false },
+    Kind { name: "gateway", proxies: 1.0, errors: 0.024, retries: 0.002, breakers: true },
+    Kind { name: "mesh", proxies: 21.0, errors: 0.004, retries: 0.045, breakers: true },
+    Kind { name: "gateway+mesh", proxies: 22.0, errors: 0.003, retries: 0.052, breakers: true },
+];
+
+/// A checkout under four architectures while payment turns slow.
+pub(crate) fn boutique() -> Record {
+    Record {
+        schema: SCHEMA,
+        version: "0.1.0".into(),
+        scenario: "checkout".into(),
+        title: "Checkout while payment turns slow".into(),
+        question: "What does each architecture cost a checkout, and what does it save when payment \
+                   turns slow?"
+            .into(),
+        sources: vec![Source {
+            path: "scenarios/checkout.toml".into(),
+            text: "# What does each architecture cost a checkout?\n[scenario]\ntitle = \"Checkout \
+                   while payment turns slow\"\n"
+                .into(),
+        }],
+        seed: 1,
+        scale: 1.0,
+        digest: "5f0c2a9d81e4b7366a1f93c07de2b584".into(),
+        duration_us: 30_000_000,
+        warmup_us: 5_000_000,
+        window_us: 250_000,
+        graph: graph(),
+        faults: vec![Fault {
+            name: "payment-slow".into(),
+            text: "payment is 20 times slower".into(),
+            services: vec![7],
+            at_us: 12_000_000,
+            for_us: 8_000_000,
+        }],
+        architectures: KINDS.iter().map(|kind| (kind.name.to_owned(), architecture(kind))).collect(),
+    }
+}
+
+fn graph() -> Graph {
+    let index = |name: &str| SERVICES.iter().position(|(service, _)| *service == name);
+    Graph {
+        services: SERVICES
+            .iter()
+            .map(|&(name, replicas)| Node {
+                name: name.into(),
+                replicas,
+                zone: (name == "payment").then(|| "far".into()),
+            })
+            .collect(),
+        edges: CALLS.iter().filter_map(|(caller, callee, _)| Some((index(caller), index(callee)?))).collect(),
+    }
+}
+
+fn architecture(kind: &Kind) -> Architecture {
+    let sent = 5_000;
+    let floor = 2_400.0 + 95.0 * kind.proxies;
+    let endpoints: IndexMap<String, Traffic> = ENDPOINTS
+        .iter()
+        .map(|&(name, share, weight)| {
+            let errors = if name == "frontend.checkout" { kind.errors * 10.0 } else { 0.0 };
+            let sent = (f64::from(sent) * share) as u64;
+            (name.to_owned(), traffic(sent, errors, floor * weight, 4_800.0 * weight))
+        })
+        .collect();
+    let total = traffic(u64::from(sent as u32), kind.errors, floor, 4_800.0);
+    let mean_us = total.latency.mean_us().unwrap_or(0.0);
+    let breakdown_us = breakdown(kind, mean_us);
+    Architecture {
+        digest: format!("{:032x}", 0x5eed_u128 * 1_000_003 * (kind.proxies as u128 + 7)),
+        hops: hops(kind, &breakdown_us),
+        breakdown_us,
+        phases: phases(kind, floor),
+        edges: edges(kind, f64::from(sent as u32)),
+        breakers: if kind.breakers { breakers(kind) } else { Vec::new() },
+        breakers_left_out: 0,
+        faults: vec![FaultHits { name: "payment-slow".into(), hits: 84 }],
+        windows: (0..122).map(|index| window(index, kind)).collect(),
+        expectations: expectations(kind),
+        slowest: (0..5).map(|rank| trace(kind, rank)).collect(),
+        effort: Effort { packets: 812_000, spans: 91_000 },
+        endpoints,
+        total,
+    }
+}
+
+fn breakdown(kind: &Kind, mean_us: f64) -> BTreeMap<String, f64> {
+    let retry = kind.retries * 9_000.0;
+    let mut parts = BTreeMap::from([
+        ("wire".to_owned(), 1_900.0 + 12.0 * kind.proxies),
+        ("connect".to_owned(), 11.0),
+        ("pool".to_owned(), 3.5),
+        ("tls".to_owned(), 4.4 * kind.proxies),
+        ("proxy_cpu".to_owned(), 62.0 * kind.proxies),
+        ("proxy_queue".to_owned(), 9.1 * kind.proxies),
+        ("service_queue".to_owned(), 830.0 + 2.0 * kind.proxies),
+        ("service_sleep".to_owned(), 210.0),
+        ("backoff".to_owned(), retry),
+        ("client".to_owned(), 2.0),
+    ]);
+    let rest = mean_us - parts.values().sum::<f64>();
+    parts.insert("service_work".to_owned(), rest);
+    parts
+}
+
+fn hops(kind: &Kind, breakdown_us: &BTreeMap<String, f64>) -> Vec<Hop> {
+    let mut hops = vec![Hop {
+        name: "client".into(),
+        visits: 1.0,
+        breakdown_us: BTreeMap::from([("wire".into(), 500.0), ("client".into(), 2.0)]),
+    }];
+    let mut push = |name: String, visits: f64, parts: &[(&str, f64)]| {
+        let breakdown_us = parts.iter().map(|&(owner, us)| (owner.to_owned(), us)).collect();
+        hops.push(Hop { name, visits, breakdown_us });
+    };
+    if kind.name.starts_with("gateway") {
+        push("gateway".into(), 1.0, &[("proxy_cpu", 62.0), ("proxy_queue", 9.0), ("wire", 12.0)]);
+    }
+    let work = breakdown_us["service_work"];
+    let all: f64 = CALLS.iter().map(|(_, _, calls)| calls).sum();
+    for (name, _) in SERVICES {
+        let calls: f64 = CALLS.iter().filter(|(_, to, _)| *to == name).map(|(_, _, n)| n).sum();
+        let part = calls / all;
+        if kind.proxies > 2.0 {
+            let cpu = 62.0 * calls;
+            push(format!("{name} (inbound)"), calls, &[("proxy_cpu", cpu), ("tls", 4.4 * calls)]);
+        }
+        push(
+            name.to_owned(),
+            calls,
+            &[("service_work", work * part), ("service_queue", 830.0 * part), ("wire", 1_400.0 * part)],
+        );
+    }
+    if kind.proxies > 2.0 {
+        for (caller, calls) in
+            [("frontend", 9.2), ("recommendation", 0.8), ("checkout", 0.47), ("cart", 1.05)]
+        {
+            let backoff = kind.retries * 4_000.0 * calls / all;
+            push(format!("{caller} (outbound)"), calls, &[("proxy_cpu", 40.0 * calls), ("backoff", backoff)]);
+        }
+    }
+    hops
+}
+
+fn phases(kind: &Kind, floor: f64) -> IndexMap<String, Phase> {
+    let phase = |from_us, until_us, sent, errors, scale| Phase {
+        from_us,
+        until_us,
+        total: traffic(sent, errors, floor, scale),
+        endpoints: IndexMap::new(),
+        edges: edges(kind, sent as f64),
+    };
+    IndexMap::from([
+        ("steady".to_owned(), phase(5_000_000, 12_000_000, 1_400, 0.0, 3_900.0)),
+        (
+            "payment-slow".to_owned(),
+            phase(12_000_000, 20_000_000, 1_600, kind.errors * 3.1, 9_000.0 - 190.0 * kind.proxies),
+        ),
+        ("recovery".to_owned(), phase(20_000_000, 30_000_000, 2_000, 0.0, 4_000.0)),
+    ])
+}
+
+fn edges(kind: &Kind, sent: f64) -> IndexMap<String, Edge> {
+    CALLS
+        .iter()
+        .map(|(from, to, calls)| {
+            let requests = (sent * calls).round() as u64;
+            let slow = if *to == "payment" { 12.0 } else { 0.04 };
+            let attempts = requests + (requests as f64 * kind.retries * slow).round() as u64;
+            let errors = if *to == "payment" { (requests as f64 * 0.31).round() as u64 } else { 0 };
+            (format!("{from} → {to}"), Edge { requests, attempts, errors })
+        })
+        .collect()
+}
+
+fn breakers(kind: &Kind) -> Vec<BreakerChange> {
+    let pods: &[&str] = if kind.proxies > 2.0 { &["checkout-0", "checkout-1"] } else { &["gateway-0"] };
+    let mut changes = Vec::new();
+    for (index, pod) in pods.iter().enumerate() {
+        let upstream = if kind.proxies > 2.0 { "payment" } else { "frontend" };
+        for (step, state) in ["open", "half-open", "open", "half-open", "closed"].iter().enumerate() {
+            let step = step as u64;
+            changes.push(BreakerChange {
+                at_us: 12_400_000 + index as u64 * 700_000 + step * 2_000_000 - step % 2 * 300_000,
+                pod: (*pod).to_owned(),
+                upstream: upstream.to_owned(),
+                endpoint: (kind.proxies > 2.0).then(|| format!("payment-{index}")),
+                state: (*state).to_owned(),
+            });
+        }
+    }
+    changes.sort_by_key(|change| change.at_us);
+    changes
+}
+
+fn window(index: u64, kind: &Kind) -> Window {
+    if index >= 120 {
+        return Window::default();
+    }
+    let slow = (48..80).contains(&index);
+    let sent = 50 + (index * 7) % 11;
+    let errors = if slow { (kind.errors * 90.0 + (index % 3) as f64 * kind.errors * 20.0) as u64 } else { 0 };
+    let p50 = 6_100 + (index * 37) % 240 + (95.0 * kind.proxies) as u64;
+    let jam = if slow { (10.0 - kind.proxies * 0.2) as u64 * 9_000 } else { 0 };
+    let p99 = p50 * 3 + (index * 131) % 5_000 + jam;
+    let calls = sent * 11;
+    let attempts = calls + if slow { (calls as f64 * kind.retries * 3.0) as u64 } else { 0 };
+    Window {
+        sent,
+        ok: sent - errors,
+        errors,
+        attempts,
+        calls,
+        p50_us: Some(p50),
+        p90_us: Some(p50 * 2),
+        p99_us: Some(p99),
+        max_us: Some(p99 + p50),
+    }
+}
+
+fn expectations(kind: &Kind) -> Vec<Expectation> {
+    let seen = 182.0 - kind.proxies * 4.0;
+    let mut expectations = vec![Expectation {
+        text: "p99 of frontend.checkout during payment-slow at most 150 ms".into(),
+        seen: Some(seen * 1_000.0),
+        seen_text: format!("{seen} ms"),
+        holds: seen <= 150.0,
+    }];
+    if kind.proxies > 2.0 {
+        expectations.push(Expectation {
+            text: "error_rate during payment-slow at most 2 %".into(),
+            seen: Some(kind.errors),
+            seen_text: format!("{:.2} %", kind.errors * 310.0),
+            holds: true,
+        });
+    }
+    expectations
+}
+
+fn trace(kind: &Kind, rank: u64) -> Trace {
+    let mut path = vec![stretch("client", "wire", 250)];
+    let meshed = kind.proxies > 2.0;
+    if kind.name.starts_with("gateway") {
+        path.extend([stretch("gateway", "proxy_cpu", 62), stretch("gateway", "wire", 250)]);
+    }
+    path.push(stretch("frontend", "service_work", 900));
+    for callee in ["cart", "checkout", "currency", "catalog"] {
+        if meshed {
+            path.push(stretch("frontend (outbound)", "proxy_cpu", 62));
+            path.push(stretch("frontend (outbound)", "wire", 250));
+            path.push(stretch(&format!("{callee} (inbound)"), "proxy_cpu", 62));
+            path.push(stretch(&format!("{callee} (inbound)"), "tls", 5));
+        } else {
+            path.push(stretch("frontend", "wire", 250));
+        }
+        path.push(stretch(callee, "service_queue", 310));
+        path.push(stretch(callee, "service_work", 1_100));
+        if callee == "checkout" {
+            path.push(stretch("checkout (outbound)", "wire", 250));
+            path.push(stretch("payment", "service_work", 41_000 - rank * 3_000));
+            path.push(stretch("checkout (outbound)", "backoff", 25_000));
+            path.push(stretch("payment", "service_work", 52_000 - rank * 2_000));
+            path.push(stretch("payment", "wire", 250));
+        }
+        path.push(stretch(callee, "wire", 250));
+    }
+    path.push(stretch("frontend", "service_work", 400));
+    path.push(stretch("client", "wire", 250));
+    Trace {
+        id: format!(
+            "{:032x}",
+            (u128::from(rank) + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835)
+        ),
+        endpoint: "frontend.checkout".into(),
+        at_us: 14_000_000 + rank * 731_000,
+        latency_us: path.iter().map(|stretch| stretch.us).sum(),
+        outcome: if rank == 0 { "503".into() } else { "200".into() },
+        path,
+    }
+}
+
+fn stretch(hop: &str, owner: &str, us: u64) -> Stretch {
+    Stretch { hop: hop.to_owned(), owner: owner.to_owned(), us }
+}
+
+/// The boutique with its architectures replaced by `count` of them under invented names.
+#[expect(dead_code, reason = "for the page")]
+pub(crate) fn with_architectures(count: usize) -> Record {
+    let mut record = boutique();
+    let architecture = record.architectures["mesh"].clone();
+    record.architectures =
+        (0..count).map(|index| (format!("part-{index}+mesh:linkerd"), architecture.clone())).collect();
+    record
+}
+
+/// A run in which nothing was ever sent and nothing ever happened.
+pub(crate) fn silent() -> Record {
+    let mut record = boutique();
+    record.faults.clear();
+    record.question.clear();
+    for architecture in record.architectures.values_mut() {
+        let digest = std::mem::take(&mut architecture.digest);
+        *architecture = Architecture {
+            digest,
+            total: Traffic::default(),
+            endpoints: IndexMap::new(),
+            phases: IndexMap::new(),
+            breakdown_us: BTreeMap::new(),
+            hops: Vec::new(),
+            edges: IndexMap::new(),
+            breakers: Vec::new(),
+            breakers_left_out: 0,
+            faults: Vec::new(),
+            windows: Vec::new(),
+            expectations: Vec::new(),
+            slowest: Vec::new(),
+            effort: Effort::default(),
+        };
+    }
+    record
+}

@@ -1,0 +1,9 @@
+//! What people and programs get to see of a run: table, summary, files, plots and page.
+
+mod data;
+mod fixture;
+mod page;
+mod plots;
+mod summary;
+mod table;
+mod write;

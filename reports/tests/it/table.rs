@@ -1,0 +1,55 @@
+//! The table at the widths that terminals have.
+
+use std::path::Path;
+
+use hoplab_reports::{Look, table};
+
+use crate::fixture;
+
+#[test]
+fn wide() {
+    let text = table(&fixture::boutique(), Some(Path::new("target/hoplab/checkout")), Look::PLAIN);
+    assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn narrow() {
+    let text = table(&fixture::boutique(), None, Look { width: 44, colour: false });
+    assert!(text.lines().all(|line| line.chars().count() <= 44), "{text}");
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn coloured_text_is_the_plain_text_with_colours() {
+    let record = fixture::boutique();
+    let coloured = table(&record, None, Look { width: 100, colour: true });
+    assert!(coloured.contains("\u{1b}[32m✓\u{1b}[0m") && coloured.contains("\u{1b}[31m✗\u{1b}[0m"));
+    let mut plain = coloured;
+    for code in ["\u{1b}[1m", "\u{1b}[2m", "\u{1b}[31m", "\u{1b}[32m", "\u{1b}[0m"] {
+        plain = plain.replace(code, "");
+    }
+    assert_eq!(plain, table(&record, None, Look::PLAIN));
+}
+
+#[test]
+fn nothing_was_sent() {
+    insta::assert_snapshot!(table(&fixture::silent(), None, Look::PLAIN));
+}
+
+#[test]
+fn one_architecture_has_nothing_to_be_compared_with() {
+    let mut record = fixture::boutique();
+    record.architectures.shift_remove("direct");
+    record.architectures.truncate(1);
+    let text = table(&record, None, Look::PLAIN);
+    assert!(!text.contains("added over"), "{text}");
+}
+
+#[test]
+fn a_name_cannot_steer_the_terminal() {
+    let mut record = fixture::boutique();
+    record.title = "clear\u{1b}[2Jed\r\n\u{7}".into();
+    let text = table(&record, None, Look::PLAIN);
+    assert!(!text.contains('\u{1b}') && !text.contains('\u{7}'), "{text}");
+}
