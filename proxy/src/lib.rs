@@ -6,8 +6,12 @@
 pub mod body;
 pub mod exchange;
 mod fault;
+pub mod forward;
+mod headers;
 pub mod host;
+pub mod message;
 pub mod quantity;
+pub mod server;
 pub mod tasks;
 pub mod telemetry;
 mod timer;

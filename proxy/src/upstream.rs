@@ -126,6 +126,11 @@ impl<H: Host> Upstream<H> {
         &self.name
     }
 
+    /// Whether its connections are secured.
+    pub fn is_secure(&self) -> bool {
+        self.secure
+    }
+
     /// Sends `request` and waits for the head of an answer, over as many attempts as the policies
     /// allow. The answer's content gives its connection back once it was read to the end.
     ///

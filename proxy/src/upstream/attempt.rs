@@ -3,7 +3,7 @@
 
 use std::error::Error;
 
-use http::header::{HOST, HeaderName};
+use http::header::{CONNECTION, HOST, HeaderName, TE};
 use http::request::Parts;
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderValue, Request, Uri, Version, response};
@@ -147,6 +147,9 @@ impl<H: Host> Upstream<H> {
                 *request.version_mut() = Version::HTTP_11;
                 if !headers.contains_key(HOST) {
                     headers.insert(HOST, self.host_header(target.endpoint));
+                }
+                if headers.contains_key(TE) {
+                    headers.insert(CONNECTION, HeaderValue::from_static("te"));
                 }
                 *request.uri_mut() = origin_form(&head.uri);
             }

@@ -1,0 +1,165 @@
+//! A request's life at a proxy, in its order: [`Forwarder::arrive`] (trace, work) → the product
+//! chooses an upstream → [`Forwarder::forward`] (header fields, attempts, the answer) → the answer's
+//! content, which reports the span with its last byte. What does not get that far is answered by
+//! [`Forwarder::refuse`]. Gateway and sidecars are the same here, but for their role.
+
+mod visit;
+
+use std::sync::Arc;
+
+use http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, DATE};
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
+
+use crate::body::Body;
+use crate::exchange::Exchange;
+use crate::headers;
+use crate::host::{Host, Work};
+use crate::message;
+use crate::server::Connection;
+use crate::telemetry::{Fault, Outcome, Role, SpanIds, TraceContext};
+use crate::upstream::Upstream;
+
+pub use visit::Visit;
+use visit::{Counted, Meter};
+
+/// Methods that this proxy passes on; it says so when it is asked itself.
+const METHODS: [Method; 8] = [
+    Method::GET,
+    Method::HEAD,
+    Method::POST,
+    Method::PUT,
+    Method::DELETE,
+    Method::OPTIONS,
+    Method::PATCH,
+    Method::TRACE,
+];
+
+/// Passes requests on to upstreams.
+pub struct Forwarder<H: Host> {
+    host: H,
+    role: Role,
+    ids: SpanIds,
+}
+
+impl<H: Host> Forwarder<H> {
+    /// A forwarder for a proxy of this role. `seed` decides on the ids of traces that begin here.
+    pub fn new(host: H, role: Role, seed: u64) -> Self {
+        Self { host, role, ids: SpanIds::new(seed) }
+    }
+
+    /// Takes in a request: from here on its time is measured, and what it costs is paid.
+    pub async fn arrive(&self, request: &Request<Body>, connection: &Connection) -> Visit<H> {
+        let context = TraceContext::read(request.headers());
+        let exchange = Exchange::of(context, &self.ids, self.host.now());
+        let mut visit = Visit::new(self.host.clone(), self.role, exchange, connection);
+        let bytes = request.body().exact_length().unwrap_or(0);
+        visit.work(Work { requests: 1, bytes, ..Work::default() }).await;
+        visit
+    }
+
+    /// Sends `request` to `upstream` and hands on its answer, or the answer that says why there is none.
+    pub async fn forward(
+        &self,
+        mut visit: Visit<H>,
+        request: Request<Body>,
+        upstream: &Arc<Upstream<H>>,
+    ) -> Response<Body> {
+        let (mut head, body) = request.into_parts();
+        if let Err(refusal) = headers::settle_demands(&mut head.headers) {
+            return visit.answer(Outcome::Failed(Fault::Malformed), refusal.answer());
+        }
+        if headers::is_last_hop(&head.method, &mut head.headers) {
+            let answer = self.answer_as_last_hop(&head);
+            return visit.answer(Outcome::Answered(answer.status().as_u16()), answer);
+        }
+        self.dress_request(&mut head, &visit);
+        let body = visit.meter_request(body, upstream.is_secure()).await;
+        let sent = upstream.send(visit.exchange(), Request::from_parts(head, body)).await;
+        match sent {
+            Ok(answer) => self.hand_on(visit, answer, upstream).await,
+            Err(fault) => self.refuse(visit, fault),
+        }
+    }
+
+    /// Answers in place of an upstream: there was none, or it did not answer.
+    pub fn refuse(&self, visit: Visit<H>, fault: Fault) -> Response<Body> {
+        visit.answer(Outcome::Failed(fault), self.dated(message::plain(fault.status(), &fault.to_string())))
+    }
+
+    /// Answers that the request asks for what this proxy does not do.
+    pub fn decline(&self, visit: Visit<H>, answer: Response<Body>) -> Response<Body> {
+        let outcome = Outcome::Answered(answer.status().as_u16());
+        visit.answer(outcome, self.dated(answer))
+    }
+
+    fn dress_request(&self, head: &mut Parts, visit: &Visit<H>) {
+        headers::strip_hop_by_hop(&mut head.headers);
+        headers::add_via(&mut head.headers, head.version, self.pseudonym());
+        if self.role == Role::Gateway {
+            let scheme = if visit.is_secure() { "https" } else { "http" };
+            headers::add_forwarded(&mut head.headers, visit.peer(), scheme);
+        }
+    }
+
+    /// Hands on an upstream's answer; its content pays and is measured as it passes.
+    async fn hand_on(
+        &self,
+        mut visit: Visit<H>,
+        answer: Response<Body>,
+        upstream: &Upstream<H>,
+    ) -> Response<Body> {
+        let (mut head, body) = answer.into_parts();
+        let version = head.version;
+        headers::strip_hop_by_hop(&mut head.headers);
+        headers::add_via(&mut head.headers, version, self.pseudonym());
+        head.version = Version::default();
+        let outcome = Outcome::Answered(head.status.as_u16());
+        let meter = Meter::of(&visit, upstream.is_secure());
+        if let Some(bytes) = body.exact_length().filter(|bytes| *bytes > 0) {
+            visit.work(meter.work(bytes)).await;
+        }
+        let counted = Counted::body(visit, body, meter, outcome);
+        self.dated(Response::from_parts(head, counted))
+    }
+
+    /// TRACE and OPTIONS that must go no further (RFC 9110, 7.6.2) are answered as their target would.
+    fn answer_as_last_hop(&self, head: &Parts) -> Response<Body> {
+        if head.method == Method::OPTIONS {
+            return self.dated(message::allow(StatusCode::OK, &METHODS));
+        }
+        let mut echo = format!("{} {} HTTP/1.1\r\n", head.method, head.uri).into_bytes();
+        // What could be used against the caller is not repeated (RFC 9110, 9.3.8).
+        let fields = head.headers.iter().filter(|(name, _)| *name != COOKIE && *name != AUTHORIZATION);
+        for (name, value) in fields {
+            echo.extend_from_slice(name.as_str().as_bytes());
+            echo.extend_from_slice(b": ");
+            echo.extend_from_slice(value.as_bytes());
+            echo.extend_from_slice(b"\r\n");
+        }
+        let mut response = Response::new(Body::from(bytes::Bytes::from(echo)));
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("message/http"));
+        self.dated(response)
+    }
+
+    /// An answer that passes must have a date (RFC 9110, 6.6.1).
+    fn dated(&self, mut answer: Response<Body>) -> Response<Body> {
+        let headers: &mut HeaderMap = answer.headers_mut();
+        if !headers.contains_key(DATE) {
+            let date = httpdate::fmt_http_date(self.host.wall());
+            if let Ok(date) = HeaderValue::try_from(date) {
+                headers.insert(DATE, date);
+            }
+        }
+        answer
+    }
+
+    /// What this proxy calls itself in `Via`.
+    fn pseudonym(&self) -> &'static str {
+        match self.role {
+            Role::Gateway => "hoplab-gateway",
+            Role::Outbound | Role::Inbound => "hoplab-sidecar",
+            Role::Client | Role::Service => "hoplab",
+        }
+    }
+}

@@ -1,0 +1,270 @@
+//! A request's stay at a proxy: its exchange, and the promise to report it as a span, whatever happens.
+//! Content passes through here frame by frame, so that it is paid for and its time has an owner.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use http::Response;
+use http_body::{Body as HttpBody, Frame, SizeHint};
+
+use crate::body::Body;
+use crate::exchange::Exchange;
+use crate::host::{Host, Work, Worked};
+use crate::server::Connection;
+use crate::telemetry::{Fault, Outcome, Owner, Report, Role};
+
+/// A request's stay at a proxy. Dropped unfinished, it reports that the caller went away.
+pub struct Visit<H: Host> {
+    host: H,
+    role: Role,
+    peer: SocketAddr,
+    secure: bool,
+    /// Gone once the span was reported.
+    exchange: Option<Exchange>,
+}
+
+impl<H: Host> Visit<H> {
+    pub(super) fn new(host: H, role: Role, exchange: Exchange, connection: &Connection) -> Self {
+        let secure = connection.identity.is_some();
+        Self { host, role, peer: connection.peer, secure, exchange: Some(exchange) }
+    }
+
+    /// What was gathered so far.
+    pub fn exchange(&mut self) -> &mut Exchange {
+        self.exchange.as_mut().expect("only the end of a visit takes its exchange")
+    }
+
+    /// Whether the request came over TLS.
+    pub(super) fn is_secure(&self) -> bool {
+        self.secure
+    }
+
+    /// Who sent the request.
+    pub(super) fn peer(&self) -> SocketAddr {
+        self.peer
+    }
+
+    /// Does `work`, and notes who owned its time.
+    pub(super) async fn work(&mut self, mut work: Work) {
+        if self.secure && work.requests > 0 {
+            work.tls_bytes += work.bytes;
+        }
+        self.exchange().enter(Owner::Queue);
+        let worked = self.host.work(work).await;
+        let now = self.host.now();
+        self.exchange().worked(worked, now);
+    }
+
+    /// The request's content on its way to the upstream. Content of known length is encrypted now,
+    /// all else was paid on arrival; content of unknown length is paid as it passes.
+    pub(super) async fn meter_request(&mut self, body: Body, upstream_is_secure: bool) -> Body {
+        if let Some(bytes) = body.exact_length() {
+            if bytes > 0 && upstream_is_secure {
+                self.work(Work { tls_bytes: bytes, ..Work::default() }).await;
+            }
+            return body;
+        }
+        let meter = Meter::of(self, upstream_is_secure);
+        Body::boxed(Metered { body, meter, host: self.host.clone(), paying: None })
+    }
+
+    /// Ends the visit with an answer that has no content of an upstream.
+    pub(super) fn answer(mut self, outcome: Outcome, answer: Response<Body>) -> Response<Body> {
+        self.finish(outcome);
+        answer
+    }
+
+    fn finish(&mut self, outcome: Outcome) {
+        if let Some(exchange) = self.exchange.take() {
+            let span = exchange.into_span(self.role, outcome, self.host.now());
+            self.host.report(Report::Span(span));
+        }
+    }
+}
+
+impl<H: Host> Drop for Visit<H> {
+    fn drop(&mut self) {
+        self.finish(Outcome::Failed(Fault::Cancelled));
+    }
+}
+
+/// What a byte of content costs here.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Meter {
+    /// How many of the two sides are encrypted.
+    tls_sides: u64,
+}
+
+impl Meter {
+    pub(super) fn of<H: Host>(visit: &Visit<H>, upstream_is_secure: bool) -> Self {
+        Self { tls_sides: u64::from(visit.secure) + u64::from(upstream_is_secure) }
+    }
+
+    pub(super) fn work(self, bytes: u64) -> Work {
+        Work { bytes, tls_bytes: bytes * self.tls_sides, ..Work::default() }
+    }
+}
+
+/// Work that is being done for a frame, and the frame.
+type Paying = (Pin<Box<dyn Future<Output = Worked> + Send>>, Frame<Bytes>);
+
+/// The frame's work, begun; `None` when it costs nothing.
+fn pay<H: Host>(
+    host: &H,
+    meter: Meter,
+    frame: &Frame<Bytes>,
+) -> Option<Pin<Box<dyn Future<Output = Worked> + Send>>> {
+    let bytes = frame.data_ref().map_or(0, Bytes::len) as u64;
+    let host = host.clone();
+    (bytes > 0).then(|| -> Pin<Box<dyn Future<Output = Worked> + Send>> {
+        Box::pin(async move { host.work(meter.work(bytes)).await })
+    })
+}
+
+/// A request's content of unknown length, paid for as it passes. Its time belongs to the attempt
+/// that waits for the answer.
+struct Metered<H> {
+    body: Body,
+    meter: Meter,
+    host: H,
+    paying: Option<Paying>,
+}
+
+impl<H: Host> HttpBody for Metered<H> {
+    type Data = Bytes;
+    type Error = Fault;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
+        let this = &mut *self;
+        loop {
+            if let Some((work, _)) = &mut this.paying {
+                ready!(work.as_mut().poll(cx));
+                return Poll::Ready(this.paying.take().map(|(_, frame)| Ok(frame)));
+            }
+            match ready!(Pin::new(&mut this.body).poll_frame(cx)) {
+                Some(Ok(frame)) => match pay(&this.host, this.meter, &frame) {
+                    Some(work) => this.paying = Some((work, frame)),
+                    None => return Poll::Ready(Some(Ok(frame))),
+                },
+                end => return Poll::Ready(end),
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.paying.is_none() && self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::default()
+    }
+}
+
+/// An answer's content on its way to the caller: ends the visit with its last frame.
+pub(super) struct Counted<H: Host> {
+    visit: Visit<H>,
+    body: Body,
+    outcome: Outcome,
+    /// What is paid as it passes; nothing when the length was known and paid for.
+    meter: Option<Meter>,
+    paying: Option<Paying>,
+    reading: bool,
+}
+
+impl<H: Host> Counted<H> {
+    /// `body`, at whose end `visit` ends with `outcome`.
+    pub(super) fn body(mut visit: Visit<H>, body: Body, meter: Meter, outcome: Outcome) -> Body {
+        if body.is_end_stream() {
+            visit.finish(outcome);
+            return body;
+        }
+        visit.exchange().enter(Owner::Downstream);
+        let meter = body.exact_length().is_none().then_some(meter);
+        Body::boxed(Self { visit, body, outcome, meter, paying: None, reading: false })
+    }
+
+    /// From here on, the time belongs to `owner`.
+    fn turn_to(&mut self, owner: Owner) {
+        let now = self.visit.host.now();
+        if let Some(exchange) = &mut self.visit.exchange {
+            exchange.mark(now);
+            exchange.enter(owner);
+        }
+    }
+
+    fn begin_reading(&mut self) {
+        if !std::mem::replace(&mut self.reading, true) {
+            let attempt = self.visit.exchange.as_ref().and_then(Exchange::attempt);
+            self.turn_to(attempt.map_or(Owner::Downstream, Owner::Upstream));
+        }
+    }
+
+    fn hand_over(&mut self, frame: Frame<Bytes>) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
+        self.reading = false;
+        self.turn_to(Owner::Downstream);
+        if self.body.is_end_stream() {
+            self.visit.finish(self.outcome);
+        }
+        Poll::Ready(Some(Ok(frame)))
+    }
+
+    fn poll_paid(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
+        let Some((work, _)) = &mut self.paying else { return Poll::Ready(None) };
+        let worked = ready!(work.as_mut().poll(cx));
+        let now = self.visit.host.now();
+        if let Some(exchange) = &mut self.visit.exchange {
+            exchange.worked(worked, now);
+        }
+        match self.paying.take() {
+            Some((_, frame)) => self.hand_over(frame),
+            None => Poll::Ready(None),
+        }
+    }
+}
+
+impl<H: Host> HttpBody for Counted<H> {
+    type Data = Bytes;
+    type Error = Fault;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
+        let this = &mut *self;
+        if this.paying.is_some() {
+            return this.poll_paid(cx);
+        }
+        this.begin_reading();
+        match ready!(Pin::new(&mut this.body).poll_frame(cx)) {
+            Some(Ok(frame)) => {
+                let work = this.meter.and_then(|meter| pay(&this.visit.host, meter, &frame));
+                let Some(work) = work else { return this.hand_over(frame) };
+                this.turn_to(Owner::Queue);
+                this.paying = Some((work, frame));
+                this.poll_paid(cx)
+            }
+            Some(Err(fault)) => {
+                this.visit.finish(Outcome::Failed(fault));
+                Poll::Ready(Some(Err(fault)))
+            }
+            None => {
+                this.visit.finish(this.outcome);
+                Poll::Ready(None)
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.paying.is_none() && self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

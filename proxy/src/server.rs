@@ -1,0 +1,275 @@
+//! The accept loop that every product uses: connections in, HTTP/1.1 and HTTP/2, requests to a
+//! [`Handler`], and an orderly end. Live and simulated, gateway, sidecar and service alike.
+//!
+//! Read it in this order: [`serve`] (accepting, draining), `Acceptance::serve` (one connection: what does it
+//! speak, who is it), `speak_http1` and `speak_http2`. Not here: what becomes of a request.
+
+mod framing;
+mod settings;
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::server::conn::{http1, http2};
+use hyper::service::Service;
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+
+use crate::body::Body;
+use crate::host::{Accepted, Host, Listener, Work};
+use crate::message;
+use crate::tasks::Spawner;
+use crate::timer::{HostTimer, before};
+use crate::tls::{Opening, Protocol, ServerTls, Sniffed, SpiffeId};
+
+use framing::Framed;
+pub use settings::Settings;
+
+/// Answers requests.
+pub trait Handler: Send + Sync + 'static {
+    /// Answers one request, whose target is in origin form and whose host stands in `Host`. The
+    /// future is dropped when the caller goes away.
+    fn handle(
+        self: Arc<Self>,
+        request: Request<Body>,
+        connection: Arc<Connection>,
+    ) -> impl Future<Output = Response<Body>> + Send;
+}
+
+/// The connection that a request came over.
+#[derive(Debug, Clone)]
+pub struct Connection {
+    /// Who connected.
+    pub peer: SocketAddr,
+    /// Where the peer wanted to go before the connection was redirected here.
+    pub original_destination: SocketAddr,
+    /// Who the peer has proven to be; `None` in the clear.
+    pub identity: Option<SpiffeId>,
+}
+
+/// Whether connections are to be secured.
+#[derive(Debug, Clone, Default)]
+pub enum Security {
+    /// In the clear.
+    #[default]
+    Plain,
+    /// Mutual TLS alone.
+    Strict(ServerTls),
+    /// Mutual TLS, and in the clear: the first byte tells.
+    Permissive(ServerTls),
+}
+
+/// How an accept loop ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Drained {
+    /// Every connection had come to its end.
+    Clean,
+    /// Time was up, and this many connections were cut.
+    Cut(usize),
+}
+
+/// Accepts connections on `listener` and has `handler` answer their requests, until `shutdown`
+/// completes; then finishes what is in flight, for as long as `settings` allow.
+pub async fn serve<H: Host, A: Handler>(
+    host: H,
+    spawner: Spawner<H>,
+    mut listener: H::Listener,
+    handler: Arc<A>,
+    settings: Settings,
+    shutdown: impl Future<Output = ()>,
+) -> Drained {
+    let (drain, draining) = watch::channel(false);
+    let permits = Arc::new(Semaphore::new(settings.connections_max as usize));
+    let acceptance = Acceptance { host, spawner, handler, settings: Arc::new(settings), draining };
+    let mut shutdown = pin!(shutdown);
+    loop {
+        tokio::select! {
+            biased;
+            () = &mut shutdown => break,
+            (permit, accepted) = acceptance.next(&mut listener, &permits) => {
+                let connection = acceptance.clone().serve(accepted);
+                acceptance.spawner.spawn(async move {
+                    connection.await;
+                    drop(permit);
+                });
+            }
+        }
+    }
+    drop(listener);
+    drain.send_replace(true);
+    let all = permits.acquire_many(acceptance.settings.connections_max);
+    let deadline = acceptance.host.now() + acceptance.settings.drain_timeout;
+    match before(&acceptance.host, deadline, all).await {
+        Some(_) => Drained::Clean,
+        None => Drained::Cut(acceptance.settings.connections_max as usize - permits.available_permits()),
+    }
+}
+
+/// What every connection of an accept loop shares.
+struct Acceptance<H, A> {
+    host: H,
+    spawner: Spawner<H>,
+    handler: Arc<A>,
+    settings: Arc<Settings>,
+    draining: watch::Receiver<bool>,
+}
+
+impl<H: Host, A: Handler> Acceptance<H, A> {
+    /// The next connection, once there is room for one. An error of the listener (out of file
+    /// descriptors, a peer that went away already) is no reason to stop: it is waited out.
+    async fn next(
+        &self,
+        listener: &mut H::Listener,
+        permits: &Arc<Semaphore>,
+    ) -> (Option<OwnedSemaphorePermit>, Accepted<H::Stream>) {
+        let permit = Arc::clone(permits).acquire_owned().await.ok();
+        let mut pause = settings::ACCEPT_PAUSE_MIN;
+        loop {
+            match listener.accept().await {
+                Ok(accepted) => return (permit, accepted),
+                Err(error) if is_of_the_peer(&error) => {}
+                Err(_) => {
+                    self.host.sleep_until(self.host.now() + pause).await;
+                    pause = (pause * 2).min(settings::ACCEPT_PAUSE_MAX);
+                }
+            }
+        }
+    }
+
+    /// Serves one connection to its end.
+    async fn serve(self, accepted: Accepted<H::Stream>) {
+        let Accepted { stream, peer, original_destination } = accepted;
+        self.host.work(Work { connections: 1, ..Work::default() }).await;
+        let mut connection = Connection { peer, original_destination, identity: None };
+        let Some(Ok((stream, opening))) = self.patiently(Sniffed::new(stream)).await else { return };
+        match (opening, &self.settings.security) {
+            (Opening::Tls, Security::Strict(tls) | Security::Permissive(tls)) => {
+                let handshake = tls.accept(&self.host, stream);
+                let Some(Ok(secured)) = self.patiently(handshake).await else { return };
+                connection.identity = Some(secured.peer);
+                match secured.protocol {
+                    Protocol::Http1 => self.speak_http1(secured.stream, connection).await,
+                    Protocol::Http2 => self.speak_http2(secured.stream, connection).await,
+                }
+            }
+            (_, Security::Strict(_)) => {}
+            (Opening::Http2, _) => self.speak_http2(stream, connection).await,
+            (Opening::Http1 | Opening::Tls, _) => self.speak_http1(stream, connection).await,
+        }
+    }
+
+    /// Waits for a peer that has not sent a request yet: not for ever, and not while draining.
+    async fn patiently<T>(&self, future: impl Future<Output = T>) -> Option<T> {
+        let mut draining = self.draining.clone();
+        let deadline = self.host.now() + self.settings.idle_timeout;
+        tokio::select! {
+            biased;
+            output = before(&self.host, deadline, future) => output,
+            _ = draining.wait_for(|draining| *draining) => None,
+        }
+    }
+
+    async fn speak_http1<S>(self, stream: S, connection: Connection)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let mut draining = self.draining.clone();
+        let mut builder = http1::Builder::new();
+        builder
+            .timer(HostTimer(self.host.clone()))
+            .header_read_timeout(self.settings.idle_timeout)
+            .max_header_size(self.settings.head_bytes_max)
+            .max_headers(self.settings.headers_max)
+            .auto_date_header(false);
+        let stream = TokioIo::new(Framed::new(stream));
+        let service = self.answers(connection);
+        let mut serving = pin!(builder.serve_connection(stream, service));
+        tokio::select! {
+            biased;
+            // How a connection ends is the peer's affair; its requests were told.
+            _ = serving.as_mut() => return,
+            _ = draining.wait_for(|draining| *draining) => serving.as_mut().graceful_shutdown(),
+        }
+        let _ = serving.await;
+    }
+
+    async fn speak_http2<S>(self, stream: S, connection: Connection)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let mut draining = self.draining.clone();
+        let mut builder = http2::Builder::new(self.spawner.clone());
+        builder
+            .timer(HostTimer(self.host.clone()))
+            .initial_stream_window_size(settings::STREAM_WINDOW_BYTES)
+            .initial_connection_window_size(settings::CONNECTION_WINDOW_BYTES)
+            .max_concurrent_streams(self.settings.streams_max)
+            .max_header_list_size(u32::try_from(self.settings.head_bytes_max).unwrap_or(u32::MAX))
+            .auto_date_header(false);
+        let service = self.answers(connection);
+        let mut serving = pin!(builder.serve_connection(TokioIo::new(stream), service));
+        tokio::select! {
+            biased;
+            _ = serving.as_mut() => return,
+            _ = draining.wait_for(|draining| *draining) => serving.as_mut().graceful_shutdown(),
+        }
+        let _ = serving.await;
+    }
+
+    fn answers(&self, connection: Connection) -> Answers<A> {
+        Answers {
+            handler: Arc::clone(&self.handler),
+            connection: Arc::new(connection),
+            headers_max: self.settings.headers_max,
+        }
+    }
+}
+
+/// What hyper calls for each request: the handler, or a refusal of what is no proper request.
+struct Answers<A> {
+    handler: Arc<A>,
+    connection: Arc<Connection>,
+    headers_max: usize,
+}
+
+impl<A: Handler> Service<Request<Incoming>> for Answers<A> {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
+        let (handler, connection) = (Arc::clone(&self.handler), Arc::clone(&self.connection));
+        let request = message::read(request, self.headers_max);
+        Box::pin(async move {
+            match request {
+                Ok(request) => Ok(handler.handle(request, connection).await),
+                Err(refusal) => Ok(refusal.answer()),
+            }
+        })
+    }
+}
+
+impl<H: Clone, A> Clone for Acceptance<H, A> {
+    fn clone(&self) -> Self {
+        Self {
+            host: self.host.clone(),
+            spawner: self.spawner.clone(),
+            handler: Arc::clone(&self.handler),
+            settings: Arc::clone(&self.settings),
+            draining: self.draining.clone(),
+        }
+    }
+}
+
+/// Whether an error of accepting concerns the one connection alone.
+fn is_of_the_peer(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+}

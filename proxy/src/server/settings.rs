@@ -1,0 +1,48 @@
+//! The limits of an accept loop. Their defaults are those of known systems.
+
+use std::time::Duration;
+
+use super::Security;
+
+/// HTTP/2 flow control, as on the connecting side.
+pub(super) const STREAM_WINDOW_BYTES: u32 = 1024 * 1024;
+pub(super) const CONNECTION_WINDOW_BYTES: u32 = 16 * 1024 * 1024;
+
+/// How long to wait after a failed accept; doubles up to the maximum while failures go on.
+pub(super) const ACCEPT_PAUSE_MIN: Duration = Duration::from_millis(10);
+pub(super) const ACCEPT_PAUSE_MAX: Duration = Duration::from_secs(1);
+
+/// The limits of an accept loop.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Whether connections are to be secured.
+    pub security: Security,
+    /// Connections at a time; further ones wait in the kernel's queue.
+    pub connections_max: u32,
+    /// Requests at a time on one HTTP/2 connection (Envoy: 1024).
+    pub streams_max: u32,
+    /// Bytes of a request's head (Envoy: 60 KiB); beyond them, 431.
+    pub head_bytes_max: usize,
+    /// Header fields of a request (Envoy: 100); beyond them, 431.
+    pub headers_max: usize,
+    /// How long a peer may take until a request's head is complete, and so how long a connection
+    /// may be idle (nginx's `keepalive_timeout`).
+    pub idle_timeout: Duration,
+    /// How long requests in flight may take when the loop is told to stop (Istio's
+    /// `terminationDrainDuration` is 5 s, Kubernetes kills after 30 s).
+    pub drain_timeout: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            security: Security::Plain,
+            connections_max: 16_384,
+            streams_max: 1024,
+            head_bytes_max: 64 * 1024,
+            headers_max: 100,
+            idle_timeout: Duration::from_secs(75),
+            drain_timeout: Duration::from_secs(25),
+        }
+    }
+}
