@@ -1,1 +1,95 @@
-//! placeholder
+//! The API gateway: one entrance for clients, which finds the service that a request is for.
+//!
+//! Read it in this order: [`config`] (what may be written), [`plan`] (what it means), [`routes`] (which
+//! upstream), then [`serve`] and the handler here: a request's way through the gateway on one screen.
+
+pub mod config;
+pub mod plan;
+pub mod routes;
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use hoplab_proxy::body::Body;
+use hoplab_proxy::forward::Forwarder;
+use hoplab_proxy::host::{Host, Listener};
+use hoplab_proxy::message;
+use hoplab_proxy::server::{self, Connection, Drained, Handler};
+use hoplab_proxy::tasks::Tasks;
+use hoplab_proxy::telemetry::{Fault, Role};
+use hoplab_proxy::upstream::Upstream;
+use http::{Request, Response, StatusCode};
+
+pub use config::Config;
+pub use plan::Plan;
+use routes::{Miss, Routes};
+
+/// Serves `plan` until `shutdown` completes, then finishes what is in flight. Dropping the future
+/// ends everything at once. `seed` decides on ids, pauses and turns.
+pub async fn serve<H: Host>(
+    host: H,
+    plan: Plan,
+    seed: u64,
+    shutdown: impl Future<Output = ()>,
+) -> io::Result<Drained> {
+    Ok(Gateway::bind(host, plan).await?.run(seed, shutdown).await)
+}
+
+/// A gateway that has its port and accepts nothing yet.
+pub struct Gateway<H: Host> {
+    host: H,
+    plan: Plan,
+    listener: H::Listener,
+}
+
+impl<H: Host> Gateway<H> {
+    /// Takes the port of `plan`.
+    pub async fn bind(host: H, plan: Plan) -> io::Result<Self> {
+        let listener = host.bind(plan.listen).await?;
+        Ok(Self { host, plan, listener })
+    }
+
+    /// The port that was taken.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    /// As [`serve`].
+    pub async fn run(self, seed: u64, shutdown: impl Future<Output = ()>) -> Drained {
+        let Self { host, plan, listener } = self;
+        let tasks = Tasks::default();
+        let spawner = tasks.spawner(host.clone());
+        let upstreams = plan.upstreams.into_iter().zip(seed..);
+        let requests = Requests {
+            forwarder: Forwarder::new(host.clone(), Role::Gateway, seed),
+            upstreams: upstreams
+                .map(|(upstream, seed)| Upstream::new(host.clone(), &spawner, upstream, seed))
+                .collect(),
+            routes: plan.routes,
+        };
+        server::serve(host, spawner, listener, Arc::new(requests), plan.server, shutdown).await
+    }
+}
+
+/// What requests meet.
+struct Requests<H: Host> {
+    forwarder: Forwarder<H>,
+    upstreams: Vec<Arc<Upstream<H>>>,
+    routes: Routes,
+}
+
+impl<H: Host> Handler for Requests<H> {
+    async fn handle(self: Arc<Self>, request: Request<Body>, connection: Arc<Connection>) -> Response<Body> {
+        let visit = self.forwarder.arrive(&request, &connection).await;
+        match self.routes.find(&request) {
+            Ok(upstream) => self.forwarder.forward(visit, request, &self.upstreams[upstream.0]).await,
+            Err(Miss::NotFound) => self.forwarder.refuse(visit, Fault::NoRoute),
+            Err(Miss::Method(methods)) => {
+                let answer = message::allow(StatusCode::METHOD_NOT_ALLOWED, &methods);
+                self.forwarder.decline(visit, answer)
+            }
+        }
+    }
+}

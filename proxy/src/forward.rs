@@ -49,13 +49,19 @@ impl<H: Host> Forwarder<H> {
     }
 
     /// Takes in a request: from here on its time is measured, and what it costs is paid.
-    pub async fn arrive(&self, request: &Request<Body>, connection: &Connection) -> Visit<H> {
+    pub fn arrive(
+        &self,
+        request: &Request<Body>,
+        connection: &Connection,
+    ) -> impl Future<Output = Visit<H>> + Send + use<H> {
         let context = TraceContext::read(request.headers());
         let exchange = Exchange::of(context, &self.ids, self.host.now());
-        let mut visit = Visit::new(self.host.clone(), self.role, exchange, connection);
         let bytes = request.body().exact_length().unwrap_or(0);
-        visit.work(Work { requests: 1, bytes, ..Work::default() }).await;
-        visit
+        let mut visit = Visit::new(self.host.clone(), self.role, exchange, connection);
+        async move {
+            visit.work(Work { requests: 1, bytes, ..Work::default() }).await;
+            visit
+        }
     }
 
     /// Sends `request` to `upstream` and hands on its answer, or the answer that says why there is none.

@@ -31,7 +31,7 @@ use crate::tls::ClientTls;
 
 use answer::Answer;
 use attempt::{Attempted, Ends};
-pub use policies::{Balance, BreakerPolicy, Policies, PoolPolicy, RetryPolicy, method};
+pub use policies::{Balance, BreakerPolicy, Policies, PoolPolicy, RetryPolicy, above_zero, method};
 use pool::{Connector, Pool};
 use replay::Replay;
 use retry::{Failure, Retry};

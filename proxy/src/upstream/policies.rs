@@ -192,7 +192,8 @@ impl<'de> Deserialize<'de> for Balance {
     }
 }
 
-fn above_zero<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+/// Reads a duration that is above zero.
+pub fn above_zero<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
     let quantity::Duration(duration) = quantity::Duration::deserialize(deserializer)?;
     if duration.is_zero() {
         return Err(de::Error::custom("must be above zero: leave the key out for the default"));

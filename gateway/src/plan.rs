@@ -1,0 +1,283 @@
+//! A gateway's configuration, resolved: upstreams with their policies, routes that name them by index.
+//! What is here can run. What is wrong with a configuration is found here, all of it at once.
+
+use std::fmt;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::ops::Range;
+
+use hoplab_proxy::server;
+use hoplab_proxy::upstream;
+use http::Method;
+use toml::Spanned;
+
+use crate::config::{Config, RouteConfig};
+use crate::routes::{HostPattern, Route, Routes, UpstreamId};
+
+/// Where a gateway listens when it is not told.
+const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::UNSPECIFIED), 8080);
+
+/// A gateway that can run.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// Who is called; an [`UpstreamId`] is an index into them.
+    pub upstreams: Vec<upstream::Config>,
+    /// Which requests go where.
+    pub routes: Routes,
+    /// The limits of the accept loop.
+    pub server: server::Settings,
+}
+
+/// Something in a configuration that cannot be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// Where it stands in the text: bytes.
+    pub place: Range<usize>,
+    /// What is wrong.
+    pub fact: String,
+    /// What would be right, when that is known.
+    pub hint: Option<String>,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.fact)?;
+        self.hint.as_ref().map_or(Ok(()), |hint| write!(f, ": {hint}"))
+    }
+}
+
+impl Plan {
+    /// A gateway in which each upstream answers to its name as host, whatever the path and method.
+    pub fn by_host(upstreams: Vec<upstream::Config>) -> Self {
+        let routes = upstreams.iter().enumerate().map(|(index, upstream)| Route {
+            host: HostPattern::Exact(upstream.name.to_ascii_lowercase()),
+            path: "/".to_owned(),
+            methods: Vec::new(),
+            upstream: UpstreamId(index),
+        });
+        let routes = Routes::new(routes.collect());
+        Self { listen: LISTEN, upstreams, routes, server: server::Settings::default() }
+    }
+
+    /// The gateway that a file's text describes, or everything that is wrong with it.
+    pub fn read(text: &str) -> Result<Self, Vec<Problem>> {
+        match Config::read(text) {
+            Ok(config) => Self::resolve(&config),
+            Err(error) => {
+                let place = error.span().unwrap_or(0..text.len());
+                Err(vec![Problem { place, fact: error.message().to_owned(), hint: None }])
+            }
+        }
+    }
+
+    /// The gateway that `config` describes, or everything that is wrong with it.
+    pub fn resolve(config: &Config) -> Result<Self, Vec<Problem>> {
+        let mut problems = Vec::new();
+        if config.upstreams.is_empty() {
+            let hint = Some("write `[upstreams.NAME]` with `endpoints = [\"host:port\"]`".to_owned());
+            problems.push(Problem { place: 0..0, fact: "there is no upstream".to_owned(), hint });
+        }
+        let upstreams = config.upstreams.iter().map(|(name, upstream)| upstream::Config {
+            protocol: upstream.protocol,
+            policies: upstream.policies().over(&config.defaults),
+            ..upstream::Config::new(name.as_str(), upstream.endpoints.clone())
+        });
+        let mut plan = Self::by_host(upstreams.collect());
+        if !config.routes.is_empty() {
+            plan.routes = resolve_routes(config, &mut problems);
+        }
+        plan.listen = config.listen.unwrap_or(LISTEN);
+        if let Some(drain_timeout) = config.drain_timeout {
+            plan.server.drain_timeout = drain_timeout;
+        }
+        if problems.is_empty() { Ok(plan) } else { Err(problems) }
+    }
+}
+
+fn resolve_routes(config: &Config, problems: &mut Vec<Problem>) -> Routes {
+    let mut routes = Vec::new();
+    for written in &config.routes {
+        let route = resolve_route(written, config, problems);
+        let Some(route) = route else { continue };
+        let taken = |other: &Route| {
+            let all = other.methods.is_empty() || route.methods.is_empty();
+            let shared = all || other.methods.iter().any(|method| route.methods.contains(method));
+            other.host == route.host && other.path == route.path && shared
+        };
+        if routes.iter().any(taken) {
+            let fact = "another route takes the same requests".to_owned();
+            let hint = Some("give it another host, path or method, or take it out".to_owned());
+            problems.push(Problem { place: written.upstream.span(), fact, hint });
+        }
+        routes.push(route);
+    }
+    Routes::new(routes)
+}
+
+/// The route that was `written`; `None` when a part of it is wrong, which `problems` then tell.
+fn resolve_route(written: &RouteConfig, config: &Config, problems: &mut Vec<Problem>) -> Option<Route> {
+    let upstream = noted(problems, resolve_upstream(&written.upstream, config));
+    let host = written.host.as_ref().map_or(Ok(HostPattern::Any), resolve_host);
+    let host = noted(problems, host);
+    let path = written.path.as_ref().map_or(Ok("/".to_owned()), resolve_path);
+    let path = noted(problems, path);
+    let methods = written.methods.iter().flatten().map(|method| noted(problems, resolve_method(method)));
+    let methods: Vec<Option<Method>> = methods.collect();
+    let methods = methods.into_iter().collect::<Option<Vec<_>>>();
+    Some(Route { host: host?, path: path?, methods: methods?, upstream: upstream? })
+}
+
+fn noted<T>(problems: &mut Vec<Problem>, result: Result<T, Problem>) -> Option<T> {
+    result.map_err(|problem| problems.push(problem)).ok()
+}
+
+fn resolve_upstream(name: &Spanned<String>, config: &Config) -> Result<UpstreamId, Problem> {
+    config.upstreams.keys().position(|known| known == name.get_ref()).map(UpstreamId).ok_or_else(|| {
+        let known = config.upstreams.keys().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+        Problem {
+            place: name.span(),
+            fact: format!("unknown upstream `{}`", name.get_ref()),
+            hint: Some(format!("there is {}", if known.is_empty() { "none" } else { &known })),
+        }
+    })
+}
+
+fn resolve_host(written: &Spanned<String>) -> Result<HostPattern, Problem> {
+    let text = written.get_ref().to_ascii_lowercase();
+    let (name, below) = text.strip_prefix("*.").map_or((text.as_str(), false), |name| (name, true));
+    let label = |label: &str| {
+        !label.is_empty() && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+    };
+    if text == "*" {
+        Ok(HostPattern::Any)
+    } else if name.split('.').all(label) {
+        Ok(if below { HostPattern::Below(name.to_owned()) } else { HostPattern::Exact(name.to_owned()) })
+    } else {
+        Err(Problem {
+            place: written.span(),
+            fact: format!("`{}` is no host", written.get_ref()),
+            hint: Some(
+                "write a name without a port such as `shop.example.com`, or `*.example.com`".to_owned(),
+            ),
+        })
+    }
+}
+
+fn resolve_path(written: &Spanned<String>) -> Result<String, Problem> {
+    let text = written.get_ref();
+    let valid = text.starts_with('/') && text.bytes().all(|b| b.is_ascii_graphic() && b != b'?' && b != b'#');
+    if !valid {
+        return Err(Problem {
+            place: written.span(),
+            fact: format!("`{text}` is no path"),
+            hint: Some("write it from the root and without a query, such as `/cart`".to_owned()),
+        });
+    }
+    let trimmed = text.trim_end_matches('/');
+    Ok(if trimmed.is_empty() { "/".to_owned() } else { trimmed.to_owned() })
+}
+
+fn resolve_method(written: &Spanned<String>) -> Result<Method, Problem> {
+    upstream::method(written.get_ref()).map_err(|fact| Problem { place: written.span(), fact, hint: None })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problems(text: &str) -> Vec<(String, String)> {
+        let problems = Plan::read(text).unwrap_err();
+        problems.into_iter().map(|p| (text[p.place.clone()].to_owned(), p.to_string())).collect()
+    }
+
+    #[test]
+    fn a_whole_configuration_is_resolved() {
+        let plan = Plan::read(
+            r#"
+            listen = "127.0.0.1:0"
+            defaults = { timeout = "1s", balance = "round-robin" }
+            drain_timeout = "3s"
+            [upstreams.payment]
+            endpoints = ["payment-0:8080", "payment-1:8080"]
+            protocol = "http2"
+            timeout = "2s"
+            [upstreams.cart]
+            endpoints = ["cart-0:8080"]
+            [[routes]]
+            host = "*.Example.com"
+            path = "/payment/"
+            methods = ["POST"]
+            upstream = "payment"
+            [[routes]]
+            upstream = "cart"
+            "#,
+        )
+        .unwrap();
+        assert_eq!(plan.listen, "127.0.0.1:0".parse().unwrap());
+        assert_eq!(plan.server.drain_timeout.as_secs(), 3);
+        let timeouts: Vec<_> =
+            plan.upstreams.iter().map(|u| u.policies.resolve().timeout.as_secs()).collect();
+        assert_eq!(timeouts, [1, 2], "in the order of their names");
+        assert_eq!(plan.upstreams[1].protocol, upstream::Protocol::Http2);
+    }
+
+    #[test]
+    fn everything_wrong_is_told_at_once() {
+        let text = r#"
+            [upstreams.cart]
+            endpoints = ["cart-0:80"]
+            [[routes]]
+            host = "a:80"
+            path = "cart"
+            methods = ["get"]
+            upstream = "crat"
+            [[routes]]
+            upstream = "cart"
+            [[routes]]
+            upstream = "cart"
+        "#;
+        let expected = [
+            ("\"crat\"", "unknown upstream `crat`: there is `cart`"),
+            (
+                "\"a:80\"",
+                "`a:80` is no host: write a name without a port such as `shop.example.com`, or `*.example.com`",
+            ),
+            ("\"cart\"", "`cart` is no path: write it from the root and without a query, such as `/cart`"),
+            ("\"get\"", "`get` is no method: write it in capitals, such as `GET`"),
+            (
+                "\"cart\"",
+                "another route takes the same requests: give it another host, path or method, or take it out",
+            ),
+        ];
+        let expected: Vec<_> =
+            expected.iter().map(|(place, text)| ((*place).to_owned(), (*text).to_owned())).collect();
+        assert_eq!(problems(text), expected);
+    }
+
+    #[test]
+    fn what_the_text_cannot_say_is_told_with_its_place() {
+        for (text, place, complaint) in [
+            ("lisen = 1", "lisen", "unknown field `lisen`"),
+            ("listen = \"here\"", "\"here\"", "invalid socket address"),
+            ("defaults = { timeout = \"5\" }", "\"5\"", "`5` has no unit: write a duration such as `250us`"),
+            ("[upstreams.a]\nendpoints = [\"a\"]", "[\"a\"]", "`a` is not host:port"),
+            (
+                "[upstreams.a]\nendpoints = [\"a:1\"]\nprotocol = \"http3\"",
+                "\"http3\"",
+                "unknown variant `http3`",
+            ),
+            (
+                "defaults = { balance = \"peak-ewma\" }",
+                "\"peak-ewma\"",
+                "`peak-ewma` is not there yet: write `round-robin`",
+            ),
+            ("[upstreams.a]\nendpoints = []", "[]", "there is no endpoint: write at least one"),
+            ("", "", "there is no upstream"),
+        ] {
+            let problems = problems(text);
+            assert_eq!(problems[0].0, place, "{text}");
+            assert!(problems[0].1.starts_with(complaint), "{text}: {}", problems[0].1);
+        }
+    }
+}

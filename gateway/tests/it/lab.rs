@@ -1,0 +1,167 @@
+//! A machine to test on: the live host with its reports kept, scripted backends, a gateway in front
+//! of them, and clients that write and read bytes as they are.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use hoplab_gateway::{Gateway, Plan};
+use hoplab_proxy::body::Body;
+use hoplab_proxy::host::live::Live;
+use hoplab_proxy::host::{Endpoint, Host, Listener};
+use hoplab_proxy::server::{self, Connection, Drained, Handler};
+use hoplab_proxy::tasks::{Spawner, Tasks};
+use hoplab_proxy::telemetry::{Observer, Report, Span};
+use http::{Request, Response};
+use http_body_util::BodyExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::oneshot;
+
+/// The machine. Dropping it ends everything on it.
+pub(crate) struct Lab {
+    pub(crate) host: Live,
+    tasks: Tasks,
+    reports: Arc<Mutex<Vec<Report>>>,
+}
+
+struct Kept(Arc<Mutex<Vec<Report>>>);
+
+impl Observer for Kept {
+    fn observe(&self, report: Report) {
+        self.0.lock().unwrap().push(report);
+    }
+}
+
+impl Lab {
+    pub(crate) fn new() -> Self {
+        let reports = Arc::default();
+        let host = Live::new(Kept(Arc::clone(&reports)));
+        Self { host, tasks: Tasks::default(), reports }
+    }
+
+    pub(crate) fn spawner(&self) -> Spawner<Live> {
+        self.tasks.spawner(self.host.clone())
+    }
+
+    /// Every report so far.
+    pub(crate) fn reports(&self) -> Vec<Report> {
+        self.reports.lock().unwrap().clone()
+    }
+
+    /// The spans so far.
+    pub(crate) fn spans(&self) -> Vec<Span> {
+        let span = |report| if let Report::Span(span) = report { Some(span) } else { None };
+        self.reports().into_iter().filter_map(span).collect()
+    }
+
+    /// A port of this machine.
+    pub(crate) async fn bind(&self) -> (impl Listener<Stream = <Live as Host>::Stream>, Endpoint) {
+        let listener = self.host.bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+        let endpoint = Endpoint::from(listener.local_addr().unwrap());
+        (listener, endpoint)
+    }
+
+    /// A server that answers as `script` says.
+    pub(crate) async fn backend<F>(
+        &self,
+        script: impl Fn(Request<Body>) -> F + Send + Sync + 'static,
+    ) -> Endpoint
+    where
+        F: Future<Output = Response<Body>> + Send + 'static,
+    {
+        let listener = self.host.bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+        let endpoint = Endpoint::from(listener.local_addr().unwrap());
+        let (host, spawner) = (self.host.clone(), self.spawner());
+        let settings = server::Settings::default();
+        let serving = server::serve(
+            host,
+            spawner,
+            listener,
+            Arc::new(Script(script)),
+            settings,
+            std::future::pending(),
+        );
+        self.spawner().spawn(async move {
+            serving.await;
+        });
+        endpoint
+    }
+
+    /// A gateway with the configuration in `text`, whose port is chosen by the machine.
+    pub(crate) async fn gateway(&self, text: &str) -> Running {
+        let plan = Plan::read(&format!("listen = \"127.0.0.1:0\"\n{text}")).unwrap();
+        let gateway = Gateway::bind(self.host.clone(), plan).await.unwrap();
+        let address = gateway.local_addr().unwrap();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let (tell, drained) = oneshot::channel();
+        self.spawner().spawn(async move {
+            let shutdown = async move { drop(stopped.await) };
+            let _ = tell.send(gateway.run(1, shutdown).await);
+        });
+        Running { address, host: self.host.clone(), stop, drained }
+    }
+}
+
+/// A gateway that runs.
+pub(crate) struct Running {
+    pub(crate) address: SocketAddr,
+    host: Live,
+    stop: oneshot::Sender<()>,
+    drained: oneshot::Receiver<Drained>,
+}
+
+impl Running {
+    /// Sends `request` as it is and reads until the gateway closes.
+    pub(crate) async fn exchange(&self, request: impl AsRef<[u8]>) -> String {
+        let mut stream = self.connect().await;
+        // The gateway may close before it has read everything.
+        let _ = stream.write_all(request.as_ref()).await;
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer).await;
+        String::from_utf8_lossy(&answer).into_owned()
+    }
+
+    pub(crate) async fn connect(&self) -> <Live as Host>::Stream {
+        self.host.connect(&Endpoint::from(self.address)).await.unwrap()
+    }
+
+    /// Tells the gateway to stop.
+    pub(crate) fn stop(self) -> oneshot::Receiver<Drained> {
+        self.stop.send(()).unwrap();
+        self.drained
+    }
+}
+
+struct Script<S>(S);
+
+impl<S, F> Handler for Script<S>
+where
+    S: Fn(Request<Body>) -> F + Send + Sync + 'static,
+    F: Future<Output = Response<Body>> + Send + 'static,
+{
+    async fn handle(self: Arc<Self>, request: Request<Body>, _: Arc<Connection>) -> Response<Body> {
+        (self.0)(request).await
+    }
+}
+
+/// An answer that tells what the backend saw: the request line, sorted fields, content and trailers.
+pub(crate) async fn mirror(request: Request<Body>) -> Response<Body> {
+    let (head, body) = request.into_parts();
+    let mut text = format!("{} {} {:?}\n", head.method, head.uri, head.version);
+    let mut fields: Vec<_> =
+        head.headers.iter().map(|(name, value)| format!("{name}: {}\n", value.to_str().unwrap())).collect();
+    fields.sort();
+    text.extend(fields);
+    match body.collect().await {
+        Err(fault) => text.push_str(&format!("broken: {fault}\n")),
+        Ok(content) => {
+            let trailers = content.trailers().cloned();
+            text.push_str(&String::from_utf8_lossy(&content.to_bytes()));
+            for (name, value) in trailers.iter().flatten() {
+                text.push_str(&format!("\ntrailer {name}: {}", value.to_str().unwrap()));
+            }
+        }
+    }
+    Response::new(Body::from(Bytes::from(text)))
+}

@@ -1,0 +1,4 @@
+//! The gateway over real sockets of this machine.
+
+mod lab;
+mod routing;
