@@ -1,13 +1,24 @@
 //! The world: clock, network, pods, services, load, faults and the recorder; the scenario language.
 //!
-//! Read it in this order: [`scenario`] (what is asked), [`world`] (where it happens), [`account`] (who owned each microsecond), [`record`] (what is answered).
+//! Read it in this order: [`scenario`] (what is asked), [`world`] (where it happens), [`run`] (that it
+//! happens), [`account`] (who owned each microsecond), [`record`] (what is answered).
 
 pub mod account;
+mod activity;
+mod call;
 pub mod costs;
 pub mod crypto;
+mod deployment;
 pub mod distribution;
+mod expect;
+mod faults;
 pub mod journal;
+mod load;
 pub mod random;
 pub mod record;
+pub mod recorder;
+pub mod run;
 pub mod scenario;
+mod service;
+mod timetable;
 pub mod world;

@@ -3,12 +3,16 @@
 //! Plain data, serialised as JSON. Times are microseconds. The recorder fills it, `reports` reads
 //! it; its size is bounded by the settings of the recorder, not by the length of the run.
 
+mod in_words;
+
 use std::collections::BTreeMap;
 
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
-use crate::scenario::plan::Source;
+use crate::deployment::called_by;
+use crate::recorder::requested_endpoints;
+use crate::scenario::plan::{self, Plan, Source};
 
 /// The version of [`Record`]'s shape.
 pub const SCHEMA: u32 = 1;
@@ -57,6 +61,27 @@ pub struct Graph {
     pub edges: Vec<(Option<usize>, usize)>,
 }
 
+impl Graph {
+    /// The graph of `plan`: clients' calls first, then each service's.
+    pub(crate) fn of(plan: &Plan) -> Self {
+        let services = plan.services.iter().map(|service| Node {
+            name: service.name.clone(),
+            replicas: service.replicas,
+            zone: service.zone.map(|zone| plan.network.zones[zone.0].name.clone()),
+        });
+        let mut edges: Vec<(Option<usize>, usize)> = Vec::new();
+        for endpoint in requested_endpoints(plan) {
+            if !edges.contains(&(None, endpoint.service.0)) {
+                edges.push((None, endpoint.service.0));
+            }
+        }
+        for caller in 0..plan.services.len() {
+            edges.extend(called_by(plan, caller).into_iter().map(|callee| (Some(caller), callee)));
+        }
+        Self { services: services.collect(), edges }
+    }
+}
+
 /// A service in the graph.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Node {
@@ -81,6 +106,19 @@ pub struct Fault {
     pub at_us: u64,
     /// How long it lasts.
     pub for_us: u64,
+}
+
+impl Fault {
+    /// `fault` of `plan`, in words.
+    pub(crate) fn of(plan: &Plan, fault: &plan::Fault) -> Self {
+        Self {
+            name: fault.name.clone(),
+            text: in_words::fault(plan, &fault.kind),
+            services: in_words::touched(&fault.kind),
+            at_us: fault.at.as_micros() as u64,
+            for_us: fault.lasts.as_micros() as u64,
+        }
+    }
 }
 
 /// What was seen under one architecture, after the warm-up unless said otherwise.
@@ -252,6 +290,22 @@ pub struct FaultHits {
     pub name: String,
     /// Requests slowed or failed, pods crashed, segments held back or lost, connections reset.
     pub hits: u64,
+    /// Whether the architecture has what the fault is aimed at: without a gateway nothing can cut it off.
+    pub applies: bool,
+}
+
+impl Record {
+    /// The faults that touched nothing under an architecture that has what they are aimed at; they
+    /// make the run invalid, since it does not show what it was made to show.
+    pub fn untouched_faults(&self) -> Vec<&str> {
+        let untouched = |name: &str| {
+            let mut of_fault =
+                self.architectures.values().flat_map(|seen| &seen.faults).filter(|fault| fault.name == name);
+            let applies = of_fault.clone().any(|fault| fault.applies);
+            !applies || of_fault.any(|fault| fault.applies && fault.hits == 0)
+        };
+        self.faults.iter().map(|fault| &*fault.name).filter(|name| untouched(name)).collect()
+    }
 }
 
 /// A stretch of a run, by the intended send of its requests.

@@ -1,0 +1,308 @@
+//! Who stands where under an architecture: the pods, and which product runs in each.
+//!
+//! The products are started with the same `serve` that the live binary calls; here is only what
+//! each is configured with. Ports as the field has them: applications and the gateway on 8080, a
+//! sidecar's outbound side on 15001 and its inbound side on 15006 (Istio's).
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use hoplab_proxy::host::{Endpoint, Host};
+use hoplab_proxy::tasks::Tasks;
+use hoplab_proxy::tls::{Authority, Identity, SpiffeId};
+use hoplab_proxy::upstream::{self, Policies, PoolPolicy, Upstream};
+
+use crate::costs::Costs;
+use crate::faults::{Faults, Place};
+use crate::load::Clients;
+use crate::random;
+use crate::record;
+use crate::recorder::{Recorder, requested_endpoints};
+use crate::scenario::plan::{Architecture, Between, FaultKind, Plan, Side, Step, Target};
+use crate::service::Service;
+use crate::world::{PodConfig, PodId, SimHost, World};
+
+const APP_PORT: u16 = 8080;
+const GATEWAY_PORT: u16 = 8080;
+const OUTBOUND_PORT: u16 = 15001;
+const INBOUND_PORT: u16 = 15006;
+
+/// Cores of the gateway's pod, as many workers as Istio gives an Envoy.
+const GATEWAY_CORES: u32 = 2;
+
+/// How long an application waits for an answer when the scenario sets no timeout: longer than any run drains.
+const PATIENCE: Duration = Duration::from_secs(3_600);
+
+/// The pods of a run and what runs in them. Cloning gives another handle.
+pub(crate) struct Deployment {
+    world: World,
+    plan: Arc<Plan>,
+    architecture: Architecture,
+    recorder: Recorder,
+    faults: Faults,
+    authority: Authority,
+    client: PodId,
+    gateway: Option<PodId>,
+    /// Per service, its pods.
+    services: Vec<Vec<PodId>>,
+    /// Keeps what the clients run; ends with the deployment.
+    client_tasks: Tasks,
+}
+
+impl Deployment {
+    /// The pods that a world of `plan` under `architecture` must have.
+    pub(crate) fn pods(plan: &Plan, architecture: Architecture) -> Vec<PodConfig> {
+        let pod = |name: String, cores, zone| PodConfig { name, cores, zone };
+        let client = pod("client-0".to_owned(), None, None);
+        let gateway = architecture.gateway.then(|| pod("gateway-0".to_owned(), Some(GATEWAY_CORES), None));
+        let services = plan.services.iter().flat_map(|service| {
+            let replica =
+                move |replica| pod(format!("{}-{replica}", service.name), Some(service.cores), service.zone);
+            (0..service.replicas).map(replica)
+        });
+        std::iter::once(client).chain(gateway).chain(services).collect()
+    }
+
+    /// Starts what runs in the pods of a world that has [`Deployment::pods`].
+    pub(crate) fn start(
+        world: &World,
+        plan: &Arc<Plan>,
+        architecture: Architecture,
+        recorder: &Recorder,
+        faults: &Faults,
+    ) -> Self {
+        let mut pods = (0..).map(PodId);
+        let mut next = || pods.next().expect("pods are numbered without end");
+        let client = next();
+        let gateway = architecture.gateway.then(&mut next);
+        let services = plan.services.iter().map(|service| (0..service.replicas).map(|_| next()).collect());
+        let trust_domain = "hoplab".parse().expect("the name is a trust domain's");
+        let epoch = world.host(client, Costs::default(), recorder.observer(None, "client-0")).wall();
+        let deployment = Self {
+            services: services.collect(),
+            world: world.clone(),
+            plan: Arc::clone(plan),
+            architecture,
+            recorder: recorder.clone(),
+            faults: faults.clone(),
+            authority: Authority::new(plan.seed, trust_domain, epoch),
+            client,
+            gateway,
+            client_tasks: Tasks::default(),
+        };
+        for service in 0..plan.services.len() {
+            for replica in 0..plan.services[service].replicas {
+                deployment.start_pod(Place { service, replica });
+            }
+        }
+        deployment
+    }
+
+    pub(crate) fn world(&self) -> &World {
+        &self.world
+    }
+
+    pub(crate) fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// A handle to the machine that clients stand on.
+    pub(crate) fn client_host(&self) -> SimHost {
+        self.host(self.client, "client-0", None, Costs::default())
+    }
+
+    /// The pods that `target` means.
+    pub(crate) fn pods_of(&self, target: Target) -> Vec<Place> {
+        let service = target.service.0;
+        let replicas = match target.replica {
+            Some(replica) => replica..replica + 1,
+            None => 0..self.plan.services[service].replicas,
+        };
+        replicas.map(|replica| Place { service, replica }).collect()
+    }
+
+    pub(crate) fn pod_id(&self, place: Place) -> PodId {
+        self.services[place.service][place.replica as usize]
+    }
+
+    /// The two sides of a fault in the network.
+    pub(crate) fn sides(&self, between: Between) -> (Vec<PodId>, Vec<PodId>) {
+        let a = self.side(between.a);
+        let b = match between.b {
+            Some(side) => self.side(side),
+            None => self.all_pods().filter(|pod| !a.contains(pod)).collect(),
+        };
+        (a, b)
+    }
+
+    fn side(&self, side: Side) -> Vec<PodId> {
+        match side {
+            Side::Pods(target) => self.pods_of(target).into_iter().map(|place| self.pod_id(place)).collect(),
+            Side::Clients => vec![self.client],
+            Side::Gateway => self.gateway.into_iter().collect(),
+        }
+    }
+
+    fn all_pods(&self) -> impl Iterator<Item = PodId> + '_ {
+        let outside = [Some(self.client), self.gateway].into_iter().flatten();
+        outside.chain(self.services.iter().flatten().copied())
+    }
+
+    /// How often each fault has bitten, and whether it could.
+    pub(crate) fn fault_hits(&self, faults: &Faults) -> Vec<record::FaultHits> {
+        let hits = self.plan.faults.iter().enumerate().map(|(index, fault)| record::FaultHits {
+            name: fault.name.clone(),
+            hits: faults.hits(index),
+            applies: self.architecture.gateway || !names_gateway(&fault.kind),
+        });
+        hits.collect()
+    }
+
+    /// The clients, ready to send.
+    pub(crate) fn clients(&self) -> Clients {
+        let host = self.client_host();
+        let spawner = self.client_tasks.spawner(host.clone());
+        let asked = requested_endpoints(&self.plan);
+        let upstreams = (0..self.plan.services.len()).map(|service| {
+            let is_asked = asked.iter().any(|endpoint| endpoint.service.0 == service);
+            is_asked.then(|| {
+                let endpoints = match (self.gateway, self.architecture.mesh) {
+                    (Some(_), _) => vec![Endpoint::new("gateway-0", GATEWAY_PORT)],
+                    (None, true) => self.endpoints(service, INBOUND_PORT),
+                    (None, false) => self.endpoints(service, APP_PORT),
+                };
+                let config = self.plain(service, endpoints);
+                Upstream::new(host.clone(), &spawner, config, self.seed("client", service))
+            })
+        });
+        Clients {
+            upstreams: upstreams.collect(),
+            plan: Arc::clone(&self.plan),
+            recorder: self.recorder.clone(),
+            host,
+            spawner,
+        }
+    }
+
+    /// Starts a service's pod: the service, and its sidecar under a mesh. Also after a crash.
+    pub(crate) fn start_pod(&self, place: Place) {
+        let pod = self.pod_id(place);
+        let name = format!("{}-{}", self.plan.services[place.service].name, place.replica);
+        let host = self.host(pod, &name, Some(place.service), Costs::default());
+        self.start_service(pod, place, &host);
+        if self.architecture.mesh {
+            self.start_sidecar(pod, place, &name);
+        }
+    }
+
+    fn start_service(&self, pod: PodId, place: Place, host: &SimHost) {
+        let tasks = Tasks::default();
+        let spawner = tasks.spawner(host.clone());
+        let called = called_by(&self.plan, place.service);
+        let upstreams = (0..self.plan.services.len()).map(|callee| {
+            called.contains(&callee).then(|| {
+                let endpoints = if self.architecture.mesh {
+                    vec![Endpoint::new("127.0.0.1", OUTBOUND_PORT)]
+                } else {
+                    self.endpoints(callee, APP_PORT)
+                };
+                let seed = self.seed(&self.plan.services[place.service].name, place.replica as usize);
+                Upstream::new(host.clone(), &spawner, self.plain(callee, endpoints), seed)
+            })
+        });
+        let service = Arc::new(Service {
+            upstreams: upstreams.collect(),
+            plan: Arc::clone(&self.plan),
+            place,
+            host: host.clone(),
+            faults: self.faults.clone(),
+            recorder: self.recorder.clone(),
+        });
+        self.world.spawn(pod, host, service.serve(tasks, anywhere(APP_PORT)));
+    }
+
+    fn start_sidecar(&self, pod: PodId, place: Place, name: &str) {
+        let host = self.host(pod, name, Some(place.service), self.plan.sidecar_costs);
+        let service = &self.plan.services[place.service];
+        let identity = self.identity(&service.name, name, &host);
+        let mut sidecar = hoplab_mesh::plan::Plan::new(service.name.as_str(), identity);
+        for callee in called_by(&self.plan, place.service) {
+            let endpoints = self.endpoints(callee, INBOUND_PORT);
+            let policies = self.plan.mesh[callee].clone();
+            sidecar = sidecar
+                .service(&self.plan.services[callee].name, endpoints, policies)
+                .expect("the plan's names are DNS labels");
+        }
+        let _ = (sidecar, pod);
+    }
+
+    fn identity(&self, service: &str, pod: &str, host: &SimHost) -> Identity {
+        let id = SpiffeId::of_service(self.authority.trust_domain(), service)
+            .expect("the plan's names are DNS labels");
+        let credentials = self.authority.issue(&id, pod, host.wall());
+        Identity::from_pem(&credentials).expect("the authority's own certificates are sound")
+    }
+
+    /// An upstream as an application's HTTP library is: HTTP/1.1, round robin, patient, without
+    /// policies, and with as many connections as it wants.
+    fn plain(&self, service: usize, endpoints: Vec<Endpoint>) -> upstream::Config {
+        let name = self.plan.services[service].name.as_str();
+        let pool = PoolPolicy { connections: Some(u32::MAX), ..PoolPolicy::default() };
+        let patient = Some(PATIENCE);
+        let policies =
+            Policies { timeout: patient, connect_timeout: patient, pool: Some(pool), ..Policies::default() };
+        upstream::Config { policies, ..upstream::Config::new(name, endpoints) }
+    }
+
+    fn endpoints(&self, service: usize, port: u16) -> Vec<Endpoint> {
+        let service = &self.plan.services[service];
+        (0..service.replicas)
+            .map(|replica| Endpoint::new(format!("{}-{replica}", service.name), port))
+            .collect()
+    }
+
+    fn host(&self, pod: PodId, name: &str, service: Option<usize>, costs: Costs) -> SimHost {
+        self.world.host(pod, costs, self.recorder.observer(service, name))
+    }
+
+    fn seed(&self, purpose: &str, number: usize) -> u64 {
+        random::join(random::join(self.plan.seed, random::key(purpose)), number as u64)
+    }
+}
+
+/// Whether a fault is aimed at the gateway.
+fn names_gateway(kind: &FaultKind) -> bool {
+    let between = match kind {
+        FaultKind::Partition(between)
+        | FaultKind::Reset(between)
+        | FaultKind::Latency { between, .. }
+        | FaultKind::Loss { between, .. } => between,
+        FaultKind::Slow { .. } | FaultKind::Error { .. } | FaultKind::Crash { .. } => return false,
+    };
+    between.a == Side::Gateway || between.b == Some(Side::Gateway)
+}
+
+/// The services that `service` calls.
+pub(crate) fn called_by(plan: &Plan, service: usize) -> Vec<usize> {
+    fn collect(steps: &[Step], callees: &mut Vec<usize>) {
+        for step in steps {
+            match step {
+                Step::Call(call) if !callees.contains(&call.target.service.0) => {
+                    callees.push(call.target.service.0);
+                }
+                Step::All { branches, .. } => collect(branches, callees),
+                Step::Call(_) | Step::Work(_) | Step::Sleep(_) => {}
+            }
+        }
+    }
+    let mut callees = Vec::new();
+    for endpoint in &plan.services[service].endpoints {
+        collect(&endpoint.steps, &mut callees);
+    }
+    callees
+}
+
+fn anywhere(port: u16) -> SocketAddr {
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), port)
+}

@@ -1,0 +1,98 @@
+//! Faults: which are on, what they do to a service's requests, and how often each has bitten.
+//!
+//! Faults of the network are carried out by the world and crashes by the deployment; here is the
+//! timetable that switches all of them, and the part that services ask about.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use crate::call::CallKey;
+use crate::random;
+use crate::scenario::plan::{FaultKind, Plan, Target};
+
+/// The faults of a run. Cloning gives another handle.
+#[derive(Clone)]
+pub(crate) struct Faults {
+    plan: Arc<Plan>,
+    states: Arc<[State]>,
+}
+
+#[derive(Default)]
+struct State {
+    active: AtomicBool,
+    hits: AtomicU64,
+}
+
+/// The pod that a request is answered in.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place {
+    /// Index of the service.
+    pub(crate) service: usize,
+    /// Which of its pods.
+    pub(crate) replica: u32,
+}
+
+impl Place {
+    fn is_in(self, target: Target) -> bool {
+        target.service.0 == self.service && target.replica.is_none_or(|replica| replica == self.replica)
+    }
+}
+
+impl Faults {
+    /// The faults of `plan`, all off.
+    pub(crate) fn new(plan: &Arc<Plan>) -> Self {
+        let states = plan.faults.iter().map(|_| State::default()).collect();
+        Self { plan: Arc::clone(plan), states }
+    }
+
+    /// Switches the `index`th fault.
+    pub(crate) fn switch(&self, index: usize, active: bool) {
+        self.states[index].active.store(active, Ordering::Relaxed);
+    }
+
+    /// Notes that the `index`th fault has bitten `times` times.
+    pub(crate) fn hit(&self, index: usize, times: u64) {
+        self.states[index].hits.fetch_add(times, Ordering::Relaxed);
+    }
+
+    /// How often the `index`th fault has bitten.
+    pub(crate) fn hits(&self, index: usize) -> u64 {
+        self.states[index].hits.load(Ordering::Relaxed)
+    }
+
+    /// How many times as long work takes at `place` right now.
+    pub(crate) fn slowdown(&self, place: Place) -> f64 {
+        let mut slowdown = 1.0;
+        for (index, kind) in self.active() {
+            if let FaultKind::Slow { target, times } = kind
+                && place.is_in(*target)
+            {
+                slowdown *= times;
+                self.hit(index, 1);
+            }
+        }
+        slowdown
+    }
+
+    /// The status that the request `key` to `endpoint` at `place` is to fail with, if any.
+    pub(crate) fn error(&self, place: Place, endpoint: usize, key: CallKey) -> Option<u16> {
+        for (index, kind) in self.active() {
+            if let FaultKind::Error { target, endpoint: only, status, share } = kind
+                && place.is_in(*target)
+                && only.is_none_or(|only| only == endpoint)
+                && random::happens(&mut random::stream(self.plan.seed, "fault", key.0, index as u64), *share)
+            {
+                self.hit(index, 1);
+                return Some(*status);
+            }
+        }
+        None
+    }
+
+    fn active(&self) -> impl Iterator<Item = (usize, &FaultKind)> {
+        let faults = self.plan.faults.iter().zip(&*self.states).enumerate();
+        faults
+            .filter(|(_, (_, state))| state.active.load(Ordering::Relaxed))
+            .map(|(index, (fault, _))| (index, &fault.kind))
+    }
+}

@@ -1,0 +1,57 @@
+//! Faults as people say them: `payment-0 is 20 times slower`.
+
+use crate::scenario::plan::{Between, FaultKind, Plan, Side, Target};
+
+/// What a fault does.
+pub(super) fn fault(plan: &Plan, kind: &FaultKind) -> String {
+    match kind {
+        FaultKind::Slow { target, times } => format!("{} works {times} times as long", pods(plan, *target)),
+        FaultKind::Error { target, endpoint, status, share } => {
+            let endpoint =
+                endpoint.map_or("requests", |index| &plan.services[target.service.0].endpoints[index].name);
+            format!("{} answers {} % of {endpoint} with {status}", pods(plan, *target), share * 100.0)
+        }
+        FaultKind::Crash { target } => format!("{} is down", pods(plan, *target)),
+        FaultKind::Partition(between) => format!("nothing passes between {}", sides(plan, between)),
+        FaultKind::Latency { between, add } => {
+            format!("packets between {} take {add} longer", sides(plan, between))
+        }
+        FaultKind::Loss { between, share } => {
+            format!("{} % of segments between {} are lost", share * 100.0, sides(plan, between))
+        }
+        FaultKind::Reset(between) => format!("connections between {} are reset", sides(plan, between)),
+    }
+}
+
+/// The services that a fault is aimed at, by index.
+pub(super) fn touched(kind: &FaultKind) -> Vec<usize> {
+    let of_side = |side: Side| match side {
+        Side::Pods(target) => Some(target.service.0),
+        Side::Clients | Side::Gateway => None,
+    };
+    match kind {
+        FaultKind::Slow { target, .. } | FaultKind::Error { target, .. } | FaultKind::Crash { target } => {
+            vec![target.service.0]
+        }
+        FaultKind::Partition(between)
+        | FaultKind::Reset(between)
+        | FaultKind::Latency { between, .. }
+        | FaultKind::Loss { between, .. } => {
+            [Some(between.a), between.b].into_iter().flatten().filter_map(of_side).collect()
+        }
+    }
+}
+
+fn pods(plan: &Plan, target: Target) -> String {
+    let name = &plan.services[target.service.0].name;
+    target.replica.map_or_else(|| name.clone(), |replica| format!("{name}-{replica}"))
+}
+
+fn sides(plan: &Plan, between: &Between) -> String {
+    let side = |side: Side| match side {
+        Side::Pods(target) => pods(plan, target),
+        Side::Clients => "clients".to_owned(),
+        Side::Gateway => "the gateway".to_owned(),
+    };
+    format!("{} and {}", side(between.a), between.b.map_or_else(|| "everything else".to_owned(), side))
+}

@@ -1,0 +1,481 @@
+//! The recorder: hears every span and every change of state, joins the spans of a request into its
+//! account, and keeps sums. Its memory is bounded by [`Limits`] and by how many requests are in
+//! flight, not by the length of the run.
+//!
+//! Not here: what a span contains (`hoplab_proxy::telemetry`), how spans are joined
+//! ([`crate::account`]), what is expected of the result ([`crate::expect`]).
+
+pub(crate) mod phases;
+mod tally;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use hoplab_proxy::host::Instant;
+use hoplab_proxy::telemetry::{
+    BreakerMoved, BreakerState, Fault, Observer, Outcome, Report, Role, Span, TraceId,
+};
+use indexmap::IndexMap;
+
+use crate::account::{self, Hop, Share, Stretch, Visit};
+use crate::journal::Journal;
+use crate::record;
+use crate::scenario::plan::{Architecture, EndpointId, Plan};
+use phases::Phases;
+pub(crate) use tally::window_width;
+use tally::{EdgeKey, Scope, Window};
+
+/// What the recorder keeps at most.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Slowest requests kept with their path.
+    pub slowest: usize,
+    /// Changes of breakers kept.
+    pub breakers: usize,
+    /// How long after a request's end its account waits for spans of abandoned attempts.
+    pub settle: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { slowest: 20, breakers: 10_000, settle: Duration::from_secs(1) }
+    }
+}
+
+/// The recorder of one run of one architecture. Cloning gives another handle.
+#[derive(Clone)]
+pub struct Recorder {
+    state: Arc<Mutex<State>>,
+}
+
+struct State {
+    plan: Arc<Plan>,
+    architecture: Architecture,
+    limits: Limits,
+    journal: Journal,
+    phases: Phases,
+    window_width: Duration,
+    warmup_end: Instant,
+    /// The endpoints that load asks for; a request names one by its place here.
+    endpoints: Vec<EndpointId>,
+    services: BTreeMap<String, usize>,
+    pending: BTreeMap<TraceId, Pending>,
+    /// Requests that ended before all their spans came, by when their account is closed.
+    settling: VecDeque<(Instant, TraceId)>,
+    all: Scope,
+    parts: Vec<Scope>,
+    windows: Vec<Window>,
+    hops: IndexMap<Hop, HopSum>,
+    slowest: Vec<Slow>,
+    breakers: Vec<record::BreakerChange>,
+    breakers_left_out: u64,
+    spans: u64,
+    open: u64,
+}
+
+/// A request whose account is not closed.
+struct Pending {
+    endpoint: usize,
+    intended: Instant,
+    visits: Vec<Visit>,
+    /// Which visit is the client's own, once the request has ended.
+    root: Option<usize>,
+    /// Attempts that a callee may still report a span for.
+    awaited: i64,
+}
+
+#[derive(Default)]
+struct HopSum {
+    visits: u64,
+    nanos: BTreeMap<Share, u64>,
+}
+
+struct Slow {
+    trace: TraceId,
+    endpoint: usize,
+    intended: Instant,
+    latency_us: u64,
+    outcome: Outcome,
+    path: Vec<Stretch>,
+}
+
+impl Recorder {
+    /// A recorder for a run of `plan` under `architecture`.
+    pub fn new(plan: &Arc<Plan>, architecture: Architecture, limits: Limits, journal: Journal) -> Self {
+        let phases = Phases::of(plan);
+        let endpoints = requested_endpoints(plan);
+        let window_width = window_width(plan.duration);
+        let windows = plan.duration.as_nanos().div_ceil(window_width.as_nanos());
+        let names = plan.services.iter().enumerate().map(|(index, service)| (service.name.clone(), index));
+        let state = State {
+            architecture,
+            limits,
+            journal,
+            window_width,
+            warmup_end: Instant::START + plan.warmup,
+            services: names.collect(),
+            pending: BTreeMap::new(),
+            settling: VecDeque::new(),
+            all: Scope::new(endpoints.len()),
+            parts: phases.parts().iter().map(|_| Scope::new(endpoints.len())).collect(),
+            windows: (0..windows).map(|_| Window::new()).collect(),
+            hops: IndexMap::new(),
+            slowest: Vec::new(),
+            breakers: Vec::new(),
+            breakers_left_out: 0,
+            spans: 0,
+            open: 0,
+            plan: Arc::clone(plan),
+            phases,
+            endpoints,
+        };
+        Self { state: Arc::new(Mutex::new(state)) }
+    }
+
+    /// An observer for what stands in `pod`, which is one of `service`'s; `None` for clients and gateways.
+    pub fn observer(&self, service: Option<usize>, pod: &str) -> Arc<dyn Observer> {
+        Arc::new(Probe { recorder: self.clone(), service, pod: pod.to_owned() })
+    }
+
+    /// A request is sent. Its end is the report of a span without a parent.
+    pub fn sent(&self, trace: TraceId, endpoint: EndpointId, intended: Instant) {
+        self.state().sent(trace, endpoint, intended);
+    }
+
+    /// A service, or a client when `caller` is `None`, wants to call another, on behalf of a request.
+    pub fn called(&self, trace: TraceId, caller: Option<usize>, callee: usize) {
+        self.state().called(trace, (caller, callee));
+    }
+
+    /// How many requests have been sent and have not ended.
+    pub fn open(&self) -> u64 {
+        self.state().open
+    }
+
+    /// Closes all accounts and says what was seen. Faults' hits, expectations and packets are
+    /// for the caller to fill in.
+    pub fn finish(&self) -> record::Architecture {
+        self.state().finish()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Every endpoint that load asks for, in the order of the scenario.
+pub(crate) fn requested_endpoints(plan: &Plan) -> Vec<EndpointId> {
+    let mut endpoints = Vec::new();
+    for (endpoint, _) in plan.loads.iter().flat_map(|load| &load.mix) {
+        if !endpoints.contains(endpoint) {
+            endpoints.push(*endpoint);
+        }
+    }
+    endpoints
+}
+
+/// Hears the products in one pod.
+struct Probe {
+    recorder: Recorder,
+    service: Option<usize>,
+    pod: String,
+}
+
+impl Observer for Probe {
+    fn observe(&self, report: Report) {
+        let mut state = self.recorder.state();
+        match report {
+            Report::Span(span) => state.span(Hop { role: span.role, service: self.service }, span),
+            Report::Breaker(moved) => state.breaker(&self.pod, &moved),
+            // The panic itself was printed by the thread's hook; the run must not pass as valid.
+            Report::Panicked => panic!("a task in {} panicked", self.pod),
+        }
+    }
+}
+
+impl State {
+    fn sent(&mut self, trace: TraceId, endpoint: EndpointId, intended: Instant) {
+        self.settle(intended);
+        let endpoint = self
+            .endpoints
+            .iter()
+            .position(|known| *known == endpoint)
+            .expect("load asks for known endpoints");
+        self.open += 1;
+        if intended >= self.warmup_end {
+            self.all.sent(endpoint);
+        }
+        for part in self.phases.at(intended) {
+            self.parts[part].sent(endpoint);
+        }
+        if let Some(window) = self.window(intended) {
+            window.sent();
+        }
+        let pending = Pending { endpoint, intended, visits: Vec::new(), root: None, awaited: 0 };
+        self.pending.insert(trace, pending);
+    }
+
+    fn called(&mut self, trace: TraceId, edge: EdgeKey) {
+        if let Some(intended) = self.pending.get(&trace).map(|pending| pending.intended) {
+            self.each_scope(intended, |scope| scope.called(edge));
+            if let Some(window) = self.window(intended) {
+                window.called();
+            }
+        }
+    }
+
+    fn span(&mut self, hop: Hop, span: Span) {
+        self.spans += 1;
+        self.journal.span(&span);
+        let Some(intended) = self.pending.get(&span.trace).map(|pending| pending.intended) else { return };
+        self.attempts(hop, &span, intended);
+        let (trace, end) = (span.trace, span.end);
+        let is_root = hop.role == Role::Client && span.parent.is_none();
+        if is_root {
+            self.ended(&span, intended);
+        }
+        let pending = self.pending.get_mut(&trace).expect("looked up above");
+        pending.awaited +=
+            span.attempts.iter().filter(|attempt| may_have_arrived(attempt.outcome)).count() as i64;
+        pending.awaited -= i64::from(span.parent.is_some());
+        if is_root {
+            pending.root = Some(pending.visits.len());
+        }
+        pending.visits.push(Visit { hop, span });
+        if pending.root.is_some() && pending.awaited <= 0 {
+            self.close(trace);
+        } else if is_root {
+            self.settling.push_back((end + self.limits.settle, trace));
+        }
+    }
+
+    /// Counts the attempts that left the caller's pod for a service.
+    fn attempts(&mut self, hop: Hop, span: &Span, intended: Instant) {
+        let leaves = match hop.role {
+            Role::Gateway | Role::Outbound => true,
+            Role::Client => !self.architecture.gateway,
+            Role::Service => !self.architecture.mesh,
+            Role::Inbound => false,
+        };
+        if !leaves {
+            return;
+        }
+        for attempt in &span.attempts {
+            let Some(&callee) = self.services.get(&*attempt.upstream) else { continue };
+            self.each_scope(intended, |scope| scope.attempted((hop.service, callee), attempt));
+            if let Some(window) = self.window(intended) {
+                window.attempted();
+            }
+        }
+    }
+
+    fn ended(&mut self, span: &Span, intended: Instant) {
+        let latency_us = (span.end - intended).as_micros() as u64;
+        let endpoint = self.pending[&span.trace].endpoint;
+        self.open -= 1;
+        if intended >= self.warmup_end {
+            self.all.ended(endpoint, span.outcome, latency_us);
+        }
+        for part in self.phases.at(intended) {
+            self.parts[part].ended(endpoint, span.outcome, latency_us);
+        }
+        if let Some(window) = self.window(intended) {
+            window.ended(span.outcome, latency_us);
+        }
+    }
+
+    fn each_scope(&mut self, intended: Instant, mut apply: impl FnMut(&mut Scope)) {
+        if intended >= self.warmup_end {
+            apply(&mut self.all);
+        }
+        for part in self.phases.at(intended) {
+            apply(&mut self.parts[part]);
+        }
+    }
+
+    fn window(&mut self, intended: Instant) -> Option<&mut Window> {
+        self.windows.get_mut((u128::from(intended.nanos()) / self.window_width.as_nanos()) as usize)
+    }
+
+    /// Closes the accounts that have waited long enough.
+    fn settle(&mut self, now: Instant) {
+        while self.settling.front().is_some_and(|(deadline, _)| *deadline <= now) {
+            let (_, trace) = self.settling.pop_front().expect("there is a front");
+            self.close(trace);
+        }
+    }
+
+    /// Joins the spans of an ended request and adds up where its time went.
+    fn close(&mut self, trace: TraceId) {
+        let Some(pending) = self.pending.remove(&trace) else { return };
+        let Some(root) = pending.root else { return };
+        if pending.intended < self.warmup_end {
+            return;
+        }
+        let path = account::path(&pending.visits, root);
+        let span = &pending.visits[root].span;
+        let accounted: Duration = path.iter().map(|stretch| stretch.until - stretch.from).sum();
+        assert_eq!(accounted, span.end - pending.intended, "request {trace} is not accounted for");
+        for stretch in &path {
+            let sum = self.hops.entry(stretch.hop).or_default().nanos.entry(stretch.share).or_default();
+            *sum += (stretch.until - stretch.from).as_nanos() as u64;
+        }
+        for visit in &pending.visits {
+            self.hops.entry(visit.hop).or_default().visits += 1;
+        }
+        let latency_us = (span.end - pending.intended).as_micros() as u64;
+        let (endpoint, intended, outcome) = (pending.endpoint, pending.intended, span.outcome);
+        self.keep_slow(Slow { trace, endpoint, intended, latency_us, outcome, path });
+    }
+
+    /// Keeps the slowest requests, slowest first; of equals the earlier one.
+    fn keep_slow(&mut self, slow: Slow) {
+        let place = self.slowest.partition_point(|kept| kept.latency_us >= slow.latency_us);
+        if place < self.limits.slowest {
+            self.slowest.insert(place, slow);
+            self.slowest.truncate(self.limits.slowest);
+        }
+    }
+
+    fn breaker(&mut self, pod: &str, moved: &BreakerMoved) {
+        self.journal.breaker(pod, moved);
+        if self.breakers.len() == self.limits.breakers {
+            self.breakers_left_out += 1;
+            return;
+        }
+        let state = match moved.state {
+            BreakerState::Closed => "closed",
+            BreakerState::Open => "open",
+            BreakerState::HalfOpen => "half-open",
+        };
+        self.breakers.push(record::BreakerChange {
+            at_us: moved.at.micros(),
+            pod: pod.to_owned(),
+            upstream: moved.upstream.to_string(),
+            endpoint: moved.endpoint.as_deref().map(str::to_owned),
+            state: state.to_owned(),
+        });
+    }
+
+    fn finish(&mut self) -> record::Architecture {
+        self.settle(Instant::from_nanos(u64::MAX));
+        let plan = Arc::clone(&self.plan);
+        let names = Names { plan: &plan };
+        let ended = self.all.total.ended_count();
+        let (breakdown_us, hops) = names.breakdown(&self.hops, ended);
+        let all = std::mem::take(&mut self.all);
+        let (total, endpoints, edges) = names.scope(all, &self.endpoints);
+        let parts = self.phases.parts().iter().zip(std::mem::take(&mut self.parts));
+        let phases = parts.map(|(part, scope)| {
+            let (total, endpoints, edges) = names.scope(scope, &self.endpoints);
+            let (from_us, until_us) = (part.from.micros(), part.until.micros());
+            (part.name.clone(), record::Phase { from_us, until_us, total, endpoints, edges })
+        });
+        record::Architecture {
+            digest: String::new(),
+            total,
+            endpoints,
+            phases: phases.collect(),
+            breakdown_us,
+            hops,
+            edges,
+            breakers: std::mem::take(&mut self.breakers),
+            breakers_left_out: self.breakers_left_out,
+            faults: Vec::new(),
+            windows: std::mem::take(&mut self.windows).into_iter().map(Window::into_record).collect(),
+            expectations: Vec::new(),
+            slowest: self.slowest.iter().map(|slow| names.trace(slow, &self.endpoints)).collect(),
+            effort: record::Effort { packets: 0, spans: self.spans },
+        }
+    }
+}
+
+/// Whether the callee may have seen the attempt, so that a span of its own is worth waiting for.
+fn may_have_arrived(outcome: Outcome) -> bool {
+    match outcome {
+        Outcome::Answered(_) => true,
+        Outcome::Failed(fault) => matches!(fault, Fault::Reset | Fault::Timeout | Fault::Cancelled),
+    }
+}
+
+/// Turns indexes into the names that a record uses.
+struct Names<'a> {
+    plan: &'a Plan,
+}
+
+impl Names<'_> {
+    fn endpoint(&self, id: EndpointId) -> String {
+        let service = &self.plan.services[id.service.0];
+        format!("{}.{}", service.name, service.endpoints[id.endpoint].name)
+    }
+
+    fn edge(&self, (caller, callee): EdgeKey) -> String {
+        let caller = caller.map_or("client", |caller| &self.plan.services[caller].name);
+        format!("{caller} → {}", self.plan.services[callee].name)
+    }
+
+    fn hop(&self, hop: Hop) -> String {
+        let service = hop.service.map_or("", |service| &self.plan.services[service].name);
+        match hop.role {
+            Role::Client => "client".to_owned(),
+            Role::Gateway => "gateway".to_owned(),
+            Role::Service => service.to_owned(),
+            Role::Outbound => format!("{service} (outbound)"),
+            Role::Inbound => format!("{service} (inbound)"),
+        }
+    }
+
+    fn scope(
+        &self,
+        scope: Scope,
+        endpoints: &[EndpointId],
+    ) -> (record::Traffic, IndexMap<String, record::Traffic>, IndexMap<String, record::Edge>) {
+        let named = endpoints.iter().map(|id| self.endpoint(*id));
+        let endpoints = named.zip(scope.endpoints.into_iter().map(tally::Tally::into_traffic)).collect();
+        let edges = scope.edges.into_iter().map(|(key, edge)| (self.edge(key), edge)).collect();
+        (scope.total.into_traffic(), endpoints, edges)
+    }
+
+    fn breakdown(
+        &self,
+        hops: &IndexMap<Hop, HopSum>,
+        ended: u64,
+    ) -> (BTreeMap<String, f64>, Vec<record::Hop>) {
+        let mean_us = |nanos: u64| nanos as f64 / 1_000.0 / ended.max(1) as f64;
+        let mut total: BTreeMap<Share, u64> = BTreeMap::new();
+        for (share, nanos) in hops.values().flat_map(|sum| &sum.nanos) {
+            *total.entry(*share).or_default() += nanos;
+        }
+        let by_hop = hops.iter().map(|(hop, sum)| record::Hop {
+            name: self.hop(*hop),
+            visits: sum.visits as f64 / ended.max(1) as f64,
+            breakdown_us: sum
+                .nanos
+                .iter()
+                .map(|(share, nanos)| (share.key().to_owned(), mean_us(*nanos)))
+                .collect(),
+        });
+        let total = total.into_iter().map(|(share, nanos)| (share.key().to_owned(), mean_us(nanos)));
+        (total.collect(), by_hop.collect())
+    }
+
+    fn trace(&self, slow: &Slow, endpoints: &[EndpointId]) -> record::Trace {
+        let path = slow.path.iter().map(|stretch| record::Stretch {
+            hop: self.hop(stretch.hop),
+            owner: stretch.share.key().to_owned(),
+            us: (stretch.until - stretch.from).as_micros() as u64,
+        });
+        record::Trace {
+            id: slow.trace.to_string(),
+            endpoint: self.endpoint(endpoints[slow.endpoint]),
+            at_us: slow.intended.micros(),
+            latency_us: slow.latency_us,
+            outcome: match slow.outcome {
+                Outcome::Answered(status) => status.to_string(),
+                Outcome::Failed(fault) => format!("{fault:?}").to_lowercase(),
+            },
+            path: path.collect(),
+        }
+    }
+}

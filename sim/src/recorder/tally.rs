@@ -1,0 +1,187 @@
+//! Sums that grow with what is measured, not with how long: requests, latencies, windows, edges.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
+use hoplab_proxy::telemetry::{Attempt, Fault, Outcome};
+
+use crate::record;
+
+/// Requests and their latencies.
+pub(super) struct Tally {
+    requests: record::Requests,
+    latencies: Histogram<u32>,
+    sum_us: u64,
+}
+
+impl Default for Tally {
+    fn default() -> Self {
+        let latencies = Histogram::new(4).expect("four significant figures are within the crate's bounds");
+        Self { requests: record::Requests::default(), latencies, sum_us: 0 }
+    }
+}
+
+impl Tally {
+    pub(super) fn sent(&mut self) {
+        self.requests.sent += 1;
+        self.requests.open += 1;
+    }
+
+    pub(super) fn ended(&mut self, outcome: Outcome, latency_us: u64) {
+        self.requests.open -= 1;
+        match outcome {
+            Outcome::Failed(Fault::Timeout) => self.requests.timed_out += 1,
+            _ if outcome.is_ok() => self.requests.ok += 1,
+            _ => self.requests.failed += 1,
+        }
+        self.sum_us += latency_us;
+        self.latencies.record(latency_us).expect("the histogram grows as needed");
+    }
+
+    pub(super) fn ended_count(&self) -> u64 {
+        self.requests.sent - self.requests.open
+    }
+
+    pub(super) fn into_traffic(self) -> record::Traffic {
+        let count = self.latencies.len();
+        let buckets = self
+            .latencies
+            .iter_recorded()
+            .map(|step| (step.value_iterated_to(), step.count_since_last_iteration()))
+            .collect();
+        let latency = record::Latencies {
+            count,
+            sum_us: self.sum_us,
+            min_us: if count == 0 { 0 } else { self.latencies.min() },
+            max_us: self.latencies.max(),
+            buckets,
+        };
+        record::Traffic { requests: self.requests, latency }
+    }
+}
+
+/// All requests and the same by endpoint, with the edges they caused.
+#[derive(Default)]
+pub(super) struct Scope {
+    pub(super) total: Tally,
+    pub(super) endpoints: Vec<Tally>,
+    pub(super) edges: BTreeMap<EdgeKey, record::Edge>,
+}
+
+/// Caller (`None`: clients) and callee, as indexes of services.
+pub(super) type EdgeKey = (Option<usize>, usize);
+
+impl Scope {
+    pub(super) fn new(endpoints: usize) -> Self {
+        let endpoints = (0..endpoints).map(|_| Tally::default()).collect();
+        Self { endpoints, ..Self::default() }
+    }
+
+    pub(super) fn sent(&mut self, endpoint: usize) {
+        self.total.sent();
+        self.endpoints[endpoint].sent();
+    }
+
+    pub(super) fn ended(&mut self, endpoint: usize, outcome: Outcome, latency_us: u64) {
+        self.total.ended(outcome, latency_us);
+        self.endpoints[endpoint].ended(outcome, latency_us);
+    }
+
+    pub(super) fn called(&mut self, edge: EdgeKey) {
+        self.edges.entry(edge).or_default().requests += 1;
+    }
+
+    pub(super) fn attempted(&mut self, edge: EdgeKey, attempt: &Attempt) {
+        let edge = self.edges.entry(edge).or_default();
+        edge.attempts += 1;
+        edge.errors += u64::from(!attempt.outcome.is_ok());
+    }
+}
+
+/// A stretch of the run.
+pub(super) struct Window {
+    counts: record::Window,
+    latencies: Histogram<u32>,
+}
+
+impl Window {
+    pub(super) fn new() -> Self {
+        let latencies = Histogram::new(2).expect("two significant figures are within the crate's bounds");
+        Self { counts: record::Window::default(), latencies }
+    }
+
+    pub(super) fn sent(&mut self) {
+        self.counts.sent += 1;
+    }
+
+    pub(super) fn ended(&mut self, outcome: Outcome, latency_us: u64) {
+        let counter = if outcome.is_ok() { &mut self.counts.ok } else { &mut self.counts.errors };
+        *counter += 1;
+        self.latencies.record(latency_us).expect("the histogram grows as needed");
+    }
+
+    pub(super) fn called(&mut self) {
+        self.counts.calls += 1;
+    }
+
+    pub(super) fn attempted(&mut self) {
+        self.counts.attempts += 1;
+    }
+
+    pub(super) fn into_record(self) -> record::Window {
+        let quantile = |q| (!self.latencies.is_empty()).then(|| self.latencies.value_at_quantile(q));
+        let max_us = (!self.latencies.is_empty()).then(|| self.latencies.max());
+        record::Window {
+            p50_us: quantile(0.5),
+            p90_us: quantile(0.9),
+            p99_us: quantile(0.99),
+            max_us,
+            ..self.counts
+        }
+    }
+}
+
+/// How wide the windows of a run of `duration` are: a round number that makes at most 120 of them.
+pub(crate) fn window_width(duration: Duration) -> Duration {
+    const MOST: u32 = 120;
+    let wanted = (duration / MOST).max(Duration::from_millis(1));
+    let mut unit = Duration::from_millis(1);
+    loop {
+        for factor in [1, 2, 5] {
+            if unit * factor >= wanted {
+                return unit * factor;
+            }
+        }
+        unit *= 10;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn windows_are_round_and_few() {
+        for (seconds, millis) in [(1, 10), (30, 500), (60, 500), (61, 1_000), (600, 5_000), (12_500, 200_000)]
+        {
+            assert_eq!(
+                window_width(Duration::from_secs(seconds)),
+                Duration::from_millis(millis),
+                "{seconds} s"
+            );
+        }
+    }
+
+    #[test]
+    fn latencies_below_twenty_milliseconds_are_exact() {
+        let mut tally = Tally::default();
+        for latency_us in [274, 3_501, 19_999] {
+            tally.sent();
+            tally.ended(Outcome::Answered(200), latency_us);
+        }
+        let latency = tally.into_traffic().latency;
+        assert_eq!(latency.buckets, [(274, 1), (3_501, 1), (19_999, 1)]);
+        assert_eq!((latency.min_us, latency.max_us, latency.sum_us), (274, 19_999, 23_774));
+    }
+}

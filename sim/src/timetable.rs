@@ -1,0 +1,80 @@
+//! The timetable of faults: switches each on and off at its time, and carries out those that are
+//! done to the world rather than asked about by services.
+
+use std::convert::Infallible;
+
+use futures_util::future::join_all;
+use hoplab_proxy::host::{Host, Instant};
+
+use crate::deployment::Deployment;
+use crate::faults::Faults;
+use crate::scenario::plan::{Between, Fault, FaultKind};
+use crate::world::{Impairment, ImpairmentKind};
+
+/// Carries out the faults of a run; never completes, so that whoever waits for the run's end goes on
+/// as if there were none.
+pub(crate) async fn run(deployment: &Deployment, faults: &Faults) -> Infallible {
+    let plan = deployment.plan();
+    join_all(
+        plan.faults.iter().enumerate().map(|(index, fault)| carry_out(deployment, faults, index, fault)),
+    )
+    .await;
+    std::future::pending().await
+}
+
+async fn carry_out(deployment: &Deployment, faults: &Faults, index: usize, fault: &Fault) {
+    let host = deployment.client_host();
+    let (start, end) = (Instant::START + fault.at, Instant::START + fault.at + fault.lasts);
+    host.sleep_until(start).await;
+    let world = deployment.world();
+    world.journal().fault(start, &fault.name, true);
+    match &fault.kind {
+        FaultKind::Slow { .. } | FaultKind::Error { .. } => {
+            faults.switch(index, true);
+            host.sleep_until(end).await;
+            faults.switch(index, false);
+        }
+        FaultKind::Crash { target } => {
+            let pods = deployment.pods_of(*target);
+            for pod in &pods {
+                world.crash(deployment.pod_id(*pod));
+                faults.hit(index, 1);
+            }
+            host.sleep_until(end).await;
+            for pod in pods {
+                deployment.start_pod(pod);
+            }
+        }
+        FaultKind::Partition(between) => {
+            impair(deployment, faults, index, *between, ImpairmentKind::Partition, end).await;
+        }
+        FaultKind::Latency { between, add } => {
+            impair(deployment, faults, index, *between, ImpairmentKind::Latency(add.clone()), end).await;
+        }
+        FaultKind::Loss { between, share } => {
+            impair(deployment, faults, index, *between, ImpairmentKind::Loss(*share), end).await;
+        }
+        FaultKind::Reset(between) => {
+            let (a, b) = deployment.sides(*between);
+            faults.hit(index, world.reset(&a, &b));
+            host.sleep_until(end).await;
+        }
+    }
+    world.journal().fault(end, &fault.name, false);
+}
+
+async fn impair(
+    deployment: &Deployment,
+    faults: &Faults,
+    index: usize,
+    between: Between,
+    kind: ImpairmentKind,
+    end: Instant,
+) {
+    let world = deployment.world();
+    let (a, b) = deployment.sides(between);
+    let id = world.impair(Impairment { a, b, kind });
+    deployment.client_host().sleep_until(end).await;
+    world.lift(id);
+    faults.hit(index, world.impairment_hits(id));
+}
