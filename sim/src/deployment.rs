@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use hoplab_proxy::host::{Endpoint, Host};
 use hoplab_proxy::tasks::Tasks;
-use hoplab_proxy::tls::{Authority, Identity, SpiffeId};
-use hoplab_proxy::upstream::{self, Policies, PoolPolicy, Upstream};
+use hoplab_proxy::tls::{Authority, ClientTls, Identity, SpiffeId};
+use hoplab_proxy::upstream::{self, Policies, PoolPolicy, Protocol, Upstream};
 
 use crate::costs::Costs;
 use crate::faults::{Faults, Place};
@@ -96,6 +96,9 @@ impl Deployment {
                 deployment.start_pod(Place { service, replica });
             }
         }
+        if let Some(pod) = gateway {
+            deployment.start_gateway(pod);
+        }
         deployment
     }
 
@@ -163,10 +166,9 @@ impl Deployment {
     pub(crate) fn clients(&self) -> Clients {
         let host = self.client_host();
         let spawner = self.client_tasks.spawner(host.clone());
-        let asked = requested_endpoints(&self.plan);
+        let asked = self.asked_services();
         let upstreams = (0..self.plan.services.len()).map(|service| {
-            let is_asked = asked.iter().any(|endpoint| endpoint.service.0 == service);
-            is_asked.then(|| {
+            asked.contains(&service).then(|| {
                 let endpoints = match (self.gateway, self.architecture.mesh) {
                     (Some(_), _) => vec![Endpoint::new("gateway-0", GATEWAY_PORT)],
                     (None, true) => self.endpoints(service, INBOUND_PORT),
@@ -222,6 +224,50 @@ impl Deployment {
         self.world.spawn(pod, host, service.serve(tasks, anywhere(APP_PORT)));
     }
 
+    /// The gateway routes by host, one upstream a service that clients ask. Under a mesh it is part of
+    /// it: it proves its name and speaks HTTP/2 to the inbound sidecars.
+    fn start_gateway(&self, pod: PodId) {
+        let host = self.host(pod, "gateway-0", None, self.plan.gateway_costs);
+        let identity = self.architecture.mesh.then(|| self.identity("gateway", "gateway-0", &host));
+        let upstreams = self.asked_services().into_iter().map(|service| {
+            let name = self.plan.services[service].name.as_str();
+            let policies = self.plan.gateway.clone();
+            match &identity {
+                None => {
+                    let endpoints = self.endpoints(service, APP_PORT);
+                    upstream::Config { policies, ..upstream::Config::new(name, endpoints) }
+                }
+                Some(identity) => upstream::Config {
+                    policies,
+                    protocol: Protocol::Http2,
+                    tls: Some(
+                        ClientTls::new(&host, identity, self.spiffe_id(name))
+                            .expect("the authority's own certificates are sound"),
+                    ),
+                    ..upstream::Config::new(name, self.endpoints(service, INBOUND_PORT))
+                },
+            }
+        });
+        let plan = hoplab_gateway::Plan::by_host(upstreams.collect());
+        let serving =
+            hoplab_gateway::serve(host.clone(), plan, self.seed("gateway", 0), std::future::pending());
+        self.world.spawn(pod, &host, async move {
+            serving.await.expect("a pod's ports are free when it starts");
+        });
+    }
+
+    fn asked_services(&self) -> Vec<usize> {
+        let mut asked: Vec<usize> =
+            requested_endpoints(&self.plan).iter().map(|endpoint| endpoint.service.0).collect();
+        asked.sort_unstable();
+        asked.dedup();
+        asked
+    }
+
+    fn spiffe_id(&self, service: &str) -> SpiffeId {
+        SpiffeId::of_service(self.authority.trust_domain(), service).expect("the plan's names are DNS labels")
+    }
+
     fn start_sidecar(&self, pod: PodId, place: Place, name: &str) {
         let host = self.host(pod, name, Some(place.service), self.plan.sidecar_costs);
         let service = &self.plan.services[place.service];
@@ -238,9 +284,7 @@ impl Deployment {
     }
 
     fn identity(&self, service: &str, pod: &str, host: &SimHost) -> Identity {
-        let id = SpiffeId::of_service(self.authority.trust_domain(), service)
-            .expect("the plan's names are DNS labels");
-        let credentials = self.authority.issue(&id, pod, host.wall());
+        let credentials = self.authority.issue(&self.spiffe_id(service), pod, host.wall());
         Identity::from_pem(&credentials).expect("the authority's own certificates are sound")
     }
 

@@ -1,6 +1,7 @@
 //! Load: clients that send requests at the times the scenario says, whether or not the system
 //! keeps up (open loop), or after thinking (closed loop). Latency counts from the intended send.
 
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -46,8 +47,7 @@ impl Clients {
                 for (number, at) in times.take_while(|at| *at < end).enumerate() {
                     self.host.sleep_until(at).await;
                     reached(at);
-                    let clients = self.clone();
-                    self.spawner.spawn(async move { clients.request(index, number as u64, at).await });
+                    self.spawner.spawn(self.request(index, number as u64, at));
                 }
             }
             Pace::Closed { users, think } => {
@@ -75,24 +75,27 @@ impl Clients {
         }
     }
 
-    /// The `number`th request of a load, intended for `at`.
-    async fn request(&self, load_index: usize, number: u64, at: Instant) {
+    /// Sends the `number`th request of a load, intended for `at`; the future waits for its answer.
+    fn request(&self, load_index: usize, number: u64, at: Instant) -> impl Future<Output = ()> + use<> {
         let load = &self.plan.loads[load_index];
         let key = CallKey::root(load_index, number);
         let trace = TraceId((load_index as u128 + 1) << 64 | u128::from(number));
         let target = self.pick(load, key);
         self.recorder.sent(trace, target, at);
         self.recorder.called(trace, None, target.service.0);
-        let upstream = self.upstreams[target.service.0].as_ref().expect("whatever is asked has an upstream");
+        let upstream = self.upstreams[target.service.0].clone().expect("whatever is asked has an upstream");
         let mut exchange = Exchange::start(trace, None, at);
         exchange.enter(Owner::Pool);
         exchange.deadline = load.timeout.map(|timeout| at + timeout);
         let request = service::request(&self.plan, target, 0, key.child(0));
-        let outcome = match service::exchange(upstream, &mut exchange, request).await {
-            Ok(status) => Outcome::Answered(status),
-            Err(fault) => Outcome::Failed(fault),
-        };
-        self.host.report(Report::Span(exchange.into_span(Role::Client, outcome, self.host.now())));
+        let host = self.host.clone();
+        async move {
+            let outcome = match service::exchange(&upstream, &mut exchange, request).await {
+                Ok(status) => Outcome::Answered(status),
+                Err(fault) => Outcome::Failed(fault),
+            };
+            host.report(Report::Span(exchange.into_span(Role::Client, outcome, host.now())));
+        }
     }
 
     /// What a request asks for.
