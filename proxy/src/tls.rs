@@ -133,18 +133,19 @@ impl ClientTls {
     }
 }
 
-/// Whether `error`, or an error that caused it, is TLS refusing the peer: a certificate that is
+/// Whether `error`, which a secured stream's user met, is TLS refusing the peer: a certificate that is
 /// not accepted, here or there, or bytes that are no TLS.
+///
+/// rustls's errors come wrapped in `InvalidData`. HTTP/2 hands on the kind and the text alone, so the
+/// kind must do; in the clear no stream has errors of this kind.
 pub fn is_refusal(error: &(dyn Error + 'static)) -> bool {
     let mut next = Some(error);
     while let Some(error) = next {
-        if error.is::<rustls::Error>() {
-            return true;
+        if let Some(error) = error.downcast_ref::<io::Error>() {
+            return error.kind() == io::ErrorKind::InvalidData;
         }
-        // `io::Error::source` skips the error that it wraps.
-        let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-        next = match wrapped {
-            Some(wrapped) => Some(wrapped),
+        next = match error.downcast_ref::<h2::Error>().and_then(h2::Error::get_io) {
+            Some(cause) => Some(cause),
             None => error.source(),
         };
     }
