@@ -1,0 +1,77 @@
+//! The inbound side: what comes for the app, over mutual TLS from other sidecars and gateways, or in
+//! the clear where that is allowed. It goes to the app as it came, once: retries are the caller's.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hoplab_proxy::body::Body;
+use hoplab_proxy::forward::Forwarder;
+use hoplab_proxy::host::Host;
+use hoplab_proxy::server::{Connection, Handler, Security};
+use hoplab_proxy::tasks::Spawner;
+use hoplab_proxy::telemetry::Role;
+use hoplab_proxy::tls::{ServerTls, SpiffeId};
+use hoplab_proxy::upstream::{self, Policies, Upstream};
+use http::header::HeaderName;
+use http::{HeaderMap, HeaderValue, Request, Response};
+
+use crate::config::Acceptance;
+use crate::plan::Plan;
+use crate::sidecar::seed_of;
+
+/// Tells the app who is calling, in Envoy's notation.
+const CLIENT_CERTIFICATE: HeaderName = HeaderName::from_static("x-forwarded-client-cert");
+
+/// How long the app may take. Whoever calls decides how long to wait, and goes away; this only
+/// bounds what is left behind by a caller that vanished without a word.
+const APP_TIMEOUT: Duration = Duration::from_hours(1);
+
+/// The inbound side of a sidecar.
+pub(super) struct Inbound<H: Host> {
+    id: SpiffeId,
+    forwarder: Forwarder<H>,
+    app: Arc<Upstream<H>>,
+}
+
+impl<H: Host> Inbound<H> {
+    pub(super) fn new(host: &H, spawner: &Spawner<H>, plan: &Plan, seed: u64) -> Self {
+        let mut app = upstream::Config::new(Arc::clone(&plan.service), vec![plan.inbound.app.clone()]);
+        app.protocol = plan.inbound.protocol;
+        app.policies = Policies { timeout: Some(APP_TIMEOUT), ..Policies::default() };
+        Self {
+            id: plan.identity.id().clone(),
+            forwarder: Forwarder::new(host.clone(), Role::Inbound, seed_of(seed, "inbound")),
+            app: Upstream::new(host.clone(), spawner, app, seed_of(seed, "app")),
+        }
+    }
+
+    /// Tells the app who is calling. What the caller itself says of that is not believed.
+    fn introduce(&self, caller: Option<&SpiffeId>, headers: &mut HeaderMap) {
+        headers.remove(CLIENT_CERTIFICATE);
+        let introduction = caller.map(|caller| format!("By={};URI={caller}", self.id));
+        if let Some(value) = introduction.and_then(|text| HeaderValue::try_from(text).ok()) {
+            headers.insert(CLIENT_CERTIFICATE, value);
+        }
+    }
+}
+
+/// How the inbound side of `plan` is secured.
+pub(super) fn security<H: Host>(host: &H, plan: &Plan) -> Result<Security, rustls::Error> {
+    let tls = ServerTls::new(host, &plan.identity)?;
+    Ok(match plan.inbound.tls {
+        Acceptance::Permissive => Security::Permissive(tls),
+        Acceptance::Strict => Security::Strict(tls),
+    })
+}
+
+impl<H: Host> Handler for Inbound<H> {
+    async fn handle(
+        self: Arc<Self>,
+        mut request: Request<Body>,
+        connection: Arc<Connection>,
+    ) -> Response<Body> {
+        let visit = self.forwarder.arrive(&request, &connection).await;
+        self.introduce(connection.identity.as_ref(), request.headers_mut());
+        self.forwarder.forward(visit, request, &self.app).await
+    }
+}

@@ -1,0 +1,62 @@
+//! The outbound side: what the app sends to other services. The request's authority names the
+//! service; a pod of it is chosen and asked over mutual TLS, under the policies for that service.
+
+use std::sync::Arc;
+
+use hoplab_proxy::body::Body;
+use hoplab_proxy::forward::Forwarder;
+use hoplab_proxy::host::Host;
+use hoplab_proxy::server::{Connection, Handler};
+use hoplab_proxy::tasks::Spawner;
+use hoplab_proxy::telemetry::{Fault, Role};
+use hoplab_proxy::tls::ClientTls;
+use hoplab_proxy::upstream::{Config, Protocol, Upstream};
+use http::{Request, Response};
+
+use crate::plan::Plan;
+use crate::sidecar::directory::Directory;
+use crate::sidecar::seed_of;
+
+/// The outbound side of a sidecar.
+pub(super) struct Outbound<H: Host> {
+    forwarder: Forwarder<H>,
+    directory: Directory,
+    services: Vec<Arc<Upstream<H>>>,
+}
+
+impl<H: Host> Outbound<H> {
+    /// The outbound side of `plan`, which listens on `port`.
+    pub(super) fn new(
+        host: &H,
+        spawner: &Spawner<H>,
+        plan: &Plan,
+        port: u16,
+        seed: u64,
+    ) -> Result<Self, rustls::Error> {
+        let mut services = Vec::with_capacity(plan.services.len());
+        for (name, service) in &plan.services {
+            let mut config = Config::new(Arc::clone(name), service.endpoints.clone());
+            config.protocol = Protocol::Http2;
+            config.tls = Some(ClientTls::new(host, &plan.identity, service.id.clone())?);
+            config.policies = service.policies.clone();
+            services.push(Upstream::new(host.clone(), spawner, config, seed_of(seed, name)));
+        }
+        let names = plan.services.iter().map(|(name, service)| (&**name, service.endpoints.as_slice()));
+        Ok(Self {
+            forwarder: Forwarder::new(host.clone(), Role::Outbound, seed_of(seed, "outbound")),
+            directory: Directory::new(port, names),
+            services,
+        })
+    }
+}
+
+impl<H: Host> Handler for Outbound<H> {
+    async fn handle(self: Arc<Self>, request: Request<Body>, connection: Arc<Connection>) -> Response<Body> {
+        let visit = self.forwarder.arrive(&request, &connection).await;
+        let service = self.directory.find(request.headers(), connection.original_destination);
+        match service.and_then(|number| self.services.get(number)) {
+            Some(service) => self.forwarder.forward(visit, request, service).await,
+            None => self.forwarder.refuse(visit, Fault::NoRoute),
+        }
+    }
+}
