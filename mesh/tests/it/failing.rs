@@ -1,0 +1,115 @@
+//! What the mesh does about pods that fail.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use hoplab_proxy::body::Body;
+use hoplab_proxy::host::{Host, Listener};
+use hoplab_proxy::server::{Connection, Handler};
+use hoplab_proxy::telemetry::{Fault, Outcome, Role};
+use hoplab_proxy::upstream::Policies;
+use http::{Request, Response};
+
+use crate::bench::{ANY_PORT, Bench, Echo, post};
+
+fn policies(text: &str) -> Policies {
+    toml::from_str(text).unwrap()
+}
+
+/// An address where nobody listens.
+async fn nobody(bench: &Bench) -> std::net::SocketAddr {
+    bench.host.bind(ANY_PORT).await.unwrap().local_addr().unwrap()
+}
+
+#[tokio::test]
+async fn a_pod_that_refuses_is_replaced_by_another() {
+    let bench = Bench::new();
+    let payment = bench.before("payment", bench.app(Echo).await).await;
+    let retry = policies("retry = { attempts = 1, on = [\"connect-failure\"], backoff = \"1ms..1ms\" }");
+    let frontend = bench.calling(&[nobody(&bench).await, payment.inbound], retry).await;
+    let mut client = bench.client(frontend.outbound).await;
+    for _ in 0..4 {
+        let answer = client.send(post("payment", &[], Body::empty())).await.unwrap();
+        assert_eq!(answer.status(), 200);
+    }
+    let (good, refused) = (Outcome::Answered(200), Outcome::Failed(Fault::Refused));
+    let mut retried = 0;
+    for span in bench.spans(Role::Outbound) {
+        let outcomes: Vec<_> = span.attempts.iter().map(|attempt| attempt.outcome).collect();
+        assert!(outcomes == [good] || outcomes == [refused, good], "{outcomes:?}");
+        retried += usize::from(outcomes.len() == 2);
+    }
+    assert!(retried > 0);
+}
+
+#[tokio::test]
+async fn without_retries_a_refusal_is_told() {
+    let bench = Bench::new();
+    let frontend = bench.calling(&[nobody(&bench).await], Policies::default()).await;
+    let mut client = bench.client(frontend.outbound).await;
+    let answer = client.send(post("payment", &[], Body::empty())).await.unwrap();
+    assert_eq!(answer.status(), 503);
+    assert_eq!(bench.spans(Role::Outbound)[0].outcome, Outcome::Failed(Fault::Refused));
+}
+
+#[tokio::test]
+async fn an_app_that_is_gone_is_told_by_its_own_sidecar_and_not_retried_there() {
+    let bench = Bench::new();
+    let payment = bench.before("payment", nobody(&bench).await).await;
+    let retry =
+        policies("retry = { attempts = 2, on = [\"503\"], backoff = \"1ms..1ms\", methods = [\"POST\"] }");
+    let frontend = bench.calling(&[payment.inbound], retry).await;
+    let mut client = bench.client(frontend.outbound).await;
+    let answer = client.send(post("payment", &[], Body::empty())).await.unwrap();
+    assert_eq!(answer.status(), 503);
+    assert_eq!(bench.spans(Role::Outbound)[0].attempts.len(), 3);
+    let inbound = bench.spans(Role::Inbound);
+    assert_eq!(inbound.len(), 3);
+    assert!(inbound.iter().all(|span| span.attempts.len() == 1));
+}
+
+/// Fails, counting how often it was asked.
+struct Failing(Arc<AtomicU32>);
+
+impl Handler for Failing {
+    async fn handle(self: Arc<Self>, _: Request<Body>, _: Arc<Connection>) -> Response<Body> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Response::builder().status(500).body(Body::empty()).unwrap()
+    }
+}
+
+#[tokio::test]
+async fn a_breaker_spares_a_failing_pod() {
+    let bench = Bench::new();
+    let asked = Arc::new(AtomicU32::new(0));
+    let payment = bench.before("payment", bench.app(Failing(Arc::clone(&asked))).await).await;
+    let breaker = policies("breaker = { failures = 3, open_for = \"1h\" }");
+    let frontend = bench.calling(&[payment.inbound], breaker).await;
+    let mut client = bench.client(frontend.outbound).await;
+    let mut statuses = Vec::new();
+    for _ in 0..5 {
+        statuses.push(client.send(post("payment", &[], Body::empty())).await.unwrap().status().as_u16());
+    }
+    assert_eq!(statuses, [500, 500, 500, 503, 503]);
+    assert_eq!(asked.load(Ordering::Relaxed), 3);
+}
+
+#[tokio::test]
+async fn a_pod_that_starts_anew_is_connected_to_anew() {
+    let bench = Bench::new();
+    let app = bench.app(Echo).await;
+    let first = bench.before("payment", app).await;
+    let address = first.inbound;
+    let frontend = bench.calling(&[address], Policies::default()).await;
+    let mut client = bench.client(frontend.outbound).await;
+    assert_eq!(client.send(post("payment", &[], Body::empty())).await.unwrap().status(), 200);
+    drop(first);
+    // What was dropped is gone once the runtime has come round to it.
+    while bench.host.connect(&address.into()).await.is_ok() {}
+    let mut plan = bench.plan("payment");
+    plan.inbound.app = app.into();
+    plan.inbound.listen = address;
+    let _second = bench.pod(plan).await;
+    let answer = client.send(Request::get("/").header("host", "payment").body(Body::empty()).unwrap());
+    assert_eq!(answer.await.unwrap().status(), 200);
+}
