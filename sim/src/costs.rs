@@ -34,6 +34,19 @@ pub struct Price {
 }
 
 impl Costs {
+    /// What a gateway's work costs unless a scenario says otherwise. To be measured on our own binary.
+    pub const GATEWAY: Self = Self {
+        request: Duration::from_micros(25),
+        latency: Duration::ZERO,
+        kib: Duration::from_nanos(300),
+        tls_kib: Duration::from_nanos(500),
+        handshake: Duration::from_micros(300),
+        connection: Duration::from_micros(15),
+    };
+
+    /// What a sidecar's work costs unless a scenario says otherwise. To be measured on our own binary.
+    pub const SIDECAR: Self = Self { request: Duration::from_micros(20), ..Self::GATEWAY };
+
     /// The price of `work`.
     pub fn price(&self, work: Work) -> Price {
         Price {
