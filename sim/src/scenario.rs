@@ -1,6 +1,19 @@
 //! The scenario language: what a scenario file may say, in two stages.
 //!
-//! `schema` is what was written, `plan` is what it means: every reference an index, every
-//! quantity a type. Everything that runs reads a [`plan::Plan`] and nothing else.
+//! `schema` is what was written, [`plan`] is what it means: every reference an index, every
+//! quantity a type; `resolve` leads from one to the other. Everything that runs reads a
+//! [`plan::Plan`] and nothing else. What is wrong is a [`Problems`], all of it at once. Start at
+//! [`load`]; `scenarios/README.md` is the reference of the language.
 
+mod place;
 pub mod plan;
+mod problem;
+mod read;
+mod reader;
+mod resolve;
+mod schema;
+mod suggest;
+
+pub use place::Place;
+pub use problem::{Problem, Problems, Severity};
+pub use read::{Overrides, load, parse};

@@ -3,8 +3,10 @@
 
 use std::time::Duration;
 
+use hoplab_proxy::upstream::Policies;
 use http::Method;
 
+use super::problem::Problems;
 use crate::costs::Costs;
 use crate::distribution::Distribution;
 
@@ -33,10 +35,10 @@ pub struct Plan {
     pub services: Vec<Service>,
     /// The load; at least one.
     pub loads: Vec<Load>,
-    /// The gateway's policies, as its live configuration has them.
-    pub gateway: hoplab_proxy::upstream::Policies,
+    /// The gateway's policies, per service that is called; index as `services`.
+    pub gateway: Vec<Policies>,
     /// The mesh's policies, per service that is called; index as `services`.
-    pub mesh: Vec<hoplab_proxy::upstream::Policies>,
+    pub mesh: Vec<Policies>,
     /// What a gateway's work costs.
     pub gateway_costs: Costs,
     /// What a sidecar's work costs.
@@ -47,6 +49,8 @@ pub struct Plan {
     pub expectations: Vec<Expectation>,
     /// The texts that the plan was made from, the scenario file first.
     pub sources: Vec<Source>,
+    /// What should be checked before the result is trusted.
+    pub warnings: Problems,
 }
 
 /// A file that a plan was made from.
@@ -353,7 +357,7 @@ pub struct Expectation {
     pub min: Option<f64>,
     /// The highest value that is all right, in the metric's unit.
     pub max: Option<f64>,
-    /// The expectation as one line, for reports: `p99 of order.place ≤ 300 ms during payment-slow`.
+    /// The expectation as one line, for reports: `p99 of order.place ≤ 300ms during payment-slow`.
     pub text: String,
 }
 

@@ -1,0 +1,28 @@
+//! Where something stands: a stretch of the text of one of the files that a scenario is made of.
+
+use std::ops::Range;
+
+/// A stretch of a source's text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// Index of the source; 0 is the scenario file.
+    pub source: usize,
+    /// First byte.
+    pub start: usize,
+    /// Byte after the last.
+    pub end: usize,
+}
+
+impl Place {
+    /// The stretch `span` of the source with this index.
+    pub fn new(source: usize, span: Range<usize>) -> Self {
+        Self { source, start: span.start, end: span.end }
+    }
+}
+
+/// Something that was written, with its place.
+#[derive(Debug, Clone)]
+pub(super) struct At<T> {
+    pub(super) value: T,
+    pub(super) place: Place,
+}

@@ -1,0 +1,361 @@
+//! Reads the tables of a TOML text value by value: everything keeps its place, and what is wrong is
+//! noted and left out, so that one pass finds all problems. Knows TOML and quantities; what a
+//! scenario is made of stands in `schema`.
+
+use hoplab_proxy::quantity;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::place::{At, Place};
+use super::plan::Source;
+use super::problem::{Problem, Severity};
+use super::suggest;
+use crate::distribution::{Distribution, Empirical};
+
+/// Fetches the text of a file, by its path relative to the scenario file.
+pub(super) type Fetch<'a> = dyn FnMut(&str) -> Result<String, String> + 'a;
+
+/// What reading and resolving share: the texts, the problems found so far, and the way to more texts.
+pub(super) struct Context<'a> {
+    pub(super) sources: Vec<Source>,
+    pub(super) problems: Vec<Problem>,
+    fetch: &'a mut Fetch<'a>,
+}
+
+impl<'a> Context<'a> {
+    pub(super) fn new(scenario: Source, fetch: &'a mut Fetch<'a>) -> Self {
+        Self { sources: vec![scenario], problems: Vec::new(), fetch }
+    }
+
+    /// Notes an error; the scenario cannot run.
+    pub(super) fn error(&mut self, place: Place, fact: impl Into<String>) -> &mut Problem {
+        self.note(Severity::Error, Some(place), fact.into())
+    }
+
+    /// Notes an error that is in no file.
+    pub(super) fn error_outside(&mut self, fact: impl Into<String>) -> &mut Problem {
+        self.note(Severity::Error, None, fact.into())
+    }
+
+    /// Notes something to check before the result is trusted.
+    pub(super) fn warning(&mut self, place: Place, fact: impl Into<String>) -> &mut Problem {
+        self.note(Severity::Warning, Some(place), fact.into())
+    }
+
+    fn note(&mut self, severity: Severity, place: Option<Place>, fact: String) -> &mut Problem {
+        self.problems.push(Problem { severity, place, fact, hint: None });
+        self.problems.last_mut().expect("one was pushed")
+    }
+
+    /// Notes a message that may carry its own way out: `… is negative: write a duration such as …`.
+    pub(super) fn complaint(&mut self, place: Place, message: &str) {
+        match message.rsplit_once(": write ") {
+            Some((fact, rest)) => self.error(place, fact).hint(format!("write {rest}")),
+            None => drop(self.error(place, message)),
+        }
+    }
+
+    pub(super) fn unknown<'n>(
+        &mut self,
+        what: &str,
+        name: &At<String>,
+        known: impl IntoIterator<Item = &'n str>,
+    ) {
+        let hint = suggest::hint(&name.value, known);
+        self.error(name.place, format!("unknown {what} \"{}\"", name.value)).hint(hint);
+    }
+
+    /// The index of the source that the text at `from` calls `name`; fetches it the first time.
+    pub(super) fn open(&mut self, name: &str, from: Place) -> Result<usize, String> {
+        let path = self.beside(name, from.source);
+        if let Some(index) = self.sources.iter().skip(1).position(|source| source.path == path) {
+            return Ok(index + 1);
+        }
+        let text = (self.fetch)(&path)?;
+        self.sources.push(Source { path, text });
+        Ok(self.sources.len() - 1)
+    }
+
+    /// The path of `name`, relative to the scenario file, as seen from another source.
+    fn beside(&self, name: &str, source: usize) -> String {
+        match self.sources[source].path.rsplit_once('/') {
+            Some((folder, _)) if source > 0 && !name.starts_with('/') => format!("{folder}/{name}"),
+            _ => name.to_owned(),
+        }
+    }
+
+    /// Reads the whole text of a source. What is not TOML is noted, and then nothing is read: half a
+    /// text would seem to lack what stands in its other half.
+    pub(super) fn document<T: Read>(&mut self, source: usize) -> Option<T> {
+        let text = self.sources[source].text.clone();
+        let (table, errors) = DeTable::parse_recoverable(&text);
+        for error in &errors {
+            let span = error.span().unwrap_or(0..0);
+            self.error(Place::new(source, span), format!("not TOML: {}", error.message()));
+        }
+        let place = Place::new(source, 0..0);
+        let value = Spanned::new(0..0, DeValue::Table(table.into_inner()));
+        if errors.is_empty() { T::read(&value, place, self) } else { None }
+    }
+}
+
+/// Something that can be read from a TOML value.
+pub(super) trait Read: Sized {
+    /// Reads `value`, which stands at `place`; `None` when that was noted as a problem.
+    fn read(value: &Spanned<DeValue<'_>>, place: Place, context: &mut Context<'_>) -> Option<Self>;
+}
+
+/// A table whose keys are taken one after the other; what is left is unknown.
+pub(super) struct Table<'v, 'i> {
+    /// Where it begins: its key or its header.
+    pub(super) place: Place,
+    entries: Vec<Entry<'v, 'i>>,
+    known: Vec<&'static str>,
+}
+
+struct Entry<'v, 'i> {
+    key: At<String>,
+    value: &'v Spanned<DeValue<'i>>,
+    taken: bool,
+}
+
+impl<'v, 'i> Table<'v, 'i> {
+    /// The table that `value` is.
+    pub(super) fn open(
+        value: &'v Spanned<DeValue<'i>>,
+        place: Place,
+        context: &mut Context<'_>,
+    ) -> Option<Self> {
+        let Some(table) = value.get_ref().as_table() else {
+            wrong_type(value, place, "a table", context);
+            return None;
+        };
+        let entry = |(key, value): (&Spanned<_>, &'v Spanned<DeValue<'i>>)| {
+            let place = Place::new(place.source, key.span());
+            Entry {
+                key: At { value: String::from(AsRef::<str>::as_ref(key.get_ref())), place },
+                value,
+                taken: false,
+            }
+        };
+        let mut entries: Vec<_> = table.iter().map(entry).collect();
+        entries.sort_by_key(|entry| entry.key.place);
+        Some(Self { place, entries, known: Vec::new() })
+    }
+
+    /// The value of `key`, if it is there and right.
+    pub(super) fn optional<T: Read>(
+        &mut self,
+        key: &'static str,
+        context: &mut Context<'_>,
+    ) -> Option<At<T>> {
+        self.known.push(key);
+        let entry = self.entries.iter_mut().find(|entry| entry.key.value == key)?;
+        entry.taken = true;
+        let place = place_of(&entry.key, entry.value);
+        T::read(entry.value, place, context).map(|value| At { value, place })
+    }
+
+    /// The value of `key`, if it is right; notes its absence.
+    pub(super) fn required<T: Read>(
+        &mut self,
+        key: &'static str,
+        context: &mut Context<'_>,
+    ) -> Option<At<T>> {
+        if !self.has(key) {
+            self.known.push(key);
+            context.error(self.place, format!("missing key \"{key}\""));
+            return None;
+        }
+        self.optional(key, context)
+    }
+
+    /// The table that `key` holds.
+    pub(super) fn inner(&mut self, key: &str, context: &mut Context<'_>) -> Option<Self> {
+        let entry = self.entries.iter_mut().find(|entry| entry.key.value == key)?;
+        entry.taken = true;
+        let place = place_of(&entry.key, entry.value);
+        Self::open(entry.value, place, context)
+    }
+
+    /// Takes note that `key` is known, and leaves its value alone.
+    pub(super) fn accept(&mut self, key: &'static str) {
+        self.known.push(key);
+        self.pass(key);
+    }
+
+    /// Leaves `key` alone without admitting that it is known.
+    pub(super) fn pass(&mut self, key: &str) {
+        self.entries.iter_mut().filter(|entry| entry.key.value == key).for_each(|entry| entry.taken = true);
+    }
+
+    /// Whether `key` is there, right or wrong.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.entries.iter().any(|entry| entry.key.value == key)
+    }
+
+    /// Where `key` stands, if it does.
+    pub(super) fn key_place(&self, key: &str) -> Option<Place> {
+        self.entries.iter().find(|entry| entry.key.value == key).map(|entry| entry.key.place)
+    }
+
+    /// Notes every key that was not asked for.
+    pub(super) fn refuse_rest(self, context: &mut Context<'_>) {
+        for entry in self.entries.iter().filter(|entry| !entry.taken) {
+            context.unknown("key", &entry.key, self.known.iter().copied());
+        }
+    }
+
+    /// Every key with its value, for tables whose keys are names; in the order of the file.
+    pub(super) fn names<T: Read>(self, context: &mut Context<'_>) -> Vec<(At<String>, Option<T>)> {
+        let read = |entry: Entry<'v, 'i>| {
+            let place = place_of(&entry.key, entry.value);
+            let value = T::read(entry.value, place, context);
+            (entry.key, value)
+        };
+        self.entries.into_iter().map(read).collect()
+    }
+}
+
+/// Where to point for a value: at itself, but for a table with a header at its key.
+fn place_of(key: &At<String>, value: &Spanned<DeValue<'_>>) -> Place {
+    match value.get_ref() {
+        DeValue::Table(_) => key.place,
+        _ => Place::new(key.place.source, value.span()),
+    }
+}
+
+/// Notes that something else was expected.
+fn wrong_type(value: &Spanned<DeValue<'_>>, place: Place, expected: &str, context: &mut Context<'_>) {
+    let found = match value.get_ref() {
+        DeValue::String(_) => "a text",
+        DeValue::Integer(_) => "a whole number",
+        DeValue::Float(_) => "a number",
+        DeValue::Boolean(_) => "true or false",
+        DeValue::Datetime(_) => "a date",
+        DeValue::Array(_) => "a list",
+        DeValue::Table(_) => "a table",
+    };
+    context.error(place, format!("{found} where {expected} belongs"));
+}
+
+impl Read for String {
+    fn read(value: &Spanned<DeValue<'_>>, place: Place, context: &mut Context<'_>) -> Option<Self> {
+        let text = value.get_ref().as_str().map(str::to_owned);
+        if text.is_none() {
+            wrong_type(value, place, "a text", context);
+        }
+        text
+    }
+}
+
+impl Read for u64 {
+    fn read(value: &Spanned<DeValue<'_>>, place: Place, context: &mut Context<'_>) -> Option<Self> {
+        let Some(integer) = value.get_ref().as_integer() else {
+            wrong_type(value, place, "a whole number", context);
+            return None;
+        };
+        let digits = integer.as_str().replace('_', "");
+        let number = Self::from_str_radix(&digits, integer.radix()).ok();
+        if number.is_none() {
+            let why = if digits.starts_with('-') { "is negative" } else { "is too large" };
+            context.error(place, format!("`{}` {why}", integer.as_str()));
+        }
+        number
+    }
+}
+
+impl Read for u32 {
+    fn read(value: &Spanned<DeValue<'_>>, place: Place, context: &mut Context<'_>) -> Option<Self> {
+        let number = u64::read(value, place, context)?;
+        let small = Self::try_from(number).ok();
+        if small.is_none() {
+            context.error(place, format!("`{number}` is too large"));
+        }
+        small
+    }
+}
+
+impl Read for f64 {
+    fn read(value: &Spanned<DeValue<'_>>, place: Place, context: &mut Context<'_>) -> Option<Self> {
+        let text = match value.get_ref() {
+            DeValue::Integer(integer) if integer.radix() == 10 => integer.as_str(),
+            DeValue::Float(float) => float.as_str(),
+            _ => {
+                wrong_type(value, place, "a number", context);
+                return None;
+            }
+        };
+        let number = text.replace('_', "").parse().ok().filter(|number: &Self| number.is_finite());
+        match number {
+            Some(number) if number < 0.0 => drop(context.error(place, format!("`{text}` is negative"))),
+            None => drop(context.error(place, format!("`{text}` is no finite number"))),
+            Some(number) => return Some(number),
+        }
+        None
+    }
+}
+
+impl<T: Read> Read for Vec<At<T>> {
+    fn read(value: &Spanned<DeValue<'_>>, place: Place, context: &mut Context<'_>) -> Option<Self> {
+        let Some(array) = value.get_ref().as_array() else {
+            wrong_type(value, place, "a list", context);
+            return None;
+        };
+        let mut list = Self::new();
+        for item in array {
+            let place = Place::new(place.source, item.span());
+            list.extend(T::read(item, place, context).map(|value| At { value, place }));
+        }
+        Some(list)
+    }
+}
+
+macro_rules! read_quantity {
+    ($($quantity:ident, $expected:literal, $hint:literal);+ $(;)?) => { $(
+        impl Read for quantity::$quantity {
+            fn read(value: &Spanned<DeValue<'_>>, place: Place, context: &mut Context<'_>) -> Option<Self> {
+                let Some(text) = value.get_ref().as_str() else {
+                    wrong_type(value, place, $expected, context);
+                    context.problems.last_mut()?.hint($hint);
+                    return None;
+                };
+                text.parse().map_err(|wrong: quantity::NotAQuantity| context.complaint(place, &wrong.to_string())).ok()
+            }
+        }
+    )+ };
+}
+
+read_quantity! {
+    Duration, "a duration", "write a duration such as `\"250us\"`";
+    Rate, "a rate", "write a rate such as `\"200 rps\"`";
+    Size, "a size", "write a size such as `\"1 KiB\"`";
+    Share, "a percentage", "write a percentage such as `\"2%\"`";
+    Bandwidth, "a bandwidth", "write a bandwidth such as `\"10 Gbps\"`";
+}
+
+impl Read for Distribution {
+    fn read(value: &Spanned<DeValue<'_>>, place: Place, context: &mut Context<'_>) -> Option<Self> {
+        let Some(text) = value.get_ref().as_str() else {
+            wrong_type(value, place, "a duration or a distribution", context);
+            context.problems.last_mut()?.hint("write `\"10ms\"` or, say, `\"exp(10ms)\"`");
+            return None;
+        };
+        let mut sample = |file: &str| {
+            let source = context.open(file, place)?;
+            Empirical::read(file, &context.sources[source].text).map_err(|wrong| format!("{file}: {wrong}"))
+        };
+        let wrong = match Self::read(text, &mut sample) {
+            Ok(distribution) => return Some(distribution),
+            Err(wrong) => wrong,
+        };
+        match wrong.unknown_name() {
+            Some(name) => {
+                let hint = suggest::hint(name, Self::names());
+                context.error(place, format!("unknown distribution \"{name}\"")).hint(hint);
+            }
+            None => context.complaint(place, &wrong.to_string()),
+        }
+        None
+    }
+}

@@ -1,0 +1,210 @@
+//! From what was written to what it means: names become indexes, defaults are filled in, and
+//! everything that needs more than one table to be judged is judged. A part that is wrong is noted
+//! and left out of the plan, which is thrown away if there was an error.
+
+mod architectures;
+mod cycles;
+mod expectations;
+mod faults;
+mod loads;
+mod names;
+mod topology;
+
+use std::time::Duration;
+
+use hoplab_proxy::upstream::Policies;
+
+use super::Overrides;
+use super::place::{At, Place};
+use super::plan::{Network, Plan, ServiceId, Zone};
+use super::problem::Problems;
+use super::reader::Context;
+use super::schema::policies::Layers;
+use super::schema::topology::Service;
+use super::schema::{self, App, File, Named};
+use crate::costs::Costs;
+use crate::distribution::Distribution;
+use names::Names;
+
+/// The network's latency when the file does not say: a wire for nothing would flatter chatty services.
+const LATENCY: Duration = Duration::from_micros(250);
+/// The seed when the file does not say.
+const SEED: u64 = 1;
+
+/// When a run ends and what of it is reported.
+struct Window {
+    duration: Duration,
+    warmup: Duration,
+}
+
+/// The plan for `file`. Only worth anything if no error was noted; `None` when half of what it refers
+/// to is missing, so that more errors would only confuse.
+pub(super) fn resolve(file: File, overrides: &Overrides, context: &mut Context<'_>) -> Option<Plan> {
+    let window = window(&file.scenario, overrides, context);
+    let compared = architectures::compared(file.compare.as_ref(), context);
+    let architectures = architectures::chosen(&compared, overrides, context);
+    let network = network(file.network, context);
+    let written = services(&file.scenario, file.services, context)?;
+    let names = Names::of(&written, context);
+    let services = topology::services(written, &names, &network.zones, context);
+    let loads = loads::loads(file.loads, &names, context);
+    let faults = faults::Faults {
+        names: &names,
+        services: &services,
+        loads: &loads,
+        window: &window,
+        architectures: &architectures,
+    };
+    let faults = faults.resolve(file.faults, context);
+    let expectations = expectations::Expectations {
+        names: &names,
+        loads: &loads,
+        faults: &faults,
+        compared: &compared,
+        chosen: &architectures,
+    };
+    let expectations = expectations.resolve(file.expectations, context);
+    let scenario = file.scenario;
+    Some(Plan {
+        name: stem(&context.sources[0].path).to_owned(),
+        title: scenario.title.map_or_else(|| stem(&context.sources[0].path).to_owned(), |title| title.value),
+        question: question(&context.sources[0].text),
+        seed: overrides.seed.or(scenario.seed.map(|seed| seed.value)).unwrap_or(SEED),
+        scale: overrides.scale,
+        duration: window.duration,
+        warmup: window.warmup,
+        architectures,
+        network,
+        gateway: policies(file.gateway.0, &names, context),
+        mesh: policies(file.mesh.0, &names, context),
+        services,
+        loads,
+        gateway_costs: file.costs.gateway.map_or(Costs::GATEWAY, costs),
+        sidecar_costs: file.costs.sidecar.map_or(Costs::SIDECAR, costs),
+        faults,
+        expectations,
+        sources: context.sources.clone(),
+        warnings: Problems::default(),
+    })
+}
+
+fn window(scenario: &schema::Scenario, overrides: &Overrides, context: &mut Context<'_>) -> Window {
+    // Without a duration nothing else should seem to be too late.
+    let duration = scenario.duration.as_ref().map_or(Duration::MAX, |at| scaled(at.value.0, overrides.scale));
+    if let Some(at) = scenario.duration.as_ref().filter(|at| at.value.0.is_zero()) {
+        context.error(at.place, "a run of no length");
+    }
+    let warmup = scenario.warmup.as_ref().map_or(Duration::ZERO, |at| scaled(at.value.0, overrides.scale));
+    if let Some(at) = scenario.warmup.as_ref().filter(|_| warmup >= duration) {
+        let fact = "the warm-up is as long as the run: nothing is left to report";
+        context.error(at.place, fact).hint("shorten \"warmup\", or lengthen \"duration\"");
+    }
+    Window { duration, warmup }
+}
+
+/// `duration` times `scale`, to the nanosecond.
+fn scaled(duration: Duration, scale: f64) -> Duration {
+    Duration::from_nanos((duration.as_nanos() as f64 * scale).round() as u64)
+}
+
+/// The services of the application, with what the scenario says laid over them, then the scenario's own.
+fn services(
+    scenario: &schema::Scenario,
+    own: Named<Service>,
+    context: &mut Context<'_>,
+) -> Option<Vec<(At<String>, Service)>> {
+    let app = match &scenario.app {
+        Some(path) => app(path, context)?,
+        None => Vec::new(),
+    };
+    let mut all: Vec<_> =
+        app.into_iter().map(|(name, service)| (name, service.unwrap_or_default())).collect();
+    for (name, service) in own {
+        let service = service.unwrap_or_default();
+        match all.iter_mut().find(|(known, _)| known.value == name.value) {
+            Some((_, known)) => known.overlay(service),
+            None => all.push((name, service)),
+        }
+    }
+    Some(all)
+}
+
+fn app(path: &At<String>, context: &mut Context<'_>) -> Option<Named<Service>> {
+    match context.open(&path.value, path.place) {
+        Ok(source) => context.document::<App>(source).map(|app| app.services),
+        Err(why) => {
+            context.error(path.place, why).hint("the path is relative to the scenario file");
+            None
+        }
+    }
+}
+
+fn network(network: schema::Network, context: &mut Context<'_>) -> Network {
+    let latency = network.latency.map_or(Distribution::Constant(LATENCY), |at| at.value);
+    let mut zones = Vec::new();
+    for (name, zone) in network.zones {
+        names::check("zone", &name, context);
+        let latency =
+            zone.and_then(|zone| zone.latency).map_or(Distribution::Constant(LATENCY), |at| at.value);
+        zones.push(Zone { name: name.value, latency });
+    }
+    Network { latency, bandwidth: network.bandwidth.map(|at| at.value.0), zones }
+}
+
+/// For each service, the policies under which it is called.
+fn policies(layers: Layers, names: &Names, context: &mut Context<'_>) -> Vec<Policies> {
+    let mut services = vec![layers.defaults.clone(); names.services().count()];
+    for (name, policies) in layers.services {
+        if let (Some(ServiceId(index)), Some(policies)) = (names.service(&name, context), policies) {
+            services[index] = policies.over(&layers.defaults);
+        }
+    }
+    services
+}
+
+fn costs(cost: schema::Cost) -> Costs {
+    let duration =
+        |at: Option<At<hoplab_proxy::quantity::Duration>>| at.map_or(Duration::ZERO, |at| at.value.0);
+    Costs { latency: duration(cost.latency), request: duration(cost.cpu), ..Costs::default() }
+}
+
+/// A file's name without folders and extension.
+fn stem(path: &str) -> &str {
+    let name = path.rsplit_once('/').map_or(path, |(_, name)| name);
+    name.strip_suffix(".toml").unwrap_or(name)
+}
+
+/// The first paragraph of the comment that opens the file.
+fn question(text: &str) -> String {
+    let comment = text.lines().map_while(|line| line.trim().strip_prefix('#')).map(str::trim);
+    comment.take_while(|line| !line.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
+/// Notes a zero where something must be, and gives 1 in its place.
+fn at_least_one(what: &str, written: Option<&At<u32>>, context: &mut Context<'_>) -> u32 {
+    match written {
+        None => 1,
+        Some(&At { value: 0, place }) => {
+            context.error(place, format!("no {what} at all")).hint("write 1 or more");
+            1
+        }
+        Some(&At { value, .. }) => value,
+    }
+}
+
+/// A time limit; zero is none that could be kept.
+fn limit(
+    written: Option<At<hoplab_proxy::quantity::Duration>>,
+    context: &mut Context<'_>,
+) -> Option<Duration> {
+    let At { value, place } = written?;
+    if value.0.is_zero() {
+        context.error(place, "a time limit of zero").hint("leave the key out for none");
+    }
+    Some(value.0)
+}
+
+/// A whole file's beginning, for what is missing in it.
+const fn beginning() -> Place {
+    Place { source: 0, start: 0, end: 0 }
+}

@@ -1,0 +1,115 @@
+//! Load: when requests are sent, and what is requested.
+
+use std::time::Duration;
+
+use hoplab_proxy::quantity::Rate;
+
+use super::names::{self, Names};
+use super::{at_least_one, limit};
+use crate::distribution::Distribution;
+use crate::scenario::place::{At, Place};
+use crate::scenario::plan::{Arrivals, EndpointId, Load, Pace};
+use crate::scenario::reader::Context;
+use crate::scenario::schema::{self, load as written};
+
+/// Resolves every load.
+pub(super) fn loads(
+    loads: schema::Named<written::Load>,
+    names: &Names,
+    context: &mut Context<'_>,
+) -> Vec<Load> {
+    if loads.is_empty() {
+        let hint = "write a table such as `[load.shoppers]` with a `rate` and a `mix`";
+        context.error(super::beginning(), "there is no load").hint(hint);
+    }
+    let mut all = Vec::new();
+    for (name, load) in loads {
+        names::check("load", &name, context);
+        let Some(mut load) = load else { continue };
+        let mix = mix(std::mem::take(&mut load.mix), load.mix_place, names, context);
+        let timeout = limit(load.timeout.clone(), context);
+        let pace = match (load.says_rate, load.says_users) {
+            (true, false) => open(load, context),
+            (false, true) => closed(load, context),
+            (both, _) => {
+                let fact = if both {
+                    "a load with both \"rate\" and \"users\""
+                } else {
+                    "a load without \"rate\" or \"users\""
+                };
+                let hint = "\"rate\" sends whether or not answers come, \"users\" wait for theirs: write one";
+                context.error(load.place, fact).hint(hint);
+                None
+            }
+        };
+        all.extend(pace.map(|pace| Load { name: name.value, pace, mix, timeout }));
+    }
+    all
+}
+
+fn open(load: written::Load, context: &mut Context<'_>) -> Option<Pace> {
+    if let Some(think) = &load.think {
+        let hint = "\"think\" goes with \"users\", who wait for their answers";
+        context.error(think.place, "\"think\" beside \"rate\"").hint(hint);
+    }
+    let arrivals = load.arrivals.map_or(Arrivals::Poisson, |name| match name.value.as_str() {
+        "poisson" => Arrivals::Poisson,
+        "uniform" => Arrivals::Uniform,
+        _ => {
+            context.unknown("arrivals", &name, ["poisson", "uniform"]);
+            Arrivals::Poisson
+        }
+    });
+    let At { value: written::Curve(points), place } = load.rate?;
+    Some(Pace::Open { curve: curve(points, place, context), arrivals })
+}
+
+fn curve(points: Vec<At<written::Point>>, place: Place, context: &mut Context<'_>) -> Vec<(Duration, f64)> {
+    let mut curve: Vec<(Duration, f64)> = Vec::new();
+    for point in points {
+        let (Some(at), Some(Rate(rate))) = (point.value.at, point.value.rate.map(|at| at.value)) else {
+            continue;
+        };
+        if curve.last().is_some_and(|&(last, _)| last >= at.value.0) {
+            let hint = "points stand in the order of their time";
+            context.error(at.place, "a point that is not after the one before it").hint(hint);
+        }
+        curve.push((at.value.0, rate));
+    }
+    if curve.iter().all(|&(_, rate)| rate == 0.0)
+        && context.problems.iter().all(|problem| problem.place != Some(place))
+    {
+        context.error(place, "nothing is ever sent").hint("write a rate above zero");
+    }
+    curve
+}
+
+fn closed(load: written::Load, context: &mut Context<'_>) -> Option<Pace> {
+    if let Some(arrivals) = &load.arrivals {
+        let hint = "\"arrivals\" goes with \"rate\"; users send when they have thought";
+        context.error(arrivals.place, "\"arrivals\" beside \"users\"").hint(hint);
+    }
+    let users = load.users?;
+    let think = load.think.map_or(Distribution::Constant(Duration::ZERO), |at| at.value);
+    Some(Pace::Closed { users: at_least_one("user", Some(&users), context), think })
+}
+
+fn mix(
+    mix: schema::Named<f64>,
+    place: Option<Place>,
+    names: &Names,
+    context: &mut Context<'_>,
+) -> Vec<(EndpointId, f64)> {
+    if let Some(place) = place.filter(|_| mix.is_empty()) {
+        context.error(place, "an empty mix").hint("say what is requested: `{ \"service.endpoint\" = 1 }`");
+    }
+    let mut all = Vec::new();
+    for (name, weight) in mix {
+        let endpoint = names.endpoint(&name, context);
+        if weight == Some(0.0) {
+            context.error(name.place, "a weight of zero").hint("leave out what is never requested");
+        }
+        all.extend(endpoint.zip(weight));
+    }
+    all
+}

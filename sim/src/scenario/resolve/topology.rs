@@ -1,0 +1,161 @@
+//! Services, endpoints and steps.
+
+use http::Method;
+use http::uri::PathAndQuery;
+
+use super::cycles::{self, Calls};
+use super::names::Names;
+use super::{at_least_one, limit};
+use crate::scenario::place::{At, Place};
+use crate::scenario::plan::{Call, Endpoint, EndpointId, OnError, Service, ServiceId, Step, Zone, ZoneId};
+use crate::scenario::reader::Context;
+use crate::scenario::schema::{self, topology as written};
+
+/// Resolves `services`; index and endpoint index of each are as in `names`.
+pub(super) fn services(
+    services: Vec<(At<String>, written::Service)>,
+    names: &Names,
+    zones: &[Zone],
+    context: &mut Context<'_>,
+) -> Vec<Service> {
+    if services.is_empty() {
+        let hint = "write `[services.NAME]` tables, or name an `app` under `[scenario]`";
+        context.error(super::beginning(), "there is no service").hint(hint);
+    }
+    let mut resolver = Resolver { names, calls: Calls::new() };
+    let mut all = Vec::new();
+    for (index, (name, service)) in services.into_iter().enumerate() {
+        let endpoints = resolver.endpoints(ServiceId(index), service.endpoints, context);
+        all.push(Service {
+            name: name.value,
+            replicas: at_least_one("pod", service.replicas.as_ref(), context),
+            cores: at_least_one("core", service.cores.as_ref(), context),
+            queue: service.queue.map(|at| at.value),
+            zone: service.zone.and_then(|name| zone(&name, zones, context)),
+            endpoints,
+        });
+    }
+    cycles::refuse(&resolver.calls, names, context);
+    all
+}
+
+fn zone(name: &At<String>, zones: &[Zone], context: &mut Context<'_>) -> Option<ZoneId> {
+    let index = zones.iter().position(|zone| zone.name == name.value);
+    if index.is_none() {
+        context.unknown("zone", name, zones.iter().map(|zone| zone.name.as_str()));
+    }
+    index.map(ZoneId)
+}
+
+struct Resolver<'a> {
+    names: &'a Names,
+    calls: Calls,
+}
+
+impl Resolver<'_> {
+    fn endpoints(
+        &mut self,
+        service: ServiceId,
+        endpoints: schema::Named<written::Endpoint>,
+        context: &mut Context<'_>,
+    ) -> Vec<Endpoint> {
+        let mut all: Vec<Endpoint> = Vec::new();
+        for (index, (name, endpoint)) in endpoints.into_iter().enumerate() {
+            let endpoint = endpoint.unwrap_or_default();
+            let place = endpoint.path.as_ref().or(endpoint.method.as_ref()).map_or(name.place, |at| at.place);
+            let id = EndpointId { service, endpoint: index };
+            let endpoint = Endpoint {
+                method: method(endpoint.method, context),
+                path: path(endpoint.path, &name.value, context),
+                response: endpoint.response.map_or(0, |at| at.value.0),
+                steps: self.steps(id, endpoint.steps.map(|at| at.value).unwrap_or_default(), context),
+                name: name.value,
+            };
+            refuse_twin(&endpoint, &all, place, context);
+            all.push(endpoint);
+        }
+        all
+    }
+
+    fn steps(
+        &mut self,
+        caller: EndpointId,
+        steps: Vec<At<written::Step>>,
+        context: &mut Context<'_>,
+    ) -> Vec<Step> {
+        steps.into_iter().filter_map(|step| self.step(caller, step, context)).collect()
+    }
+
+    fn step(
+        &mut self,
+        caller: EndpointId,
+        step: At<written::Step>,
+        context: &mut Context<'_>,
+    ) -> Option<Step> {
+        match step.value {
+            written::Step::Work(work) => Some(Step::Work(work)),
+            written::Step::Sleep(sleep) => Some(Step::Sleep(sleep)),
+            written::Step::Call(call) => self.call(caller, call, context).map(Step::Call),
+            written::Step::All { branches, at_most } => {
+                if branches.value.is_empty() {
+                    context.error(branches.place, "nothing to do at once");
+                }
+                let count = branches.value.len();
+                let branches = self.steps(caller, branches.value, context);
+                let at_most = at_most.map(|at_most| at_least_one("branch", Some(&at_most), context) as usize);
+                Some(Step::All { branches, at_most: at_most.unwrap_or(count) })
+            }
+        }
+    }
+
+    fn call(&mut self, caller: EndpointId, call: written::Call, context: &mut Context<'_>) -> Option<Call> {
+        let place = call.target.place;
+        let target = self.names.endpoint(&call.target, context);
+        let request = call.request.map_or(0, |at| at.value.0);
+        let timeout = limit(call.timeout, context);
+        let times = at_least_one("call", call.times.as_ref(), context);
+        let chance = call.chance.map_or(1.0, |at| at.value.0);
+        let on_error = call.on_error.map_or(OnError::Fail, |at| on_error(&at, context));
+        let target = target?;
+        self.calls.entry(caller).or_default().push((target, place));
+        Some(Call { target, request, timeout, times, chance, on_error })
+    }
+}
+
+fn on_error(name: &At<String>, context: &mut Context<'_>) -> OnError {
+    match name.value.as_str() {
+        "fail" => OnError::Fail,
+        "ignore" => OnError::Ignore,
+        _ => {
+            context.unknown("answer to an error", name, ["fail", "ignore"]);
+            OnError::Fail
+        }
+    }
+}
+
+fn method(name: Option<At<String>>, context: &mut Context<'_>) -> Method {
+    let Some(At { value: name, place }) = name else { return Method::POST };
+    hoplab_proxy::upstream::method(&name).unwrap_or_else(|wrong| {
+        context.complaint(place, &wrong);
+        Method::POST
+    })
+}
+
+fn path(written: Option<At<String>>, name: &str, context: &mut Context<'_>) -> String {
+    let Some(At { value: path, place }) = written else { return format!("/{name}") };
+    let fits = path.starts_with('/') && !path.contains(['?', '#']) && path.parse::<PathAndQuery>().is_ok();
+    if !fits {
+        context.error(place, format!("\"{path}\" is no path")).hint("write, say, \"/cart/checkout\"");
+    }
+    path
+}
+
+/// Notes an endpoint that answers where one of `others` does.
+fn refuse_twin(endpoint: &Endpoint, others: &[Endpoint], place: Place, context: &mut Context<'_>) {
+    let same = |other: &&Endpoint| other.method == endpoint.method && other.path == endpoint.path;
+    if let Some(other) = others.iter().find(same) {
+        let (name, method, path) = (&endpoint.name, &endpoint.method, &endpoint.path);
+        let fact = format!("\"{name}\" answers at {method} {path}, where \"{}\" already does", other.name);
+        context.error(place, fact).hint("give one of them another \"path\" or \"method\"");
+    }
+}

@@ -1,0 +1,194 @@
+//! What a scenario file may say, as it was written: each table a type, each value with its place.
+//! Units and types are checked here; what needs a second look elsewhere (names, order, sums) is
+//! resolved into a plan. No files are opened but through the reader's context.
+
+pub(super) mod expect;
+pub(super) mod fault;
+pub(super) mod load;
+pub(super) mod policies;
+pub(super) mod topology;
+
+use hoplab_proxy::quantity::{Bandwidth, Duration};
+use toml::Spanned;
+use toml::de::DeValue;
+
+use super::place::{At, Place};
+use super::reader::{Context, Read, Table};
+use crate::distribution::Distribution;
+use expect::Expect;
+use fault::Fault;
+use load::Load;
+use policies::{Gateway, Mesh};
+use topology::Service;
+
+/// Things with names, in the order of the file; what is `None` was noted as a problem.
+pub(super) type Named<T> = Vec<(At<String>, Option<T>)>;
+
+/// A table whose keys are names.
+pub(super) struct Names<T>(pub(super) Named<T>);
+
+impl<T: Read> Read for Names<T> {
+    fn read(value: &Spanned<DeValue<'_>>, place: Place, context: &mut Context<'_>) -> Option<Self> {
+        Table::open(value, place, context).map(|table| Self(table.names(context)))
+    }
+}
+
+/// A scenario file.
+pub(super) struct File {
+    pub(super) scenario: Scenario,
+    pub(super) compare: Option<Compare>,
+    pub(super) network: Network,
+    pub(super) services: Named<Service>,
+    pub(super) loads: Named<Load>,
+    pub(super) gateway: Gateway,
+    pub(super) mesh: Mesh,
+    pub(super) costs: Costs,
+    pub(super) faults: Vec<At<Fault>>,
+    pub(super) expectations: Vec<At<Expect>>,
+}
+
+impl Read for File {
+    fn read(value: &Spanned<DeValue<'_>>, place: Place, context: &mut Context<'_>) -> Option<Self> {
+        let mut table = Table::open(value, place, context)?;
+        let file = Self {
+            scenario: table.required("scenario", context).map(|at| at.value).unwrap_or_default(),
+            compare: table.optional("compare", context).map(|at| at.value),
+            network: table.optional("network", context).map(|at| at.value).unwrap_or_default(),
+            services: named(&mut table, "services", context),
+            loads: named(&mut table, "load", context),
+            gateway: table.optional("gateway", context).map(|at| at.value).unwrap_or_default(),
+            mesh: table.optional("mesh", context).map(|at| at.value).unwrap_or_default(),
+            costs: table.optional("costs", context).map(|at| at.value).unwrap_or_default(),
+            faults: table.optional("faults", context).map(|at| at.value).unwrap_or_default(),
+            expectations: table.optional("expect", context).map(|at| at.value).unwrap_or_default(),
+        };
+        table.refuse_rest(context);
+        Some(file)
+    }
+}
+
+/// An application file: services that several scenarios share.
+pub(super) struct App {
+    pub(super) services: Named<Service>,
+}
+
+impl Read for App {
+    fn read(value: &Spanned<DeValue<'_>>, place: Place, context: &mut Context<'_>) -> Option<Self> {
+        let mut table = Table::open(value, place, context)?;
+        let app = Self { services: named(&mut table, "services", context) };
+        table.refuse_rest(context);
+        Some(app)
+    }
+}
+
+fn named<T: Read>(table: &mut Table<'_, '_>, key: &'static str, context: &mut Context<'_>) -> Named<T> {
+    table.optional::<Names<T>>(key, context).map(|names| names.value.0).unwrap_or_default()
+}
+
+/// `[scenario]`.
+#[derive(Default)]
+pub(super) struct Scenario {
+    pub(super) title: Option<At<String>>,
+    pub(super) app: Option<At<String>>,
+    pub(super) duration: Option<At<Duration>>,
+    pub(super) warmup: Option<At<Duration>>,
+    pub(super) seed: Option<At<u64>>,
+}
+
+impl Read for Scenario {
+    fn read(value: &Spanned<DeValue<'_>>, place: Place, context: &mut Context<'_>) -> Option<Self> {
+        let mut table = Table::open(value, place, context)?;
+        let scenario = Self {
+            title: table.optional("title", context),
+            app: table.optional("app", context),
+            duration: table.required("duration", context),
+            warmup: table.optional("warmup", context),
+            seed: table.optional("seed", context),
+        };
+        table.refuse_rest(context);
+        Some(scenario)
+    }
+}
+
+/// `[compare]`.
+pub(super) struct Compare {
+    pub(super) architectures: Option<At<Vec<At<String>>>>,
+}
+
+impl Read for Compare {
+    fn read(value: &Spanned<DeValue<'_>>, place: Place, context: &mut Context<'_>) -> Option<Self> {
+        let mut table = Table::open(value, place, context)?;
+        let compare = Self { architectures: table.required("architectures", context) };
+        table.refuse_rest(context);
+        Some(compare)
+    }
+}
+
+/// `[network]`.
+#[derive(Default)]
+pub(super) struct Network {
+    pub(super) latency: Option<At<Distribution>>,
+    pub(super) bandwidth: Option<At<Bandwidth>>,
+    pub(super) zones: Named<Zone>,
+}
+
+impl Read for Network {
+    fn read(value: &Spanned<DeValue<'_>>, place: Place, context: &mut Context<'_>) -> Option<Self> {
+        let mut table = Table::open(value, place, context)?;
+        let network = Self {
+            latency: table.optional("latency", context),
+            bandwidth: table.optional("bandwidth", context),
+            zones: named(&mut table, "zones", context),
+        };
+        table.refuse_rest(context);
+        Some(network)
+    }
+}
+
+/// `zones.NAME = { latency = … }`.
+pub(super) struct Zone {
+    pub(super) latency: Option<At<Distribution>>,
+}
+
+impl Read for Zone {
+    fn read(value: &Spanned<DeValue<'_>>, place: Place, context: &mut Context<'_>) -> Option<Self> {
+        let mut table = Table::open(value, place, context)?;
+        let zone = Self { latency: table.required("latency", context) };
+        table.refuse_rest(context);
+        Some(zone)
+    }
+}
+
+/// `[costs]`.
+#[derive(Default)]
+pub(super) struct Costs {
+    pub(super) gateway: Option<Cost>,
+    pub(super) sidecar: Option<Cost>,
+}
+
+impl Read for Costs {
+    fn read(value: &Spanned<DeValue<'_>>, place: Place, context: &mut Context<'_>) -> Option<Self> {
+        let mut table = Table::open(value, place, context)?;
+        let costs = Self {
+            gateway: table.optional("gateway", context).map(|at| at.value),
+            sidecar: table.optional("sidecar", context).map(|at| at.value),
+        };
+        table.refuse_rest(context);
+        Some(costs)
+    }
+}
+
+/// `gateway = { latency = …, cpu = … }`.
+pub(super) struct Cost {
+    pub(super) latency: Option<At<Duration>>,
+    pub(super) cpu: Option<At<Duration>>,
+}
+
+impl Read for Cost {
+    fn read(value: &Spanned<DeValue<'_>>, place: Place, context: &mut Context<'_>) -> Option<Self> {
+        let mut table = Table::open(value, place, context)?;
+        let cost = Self { latency: table.optional("latency", context), cpu: table.optional("cpu", context) };
+        table.refuse_rest(context);
+        Some(cost)
+    }
+}

@@ -1,0 +1,54 @@
+//! What must hold of the result: `[[expect]]`. What a bound means depends on the metric, so bounds
+//! stay as written here.
+
+use toml::Spanned;
+use toml::de::DeValue;
+
+use crate::scenario::place::{At, Place};
+use crate::scenario::reader::{Context, Read, Table};
+
+/// An entry of `[[expect]]`.
+pub(in crate::scenario) struct Expect {
+    pub(in crate::scenario) metric: Option<At<String>>,
+    pub(in crate::scenario) of: Option<At<String>>,
+    pub(in crate::scenario) edge: Option<At<String>>,
+    pub(in crate::scenario) architectures: Option<At<Vec<At<String>>>>,
+    pub(in crate::scenario) during: Option<At<String>>,
+    pub(in crate::scenario) min: Option<At<Bound>>,
+    pub(in crate::scenario) max: Option<At<Bound>>,
+    /// Whether there is a bound, right or wrong.
+    pub(in crate::scenario) bounded: bool,
+}
+
+/// A bound: a quantity in a text, or a plain number.
+pub(in crate::scenario) enum Bound {
+    Text(String),
+    Number(f64),
+}
+
+impl Read for Expect {
+    fn read(value: &Spanned<DeValue<'_>>, place: Place, context: &mut Context<'_>) -> Option<Self> {
+        let mut table = Table::open(value, place, context)?;
+        let expect = Self {
+            metric: table.required("metric", context),
+            of: table.optional("of", context),
+            edge: table.optional("edge", context),
+            architectures: table.optional("in", context),
+            during: table.optional("during", context),
+            min: table.optional("min", context),
+            max: table.optional("max", context),
+            bounded: table.has("min") || table.has("max"),
+        };
+        table.refuse_rest(context);
+        Some(expect)
+    }
+}
+
+impl Read for Bound {
+    fn read(value: &Spanned<DeValue<'_>>, place: Place, context: &mut Context<'_>) -> Option<Self> {
+        match value.get_ref() {
+            DeValue::String(text) => Some(Self::Text(text.to_string())),
+            _ => f64::read(value, place, context).map(Self::Number),
+        }
+    }
+}

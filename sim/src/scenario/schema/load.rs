@@ -1,0 +1,81 @@
+//! Where requests come from: `[load.NAME]`.
+
+use hoplab_proxy::quantity::{Duration, Rate};
+use toml::Spanned;
+use toml::de::DeValue;
+
+use super::{Named, named};
+use crate::distribution::Distribution;
+use crate::scenario::place::{At, Place};
+use crate::scenario::reader::{Context, Read, Table};
+
+/// `[load.NAME]`.
+pub(in crate::scenario) struct Load {
+    /// Where it begins.
+    pub(in crate::scenario) place: Place,
+    pub(in crate::scenario) rate: Option<At<Curve>>,
+    pub(in crate::scenario) arrivals: Option<At<String>>,
+    pub(in crate::scenario) users: Option<At<u32>>,
+    pub(in crate::scenario) think: Option<At<Distribution>>,
+    /// Where the mix begins; `None` when there is none.
+    pub(in crate::scenario) mix_place: Option<Place>,
+    pub(in crate::scenario) mix: Named<f64>,
+    pub(in crate::scenario) timeout: Option<At<Duration>>,
+    /// Whether it says `rate`, right or wrong.
+    pub(in crate::scenario) says_rate: bool,
+    /// Whether it says `users`, right or wrong.
+    pub(in crate::scenario) says_users: bool,
+}
+
+impl Read for Load {
+    fn read(value: &Spanned<DeValue<'_>>, place: Place, context: &mut Context<'_>) -> Option<Self> {
+        let mut table = Table::open(value, place, context)?;
+        let load = Self {
+            place,
+            says_rate: table.has("rate"),
+            says_users: table.has("users"),
+            rate: table.optional("rate", context),
+            arrivals: table.optional("arrivals", context),
+            users: table.optional("users", context),
+            think: table.optional("think", context),
+            mix_place: table.key_place("mix"),
+            mix: named(&mut table, "mix", context),
+            timeout: table.optional("timeout", context),
+        };
+        if load.mix_place.is_none() {
+            let fact = "missing key \"mix\"";
+            context.error(place, fact).hint("say what is requested: `mix = { \"service.endpoint\" = 1 }`");
+        }
+        table.refuse_rest(context);
+        Some(load)
+    }
+}
+
+/// A rate over time: one for all of it, or points to draw lines between.
+pub(in crate::scenario) struct Curve(pub(in crate::scenario) Vec<At<Point>>);
+
+/// `{ at = "10s", rate = "200 rps" }`.
+pub(in crate::scenario) struct Point {
+    pub(in crate::scenario) at: Option<At<Duration>>,
+    pub(in crate::scenario) rate: Option<At<Rate>>,
+}
+
+impl Read for Curve {
+    fn read(value: &Spanned<DeValue<'_>>, place: Place, context: &mut Context<'_>) -> Option<Self> {
+        if value.get_ref().is_array() {
+            return Vec::read(value, place, context).map(Self);
+        }
+        let rate = Rate::read(value, place, context)?;
+        let at = Some(At { value: Duration::default(), place });
+        Some(Self(vec![At { value: Point { at, rate: Some(At { value: rate, place }) }, place }]))
+    }
+}
+
+impl Read for Point {
+    fn read(value: &Spanned<DeValue<'_>>, place: Place, context: &mut Context<'_>) -> Option<Self> {
+        let mut table = Table::open(value, place, context)?;
+        let point = Self { at: table.required("at", context), rate: table.required("rate", context) };
+        table.refuse_rest(context);
+        Some(point)
+    }
+}

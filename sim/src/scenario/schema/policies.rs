@@ -1,0 +1,121 @@
+//! The policies of a gateway and of a mesh: `[gateway]` and `[mesh]`, each with `defaults` and one
+//! table a service. A policy's own keys are the proxy's; they are read one by one and laid over each
+//! other, so that all that is wrong with a table is found at once.
+
+use hoplab_proxy::upstream::Policies;
+use serde::Deserialize;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue, ValueDeserializer};
+
+use super::{Named, named};
+use crate::scenario::place::{At, Place};
+use crate::scenario::reader::{Context, Read, Table};
+
+/// Policies in layers: those of a service stand over the defaults.
+#[derive(Default)]
+pub(in crate::scenario) struct Layers {
+    pub(in crate::scenario) defaults: Policies,
+    pub(in crate::scenario) services: Named<Policies>,
+}
+
+/// `[gateway]`: the live file's keys, less what a scenario knows by itself (where to listen, where
+/// the upstreams are, which requests go where).
+#[derive(Default)]
+pub(in crate::scenario) struct Gateway(pub(in crate::scenario) Layers);
+
+impl Read for Gateway {
+    fn read(value: &Spanned<DeValue<'_>>, place: Place, context: &mut Context<'_>) -> Option<Self> {
+        let mut table = Table::open(value, place, context)?;
+        for key in ["listen", "routes", "drain_timeout"] {
+            if let Some(place) = table.key_place(key) {
+                let fact = format!("\"{key}\" is not there yet in a scenario");
+                context.error(place, fact).hint("a scenario's gateway serves every endpoint, on port 8080");
+            }
+            table.pass(key);
+        }
+        Some(Self(layers(table, "upstreams", context)))
+    }
+}
+
+/// `[mesh]`: the live sidecar's keys, less what a scenario knows by itself.
+#[derive(Default)]
+pub(in crate::scenario) struct Mesh(pub(in crate::scenario) Layers);
+
+impl Read for Mesh {
+    fn read(value: &Spanned<DeValue<'_>>, place: Place, context: &mut Context<'_>) -> Option<Self> {
+        let mut table = Table::open(value, place, context)?;
+        for key in ["service", "inbound", "outbound", "identity"] {
+            if let Some(place) = table.key_place(key) {
+                let fact = format!("\"{key}\" is not there yet in a scenario");
+                context.error(place, fact).hint("a scenario's sidecars are told by the mesh itself");
+            }
+            table.pass(key);
+        }
+        Some(Self(layers(table, "services", context)))
+    }
+}
+
+fn layers(mut table: Table<'_, '_>, services: &'static str, context: &mut Context<'_>) -> Layers {
+    let layers = Layers {
+        defaults: table.optional("defaults", context).map(|at| at.value).unwrap_or_default(),
+        services: named(&mut table, services, context),
+    };
+    table.refuse_rest(context);
+    layers
+}
+
+impl Read for Policies {
+    fn read(value: &Spanned<DeValue<'_>>, place: Place, context: &mut Context<'_>) -> Option<Self> {
+        Table::open(value, place, context)?;
+        let mut policies = Self::default();
+        for leaf in leaves(value) {
+            let at = deepest(&leaf, place);
+            match Self::deserialize(ValueDeserializer::from(leaf)) {
+                Ok(leaf) => policies = leaf.over(&policies),
+                Err(error) => refuse(&error, at, place, context),
+            }
+        }
+        Some(policies)
+    }
+}
+
+/// Tables that hold one value each, at the end of one path of keys: `{ retry = { attempts = 2 } }`.
+fn leaves<'i>(value: &Spanned<DeValue<'i>>) -> Vec<Spanned<DeValue<'i>>> {
+    let Some(table) = value.get_ref().as_table().filter(|table| !table.is_empty()) else {
+        return vec![value.clone()];
+    };
+    let mut all = Vec::new();
+    for (key, value) in table {
+        for leaf in leaves(value) {
+            let span = leaf.span();
+            let table: DeTable<'i> = std::iter::once((key.clone(), leaf)).collect();
+            all.push(Spanned::new(span, DeValue::Table(table)));
+        }
+    }
+    all
+}
+
+/// The place of the value at the end of a leaf's path.
+fn deepest(leaf: &Spanned<DeValue<'_>>, place: Place) -> Place {
+    match leaf.get_ref().as_table().and_then(|table| table.iter().next()) {
+        Some((_, inner)) => deepest(inner, place),
+        None => Place::new(place.source, leaf.span()),
+    }
+}
+
+/// Notes what the proxy's own reader said.
+fn refuse(error: &toml::de::Error, at: Place, table: Place, context: &mut Context<'_>) {
+    let message = error.message();
+    let place = error.span().map_or(at, |span| Place::new(table.source, span));
+    if let Some(rest) = message.strip_prefix("unknown field ") {
+        // "unknown field `x`, expected one of `a`, `b`": every second piece between backticks is a name.
+        let mut names = rest.split('`').skip(1).step_by(2);
+        let name = At { value: names.next().unwrap_or_default().to_owned(), place };
+        return context.unknown("key", &name, names);
+    }
+    let types = message.strip_prefix("invalid type: ").and_then(|types| types.split_once(", expected "));
+    match types {
+        Some((found, expected)) => drop(context.error(place, format!("{found} where {expected} belongs"))),
+        None => context.complaint(place, message),
+    }
+}

@@ -1,0 +1,140 @@
+//! Services, their endpoints, and what those do: `[services.NAME]`, in a scenario or an application.
+
+use hoplab_proxy::quantity::{Duration, Share, Size};
+use toml::Spanned;
+use toml::de::DeValue;
+
+use super::{Named, named};
+use crate::distribution::Distribution;
+use crate::scenario::place::{At, Place};
+use crate::scenario::reader::{Context, Read, Table};
+
+/// `[services.NAME]`.
+#[derive(Default)]
+pub(in crate::scenario) struct Service {
+    pub(in crate::scenario) replicas: Option<At<u32>>,
+    pub(in crate::scenario) cores: Option<At<u32>>,
+    pub(in crate::scenario) queue: Option<At<u32>>,
+    pub(in crate::scenario) zone: Option<At<String>>,
+    pub(in crate::scenario) endpoints: Named<Endpoint>,
+}
+
+impl Read for Service {
+    fn read(value: &Spanned<DeValue<'_>>, place: Place, context: &mut Context<'_>) -> Option<Self> {
+        let mut table = Table::open(value, place, context)?;
+        let service = Self {
+            replicas: table.optional("replicas", context),
+            cores: table.optional("cores", context),
+            queue: table.optional("queue", context),
+            zone: table.optional("zone", context),
+            endpoints: named(&mut table, "endpoints", context),
+        };
+        table.refuse_rest(context);
+        Some(service)
+    }
+}
+
+impl Service {
+    /// Takes over what `other` says, key by key; endpoints by name, those that are new come last.
+    pub(in crate::scenario) fn overlay(&mut self, other: Self) {
+        self.replicas = other.replicas.or(self.replicas.take());
+        self.cores = other.cores.or(self.cores.take());
+        self.queue = other.queue.or(self.queue.take());
+        self.zone = other.zone.or(self.zone.take());
+        for (name, endpoint) in other.endpoints {
+            let mut known = self.endpoints.iter_mut();
+            match known.find(|(known, _)| known.value == name.value) {
+                Some((_, known)) => known.get_or_insert_default().overlay(endpoint.unwrap_or_default()),
+                None => self.endpoints.push((name, endpoint)),
+            }
+        }
+    }
+}
+
+/// `[services.NAME.endpoints.NAME]`.
+#[derive(Default)]
+pub(in crate::scenario) struct Endpoint {
+    pub(in crate::scenario) method: Option<At<String>>,
+    pub(in crate::scenario) path: Option<At<String>>,
+    pub(in crate::scenario) response: Option<At<Size>>,
+    pub(in crate::scenario) steps: Option<At<Vec<At<Step>>>>,
+}
+
+impl Read for Endpoint {
+    fn read(value: &Spanned<DeValue<'_>>, place: Place, context: &mut Context<'_>) -> Option<Self> {
+        let mut table = Table::open(value, place, context)?;
+        let endpoint = Self {
+            method: table.optional("method", context),
+            path: table.optional("path", context),
+            response: table.optional("response", context),
+            steps: table.optional("steps", context),
+        };
+        table.refuse_rest(context);
+        Some(endpoint)
+    }
+}
+
+impl Endpoint {
+    fn overlay(&mut self, other: Self) {
+        self.method = other.method.or(self.method.take());
+        self.path = other.path.or(self.path.take());
+        self.response = other.response.or(self.response.take());
+        self.steps = other.steps.or(self.steps.take());
+    }
+}
+
+/// A step of an endpoint: a table with one of these keys.
+pub(in crate::scenario) enum Step {
+    Work(Distribution),
+    Sleep(Distribution),
+    Call(Call),
+    All { branches: At<Vec<At<Step>>>, at_most: Option<At<u32>> },
+}
+
+/// `{ call = "service.endpoint", … }`.
+pub(in crate::scenario) struct Call {
+    pub(in crate::scenario) target: At<String>,
+    pub(in crate::scenario) request: Option<At<Size>>,
+    pub(in crate::scenario) timeout: Option<At<Duration>>,
+    pub(in crate::scenario) times: Option<At<u32>>,
+    pub(in crate::scenario) chance: Option<At<Share>>,
+    pub(in crate::scenario) on_error: Option<At<String>>,
+}
+
+impl Read for Step {
+    fn read(value: &Spanned<DeValue<'_>>, place: Place, context: &mut Context<'_>) -> Option<Self> {
+        const KINDS: [&str; 4] = ["work", "sleep", "call", "all"];
+        let mut table = Table::open(value, place, context)?;
+        let kinds: Vec<&str> = KINDS.into_iter().filter(|kind| table.has(kind)).collect();
+        if let [] | [_, _, ..] = kinds[..] {
+            let fact = match kinds[..] {
+                [] => "a step without \"work\", \"sleep\", \"call\" or \"all\"".to_owned(),
+                _ => format!("a step with both \"{}\"", kinds.join("\" and \"")),
+            };
+            context.error(place, fact).hint("a step does one thing: `{ work = \"5ms\" }`");
+            return None;
+        }
+        let step = match kinds[0] {
+            "work" => table.optional("work", context).map(|at| Self::Work(at.value)),
+            "sleep" => table.optional("sleep", context).map(|at| Self::Sleep(at.value)),
+            "call" => call(&mut table, context).map(Self::Call),
+            _ => {
+                let branches = table.optional("all", context);
+                let at_most = table.optional("at_most", context);
+                branches.map(|branches| Self::All { branches, at_most })
+            }
+        };
+        table.refuse_rest(context);
+        step
+    }
+}
+
+fn call(table: &mut Table<'_, '_>, context: &mut Context<'_>) -> Option<Call> {
+    let target = table.optional("call", context);
+    let request = table.optional("request", context);
+    let timeout = table.optional("timeout", context);
+    let times = table.optional("times", context);
+    let chance = table.optional("chance", context);
+    let on_error = table.optional("on_error", context);
+    target.map(|target| Call { target, request, timeout, times, chance, on_error })
+}
