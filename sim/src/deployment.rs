@@ -231,7 +231,7 @@ impl Deployment {
         let identity = self.architecture.mesh.then(|| self.identity("gateway", "gateway-0", &host));
         let upstreams = self.asked_services().into_iter().map(|service| {
             let name = self.plan.services[service].name.as_str();
-            let policies = self.plan.gateway.clone();
+            let policies = self.plan.gateway[service].clone();
             match &identity {
                 None => {
                     let endpoints = self.endpoints(service, APP_PORT);
