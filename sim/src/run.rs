@@ -56,7 +56,13 @@ impl Progress {
 
 /// Runs `plan` under each of its architectures.
 pub fn run(plan: &Arc<Plan>, progress: &Progress) -> Record {
-    let architectures = run_all(plan, progress);
+    run_disturbed(plan, progress, || {})
+}
+
+/// As [`run`], and calls `disturb` on the simulation's thread every ten simulated milliseconds. Whatever
+/// it does to the real machine, such as holding the thread up, must not change the record.
+pub fn run_disturbed(plan: &Arc<Plan>, progress: &Progress, disturb: impl Fn() + Sync) -> Record {
+    let architectures = run_all(plan, progress, &disturb);
     let named = plan.architectures.iter().map(|architecture| architecture.name().to_owned());
     let architectures: IndexMap<_, _> = named.zip(architectures).collect();
     let digests = architectures.iter().map(|(name, seen)| (name.as_str(), seen.digest.as_str()));
@@ -81,7 +87,7 @@ pub fn run(plan: &Arc<Plan>, progress: &Progress) -> Record {
 
 /// One simulation an architecture, no more at a time than there are cores, each on a fresh thread: some
 /// libraries count per thread.
-fn run_all(plan: &Arc<Plan>, progress: &Progress) -> Vec<record::Architecture> {
+fn run_all(plan: &Arc<Plan>, progress: &Progress, disturb: &(impl Fn() + Sync)) -> Vec<record::Architecture> {
     let workers = std::thread::available_parallelism().map_or(1, usize::from).min(plan.architectures.len());
     let next = AtomicUsize::new(0);
     let results: Vec<_> = plan.architectures.iter().map(|_| Mutex::new(None)).collect();
@@ -91,7 +97,7 @@ fn run_all(plan: &Arc<Plan>, progress: &Progress) -> Vec<record::Architecture> {
                 loop {
                     let index = next.fetch_add(1, Ordering::Relaxed);
                     let Some(result) = results.get(index) else { return };
-                    let simulation = scope.spawn(move || simulate(plan, index, progress));
+                    let simulation = scope.spawn(move || simulate(plan, index, progress, disturb));
                     let seen = simulation.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
                     *result.lock().unwrap_or_else(PoisonError::into_inner) = Some(seen);
                 }
@@ -103,7 +109,12 @@ fn run_all(plan: &Arc<Plan>, progress: &Progress) -> Vec<record::Architecture> {
 }
 
 /// One simulation, on this thread.
-fn simulate(plan: &Arc<Plan>, index: usize, progress: &Progress) -> record::Architecture {
+fn simulate(
+    plan: &Arc<Plan>,
+    index: usize,
+    progress: &Progress,
+    disturb: &impl Fn(),
+) -> record::Architecture {
     let architecture = plan.architectures[index];
     let journal = Journal::new();
     let config = world::Config {
@@ -123,10 +134,17 @@ fn simulate(plan: &Arc<Plan>, index: usize, progress: &Progress) -> record::Arch
             clients.offer(|now| progress.reach(index, now)).await;
             drain(&recorder, &host, plan.duration).await;
         };
+        let disturbing = async {
+            loop {
+                disturb();
+                host.sleep_until(host.now() + Duration::from_millis(10)).await;
+            }
+        };
         tokio::select! {
             biased;
             () = load => {}
             never = timetable => match never {},
+            () = disturbing => {}
         }
         let mut seen = recorder.finish();
         seen.faults = deployment.fault_hits(&faults);
