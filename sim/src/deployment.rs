@@ -280,7 +280,11 @@ impl Deployment {
                 .service(&self.plan.services[callee].name, endpoints, policies)
                 .expect("the plan's names are DNS labels");
         }
-        let _ = (sidecar, pod);
+        let seed = self.seed("sidecar", pod.0);
+        let serving = hoplab_mesh::sidecar::serve(host.clone(), sidecar, seed, std::future::pending());
+        self.world.spawn(pod, &host, async move {
+            serving.await.expect("a pod's ports are free when it starts");
+        });
     }
 
     fn identity(&self, service: &str, pod: &str, host: &SimHost) -> Identity {
