@@ -1,2 +1,60 @@
-//! placeholder
-fn main() {}
+//! The command `hoplab`: parses arguments, calls the other crates, prints, and sets the exit code.
+//!
+//! 0 all is well; 1 an expectation failed; 2 the command line, the scenario or the record is wrong or
+//! missing; 3 the run is invalid. Results go to standard output, everything else to standard error.
+
+mod arguments;
+mod check;
+mod live;
+mod replay;
+mod run;
+mod terminal;
+
+use std::process::ExitCode;
+
+use arguments::{Arguments, Command};
+use clap::Parser;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let end = match Arguments::parse().command {
+        Command::Run(arguments) => run::run(&arguments),
+        Command::Check(arguments) => check::check(&arguments),
+        Command::Replay(arguments) => replay::replay(&arguments),
+        Command::Gateway(arguments) => live::gateway(&arguments),
+        Command::Sidecar(arguments) => live::sidecar(&arguments),
+    };
+    match end {
+        Ok(end) => end.into(),
+        Err(error) => {
+            terminal::error(&error);
+            End::Unusable.into()
+        }
+    }
+}
+
+/// How a command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// All is well.
+    Well,
+    /// An expectation failed.
+    Unmet,
+    /// The command line, the scenario or the record is wrong or missing.
+    Unusable,
+    /// The run is invalid.
+    Invalid,
+}
+
+impl From<End> for ExitCode {
+    fn from(end: End) -> Self {
+        Self::from(match end {
+            End::Well => 0,
+            End::Unmet => 1,
+            End::Unusable => 2,
+            End::Invalid => 3,
+        })
+    }
+}

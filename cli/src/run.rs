@@ -1,0 +1,60 @@
+//! `hoplab run`: reads a scenario, runs it, writes the report, prints the table.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use hoplab_reports as reports;
+use hoplab_sim::record::Record;
+use hoplab_sim::run::{self, Progress};
+use hoplab_sim::scenario::{self, Overrides};
+
+use crate::arguments::RunArguments;
+use crate::{End, terminal};
+
+/// Runs a scenario. Nothing is written when it cannot be read.
+pub(crate) fn run(arguments: &RunArguments) -> anyhow::Result<End> {
+    let overrides = Overrides {
+        architectures: (!arguments.arch.is_empty()).then(|| arguments.arch.clone()),
+        seed: arguments.seed,
+        scale: arguments.scale,
+    };
+    let plan = match scenario::load(&arguments.file, &overrides) {
+        Ok(plan) => Arc::new(plan),
+        Err(problems) => {
+            terminal::problems(&problems);
+            return Ok(End::Unusable);
+        }
+    };
+    terminal::problems(&plan.warnings);
+    let progress = Progress::new(&plan);
+    let record = terminal::with_progress(&progress, || run::run(&plan, &progress));
+    let dir = arguments.out.clone().unwrap_or_else(|| PathBuf::from("target/hoplab").join(&plan.name));
+    reports::write(&record, &dir)?;
+    let mut out = anstream::stdout();
+    if arguments.json {
+        writeln!(out, "{}", reports::Summary::of(&record).to_json())?;
+    } else {
+        write!(out, "{}", reports::table(&record, Some(&dir), terminal::look()))?;
+    }
+    Ok(judge(&record))
+}
+
+/// The exit code that a record deserves; says on standard error why it is not 0.
+fn judge(record: &Record) -> End {
+    let untouched = record.untouched_faults();
+    for fault in &untouched {
+        eprintln!("invalid: fault \"{fault}\" touched nothing under any architecture it applies to");
+    }
+    if !untouched.is_empty() {
+        return End::Invalid;
+    }
+    let mut end = End::Well;
+    for (name, architecture) in &record.architectures {
+        for expectation in architecture.expectations.iter().filter(|expectation| !expectation.holds) {
+            eprintln!("unmet under {name}: {}; seen: {}", expectation.text, expectation.seen_text);
+            end = End::Unmet;
+        }
+    }
+    end
+}
