@@ -121,3 +121,40 @@ async fn a_crash_ends_everything_at_once() {
     assert!(client.send(post("payment", &[], Body::empty())).await.is_err());
     assert_eq!(bench.spans(Role::Inbound).len(), 1, "what was cut is reported too");
 }
+
+#[tokio::test]
+async fn while_a_pod_drains_new_requests_go_to_another() {
+    let bench = Bench::new();
+    let patient = Arc::new(Patient::default());
+    let mut leaving = bench.before("payment", bench.app(Waiting(Arc::clone(&patient))).await).await;
+    let staying = bench.before("payment", bench.app(Echo).await).await;
+    let retry = "retry = { attempts = 1, on = [\"connect-failure\"], backoff = \"1ms..1ms\" }";
+    let policies: Policies = toml::from_str(retry).unwrap();
+    let frontend = bench.calling(&[leaving.inbound, staying.inbound], policies).await;
+    // Both pods are asked once, so that both have a connection; one of them does not answer yet.
+    let mut clients = [bench.client(frontend.outbound).await, bench.client(frontend.outbound).await];
+    let [first, second] = &mut clients;
+    let body = || Body::from(Bytes::from("42"));
+    let asked = futures_util::future::join(
+        first.send(post("payment", &[], body())),
+        second.send(post("payment", &[], body())),
+    );
+    let draining = async {
+        patient.asked.notified().await;
+        leaving.stop();
+        while bench.host.connect(&leaving.inbound.into()).await.is_ok() {}
+        let mut client = bench.client(frontend.outbound).await;
+        for _ in 0..6 {
+            let answer = client.send(post("payment", &[], body())).await.unwrap();
+            assert_eq!(answer.status(), 200);
+            assert_eq!(answer.into_body().collect().await.unwrap().to_bytes(), "42");
+        }
+        patient.told.notify_one();
+    };
+    let ((first, second), ()) = tokio::join!(asked, draining);
+    assert_eq!(
+        (first.unwrap().status(), second.unwrap().status()),
+        (http::StatusCode::OK, http::StatusCode::OK)
+    );
+    leaving.ended().await;
+}
