@@ -76,6 +76,19 @@ pub(crate) fn shortened(text: &str, limit: usize) -> String {
     short
 }
 
+/// Prose in which numbers keep to their units where lines break.
+pub(crate) fn glued(text: &str) -> String {
+    let mut words = text.split(' ');
+    let mut glued = words.next().unwrap_or_default().to_owned();
+    for word in words {
+        let unit = word.trim_end_matches([',', '.', ';', ':', ')']);
+        let unit = matches!(unit, "%" | "ms" | "µs" | "s");
+        glued.push(if unit && glued.ends_with(|char: char| char.is_ascii_digit()) { '\u{a0}' } else { ' ' });
+        glued.push_str(word);
+    }
+    glued
+}
+
 /// Words as a list: `a`, `a and b`, `a, b and c`.
 pub(crate) fn listed(words: &[String]) -> String {
     match words {
@@ -147,5 +160,6 @@ mod tests {
         assert_eq!(plural(1, "change"), "1 change");
         assert_eq!(listed(&["a".into(), "b".into(), "c".into()]), "a, b and c");
         assert_eq!(shortened("abcdef", 4), "abc…");
+        assert_eq!(glued("adds 3 ms, or 4 % of it"), "adds 3\u{a0}ms, or 4\u{a0}% of it");
     }
 }

@@ -5,8 +5,8 @@
 //! | module | owns |
 //! |---|---|
 //! | [`summary`] | `summary.json`, the figures that programs and gates read |
-//! | [`table`] | the table on the terminal |
-//! | [`write`] | the folder that a run leaves behind, and reading it again |
+//! | [`mod@table`] | the table on the terminal |
+//! | [`mod@write`] | the folder that a run leaves behind, and reading it again |
 //! | [`page`] | `report.html`, one self-contained page |
 //! | [`plots`] | the same charts as SVG and PNG files |
 //! | [`data`] | the numbers behind the charts as CSV |
@@ -15,8 +15,6 @@
 //! and looks like), `axis` (scales and ticks), `added` (what an architecture costs over the
 //! baseline), `owners` (who may own a microsecond), `palette` (one colour an architecture), `verdict`
 //! (the answer in words), `format` (numbers for people).
-
-#![expect(dead_code, reason = "the page that draws the remaining charts follows")]
 
 mod added;
 mod axis;

@@ -217,7 +217,7 @@ fn font() -> Result<(), String> {
 
 fn colour(ink: Ink) -> RGBColor {
     let (red, green, blue) = match ink {
-        Ink::Text => (28, 32, 38),
+        Ink::Text | Ink::FaultName => (28, 32, 38),
         Ink::Muted => (96, 104, 115),
         Ink::Grid => (230, 233, 237),
         Ink::Fault => (253, 240, 222),

@@ -1,1 +1,212 @@
-//! placeholder
+//! The answer in words: what each architecture costs when all is well, and what it saves when
+//! something breaks, with numbers from the record. Owns the sentences, not where they stand.
+
+use hoplab_sim::record::{Architecture, Fault, Record, Traffic};
+
+use crate::added;
+use crate::format::{difference, duration, glued, listed, moment, percent};
+
+/// What a reader wants first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Verdict {
+    /// The answer in one sentence.
+    pub(crate) headline: String,
+    /// What it rests on.
+    pub(crate) sentences: Vec<String>,
+}
+
+/// Less than this share of requests failing is not worth a comparison.
+const ERRORS_WORTH_SAYING: f64 = 0.001;
+
+/// A percentile that differs by less than this factor is called the same.
+const CHANGE_WORTH_SAYING: f64 = 1.05;
+
+/// The verdict on a run.
+pub(crate) fn verdict(record: &Record) -> Verdict {
+    let Some((baseline, from)) = added::baseline(record).and_then(|name| {
+        let measured = |architecture: &Architecture| architecture.total.latency.count > 0;
+        let found = record.architectures.iter().find(|(other, _)| *other == name)?;
+        measured(found.1).then_some(found)
+    }) else {
+        return Verdict { headline: "No request was measured.".to_owned(), sentences: Vec::new() };
+    };
+    let others: Vec<Subject> = record
+        .architectures
+        .iter()
+        .filter(|(name, architecture)| *name != baseline && architecture.total.latency.count > 0)
+        .map(|(name, architecture)| Subject { name, architecture })
+        .collect();
+    let baseline = Subject { name: baseline, architecture: from };
+    let faults = record.faults.iter();
+    let savings: Vec<(&Fault, Saving)> =
+        faults.filter_map(|fault| Some((fault, saving(fault, &baseline, &others)?))).collect();
+    let mut sentences = vec![cost(&baseline, &others)];
+    sentences.extend(record.faults.iter().filter_map(|fault| damage(fault, &baseline, &others)));
+    let headline = savings
+        .iter()
+        .max_by(|a, b| a.1.weight.total_cmp(&b.1.weight))
+        .map(|(fault, saving)| told(fault, saving, &baseline))
+        .or_else(|| no_help(record, &baseline, &others))
+        .unwrap_or_else(|| sentences.remove(0));
+    Verdict { headline: glued(&headline), sentences: sentences.iter().map(|text| glued(text)).collect() }
+}
+
+/// An architecture that is spoken of.
+struct Subject<'a> {
+    name: &'a str,
+    architecture: &'a Architecture,
+}
+
+impl Subject<'_> {
+    /// Its requests before anything breaks, or all of them where the run has no such part.
+    fn steady(&self) -> &Traffic {
+        self.during("steady").unwrap_or(&self.architecture.total)
+    }
+
+    /// Its requests in a part of the run; `None` when there were none.
+    fn during(&self, phase: &str) -> Option<&Traffic> {
+        let traffic = &self.architecture.phases.get(phase)?.total;
+        (traffic.latency.count > 0).then_some(traffic)
+    }
+
+    fn median_us(&self) -> f64 {
+        self.steady().latency.quantile_us(0.5) as f64
+    }
+}
+
+fn error_ratio(traffic: &Traffic) -> f64 {
+    let requests = traffic.requests;
+    let ended = requests.sent - requests.open.min(requests.sent);
+    (requests.failed + requests.timed_out) as f64 / ended.max(1) as f64
+}
+
+/// What an architecture keeps away from the client while a fault lasts.
+struct Saving<'a> {
+    subject: &'a Subject<'a>,
+    from: f64,
+    to: f64,
+    kind: Kind,
+    /// How much of the damage it keeps away.
+    weight: f64,
+}
+
+enum Kind {
+    Errors,
+    P99,
+}
+
+/// The largest saving over the baseline: of errors where there are any, else of p99.
+fn saving<'a>(fault: &Fault, baseline: &Subject, others: &'a [Subject]) -> Option<Saving<'a>> {
+    let hurt = baseline.during(&fault.name)?;
+    let least = |figure: &dyn Fn(&Traffic) -> Option<f64>| {
+        let figures =
+            others.iter().filter_map(|subject| Some((subject, figure(subject.during(&fault.name)?)?)));
+        figures.min_by(|a, b| a.1.total_cmp(&b.1))
+    };
+    let errors = error_ratio(hurt);
+    if errors >= ERRORS_WORTH_SAYING {
+        let (subject, to) = least(&|traffic| Some(error_ratio(traffic)))?;
+        let weight = 1.0 - to / errors;
+        let saving = Saving { subject, from: errors, to, kind: Kind::Errors, weight };
+        return (weight > 0.05).then_some(saving);
+    }
+    let p99 = |traffic: &Traffic| traffic.latency.percentile_us(0.99).map(|us| us as f64);
+    let from = p99(hurt)?;
+    let (subject, to) = least(&p99)?;
+    let weight = 1.0 - to / from;
+    let saving = Saving { subject, from, to, kind: Kind::P99, weight };
+    (from > to * CHANGE_WORTH_SAYING).then_some(saving)
+}
+
+fn told(fault: &Fault, saving: &Saving, baseline: &Subject) -> String {
+    let Saving { subject, from, to, kind, weight } = saving;
+    let name = subject.name;
+    let price = match subject.median_us() - baseline.median_us() {
+        added if added.abs() < 0.5 => "and adds nothing to the median request".to_owned(),
+        added if added < 0.0 => format!("and the median request is {} faster", duration(-added)),
+        added => format!("and adds {} to the median request", duration(added)),
+    };
+    let while_it_lasts = format!("while {}", fault.text);
+    match kind {
+        Kind::Errors => format!(
+            "{name} saves {} of the errors of {} {while_it_lasts}, {price}.",
+            percent(*weight),
+            baseline.name,
+        ),
+        Kind::P99 => format!(
+            "{name} cuts the 99th percentile from {} to {} {while_it_lasts}, {price}.",
+            duration(*from),
+            duration(*to),
+        ),
+    }
+}
+
+/// Said when something broke and nothing did better than the baseline.
+fn no_help(record: &Record, baseline: &Subject, others: &[Subject]) -> Option<String> {
+    let fault = record.faults.iter().find(|fault| baseline.during(&fault.name).is_some())?;
+    if others.is_empty() {
+        return None;
+    }
+    let costs: Vec<String> = others
+        .iter()
+        .map(|other| format!("{} {}", other.name, difference(other.median_us() - baseline.median_us())))
+        .collect();
+    Some(format!(
+        "Nothing does better than {} while {}; on the median request, {}.",
+        baseline.name,
+        fault.text,
+        listed(&costs),
+    ))
+}
+
+/// What each architecture costs when all is well.
+fn cost(baseline: &Subject, others: &[Subject]) -> String {
+    let when = if baseline.during("steady").is_some() { "When all is well, the" } else { "The" };
+    let median = duration(baseline.median_us());
+    let name = baseline.name;
+    if others.is_empty() {
+        let p99 = baseline.steady().latency.percentile_us(0.99);
+        let p99 = p99.map_or_else(String::new, |us| format!(", the 99th percentile {}", duration(us as f64)));
+        return format!("{when} median request takes {median} under {name}{p99}.");
+    }
+    let mut said = "";
+    let added: Vec<String> = others
+        .iter()
+        .map(|other| {
+            let added = other.median_us() - baseline.median_us();
+            let verb = if added < 0.0 { "saves" } else { "adds" };
+            let verb = if std::mem::replace(&mut said, verb) == verb { "" } else { verb };
+            let space = if verb.is_empty() { "" } else { " " };
+            let amount = if added == 0.0 { "nothing".to_owned() } else { duration(added.abs()) };
+            format!("{} {verb}{space}{amount}", other.name)
+        })
+        .collect();
+    format!("{when} median request takes {median} under {name}; {}.", listed(&added))
+}
+
+/// What a fault does to each architecture.
+fn damage(fault: &Fault, baseline: &Subject, others: &[Subject]) -> Option<String> {
+    baseline.during(&fault.name)?;
+    let subjects = || std::iter::once(baseline).chain(others);
+    let figures = |say: &dyn Fn(&Traffic) -> Option<String>| -> Vec<String> {
+        let said = subjects().filter_map(|subject| {
+            Some(format!("{} under {}", say(subject.during(&fault.name)?)?, subject.name))
+        });
+        said.collect()
+    };
+    let mut parts = Vec::new();
+    let worst = subjects().filter_map(|subject| Some(error_ratio(subject.during(&fault.name)?)));
+    if worst.fold(0.0, f64::max) >= ERRORS_WORTH_SAYING {
+        let shares = figures(&|traffic| Some(percent(error_ratio(traffic))));
+        parts.push(format!("requests fail: {}", listed(&shares)));
+    } else {
+        parts.push("hardly a request fails".to_owned());
+    }
+    let p99 = figures(&|traffic| Some(duration(traffic.latency.percentile_us(0.99)? as f64)));
+    if !p99.is_empty() {
+        parts.push(format!("the 99th percentile is {}", listed(&p99)));
+    }
+    let until = fault.at_us.saturating_add(fault.for_us);
+    let (from, until) = (moment(fault.at_us), moment(until));
+    Some(format!("While {} ({from} to {until}), {}.", fault.text, parts.join("; ")))
+}

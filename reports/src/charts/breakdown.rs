@@ -127,15 +127,24 @@ fn bar_chart(title: &str, bars: &[Bar], room: Room) -> Drawing {
         height: bars.len() as f64 * pitch + 6.0,
     };
     drawing.height = frame.bottom() + 30.0;
-    drawing.horizontal_axis(frame, &axis);
+    let row = |index: usize| frame.top + 4.0 + index as f64 * pitch;
+    let bar_top =
+        |index: usize| row(index) + if room.is_narrow() { 20.0 } else { (pitch - bar_height) / 2.0 };
+    let heights: Vec<(f64, f64)> = if room.is_narrow() {
+        (0..bars.len()).map(|index| (bar_top(index) - 2.0, bar_top(index) + bar_height + 2.0)).collect()
+    } else {
+        vec![(frame.top, frame.bottom())]
+    };
+    drawing.grid_lines(frame, &axis, &heights);
     for (index, bar) in bars.iter().enumerate() {
-        let row = frame.top + 4.0 + index as f64 * pitch;
-        let y = if room.is_narrow() { row + 20.0 } else { row + (pitch - bar_height) / 2.0 };
+        let (row, y) = (row(index), bar_top(index));
         stack(&mut drawing, frame, &axis, bar, (y, bar_height));
         names(&mut drawing, frame, &axis, bar, (row, y + bar_height / 2.0));
     }
     let zero = frame.x(&axis, 0.0);
-    drawing.line(vec![(zero, frame.top), (zero, frame.bottom())], Ink::Muted, 1.0, false);
+    for (top, bottom) in heights {
+        drawing.line(vec![(zero, top), (zero, bottom)], Ink::Muted, 1.0, false);
+    }
     drawing
 }
 

@@ -55,6 +55,8 @@ pub(crate) enum Ink {
     Muted,
     Grid,
     Fault,
+    /// A name on a fault's band.
+    FaultName,
     WarmUp,
     /// An architecture, by its slot in the palette.
     Architecture(usize),
@@ -201,10 +203,17 @@ impl Drawing {
 
     /// Labels of the horizontal axis, with grid lines.
     pub(crate) fn horizontal_axis(&mut self, frame: Frame, axis: &Axis) {
+        self.grid_lines(frame, axis, &[(frame.top, frame.bottom())]);
+    }
+
+    /// Labels of the horizontal axis, with grid lines over some heights alone.
+    pub(crate) fn grid_lines(&mut self, frame: Frame, axis: &Axis, heights: &[(f64, f64)]) {
         let mut free_from = f64::NEG_INFINITY;
         for tick in &axis.ticks {
             let x = frame.x(axis, tick.at);
-            self.line(vec![(x, frame.top), (x, frame.bottom())], Ink::Grid, 1.0, false);
+            for &(top, bottom) in heights {
+                self.line(vec![(x, top), (x, bottom)], Ink::Grid, 1.0, false);
+            }
             let half = self.text_width(&tick.label) / 2.0;
             let middle = x.min(self.room.width() - half - 2.0);
             if middle - half < free_from {
@@ -249,7 +258,7 @@ impl Drawing {
             rows[row] = from + self.text_width(&label) + 10.0;
             let baseline = frame.top + self.room.text() * (1.25 + 1.3 * row as f64);
             if baseline < frame.bottom() {
-                self.text((from + 5.0, baseline), label, Align::Start, Ink::Text);
+                self.text((from + 5.0, baseline), label, Align::Start, Ink::FaultName);
             }
         }
     }

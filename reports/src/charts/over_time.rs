@@ -20,16 +20,6 @@ pub(crate) enum Figure {
 }
 
 impl Figure {
-    pub(crate) fn title(self) -> &'static str {
-        match self {
-            Self::Median => "Median response time over time",
-            Self::P99 => "99th percentile of response time over time",
-            Self::Goodput => "Goodput over time",
-            Self::Errors => "Errors over time",
-            Self::Attempts => "Attempts per call over time",
-        }
-    }
-
     fn axis_name(self) -> &'static str {
         match self {
             Self::Median => "median response time",
@@ -60,11 +50,6 @@ impl Figure {
     }
 }
 
-/// One figure alone.
-pub(crate) fn over_time(record: &Record, figure: Figure, room: Room) -> Drawing {
-    stacked(record, &[figure], figure.title(), room)
-}
-
 /// Several figures below each other, over one axis of time.
 pub(crate) fn stacked(record: &Record, figures: &[Figure], title: &str, room: Room) -> Drawing {
     let mut drawing = Drawing::new(room, title);
@@ -88,8 +73,8 @@ pub(crate) fn stacked(record: &Record, figures: &[Figure], title: &str, room: Ro
         drawing.bands(frame, &time, record);
         drawing.vertical_axis(frame, &y, figure.axis_name());
         drawing.horizontal_axis(frame, &time);
-        drawing.band_names(frame, &time, record);
         drawing.lines(frame, (&time, &y), &lines);
+        drawing.band_names(frame, &time, record);
         let at = |seconds: f64| format!("at {}", moment((seconds * 1e6) as u64));
         drawing.spots(frame, &time, &lines, (&at, &|value| figure.say(value)));
         top = frame.bottom() + 62.0;

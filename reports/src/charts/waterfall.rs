@@ -36,7 +36,13 @@ pub(crate) fn waterfall(trace: &Trace, room: Room) -> Drawing {
         Frame { left, top, width: room.width() - left - right, height: lanes.len() as f64 * pitch + 6.0 };
     drawing.height = frame.bottom() + 30.0;
     let axis = Axis::bars(0.0, trace.latency_us as f64, if narrow { 4 } else { 8 });
-    drawing.horizontal_axis(frame, &axis);
+    let heights: Vec<(f64, f64)> = if narrow {
+        let row = |index: usize| frame.top + 21.0 + index as f64 * pitch;
+        (0..lanes.len()).map(|index| (row(index), row(index) + height + 2.0)).collect()
+    } else {
+        vec![(frame.top, frame.bottom())]
+    };
+    drawing.grid_lines(frame, &axis, &heights);
     for (index, (name, pieces)) in lanes.iter().enumerate() {
         let row = frame.top + 4.0 + index as f64 * pitch;
         let sum: u64 = pieces.iter().map(|(from, until, _)| until - from).sum();
@@ -53,7 +59,7 @@ pub(crate) fn waterfall(trace: &Trace, room: Room) -> Drawing {
         let y = if narrow { row + 18.0 } else { row + 3.5 };
         for &(from, until, owner) in pieces {
             let x = frame.x(&axis, from as f64);
-            let width = (frame.x(&axis, until as f64) - x).max(0.6);
+            let width = (frame.x(&axis, until as f64) - x).max(1.0);
             let took = duration((until - from) as f64);
             let note = format!("{name}\n{}: {took}, from {}", OWNERS[owner].label, duration(from as f64));
             drawing.area((x, y), (width, height), Ink::Owner(owner), Some(note));

@@ -375,7 +375,6 @@ fn stretch(hop: &str, owner: &str, us: u64) -> Stretch {
 }
 
 /// The boutique with its architectures replaced by `count` of them under invented names.
-#[expect(dead_code, reason = "for the page")]
 pub(crate) fn with_architectures(count: usize) -> Record {
     let mut record = boutique();
     let architecture = record.architectures["mesh"].clone();

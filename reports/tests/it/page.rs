@@ -1,1 +1,186 @@
-//! placeholder
+//! The page: well-formed, self-contained, complete, and sane at the edges.
+
+use hoplab_reports::page::page;
+use hoplab_sim::record::{Edge, Node, Record};
+
+use crate::fixture;
+
+/// Elements that HTML knows without an end tag.
+const VOID: [&str; 4] = ["meta", "link", "input", "br"];
+
+/// Panics where an element is closed that is not open; script and style hold text alone.
+fn assert_well_formed(html: &str) {
+    let mut open: Vec<&str> = Vec::new();
+    let mut rest = html;
+    while let Some(start) = rest.find('<') {
+        rest = &rest[start..];
+        let end = rest.find('>').expect("a tag ends");
+        let tag = &rest[1..end];
+        rest = &rest[end + 1..];
+        if tag.starts_with('!') {
+            continue;
+        }
+        if let Some(name) = tag.strip_prefix('/') {
+            assert_eq!(open.pop(), Some(name), "before …{}", &rest[..rest.len().min(80)]);
+            continue;
+        }
+        let name = tag.split([' ', '\n']).next().expect("a tag has a name");
+        assert!(name.chars().all(|char| char.is_ascii_alphanumeric()), "<{tag}>");
+        if VOID.contains(&name) {
+            continue;
+        }
+        open.push(name);
+        if name == "script" || name == "style" {
+            let close = rest.find("</").expect("it ends");
+            rest = &rest[close..];
+        }
+    }
+    assert!(open.is_empty(), "{open:?}");
+}
+
+fn assert_sound(record: &Record) -> String {
+    let html = page(record);
+    assert_well_formed(&html);
+    for outside in ["http://", "https://", "src=", "@import", "url(", "<iframe"] {
+        assert!(!html.contains(outside), "{outside}");
+    }
+    assert!(!html.contains("NaN") && !html.contains("inf\""), "a coordinate is no number");
+    assert!(html.len() < 2_000_000, "{} bytes", html.len());
+    html
+}
+
+#[test]
+fn tells_everything_in_order() {
+    let html = assert_sound(&fixture::boutique());
+    let mut from = 0;
+    for part in [
+        "Checkout while payment turns slow",
+        "What does each architecture cost",
+        "saves 90.9\u{a0}% of the errors of direct",
+        "2 of 6 expectations not met",
+        "id=\"overview\"",
+        "id=\"graph\"",
+        "⚡ payment-slow",
+        "id=\"latency\"",
+        "id=\"time\"",
+        "id=\"breakdown\"",
+        "id=\"breakers\"",
+        "id=\"goodput\"",
+        "id=\"slowest\"",
+        "id=\"expectations\"",
+        "id=\"details\"",
+        "hoplab replay .",
+        "hoplab run scenarios/checkout.toml --seed 1 --arch direct,gateway,mesh,gateway+mesh",
+        "5f0c2a9d81e4b7366a1f93c07de2b584",
+    ] {
+        let found = html[from..].find(part);
+        from += found.unwrap_or_else(|| panic!("{part} is not there, or in the wrong place"));
+    }
+}
+
+#[test]
+fn the_same_record_gives_the_same_page() {
+    assert_eq!(page(&fixture::boutique()), page(&fixture::boutique()));
+}
+
+#[test]
+fn a_hostile_name_stays_a_name() {
+    let hostile = "</title><script>alert(1)</script>\" onload=\"x & 'y'";
+    let mut record = fixture::boutique();
+    record.title = hostile.into();
+    record.question = hostile.into();
+    record.scenario = hostile.into();
+    record.faults[0].name = hostile.into();
+    record.faults[0].text = hostile.into();
+    record.graph.services[0].name = hostile.into();
+    record.sources[0].text = hostile.into();
+    let mesh = &mut record.architectures["mesh"];
+    mesh.hops[0].name = hostile.into();
+    mesh.breakers[0].pod = hostile.into();
+    mesh.slowest[0].outcome = hostile.into();
+    mesh.expectations[0].text = hostile.into();
+    let architecture = record.architectures["gateway"].clone();
+    record.architectures.insert(hostile.into(), architecture);
+    let html = assert_sound(&record);
+    assert_eq!(html.matches("<script>").count(), 1);
+    assert!(!html.contains("onload=\"x"));
+}
+
+#[test]
+fn nothing_was_sent() {
+    let html = assert_sound(&fixture::silent());
+    assert!(html.contains("No request was measured."));
+    assert!(html.contains("No breaker changed its state."));
+}
+
+#[test]
+fn one_architecture_alone() {
+    let mut record = fixture::boutique();
+    record.architectures.truncate(1);
+    let html = assert_sound(&record);
+    assert!(html.contains("takes 4.57\u{a0}ms under direct"), "a verdict without comparison");
+    assert!(!html.contains("Mean added over"));
+}
+
+#[test]
+fn no_faults_and_no_breakers() {
+    let mut record = fixture::boutique();
+    record.faults.clear();
+    for architecture in record.architectures.values_mut() {
+        architecture.breakers.clear();
+        architecture.phases.clear();
+        architecture.faults.clear();
+    }
+    let html = assert_sound(&record);
+    assert!(html.contains("gateway adds 95\u{a0}µs, mesh 2\u{a0}ms and gateway+mesh 2.09\u{a0}ms"));
+}
+
+#[test]
+fn a_percentile_that_the_sample_cannot_carry_is_a_dash() {
+    let mut record = fixture::boutique();
+    record.architectures["direct"].total.latency = fixture::latencies(3, 1_000.0, 500.0, 1.0);
+    assert!(assert_sound(&record).contains("<td>–</td>"));
+}
+
+#[test]
+fn eight_architectures_and_twenty_endpoints() {
+    let mut record = fixture::with_architectures(8);
+    for architecture in record.architectures.values_mut() {
+        let endpoint = architecture.endpoints[0].clone();
+        for index in 0..14 {
+            architecture.endpoints.insert(format!("service-{index}.endpoint"), endpoint.clone());
+        }
+    }
+    assert_sound(&record);
+}
+
+#[test]
+fn very_long_names_are_cut_where_there_is_no_room() {
+    let mut record = fixture::boutique();
+    let long = "a-service-whose-name-goes-on-".repeat(6);
+    record.title = long.clone();
+    record.faults[0].name.clone_from(&long);
+    for service in &mut record.graph.services {
+        service.name += &long;
+    }
+    let mesh = record.architectures["mesh"].clone();
+    record.architectures.insert(long, mesh);
+    assert_sound(&record);
+}
+
+#[test]
+fn two_hundred_services() {
+    let mut record = fixture::boutique();
+    record.graph.services =
+        (0..200).map(|index| Node { name: format!("service-{index}"), replicas: 2, zone: None }).collect();
+    record.graph.edges = (1..200).map(|index| (Some(index / 4), index)).collect();
+    for architecture in record.architectures.values_mut() {
+        architecture.edges = (1..200)
+            .map(|index| {
+                let edge = Edge { requests: 1_000 - index, attempts: 1_000, errors: index / 50 };
+                (format!("service-{} → service-{index}", index / 4), edge)
+            })
+            .collect();
+    }
+    assert_sound(&record);
+}

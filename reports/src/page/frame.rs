@@ -1,0 +1,146 @@
+//! What the parts of the page are built from: sections, tabs and legends that work without script.
+//! Owns no content.
+
+use hoplab_sim::record::Record;
+use maud::{Markup, html};
+
+use crate::charts::Ink;
+use crate::charts::breakers::STATES;
+use crate::owners::OWNERS;
+use crate::page::svg;
+use crate::palette::{self, SLOTS};
+
+/// A part of the page: heading, how to read it, and what there is to see.
+pub(crate) fn section(id: &str, title: &str, note: &Markup, body: &Markup) -> Markup {
+    html! {
+        section id=(id) {
+            h2 { (title) }
+            p.lede { (note) }
+            (body)
+        }
+    }
+}
+
+/// One switch an architecture; legends are their labels, so that a click on a name hides its lines in
+/// every chart.
+pub(crate) fn switches(record: &Record) -> Markup {
+    let slots = palette::slots(record.architectures.keys().map(String::as_str));
+    html! {
+        @for (name, slot) in record.architectures.keys().zip(slots).take(SLOTS) {
+            input.switch type="checkbox" id={ "show-" (slot % SLOTS) } checked aria-label={ "show " (name) };
+        }
+    }
+}
+
+/// A legend.
+pub(crate) struct Keys(Vec<Key>);
+
+struct Key {
+    name: String,
+    ink: Ink,
+    /// The switch that it is the label of.
+    switch: Option<usize>,
+}
+
+impl Keys {
+    pub(crate) fn none() -> Self {
+        Self(Vec::new())
+    }
+
+    pub(crate) fn architectures(record: &Record) -> Self {
+        let slots = palette::slots(record.architectures.keys().map(String::as_str));
+        let key = |(name, slot): (&String, usize)| Key {
+            name: name.clone(),
+            ink: Ink::Architecture(slot % SLOTS),
+            switch: Some(slot % SLOTS),
+        };
+        Self(record.architectures.keys().zip(slots).map(key).collect())
+    }
+
+    pub(crate) fn owners(indexes: &[usize]) -> Self {
+        let key = |&index: &usize| Key {
+            name: OWNERS[index].label.to_owned(),
+            ink: Ink::Owner(index),
+            switch: None,
+        };
+        Self(indexes.iter().map(key).collect())
+    }
+
+    pub(crate) fn states() -> Self {
+        let key = |&state| Key {
+            name: crate::charts::curves::State::name(state).to_owned(),
+            ink: Ink::State(state),
+            switch: None,
+        };
+        Self(STATES.iter().map(key).collect())
+    }
+
+    pub(crate) fn markup(&self) -> Markup {
+        html! {
+            @if !self.0.is_empty() {
+                div.keys {
+                    @for Key { name, ink, switch } in &self.0 {
+                        @if let Some(switch) = switch {
+                            label.key for={ "show-" (switch) } title={ "show or hide " (name) } {
+                                i class={ "swatch line " (svg::class(*ink)) } {} (name)
+                            }
+                        } @else {
+                            span.key { i class={ "swatch " (svg::class(*ink)) } {} (name) }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Panels of which one is shown, chosen by radio buttons.
+pub(crate) struct Tabs {
+    id: &'static str,
+    /// What is chosen, for screen readers.
+    subject: &'static str,
+    last: bool,
+}
+
+/// More panels than this are shown one below the other.
+pub(crate) const PANELS_MAX: usize = 48;
+
+impl Tabs {
+    pub(crate) fn new(id: &'static str, subject: &'static str) -> Self {
+        Self { id, subject, last: false }
+    }
+
+    /// Shows the last panel at first: the architecture with the most parts.
+    pub(crate) fn chosen_last(self) -> Self {
+        Self { last: true, ..self }
+    }
+
+    /// The tabs with named panels; a single one needs none.
+    pub(crate) fn of(&self, panels: &[(String, Markup)]) -> Markup {
+        let chosen = if self.last { panels.len().saturating_sub(1) } else { 0 };
+        if panels.len() <= 1 || panels.len() > PANELS_MAX {
+            return html! {
+                @for (name, panel) in panels {
+                    @if panels.len() > 1 { h3 { (name) } }
+                    (panel)
+                }
+            };
+        }
+        html! {
+            div.tabs role="group" aria-label={ "choose the " (self.subject) } {
+                @for (index, (name, _)) in panels.iter().enumerate() {
+                    input type="radio" name={ "tab-" (self.id) } id={ "tab-" (self.id) "-" (index) }
+                        checked[index == chosen] aria-label=(name);
+                }
+                div.names {
+                    @for (index, (name, _)) in panels.iter().enumerate() {
+                        label for={ "tab-" (self.id) "-" (index) } { (name) }
+                    }
+                }
+                div.panels {
+                    @for (_, panel) in panels { div.panel { (panel) } }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,287 @@
+//! The page's tables: figures by architecture, by part of the run, by endpoint and by edge, and the
+//! expectations. Each scrolls in its own box where it is wider than the page.
+
+use hoplab_sim::record::{Architecture, Record, Traffic};
+use indexmap::IndexSet;
+use maud::{Markup, html};
+
+use super::svg;
+use crate::added;
+use crate::charts::Ink;
+use crate::format::{count, difference, duration, moment, plural, share, significant};
+use crate::page::frame::section;
+use crate::palette::{self, SLOTS};
+use crate::table::{errors, expectations_by_text, retries, shown_groups};
+
+/// The architectures side by side, and what each adds over the baseline.
+pub(crate) fn overview(record: &Record) -> Markup {
+    let note = html! {
+        "Response times count from the intended send. A dash is a percentile that the sample cannot carry. \
+         Retries are attempts between services beyond the first."
+    };
+    let body = html! {
+        div.scroll { table {
+            thead { tr {
+                th scope="col" {} th scope="col" { "requests" } th scope="col" { "mean" }
+                th scope="col" { "p50" } th scope="col" { "p90" } th scope="col" { "p99" }
+                th scope="col" { "p99.9" } th scope="col" { "errors" } th scope="col" { "retries" }
+                th scope="col" { "breaker changes" }
+            } }
+            tbody { @for (name, architecture, slot) in architectures(record) { tr {
+                th scope="row" { (swatch(slot)) (name) }
+                td { (count(architecture.total.requests.sent)) }
+                td { (architecture.total.latency.mean_us().map_or_else(|| "–".to_owned(), duration)) }
+                @for quantile in [0.5, 0.9, 0.99, 0.999] { td { (percentile(&architecture.total, quantile)) } }
+                td { (share(errors(architecture), architecture.total.requests.sent)) }
+                td { (count(retries(architecture))) }
+                td { (count(architecture.breakers.len() as u64 + architecture.breakers_left_out)) }
+            } } }
+        } }
+        (added(record))
+    };
+    section("overview", "Side by side", &note, &body)
+}
+
+fn added(record: &Record) -> Markup {
+    let added = added::over_baseline(record);
+    if added.is_empty() {
+        return html! {};
+    }
+    let groups = shown_groups(&added);
+    let slots = palette::slots(record.architectures.keys().map(String::as_str));
+    let slot = |name: &str| record.architectures.get_index_of(name).map_or(0, |index| slots[index]);
+    html! {
+        h3 { "Mean added over " (added::baseline(record).unwrap_or_default()) ", and to whom it goes" }
+        div.scroll { table {
+            thead { tr {
+                th scope="col" {} th scope="col" { "total" }
+                @for group in &groups { th scope="col" { (group.label()) } }
+            } }
+            tbody { @for (name, added) in &added { tr {
+                th scope="row" { (swatch(slot(name))) (name) }
+                @if let Some(added) = added {
+                    td.total { (difference(added.mean_us)) }
+                    @for &group in &groups { td { (difference(added.group_us(group))) } }
+                } @else {
+                    @for _ in 0..=groups.len() { td { "–" } }
+                }
+            } } }
+        } }
+        p.note { "Wire includes connecting and waiting for a pooled connection." }
+    }
+}
+
+/// Median, tail and errors before, during and after each fault.
+pub(crate) fn phases(record: &Record) -> Markup {
+    let names: IndexSet<&str> = record
+        .architectures
+        .values()
+        .flat_map(|architecture| architecture.phases.keys().map(String::as_str))
+        .collect();
+    if names.len() < 2 {
+        return html! {};
+    }
+    let lasts = |name: &str| {
+        let phase = record.architectures.values().find_map(|architecture| architecture.phases.get(name));
+        phase.map_or_else(String::new, |phase| {
+            format!("{} to {}", moment(phase.from_us), moment(phase.until_us))
+        })
+    };
+    html! {
+        h3 { "Before, during and after" }
+        div.scroll { table {
+            thead {
+                tr {
+                    th {}
+                    @for name in &names {
+                        th.group scope="colgroup" colspan="3" { (name) small { (lasts(name)) } }
+                    }
+                }
+                tr {
+                    th scope="col" {}
+                    @for _ in &names {
+                        th.apart scope="col" { "p50" } th scope="col" { "p99" } th scope="col" { "errors" }
+                    }
+                }
+            }
+            tbody { @for (name, architecture, slot) in architectures(record) { tr {
+                th scope="row" { (swatch(slot)) (name) }
+                @for phase in &names {
+                    @if let Some(phase) = architecture.phases.get(*phase) {
+                        td.apart { (percentile(&phase.total, 0.5)) }
+                        td { (percentile(&phase.total, 0.99)) }
+                        td { (failed(&phase.total)) }
+                    } @else {
+                        td.apart { "–" } td { "–" } td { "–" }
+                    }
+                }
+            } } }
+        } }
+    }
+}
+
+/// What was expected, and what was seen.
+pub(crate) fn expectations(record: &Record) -> Markup {
+    let by_text = expectations_by_text(record);
+    if by_text.is_empty() {
+        return html! {};
+    }
+    let body = html! {
+        div.scroll { table {
+            thead { tr {
+                th scope="col" {}
+                @for name in record.architectures.keys() { th scope="col" { (name) } }
+            } }
+            tbody { @for (text, seen) in &by_text { tr {
+                th.wrap scope="row" { (text) }
+                @for name in record.architectures.keys() {
+                    @if let Some((_, expectation)) = seen.iter().find(|(of, _)| of == name) {
+                        td {
+                            (expectation.seen_text) " "
+                            @if expectation.holds { span.mark-ok role="img" aria-label="holds" { "✓" } }
+                            @else { span.mark-no role="img" aria-label="does not hold" { "✗" } }
+                        }
+                    } @else { td {} }
+                }
+            } } }
+        } }
+    };
+    let note = html! { "What the scenario expects of each architecture, and what was seen." };
+    section("expectations", "Expectations", &note, &body)
+}
+
+/// The figures by endpoint and by edge, and the faults' hits, folded away.
+pub(crate) fn details(record: &Record) -> Markup {
+    let body = html! {
+        details {
+            summary { "Response times and errors by endpoint" }
+            (endpoints(record))
+        }
+        details {
+            summary { "Requests, attempts and errors between services" }
+            (edges(record))
+        }
+        @if !record.faults.is_empty() {
+            details {
+                summary { "Faults, and how often each touched something" }
+                (faults(record))
+            }
+        }
+    };
+    let note = html! { "The same numbers lie beside this page: " code { "summary.json" } " and CSV files in "
+    code { "record/" } ", plots as SVG and PNG in " code { "plots/" } "." };
+    section("details", "All the figures", &note, &body)
+}
+
+fn endpoints(record: &Record) -> Markup {
+    let names: IndexSet<&str> = record
+        .architectures
+        .values()
+        .flat_map(|architecture| architecture.endpoints.keys().map(String::as_str))
+        .collect();
+    html! {
+        div.scroll { table {
+            thead {
+                tr {
+                    th {}
+                    @for name in record.architectures.keys() { th.group scope="colgroup" colspan="3" { (name) } }
+                }
+                tr {
+                    th scope="col" {}
+                    @for _ in &record.architectures {
+                        th.apart scope="col" { "p50" } th scope="col" { "p99" } th scope="col" { "errors" }
+                    }
+                }
+            }
+            tbody { @for name in &names { tr {
+                th.long scope="row" title=(name) { (name) }
+                @for architecture in record.architectures.values() {
+                    @if let Some(traffic) = architecture.endpoints.get(*name) {
+                        td.apart { (percentile(traffic, 0.5)) }
+                        td { (percentile(traffic, 0.99)) }
+                        td { (failed(traffic)) }
+                    } @else {
+                        td.apart { "–" } td { "–" } td { "–" }
+                    }
+                }
+            } } }
+        } }
+    }
+}
+
+fn edges(record: &Record) -> Markup {
+    let names: IndexSet<&str> = record
+        .architectures
+        .values()
+        .flat_map(|architecture| architecture.edges.keys().map(String::as_str))
+        .collect();
+    html! {
+        div.scroll { table {
+            thead {
+                tr {
+                    th {}
+                    @for name in record.architectures.keys() { th.group scope="colgroup" colspan="3" { (name) } }
+                }
+                tr {
+                    th scope="col" {}
+                    @for _ in &record.architectures {
+                        th.apart scope="col" { "requests" } th scope="col" { "attempts per request" }
+                        th scope="col" { "failed attempts" }
+                    }
+                }
+            }
+            tbody { @for name in &names { tr {
+                th.long scope="row" title=(name) { (name) }
+                @for architecture in record.architectures.values() {
+                    @if let Some(edge) = architecture.edges.get(*name) {
+                        td.apart { (count(edge.requests)) }
+                        td { (significant(edge.amplification())) }
+                        td { (share(edge.errors, edge.attempts)) }
+                    } @else {
+                        td.apart { "–" } td { "–" } td { "–" }
+                    }
+                }
+            } } }
+        } }
+    }
+}
+
+fn faults(record: &Record) -> Markup {
+    html! {
+        div.scroll { table {
+            thead { tr {
+                th scope="col" {} th.text scope="col" { "what it does" } th scope="col" { "from" }
+                th scope="col" { "for" }
+                @for name in record.architectures.keys() { th scope="col" { "hits, " (name) } }
+            } }
+            tbody { @for fault in &record.faults { tr {
+                th scope="row" { (fault.name) }
+                td.text { (fault.text) }
+                td { (moment(fault.at_us)) }
+                td { (moment(fault.for_us)) }
+                @for architecture in record.architectures.values() {
+                    @let hits = architecture.faults.iter().find(|hits| hits.name == fault.name);
+                    td { (hits.map_or_else(|| "–".to_owned(), |hits| count(hits.hits))) }
+                }
+            } } }
+        } }
+        p.note { (plural(record.faults.len() as u64, "fault")) " in the scenario." }
+    }
+}
+
+fn architectures(record: &Record) -> impl Iterator<Item = (&String, &Architecture, usize)> {
+    let slots = palette::slots(record.architectures.keys().map(String::as_str));
+    record.architectures.iter().zip(slots).map(|((name, architecture), slot)| (name, architecture, slot))
+}
+
+fn swatch(slot: usize) -> Markup {
+    html! { i class={ "swatch " (svg::class(Ink::Architecture(slot % SLOTS))) } {} }
+}
+
+fn percentile(traffic: &Traffic, quantile: f64) -> String {
+    traffic.latency.percentile_us(quantile).map_or_else(|| "–".to_owned(), |us| duration(us as f64))
+}
+
+fn failed(traffic: &Traffic) -> String {
+    share(traffic.requests.failed + traffic.requests.timed_out, traffic.requests.sent)
+}
