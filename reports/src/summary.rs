@@ -46,7 +46,7 @@ pub struct Architecture {
     #[serde(default, skip_serializing_if = "is_zero")]
     pub breakers_left_out: u64,
     /// How often each fault touched something.
-    pub faults: Vec<FaultHits>,
+    pub faults: Vec<Fault>,
     /// How the expectations came out.
     pub expectations: Vec<Expectation>,
 }
@@ -90,6 +90,18 @@ pub struct Edge {
     pub amplification: Micros,
     /// Attempts that failed.
     pub errors: u64,
+}
+
+/// How often a fault touched something.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fault {
+    /// The fault.
+    pub name: String,
+    /// Requests slowed or failed, pods crashed, segments held back or lost, connections reset.
+    pub hits: u64,
+    /// Whether the architecture has what the fault is aimed at; left out when it has.
+    #[serde(default = "yes", skip_serializing_if = "Clone::clone")]
+    pub applies: bool,
 }
 
 /// A fraction with at most three decimals; written without any when it is whole.
@@ -157,7 +169,7 @@ impl Architecture {
             edges: architecture.edges.iter().map(|(name, edge)| (name.clone(), Edge::of(edge))).collect(),
             breakers: architecture.breakers.clone(),
             breakers_left_out: architecture.breakers_left_out,
-            faults: architecture.faults.clone(),
+            faults: architecture.faults.iter().map(Fault::of).collect(),
             expectations: architecture.expectations.clone(),
         }
     }
@@ -184,6 +196,12 @@ impl Latency {
     }
 }
 
+impl Fault {
+    fn of(hits: &FaultHits) -> Self {
+        Self { name: hits.name.clone(), hits: hits.hits, applies: hits.applies }
+    }
+}
+
 impl Edge {
     fn of(edge: &record::Edge) -> Self {
         Self {
@@ -198,4 +216,8 @@ impl Edge {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
 fn is_zero(value: &u64) -> bool {
     *value == 0
+}
+
+fn yes() -> bool {
+    true
 }

@@ -207,7 +207,7 @@ fn facts(record: &Record, dir: Option<&Path>, look: Look) -> String {
     let mut facts = Vec::new();
     for fault in &record.faults {
         let hits = record.architectures.iter().filter_map(|(name, architecture)| {
-            let hits = architecture.faults.iter().find(|hits| hits.name == fault.name)?;
+            let hits = architecture.faults.iter().find(|hits| hits.name == fault.name && hits.applies)?;
             Some(unbroken(&format!("{} {}", printable(name), plural(hits.hits, "hit"))))
         });
         let hits: Vec<String> = hits.collect();

@@ -261,7 +261,7 @@ fn faults(record: &Record) -> Markup {
                 td { (moment(fault.for_us)) }
                 @for architecture in record.architectures.values() {
                     @let hits = architecture.faults.iter().find(|hits| hits.name == fault.name);
-                    td { (hits.map_or_else(|| "–".to_owned(), |hits| count(hits.hits))) }
+                    td { (hits.filter(|hits| hits.applies).map_or_else(|| "–".to_owned(), |hits| count(hits.hits))) }
                 }
             } } }
         } }

@@ -165,7 +165,7 @@ fn architecture(kind: &Kind) -> Architecture {
         edges: edges(kind, f64::from(sent as u32)),
         breakers: if kind.breakers { breakers(kind) } else { Vec::new() },
         breakers_left_out: 0,
-        faults: vec![FaultHits { name: "payment-slow".into(), hits: 84 }],
+        faults: vec![FaultHits { name: "payment-slow".into(), hits: 84, applies: true }],
         windows: (0..122).map(|index| window(index, kind)).collect(),
         expectations: expectations(kind),
         slowest: (0..5).map(|rank| trace(kind, rank)).collect(),
