@@ -13,12 +13,15 @@ pub(super) struct Tally {
     requests: record::Requests,
     latencies: Histogram<u32>,
     sum_us: u64,
+    /// Exact, which the histogram's are not beyond 20 ms.
+    min_us: u64,
+    max_us: u64,
 }
 
 impl Default for Tally {
     fn default() -> Self {
         let latencies = Histogram::new(4).expect("four significant figures are within the crate's bounds");
-        Self { requests: record::Requests::default(), latencies, sum_us: 0 }
+        Self { requests: record::Requests::default(), latencies, sum_us: 0, min_us: u64::MAX, max_us: 0 }
     }
 }
 
@@ -36,6 +39,8 @@ impl Tally {
             _ => self.requests.failed += 1,
         }
         self.sum_us += latency_us;
+        self.min_us = self.min_us.min(latency_us);
+        self.max_us = self.max_us.max(latency_us);
         self.latencies.record(latency_us).expect("the histogram grows as needed");
     }
 
@@ -53,8 +58,8 @@ impl Tally {
         let latency = record::Latencies {
             count,
             sum_us: self.sum_us,
-            min_us: if count == 0 { 0 } else { self.latencies.min() },
-            max_us: self.latencies.max(),
+            min_us: if count == 0 { 0 } else { self.min_us },
+            max_us: self.max_us,
             buckets,
         };
         record::Traffic { requests: self.requests, latency }
@@ -183,5 +188,17 @@ mod tests {
         let latency = tally.into_traffic().latency;
         assert_eq!(latency.buckets, [(274, 1), (3_501, 1), (19_999, 1)]);
         assert_eq!((latency.min_us, latency.max_us, latency.sum_us), (274, 19_999, 23_774));
+    }
+
+    #[test]
+    fn the_extremes_are_exact_however_long() {
+        let mut tally = Tally::default();
+        for latency_us in [2_500_000, 6_000_000] {
+            tally.sent();
+            tally.ended(Outcome::Answered(200), latency_us);
+        }
+        let latency = tally.into_traffic().latency;
+        assert_eq!((latency.min_us, latency.max_us), (2_500_000, 6_000_000));
+        assert_eq!((latency.quantile_us(0.5), latency.quantile_us(1.0)), (2_500_095, 6_000_000));
     }
 }
