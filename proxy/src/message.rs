@@ -101,13 +101,18 @@ fn host<'a>(
         (None, None) => return Ok(None),
     };
     // An empty host is allowed where the target has no authority of its own (RFC 9112, 3.2).
-    let valid = stated.is_empty()
-        || Authority::try_from(stated)
-            .is_ok_and(|host| !host.as_str().contains('@') && !host.host().is_empty());
+    let valid = stated.is_empty() || Authority::try_from(stated).is_ok_and(|host| is_host(&host));
     if !valid {
         return Err(Refusal::Host);
     }
     HeaderValue::from_bytes(stated).map(Some).map_err(|_| Refusal::Host)
+}
+
+/// Whether it is a name with or without a port, and no more.
+fn is_host(authority: &Authority) -> bool {
+    let port = authority.as_str().strip_prefix(authority.host());
+    let port = port.map(|port| port.strip_prefix(':').unwrap_or(port));
+    !authority.host().is_empty() && port.is_some_and(|port| port.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 /// The target's path and query. `*` is for OPTIONS alone.
@@ -140,8 +145,9 @@ mod tests {
         assert_eq!(hosted("http://b/", one, &["a"]), Ok(Some("b".to_owned())));
         assert_eq!(hosted("http://b/", two, &[]), Ok(Some("b".to_owned())));
         assert_eq!(hosted("/", Version::HTTP_10, &[]), Ok(None));
+        assert_eq!(hosted("/", one, &["[::1]:80"]), Ok(Some("[::1]:80".to_owned())));
         assert_eq!(hosted("/", one, &[""]), Ok(Some(String::new())));
-        for fields in [&[][..], &["a", "a"], &["a b"], &["a/b"], &["me@a"]] {
+        for fields in [&[][..], &["a", "a"], &["a b"], &["a/b"], &["me@a"], &["a:b"], &[":80"]] {
             assert_eq!(hosted("/", one, fields), Err(Refusal::Host), "{fields:?}");
         }
     }

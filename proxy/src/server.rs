@@ -14,7 +14,8 @@ use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 
-use http::{Request, Response};
+use http::header::CONNECTION;
+use http::{HeaderValue, Request, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::Service;
@@ -250,7 +251,7 @@ impl<A: Handler> Service<Request<Incoming>> for Answers<A> {
         Box::pin(async move {
             match request {
                 Ok(request) => Ok(handler.handle(request, connection).await),
-                Err(refusal) => Ok(refusal.answer()),
+                Err(refusal) => Ok(closing(refusal.answer())),
             }
         })
     }
@@ -266,6 +267,12 @@ impl<H: Clone, A> Clone for Acceptance<H, A> {
             draining: self.draining.clone(),
         }
     }
+}
+
+/// A peer that sends what is no proper request is not to be trusted with another.
+fn closing(mut answer: Response<Body>) -> Response<Body> {
+    answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    answer
 }
 
 /// Whether an error of accepting concerns the one connection alone.

@@ -4,19 +4,24 @@
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use bytes::Bytes;
 use hoplab_gateway::{Gateway, Plan};
 use hoplab_proxy::body::Body;
+use hoplab_proxy::exchange::Exchange;
 use hoplab_proxy::host::live::Live;
 use hoplab_proxy::host::{Endpoint, Host, Listener};
 use hoplab_proxy::server::{self, Connection, Drained, Handler};
 use hoplab_proxy::tasks::{Spawner, Tasks};
-use hoplab_proxy::telemetry::{Observer, Report, Span};
+use hoplab_proxy::telemetry::{Observer, Report, Span, TraceId};
 use http::{Request, Response};
 use http_body_util::BodyExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::oneshot;
+
+/// How long to wait for what comes at once unless something is broken.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The machine. Dropping it ends everything on it.
 pub(crate) struct Lab {
@@ -53,6 +58,29 @@ impl Lab {
     pub(crate) fn spans(&self) -> Vec<Span> {
         let span = |report| if let Report::Span(span) = report { Some(span) } else { None };
         self.reports().into_iter().filter_map(span).collect()
+    }
+
+    /// An exchange of a client.
+    pub(crate) fn exchange(&self) -> Exchange {
+        Exchange::start(TraceId(1), None, self.host.now())
+    }
+
+    /// Lets time pass, for policies that count it.
+    pub(crate) async fn wait_ms(&self, ms: u64) {
+        self.host.sleep_until(self.host.now() + Duration::from_millis(ms)).await;
+    }
+
+    /// A server that answers each connection with `bytes` once it has read something, and closes it.
+    pub(crate) async fn raw_backend(&self, bytes: &'static [u8]) -> Endpoint {
+        let (mut listener, endpoint) = self.bind().await;
+        self.spawner().spawn(async move {
+            while let Ok(accepted) = listener.accept().await {
+                let mut stream = accepted.stream;
+                let _ = stream.read(&mut [0; 4096]).await;
+                let _ = stream.write_all(bytes).await;
+            }
+        });
+        endpoint
     }
 
     /// A port of this machine.
@@ -114,12 +142,30 @@ pub(crate) struct Running {
 impl Running {
     /// Sends `request` as it is and reads until the gateway closes.
     pub(crate) async fn exchange(&self, request: impl AsRef<[u8]>) -> String {
+        let request = request.as_ref();
         let mut stream = self.connect().await;
         // The gateway may close before it has read everything.
-        let _ = stream.write_all(request.as_ref()).await;
+        let _ = stream.write_all(request).await;
+        self.read_all(stream, request).await
+    }
+
+    /// As [`Running::exchange`], but says at once that nothing more will come.
+    pub(crate) async fn exchange_half(&self, request: &[u8]) -> String {
+        let mut stream = self.connect().await;
+        let _ = stream.write_all(request).await;
+        let _ = stream.shutdown().await;
+        self.read_all(stream, request).await
+    }
+
+    async fn read_all(&self, mut stream: <Live as Host>::Stream, request: &[u8]) -> String {
         let mut answer = Vec::new();
-        let _ = stream.read_to_end(&mut answer).await;
-        String::from_utf8_lossy(&answer).into_owned()
+        tokio::select! {
+            biased;
+            _ = stream.read_to_end(&mut answer) => String::from_utf8_lossy(&answer).into_owned(),
+            () = self.host.sleep_until(self.host.now() + PATIENCE) => {
+                panic!("the gateway neither ends nor closes: {:?}", String::from_utf8_lossy(request))
+            }
+        }
     }
 
     pub(crate) async fn connect(&self) -> <Live as Host>::Stream {
@@ -131,6 +177,24 @@ impl Running {
         self.stop.send(()).unwrap();
         self.drained
     }
+}
+
+/// Reads one answer whose head says how long its content is.
+pub(crate) async fn read_answer(stream: &mut <Live as Host>::Stream) -> String {
+    let mut answer = Vec::new();
+    loop {
+        let mut byte = [0];
+        stream.read_exact(&mut byte).await.unwrap();
+        answer.push(byte[0]);
+        if answer.ends_with(b"\r\n\r\n") {
+            break;
+        }
+    }
+    let head = String::from_utf8(answer).unwrap();
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+    let mut content = vec![0; length.unwrap().parse().unwrap()];
+    stream.read_exact(&mut content).await.unwrap();
+    head + std::str::from_utf8(&content).unwrap()
 }
 
 struct Script<S>(S);
@@ -154,12 +218,12 @@ pub(crate) async fn mirror(request: Request<Body>) -> Response<Body> {
     fields.sort();
     text.extend(fields);
     match body.collect().await {
-        Err(fault) => text.push_str(&format!("broken: {fault}\n")),
+        Err(fault) => text.extend([format!("broken: {fault}\n")]),
         Ok(content) => {
             let trailers = content.trailers().cloned();
             text.push_str(&String::from_utf8_lossy(&content.to_bytes()));
             for (name, value) in trailers.iter().flatten() {
-                text.push_str(&format!("\ntrailer {name}: {}", value.to_str().unwrap()));
+                text.extend([format!("\ntrailer {name}: {}", value.to_str().unwrap())]);
             }
         }
     }

@@ -1,4 +1,11 @@
 //! The gateway over real sockets of this machine.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod drain;
 mod lab;
+mod malformed;
+mod messages;
+mod nginx;
+mod resilience;
 mod routing;

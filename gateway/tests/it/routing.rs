@@ -24,3 +24,54 @@ async fn a_request_reaches_its_service_and_its_answer_the_client() {
     assert_eq!(spans[0].outcome, Outcome::Answered(200));
     assert_eq!(spans[0].segments.last().unwrap().end, spans[0].end);
 }
+
+#[tokio::test]
+async fn routes_choose_by_host_path_and_method() {
+    let lab = Lab::new();
+    let backend = lab.backend(mirror).await;
+    let gateway = lab
+        .gateway(&format!(
+            "[upstreams.shop]\nendpoints = [\"{backend}\"]\n[upstreams.cart]\nendpoints = [\"{backend}\"]\n\
+             [[routes]]\nhost = \"*.example.com\"\nupstream = \"shop\"\n\
+             [[routes]]\nhost = \"*.example.com\"\npath = \"/cart\"\nmethods = [\"GET\", \"POST\"]\nupstream = \"cart\""
+        ))
+        .await;
+    for (line, host, status, upstream) in [
+        ("GET /", "a.example.com", "200", Some("shop")),
+        ("GET /cart/1", "a.example.com:8080", "200", Some("cart")),
+        ("GET /carts", "a.example.com", "200", Some("shop")),
+        ("PUT /cart", "a.example.com", "405", None),
+        ("GET /", "example.com", "404", None),
+    ] {
+        let answer =
+            gateway.exchange(format!("{line} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n")).await;
+        assert_eq!(answer.split(' ').nth(1), Some(status), "{line} {host}");
+        assert_eq!(answer.contains("allow: GET, POST"), status == "405", "{answer}");
+        let attempts = lab.spans().pop().unwrap().attempts;
+        assert_eq!(attempts.first().map(|attempt| &*attempt.upstream), upstream);
+    }
+}
+
+#[tokio::test]
+async fn a_trace_is_continued_or_begun() {
+    let lab = Lab::new();
+    let backend = lab.backend(mirror).await;
+    let gateway = lab.gateway(&format!("[upstreams.echo]\nendpoints = [\"{backend}\"]")).await;
+    let trace = "0af7651916cd43dd8448eb211c80319c";
+    let continued = gateway
+        .exchange(format!(
+            "GET / HTTP/1.1\r\nHost: echo\r\nConnection: close\r\nBaggage: a=b\r\n\
+             Traceparent: 00-{trace}-b7ad6b7169203331-01\r\n\r\n"
+        ))
+        .await;
+    let span = lab.spans().pop().unwrap();
+    assert_eq!(span.trace.to_string(), trace);
+    assert_eq!(span.parent.unwrap().to_string(), "b7ad6b7169203331");
+    let sent = format!("traceparent: 00-{trace}-{}-01\n", span.attempts[0].id);
+    assert!(continued.contains(&sent) && continued.contains("baggage: a=b\n"), "{continued}");
+
+    gateway.exchange("GET / HTTP/1.1\r\nHost: echo\r\nConnection: close\r\n\r\n").await;
+    let begun = lab.spans().pop().unwrap();
+    assert_eq!(begun.parent, None);
+    assert_ne!(begun.trace, span.trace);
+}
