@@ -9,6 +9,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
+use hoplab_gateway::Gateway;
+use hoplab_mesh::sidecar::Sidecar;
 use hoplab_proxy::host::live::Live;
 use hoplab_proxy::telemetry::{Observer, Report};
 use tokio::signal::unix::{SignalKind, signal};
@@ -28,9 +30,11 @@ pub(crate) fn gateway(arguments: &LiveArguments) -> anyhow::Result<End> {
             return Ok(End::Unusable);
         }
     };
-    eprintln!("gateway listens on {}", plan.listen);
     serve(arguments, |host, seed| async move {
-        hoplab_gateway::serve(host, plan, seed, stopped()).await.map(drop)
+        let gateway = Gateway::bind(host, plan).await?;
+        eprintln!("gateway listens on {}", gateway.local_addr()?);
+        gateway.run(seed, stopped()).await;
+        Ok(())
     })
 }
 
@@ -55,8 +59,14 @@ pub(crate) fn sidecar(arguments: &LiveArguments) -> anyhow::Result<End> {
                 return Ok(End::Unusable);
             }
         };
-    eprintln!("sidecar of {} listens on {} and {}", plan.service, plan.inbound.listen, plan.outbound.listen);
-    serve(arguments, |host, seed| hoplab_mesh::sidecar::serve(host, plan, seed, stopped()))
+    serve(arguments, |host, seed| async move {
+        let service = Arc::clone(&plan.service);
+        let sidecar = Sidecar::bind(host, plan, seed).await?;
+        let (inbound, outbound) = (sidecar.inbound_address(), sidecar.outbound_address());
+        eprintln!("sidecar of {service} listens on {inbound} (inbound) and {outbound} (outbound)");
+        sidecar.serve(stopped()).await;
+        Ok(())
+    })
 }
 
 fn read(path: &Path) -> anyhow::Result<String> {

@@ -1,0 +1,117 @@
+//! The gateway's binary on real sockets: curl in front, an origin behind, and SIGTERM.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::{Child, ChildStderr, Command, Stdio};
+use std::sync::mpsc;
+
+use crate::{Folder, code, hoplab, stderr};
+
+/// A running gateway; killed with its handle.
+struct Gateway {
+    process: Child,
+    said: BufReader<ChildStderr>,
+    address: SocketAddr,
+}
+
+impl Gateway {
+    /// A gateway in front of `origin`.
+    fn start(folder: &Folder, origin: SocketAddr) -> Self {
+        let config = format!(
+            "listen = \"127.0.0.1:0\"\n\n[upstreams.origin]\nendpoints = [\"{origin}\"]\n\n[[routes]]\npath = \"/\"\nupstream = \"origin\"\n"
+        );
+        let config = folder.write("gateway.toml", &config);
+        let mut process = Command::new(env!("CARGO_BIN_EXE_hoplab"))
+            .args(["gateway", "--config"])
+            .arg(config)
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut said = BufReader::new(process.stderr.take().unwrap());
+        let mut line = String::new();
+        said.read_line(&mut line).unwrap();
+        let address = line.trim_end().strip_prefix("gateway listens on ").unwrap_or_else(|| panic!("{line}"));
+        let address = address.parse().unwrap();
+        Self { process, said, address }
+    }
+
+    /// Starts a curl for `path`.
+    fn curl(&self, path: &str) -> Child {
+        Command::new("curl")
+            .args(["--silent", "--show-error", "--fail", "--max-time", "60"])
+            .arg(format!("http://{}{path}", self.address))
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("curl is installed: apt-get install curl")
+    }
+
+    fn terminate(&self) {
+        let id = self.process.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// Reads the head of a request; its request line.
+fn request(stream: &mut TcpStream) -> String {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        stream.read_exact(&mut byte).unwrap();
+        head.extend(byte);
+    }
+    String::from_utf8(head).unwrap().lines().next().unwrap().to_owned()
+}
+
+fn answer(stream: &mut TcpStream) {
+    stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello").unwrap();
+}
+
+#[test]
+fn a_gateway_that_is_told_to_stop_finishes_what_is_in_flight() {
+    let folder = Folder::new("drain");
+    let origin = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut gateway = Gateway::start(&folder, origin.local_addr().unwrap());
+    let (arrived, arrives) = mpsc::channel();
+    let (release, released) = mpsc::channel::<()>();
+    let serving = std::thread::spawn(move || {
+        let (mut stream, _) = origin.accept().unwrap();
+        arrived.send(request(&mut stream)).unwrap();
+        released.recv().unwrap();
+        answer(&mut stream);
+    });
+    let client = gateway.curl("/slow");
+    assert_eq!(arrives.recv().unwrap(), "GET /slow HTTP/1.1");
+    gateway.terminate();
+    // It has stopped listening once a new connection is refused; the request is still in flight.
+    while TcpStream::connect(gateway.address).is_ok() {
+        std::thread::yield_now();
+    }
+    release.send(()).unwrap();
+    let output = client.wait_with_output().unwrap();
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), "hello");
+    serving.join().unwrap();
+    assert_eq!(gateway.process.wait().unwrap().code(), Some(0));
+    let mut said = String::new();
+    gateway.said.read_to_string(&mut said).unwrap();
+    assert_eq!(said, "served 1 requests, 0 of them failed\n");
+}
+
+#[test]
+fn a_configuration_that_cannot_be_is_located() {
+    let folder = Folder::new("gateway-config");
+    folder.write("gateway.toml", "[upstreams.a]\nendpoints = [\"localhost\"]\n");
+    let end = hoplab(&folder, &["gateway", "--config", "gateway.toml"]);
+    assert_eq!(code(&end), 2);
+    assert!(stderr(&end).starts_with("gateway.toml:2:"), "{}", stderr(&end));
+    let end = hoplab(&folder, &["sidecar", "--config", "missing.toml"]);
+    assert_eq!(code(&end), 2);
+    assert!(stderr(&end).contains("missing.toml"), "{}", stderr(&end));
+}
