@@ -7,7 +7,7 @@
 //! latency by construction. Not here: who reports spans, and what becomes of the sums.
 
 use hoplab_proxy::host::Instant;
-use hoplab_proxy::telemetry::{Owner, Role, Segment, Span, SpanId};
+use hoplab_proxy::telemetry::{Fault, Outcome, Owner, Role, Segment, Span, SpanId};
 
 /// Where a span was measured: the kind of hop, and the service whose pod it stands in or before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -127,21 +127,40 @@ pub struct Stretch {
 /// The path of the request that `visits[root]` is the root of: stretches in order, which tile the
 /// root's span. Visits that are not on the path, such as abandoned attempts, leave no trace in it.
 pub fn path(visits: &[Visit], root: usize) -> Vec<Stretch> {
-    let mut children: Vec<(SpanId, usize)> = visits
-        .iter()
-        .enumerate()
-        .filter_map(|(index, visit)| visit.span.parent.map(|parent| (parent, index)))
-        .collect();
-    children.sort_unstable();
+    let children = children(visits);
     let span = &visits[root].span;
     let mut walk = Walk { visits, children, path: Vec::with_capacity(visits.len() * 6) };
     walk.visit(root, span.start, span.end);
     walk.path
 }
 
+/// Whether every attempt that a callee may have seen has been answered by a span. Spans of abandoned
+/// attempts come after the request has ended.
+pub fn is_complete(visits: &[Visit]) -> bool {
+    let children = children(visits);
+    let mut attempts = visits.iter().flat_map(|visit| &visit.span.attempts);
+    attempts.all(|attempt| {
+        let may_have_arrived = match attempt.outcome {
+            Outcome::Answered(_) => true,
+            Outcome::Failed(fault) => matches!(fault, Fault::Reset | Fault::Timeout | Fault::Cancelled),
+        };
+        !may_have_arrived || children.binary_search_by_key(&attempt.id, |(parent, _)| *parent).is_ok()
+    })
+}
+
+/// The spans by the attempt that they answer, sorted.
+fn children(visits: &[Visit]) -> Vec<(SpanId, usize)> {
+    let mut children: Vec<_> = visits
+        .iter()
+        .enumerate()
+        .filter_map(|(index, visit)| visit.span.parent.map(|parent| (parent, index)))
+        .collect();
+    children.sort_unstable();
+    children
+}
+
 struct Walk<'a> {
     visits: &'a [Visit],
-    /// The spans by the attempt that they answer, sorted.
     children: Vec<(SpanId, usize)>,
     path: Vec<Stretch>,
 }
@@ -199,7 +218,7 @@ impl Walk<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hoplab_proxy::telemetry::{Outcome, Timeline, TraceId};
+    use hoplab_proxy::telemetry::{Timeline, TraceId};
     use proptest::prelude::*;
 
     const CLIENT: Hop = Hop { role: Role::Client, service: None };

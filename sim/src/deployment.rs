@@ -175,7 +175,7 @@ impl Deployment {
                     (None, false) => self.endpoints(service, APP_PORT),
                 };
                 let config = self.plain(service, endpoints);
-                Upstream::new(host.clone(), &spawner, config, self.seed("client", service))
+                Upstream::new(host.clone(), &spawner, config, self.seed("client", service as u64))
             })
         });
         Clients {
@@ -199,6 +199,7 @@ impl Deployment {
     }
 
     fn start_service(&self, pod: PodId, place: Place, host: &SimHost) {
+        let name = format!("{}-{}", self.plan.services[place.service].name, place.replica);
         let tasks = Tasks::default();
         let spawner = tasks.spawner(host.clone());
         let called = called_by(&self.plan, place.service);
@@ -209,7 +210,7 @@ impl Deployment {
                 } else {
                     self.endpoints(callee, APP_PORT)
                 };
-                let seed = self.seed(&self.plan.services[place.service].name, place.replica as usize);
+                let seed = self.seed(&name, callee as u64);
                 Upstream::new(host.clone(), &spawner, self.plain(callee, endpoints), seed)
             })
         });
@@ -280,7 +281,7 @@ impl Deployment {
                 .service(&self.plan.services[callee].name, endpoints, policies)
                 .expect("the plan's names are DNS labels");
         }
-        let seed = self.seed("sidecar", pod.0);
+        let seed = self.seed(name, u64::MAX);
         let serving = hoplab_mesh::sidecar::serve(host.clone(), sidecar, seed, std::future::pending());
         self.world.spawn(pod, &host, async move {
             serving.await.expect("a pod's ports are free when it starts");
@@ -314,8 +315,9 @@ impl Deployment {
         self.world.host(pod, costs, self.recorder.observer(service, name))
     }
 
-    fn seed(&self, purpose: &str, number: usize) -> u64 {
-        random::join(random::join(self.plan.seed, random::key(purpose)), number as u64)
+    /// What decides on span ids, among others: no two upstreams may share one.
+    fn seed(&self, purpose: &str, number: u64) -> u64 {
+        random::join(random::join(self.plan.seed, random::key(purpose)), number)
     }
 }
 

@@ -13,9 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use hoplab_proxy::host::Instant;
-use hoplab_proxy::telemetry::{
-    BreakerMoved, BreakerState, Fault, Observer, Outcome, Report, Role, Span, TraceId,
-};
+use hoplab_proxy::telemetry::{BreakerMoved, BreakerState, Observer, Outcome, Report, Role, Span, TraceId};
 use indexmap::IndexMap;
 
 use crate::account::{self, Hop, Share, Stretch, Visit};
@@ -81,8 +79,6 @@ struct Pending {
     visits: Vec<Visit>,
     /// Which visit is the client's own, once the request has ended.
     root: Option<usize>,
-    /// Attempts that a callee may still report a span for.
-    awaited: i64,
 }
 
 #[derive(Default)]
@@ -212,7 +208,7 @@ impl State {
         if let Some(window) = self.window(intended) {
             window.sent();
         }
-        let pending = Pending { endpoint, intended, visits: Vec::new(), root: None, awaited: 0 };
+        let pending = Pending { endpoint, intended, visits: Vec::new(), root: None };
         self.pending.insert(trace, pending);
     }
 
@@ -236,14 +232,11 @@ impl State {
             self.ended(&span, intended);
         }
         let pending = self.pending.get_mut(&trace).expect("looked up above");
-        pending.awaited +=
-            span.attempts.iter().filter(|attempt| may_have_arrived(attempt.outcome)).count() as i64;
-        pending.awaited -= i64::from(span.parent.is_some());
         if is_root {
             pending.root = Some(pending.visits.len());
         }
         pending.visits.push(Visit { hop, span });
-        if pending.root.is_some() && pending.awaited <= 0 {
+        if pending.root.is_some() && account::is_complete(&pending.visits) {
             self.close(trace);
         } else if is_root {
             self.settling.push_back((end + self.limits.settle, trace));
@@ -388,14 +381,6 @@ impl State {
             slowest: self.slowest.iter().map(|slow| names.trace(slow, &self.endpoints)).collect(),
             effort: record::Effort { packets: 0, spans: self.spans },
         }
-    }
-}
-
-/// Whether the callee may have seen the attempt, so that a span of its own is worth waiting for.
-fn may_have_arrived(outcome: Outcome) -> bool {
-    match outcome {
-        Outcome::Answered(_) => true,
-        Outcome::Failed(fault) => matches!(fault, Fault::Reset | Fault::Timeout | Fault::Cancelled),
     }
 }
 
