@@ -1,6 +1,7 @@
 //! The simulated machine: the [`Host`] that products see in a pod.
 //!
-//! Multiplies model time by 1,000 on the way into tokio's clock and divides on the way out.
+//! Several handles to one pod (an application, its sidecar) share its cores and its loopback and
+//! differ in what their work costs and who hears their reports.
 
 use std::io;
 use std::net::SocketAddr;
@@ -11,12 +12,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use hoplab_proxy::host::{Endpoint, Host, Instant, Work, Worked};
 use hoplab_proxy::telemetry::{Observer, Report};
 use rustls::crypto::CryptoProvider;
+use tokio::sync::SemaphorePermit;
 
-use super::{Pod, SimListener, SimStream, World};
+use super::{Pod, Shared, SimListener, SimStream, lock};
 use crate::costs::Costs;
-
-/// As far as tokio's timers reach, less a little: 18 model hours.
-pub(super) const FAR: Duration = Duration::from_millis(18 * 3_600 * 1_000_000);
+use crate::crypto;
 
 /// The calendar's time at the start of every simulation: 2026-01-01T00:00:00Z.
 const EPOCH: Duration = Duration::from_secs(1_767_225_600);
@@ -24,26 +24,30 @@ const EPOCH: Duration = Duration::from_secs(1_767_225_600);
 /// A handle to a simulated pod, for one product in it.
 #[derive(Clone)]
 pub struct SimHost {
-    world: World,
+    shared: Arc<Shared>,
     pod: Arc<Pod>,
     costs: Costs,
     observer: Arc<dyn Observer>,
 }
 
 impl SimHost {
-    pub(super) fn new(world: World, pod: Arc<Pod>, costs: Costs, observer: Arc<dyn Observer>) -> Self {
-        Self { world, pod, costs, observer }
+    pub(super) fn new(shared: Arc<Shared>, pod: Arc<Pod>, costs: Costs, observer: Arc<dyn Observer>) -> Self {
+        Self { shared, pod, costs, observer }
     }
 
-    /// Occupies one of the pod's cores for `duration`, first come first served.
+    /// Occupies one of the pod's cores for `duration`, first come first served. No time needs no core.
     pub async fn occupy(&self, duration: Duration) -> Worked {
-        let waiting = Waiting::start(&self.pod);
-        let core = self.core().await;
-        drop(waiting);
-        let started = self.now();
-        self.sleep_until(started + duration).await;
-        drop(core);
-        Worked { started, tls: Duration::ZERO, finished: self.now() }
+        let mut worked = Worked { started: self.now(), tls: Duration::ZERO, finished: self.now() };
+        if !duration.is_zero() {
+            let waiting = Waiting::start(&self.pod);
+            let core = self.core().await;
+            drop(waiting);
+            worked.started = self.now();
+            self.sleep_until(worked.started + duration).await;
+            drop(core);
+            worked.finished = self.now();
+        }
+        worked
     }
 
     /// How many callers of [`SimHost::occupy`] wait for a core.
@@ -56,27 +60,11 @@ impl SimHost {
         self.pod.cores.as_ref().is_none_or(|cores| cores.available_permits() > 0)
     }
 
-    async fn core(&self) -> Option<tokio::sync::SemaphorePermit<'_>> {
+    async fn core(&self) -> Option<SemaphorePermit<'_>> {
         match &self.pod.cores {
             Some(cores) => Some(cores.acquire().await.expect("the cores of a pod are never taken away")),
             None => None,
         }
-    }
-}
-
-/// Counts as waiting until it is dropped.
-struct Waiting<'a>(&'a Pod);
-
-impl<'a> Waiting<'a> {
-    fn start(pod: &'a Pod) -> Self {
-        pod.waiting.fetch_add(1, Ordering::Relaxed);
-        Self(pod)
-    }
-}
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        self.0.waiting.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -85,21 +73,19 @@ impl Host for SimHost {
     type Listener = SimListener;
 
     async fn bind(&self, address: SocketAddr) -> io::Result<SimListener> {
-        SimListener::bind(&self.world, &self.pod, address).await
+        SimListener::bind(&self.shared, &self.pod, address).await
     }
 
     async fn connect(&self, endpoint: &Endpoint) -> io::Result<SimStream> {
-        SimStream::connect(&self.world, &self.pod, endpoint).await
+        SimStream::connect(&self.shared, &self.pod, endpoint).await
     }
 
     fn now(&self) -> Instant {
-        self.world.now()
+        self.shared.clock.now()
     }
 
     fn sleep_until(&self, deadline: Instant) -> impl Future<Output = ()> + Send + Sync + 'static {
-        let start = *self.world.shared.start.get().expect("the simulation has started");
-        #[expect(clippy::disallowed_methods, reason = "this is the door to the simulation's clock")]
-        tokio::time::sleep_until(tokio_time(start, deadline))
+        self.shared.clock.sleep_until(deadline)
     }
 
     fn wall(&self) -> SystemTime {
@@ -124,7 +110,8 @@ impl Host for SimHost {
     }
 
     fn crypto(&self) -> Arc<CryptoProvider> {
-        Arc::clone(&self.pod.crypto)
+        let seed = || crypto::seeded(lock(&self.shared.wire).links.seed(), &self.pod.name);
+        Arc::clone(self.pod.crypto.get_or_init(seed))
     }
 
     fn report(&self, report: Report) {
@@ -132,15 +119,18 @@ impl Host for SimHost {
     }
 }
 
-/// The model's time, when its clock started at `start`.
-pub(super) fn model_time(start: Option<tokio::time::Instant>) -> Instant {
-    let Some(start) = start else { return Instant::START };
-    #[expect(clippy::disallowed_methods, reason = "this is the door to the simulation's clock")]
-    let elapsed = tokio::time::Instant::now() - start;
-    Instant::from_nanos(elapsed.as_millis() as u64 * 1_000)
+/// Counts as waiting for a core until it is dropped.
+struct Waiting<'a>(&'a Pod);
+
+impl<'a> Waiting<'a> {
+    fn start(pod: &'a Pod) -> Self {
+        pod.waiting.fetch_add(1, Ordering::Relaxed);
+        Self(pod)
+    }
 }
 
-/// The instant of tokio's clock at which the model reaches `at`, rounded up to a microsecond.
-pub(super) fn tokio_time(start: tokio::time::Instant, at: Instant) -> tokio::time::Instant {
-    start + Duration::from_millis(at.nanos().div_ceil(1_000)).min(FAR)
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.waiting.fetch_sub(1, Ordering::Relaxed);
+    }
 }

@@ -1,115 +1,231 @@
-//! Sockets that know their pod. turmoil-net finds «the current host» in a thread-local, so a socket
+//! Sockets that know their pod. turmoil-net finds "the current host" in a thread-local, so a socket
 //! sets it on every poll and before it is dropped; tasks may then run anywhere.
+//!
+//! They also tell the wire what they wrote, so that it knows what has yet to depart.
 
+use std::cell::RefCell;
 use std::future::Future;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll, ready};
 
 use hoplab_proxy::host::{Accepted, Endpoint, Listener};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use turmoil_net::shim::tokio::net::{TcpListener, TcpStream};
 
-use super::wire::Connection;
-use super::{Pod, World, lock};
+use super::connection::FlowId;
+use super::wire::ConnectId;
+use super::{Pod, PodId, RECEIVE_BUFFER, Shared, lock};
+
+/// A kernel tells the peer of the room in its buffer only when at least this much is taken at once.
+/// Small reads could stall for ever, so as much as this is always taken at once.
+const UPDATE: usize = RECEIVE_BUFFER / 2;
+
+thread_local! {
+    /// Between a kernel and a reader.
+    static SCRATCH: RefCell<Vec<u8>> = RefCell::new(vec![0; RECEIVE_BUFFER]);
+}
 
 /// A connection of a pod.
 pub struct SimStream {
+    socket: Socket<TcpStream>,
+    /// What it writes, unless the peer is in the same pod.
+    flow: Option<FlowId>,
+    /// What was taken from the kernel and has not been read, from `taken` on.
+    buffer: Vec<u8>,
+    taken: usize,
+}
+
+/// A socket that is used and dropped as its pod's.
+struct Socket<T> {
     /// `None` once dropped.
-    inner: Option<TcpStream>,
-    world: World,
+    inner: Option<T>,
+    shared: Arc<Shared>,
     pod: Arc<Pod>,
-    /// Set on the side that connected: the wire's list of connections is kept by it.
-    connection: Option<Connection>,
+}
+
+impl<T> Socket<T> {
+    fn new(shared: &Arc<Shared>, pod: &Arc<Pod>, inner: T) -> Self {
+        Self { inner: Some(inner), shared: Arc::clone(shared), pod: Arc::clone(pod) }
+    }
+
+    fn get(&mut self) -> &mut T {
+        turmoil_net::set_current(self.pod.kernel);
+        self.inner.as_mut().expect("the socket is there until it is dropped")
+    }
+
+    fn touch(&self) {
+        lock(&self.shared.wire).touch();
+    }
+}
+
+impl Socket<TcpStream> {
+    fn receive(&mut self, context: &mut Context<'_>, bytes: &mut [u8]) -> Poll<io::Result<usize>> {
+        let mut buf = ReadBuf::new(bytes);
+        ready!(Pin::new(self.get()).poll_read(context, &mut buf))?;
+        Poll::Ready(Ok(buf.filled().len()))
+    }
+
+    /// How much the kernel has, as far as it fits into `bytes`.
+    fn available(&mut self, context: &mut Context<'_>, bytes: &mut [u8]) -> usize {
+        match self.get().poll_peek(context, &mut ReadBuf::new(bytes)) {
+            Poll::Ready(Ok(count)) => count,
+            Poll::Ready(Err(_)) | Poll::Pending => 0,
+        }
+    }
+}
+
+impl<T> Drop for Socket<T> {
+    fn drop(&mut self) {
+        let Some(inner) = self.inner.take() else { return };
+        if !self.shared.alive.load(Ordering::Relaxed) {
+            // The kernel that would close it is gone.
+            return std::mem::forget(inner);
+        }
+        turmoil_net::set_current(self.pod.kernel);
+        drop(inner);
+        self.touch();
+    }
 }
 
 impl SimStream {
-    pub(super) async fn connect(world: &World, pod: &Arc<Pod>, endpoint: &Endpoint) -> io::Result<Self> {
-        let ip = resolve(world, pod, &endpoint.host)?;
-        let address = SocketAddr::new(ip, endpoint.port);
-        let connecting: Connecting = Box::pin(TcpStream::connect(address));
-        let inner = InPod { future: Some(connecting), world: world.clone(), pod: Arc::clone(pod) }.await?;
-        let mut stream =
-            Self { inner: Some(inner), world: world.clone(), pod: Arc::clone(pod), connection: None };
-        let connection = Connection { from: stream.inner().local_addr()?, to: address };
-        if !address.ip().is_loopback() {
-            lock(&world.shared.wire).opened(connection);
-            stream.connection = Some(connection);
-        }
-        Ok(stream)
+    pub(super) async fn connect(
+        shared: &Arc<Shared>,
+        pod: &Arc<Pod>,
+        endpoint: &Endpoint,
+    ) -> io::Result<Self> {
+        let address = SocketAddr::new(resolve(shared, pod, &endpoint.host)?, endpoint.port);
+        let callee = if address.ip().is_loopback() { Some(pod.id) } else { PodId::at(address.ip()) };
+        let address = callee.map_or(address, |callee| lock(&shared.ports).lead(callee, address));
+        let future: Connecting = Box::pin(TcpStream::connect(address));
+        let is_local = callee == Some(pod.id);
+        let socket = Socket::new(shared, pod, future);
+        let stream = Connect { socket, is_local, id: None, polled: false }.await?;
+        Ok(Self::new(Socket::new(shared, pod, stream)))
     }
 
-    fn inner(&mut self) -> &mut TcpStream {
-        turmoil_net::set_current(self.pod.kernel);
-        self.inner.as_mut().expect("the socket is there until it is dropped")
+    fn new(mut socket: Socket<TcpStream>) -> Self {
+        let inner = socket.get();
+        let flow = match (inner.local_addr(), inner.peer_addr()) {
+            (Ok(local), Ok(peer)) => lock(&socket.shared.wire).hold(local, peer),
+            _ => None,
+        };
+        Self { socket, flow, buffer: Vec::new(), taken: 0 }
+    }
+
+    /// Hands over what was taken from the kernel before.
+    fn hand_over(&mut self, buf: &mut ReadBuf<'_>) {
+        let rest = &self.buffer[self.taken..];
+        let count = rest.len().min(buf.remaining());
+        buf.put_slice(&rest[..count]);
+        self.taken += count;
+        if self.taken == self.buffer.len() {
+            self.buffer.clear();
+            self.taken = 0;
+        }
     }
 }
 
 impl AsyncRead for SimStream {
     fn poll_read(
         mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
+        context: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let before = buf.filled().len();
-        let polled = Pin::new(self.inner()).poll_read(cx, buf);
-        if buf.filled().len() > before {
-            // Taking bytes may open the window, which the kernel then tells the peer.
-            self.world.touch();
+        let this = &mut *self;
+        if !this.buffer.is_empty() || buf.remaining() == 0 {
+            this.hand_over(buf);
+            return Poll::Ready(Ok(()));
         }
-        polled
+        SCRATCH.with_borrow_mut(|scratch| {
+            let room = buf.remaining().min(RECEIVE_BUFFER);
+            let count = ready!(this.socket.receive(context, &mut scratch[..room]))?;
+            buf.put_slice(&scratch[..count]);
+            if count >= UPDATE {
+                this.socket.touch();
+            } else if count == room && this.socket.available(context, &mut scratch[..UPDATE]) == UPDATE {
+                if let Poll::Ready(Ok(count)) = this.socket.receive(context, scratch) {
+                    this.buffer.extend_from_slice(&scratch[..count]);
+                }
+                this.socket.touch();
+            }
+            Poll::Ready(Ok(()))
+        })
     }
 }
 
 impl AsyncWrite for SimStream {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        let polled = Pin::new(self.inner()).poll_write(cx, buf);
-        if polled.is_ready() {
-            self.world.touch();
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let this = &mut *self;
+        // Acknowledgements that nobody waited for make room.
+        this.socket.shared.deliver_due();
+        let polled = Pin::new(this.socket.get()).poll_write(context, buf);
+        let mut wire = lock(&this.socket.shared.wire);
+        match (&polled, this.flow) {
+            (Poll::Ready(Ok(count)), Some(flow)) => wire.wrote(flow, *count),
+            (Poll::Ready(Ok(_)), None) => wire.touch(),
+            (Poll::Pending, Some(flow)) => wire.block(flow),
+            (Poll::Ready(Err(_)) | Poll::Pending, _) => {}
         }
         polled
     }
 
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(self.inner()).poll_flush(cx)
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(self.socket.get()).poll_flush(context)
     }
 
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.world.touch();
-        Pin::new(self.inner()).poll_shutdown(cx)
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        let polled = Pin::new(this.socket.get()).poll_shutdown(context);
+        let mut wire = lock(&this.socket.shared.wire);
+        match this.flow {
+            Some(flow) => wire.finish(flow),
+            None => wire.touch(),
+        }
+        polled
     }
 }
 
 impl Drop for SimStream {
     fn drop(&mut self) {
-        turmoil_net::set_current(self.pod.kernel);
-        drop(self.inner.take());
-        self.world.touch();
-        if let Some(connection) = self.connection {
-            lock(&self.world.shared.wire).closed(connection);
+        if let Some(flow) = self.flow {
+            lock(&self.socket.shared.wire).release(flow);
         }
     }
 }
 
 /// A port of a pod.
 pub struct SimListener {
-    inner: Option<TcpListener>,
-    world: World,
-    pod: Arc<Pod>,
+    socket: Socket<TcpListener>,
+    address: SocketAddr,
 }
 
 impl SimListener {
-    pub(super) async fn bind(world: &World, pod: &Arc<Pod>, address: SocketAddr) -> io::Result<Self> {
+    pub(super) async fn bind(shared: &Arc<Shared>, pod: &Arc<Pod>, address: SocketAddr) -> io::Result<Self> {
+        if lock(&shared.ports).is_taken(pod.id, address) {
+            return Err(io::ErrorKind::AddrInUse.into());
+        }
         turmoil_net::set_current(pod.kernel);
-        let inner = TcpListener::bind(address).await?;
-        Ok(Self { inner: Some(inner), world: world.clone(), pod: Arc::clone(pod) })
-    }
-
-    fn inner(&self) -> &TcpListener {
-        turmoil_net::set_current(self.pod.kernel);
-        self.inner.as_ref().expect("the socket is there until it is dropped")
+        let inner = match TcpListener::bind(address).await {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+                let stand_in = lock(&shared.ports).next_stand_in();
+                turmoil_net::set_current(pod.kernel);
+                TcpListener::bind(SocketAddr::new(address.ip(), stand_in)).await?
+            }
+            bound => bound?,
+        };
+        let bound = inner.local_addr()?.port();
+        let port = if address.port() == 0 { bound } else { address.port() };
+        let address = SocketAddr::new(address.ip(), port);
+        lock(&shared.ports).bind(pod.id, address, bound);
+        Ok(Self { socket: Socket::new(shared, pod, inner), address })
     }
 }
 
@@ -117,61 +233,73 @@ impl Listener for SimListener {
     type Stream = SimStream;
 
     async fn accept(&mut self) -> io::Result<Accepted<SimStream>> {
-        let (inner, peer) = std::future::poll_fn(|cx| self.inner().poll_accept(cx)).await?;
-        let original_destination = inner.local_addr()?;
-        let (world, pod) = (self.world.clone(), Arc::clone(&self.pod));
-        let stream = SimStream { inner: Some(inner), world, pod, connection: None };
+        let (inner, peer) = std::future::poll_fn(|context| self.socket.get().poll_accept(context)).await?;
+        let local = inner.local_addr()?;
+        let stream = SimStream::new(Socket::new(&self.socket.shared, &self.socket.pod, inner));
+        let original_destination = SocketAddr::new(local.ip(), self.address.port());
         Ok(Accepted { stream, peer, original_destination })
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.inner().local_addr()
+        Ok(self.address)
     }
 }
 
 impl Drop for SimListener {
     fn drop(&mut self) {
-        turmoil_net::set_current(self.pod.kernel);
-        drop(self.inner.take());
-        self.world.touch();
+        lock(&self.socket.shared.ports).unbind(self.socket.pod.id, self.address);
     }
 }
 
 type Connecting = Pin<Box<dyn Future<Output = io::Result<TcpStream>> + Send>>;
 
-/// A future that is polled and dropped with its pod as the current host.
-struct InPod {
-    future: Option<Connecting>,
-    world: World,
-    pod: Arc<Pod>,
+/// A connect that the wire knows of.
+struct Connect {
+    socket: Socket<Connecting>,
+    is_local: bool,
+    /// Set while the outcome is open and a SYN is on the wire.
+    id: Option<ConnectId>,
+    polled: bool,
 }
 
-impl Future for InPod {
+impl Future for Connect {
     type Output = io::Result<TcpStream>;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        turmoil_net::set_current(self.pod.kernel);
-        self.world.touch();
-        let future = self.future.as_mut().expect("the future is there until it is dropped");
-        future.as_mut().poll(cx)
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        let polled = this.socket.get().as_mut().poll(context);
+        let mut wire = lock(&this.socket.shared.wire);
+        let is_first = !std::mem::replace(&mut this.polled, true);
+        if is_first {
+            wire.touch();
+            if polled.is_pending() && !this.is_local {
+                this.id = Some(wire.connecting(this.socket.pod.id));
+            }
+        } else if let Some(id) = this.id.take_if(|_| polled.is_ready()) {
+            wire.connected(id, false);
+        }
+        polled
     }
 }
 
-impl Drop for InPod {
+impl Drop for Connect {
     fn drop(&mut self) {
-        turmoil_net::set_current(self.pod.kernel);
-        drop(self.future.take());
-        self.world.touch();
+        if let Some(id) = self.id {
+            lock(&self.socket.shared.wire).connected(id, true);
+        }
     }
 }
 
-fn resolve(world: &World, pod: &Pod, name: &str) -> io::Result<IpAddr> {
-    if name == "localhost" || name == pod.name {
-        return Ok(IpAddr::V4(Ipv4Addr::LOCALHOST));
+fn resolve(shared: &Shared, pod: &Pod, name: &str) -> io::Result<IpAddr> {
+    if name == "localhost" {
+        return Ok(Ipv4Addr::LOCALHOST.into());
+    }
+    if name == pod.name {
+        return Ok(pod.address);
     }
     if let Ok(address) = name.parse() {
         return Ok(address);
     }
-    let address = lock(&world.shared.wire).address(name);
+    let address = lock(&shared.wire).address(name);
     address.ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, format!("no pod is called {name}")))
 }

@@ -1,408 +1,426 @@
-//! The wire: decides when each packet arrives. Per ordered pair of pods a latency distribution and a
-//! bandwidth, and impairments that come and go.
+//! The wire: carries packets from kernel to kernel, and keeps what is under way.
 //!
 //! TCP never loses bytes, it loses time. A segment that is lost, or meets a partition, is tried again
 //! one retransmission timeout later (200 ms, doubling; a SYN 1 s, doubling: RFC 6298 with Linux's
-//! minimum), and everything behind it in its flow waits for it. Packets of one flow stay in order.
-//! Owns no socket and no clock.
+//! minimum), and everything behind it in its flow waits for it. A lost acknowledgement is made good
+//! by whatever follows it. Packets of one flow stay in order.
+//!
+//! An acknowledgement that changes nothing that anyone sees wakes nobody: it is delivered with the
+//! next thing that is. Owns no socket and no clock.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque};
+use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
+use std::task::Waker;
 use std::time::Duration;
 
 use bytes::Bytes;
 use hoplab_proxy::host::Instant;
-use rand::rngs::ChaCha8Rng;
 use turmoil_net::{Packet, TcpFlags, TcpSegment, Transport};
 
-use super::PodId;
-use crate::distribution::Distribution;
+use super::connection::{Connections, Departed, End, FlowId};
+use super::link::{Links, is_between};
+use super::{PodConfig, PodId};
 use crate::journal::{Departure, Journal};
-use crate::random;
-use crate::scenario::plan::{Network, ZoneId};
+use crate::scenario::plan::Network;
 
-/// The longest pause between two retransmissions, Linux's `TCP_RTO_MAX`.
-const RTO_MAX: Duration = Duration::from_secs(120);
+/// The first pause before a segment is sent again: Linux's `TCP_RTO_MIN`.
+const RETRANSMISSION_TIMEOUT: Duration = Duration::from_millis(200);
+/// The first pause before a SYN or its answer is sent again (RFC 6298, 2.1).
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(1);
+/// The longest pause: Linux's `TCP_RTO_MAX`.
+const LONGEST_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// Something that goes wrong between two sets of pods, in both directions.
-#[derive(Debug, Clone)]
-pub struct Impairment {
-    /// One side.
-    pub a: Vec<PodId>,
-    /// The other side.
-    pub b: Vec<PodId>,
-    /// What goes wrong.
-    pub kind: ImpairmentKind,
-}
-
-/// What goes wrong on a wire.
-#[derive(Debug, Clone)]
-pub enum ImpairmentKind {
-    /// Nothing passes.
-    Partition,
-    /// Packets take longer by this much.
-    Latency(Distribution),
-    /// Segments with content, SYN or FIN are lost with this probability. Bare acknowledgements are
-    /// not: the next one makes up for a lost one.
-    Loss(f64),
-}
-
-/// An impairment that is in force.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct ImpairmentId(usize);
-
-/// A connection, from the side that opened it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Connection {
-    pub(super) from: SocketAddr,
-    pub(super) to: SocketAddr,
-}
-
-/// Something that has come due.
-pub(super) enum Due {
-    /// A packet has arrived.
-    Packet(Packet),
-    /// A lost segment was sent again; it arrives later.
-    Retried,
-}
-
-/// All wires.
+/// What is under way between pods.
 pub(super) struct Wire {
-    network: Network,
-    seed: u64,
+    pub(super) links: Links,
     journal: Journal,
-    pods: Vec<Stand>,
-    by_address: BTreeMap<IpAddr, PodId>,
     by_name: BTreeMap<String, PodId>,
-    links: BTreeMap<(PodId, PodId), Link>,
-    flows: BTreeMap<FlowKey, Flow>,
-    /// How many flows there were after the last clean-up.
-    flows_kept: usize,
+    connections: Connections,
+    connects: Connects,
     queue: BinaryHeap<Reverse<Queued>>,
+    /// When the courier has to come, in microseconds; some of these may be needless.
+    alarms: BinaryHeap<Reverse<u64>>,
+    /// When the courier will come, and how to tell it to come earlier.
+    armed: Option<(u64, Waker)>,
     sequence: u64,
+    retransmissions: u64,
     packets: u64,
-    impairments: Vec<InForce>,
-    connections: BTreeSet<Connection>,
-    egress: Vec<Packet>,
-}
-
-/// Where a pod stands.
-struct Stand {
-    name: String,
-    address: IpAddr,
-    zone: Option<ZoneId>,
-}
-
-/// One direction between two pods.
-struct Link {
-    latency: Distribution,
-    random: ChaCha8Rng,
-    busy_until: Instant,
-}
-
-/// One direction of a connection.
-type FlowKey = (SocketAddr, SocketAddr);
-
-#[derive(Default)]
-struct Flow {
-    last_arrival: Instant,
-    /// Segments behind one that is being retransmitted.
-    held: VecDeque<Packet>,
-    retransmitting: bool,
-}
-
-struct InForce {
-    impairment: Impairment,
-    lifted: bool,
-    hits: u64,
-    random: ChaCha8Rng,
+    /// Whether anything happened since the last drain that a kernel may have something to send for.
+    touched: bool,
+    /// Flows that are looked at after each drain.
+    watched: Vec<FlowId>,
+    /// A buffer for packets, to be used again.
+    buffer: Vec<Packet>,
 }
 
 struct Queued {
-    at: Instant,
+    at_us: u64,
     sequence: u64,
+    flow: FlowId,
     event: Event,
 }
 
 enum Event {
-    Arrival(Packet),
-    Retransmission { packet: Packet, attempt: u32 },
+    Arrival(Departed),
+    /// The retransmission of this name is due, after so many vain attempts.
+    Retransmission {
+        name: u64,
+        vain: u32,
+    },
 }
 
 impl Wire {
-    pub(super) fn new(network: Network, seed: u64, journal: Journal) -> Self {
+    pub(super) fn new(network: Network, seed: u64, journal: Journal, pods: &[PodConfig]) -> Self {
+        let names = pods.iter().enumerate().map(|(index, pod)| (pod.name.clone(), PodId(index)));
         Self {
-            network,
-            seed,
+            links: Links::new(network, seed, pods),
             journal,
-            pods: Vec::new(),
-            by_address: BTreeMap::new(),
-            by_name: BTreeMap::new(),
-            links: BTreeMap::new(),
-            flows: BTreeMap::new(),
-            flows_kept: 0,
+            by_name: names.collect(),
+            connections: Connections::default(),
+            connects: Connects {
+                by_pod: pods.iter().map(|_| VecDeque::new()).collect(),
+                ..Connects::default()
+            },
             queue: BinaryHeap::new(),
+            alarms: BinaryHeap::new(),
+            armed: None,
             sequence: 0,
+            retransmissions: 0,
             packets: 0,
-            impairments: Vec::new(),
-            connections: BTreeSet::new(),
-            egress: Vec::new(),
+            touched: false,
+            watched: Vec::new(),
+            buffer: Vec::new(),
         }
     }
 
-    pub(super) fn add_pod(&mut self, name: &str, address: IpAddr, zone: Option<ZoneId>) {
-        let id = PodId(self.pods.len());
-        self.by_address.insert(address, id);
-        self.by_name.insert(name.to_owned(), id);
-        self.pods.push(Stand { name: name.to_owned(), address, zone });
-    }
-
     pub(super) fn address(&self, name: &str) -> Option<IpAddr> {
-        self.by_name.get(name).map(|id| self.pods[id.0].address)
+        self.by_name.get(name).map(|pod| pod.address())
     }
 
     pub(super) fn packets(&self) -> u64 {
         self.packets
     }
 
-    pub(super) fn opened(&mut self, connection: Connection) {
-        self.connections.insert(connection);
+    /// A socket did something that its kernel may have to send something for.
+    pub(super) fn touch(&mut self) {
+        self.touched = true;
     }
 
-    pub(super) fn closed(&mut self, connection: Connection) {
-        self.connections.remove(&connection);
+    /// The socket at `local` refers to its flow from now on; `None` within a pod.
+    pub(super) fn hold(&mut self, local: SocketAddr, peer: SocketAddr) -> Option<FlowId> {
+        let (local, peer) = (end(local.ip(), local.port())?, end(peer.ip(), peer.port())?);
+        let flow = self.connections.find(local, peer)?;
+        self.connections.hold(flow);
+        Some(flow)
     }
 
-    pub(super) fn impair(&mut self, impairment: Impairment) -> ImpairmentId {
-        let id = ImpairmentId(self.impairments.len());
-        let random = random::stream(self.seed, "impairment", id.0 as u64, 0);
-        self.impairments.push(InForce { impairment, lifted: false, hits: 0, random });
-        id
+    /// The socket of a flow is closed.
+    pub(super) fn release(&mut self, flow: FlowId) {
+        self.connections.flow(flow).finish();
+        self.watch(flow);
+        self.connections.release(flow);
     }
 
-    pub(super) fn lift(&mut self, id: ImpairmentId) {
-        self.impairments[id.0].lifted = true;
+    /// The socket of a flow took `bytes` to send.
+    pub(super) fn wrote(&mut self, flow: FlowId, bytes: usize) {
+        self.connections.flow(flow).wrote(bytes);
+        self.watch(flow);
     }
 
-    pub(super) fn hits(&self, id: ImpairmentId) -> u64 {
-        self.impairments[id.0].hits
+    /// The socket of a flow can take no more, and somebody waits until it can.
+    pub(super) fn block(&mut self, flow: FlowId) {
+        self.connections.flow(flow).block();
+        self.watch(flow);
+        self.rouse(flow);
     }
 
-    /// The RST segments that tear down every connection between two sets of pods, for both ends.
-    pub(super) fn resets(&self, a: &[PodId], b: &[PodId]) -> Vec<Packet> {
-        let between = |connection: &&Connection| {
-            let (from, to) = (self.pod_at(connection.from.ip()), self.pod_at(connection.to.ip()));
-            let (Some(from), Some(to)) = (from, to) else { return false };
-            (a.contains(&from) && b.contains(&to)) || (b.contains(&from) && a.contains(&to))
-        };
-        let ends = |connection: &Connection| {
-            [reset(connection.from, connection.to), reset(connection.to, connection.from)]
-        };
-        self.connections.iter().filter(between).flat_map(ends).collect()
+    /// The socket of a flow has nothing more to send.
+    pub(super) fn finish(&mut self, flow: FlowId) {
+        self.connections.flow(flow).finish();
+        self.watch(flow);
     }
 
-    /// Takes the packets that the kernels want to send at `now`.
-    pub(super) fn collect(&mut self, now: Instant, egress: impl FnOnce(&mut Vec<Packet>)) {
-        let mut packets = std::mem::take(&mut self.egress);
-        egress(&mut packets);
+    /// A pod's kernel has been told to connect to another pod.
+    pub(super) fn connecting(&mut self, pod: PodId) -> ConnectId {
+        self.connects.begin(pod)
+    }
+
+    /// A connect has come to an end. If its caller gave up, its SYN is not tried again.
+    pub(super) fn connected(&mut self, id: ConnectId, gave_up: bool) {
+        if let Some(flow) = self.connects.end(id).filter(|_| gave_up) {
+            self.connections.abort(flow);
+        }
+    }
+
+    /// A buffer for a drain; `None` when no kernel can have anything to send.
+    pub(super) fn start_drain(&mut self) -> Option<Vec<Packet>> {
+        std::mem::take(&mut self.touched).then(|| std::mem::take(&mut self.buffer))
+    }
+
+    /// Takes what the kernels sent at `now`; whom to wake if the courier has to come earlier.
+    pub(super) fn drained(&mut self, now: Instant, mut packets: Vec<Packet>) -> Option<Waker> {
         for packet in packets.drain(..) {
-            self.send(now, packet);
+            self.depart(now, packet);
         }
-        self.egress = packets;
+        self.reuse(packets);
+        self.look_after_watched();
+        self.connections.sweep();
+        let next = self.alarms.peek()?.0;
+        self.armed.take_if(|(at, _)| next < *at).map(|(_, courier)| courier)
     }
 
-    /// The next thing that is due at `now`.
-    pub(super) fn next_due(&mut self, now: Instant) -> Option<Due> {
-        if self.queue.peek()?.0.at > now {
-            return None;
-        }
-        let Reverse(queued) = self.queue.pop()?;
-        match queued.event {
-            Event::Arrival(packet) => Some(Due::Packet(packet)),
-            Event::Retransmission { packet, attempt } => {
-                self.retransmit(queued.at, packet, attempt);
-                Some(Due::Retried)
+    /// Whether anything is due.
+    pub(super) fn has_due(&self, now: Instant) -> bool {
+        self.queue.peek().is_some_and(|next| next.0.at_us <= now.micros())
+    }
+
+    /// What has arrived by now, in order.
+    pub(super) fn take_due(&mut self, now: Instant) -> Vec<Packet> {
+        let mut packets = std::mem::take(&mut self.buffer);
+        while self.has_due(now)
+            && let Some(Reverse(Queued { at_us, flow, event, .. })) = self.queue.pop()
+        {
+            match event {
+                Event::Arrival(departed) => {
+                    self.arrive(at_us, flow, &departed);
+                    packets.push(departed.packet);
+                }
+                Event::Retransmission { name, vain } => self.retransmit(now, flow, name, vain),
             }
+            self.connections.came(flow);
+        }
+        packets
+    }
+
+    /// Gives back a buffer, emptied.
+    pub(super) fn reuse(&mut self, buffer: Vec<Packet>) {
+        if buffer.capacity() > self.buffer.capacity() {
+            self.buffer = buffer;
         }
     }
 
-    /// When something is due next.
-    pub(super) fn next_arrival(&self) -> Option<Instant> {
-        self.queue.peek().map(|Reverse(queued)| queued.at)
+    /// When the courier has to come again; it is woken if that changes. Everything due must have been taken.
+    pub(super) fn arm(&mut self, now: Instant, courier: &Waker) -> Option<Instant> {
+        while self.alarms.peek().is_some_and(|at| at.0 <= now.micros()) {
+            self.alarms.pop();
+        }
+        let next = self.alarms.peek().map(|at| at.0);
+        self.armed = Some((next.unwrap_or(u64::MAX), courier.clone()));
+        next.map(|at_us| Instant::from_nanos(at_us * 1_000))
     }
 
-    fn pod_at(&self, address: IpAddr) -> Option<PodId> {
-        self.by_address.get(&address).copied()
+    /// Tears down every connection between two sets of pods: a RST for both ends of each.
+    pub(super) fn reset(&mut self, a: &[PodId], b: &[PodId]) -> Vec<Packet> {
+        let between = |ends: &[End; 2]| is_between((ends[0].0, ends[1].0), a, b);
+        let torn: Vec<_> = self.connections.established().filter(|(_, ends)| between(ends)).collect();
+        let mut packets = Vec::with_capacity(2 * torn.len());
+        for (flow, [opener, acceptor]) in torn {
+            self.connections.abort(flow);
+            packets.extend([reset_packet(opener, acceptor), reset_packet(acceptor, opener)]);
+        }
+        self.touched = true;
+        packets
     }
 
     /// A packet leaves its pod.
-    fn send(&mut self, now: Instant, packet: Packet) {
+    fn depart(&mut self, now: Instant, packet: Packet) {
         let Transport::Tcp(segment) = &packet.payload else { return };
-        let (Some(from), Some(to)) = (self.pod_at(packet.src), self.pod_at(packet.dst)) else { return };
-        self.packets += 1;
+        let Some(from) = end(packet.src, segment.src_port) else { return };
         let flags = segment.flags;
+        let connect = (flags.syn && !flags.ack).then(|| self.connects.departs(from.0)).flatten();
+        let given_up = connect.is_some_and(|id| !self.connects.is_open(id));
+        // An address without a pod swallows everything.
+        let to = end(packet.dst, segment.dst_port).filter(|(pod, _)| self.links.has_pod(*pod));
+        let Some(to) = to.filter(|_| !given_up) else { return };
+        self.packets += 1;
         self.journal.packet(Departure {
             at: now,
-            pods: (from.0, to.0),
-            ports: (segment.src_port, segment.dst_port),
+            pods: (from.0.0, to.0.0),
+            ports: (from.1, to.1),
             length: segment.payload.len(),
             flags: u8::from(flags.syn)
                 | u8::from(flags.ack) << 1
                 | u8::from(flags.fin) << 2
                 | u8::from(flags.rst) << 3,
         });
-        self.forget_idle_flows(now);
-        let flow = self.flows.entry(flow_key(&packet)).or_default();
-        if flow.retransmitting {
-            flow.held.push_back(packet);
-        } else {
-            self.attempt(now, (from, to), packet, 0);
+        let (id, bare_ack) = self.connections.depart(from, to, segment, &mut self.links);
+        if let Some(connect) = connect {
+            self.connects.departed(connect, id);
         }
-    }
-
-    /// Sends a packet, for the first time or again; it arrives, or is tried again later.
-    fn attempt(&mut self, now: Instant, ends: (PodId, PodId), packet: Packet, attempt: u32) {
-        let key = flow_key(&packet);
-        if self.is_lost(ends, &packet) {
-            self.flows.entry(key).or_default().retransmitting = true;
-            let at = now + retransmission_timeout(&packet, attempt);
-            self.push(at, Event::Retransmission { packet, attempt: attempt + 1 });
+        let departed = Departed { packet, bare_ack };
+        let flow = self.connections.flow(id);
+        if !flow.waiting.is_empty() {
+            flow.waiting.push_back(departed);
             return;
         }
-        let arrival = self.crossing(now, ends, packet.size());
-        let flow = self.flows.entry(key).or_default();
-        flow.last_arrival = flow.last_arrival.max(arrival);
-        let at = flow.last_arrival;
-        self.push(at, Event::Arrival(packet));
+        if flow.lost_ack.take().is_some() {
+            flow.retransmission = 0;
+        }
+        self.transmit(now, id, departed, 0);
+    }
+
+    /// Sends a packet, after so many vain attempts; it arrives, or is tried again later.
+    fn transmit(&mut self, now: Instant, id: FlowId, departed: Departed, vain: u32) {
+        let flow = self.connections.flow(id);
+        let Some(arrival) = self.links.cross(now, flow.link, departed.packet.size()) else {
+            return self.lose(now, id, departed, vain);
+        };
+        // The clock's grain is a microsecond; rounding up keeps the order.
+        let at_us = arrival.nanos().div_ceil(1_000).max(flow.last_arrival_us);
+        flow.last_arrival_us = at_us;
+        let reverse = self.connections.flow(id.reverse());
+        if departed.bare_ack && reverse.is_settled() {
+            reverse.silent_acks.push_back(at_us);
+        } else {
+            self.alarms.push(Reverse(at_us));
+        }
+        self.push(at_us, id, Event::Arrival(departed));
+    }
+
+    fn lose(&mut self, now: Instant, id: FlowId, departed: Departed, vain: u32) {
+        let at = now + retransmission_timeout(&departed.packet, vain);
+        let flow = self.connections.flow(id);
+        if !departed.bare_ack {
+            flow.waiting.push_front(departed);
+        } else if flow.waiting.is_empty() {
+            flow.lost_ack = Some(departed);
+        } else {
+            // What waits behind it acknowledges as much.
+            return;
+        }
+        self.retransmissions += 1;
+        flow.retransmission = self.retransmissions;
+        self.alarms.push(Reverse(at.micros()));
+        let event = Event::Retransmission { name: self.retransmissions, vain: vain + 1 };
+        self.push(at.micros(), id, event);
     }
 
     /// A lost segment is sent again; once it passes, so does what waited behind it.
-    fn retransmit(&mut self, now: Instant, packet: Packet, attempt: u32) {
-        let key = flow_key(&packet);
-        let (Some(from), Some(to)) = (self.pod_at(packet.src), self.pod_at(packet.dst)) else { return };
-        self.flows.entry(key).or_default().retransmitting = false;
-        self.attempt(now, (from, to), packet, attempt);
-        while let Some(flow) = self.flows.get_mut(&key)
-            && !flow.retransmitting
-            && let Some(next) = flow.held.pop_front()
-        {
-            self.attempt(now, (from, to), next, 0);
+    fn retransmit(&mut self, now: Instant, id: FlowId, name: u64, vain: u32) {
+        let flow = self.connections.flow(id);
+        if flow.retransmission != name {
+            return;
+        }
+        flow.retransmission = 0;
+        let lost = flow.lost_ack.take().or_else(|| flow.waiting.pop_front());
+        let mut next = lost.map(|lost| (lost, vain));
+        while let Some((departed, vain)) = next {
+            self.transmit(now, id, departed, vain);
+            let flow = self.connections.flow(id);
+            let passes = flow.retransmission == 0;
+            next = passes.then(|| flow.waiting.pop_front()).flatten().map(|departed| (departed, 0));
         }
     }
 
-    /// Whether an impairment takes the packet; counts those that do something to it.
-    fn is_lost(&mut self, ends: (PodId, PodId), packet: &Packet) -> bool {
-        let carries = carries(packet);
-        self.impairments.iter_mut().any(|in_force| {
-            let lost = in_force.applies(ends)
-                && match in_force.impairment.kind {
-                    ImpairmentKind::Partition => true,
-                    ImpairmentKind::Latency(_) => false,
-                    ImpairmentKind::Loss(share) => carries && random::happens(&mut in_force.random, share),
-                };
-            in_force.hits += u64::from(lost);
-            lost
-        })
+    /// A packet is about to be delivered.
+    fn arrive(&mut self, at_us: u64, id: FlowId, departed: &Departed) {
+        let reverse = self.connections.flow(id.reverse());
+        self.touched |= !departed.bare_ack || !reverse.is_settled();
+        if departed.bare_ack {
+            reverse.silent_acks.pop_front_if(|first| *first <= at_us);
+        } else if id.is_from_opener() {
+            let is_first = matches!(&departed.packet.payload, Transport::Tcp(segment) if segment.flags.syn);
+            self.connections.connection(id).established |= !is_first;
+        }
     }
 
-    /// When a packet of `bytes` that leaves now is across.
-    fn crossing(&mut self, now: Instant, ends: (PodId, PodId), bytes: u32) -> Instant {
-        if !self.links.contains_key(&ends) {
-            self.links.insert(ends, self.link(ends));
+    fn watch(&mut self, id: FlowId) {
+        self.touched = true;
+        if !std::mem::replace(&mut self.connections.flow(id).watched, true) {
+            self.watched.push(id);
         }
-        let link = self.links.get_mut(&ends).expect("inserted above");
-        let mut left = now;
-        if let Some(bits_per_second) = self.network.bandwidth {
-            let nanos = u128::from(bytes) * 8 * 1_000_000_000 / u128::from(bits_per_second);
-            left = link.busy_until.max(now) + Duration::from_nanos(nanos as u64);
-            link.busy_until = left;
-        }
-        let mut arrival = left + link.latency.sample(&mut link.random);
-        for in_force in self.impairments.iter_mut().filter(|in_force| in_force.applies(ends)) {
-            if let ImpairmentKind::Latency(add) = &in_force.impairment.kind {
-                arrival = arrival + add.sample(&mut in_force.random);
-                in_force.hits += 1;
+    }
+
+    /// Flows of which something has not departed need the acknowledgements that are under way.
+    fn look_after_watched(&mut self) {
+        let mut watched = std::mem::take(&mut self.watched);
+        watched.retain(|&id| {
+            let flow = self.connections.flow(id);
+            flow.watched = !flow.is_settled();
+            if flow.watched {
+                self.alarms.extend(flow.silent_acks.drain(..).map(Reverse));
             }
-        }
-        arrival
+            flow.watched
+        });
+        self.watched = watched;
     }
 
-    /// The wire from one pod to another: the longer latency of the zones that it leaves or enters.
-    fn link(&self, (from, to): (PodId, PodId)) -> Link {
-        let (from, to) = (&self.pods[from.0], &self.pods[to.0]);
-        let zones = [from.zone, to.zone].into_iter().flatten().filter(|_| from.zone != to.zone);
-        let latency = zones
-            .map(|ZoneId(zone)| &self.network.zones[zone].latency)
-            .max_by_key(|latency| latency.mean())
-            .unwrap_or(&self.network.latency)
-            .clone();
-        let key = random::join(random::key(&from.name), random::key(&to.name));
-        Link { latency, random: random::stream(self.seed, "wire", key, 0), busy_until: Instant::START }
+    fn rouse(&mut self, id: FlowId) {
+        self.alarms.extend(self.connections.flow(id).silent_acks.drain(..).map(Reverse));
     }
 
-    fn push(&mut self, at: Instant, event: Event) {
-        // The clock's grain is a microsecond; rounding up keeps the order.
-        let at = Instant::from_nanos(at.nanos().div_ceil(1_000) * 1_000);
+    fn push(&mut self, at_us: u64, flow: FlowId, event: Event) {
+        self.connections.flow(flow).under_way += 1;
         self.sequence += 1;
-        self.queue.push(Reverse(Queued { at, sequence: self.sequence, event }));
-    }
-
-    /// A flow matters only while something of it is on its way.
-    fn forget_idle_flows(&mut self, now: Instant) {
-        if self.flows.len() > 2 * self.flows_kept + 1_024 {
-            self.flows.retain(|_, flow| flow.last_arrival >= now || flow.retransmitting);
-            self.flows_kept = self.flows.len();
-        }
+        self.queue.push(Reverse(Queued { at_us, sequence: self.sequence, flow, event }));
     }
 }
 
-impl InForce {
-    fn applies(&self, (from, to): (PodId, PodId)) -> bool {
-        let Impairment { a, b, .. } = &self.impairment;
-        !self.lifted && ((a.contains(&from) && b.contains(&to)) || (b.contains(&from) && a.contains(&to)))
+/// Names a connect that is under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct ConnectId(u64);
+
+/// Connects whose outcome is open. A kernel does not say which SYN is whose, but it sends them in the
+/// order in which it was told to.
+#[derive(Default)]
+struct Connects {
+    last: u64,
+    /// The flow, once the SYN has departed.
+    open: BTreeMap<ConnectId, Option<FlowId>>,
+    /// Per pod, those whose SYN has not departed.
+    by_pod: Vec<VecDeque<ConnectId>>,
+}
+
+impl Connects {
+    fn begin(&mut self, pod: PodId) -> ConnectId {
+        self.last += 1;
+        let id = ConnectId(self.last);
+        self.open.insert(id, None);
+        self.by_pod[pod.0].push_back(id);
+        id
+    }
+
+    fn departs(&mut self, pod: PodId) -> Option<ConnectId> {
+        self.by_pod[pod.0].pop_front()
+    }
+
+    fn is_open(&self, id: ConnectId) -> bool {
+        self.open.contains_key(&id)
+    }
+
+    fn departed(&mut self, id: ConnectId, flow: FlowId) {
+        self.open.insert(id, Some(flow));
+    }
+
+    fn end(&mut self, id: ConnectId) -> Option<FlowId> {
+        self.open.remove(&id).flatten()
     }
 }
 
-fn flow_key(packet: &Packet) -> FlowKey {
-    match &packet.payload {
-        Transport::Tcp(segment) => {
-            (SocketAddr::new(packet.src, segment.src_port), SocketAddr::new(packet.dst, segment.dst_port))
-        }
-        Transport::Udp(datagram) => {
-            (SocketAddr::new(packet.src, datagram.src_port), SocketAddr::new(packet.dst, datagram.dst_port))
-        }
-    }
+fn end(address: IpAddr, port: u16) -> Option<End> {
+    PodId::at(address).map(|pod| (pod, port))
 }
 
-/// Whether a segment must arrive: a bare acknowledgement need not.
-fn carries(packet: &Packet) -> bool {
-    match &packet.payload {
-        Transport::Tcp(segment) => !segment.payload.is_empty() || segment.flags.syn || segment.flags.fin,
-        Transport::Udp(_) => true,
-    }
-}
-
-/// The pause before the retransmission that follows `attempt` vain ones.
-fn retransmission_timeout(packet: &Packet, attempt: u32) -> Duration {
-    let is_syn = matches!(&packet.payload, Transport::Tcp(segment) if segment.flags.syn);
-    let first = if is_syn { Duration::from_secs(1) } else { Duration::from_millis(200) };
-    first.saturating_mul(1 << attempt.min(16)).min(RTO_MAX)
+/// The pause before the retransmission that follows `vain` others.
+fn retransmission_timeout(packet: &Packet, vain: u32) -> Duration {
+    let is_handshake = matches!(&packet.payload, Transport::Tcp(segment) if segment.flags.syn);
+    let first = if is_handshake { HANDSHAKE_TIMEOUT } else { RETRANSMISSION_TIMEOUT };
+    first.saturating_mul(1 << vain.min(16)).min(LONGEST_TIMEOUT)
 }
 
 /// A RST that reaches `to` as if `from` had sent it.
-fn reset(from: SocketAddr, to: SocketAddr) -> Packet {
-    let flags = TcpFlags { rst: true, ..TcpFlags::default() };
+fn reset_packet(from: End, to: End) -> Packet {
     let segment = TcpSegment {
-        src_port: from.port(),
-        dst_port: to.port(),
+        src_port: from.1,
+        dst_port: to.1,
         seq: 0,
         ack: 0,
-        flags,
+        flags: TcpFlags { rst: true, ..TcpFlags::default() },
         window: 0,
         payload: Bytes::new(),
     };
-    Packet { src: from.ip(), dst: to.ip(), ttl: 64, payload: Transport::Tcp(segment) }
+    Packet { src: from.0.address(), dst: to.0.address(), ttl: 64, payload: Transport::Tcp(segment) }
 }
 
 impl PartialEq for Queued {
@@ -421,6 +439,6 @@ impl PartialOrd for Queued {
 
 impl Ord for Queued {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        (self.at, self.sequence).cmp(&(other.at, other.sequence))
+        (self.at_us, self.sequence).cmp(&(other.at_us, other.sequence))
     }
 }
