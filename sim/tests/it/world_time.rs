@@ -1,0 +1,271 @@
+//! Time is exact, and a seed repeats: closed forms to the microsecond, and equal digests.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use hoplab_proxy::host::{Endpoint, Host, Instant, Listener, Work};
+use hoplab_sim::costs::Costs;
+use hoplab_sim::distribution::Distribution;
+use hoplab_sim::scenario::plan::{Zone, ZoneId};
+use hoplab_sim::world::{self, Config, PodId, SimHost, World};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use crate::worlds::{Deaf, host, network, pods};
+
+const PORT: u16 = 80;
+
+/// Accepts connections and sends everything back, a read at a time.
+async fn echo(host: SimHost) {
+    let mut listener = host.bind(SocketAddr::from(([0, 0, 0, 0], PORT))).await.unwrap();
+    let tasks = hoplab_proxy::tasks::Tasks::default();
+    let spawner = tasks.spawner(host);
+    loop {
+        let mut stream = listener.accept().await.unwrap().stream;
+        spawner.spawn(async move {
+            let mut bytes = [0; 1_000];
+            while let Ok(count @ 1..) = stream.read(&mut bytes).await {
+                if stream.write_all(&bytes[..count]).await.is_err() {
+                    return;
+                }
+            }
+        });
+    }
+}
+
+/// What the client in pod 0 returns, with an echo server in pod 1.
+fn against_echo<T, F: Future<Output = T>>(
+    config: Config,
+    client: impl FnOnce(World, SimHost, Endpoint) -> F,
+) -> T {
+    world::run(config, async |world| {
+        let server = host(&world, 1);
+        world.spawn(PodId(1), &server, echo(server.clone()));
+        tokio::task::yield_now().await;
+        let machine = host(&world, 0);
+        client(world, machine, Endpoint::new("pod-1", PORT)).await
+    })
+}
+
+async fn round_trips(host: &SimHost, endpoint: &Endpoint, count: usize) -> Vec<u128> {
+    let mut began = host.now();
+    let mut stream = host.connect(endpoint).await.unwrap();
+    let mut times = vec![(host.now() - began).as_micros()];
+    for _ in 0..count {
+        began = host.now();
+        stream.write_all(b"ping").await.unwrap();
+        stream.read_exact(&mut [0; 4]).await.unwrap();
+        times.push((host.now() - began).as_micros());
+    }
+    times
+}
+
+#[test]
+fn a_link_of_137_microseconds_has_a_round_trip_of_274() {
+    let config = pods(network(Duration::from_micros(137)), 1, 2);
+    let times = against_echo(config, async |_, host, endpoint| round_trips(&host, &endpoint, 5).await);
+    assert_eq!(times, [274; 6]);
+}
+
+#[test]
+fn a_wire_without_latency_takes_no_time() {
+    let config = pods(network(Duration::ZERO), 1, 2);
+    let times = against_echo(config, async |_, host, endpoint| round_trips(&host, &endpoint, 5).await);
+    assert_eq!(times, [0; 6]);
+}
+
+/// The wire out of a zone is long; between two zones the longer one counts.
+#[test]
+fn zones_are_as_far_as_they_say() {
+    let zone = |name: &str, millis| Zone {
+        name: name.to_owned(),
+        latency: Distribution::Constant(Duration::from_millis(millis)),
+    };
+    let mut network = network(Duration::from_micros(100));
+    network.zones = vec![zone("near", 2), zone("far", 20)];
+    let trip = |from: Option<usize>, to: Option<usize>| {
+        let mut config = pods(network.clone(), 1, 2);
+        config.pods[0].zone = from.map(ZoneId);
+        config.pods[1].zone = to.map(ZoneId);
+        against_echo(config, async |_, host, endpoint| round_trips(&host, &endpoint, 1).await[1])
+    };
+    assert_eq!(trip(None, None), 200);
+    assert_eq!(trip(Some(0), Some(0)), 200);
+    assert_eq!(trip(Some(0), None), 4_000);
+    assert_eq!(trip(None, Some(1)), 40_000);
+    assert_eq!(trip(Some(1), Some(0)), 40_000);
+}
+
+/// Closed form 28, `latency + size / bandwidth`, where `size` is what is on the wire: segments of up to
+/// 1,460 bytes with 40 bytes of headers each, two of them cut short by the end of the first window and
+/// of the send buffer. 1 ms at 100 Mbit/s is well within the window of 64 KiB.
+#[test]
+fn a_megabyte_takes_its_size_over_the_bandwidth() {
+    let mut network = network(Duration::from_millis(1));
+    network.bandwidth = Some(100_000_000);
+    let config = pods(network, 1, 2);
+    let took = world::run(config, async |world| {
+        let (client, server) = (host(&world, 0), host(&world, 1));
+        let mut listener = server.bind(SocketAddr::from(([0, 0, 0, 0], PORT))).await.unwrap();
+        let endpoint = Endpoint::new("pod-1", PORT);
+        let (stream, accepted) = tokio::join!(client.connect(&endpoint), listener.accept());
+        let (mut stream, mut accepted) = (stream.unwrap(), accepted.unwrap().stream);
+        client.sleep_until(Instant::from_nanos(1_000_000_000)).await;
+        let began = client.now();
+        let body = vec![7; 1_000_000];
+        let mut received = vec![0; body.len()];
+        let (write, read) = tokio::join!(stream.write_all(&body), accepted.read_exact(&mut received));
+        write.unwrap();
+        read.unwrap();
+        (client.now() - began).as_nanos()
+    });
+    let segments = 1_000_000_u128.div_ceil(1_460) + 2;
+    let on_the_wire = 1_000_000 + segments * 40;
+    let closed_form = 1_000_000 + on_the_wire * 8 * 10;
+    assert_eq!(took, closed_form.div_ceil(1_000) * 1_000);
+}
+
+/// Two packets that leave at once share the wire; another pair of pods has its own.
+#[test]
+fn a_link_is_a_queue() {
+    let mut network = network(Duration::ZERO);
+    network.bandwidth = Some(8_000_000);
+    let config = pods(network, 1, 3);
+    let times = world::run(config, async |world| {
+        let hosts = [0, 1, 2].map(|pod| host(&world, pod));
+        for pod in [1, 2] {
+            world.spawn(PodId(pod), &hosts[pod], echo(hosts[pod].clone()));
+        }
+        tokio::task::yield_now().await;
+        let ping = async |pod: usize| {
+            let endpoint = Endpoint::new(format!("pod-{pod}"), PORT);
+            let mut stream = hosts[0].connect(&endpoint).await.unwrap();
+            hosts[0].sleep_until(Instant::from_nanos(1_000_000_000)).await;
+            stream.write_all(&[0; 60]).await.unwrap();
+            stream.read_exact(&mut [0; 60]).await.unwrap();
+            hosts[0].now().micros() - 1_000_000
+        };
+        tokio::join!(ping(1), ping(1), ping(2))
+    });
+    // A byte takes a microsecond. An echo follows the acknowledgement of what it answers, 40 bytes.
+    assert_eq!(times, (240, 380, 240));
+}
+
+#[test]
+fn work_waits_for_a_core_first_come_first_served() {
+    let mut config = pods(network(Duration::ZERO), 1, 1);
+    config.pods[0].cores = Some(2);
+    let costs = Costs {
+        request: Duration::from_micros(80),
+        handshake: Duration::from_micros(20),
+        latency: Duration::from_micros(500),
+        ..Costs::default()
+    };
+    let (worked, ends) = world::run(config, async |world| {
+        let app = host(&world, 0);
+        let sidecar = world.host(PodId(0), costs, std::sync::Arc::new(Deaf));
+        let work = Work { requests: 1, handshakes: 1, ..Work::default() };
+        let occupy = async {
+            let worked = app.occupy(Duration::from_micros(300)).await;
+            (worked, app.now().micros())
+        };
+        let proxy = async || {
+            let worked = sidecar.work(work).await;
+            (worked, sidecar.now().micros())
+        };
+        let dropped = async {
+            let waiting = std::pin::pin!(app.occupy(Duration::from_secs(1)));
+            let timer = std::pin::pin!(app.sleep_until(Instant::from_nanos(10_000)));
+            futures_util::future::select(waiting, timer).await;
+            assert!(!app.has_free_core());
+        };
+        let (a, b, (), c) = tokio::join!(occupy, proxy(), dropped, proxy());
+        assert!(app.has_free_core());
+        assert_eq!(app.queue_length(), 0);
+        let free = app.occupy(Duration::ZERO).await;
+        assert_eq!(free.started, free.finished);
+        ([a.0, b.0, c.0].map(|worked| (worked.started.micros(), worked.finished.micros())), [a.1, b.1, c.1])
+    });
+    // Two cores: the third waits for the second, which has them for 20 + 80 µs.
+    assert_eq!(worked, [(0, 300), (0, 100), (100, 200)]);
+    assert_eq!(ends, [300, 600, 700]);
+}
+
+#[test]
+fn only_occupiers_count_as_a_services_queue() {
+    let mut config = pods(network(Duration::ZERO), 1, 1);
+    config.pods[0].cores = Some(1);
+    let costs = Costs { request: Duration::from_micros(80), ..Costs::default() };
+    world::run(config, async |world| {
+        let app = host(&world, 0);
+        let sidecar = world.host(PodId(0), costs, std::sync::Arc::new(Deaf));
+        let look = async {
+            app.sleep_until(Instant::from_nanos(1_000)).await;
+            assert_eq!(app.queue_length(), 2);
+        };
+        let millisecond = Duration::from_millis(1);
+        tokio::join!(
+            app.occupy(millisecond),
+            sidecar.work(Work { requests: 1, ..Work::default() }),
+            app.occupy(millisecond),
+            app.occupy(millisecond),
+            look
+        );
+        assert_eq!(app.now().micros(), 3_080);
+    });
+}
+
+/// Some traffic with random latencies; `disturb` is called as it goes.
+fn digest(seed: u64, disturb: impl Fn()) -> String {
+    let mut network = network(Duration::ZERO);
+    network.latency =
+        Distribution::Uniform { from: Duration::from_micros(100), to: Duration::from_micros(900) };
+    network.bandwidth = Some(1_000_000_000);
+    let config = pods(network, seed, 2);
+    let journal = config.journal.clone();
+    against_echo(config, async |_, host, endpoint| {
+        let calls = (1..20).map(async |index: usize| {
+            let mut stream = host.connect(&endpoint).await.unwrap();
+            for length in [1, 3_000, 70_000] {
+                disturb();
+                let bytes = vec![index as u8; length];
+                let (mut read, mut write) = tokio::io::split(&mut stream);
+                let mut echoed = vec![0; length];
+                let (wrote, read) = tokio::join!(write.write_all(&bytes), read.read_exact(&mut echoed));
+                wrote.unwrap();
+                read.unwrap();
+                assert!(echoed == bytes);
+            }
+        });
+        futures_util::future::join_all(calls).await;
+    });
+    journal.digest()
+}
+
+#[test]
+fn a_seed_repeats_and_another_does_not() {
+    assert_eq!(digest(1, || ()), digest(1, || ()));
+    assert_ne!(digest(1, || ()), digest(2, || ()));
+}
+
+#[test]
+fn a_slow_machine_changes_nothing() {
+    let undisturbed = digest(1, || ());
+    let state = std::cell::Cell::new(1_u64);
+    #[expect(clippy::disallowed_methods, reason = "stalls the machine, not the model")]
+    let disturbed = digest(1, || {
+        state.set(state.get().wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1));
+        std::thread::sleep(Duration::from_micros(state.get() >> 53));
+    });
+    assert_eq!(undisturbed, disturbed);
+}
+
+#[test]
+fn sockets_may_outlive_their_world() {
+    let config = pods(network(Duration::from_micros(100)), 1, 2);
+    let left = against_echo(config, async |_, host, endpoint| {
+        let listener = host.bind(SocketAddr::from(([0, 0, 0, 0], PORT))).await.unwrap();
+        (host.connect(&endpoint).await.unwrap(), listener, host)
+    });
+    drop(left);
+}

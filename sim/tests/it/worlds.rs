@@ -1,0 +1,36 @@
+//! Small worlds for tests: pods `pod-0`, `pod-1`, … on one network.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hoplab_proxy::telemetry::{Observer, Report};
+use hoplab_sim::costs::Costs;
+use hoplab_sim::distribution::Distribution;
+use hoplab_sim::journal::Journal;
+use hoplab_sim::scenario::plan::Network;
+use hoplab_sim::world::{Config, PodConfig, PodId, SimHost, World};
+
+/// Hears nothing.
+pub(crate) struct Deaf;
+
+impl Observer for Deaf {
+    fn observe(&self, report: Report) {
+        assert!(!matches!(report, Report::Panicked), "a task panicked");
+    }
+}
+
+/// Every link takes `latency`, however much is sent.
+pub(crate) fn network(latency: Duration) -> Network {
+    Network { latency: Distribution::Constant(latency), bandwidth: None, zones: Vec::new() }
+}
+
+/// A world of `count` pods without cores to wait for.
+pub(crate) fn pods(network: Network, seed: u64, count: usize) -> Config {
+    let pod = |index| PodConfig { name: format!("pod-{index}"), cores: None, zone: None };
+    Config { network, seed, journal: Journal::new(), pods: (0..count).map(pod).collect() }
+}
+
+/// A handle to a pod in which nothing costs anything.
+pub(crate) fn host(world: &World, pod: usize) -> SimHost {
+    world.host(PodId(pod), Costs::default(), Arc::new(Deaf))
+}
