@@ -18,6 +18,7 @@ use crate::host::{Host, Work};
 use crate::message;
 use crate::server::Connection;
 use crate::telemetry::{Fault, Outcome, Role, SpanIds, TraceContext};
+use crate::upstream::ATTEMPT_COUNT;
 use crate::upstream::Upstream;
 
 pub use visit::Visit;
@@ -105,6 +106,8 @@ impl<H: Host> Forwarder<H> {
         if self.role == Role::Gateway {
             let scheme = if visit.is_secure() { "https" } else { "http" };
             headers::add_forwarded(&mut head.headers, visit.peer(), scheme);
+            // How often something was attempted behind the edge is not for clients to say.
+            head.headers.remove(ATTEMPT_COUNT);
         }
     }
 

@@ -30,6 +30,7 @@ use crate::telemetry::{Fault, Owner, SpanIds};
 use crate::tls::ClientTls;
 
 use answer::Answer;
+pub(crate) use attempt::ATTEMPT_COUNT;
 use attempt::{Attempted, Ends};
 pub use policies::{Balance, BreakerPolicy, Policies, PoolPolicy, RetryPolicy, above_zero, method};
 use pool::{Connector, Pool};

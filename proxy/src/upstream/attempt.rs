@@ -22,7 +22,7 @@ use crate::timer::before;
 use crate::tls;
 
 /// Tells the upstream that this is not the first attempt.
-const ATTEMPT_COUNT: HeaderName = HeaderName::from_static("x-attempt-count");
+pub(crate) const ATTEMPT_COUNT: HeaderName = HeaderName::from_static("x-attempt-count");
 
 /// How an attempt went.
 pub(super) type Attempted<H> = Result<Answered<H>, Failed>;
@@ -84,14 +84,18 @@ impl<H: Host> Upstream<H> {
         attempted
     }
 
-    /// Sends the request and reads the answer's head. A connection that had been idle may turn out
-    /// to be closed: then, when that is safe, the request goes over a new one, as in nginx.
+    /// Sends the request and reads the answer's head.
+    ///
+    /// A connection that had been idle may turn out to be closed. A request of which nothing was written goes
+    /// over a new one unnoticed. One that was written to an idle HTTP/1.1 connection goes over a new one when
+    /// its method is idempotent, as in nginx and as RFC 9110, section 9.2.2, allows; the upstream may have seen
+    /// both, so that is another attempt.
     async fn exchange(
         &self,
         exchange: &mut Exchange,
         head: &Parts,
         replay: &Replay,
-        target: Target<'_>,
+        mut target: Target<'_>,
         reach: &mut Reach,
     ) -> Result<Answered<H>, Fault> {
         let pool = &self.pools[target.endpoint];
@@ -124,10 +128,17 @@ impl<H: Host> Upstream<H> {
             if unwritten || is_refused_stream(&error) {
                 *reach = Reach::Refused;
             }
-            let harmless = *reach == Reach::Refused || retry::idempotent_methods().contains(&head.method);
-            let stale = lease.reused && freshness == Freshness::Any && !is_refused_stream(&error);
-            if !(stale && harmless && replay.is_whole()) {
+            let stale = lease.reused && freshness == Freshness::Any && replay.is_whole();
+            let again =
+                self.protocol == Protocol::Http1 && retry::idempotent_methods().contains(&head.method);
+            if !stale || is_refused_stream(&error) || !(unwritten || again) {
                 return Err(Fault::Reset);
+            }
+            if !unwritten {
+                let now = self.host.now();
+                exchange.end_attempt(Outcome::Failed(Fault::Reset), now);
+                target.id = self.ids.span();
+                exchange.begin_attempt(target.id, &self.name, now);
             }
             freshness = Freshness::New;
         }
@@ -146,7 +157,7 @@ impl<H: Host> Upstream<H> {
             Protocol::Http1 => {
                 *request.version_mut() = Version::HTTP_11;
                 if !headers.contains_key(HOST) {
-                    headers.insert(HOST, self.host_header(target.endpoint));
+                    headers.insert(HOST, self.host_header());
                 }
                 if headers.contains_key(TE) {
                     headers.insert(CONNECTION, HeaderValue::from_static("te"));
@@ -155,9 +166,12 @@ impl<H: Host> Upstream<H> {
             }
             Protocol::Http2 => {
                 *request.version_mut() = Version::HTTP_2;
-                let host = headers.remove(HOST).unwrap_or_else(|| self.host_header(target.endpoint));
+                let named = headers.remove(HOST).and_then(|host| Authority::try_from(host.as_bytes()).ok());
                 let scheme = if self.secure { Scheme::HTTPS } else { Scheme::HTTP };
-                *request.uri_mut() = absolute_form(&head.uri, &host, scheme);
+                *request.uri_mut() = match named.or_else(|| self.name.parse().ok()) {
+                    Some(authority) => absolute_form(&head.uri, authority, scheme),
+                    None => origin_form(&head.uri),
+                };
             }
         }
         *request.headers_mut() = headers;
@@ -165,7 +179,7 @@ impl<H: Host> Upstream<H> {
     }
 
     /// What `Host` says when the caller said nothing.
-    fn host_header(&self, _endpoint: usize) -> HeaderValue {
+    fn host_header(&self) -> HeaderValue {
         HeaderValue::from_str(&self.name).unwrap_or(HeaderValue::from_static(""))
     }
 }
@@ -202,8 +216,7 @@ fn origin_form(uri: &Uri) -> Uri {
     uri.path_and_query().cloned().map_or_else(|| Uri::from_static("/"), Uri::from)
 }
 
-fn absolute_form(uri: &Uri, host: &HeaderValue, scheme: Scheme) -> Uri {
-    let Ok(authority) = Authority::try_from(host.as_bytes()) else { return origin_form(uri) };
+fn absolute_form(uri: &Uri, authority: Authority, scheme: Scheme) -> Uri {
     let path = uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
     let parts = Uri::builder().scheme(scheme).authority(authority).path_and_query(path);
     parts.build().unwrap_or_else(|_| origin_form(uri))
