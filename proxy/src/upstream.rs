@@ -21,6 +21,7 @@ use std::time::Duration;
 
 use http::request::Parts;
 use http::{Request, Response};
+use http_body::Body as _;
 
 use crate::body::Body;
 use crate::exchange::Exchange;
@@ -157,7 +158,7 @@ impl<H: Host> Upstream<H> {
             let next = self.next(&head, &replay, &attempted, retries, deadline);
             let Some((pause, permit)) = next else { return self.conclude(attempted, in_flight, deadline) };
             retrying = Some(permit);
-            drop(attempted);
+            discard(attempted);
             exchange.enter(Owner::Backoff);
             self.host.sleep_until(self.host.now() + pause).await;
             exchange.mark(self.host.now());
@@ -198,5 +199,15 @@ impl<H: Host> Upstream<H> {
         let answered = attempted.map_err(|failed| failed.fault)?;
         let ends = Ends { in_flight, deadline: Box::pin(self.host.sleep_until(deadline)) };
         Ok(Response::from_parts(answered.head, Answer::body(answered.content, answered.lease, ends)))
+    }
+}
+
+/// Lets go of an answer that will not do. Only one without content leaves its connection usable:
+/// reading what nobody wants could take for ever.
+fn discard<H: Host>(attempted: Attempted<H>) {
+    if let Ok(answered) = attempted
+        && answered.content.is_end_stream()
+    {
+        answered.lease.give_back();
     }
 }

@@ -263,7 +263,7 @@ impl<'a> Waiting<'a> {
     fn join(pending: &'a AtomicU32, limit: u32) -> Option<Self> {
         let joined = pending
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |count| (count < limit).then_some(count + 1));
-        joined.is_ok().then_some(Self(pending))
+        joined.is_ok().then(|| Self(pending))
     }
 }
 

@@ -128,7 +128,9 @@ where
         .initial_stream_window_size(STREAM_WINDOW_BYTES)
         .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
         .max_header_list_size(HEAD_BYTES_MAX as u32)
-        .reset_stream_duration(RESET_STREAM_MEMORY);
+        .reset_stream_duration(RESET_STREAM_MEMORY)
+        // Only a few such streams are remembered; what still comes for the others is no attack.
+        .max_local_error_reset_streams(None);
     let (sender, connection) = builder.handshake(TokioIo::new(stream)).await.map_err(|_| Fault::Reset)?;
     spawner.spawn(async move { drop(connection.await) });
     Ok(sender)

@@ -1,0 +1,7 @@
+//! The data plane over real sockets of this machine: pools, limits, time, and what is measured.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod lab;
+mod pool;
+mod time;

@@ -1,0 +1,198 @@
+//! Connections: how many, for how long, and what becomes of a request when one is closed.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use bytes::Bytes;
+use futures_util::future::join_all;
+use hoplab_proxy::body::Body;
+use hoplab_proxy::server::Drained;
+use hoplab_proxy::telemetry::Fault;
+use hoplab_proxy::upstream::{Config, Protocol, Upstream};
+use http::{Method, Request, Response};
+use http_body::Frame;
+use http_body_util::{BodyExt, StreamBody};
+use tokio::sync::{Barrier, Semaphore};
+
+use crate::lab::{Lab, request};
+
+async fn hello(_: Request<Body>) -> Response<Body> {
+    Response::new(Body::from(Bytes::from("hello")))
+}
+
+fn http2(
+    lab: &Lab,
+    endpoint: &hoplab_proxy::host::Endpoint,
+) -> Arc<Upstream<hoplab_proxy::host::live::Live>> {
+    let config = Config { protocol: Protocol::Http2, ..Config::new("it", vec![endpoint.clone()]) };
+    Upstream::new(lab.host.clone(), &lab.spawner(), config, 1)
+}
+
+#[tokio::test]
+async fn one_after_the_other_share_a_connection() {
+    let lab = Lab::new();
+    let backend = lab.backend(hello).await;
+    let upstream = lab.upstream(&backend.endpoint, "");
+    for _ in 0..20 {
+        assert_eq!(lab.get(&upstream).await, Ok(200));
+    }
+    assert_eq!(backend.connections(), 1);
+}
+
+#[tokio::test]
+async fn at_once_each_has_its_own_and_all_are_kept() {
+    let lab = Lab::new();
+    let together = Arc::new(Barrier::new(10));
+    let barrier = Arc::clone(&together);
+    let script = move |request| {
+        let barrier = Arc::clone(&barrier);
+        async move {
+            barrier.wait().await;
+            hello(request).await
+        }
+    };
+    let backend = lab.backend(script).await;
+    let upstream = lab.upstream(&backend.endpoint, "");
+    for _ in 0..3 {
+        let answers = join_all((0..10).map(|_| lab.get(&upstream))).await;
+        assert!(answers.iter().all(|answer| *answer == Ok(200)));
+    }
+    assert_eq!(backend.connections(), 10);
+}
+
+#[tokio::test]
+async fn an_unread_answer_costs_its_connection() {
+    let lab = Lab::new();
+    let backend = lab
+        .backend(async |_| {
+            let frames = [Ok(Frame::data(Bytes::from("a"))), Ok(Frame::data(Bytes::from("b")))];
+            Response::new(Body::boxed(StreamBody::new(futures_util::stream::iter(frames))))
+        })
+        .await;
+    let upstream = lab.upstream(&backend.endpoint, "");
+    let unread = upstream.send(&mut lab.exchange(), request(Method::GET, Body::empty())).await.unwrap();
+    drop(unread);
+    assert_eq!(lab.get(&upstream).await, Ok(200));
+    assert_eq!(backend.connections(), 2);
+}
+
+#[tokio::test]
+async fn idle_connections_are_closed_in_time() {
+    let lab = Lab::new();
+    let backend = lab.backend(hello).await;
+    let upstream = lab.upstream(&backend.endpoint, "pool = { idle_timeout = \"50ms\" }");
+    assert_eq!(lab.get(&upstream).await, Ok(200));
+    assert_eq!(lab.get(&upstream).await, Ok(200));
+    assert_eq!(backend.connections(), 1);
+    lab.wait_ms(100).await;
+    assert_eq!(lab.get(&upstream).await, Ok(200));
+    assert_eq!(backend.connections(), 2);
+}
+
+#[tokio::test]
+async fn a_connection_that_was_closed_meanwhile_is_made_up_for() {
+    let lab = Lab::new();
+    // Says that it keeps the connection, and closes it: every reuse finds it closed or closing.
+    let (endpoint, requests) = lab.curt_backend(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok").await;
+    let upstream = lab.upstream(&endpoint, "");
+    for turn in 1..=50 {
+        assert_eq!(lab.get(&upstream).await, Ok(200), "{turn}");
+        assert_eq!(requests.load(Ordering::Relaxed), turn);
+    }
+}
+
+#[tokio::test]
+async fn limits_make_requests_wait_and_then_refuse_them() {
+    let lab = Lab::new();
+    let gate = Arc::new(Semaphore::new(0));
+    let script_gate = Arc::clone(&gate);
+    let script = move |request| {
+        let gate = Arc::clone(&script_gate);
+        async move {
+            gate.acquire().await.unwrap().forget();
+            hello(request).await
+        }
+    };
+    let backend = lab.backend(script).await;
+    let upstream = lab.upstream(&backend.endpoint, "pool = { connections = 2, pending = 3 }");
+    let requests = join_all((0..10).map(|_| lab.get(&upstream)));
+    let release = async {
+        lab.wait_ms(20).await;
+        gate.add_permits(10);
+    };
+    let (answers, ()) = tokio::join!(biased; requests, release);
+    let overflow = answers.iter().filter(|answer| **answer == Err(Fault::Overflow)).count();
+    let ok = answers.iter().filter(|answer| **answer == Ok(200)).count();
+    assert_eq!((ok, overflow), (5, 5), "{answers:?}");
+    assert_eq!(answers[..5], [Ok(200); 5], "first come, first served");
+    assert_eq!(backend.connections(), 2);
+}
+
+#[tokio::test]
+async fn http2_shares_one_connection_from_the_first_request_on() {
+    let lab = Lab::new();
+    let backend = lab.backend(hello).await;
+    let upstream = http2(&lab, &backend.endpoint);
+    for _ in 0..3 {
+        let answers = join_all((0..100).map(|_| lab.get(&upstream))).await;
+        assert!(answers.iter().all(|answer| *answer == Ok(200)));
+    }
+    assert_eq!(backend.connections(), 1);
+}
+
+#[tokio::test]
+async fn http2_says_goodbye_and_the_next_request_finds_another_way() {
+    let lab = Lab::new();
+    let gate = Arc::new(Semaphore::new(0));
+    let script_gate = Arc::clone(&gate);
+    let (arrived, mut arrivals) = tokio::sync::mpsc::unbounded_channel();
+    let script = move |request: Request<Body>| {
+        let (gate, arrived) = (Arc::clone(&script_gate), arrived.clone());
+        async move {
+            arrived.send(()).unwrap();
+            gate.acquire().await.unwrap().forget();
+            hello(request).await
+        }
+    };
+    let mut leaving = lab.backend(script).await;
+    let staying = lab.backend(hello).await;
+    let endpoints = vec![leaving.endpoint.clone(), staying.endpoint.clone()];
+    let mut config = Config { protocol: Protocol::Http2, ..Config::new("it", endpoints) };
+    config.policies = toml::from_str("retry = { attempts = 2 }").unwrap();
+    let upstream = Upstream::new(lab.host.clone(), &lab.spawner(), config, 0);
+    let in_flight = lab.get(&upstream);
+    let meanwhile = async {
+        arrivals.recv().await.unwrap();
+        let draining = leaving.drain();
+        let others = async {
+            lab.wait_ms(20).await;
+            for _ in 0..10 {
+                assert_eq!(lab.get(&upstream).await, Ok(200));
+            }
+            gate.add_permits(1);
+        };
+        tokio::join!(biased; draining, others)
+    };
+    let (answer, (drained, ())) = tokio::join!(biased; in_flight, meanwhile);
+    assert_eq!((answer, drained), (Ok(200), Drained::Clean));
+    assert_eq!((leaving.connections(), staying.connections()), (1, 1));
+}
+
+#[tokio::test]
+async fn http2_survives_thousands_of_answers_that_nobody_waits_for() {
+    let lab = Lab::new();
+    let backend = lab
+        .backend(async |_| {
+            let frames = (0..16).map(|_| Ok(Frame::data(Bytes::from(vec![b'x'; 16 * 1024]))));
+            Response::new(Body::boxed(StreamBody::new(futures_util::stream::iter(frames))))
+        })
+        .await;
+    let upstream = http2(&lab, &backend.endpoint);
+    for _ in 0..3_000 {
+        let answer = upstream.send(&mut lab.exchange(), request(Method::GET, Body::empty())).await.unwrap();
+        drop(answer);
+    }
+    let answer = upstream.send(&mut lab.exchange(), request(Method::GET, Body::empty())).await.unwrap();
+    assert_eq!(answer.into_body().collect().await.unwrap().to_bytes().len(), 256 * 1024);
+    assert_eq!(backend.connections(), 1);
+}
