@@ -17,6 +17,7 @@ mod load;
 pub mod random;
 pub mod record;
 pub mod recorder;
+pub mod referee;
 pub mod run;
 pub mod scenario;
 mod service;
