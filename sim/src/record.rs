@@ -235,6 +235,9 @@ pub struct Phase {
     pub total: Traffic,
     /// The same per endpoint.
     pub endpoints: IndexMap<String, Traffic>,
+    /// Mean microseconds per request by owner; they sum to the mean latency of its ended requests.
+    #[serde(default)]
+    pub breakdown_us: BTreeMap<String, f64>,
     /// Requests and attempts per `caller → callee`, by the request's intended send.
     pub edges: IndexMap<String, Edge>,
 }

@@ -65,6 +65,8 @@ struct State {
     parts: Vec<Scope>,
     windows: Vec<Window>,
     hops: IndexMap<Hop, HopSum>,
+    /// By part of the run, the time of its requests by owner.
+    part_nanos: Vec<BTreeMap<Share, u64>>,
     slowest: Vec<Slow>,
     breakers: Vec<record::BreakerChange>,
     breakers_left_out: u64,
@@ -117,6 +119,7 @@ impl Recorder {
             parts: phases.parts().iter().map(|_| Scope::new(endpoints.len())).collect(),
             windows: (0..windows).map(|_| Window::new()).collect(),
             hops: IndexMap::new(),
+            part_nanos: phases.parts().iter().map(|_| BTreeMap::new()).collect(),
             slowest: Vec::new(),
             breakers: Vec::new(),
             breakers_left_out: 0,
@@ -314,6 +317,12 @@ impl State {
             let sum = self.hops.entry(stretch.hop).or_default().nanos.entry(stretch.share).or_default();
             *sum += (stretch.until - stretch.from).as_nanos() as u64;
         }
+        for part in self.phases.at(pending.intended) {
+            for stretch in &path {
+                let sum = self.part_nanos[part].entry(stretch.share).or_default();
+                *sum += (stretch.until - stretch.from).as_nanos() as u64;
+            }
+        }
         for visit in &pending.visits {
             self.hops.entry(visit.hop).or_default().visits += 1;
         }
@@ -359,11 +368,12 @@ impl State {
         let (breakdown_us, hops) = names.breakdown(&self.hops, ended);
         let all = std::mem::take(&mut self.all);
         let (total, endpoints, edges) = names.scope(all, &self.endpoints);
-        let parts = self.phases.parts().iter().zip(std::mem::take(&mut self.parts));
-        let phases = parts.map(|(part, scope)| {
+        let parts = self.phases.parts().iter().zip(std::mem::take(&mut self.parts)).zip(&self.part_nanos);
+        let phases = parts.map(|((part, scope), nanos)| {
+            let breakdown_us = by_owner(nanos, scope.total.ended_count());
             let (total, endpoints, edges) = names.scope(scope, &self.endpoints);
             let (from_us, until_us) = (part.from.micros(), part.until.micros());
-            (part.name.clone(), record::Phase { from_us, until_us, total, endpoints, edges })
+            (part.name.clone(), record::Phase { from_us, until_us, total, endpoints, breakdown_us, edges })
         });
         record::Architecture {
             digest: String::new(),
@@ -382,6 +392,12 @@ impl State {
             effort: record::Effort { packets: 0, spans: self.spans },
         }
     }
+}
+
+/// The mean over `ended` requests of what each owner took, by its key in a record.
+fn by_owner(nanos: &BTreeMap<Share, u64>, ended: u64) -> BTreeMap<String, f64> {
+    let mean_us = |nanos: u64| nanos as f64 / 1_000.0 / ended.max(1) as f64;
+    nanos.iter().map(|(share, nanos)| (share.key().to_owned(), mean_us(*nanos))).collect()
 }
 
 /// Turns indexes into the names that a record uses.
@@ -427,7 +443,6 @@ impl Names<'_> {
         hops: &IndexMap<Hop, HopSum>,
         ended: u64,
     ) -> (BTreeMap<String, f64>, Vec<record::Hop>) {
-        let mean_us = |nanos: u64| nanos as f64 / 1_000.0 / ended.max(1) as f64;
         let mut total: BTreeMap<Share, u64> = BTreeMap::new();
         for (share, nanos) in hops.values().flat_map(|sum| &sum.nanos) {
             *total.entry(*share).or_default() += nanos;
@@ -435,14 +450,9 @@ impl Names<'_> {
         let by_hop = hops.iter().map(|(hop, sum)| record::Hop {
             name: self.hop(*hop),
             visits: sum.visits as f64 / ended.max(1) as f64,
-            breakdown_us: sum
-                .nanos
-                .iter()
-                .map(|(share, nanos)| (share.key().to_owned(), mean_us(*nanos)))
-                .collect(),
+            breakdown_us: by_owner(&sum.nanos, ended),
         });
-        let total = total.into_iter().map(|(share, nanos)| (share.key().to_owned(), mean_us(nanos)));
-        (total.collect(), by_hop.collect())
+        (by_owner(&total, ended), by_hop.collect())
     }
 
     fn trace(&self, slow: &Slow, endpoints: &[EndpointId]) -> record::Trace {
