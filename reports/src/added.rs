@@ -1,9 +1,16 @@
 //! What an architecture costs over the baseline: the difference of the mean response times and its
-//! split by owner, which adds up to it. Owns no layout.
+//! split by owner, which adds up to it. Where a run has faults it is taken from before the first of
+//! them, since their damage would drown it. Owns no layout.
+
+use std::collections::BTreeMap;
 
 use hoplab_sim::record::{Architecture, Record};
 
+use crate::format::moment;
 use crate::owners::{self, Group, OWNERS};
+
+/// The part of a run before anything breaks.
+pub(crate) const STEADY: &str = "steady";
 
 /// The name of the architecture that others are compared with: `direct`, or the first.
 pub(crate) fn baseline(record: &Record) -> Option<&str> {
@@ -20,18 +27,20 @@ pub(crate) struct Added {
     pub(crate) owners_us: [f64; OWNERS.len()],
 }
 
+/// A mean and its split.
+type Mean<'a> = (f64, &'a BTreeMap<String, f64>);
+
 impl Added {
-    /// `None` when either has no request that ended.
-    pub(crate) fn between(baseline: &Architecture, other: &Architecture) -> Option<Self> {
-        let mean_us = other.total.latency.mean_us()? - baseline.total.latency.mean_us()?;
-        let from = owners::amounts(&baseline.breakdown_us);
-        let mut owners_us = owners::amounts(&other.breakdown_us);
+    fn between(baseline: Mean, other: Mean) -> Self {
+        let mean_us = other.0 - baseline.0;
+        let from = owners::amounts(baseline.1);
+        let mut owners_us = owners::amounts(other.1);
         for (amount, from) in owners_us.iter_mut().zip(from) {
             *amount -= from;
         }
         let explained: f64 = owners_us.iter().sum();
         owners_us[OWNERS.len() - 1] += mean_us - explained;
-        Some(Self { mean_us, owners_us })
+        Self { mean_us, owners_us }
     }
 
     /// The part of a group.
@@ -40,15 +49,47 @@ impl Added {
     }
 }
 
+/// The part of the run that is compared; `None` is all of it.
+pub(crate) fn compared(record: &Record) -> Option<&'static str> {
+    let steady = |architecture: &Architecture| mean(architecture, Some(STEADY)).is_some();
+    let all = record.architectures.values().all(steady);
+    (!record.faults.is_empty() && all).then_some(STEADY)
+}
+
+/// What [`over_baseline`] shows, as a heading.
+pub(crate) fn title(record: &Record) -> String {
+    let name = baseline(record).unwrap_or("the baseline");
+    let phase = compared(record).and_then(|phase| record.architectures.values().next()?.phases.get(phase));
+    let when = phase.map_or_else(String::new, |phase| {
+        format!(" while all is well ({} to {})", moment(phase.from_us), moment(phase.until_us))
+    });
+    format!("Mean added over {name}{when}")
+}
+
 /// Each architecture but the baseline with what it adds, in the order of the record; `None` where
 /// there is nothing to compare.
 pub(crate) fn over_baseline(record: &Record) -> Vec<(&str, Option<Added>)> {
     let Some(name) = baseline(record) else { return Vec::new() };
-    let from = &record.architectures[name];
-    record
-        .architectures
-        .iter()
-        .filter(|(other, _)| *other != name)
-        .map(|(other, architecture)| (other.as_str(), Added::between(from, architecture)))
+    let phase = compared(record);
+    let from = mean(&record.architectures[name], phase);
+    let others = record.architectures.iter().filter(|(other, _)| *other != name);
+    others
+        .map(|(other, architecture)| {
+            let added = from.zip(mean(architecture, phase)).map(|(from, to)| Added::between(from, to));
+            (other.as_str(), added)
+        })
         .collect()
+}
+
+/// The mean of a part of the run and its split; `None` without requests that ended, or without split.
+pub(crate) fn mean<'a>(architecture: &'a Architecture, phase: Option<&str>) -> Option<Mean<'a>> {
+    let (traffic, breakdown_us) = match phase {
+        None => (&architecture.total, &architecture.breakdown_us),
+        Some(phase) => {
+            let phase = architecture.phases.get(phase)?;
+            (&phase.total, &phase.breakdown_us)
+        }
+    };
+    let split = phase.is_none() || !breakdown_us.is_empty();
+    traffic.latency.mean_us().filter(|_| split).map(|mean_us| (mean_us, breakdown_us))
 }

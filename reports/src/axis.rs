@@ -150,21 +150,22 @@ impl Axis {
         self
     }
 
-    /// From a round number below to one above, in steps of 1, 2, 5, or of decades when there are many.
+    /// From a round number below to one above, in steps of 1, 2, 5; labelled at decades alone when
+    /// there are many.
     fn log(least: f64, most: f64, label: impl Fn(f64) -> String) -> Self {
-        let decade = |value: f64| 10_f64.powf(value.log10().floor());
-        let steps: &[f64] = if most / least > 2_000.0 { &[1.0] } else { &[1.0, 2.0, 5.0] };
         let mut round = Vec::new();
-        let mut base = decade(least);
+        let mut base = 10_f64.powf(least.log10().floor());
         while base <= most {
-            round.extend(steps.iter().map(|step| step * base));
+            round.extend([1.0, 2.0, 5.0].map(|step| (step * base, step)));
             base *= 10.0;
         }
-        round.push(base);
-        let below = round.iter().rposition(|at| *at <= least * 1.0001).unwrap_or(0);
-        let above = round.iter().position(|at| *at >= most * 0.9999).unwrap_or(round.len() - 1);
-        let ticks: Vec<Tick> = round[below..=above].iter().map(|&at| Tick { at, label: label(at) }).collect();
-        Self { from: round[below], until: round[above], scale: Scale::Log, ticks }
+        round.push((base, 1.0));
+        let below = round.iter().rposition(|(at, _)| *at <= least * 1.0001).unwrap_or(0);
+        let above = round.iter().position(|(at, _)| *at >= most * 0.9999).unwrap_or(round.len() - 1);
+        let crowded = above - below > 8;
+        let ticks = round[below..=above].iter().filter(|(_, step)| !crowded || *step < 1.5);
+        let ticks = ticks.map(|&(at, _)| Tick { at, label: label(at) }).collect();
+        Self { from: round[below].0, until: round[above].0, scale: Scale::Log, ticks }
     }
 }
 

@@ -1,6 +1,8 @@
 //! The numbers behind the charts as CSV, one file a subject, units in the header. Owns their columns,
 //! not where the files lie.
 
+use std::collections::BTreeMap;
+
 use hoplab_sim::record::{Edge, Record};
 
 use crate::charts::curves;
@@ -97,18 +99,23 @@ fn windows(record: &Record) -> Vec<Row> {
     rows
 }
 
-/// Mean microseconds per request by hop and owner; the hop `*` is all of them.
+/// Mean microseconds per request by owner: by hop over the whole run, and by phase over all hops. The
+/// hop `*` is all of them, the phase `*` the whole run.
 fn breakdown(record: &Record) -> Vec<Row> {
-    let mut rows = head(&["architecture", "hop", "visits_per_request", "owner", "mean_us"]);
+    let mut rows = head(&["architecture", "phase", "hop", "visits_per_request", "owner", "mean_us"]);
     for (name, architecture) in &record.architectures {
-        for (owner, &us) in &architecture.breakdown_us {
-            rows.push(vec![name.clone(), "*".into(), "1".into(), owner.clone(), decimal(us)]);
+        let mut push = |phase: &str, hop: &str, visits: f64, split: &BTreeMap<String, f64>| {
+            rows.extend(split.iter().map(|(owner, &us)| {
+                let (phase, hop) = (phase.to_owned(), hop.to_owned());
+                vec![name.clone(), phase, hop, decimal(visits), owner.clone(), decimal(us)]
+            }));
+        };
+        push("*", "*", 1.0, &architecture.breakdown_us);
+        for (phase_name, phase) in &architecture.phases {
+            push(phase_name, "*", 1.0, &phase.breakdown_us);
         }
         for hop in &architecture.hops {
-            for (owner, &us) in &hop.breakdown_us {
-                let visits = decimal(hop.visits);
-                rows.push(vec![name.clone(), hop.name.clone(), visits, owner.clone(), decimal(us)]);
-            }
+            push("*", &hop.name, hop.visits, &hop.breakdown_us);
         }
     }
     rows

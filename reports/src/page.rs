@@ -9,13 +9,14 @@ mod svg;
 mod tables;
 mod theme;
 
-use hoplab_sim::record::Record;
+use hoplab_sim::record::{Record, Window};
+use indexmap::IndexSet;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use crate::charts::over_time::{self, Figure};
 use crate::charts::{self, Room};
 use crate::format::{count, duration, moment, plural, share};
-use crate::table::{expectations_by_text, retries};
+use crate::table::expectations_by_text;
 use crate::verdict::{self, Verdict};
 use frame::{Keys, Tabs, section};
 
@@ -159,7 +160,22 @@ fn breakdown(record: &Record) -> Markup {
          the response time. Blue is the network, orange the proxies, green the services."
     };
     let keys = Keys::owners(&charts::breakdown::owners_seen(record));
-    let whole = |room| charts::breakdown::by_architecture(record, room);
+    let phases: IndexSet<&str> = record
+        .architectures
+        .values()
+        .flat_map(|architecture| &architecture.phases)
+        .filter(|(_, phase)| !phase.breakdown_us.is_empty())
+        .map(|(name, _)| name.as_str())
+        .collect();
+    let phases = if phases.len() > 1 { phases } else { IndexSet::new() };
+    let parts: Vec<_> = std::iter::once(None)
+        .chain(phases.into_iter().map(Some))
+        .map(|phase| {
+            let draw = |room| charts::breakdown::by_architecture(record, phase, room);
+            let name = phase.unwrap_or("the whole run").to_owned();
+            (name, svg::figure(&draw(Room::Wide), &draw(Room::Narrow), &Keys::none()))
+        })
+        .collect();
     let added = |room| charts::breakdown::added(record, room);
     let tabs = Tabs::new("hops", "architecture").chosen_last();
     let architectures = record.architectures.iter().filter(|(_, architecture)| !architecture.hops.is_empty());
@@ -170,7 +186,8 @@ fn breakdown(record: &Record) -> Markup {
         })
         .collect();
     let body = html! {
-        (svg::figure(&whole(Room::Wide), &whole(Room::Narrow), &keys))
+        (keys.markup())
+        (Tabs::new("owners", "part of the run").of(&parts))
         @if record.architectures.len() > 1 {
             h3 { (added(Room::Wide).title) }
             (svg::figure(&added(Room::Wide), &added(Room::Narrow), &Keys::none()))
@@ -199,9 +216,14 @@ fn breakers(record: &Record) -> Markup {
     section("breakers", "Circuit breakers", &note, &body)
 }
 
+/// Attempts per call in any window from which their chart is worth its place.
+const RETRIED_FROM: f64 = 1.02;
+
 fn goodput(record: &Record) -> Markup {
     let mut figures = vec![Figure::Goodput, Figure::Errors];
-    if record.architectures.values().any(|architecture| retries(architecture) > 0) {
+    let windows = record.architectures.values().flat_map(|architecture| &architecture.windows);
+    let retried = |window: &Window| window.attempts as f64 > window.calls as f64 * RETRIED_FROM;
+    if windows.into_iter().any(retried) {
         figures.push(Figure::Attempts);
     }
     let draw = |room| over_time::stacked(record, &figures, "Goodput, errors and attempts over time", room);

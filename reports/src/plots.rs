@@ -52,7 +52,7 @@ pub fn files(record: &Record) -> Result<Vec<File>, Error> {
             "latency-over-time",
             over_time::stacked(record, &[Figure::Median, Figure::P99], "Response time over time", Room::File),
         ),
-        ("breakdown", charts::breakdown::by_architecture(record, Room::File)),
+        ("breakdown", charts::breakdown::by_architecture(record, None, Room::File)),
         ("breakers", charts::breakers::breakers(record, Room::File).unwrap_or_else(no_breakers)),
         (
             "errors-over-time",

@@ -35,8 +35,8 @@ pub fn table(record: &Record, dir: Option<&Path>, look: Look) -> String {
     let mut text = heading(record, look);
     for (title, rows) in [latency_rows(record), added_rows(record)].into_iter().flatten() {
         text.push('\n');
-        if !title.is_empty() {
-            let _ = writeln!(text, "{}", look.painted("1", &title));
+        for line in wrapped(&title, look.width) {
+            let _ = writeln!(text, "{}", look.painted("1", &line));
         }
         text.push_str(&grid(&rows, look));
     }
@@ -102,7 +102,6 @@ pub(crate) fn retries(architecture: &Architecture) -> u64 {
 }
 
 fn added_rows(record: &Record) -> Option<Grid> {
-    let baseline = added::baseline(record)?;
     let added = added::over_baseline(record);
     let groups = shown_groups(&added);
     let mut head = vec![String::new(), "total".to_owned()];
@@ -119,7 +118,7 @@ fn added_rows(record: &Record) -> Option<Grid> {
         }
         rows.push(row);
     }
-    let title = format!("Mean added over {}, and to whom it goes", printable(baseline));
+    let title = printable(&added::title(record)) + ", and to whom it goes";
     (rows.len() > 1).then_some((title, rows))
 }
 

@@ -3,7 +3,7 @@
 
 use hoplab_sim::record::{Architecture, Fault, Record, Traffic};
 
-use crate::added;
+use crate::added::{self, STEADY};
 use crate::format::{difference, duration, glued, listed, moment, percent};
 
 /// What a reader wants first.
@@ -18,8 +18,11 @@ pub(crate) struct Verdict {
 /// Less than this share of requests failing is not worth a comparison.
 const ERRORS_WORTH_SAYING: f64 = 0.001;
 
-/// A percentile that differs by less than this factor is called the same.
-const CHANGE_WORTH_SAYING: f64 = 1.05;
+/// Less than this share of the damage kept away is no saving.
+const SAVING_WORTH_SAYING: f64 = 0.05;
+
+/// The share of the best saving that is nearly as good.
+const NEARLY: f64 = 0.95;
 
 /// The verdict on a run.
 pub(crate) fn verdict(record: &Record) -> Verdict {
@@ -60,7 +63,7 @@ struct Subject<'a> {
 impl Subject<'_> {
     /// Its requests before anything breaks, or all of them where the run has no such part.
     fn steady(&self) -> &Traffic {
-        self.during("steady").unwrap_or(&self.architecture.total)
+        self.during(STEADY).unwrap_or(&self.architecture.total)
     }
 
     /// Its requests in a part of the run; `None` when there were none.
@@ -90,32 +93,33 @@ struct Saving<'a> {
     weight: f64,
 }
 
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Errors,
     P99,
 }
 
-/// The largest saving over the baseline: of errors where there are any, else of p99.
+/// The best saving over the baseline: of errors where there are any, else of p99. Of those that save
+/// nearly as much as the best, the one that costs the median least.
 fn saving<'a>(fault: &Fault, baseline: &Subject, others: &'a [Subject]) -> Option<Saving<'a>> {
     let hurt = baseline.during(&fault.name)?;
-    let least = |figure: &dyn Fn(&Traffic) -> Option<f64>| {
-        let figures =
-            others.iter().filter_map(|subject| Some((subject, figure(subject.during(&fault.name)?)?)));
-        figures.min_by(|a, b| a.1.total_cmp(&b.1))
-    };
     let errors = error_ratio(hurt);
-    if errors >= ERRORS_WORTH_SAYING {
-        let (subject, to) = least(&|traffic| Some(error_ratio(traffic)))?;
-        let weight = 1.0 - to / errors;
-        let saving = Saving { subject, from: errors, to, kind: Kind::Errors, weight };
-        return (weight > 0.05).then_some(saving);
-    }
-    let p99 = |traffic: &Traffic| traffic.latency.percentile_us(0.99).map(|us| us as f64);
-    let from = p99(hurt)?;
-    let (subject, to) = least(&p99)?;
+    let kind = if errors >= ERRORS_WORTH_SAYING { Kind::Errors } else { Kind::P99 };
+    let figure = |traffic: &Traffic| match kind {
+        Kind::Errors => Some(error_ratio(traffic)),
+        Kind::P99 => traffic.latency.percentile_us(0.99).map(|us| us as f64),
+    };
+    let from = figure(hurt)?;
+    let seen: Vec<(&Subject, f64)> =
+        others.iter().filter_map(|subject| Some((subject, figure(subject.during(&fault.name)?)?))).collect();
+    let least = seen.iter().map(|(_, to)| *to).fold(f64::INFINITY, f64::min);
+    let enough = (from - least) * NEARLY;
+    let (subject, to) = seen
+        .into_iter()
+        .filter(|(_, to)| from - to >= enough)
+        .min_by(|a, b| a.0.median_us().total_cmp(&b.0.median_us()))?;
     let weight = 1.0 - to / from;
-    let saving = Saving { subject, from, to, kind: Kind::P99, weight };
-    (from > to * CHANGE_WORTH_SAYING).then_some(saving)
+    (weight >= SAVING_WORTH_SAYING).then_some(Saving { subject, from, to, kind, weight })
 }
 
 fn told(fault: &Fault, saving: &Saving, baseline: &Subject) -> String {
@@ -161,7 +165,7 @@ fn no_help(record: &Record, baseline: &Subject, others: &[Subject]) -> Option<St
 
 /// What each architecture costs when all is well.
 fn cost(baseline: &Subject, others: &[Subject]) -> String {
-    let when = if baseline.during("steady").is_some() { "When all is well, the" } else { "The" };
+    let when = if baseline.during(STEADY).is_some() { "When all is well, the" } else { "The" };
     let median = duration(baseline.median_us());
     let name = baseline.name;
     if others.is_empty() {
@@ -195,9 +199,16 @@ fn damage(fault: &Fault, baseline: &Subject, others: &[Subject]) -> Option<Strin
         said.collect()
     };
     let mut parts = Vec::new();
-    let worst = subjects().filter_map(|subject| Some(error_ratio(subject.during(&fault.name)?)));
-    if worst.fold(0.0, f64::max) >= ERRORS_WORTH_SAYING {
-        let shares = figures(&|traffic| Some(percent(error_ratio(traffic))));
+    let ratios = subjects().filter_map(|subject| Some(error_ratio(subject.during(&fault.name)?)));
+    let clean = ratios.clone().filter(|ratio| *ratio == 0.0).count();
+    if ratios.fold(0.0, f64::max) >= ERRORS_WORTH_SAYING {
+        let mut shares = figures(&|traffic| {
+            let ratio = error_ratio(traffic);
+            (ratio > 0.0).then(|| percent(ratio))
+        });
+        if clean > 0 {
+            shares.push("none elsewhere".to_owned());
+        }
         parts.push(format!("requests fail: {}", listed(&shares)));
     } else {
         parts.push("hardly a request fails".to_owned());

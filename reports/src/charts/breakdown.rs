@@ -23,16 +23,20 @@ struct Bar {
 /// At most so many hops have a bar of their own; the rest share one.
 const HOPS_MAX: usize = 18;
 
-/// A bar for each architecture: the mean response time by owner.
-pub(crate) fn by_architecture(record: &Record, room: Room) -> Drawing {
-    let bar = |(name, architecture): (&String, &Architecture)| Bar {
-        name: name.clone(),
-        aside: String::new(),
-        total: architecture.total.latency.mean_us().map_or_else(|| "–".to_owned(), duration),
-        parts_us: owners::amounts(&architecture.breakdown_us),
+/// A bar for each architecture: the mean response time by owner, in a part of the run or all of it.
+pub(crate) fn by_architecture(record: &Record, phase: Option<&str>, room: Room) -> Drawing {
+    let bar = |(name, architecture): (&String, &Architecture)| {
+        let mean = added::mean(architecture, phase);
+        Bar {
+            name: name.clone(),
+            aside: String::new(),
+            total: mean.map_or_else(|| "–".to_owned(), |(mean_us, _)| duration(mean_us)),
+            parts_us: mean.map_or([0.0; OWNERS.len()], |(_, split)| owners::amounts(split)),
+        }
     };
     let bars: Vec<Bar> = record.architectures.iter().map(bar).collect();
-    bar_chart("Whose the time of the mean request is", &bars, room)
+    let when = phase.map_or_else(String::new, |phase| format!(", {phase}"));
+    bar_chart(&format!("Whose the time of the mean request is{when}"), &bars, room)
 }
 
 /// A bar for each architecture but the baseline: what it adds to the mean; savings go to the left.
@@ -49,8 +53,7 @@ pub(crate) fn added(record: &Record, room: Room) -> Drawing {
             })
         })
         .collect();
-    let baseline = added::baseline(record).unwrap_or("the baseline");
-    bar_chart(&format!("Mean added over {baseline}"), &bars, room)
+    bar_chart(&added::title(record), &bars, room)
 }
 
 /// A bar for each hop of one architecture.

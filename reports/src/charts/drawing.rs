@@ -244,7 +244,7 @@ impl Drawing {
     pub(crate) fn band_names(&mut self, frame: Frame, time: &Axis, record: &Record) {
         let place = |us: u64| frame.x(time, curves::seconds(us));
         if place(record.warmup_us) - frame.left > self.text_width("warm-up") + 8.0 {
-            let at = (frame.left + 5.0, frame.bottom() - 7.0);
+            let at = (frame.left + 5.0, frame.top + self.room.text() * 1.25);
             self.text(at, "warm-up", Align::Start, Ink::Muted);
         }
         let mut rows: Vec<f64> = Vec::new();

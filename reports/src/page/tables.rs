@@ -51,7 +51,7 @@ fn added(record: &Record) -> Markup {
     let slots = palette::slots(record.architectures.keys().map(String::as_str));
     let slot = |name: &str| record.architectures.get_index_of(name).map_or(0, |index| slots[index]);
     html! {
-        h3 { "Mean added over " (added::baseline(record).unwrap_or_default()) ", and to whom it goes" }
+        h3 { (added::title(record)) ", and to whom it goes" }
         div.scroll { table {
             thead { tr {
                 th scope="col" {} th scope="col" { "total" }

@@ -33,7 +33,9 @@ pub(crate) fn style(record: &Record) -> String {
     let architectures = record.architectures.values();
     let endpoints: IndexSet<&String> =
         architectures.flat_map(|architecture| architecture.endpoints.keys()).collect();
-    let panels = record.architectures.len().max(endpoints.len() + 1);
+    let architectures = record.architectures.values();
+    let phases = architectures.map(|architecture| architecture.phases.len()).max().unwrap_or(0);
+    let panels = record.architectures.len().max(endpoints.len() + 1).max(phases + 1);
     for index in 1..=panels.min(PANELS_MAX) {
         let chosen = format!(".tabs>input:nth-of-type({index}):checked~");
         let focused = format!(".tabs>input:nth-of-type({index}):focus-visible~");

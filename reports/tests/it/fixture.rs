@@ -239,16 +239,21 @@ fn phases(kind: &Kind, floor: f64) -> IndexMap<String, Phase> {
         until_us,
         total: traffic(sent, errors, floor, scale),
         endpoints: IndexMap::new(),
+        breakdown_us: BTreeMap::new(),
         edges: edges(kind, sent as f64),
     };
-    IndexMap::from([
+    let mut phases = IndexMap::from([
         ("steady".to_owned(), phase(5_000_000, 12_000_000, 1_400, 0.0, 3_900.0)),
         (
             "payment-slow".to_owned(),
             phase(12_000_000, 20_000_000, 1_600, kind.errors * 3.1, 9_000.0 - 190.0 * kind.proxies),
         ),
         ("recovery".to_owned(), phase(20_000_000, 30_000_000, 2_000, 0.0, 4_000.0)),
-    ])
+    ]);
+    for phase in phases.values_mut() {
+        phase.breakdown_us = breakdown(kind, phase.total.latency.mean_us().unwrap_or(0.0));
+    }
+    phases
 }
 
 fn edges(kind: &Kind, sent: f64) -> IndexMap<String, Edge> {

@@ -56,7 +56,7 @@ fn tells_everything_in_order() {
     for part in [
         "Checkout while payment turns slow",
         "What does each architecture cost",
-        "saves 90.9\u{a0}% of the errors of direct",
+        "mesh saves 87\u{a0}% of the errors of direct",
         "2 of 6 expectations not met",
         "id=\"overview\"",
         "id=\"graph\"",
