@@ -47,6 +47,11 @@ impl<'a> Context<'a> {
         self.problems.last_mut().expect("one was pushed")
     }
 
+    /// Whether an error was noted, so that what follows may be its consequence.
+    pub(super) fn has_errors(&self) -> bool {
+        self.problems.iter().any(|problem| problem.severity == Severity::Error)
+    }
+
     /// Notes a message that may carry its own way out: `… is negative: write a duration such as …`.
     pub(super) fn complaint(&mut self, place: Place, message: &str) {
         match message.rsplit_once(": write ") {

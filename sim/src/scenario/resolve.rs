@@ -47,7 +47,9 @@ pub(super) fn resolve(file: File, overrides: &Overrides, context: &mut Context<'
     let written = services(&file.scenario, file.services, context)?;
     let names = Names::of(&written, context);
     let services = topology::services(written, &names, &network.zones, context);
+    let noted = context.problems.len();
     let loads = loads::loads(file.loads, &names, context);
+    let loads_are_right = context.problems.len() == noted && loads.iter().all(|load| !load.mix.is_empty());
     let faults = faults::Faults {
         names: &names,
         services: &services,
@@ -59,6 +61,7 @@ pub(super) fn resolve(file: File, overrides: &Overrides, context: &mut Context<'
     let expectations = expectations::Expectations {
         names: &names,
         loads: &loads,
+        loads_are_right,
         faults: &faults,
         compared: &compared,
         chosen: &architectures,
@@ -89,11 +92,12 @@ pub(super) fn resolve(file: File, overrides: &Overrides, context: &mut Context<'
 }
 
 fn window(scenario: &schema::Scenario, overrides: &Overrides, context: &mut Context<'_>) -> Window {
-    // Without a duration nothing else should seem to be too late.
-    let duration = scenario.duration.as_ref().map_or(Duration::MAX, |at| scaled(at.value.0, overrides.scale));
-    if let Some(at) = scenario.duration.as_ref().filter(|at| at.value.0.is_zero()) {
+    let duration = scenario.duration.as_ref().map(|at| scaled(at.value.0, overrides.scale));
+    if let (Some(Duration::ZERO), Some(at)) = (duration, &scenario.duration) {
         context.error(at.place, "a run of no length");
     }
+    // Without a duration nothing else should seem to be too late.
+    let duration = duration.filter(|duration| !duration.is_zero()).unwrap_or(Duration::MAX);
     let warmup = scenario.warmup.as_ref().map_or(Duration::ZERO, |at| scaled(at.value.0, overrides.scale));
     if let Some(at) = scenario.warmup.as_ref().filter(|_| warmup >= duration) {
         let fact = "the warm-up is as long as the run: nothing is left to report";
@@ -143,7 +147,7 @@ fn network(network: schema::Network, context: &mut Context<'_>) -> Network {
     let latency = network.latency.map_or(Distribution::Constant(LATENCY), |at| at.value);
     let mut zones = Vec::new();
     for (name, zone) in network.zones {
-        names::check("zone", &name, context);
+        names::check("a zone", &name, context);
         let latency =
             zone.and_then(|zone| zone.latency).map_or(Distribution::Constant(LATENCY), |at| at.value);
         zones.push(Zone { name: name.value, latency });

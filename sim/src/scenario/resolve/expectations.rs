@@ -24,6 +24,8 @@ const METRICS: [(&str, Metric); 7] = [
 pub(super) struct Expectations<'a> {
     pub(super) names: &'a Names,
     pub(super) loads: &'a [Load],
+    /// Whether nothing of the loads was left out for being wrong.
+    pub(super) loads_are_right: bool,
     pub(super) faults: &'a [Fault],
     /// What the file compares.
     pub(super) compared: &'a [Architecture],
@@ -91,7 +93,7 @@ impl Expectations<'_> {
         }
         let id = self.names.endpoint(name, context)?;
         let mut requested = self.loads.iter().flat_map(|load| load.mix.iter().map(|(id, _)| *id));
-        if self.loads.is_empty() || requested.any(|requested| requested == id) {
+        if !self.loads_are_right || requested.any(|requested| requested == id) {
             return Some(id);
         }
         let hint = "expectations are of what clients request: name an endpoint of a `mix`";

@@ -33,7 +33,7 @@ impl Faults<'_> {
             self.check_time(&fault, context);
             let kind = fault.kind.and_then(|kind| self.kind(kind, context));
             let Some(name) = fault.name else { continue };
-            names::check("fault", &name, context);
+            names::check("a fault", &name, context);
             if TAKEN.contains(&name.value.as_str()) {
                 let fact = format!("a fault cannot be called \"{}\"", name.value);
                 context.error(name.place, fact).hint("it is the name of a part of every run");
@@ -104,7 +104,7 @@ impl Faults<'_> {
     fn target(&self, target: written::Target, context: &mut Context<'_>) -> Option<Target> {
         let name = target.service?;
         let service = self.names.service(&name, context)?;
-        if !self.is_reached(service) {
+        if !context.has_errors() && !self.is_reached(service) {
             let hint = "the fault will touch nothing, which makes the run invalid";
             context.warning(name.place, format!("no load reaches \"{}\"", name.value)).hint(hint);
         }
@@ -134,7 +134,7 @@ impl Faults<'_> {
             Sides::Between(list) => list,
         };
         let [a, b] = &list.value[..] else {
-            context.error(list.place, format!("{} sides instead of two", list.value.len()));
+            context.error(list.place, format!("{} named where two sides belong", list.value.len()));
             return None;
         };
         let (first, second) = (self.side(a, context), self.side(b, context));

@@ -24,7 +24,7 @@ pub(super) fn loads(
     }
     let mut all = Vec::new();
     for (name, load) in loads {
-        names::check("load", &name, context);
+        names::check("a load", &name, context);
         let Some(mut load) = load else { continue };
         let mix = mix(std::mem::take(&mut load.mix), load.mix_place, names, context);
         let timeout = limit(load.timeout.clone(), context);
@@ -42,7 +42,9 @@ pub(super) fn loads(
                 None
             }
         };
-        all.extend(pace.map(|pace| Load { name: name.value, pace, mix, timeout }));
+        // A load that is wrong keeps its mix, so that nothing seems to be out of its reach.
+        let pace = pace.unwrap_or(Pace::Closed { users: 0, think: Distribution::Constant(Duration::ZERO) });
+        all.push(Load { name: name.value, pace, mix, timeout });
     }
     all
 }

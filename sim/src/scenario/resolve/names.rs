@@ -20,7 +20,7 @@ impl Names {
     /// The names of `services`, which are checked.
     pub(super) fn of(services: &[(At<String>, Service)], context: &mut Context<'_>) -> Self {
         for (name, service) in services {
-            check("service", name, context);
+            check("a service", name, context);
             if TAKEN.contains(&name.value.as_str()) {
                 let fact = format!("a service cannot be called \"{}\"", name.value);
                 context
@@ -28,7 +28,7 @@ impl Names {
                     .hint("the name stands for one end of the traffic in every scenario");
             }
             for (name, _) in &service.endpoints {
-                check("endpoint", name, context);
+                check("an endpoint", name, context);
             }
         }
         refuse_pods(services, context);
@@ -103,7 +103,7 @@ pub(super) fn check(what: &str, name: &At<String>, context: &mut Context<'_>) {
         && text.len() <= LENGTH_MAX;
     if !fits {
         let hint = "write lower-case letters, digits and hyphens, a letter first, 63 at most";
-        context.error(name.place, format!("\"{text}\" cannot name a {what}")).hint(hint);
+        context.error(name.place, format!("\"{text}\" is no name for {what}")).hint(hint);
     }
 }
 

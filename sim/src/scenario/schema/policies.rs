@@ -113,9 +113,12 @@ fn refuse(error: &toml::de::Error, at: Place, table: Place, context: &mut Contex
         let name = At { value: names.next().unwrap_or_default().to_owned(), place };
         return context.unknown("key", &name, names);
     }
-    let types = message.strip_prefix("invalid type: ").and_then(|types| types.split_once(", expected "));
-    match types {
-        Some((found, expected)) => drop(context.error(place, format!("{found} where {expected} belongs"))),
+    let values = ["invalid type: ", "invalid value: "].iter().find_map(|prefix| message.strip_prefix(prefix));
+    match values.and_then(|values| values.split_once(", expected ")) {
+        Some((found, expected)) => {
+            let expected = if expected == "u32" { "a whole number" } else { expected };
+            context.error(place, format!("{found} where {expected} belongs"));
+        }
         None => context.complaint(place, message),
     }
 }
