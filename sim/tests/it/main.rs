@@ -1,8 +1,10 @@
-//! The simulator from outside: what its hosts do, and what its worlds are true to.
+//! The simulator from outside: what its hosts do, what its worlds are true to, and what its scenario
+//! language understands.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod conformance;
+mod scenario;
 mod world_faults;
 mod world_properties;
 mod world_time;

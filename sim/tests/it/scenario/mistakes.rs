@@ -1,0 +1,261 @@
+//! What is said about each mistake. Every class of mistake has its case: one thing in a good scenario is
+//! turned wrong.
+
+use hoplab_sim::scenario::Overrides;
+
+use super::{GOOD, complaint, read};
+
+/// One test a mistake: the right text, and the wrong one in its place.
+macro_rules! mistakes {
+    ($($name:ident: $($right:expr => $wrong:expr),+ $(,)?;)+) => { $(
+        #[test]
+        fn $name() {
+            let mut text = GOOD.to_owned();
+            $(
+                assert!(text.contains($right), "{}", $right);
+                text = text.replacen($right, $wrong, 1);
+            )+
+            insta::assert_snapshot!(complaint(&text));
+        }
+    )+ };
+}
+
+mistakes! {
+    unknown_service:
+        r#""payment.charge""# => r#""payement.charge""#;
+    unknown_endpoint:
+        r#""email.send", on"# => r#""email.sent", on"#;
+    no_endpoint_at_all:
+        r#""email.send", on"# => r#""email", on"#;
+    unknown_architecture:
+        r#""gateway", "mesh"]"# => r#""gatway", "mesh"]"#;
+    later_architectures:
+        r#""gateway", "mesh"]"# => r#""ambient", "bff+mesh", "microgateway", "gateway:kong", "mesh"]"#;
+    architecture_twice:
+        r#""gateway", "mesh"]"# => r#""mesh", "mesh+mesh", "mesh"]"#;
+    unknown_zone:
+        r#"= "far""# => r#"= "afar""#;
+    unknown_fault:
+        r#"during = "payment-slow""# => r#"during = "payment-slwo""#;
+    unknown_metric:
+        r#""p99""# => r#""p99th""#;
+    no_percentile:
+        r#""p99""# => r#""p100""#;
+    unknown_key:
+        "replicas = 3" => "replica = 3";
+    unknown_table:
+        "[network]" => "[netwrok]";
+    unknown_policy:
+        r#"{ timeout = "1s" }"# => r#"{ timeuot = "1s", breaker = { failures = -1 }, balance = "peak-ewma" }"#;
+    bad_unit:
+        r#""30s""# => r#""30 sec""#;
+    no_unit:
+        r#""5s"
+"# => "5\n";
+    wrong_types:
+        "replicas = 3" => r#"replicas = "three""#,
+        "cores    = 2" => "cores    = 1.5",
+        "queue    = 100" => "queue    = -1";
+    over_a_hundred_percent:
+        r#""50%""# => r#""150%""#;
+    negative_rate:
+        r#""200 rps""# => r#""-200 rps""#;
+    rate_of_zero:
+        r#""200 rps""# => r#""0 rps""#;
+    curve_out_of_order:
+        r#""200 rps""# => r#"[{ at = "10s", rate = "1 rps" }, { at = "5s", rate = "2 rps" }, { at = "20s" }]"#;
+    unknown_distribution:
+        "lognormal(p50=4ms" => "lognorm(p50=4ms";
+    bad_distribution:
+        "p99=20ms)" => "p99=2ms)";
+    missing_sample:
+        r#""lognormal(p50=4ms, p99=20ms)""# => r#""empirical(times.csv)""#;
+    cycle:
+        "[services.email.endpoints.send]" => r#"[services.email.endpoints.send]
+steps = [{ call = "order.place" }]"#;
+    self_call:
+        "[services.email.endpoints.send]" => r#"[services.email.endpoints.send]
+steps = [{ call = "email.send" }]"#;
+    missing_app:
+        "[scenario]" => r#"[scenario]
+app = "apps/shop.toml""#;
+    weight_of_zero:
+        r#""order.place" = 1"# => r#""order.place" = 0"#;
+    empty_mix:
+        r#"{ "order.place" = 1 }"# => "{}";
+    no_mix:
+        r#"mix      = { "order.place" = 1 }"# => "";
+    rate_and_users:
+        "users = 50" => r#"users = 50
+rate = "1 rps""#;
+    neither_rate_nor_users:
+        "users = 50" => "";
+    think_and_arrivals_misplaced:
+        r#"arrivals = "poisson""# => r#"think = "1s""#,
+        r#"think = "uniform(1s, 10s)""# => r#"arrivals = "uniform""#;
+    warmup_too_long:
+        r#""5s"
+"# => r#""30s"
+"#;
+    run_of_no_length:
+        r#""30s""# => r#""0s""#;
+    missing_duration:
+        r#"duration = "30s""# => "";
+    fault_ends_too_late:
+        r#""8s""# => r#""21s""#;
+    fault_starts_too_late:
+        r#""10s"
+"# => r#""30s"
+"#;
+    fault_in_the_warmup:
+        r#""10s"
+"# => r#""2s"
+"#;
+    fault_of_no_length:
+        r#""8s""# => r#""0s""#;
+    fault_without_kind:
+        r#"slow = { service = "payment", replica = 0, times = 20 }"# => "";
+    fault_with_two_kinds:
+        "slow = {" => r#"crash = { service = "email" }
+slow = {"#;
+    fault_kind_with_wrong_keys:
+        "replica = 0, times = 20" => "replicas = 0";
+    replica_out_of_range:
+        "replica = 0" => "replica = 3";
+    fault_names:
+        "[[expect]]" => r#"[[faults]]
+name = "payment-slow"
+at = "1s"
+for = "5s"
+loss = { between = ["client", "nowhere"], share = "1%" }
+[[faults]]
+name = "steady"
+at = "6s"
+for = "5s"
+error = { service = "email", endpoint = "sent", status = 200 }
+[[expect]]"#;
+    sides:
+        r#"slow = { service = "payment", replica = 0, times = 20 }"# => r#"partition = { between = ["order", "order"] }
+[[faults]]
+name = "x"
+at = "6s"
+for = "5s"
+partition = { between = ["order"] }
+[[faults]]
+name = "y"
+at = "6s"
+for = "5s"
+reset = { between = ["gateway", "payment-7"] }
+[[faults]]
+name = "z"
+at = "6s"
+for = "5s"
+latency = { add = "1ms" }"#;
+    unreached_service:
+        r#""email.send" = 1"# => r#""payment.charge" = 1"#,
+        r#"{ call = "email.send", on_error = "ignore", chance = "50%", times = 2, request = "4 KiB" },"# => "",
+        r#"slow = { service = "payment", replica = 0,"# => r#"slow = { service = "email","#;
+    names:
+        "[services.email.endpoints.send]" => "[services.payment-0.endpoints.send]\n[services.gateway.endpoints.send]\n[services.E_Mail.endpoints.Send]\n[services.email.endpoints.send]";
+    twin_endpoints:
+        "[services.email.endpoints.send]" => r#"[services.email.endpoints.send]
+[services.email.endpoints.sent]
+path = "/send""#;
+    bad_path_and_method:
+        "[services.email.endpoints.send]" => r#"[services.email.endpoints.send]
+path = "send?now"
+method = "get""#;
+    expectation_without_bound:
+        r#"max    = "300ms""# => "";
+    expectation_upside_down:
+        r#"max    = "300ms""# => r#"min = "400ms"
+max = "300ms""#;
+    expectation_in_the_wrong_unit:
+        r#"max    = "300ms""# => r#"min = 400
+max = "300%""#;
+    expectation_elsewhere:
+        r#"in     = ["mesh"]"# => r#"in     = ["gateway+mesh"]"#;
+    expectation_nowhere:
+        r#"in     = ["mesh"]"# => "in     = []";
+    expectation_of_an_internal_call:
+        r#"of     = "order.place""# => r#"of     = "payment.charge""#;
+    amplification:
+        r#"metric = "p99""# => r#"metric = "amplification""#,
+        r#""300ms""# => r#""300ms"
+edge = "order payment""#;
+    edge_of_a_percentile:
+        r#"of     = "order.place""# => r#"edge = "order -> payement""#;
+    recovery_without_fault:
+        r#"during = "payment-slow""# => r#"during = "recovery""#,
+        r#"[[faults]]
+name = "payment-slow"
+at   = "10s"
+for  = "8s"
+slow = { service = "payment", replica = 0, times = 20 }
+"# => "";
+    zeros:
+        "replicas = 3" => "replicas = 0",
+        "cores    = 2" => "cores    = 0",
+        "times = 2," => "times = 0,",
+        "at_most = 2" => "at_most = 0",
+        r#"timeout = "2s" }, {"# => r#"timeout = "0s" }, {"#,
+        "users = 50" => "users = 0";
+    steps:
+        r#"{ sleep = "1ms" }"# => r#"{ sleep = "1ms", work = "1ms" }, {}, { work = "1ms", times = 2 }, { all = [] }, "1ms""#;
+    on_error:
+        r#""ignore""# => r#""ignroe""#;
+    keys_of_the_live_files:
+        "[gateway]\n" => r#"[gateway]
+listen = "0.0.0.0:80"
+"#,
+        "[mesh]\n" => "[mesh]\nidentity = {}\n";
+    not_toml:
+        r#"latency   = "250us""# => r#"latency   "250us""#,
+        "queue    = 100" => "queue    = ";
+    key_twice:
+        "cores    = 2" => "cores    = 2\ncores    = 3";
+}
+
+#[test]
+fn nothing_at_all() {
+    insta::assert_snapshot!(complaint(""));
+}
+
+#[test]
+fn an_application_with_mistakes_of_its_own() {
+    let app =
+        "[services.cart]\nreplicsa = 2\n[services.cart.endpoints.get]\nsteps = [{ call = \"crat.get\" }]\n";
+    let text = GOOD.replace("[scenario]", "[scenario]\napp = \"apps/shop.toml\"");
+    insta::assert_snapshot!(read(&text, &[("apps/shop.toml", app)]).unwrap_err());
+}
+
+#[test]
+fn an_application_that_is_not_toml() {
+    let text = GOOD.replace("[scenario]", "[scenario]\napp = \"apps/shop.toml\"");
+    insta::assert_snapshot!(read(&text, &[("apps/shop.toml", "[services")]).unwrap_err());
+}
+
+#[test]
+fn a_sample_with_a_mistake() {
+    let text = GOOD.replace("lognormal(p50=4ms, p99=20ms)", "empirical(times.csv)");
+    insta::assert_snapshot!(read(&text, &[("times.csv", "us\n100\n2x0\n")]).unwrap_err());
+}
+
+#[test]
+fn colours_when_asked_for() {
+    let problems = read(&GOOD.replace("\"30s\"", "\"30 sec\""), &[]).unwrap_err();
+    insta::assert_snapshot!(problems.render(true).escape_debug().to_string());
+}
+
+#[test]
+fn a_file_that_is_not_there() {
+    let problems = hoplab_sim::scenario::load("nowhere/shop.toml".as_ref(), &Overrides::default());
+    insta::assert_snapshot!(problems.unwrap_err());
+}
+
+#[test]
+fn an_architecture_on_the_command_line() {
+    let overrides = Overrides { architectures: Some(vec!["mehs".to_owned()]), ..Overrides::default() };
+    let sources = read(GOOD, &[]).unwrap().sources;
+    insta::assert_snapshot!(hoplab_sim::scenario::parse(&sources, &overrides).unwrap_err());
+}
