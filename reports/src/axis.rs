@@ -29,6 +29,9 @@ pub(crate) struct Axis {
 /// Beyond this ratio of largest to smallest, durations are drawn on a logarithmic scale.
 const LOG_FROM_RATIO: f64 = 40.0;
 
+/// Room above the largest value, for the names of faults.
+const HEADROOM: f64 = 1.06;
+
 impl Axis {
     /// Durations in microseconds: from zero, or logarithmic where they are far apart.
     pub(crate) fn durations(values: impl Iterator<Item = f64>, ticks: usize) -> Self {
@@ -132,7 +135,7 @@ impl Axis {
     fn from_zero(most: f64, ticks: usize, label: impl Fn(f64) -> String) -> Self {
         let most = if most > 0.0 { most } else { 1.0 };
         let step = nice_step(most / ticks as f64);
-        let last = (most / step - 1e-9).ceil().max(1.0) as usize;
+        let last = (most * HEADROOM / step).ceil().max(1.0) as usize;
         Self {
             from: 0.0,
             until: last as f64 * step,

@@ -76,7 +76,7 @@ pub(crate) fn shortened(text: &str, limit: usize) -> String {
     short
 }
 
-/// Prose in which numbers keep to their units where lines break.
+/// Prose in which numbers keep to their units and pods to their numbers where lines break.
 pub(crate) fn glued(text: &str) -> String {
     let mut words = text.split(' ');
     let mut glued = words.next().unwrap_or_default().to_owned();
@@ -86,7 +86,7 @@ pub(crate) fn glued(text: &str) -> String {
         glued.push(if unit && glued.ends_with(|char: char| char.is_ascii_digit()) { '\u{a0}' } else { ' ' });
         glued.push_str(word);
     }
-    glued
+    glued.replace('-', "-\u{2060}")
 }
 
 /// Words as a list: `a`, `a and b`, `a, b and c`.

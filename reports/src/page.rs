@@ -15,7 +15,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use crate::charts::over_time::{self, Figure};
 use crate::charts::{self, Room};
-use crate::format::{count, duration, moment, plural, share};
+use crate::format::{count, duration, glued, moment, plural, share};
 use crate::table::expectations_by_text;
 use crate::verdict::{self, Verdict};
 use frame::{Keys, Tabs, section};
@@ -251,7 +251,7 @@ fn slowest(record: &Record) -> Markup {
                     details open[rank == 0] {
                         summary {
                             b { (duration(trace.latency_us as f64)) } " " (trace.endpoint)
-                            span.quiet { "sent at " (moment(trace.at_us)) ", outcome " (trace.outcome) }
+                            span.quiet { "sent at " (glued(&moment(trace.at_us))) ", outcome " (trace.outcome) }
                         }
                         (svg::figure(
                             &charts::waterfall::waterfall(trace, Room::Wide),

@@ -142,10 +142,10 @@ impl Summary {
         }
     }
 
-    /// The text of `summary.json`.
+    /// The text of `summary.json`, without the line's end.
     pub fn to_json(&self) -> String {
         let text = serde_json::to_string_pretty(self);
-        text.expect("a summary has string keys and finite numbers, which JSON can say") + "\n"
+        text.expect("a summary has string keys and numbers, which JSON can say")
     }
 }
 

@@ -126,21 +126,21 @@ fn told(fault: &Fault, saving: &Saving, baseline: &Subject) -> String {
     let Saving { subject, from, to, kind, weight } = saving;
     let name = subject.name;
     let price = match subject.median_us() - baseline.median_us() {
-        added if added.abs() < 0.5 => "and adds nothing to the median request".to_owned(),
-        added if added < 0.0 => format!("and the median request is {} faster", duration(-added)),
-        added => format!("and adds {} to the median request", duration(added)),
+        added if added.abs() < 0.5 => "the median request costs nothing more".to_owned(),
+        added if added < 0.0 => format!("the median request takes {} less", duration(-added)),
+        added => format!("the median request takes {} more", duration(added)),
     };
     let while_it_lasts = format!("while {}", fault.text);
     match kind {
         Kind::Errors => format!(
-            "{name} saves {} of the errors of {} {while_it_lasts}, {price}.",
+            "With {name}, {} fewer requests fail than with {} {while_it_lasts}; {price}.",
             percent(*weight),
             baseline.name,
         ),
         Kind::P99 => format!(
-            "{name} cuts the 99th percentile from {} to {} {while_it_lasts}, {price}.",
-            duration(*from),
+            "With {name}, the 99th percentile is {} instead of {} {while_it_lasts}; {price}.",
             duration(*to),
+            duration(*from),
         ),
     }
 }
@@ -171,7 +171,7 @@ fn cost(baseline: &Subject, others: &[Subject]) -> String {
     if others.is_empty() {
         let p99 = baseline.steady().latency.percentile_us(0.99);
         let p99 = p99.map_or_else(String::new, |us| format!(", the 99th percentile {}", duration(us as f64)));
-        return format!("{when} median request takes {median} under {name}{p99}.");
+        return format!("{when} median request takes {median} with {name}{p99}.");
     }
     let mut said = "";
     let added: Vec<String> = others
@@ -185,7 +185,7 @@ fn cost(baseline: &Subject, others: &[Subject]) -> String {
             format!("{} {verb}{space}{amount}", other.name)
         })
         .collect();
-    format!("{when} median request takes {median} under {name}; {}.", listed(&added))
+    format!("{when} median request takes {median} with {name}; {}.", listed(&added))
 }
 
 /// What a fault does to each architecture.
@@ -194,7 +194,7 @@ fn damage(fault: &Fault, baseline: &Subject, others: &[Subject]) -> Option<Strin
     let subjects = || std::iter::once(baseline).chain(others);
     let figures = |say: &dyn Fn(&Traffic) -> Option<String>| -> Vec<String> {
         let said = subjects().filter_map(|subject| {
-            Some(format!("{} under {}", say(subject.during(&fault.name)?)?, subject.name))
+            Some(format!("{} with {}", say(subject.during(&fault.name)?)?, subject.name))
         });
         said.collect()
     };

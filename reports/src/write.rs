@@ -124,7 +124,7 @@ fn render(record: &Record) -> Result<Vec<(PathBuf, Vec<u8>)>, Error> {
     let plots = plots::files(record).map_err(|plots::Error { name, reason }| Error::Plot { name, reason })?;
     files.extend(plots.into_iter().map(|file| (Path::new("plots").join(file.name), file.bytes)));
     files.push((PathBuf::from("report.html"), page::page(record).into_bytes()));
-    files.push((PathBuf::from("summary.json"), Summary::of(record).to_json().into_bytes()));
+    files.push((PathBuf::from("summary.json"), (Summary::of(record).to_json() + "\n").into_bytes()));
     Ok(files)
 }
 

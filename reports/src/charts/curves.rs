@@ -87,7 +87,7 @@ pub(crate) fn end_us(record: &Record) -> u64 {
 /// The states of one breaker over the whole run.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Lane {
-    /// `checkout-0 → payment-1:8080`, or the whole upstream: `checkout-0 → payment`.
+    /// `checkout-0 → payment-1`, or the whole upstream: `checkout-0 → payment`.
     pub(crate) name: String,
     /// `[from, until, state]` in microseconds, tiling the run.
     pub(crate) spans: Vec<(u64, u64, State)>,
@@ -128,7 +128,9 @@ impl State {
 pub(crate) fn lanes(record: &Record, architecture: &Architecture) -> Vec<Lane> {
     let mut changes: IndexMap<String, Vec<&BreakerChange>> = IndexMap::new();
     for change in &architecture.breakers {
-        let guarded = change.endpoint.as_deref().unwrap_or(&change.upstream);
+        let endpoint =
+            change.endpoint.as_deref().map(|endpoint| endpoint.split(':').next().unwrap_or(endpoint));
+        let guarded = endpoint.unwrap_or(&change.upstream);
         let name = format!("{} → {guarded}", change.pod);
         changes.entry(name).or_default().push(change);
     }

@@ -56,7 +56,7 @@ fn tells_everything_in_order() {
     for part in [
         "Checkout while payment turns slow",
         "What does each architecture cost",
-        "mesh saves 87\u{a0}% of the errors of direct",
+        "With mesh, 87\u{a0}% fewer requests fail than with direct",
         "2 of 6 expectations not met",
         "id=\"overview\"",
         "id=\"graph\"",
@@ -118,7 +118,7 @@ fn one_architecture_alone() {
     let mut record = fixture::boutique();
     record.architectures.truncate(1);
     let html = assert_sound(&record);
-    assert!(html.contains("takes 4.57\u{a0}ms under direct"), "a verdict without comparison");
+    assert!(html.contains("takes 4.57\u{a0}ms with direct"), "a verdict without comparison");
     assert!(!html.contains("Mean added over"));
 }
 
