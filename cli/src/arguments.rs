@@ -37,7 +37,7 @@ pub(crate) struct RunArguments {
     #[arg(long, value_name = "N")]
     pub(crate) seed: Option<u64>,
     /// Multiply the scenario's duration and warm-up; faults must still fit
-    #[arg(long, value_name = "FACTOR", default_value_t = 1.0)]
+    #[arg(long, value_name = "FACTOR", default_value_t = 1.0, value_parser = factor, allow_negative_numbers = true)]
     pub(crate) scale: f64,
     /// Where the report goes [default: target/hoplab/NAME]
     #[arg(long, value_name = "DIR")]
@@ -68,4 +68,10 @@ pub(crate) struct LiveArguments {
     /// Threads that carry traffic
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) workers: usize,
+}
+
+/// A number above zero.
+fn factor(text: &str) -> Result<f64, String> {
+    let factor: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
+    if factor.is_finite() && factor > 0.0 { Ok(factor) } else { Err("must be above zero".to_owned()) }
 }

@@ -14,8 +14,11 @@ use crate::{End, terminal};
 
 /// Runs a scenario. Nothing is written when it cannot be read.
 pub(crate) fn run(arguments: &RunArguments) -> anyhow::Result<End> {
+    let mut asked = arguments.arch.clone();
+    asked.sort_by_key(|name| arguments.arch.iter().position(|first| first == name));
+    asked.dedup();
     let overrides = Overrides {
-        architectures: (!arguments.arch.is_empty()).then(|| arguments.arch.clone()),
+        architectures: (!asked.is_empty()).then_some(asked),
         seed: arguments.seed,
         scale: arguments.scale,
     };

@@ -28,11 +28,16 @@ pub(crate) fn problems(problems: &Problems) {
     }
 }
 
-/// Prints an error with its causes to standard error.
+/// Prints an error to standard error, with those of its causes that it does not name itself.
 pub(crate) fn error(error: &anyhow::Error) {
-    let mut out = anstream::stderr();
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
     // Nothing can be done when standard error is closed.
-    let _ = writeln!(out, "{RED}error{RED:#}: {error:#}");
+    let _ = writeln!(anstream::stderr(), "{RED}error{RED:#}: {text}");
 }
 
 /// Shows a run's progress on standard error while `work` runs, when that is a terminal.

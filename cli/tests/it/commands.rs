@@ -50,10 +50,8 @@ fn help_says_what_there_is() {
     let folder = Folder::new("help");
     let mut help = stdout(&hoplab(&folder, &["--help"]));
     for command in ["run", "check", "replay", "gateway", "sidecar"] {
-        help.push_str(&format!(
-            "\n$ hoplab {command} --help\n{}",
-            stdout(&hoplab(&folder, &[command, "--help"]))
-        ));
+        let of_command = stdout(&hoplab(&folder, &[command, "--help"]));
+        help = format!("{help}\n$ hoplab {command} --help\n{of_command}");
     }
     insta::assert_snapshot!(help);
 }

@@ -5,6 +5,7 @@
     clippy::disallowed_methods,
     reason = "tests stand outside the fence: they are the peers"
 )]
+#![expect(clippy::unwrap_used, reason = "a test's helpers fail as the test does")]
 
 mod commands;
 mod live;
