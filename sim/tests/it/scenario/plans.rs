@@ -104,6 +104,19 @@ fn what_comes_with_hoplab_can_run() {
     assert!(count > 10);
 }
 
+/// The reference's example uses every key, and means something.
+#[test]
+fn the_example_of_the_reference_can_run() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../scenarios/README.md");
+    let reference = std::fs::read_to_string(path).unwrap();
+    let (_, rest) = reference.split_once("```toml\n").unwrap();
+    let (example, _) = rest.split_once("```").unwrap();
+    let plan = read(example, &[]).unwrap_or_else(|problems| panic!("{problems}"));
+    assert!(plan.warnings.is_empty(), "{}", plan.warnings);
+    let kinds: Vec<_> = plan.faults.iter().map(|fault| fault.kind.key()).collect();
+    assert_eq!(kinds, ["slow", "error", "crash", "partition", "latency", "loss", "reset"]);
+}
+
 /// Calls from the frontend, and calls between services in all, per request; redis apart.
 #[test]
 fn online_boutique_makes_the_calls_of_its_handlers() {
