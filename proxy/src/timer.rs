@@ -56,14 +56,32 @@ impl<F: Future<Output = ()> + Send + Sync> Sleep for HostSleep<F> {}
 
 /// Waits for `future` until `deadline`; `None` when that comes first. At the same instant the
 /// future wins.
-pub(crate) async fn before<H: Host, T>(
+pub(crate) fn before<H: Host, F: Future>(
     host: &H,
     deadline: Instant,
-    future: impl Future<Output = T>,
-) -> Option<T> {
-    tokio::select! {
-        biased;
-        output = future => Some(output),
-        () = host.sleep_until(deadline) => None,
+    future: F,
+) -> impl Future<Output = Option<F::Output>> {
+    Before { future, sleep: host.sleep_until(deadline) }
+}
+
+pin_project_lite::pin_project! {
+    // Written out, since an `async fn` would hold its argument twice: before its first poll, and after.
+    struct Before<F, S> {
+        #[pin]
+        future: F,
+        #[pin]
+        sleep: S,
+    }
+}
+
+impl<F: Future, S: Future<Output = ()>> Future for Before<F, S> {
+    type Output = Option<F::Output>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<F::Output>> {
+        let this = self.project();
+        if let Poll::Ready(output) = this.future.poll(cx) {
+            return Poll::Ready(Some(output));
+        }
+        this.sleep.poll(cx).map(|()| None)
     }
 }
