@@ -102,7 +102,11 @@ impl<H: Host> Pool<H> {
         exchange.mark(self.connector.host.now());
         let (sender, reused) = match self.take(freshness) {
             Taken::Ready(sender) => (sender, true),
-            Taken::Open => (Sender::Http1(self.connector.open_http1(exchange, &self.spawner).await?), false),
+            // Boxed, since it is rare: the future of every request would hold the room for it.
+            Taken::Open => {
+                let opening = Box::pin(self.connector.open_http1(exchange, &self.spawner));
+                (Sender::Http1(opening.await?), false)
+            }
             Taken::Wait(opened) => (Sender::Http2(self.join(exchange, opened).await?), false),
         };
         Ok(Lease { pool: Arc::clone(self), sender, permit, reused })
