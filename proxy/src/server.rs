@@ -8,12 +8,13 @@ mod framing;
 mod settings;
 
 use std::convert::Infallible;
-use std::future::Future;
+use std::future::{Future, ready};
 use std::io;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 
+use futures_util::FutureExt;
 use http::header::CONNECTION;
 use http::{HeaderValue, Request, Response};
 use hyper::body::Incoming;
@@ -247,13 +248,10 @@ impl<A: Handler> Service<Request<Incoming>> for Answers<A> {
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         let (handler, connection) = (Arc::clone(&self.handler), Arc::clone(&self.connection));
-        let request = message::read(request, self.headers_max);
-        Box::pin(async move {
-            match request {
-                Ok(request) => Ok(handler.handle(request, connection).await),
-                Err(refusal) => Ok(closing(refusal.answer())),
-            }
-        })
+        match message::read(request, self.headers_max) {
+            Ok(request) => Box::pin(handler.handle(request, connection).map(Ok)),
+            Err(refusal) => Box::pin(ready(Ok(closing(refusal.answer())))),
+        }
     }
 }
 
