@@ -13,7 +13,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Versio
 
 use crate::body::Body;
 use crate::exchange::Exchange;
-use crate::headers;
+use crate::headers::{self, Via};
 use crate::host::{Host, Work};
 use crate::message;
 use crate::server::Connection;
@@ -40,13 +40,14 @@ const METHODS: [Method; 8] = [
 pub struct Forwarder<H: Host> {
     host: H,
     role: Role,
+    via: Via,
     ids: SpanIds,
 }
 
 impl<H: Host> Forwarder<H> {
     /// A forwarder for a proxy of this role. `seed` decides on the ids of traces that begin here.
     pub fn new(host: H, role: Role, seed: u64) -> Self {
-        Self { host, role, ids: SpanIds::new(seed) }
+        Self { host, role, via: Via::new(pseudonym(role)), ids: SpanIds::new(seed) }
     }
 
     /// Takes in a request: from here on its time is measured, and what it costs is paid.
@@ -102,7 +103,7 @@ impl<H: Host> Forwarder<H> {
 
     fn dress_request(&self, head: &mut Parts, visit: &Visit<H>) {
         headers::strip_hop_by_hop(&mut head.headers);
-        headers::add_via(&mut head.headers, head.version, self.pseudonym());
+        self.via.add(&mut head.headers, head.version);
         if self.role == Role::Gateway {
             let scheme = if visit.is_secure() { "https" } else { "http" };
             headers::add_forwarded(&mut head.headers, visit.peer(), scheme);
@@ -121,7 +122,7 @@ impl<H: Host> Forwarder<H> {
         let (mut head, body) = answer.into_parts();
         let version = head.version;
         headers::strip_hop_by_hop(&mut head.headers);
-        headers::add_via(&mut head.headers, version, self.pseudonym());
+        self.via.add(&mut head.headers, version);
         head.version = Version::default();
         let outcome = Outcome::Answered(head.status.as_u16());
         let meter = Meter::of(&visit, upstream.is_secure());
@@ -162,13 +163,13 @@ impl<H: Host> Forwarder<H> {
         }
         answer
     }
+}
 
-    /// What this proxy calls itself in `Via`.
-    fn pseudonym(&self) -> &'static str {
-        match self.role {
-            Role::Gateway => "hoplab-gateway",
-            Role::Outbound | Role::Inbound => "hoplab-sidecar",
-            Role::Client | Role::Service => "hoplab",
-        }
+/// What a proxy of this role calls itself in `Via`.
+fn pseudonym(role: Role) -> &'static str {
+    match role {
+        Role::Gateway => "hoplab-gateway",
+        Role::Outbound | Role::Inbound => "hoplab-sidecar",
+        Role::Client | Role::Service => "hoplab",
     }
 }

@@ -1,6 +1,7 @@
 //! What a proxy does to header fields between its two sides (RFC 9110, section 7.6): fields of one
 //! hop are taken off, `Via` and `X-Forwarded-*` are added. All other fields pass as they are.
 
+use std::fmt::Write;
 use std::net::SocketAddr;
 
 use http::header::{self, CONNECTION, EXPECT, HeaderName, TE, UPGRADE, VIA};
@@ -13,7 +14,7 @@ const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto")
 const MAX_FORWARDS: HeaderName = HeaderName::from_static("max-forwards");
 
 /// Fields that concern one hop, whether or not `Connection` names them.
-const HOP_BY_HOP: [HeaderName; 9] = [
+static HOP_BY_HOP: [HeaderName; 9] = [
     CONNECTION,
     HeaderName::from_static("keep-alive"),
     HeaderName::from_static("proxy-connection"),
@@ -26,17 +27,19 @@ const HOP_BY_HOP: [HeaderName; 9] = [
 ];
 
 /// Fields that `Connection` must not take off: without them it would be another message.
-const PROTECTED: [HeaderName; 4] =
+static PROTECTED: [HeaderName; 4] =
     [header::HOST, header::CONTENT_LENGTH, header::CONTENT_TYPE, crate::telemetry::trace::TRACEPARENT];
 
 /// Takes off the fields of one hop. `TE: trailers` stays, since what it asks for is end to end.
 pub(crate) fn strip_hop_by_hop(headers: &mut HeaderMap) {
-    if headers.contains_key(CONNECTION) {
+    // Few messages have any: looking through the names that are there is cheaper than looking each one up.
+    let of_this_hop: Vec<_> = headers.keys().filter(|name| HOP_BY_HOP.contains(name)).cloned().collect();
+    if of_this_hop.contains(&CONNECTION) {
         for name in named_by_connection(headers) {
             headers.remove(name);
         }
     }
-    for name in HOP_BY_HOP {
+    for name in of_this_hop {
         headers.remove(name);
     }
     if headers.contains_key(TE) {
@@ -90,23 +93,43 @@ pub(crate) fn is_last_hop(method: &Method, headers: &mut HeaderMap) -> bool {
     }
 }
 
-/// Adds this proxy to `Via`.
-pub(crate) fn add_via(headers: &mut HeaderMap, version: Version, pseudonym: &str) {
-    let version = match version {
-        Version::HTTP_10 => "1.0",
-        Version::HTTP_2 => "2",
-        _ => "1.1",
-    };
-    if let Ok(value) = HeaderValue::from_str(&format!("{version} {pseudonym}")) {
-        headers.append(VIA, value);
+/// What a proxy adds to `Via`, for each version that a message may have come in.
+pub(crate) struct Via {
+    http10: HeaderValue,
+    http11: HeaderValue,
+    http2: HeaderValue,
+}
+
+impl Via {
+    /// For a proxy that calls itself `pseudonym`.
+    pub(crate) fn new(pseudonym: &'static str) -> Self {
+        let value = |version| {
+            let text = format!("{version} {pseudonym}");
+            HeaderValue::try_from(text).expect("pseudonyms are tokens")
+        };
+        Self { http10: value("1.0"), http11: value("1.1"), http2: value("2") }
+    }
+
+    /// Adds the proxy to the `Via` of a message that came in `version`.
+    pub(crate) fn add(&self, headers: &mut HeaderMap, version: Version) {
+        let value = match version {
+            Version::HTTP_10 => &self.http10,
+            Version::HTTP_2 => &self.http2,
+            _ => &self.http11,
+        };
+        headers.append(VIA, value.clone());
     }
 }
 
 /// Tells the upstream where the request came from. Earlier proxies' claims are kept in front.
 pub(crate) fn add_forwarded(headers: &mut HeaderMap, peer: SocketAddr, scheme: &'static str) {
-    let mut origins: Vec<_> = tokens(headers, &FORWARDED_FOR).map(str::to_owned).collect();
-    origins.push(peer.ip().to_string());
-    if let Ok(value) = HeaderValue::from_str(&origins.join(", ")) {
+    let mut origins = String::new();
+    for origin in tokens(headers, &FORWARDED_FOR) {
+        origins.push_str(origin);
+        origins.push_str(", ");
+    }
+    let written = write!(origins, "{}", peer.ip());
+    if let (Ok(()), Ok(value)) = (written, HeaderValue::try_from(origins)) {
         headers.insert(FORWARDED_FOR, value);
     }
     headers.insert(FORWARDED_PROTO, HeaderValue::from_static(scheme));
@@ -163,7 +186,7 @@ mod tests {
     fn origins_are_appended() {
         let mut map = headers(&[("x-forwarded-for", "1.1.1.1"), ("x-forwarded-for", "2.2.2.2")]);
         add_forwarded(&mut map, "[::1]:5".parse().unwrap(), "http");
-        add_via(&mut map, Version::HTTP_2, "gateway");
+        Via::new("gateway").add(&mut map, Version::HTTP_2);
         let expected = [
             ("x-forwarded-for", "1.1.1.1, 2.2.2.2, ::1"),
             ("x-forwarded-proto", "http"),
