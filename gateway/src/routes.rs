@@ -65,11 +65,10 @@ impl Routes {
 
     fn look_up(&self, host: &str, path: &str, method: &Method) -> Result<UpstreamId, Miss> {
         let mut covering = self.routes.iter().filter(|route| route.covers(host, path)).peekable();
-        let best = covering.peek().map(|route| (route.host.clone(), route.path.clone()));
-        let Some(best) = best else { return Err(Miss::NotFound) };
+        let Some(&best) = covering.peek() else { return Err(Miss::NotFound) };
         // Routes that are as specific as the best share its place and differ in their methods.
         let mut methods = Vec::new();
-        for route in covering.take_while(|route| (&route.host, &route.path) == (&best.0, &best.1)) {
+        for route in covering.take_while(|route| (&route.host, &route.path) == (&best.host, &best.path)) {
             if route.methods.is_empty() || route.methods.contains(method) {
                 return Ok(route.upstream);
             }
