@@ -13,7 +13,9 @@ mod clock;
 mod connection;
 mod host;
 mod link;
+mod loopback;
 mod port;
+mod socket;
 mod stream;
 mod wire;
 

@@ -1,94 +1,27 @@
-//! Sockets that know their pod. turmoil-net finds "the current host" in a thread-local, so a socket
-//! sets it on every poll and before it is dropped; tasks may then run anywhere.
-//!
-//! They also tell the wire what they wrote, so that it knows what has yet to depart.
+//! What a pod's programs hold: streams and listeners, over the wire or within the pod.
 
-use std::cell::RefCell;
-use std::future::Future;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use std::task::{Context, Poll, ready};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
 
 use hoplab_proxy::host::{Accepted, Endpoint, Listener};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use turmoil_net::shim::tokio::net::{TcpListener, TcpStream};
+use turmoil_net::shim::tokio::net::TcpListener;
 
-use super::connection::FlowId;
-use super::wire::ConnectId;
-use super::{Pod, PodId, RECEIVE_BUFFER, Shared, lock};
-
-/// A kernel tells the peer of the room in its buffer only when at least this much is taken at once.
-/// Small reads could stall for ever, so as much as this is always taken at once.
-const UPDATE: usize = RECEIVE_BUFFER / 2;
-
-thread_local! {
-    /// Between a kernel and a reader.
-    static SCRATCH: RefCell<Vec<u8>> = RefCell::new(vec![0; RECEIVE_BUFFER]);
-}
+use super::loopback::{Backlog, LocalStream};
+use super::socket::{Socket, WireStream};
+use super::{Pod, PodId, Shared, lock};
 
 /// A connection of a pod.
-pub struct SimStream {
-    socket: Socket<TcpStream>,
-    /// What it writes, unless the peer is in the same pod.
-    flow: Option<FlowId>,
-    /// What was taken from the kernel and has not been read, from `taken` on.
-    buffer: Vec<u8>,
-    taken: usize,
-}
+pub struct SimStream(Kind);
 
-/// A socket that is used and dropped as its pod's.
-struct Socket<T> {
-    /// `None` once dropped.
-    inner: Option<T>,
-    shared: Arc<Shared>,
-    pod: Arc<Pod>,
-}
-
-impl<T> Socket<T> {
-    fn new(shared: &Arc<Shared>, pod: &Arc<Pod>, inner: T) -> Self {
-        Self { inner: Some(inner), shared: Arc::clone(shared), pod: Arc::clone(pod) }
-    }
-
-    fn get(&mut self) -> &mut T {
-        turmoil_net::set_current(self.pod.kernel);
-        self.inner.as_mut().expect("the socket is there until it is dropped")
-    }
-
-    fn touch(&self) {
-        lock(&self.shared.wire).touch();
-    }
-}
-
-impl Socket<TcpStream> {
-    fn receive(&mut self, context: &mut Context<'_>, bytes: &mut [u8]) -> Poll<io::Result<usize>> {
-        let mut buf = ReadBuf::new(bytes);
-        ready!(Pin::new(self.get()).poll_read(context, &mut buf))?;
-        Poll::Ready(Ok(buf.filled().len()))
-    }
-
-    /// How much the kernel has, as far as it fits into `bytes`.
-    fn available(&mut self, context: &mut Context<'_>, bytes: &mut [u8]) -> usize {
-        match self.get().poll_peek(context, &mut ReadBuf::new(bytes)) {
-            Poll::Ready(Ok(count)) => count,
-            Poll::Ready(Err(_)) | Poll::Pending => 0,
-        }
-    }
-}
-
-impl<T> Drop for Socket<T> {
-    fn drop(&mut self) {
-        let Some(inner) = self.inner.take() else { return };
-        if !self.shared.alive.load(Ordering::Relaxed) {
-            // The kernel that would close it is gone.
-            return std::mem::forget(inner);
-        }
-        turmoil_net::set_current(self.pod.kernel);
-        drop(inner);
-        self.touch();
-    }
+enum Kind {
+    /// To another pod.
+    Wire(WireStream),
+    /// Within the pod.
+    Local(LocalStream),
 }
 
 impl SimStream {
@@ -99,33 +32,21 @@ impl SimStream {
     ) -> io::Result<Self> {
         let address = SocketAddr::new(resolve(shared, pod, &endpoint.host)?, endpoint.port);
         let callee = if address.ip().is_loopback() { Some(pod.id) } else { PodId::at(address.ip()) };
-        let address = callee.map_or(address, |callee| lock(&shared.ports).lead(callee, address));
-        let future: Connecting = Box::pin(TcpStream::connect(address));
-        let is_local = callee == Some(pod.id);
-        let socket = Socket::new(shared, pod, future);
-        let stream = Connect { socket, is_local, id: None, polled: false }.await?;
-        Ok(Self::new(Socket::new(shared, pod, stream)))
-    }
-
-    fn new(mut socket: Socket<TcpStream>) -> Self {
-        let inner = socket.get();
-        let flow = match (inner.local_addr(), inner.peer_addr()) {
-            (Ok(local), Ok(peer)) => lock(&socket.shared.wire).hold(local, peer),
-            _ => None,
-        };
-        Self { socket, flow, buffer: Vec::new(), taken: 0 }
-    }
-
-    /// Hands over what was taken from the kernel before.
-    fn hand_over(&mut self, buf: &mut ReadBuf<'_>) {
-        let rest = &self.buffer[self.taken..];
-        let count = rest.len().min(buf.remaining());
-        buf.put_slice(&rest[..count]);
-        self.taken += count;
-        if self.taken == self.buffer.len() {
-            self.buffer.clear();
-            self.taken = 0;
+        if callee == Some(pod.id) {
+            return Self::connect_within(shared, pod.id, address);
         }
+        let address = callee.map_or(address, |callee| lock(&shared.ports).lead(callee, address));
+        WireStream::connect(shared, pod, address).await.map(|stream| Self(Kind::Wire(stream)))
+    }
+
+    fn connect_within(shared: &Shared, pod: PodId, address: SocketAddr) -> io::Result<Self> {
+        let mut ports = lock(&shared.ports);
+        let Some(backlog) = ports.backlog(pod, address) else {
+            return Err(io::ErrorKind::ConnectionRefused.into());
+        };
+        let peer = SocketAddr::new(address.ip(), ports.next_ephemeral());
+        drop(ports);
+        Ok(Self(Kind::Local(Backlog::connect(&backlog, peer, address))))
     }
 }
 
@@ -135,25 +56,10 @@ impl AsyncRead for SimStream {
         context: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let this = &mut *self;
-        if !this.buffer.is_empty() || buf.remaining() == 0 {
-            this.hand_over(buf);
-            return Poll::Ready(Ok(()));
+        match &mut self.0 {
+            Kind::Wire(stream) => Pin::new(stream).poll_read(context, buf),
+            Kind::Local(stream) => Pin::new(stream).poll_read(context, buf),
         }
-        SCRATCH.with_borrow_mut(|scratch| {
-            let room = buf.remaining().min(RECEIVE_BUFFER);
-            let count = ready!(this.socket.receive(context, &mut scratch[..room]))?;
-            buf.put_slice(&scratch[..count]);
-            if count >= UPDATE {
-                this.socket.touch();
-            } else if count == room && this.socket.available(context, &mut scratch[..UPDATE]) == UPDATE {
-                if let Poll::Ready(Ok(count)) = this.socket.receive(context, scratch) {
-                    this.buffer.extend_from_slice(&scratch[..count]);
-                }
-                this.socket.touch();
-            }
-            Poll::Ready(Ok(()))
-        })
     }
 }
 
@@ -163,40 +69,23 @@ impl AsyncWrite for SimStream {
         context: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let this = &mut *self;
-        // Acknowledgements that nobody waited for make room.
-        this.socket.shared.deliver_due();
-        let polled = Pin::new(this.socket.get()).poll_write(context, buf);
-        let mut wire = lock(&this.socket.shared.wire);
-        match (&polled, this.flow) {
-            (Poll::Ready(Ok(count)), Some(flow)) => wire.wrote(flow, *count),
-            (Poll::Ready(Ok(_)), None) => wire.touch(),
-            (Poll::Pending, Some(flow)) => wire.block(flow),
-            (Poll::Ready(Err(_)) | Poll::Pending, _) => {}
+        match &mut self.0 {
+            Kind::Wire(stream) => Pin::new(stream).poll_write(context, buf),
+            Kind::Local(stream) => Pin::new(stream).poll_write(context, buf),
         }
-        polled
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(self.socket.get()).poll_flush(context)
+        match &mut self.0 {
+            Kind::Wire(stream) => Pin::new(stream).poll_flush(context),
+            Kind::Local(stream) => Pin::new(stream).poll_flush(context),
+        }
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let this = &mut *self;
-        let polled = Pin::new(this.socket.get()).poll_shutdown(context);
-        let mut wire = lock(&this.socket.shared.wire);
-        match this.flow {
-            Some(flow) => wire.finish(flow),
-            None => wire.touch(),
-        }
-        polled
-    }
-}
-
-impl Drop for SimStream {
-    fn drop(&mut self) {
-        if let Some(flow) = self.flow {
-            lock(&self.socket.shared.wire).release(flow);
+        match &mut self.0 {
+            Kind::Wire(stream) => Pin::new(stream).poll_shutdown(context),
+            Kind::Local(stream) => Pin::new(stream).poll_shutdown(context),
         }
     }
 }
@@ -204,6 +93,7 @@ impl Drop for SimStream {
 /// A port of a pod.
 pub struct SimListener {
     socket: Socket<TcpListener>,
+    backlog: Arc<Mutex<Backlog>>,
     address: SocketAddr,
 }
 
@@ -224,8 +114,22 @@ impl SimListener {
         let bound = inner.local_addr()?.port();
         let port = if address.port() == 0 { bound } else { address.port() };
         let address = SocketAddr::new(address.ip(), port);
-        lock(&shared.ports).bind(pod.id, address, bound);
-        Ok(Self { socket: Socket::new(shared, pod, inner), address })
+        let backlog = lock(&shared.ports).bind(pod.id, address, bound);
+        Ok(Self { socket: Socket::new(shared, pod, inner), backlog, address })
+    }
+
+    fn poll_accept(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Accepted<SimStream>>> {
+        if let Poll::Ready((stream, peer, local)) = lock(&self.backlog).poll_accept(context) {
+            let stream = SimStream(Kind::Local(stream));
+            return Poll::Ready(Ok(Accepted { stream, peer, original_destination: local }));
+        }
+        self.socket.get().poll_accept(context).map(|accepted| {
+            let (inner, peer) = accepted?;
+            let local = inner.local_addr()?;
+            let stream = WireStream::new(Socket::new(&self.socket.shared, &self.socket.pod, inner));
+            let original_destination = SocketAddr::new(local.ip(), self.address.port());
+            Ok(Accepted { stream: SimStream(Kind::Wire(stream)), peer, original_destination })
+        })
     }
 }
 
@@ -233,11 +137,7 @@ impl Listener for SimListener {
     type Stream = SimStream;
 
     async fn accept(&mut self) -> io::Result<Accepted<SimStream>> {
-        let (inner, peer) = std::future::poll_fn(|context| self.socket.get().poll_accept(context)).await?;
-        let local = inner.local_addr()?;
-        let stream = SimStream::new(Socket::new(&self.socket.shared, &self.socket.pod, inner));
-        let original_destination = SocketAddr::new(local.ip(), self.address.port());
-        Ok(Accepted { stream, peer, original_destination })
+        std::future::poll_fn(|context| self.poll_accept(context)).await
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
@@ -248,45 +148,6 @@ impl Listener for SimListener {
 impl Drop for SimListener {
     fn drop(&mut self) {
         lock(&self.socket.shared.ports).unbind(self.socket.pod.id, self.address);
-    }
-}
-
-type Connecting = Pin<Box<dyn Future<Output = io::Result<TcpStream>> + Send>>;
-
-/// A connect that the wire knows of.
-struct Connect {
-    socket: Socket<Connecting>,
-    is_local: bool,
-    /// Set while the outcome is open and a SYN is on the wire.
-    id: Option<ConnectId>,
-    polled: bool,
-}
-
-impl Future for Connect {
-    type Output = io::Result<TcpStream>;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = &mut *self;
-        let polled = this.socket.get().as_mut().poll(context);
-        let mut wire = lock(&this.socket.shared.wire);
-        let is_first = !std::mem::replace(&mut this.polled, true);
-        if is_first {
-            wire.touch();
-            if polled.is_pending() && !this.is_local {
-                this.id = Some(wire.connecting(this.socket.pod.id));
-            }
-        } else if let Some(id) = this.id.take_if(|_| polled.is_ready()) {
-            wire.connected(id, false);
-        }
-        polled
-    }
-}
-
-impl Drop for Connect {
-    fn drop(&mut self) {
-        if let Some(id) = self.id {
-            lock(&self.socket.shared.wire).connected(id, true);
-        }
     }
 }
 

@@ -11,9 +11,10 @@ use std::time::Duration;
 
 use hoplab_proxy::host::{Accepted, Endpoint, Host, Instant, Listener};
 use hoplab_proxy::tasks::Tasks;
+use hoplab_sim::world::{self, SimHost};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::worlds::{Deaf, network, pods};
+use crate::worlds::{Deaf, host, network, pods};
 
 /// Where a case runs.
 struct Place<H> {
@@ -239,6 +240,10 @@ macro_rules! conformance {
         mod simulated {
             $(#[test] fn $case() { super::in_a_world(super::$case) })*
         }
+
+        mod within_a_pod {
+            $(#[test] fn $case() { super::within_a_pod(super::$case) })*
+        }
     };
 }
 
@@ -277,11 +282,16 @@ fn on_live<F: Future<Output = ()>>(case: impl FnOnce(Place<hoplab_proxy::host::l
     });
 }
 
-fn in_a_world<F: Future<Output = ()>>(case: impl FnOnce(Place<hoplab_sim::world::SimHost>) -> F) {
-    let config = pods(network(Duration::from_micros(250)), 1, 2);
-    hoplab_sim::world::run(config, |world| {
-        let host = |pod| crate::worlds::host(&world, pod);
-        let silent = Endpoint::new("10.9.9.9", 80);
-        case(Place { server: host(1), client: host(0), name: "pod-1", silent })
+fn in_a_world<F: Future<Output = ()>>(case: impl FnOnce(Place<SimHost>) -> F) {
+    world::run(pods(network(Duration::from_micros(250)), 1, 2), |world| {
+        let (client, server) = (host(&world, 0), host(&world, 1));
+        case(Place { server, client, name: "pod-1", silent: Endpoint::new("10.9.9.9", 80) })
+    });
+}
+
+fn within_a_pod<F: Future<Output = ()>>(case: impl FnOnce(Place<SimHost>) -> F) {
+    world::run(pods(network(Duration::from_micros(250)), 1, 1), |world| {
+        let (client, server) = (host(&world, 0), host(&world, 0));
+        case(Place { server, client, name: "localhost", silent: Endpoint::new("10.9.9.9", 80) })
     });
 }
