@@ -4,7 +4,7 @@
 use hoplab_sim::record::{Architecture, Fault, Record, Traffic};
 
 use crate::added::{self, STEADY};
-use crate::format::{difference, duration, glued, listed, moment, percent};
+use crate::format::{duration, glued, listed, moment, percent};
 
 /// What a reader wants first.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -151,16 +151,7 @@ fn no_help(record: &Record, baseline: &Subject, others: &[Subject]) -> Option<St
     if others.is_empty() {
         return None;
     }
-    let costs: Vec<String> = others
-        .iter()
-        .map(|other| format!("{} {}", other.name, difference(other.median_us() - baseline.median_us())))
-        .collect();
-    Some(format!(
-        "Nothing does better than {} while {}; on the median request, {}.",
-        baseline.name,
-        fault.text,
-        listed(&costs),
-    ))
+    Some(format!("Nothing does better than {} while {}.", baseline.name, fault.text))
 }
 
 /// What each architecture costs when all is well.

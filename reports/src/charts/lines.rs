@@ -14,7 +14,7 @@ pub(crate) struct Line {
 }
 
 /// At most so many columns answer to pointing.
-const COLUMNS_MAX: usize = 120;
+const COLUMNS_MAX: usize = 75;
 
 impl Drawing {
     pub(crate) fn lines(&mut self, frame: Frame, (x, y): (&Axis, &Axis), lines: &[Line]) {

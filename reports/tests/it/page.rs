@@ -169,6 +169,12 @@ fn very_long_names_are_cut_where_there_is_no_room() {
 }
 
 #[test]
+fn where_nothing_helps_the_verdict_says_so() {
+    let html = assert_sound(&fixture::with_architectures(2));
+    assert!(html.contains("Nothing does better than part-\u{2060}0+mesh:linkerd while payment is"));
+}
+
+#[test]
 fn two_hundred_services() {
     let mut record = fixture::boutique();
     record.graph.services =
