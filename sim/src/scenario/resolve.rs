@@ -91,10 +91,19 @@ pub(super) fn resolve(file: File, overrides: &Overrides, context: &mut Context<'
     })
 }
 
+/// Timers reach 18 simulated hours, and answers are waited for after the load has ended.
+const LONGEST: Duration = Duration::from_secs(17 * 3_600);
+
 fn window(scenario: &schema::Scenario, overrides: &Overrides, context: &mut Context<'_>) -> Window {
     let duration = scenario.duration.as_ref().map(|at| scaled(at.value.0, overrides.scale));
     if let (Some(Duration::ZERO), Some(at)) = (duration, &scenario.duration) {
         context.error(at.place, "a run of no length");
+    }
+    if let (Some(duration), Some(at)) = (duration.filter(|duration| *duration > LONGEST), &scenario.duration)
+    {
+        let fact =
+            format!("a run of {:.0} h is longer than the clock reaches", duration.as_secs_f64() / 3_600.0);
+        context.error(at.place, fact).hint("stay below 17 h of simulated time");
     }
     // Without a duration nothing else should seem to be too late.
     let duration = duration.filter(|duration| !duration.is_zero()).unwrap_or(Duration::MAX);
