@@ -221,7 +221,7 @@ mod tests {
         assert_eq!(ramp.len(), 500);
         let first_half = ramp.iter().filter(|at| **at < 5_000_000).count();
         assert_eq!(first_half, 125);
-        let down = times(&[(0, 100.0), (10, 0.0)], Arrivals::Uniform, 20);
+        let down = times(&[(0, 100.0), (10, 0.0)], Arrivals::Uniform, 10);
         assert_eq!(down.len(), 500);
         let step = times(&[(0, 10.0), (1, 10.0), (1, 100.0), (2, 100.0)], Arrivals::Uniform, 3);
         assert_eq!(step.len(), 210);
