@@ -1,5 +1,5 @@
 //! Distributions of durations: sampled from a seeded stream, printed and read in the scenario
-//! language's own notation ([`notation`]).
+//! language's own notation (`notation`).
 //!
 //! All but gamma are sampled by inverse transform, which takes a known number of 64-bit words: a
 //! constant none, a mix one for the branch and then what the branch takes, the others one each.

@@ -3,7 +3,7 @@
 //! flight, not by the length of the run.
 //!
 //! Not here: what a span contains (`hoplab_proxy::telemetry`), how spans are joined
-//! ([`crate::account`]), what is expected of the result ([`crate::expect`]).
+//! ([`crate::account`]), what is expected of the result (`expect`).
 
 pub(crate) mod phases;
 mod tally;
