@@ -1,4 +1,4 @@
-//! Hop crossings a wall second: 64 requests in flight around rings of 10, 50 and 200 pods, in the clear and
+//! Hop crossings a wall second: 32 requests in flight around rings of 10, 50 and 200 pods, in the clear and
 //! over mutual TLS, in the world and, as far as it can, on the referee. Criterion prints them as
 //! elements a second. `cargo bench -p hoplab-benches`.
 
@@ -8,8 +8,12 @@ use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput, criterion_grou
 use hoplab_benches::ring::{Ring, Wires};
 use hoplab_benches::{LATENCY, in_the_world, on_the_referee};
 
+/// As in the command.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Enough requests that connecting, which a ring does once, does not count for much.
-const RING: Ring = Ring { pods: 10, walkers: 64, requests: 60, hops: 8, wires: Wires::Plain };
+const RING: Ring = Ring { pods: 10, walkers: 32, requests: 60, hops: 8, wires: Wires::Plain };
 
 fn crossings(criterion: &mut Criterion) {
     for wires in [Wires::Plain, Wires::Mutual] {
