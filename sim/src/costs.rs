@@ -34,18 +34,24 @@ pub struct Price {
 }
 
 impl Costs {
-    /// What a gateway's work costs unless a scenario says otherwise. To be measured on our own binary.
+    /// What a gateway's work costs unless a scenario says otherwise: as `cargo bench -p hoplab-benches
+    /// --bench costs` measured on the `hoplab` command over loopback, the kernel's share included (2 cores of
+    /// a virtual x86-64 server, 2026-11-23, rounded to two figures).
     pub const GATEWAY: Self = Self {
-        request: Duration::from_micros(25),
+        request: Duration::from_nanos(18_000),
         latency: Duration::ZERO,
-        kib: Duration::from_nanos(300),
-        tls_kib: Duration::from_nanos(500),
-        handshake: Duration::from_micros(300),
-        connection: Duration::from_micros(15),
+        kib: Duration::from_nanos(210),
+        tls_kib: Duration::from_nanos(310),
+        handshake: Duration::from_nanos(210_000),
+        connection: Duration::from_nanos(11_000),
     };
 
-    /// What a sidecar's work costs unless a scenario says otherwise. To be measured on our own binary.
-    pub const SIDECAR: Self = Self { request: Duration::from_micros(20), ..Self::GATEWAY };
+    /// What a sidecar's work costs unless a scenario says otherwise, each side; measured likewise.
+    pub const SIDECAR: Self = Self {
+        request: Duration::from_nanos(20_000),
+        connection: Duration::from_nanos(16_000),
+        ..Self::GATEWAY
+    };
 
     /// The price of `work`.
     pub fn price(&self, work: Work) -> Price {
