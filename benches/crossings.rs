@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
-use hoplab_benches::ring::{Ring, Wires};
+use hoplab_benches::ring::{Policing, Ring, Wires};
 use hoplab_benches::{LATENCY, in_the_world, on_the_referee};
 
 /// As in the command.
@@ -13,7 +13,8 @@ use hoplab_benches::{LATENCY, in_the_world, on_the_referee};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Enough requests that connecting, which a ring does once, does not count for much.
-const RING: Ring = Ring { pods: 10, walkers: 32, requests: 60, hops: 8, wires: Wires::Plain };
+const RING: Ring =
+    Ring { pods: 10, walkers: 32, requests: 60, hops: 8, wires: Wires::Plain, policies: Policing::Defaults };
 
 fn crossings(criterion: &mut Criterion) {
     for wires in [Wires::Plain, Wires::Mutual] {

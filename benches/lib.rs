@@ -80,10 +80,10 @@ impl Observer for Deaf {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ring::Wires;
+    use ring::{Policing, Wires};
 
     fn tiny(wires: Wires) -> Ring {
-        Ring { pods: 5, walkers: 4, requests: 3, hops: 4, wires }
+        Ring { pods: 5, walkers: 4, requests: 3, hops: 4, wires, policies: Policing::Defaults }
     }
 
     /// A hop takes a round trip, and one more to connect in the clear. Nothing else takes time.
@@ -103,6 +103,15 @@ mod tests {
             let turned = in_the_world(tiny(wires), LATENCY);
             assert_eq!(turned, in_the_world(tiny(wires), LATENCY), "{wires:?}");
             assert_eq!(turned.crossings, 48);
+        }
+    }
+
+    #[test]
+    fn policies_that_do_not_act_change_no_latency() {
+        for wires in [Wires::Plain, Wires::Mutual] {
+            let policed = Ring { policies: Policing::All, ..tiny(wires) };
+            let turned = in_the_world(policed, LATENCY);
+            assert_eq!(turned.latencies_us, in_the_world(tiny(wires), LATENCY).latencies_us, "{wires:?}");
         }
     }
 

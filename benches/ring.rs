@@ -17,7 +17,7 @@ use hoplab_proxy::server::{self, Connection, Handler, Security, Settings};
 use hoplab_proxy::tasks::Tasks;
 use hoplab_proxy::telemetry::{Outcome, Report, Role, SpanIds};
 use hoplab_proxy::tls::{Authority, ClientTls, Identity, ServerTls, SpiffeId};
-use hoplab_proxy::upstream::{self, Protocol, Upstream};
+use hoplab_proxy::upstream::{self, Policies, Protocol, Upstream};
 use http::header::{HOST, HeaderName};
 use http::{HeaderValue, Request, Response};
 use http_body_util::BodyExt;
@@ -50,6 +50,8 @@ pub struct Ring {
     pub hops: usize,
     /// What pods speak to each other.
     pub wires: Wires,
+    /// What stands between a pod and the next.
+    pub policies: Policing,
 }
 
 /// What pods speak to each other.
@@ -59,6 +61,33 @@ pub enum Wires {
     Plain,
     /// HTTP/2 over mutual TLS.
     Mutual,
+}
+
+/// Under which policies pods pass requests on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Policing {
+    /// The defaults, most of which are off.
+    Defaults,
+    /// One of every kind, none of which has to act.
+    All,
+}
+
+/// One policy of every kind.
+const ALL: &str = r#"
+timeout = "5s"
+retry   = { attempts = 2, on = ["connect-failure", "5xx"], per_try_timeout = "2s", budget = "20%" }
+hedge   = { after = "1s" }
+breaker = { failures = 5, failure_rate = "50%" }
+queue   = { length = 100, failfast = "3s" }
+"#;
+
+impl Policing {
+    fn policies(self) -> Policies {
+        match self {
+            Self::Defaults => Policies::default(),
+            Self::All => toml::from_str(ALL).expect("the policies are well-formed"),
+        }
+    }
 }
 
 impl Ring {
@@ -118,6 +147,7 @@ pub async fn pod<H: Host>(host: H, turns: Arc<Turns>, index: usize) {
     let next = upstream::Config {
         protocol: if client.is_some() { Protocol::Http2 } else { Protocol::Http1 },
         tls: client,
+        policies: ring.policies.policies(),
         ..upstream::Config::new("relay", vec![next])
     };
     let seed = index as u64 + 1;

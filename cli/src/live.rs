@@ -1,22 +1,32 @@
 //! `hoplab gateway` and `hoplab sidecar`: the products on real sockets, until SIGTERM or SIGINT, which
-//! drain them. What was served is told on standard error at the end.
+//! drain them. What was served is told on standard error at the end; what else they tell, and where, is
+//! [`outlets`]' matter.
+
+mod lines;
+mod outlets;
 
 use std::future::Future;
 use std::io;
+use std::net::SocketAddr;
 use std::path::Path;
+use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
 use hoplab_gateway::Gateway;
 use hoplab_mesh::sidecar::Sidecar;
+use hoplab_proxy::admin::Admin;
 use hoplab_proxy::host::live::Live;
-use hoplab_proxy::telemetry::{Observer, Report};
+use hoplab_proxy::host::{Host, Listener};
+use hoplab_proxy::telemetry::Outlets;
+use hoplab_proxy::telemetry::metrics::Served;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::oneshot;
 
 use crate::End;
 use crate::arguments::LiveArguments;
+use outlets::Opened;
 
 /// Serves as the gateway.
 pub(crate) fn gateway(arguments: &LiveArguments) -> anyhow::Result<End> {
@@ -30,11 +40,11 @@ pub(crate) fn gateway(arguments: &LiveArguments) -> anyhow::Result<End> {
             return Ok(End::Unusable);
         }
     };
-    serve(arguments, |host, seed| async move {
+    let outlets = plan.outlets.clone();
+    serve(arguments, "hoplab-gateway", &outlets, |host, seed, desk| async move {
         let gateway = Gateway::bind(host, plan).await?;
         eprintln!("gateway listens on {}", gateway.local_addr()?);
-        gateway.run(seed, stopped()).await;
-        Ok(())
+        desk.beside(|stopped| gateway.run(seed, stopped)).await
     })
 }
 
@@ -59,13 +69,13 @@ pub(crate) fn sidecar(arguments: &LiveArguments) -> anyhow::Result<End> {
                 return Ok(End::Unusable);
             }
         };
-    serve(arguments, |host, seed| async move {
+    let (name, outlets) = (format!("hoplab-sidecar-{}", plan.service), plan.outlets.clone());
+    serve(arguments, &name, &outlets, |host, seed, desk| async move {
         let service = Arc::clone(&plan.service);
         let sidecar = Sidecar::bind(host, plan, seed).await?;
         let (inbound, outbound) = (sidecar.inbound_address(), sidecar.outbound_address());
         eprintln!("sidecar of {service} listens on {inbound} (inbound) and {outbound} (outbound)");
-        sidecar.serve(stopped()).await;
-        Ok(())
+        desk.beside(|stopped| sidecar.serve(stopped)).await
     })
 }
 
@@ -84,28 +94,76 @@ fn report(arguments: &LiveArguments, text: &str, offset: usize, fact: &str, hint
     }
 }
 
-/// Runs a product on this machine.
-fn serve<F>(arguments: &LiveArguments, product: impl FnOnce(Live, u64) -> F) -> anyhow::Result<End>
+/// Runs a product on this machine, which calls itself `name`.
+fn serve<F>(
+    arguments: &LiveArguments,
+    name: &str,
+    outlets: &Outlets,
+    product: impl FnOnce(Live, u64, Desk) -> F,
+) -> anyhow::Result<End>
 where
     F: Future<Output = io::Result<()>> + Send + 'static,
 {
+    let seed = entropy();
+    let folder = arguments.config.parent().unwrap_or(Path::new(""));
+    let opened = Opened::open(outlets, folder, name, seed)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(arguments.workers.max(1))
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
-    let served = Arc::new(Served::default());
+    let admin = Admin { metrics: opened.metrics().clone(), ..Admin::default() };
     let ended = runtime.block_on(async {
-        let host = Live::new(Hears(Arc::clone(&served)));
+        let host = Live::new(opened.observer());
+        let desk = Desk { host: host.clone(), address: outlets.admin, admin };
         #[expect(clippy::disallowed_methods, reason = "the product is one task, so that it runs on a worker")]
-        tokio::spawn(product(host, entropy())).await
+        tokio::spawn(product(host, seed, desk)).await
     });
-    eprintln!("served {served}");
+    // What was cut is reported when its task is dropped.
+    drop(runtime);
+    eprintln!("{}", in_words(opened.metrics().served()));
+    opened.close();
     ended
         .context("the server panicked")?
         .with_context(|| format!("cannot serve {}", arguments.config.display()))?;
     Ok(End::Well)
 }
+
+/// Where people ask about a product: its admin port, and the signal that stops it.
+struct Desk {
+    host: Live,
+    /// Where the admin port is to be; nowhere when `None`.
+    address: Option<SocketAddr>,
+    admin: Admin,
+}
+
+impl Desk {
+    /// Runs `product`, which gets what tells it to stop, with the admin port open beside it until it has ended.
+    async fn beside<F: Future>(self, product: impl FnOnce(Stopped) -> F) -> io::Result<()> {
+        let Self { host, address, admin } = self;
+        let readiness = admin.readiness.clone();
+        let stopped: Stopped = Box::pin(async move {
+            stopped().await;
+            readiness.drain();
+        });
+        let Some(address) = address else {
+            product(stopped).await;
+            return Ok(());
+        };
+        let listener = host.bind(address).await?;
+        eprintln!("admin listens on {}", listener.local_addr()?);
+        let (end, ended) = oneshot::channel::<()>();
+        let product = async {
+            product(stopped).await;
+            drop(end);
+        };
+        tokio::join!(product, admin.serve(host, listener, async { drop(ended.await) }));
+        Ok(())
+    }
+}
+
+/// Completes when the product is to stop.
+type Stopped = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Completes at the first SIGTERM or SIGINT.
 async fn stopped() {
@@ -130,42 +188,12 @@ fn entropy() -> u64 {
     now.as_nanos() as u64 ^ u64::from(std::process::id()) << 32
 }
 
-/// What a live product has done.
-#[derive(Debug, Default)]
-struct Served {
-    requests: AtomicU64,
-    failed: AtomicU64,
-    panicked: AtomicU64,
-}
-
-/// The observer's end of what was served.
-struct Hears(Arc<Served>);
-
-impl Observer for Hears {
-    fn observe(&self, report: Report) {
-        match report {
-            Report::Span(span) => {
-                self.0.requests.fetch_add(1, Ordering::Relaxed);
-                self.0.failed.fetch_add(u64::from(!span.outcome.is_ok()), Ordering::Relaxed);
-            }
-            Report::Panicked => {
-                self.0.panicked.fetch_add(1, Ordering::Relaxed);
-            }
-            Report::Breaker(moved) => {
-                let endpoint = moved.endpoint.as_deref().unwrap_or("all endpoints");
-                eprintln!("breaker of {} ({endpoint}): {:?}", moved.upstream, moved.state);
-            }
-        }
+/// What the product did, for the end of its run.
+fn in_words(served: Served) -> String {
+    let Served { requests, failed, panicked } = served;
+    let mut words = format!("served {requests} requests, {failed} of them failed");
+    if panicked > 0 {
+        words += &format!("; {panicked} tasks panicked: a bug of hoplab");
     }
-}
-
-impl std::fmt::Display for Served {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        write!(f, "{} requests, {} of them failed", count(&self.requests), count(&self.failed))?;
-        if count(&self.panicked) > 0 {
-            write!(f, "; {} tasks panicked: a bug of hoplab", count(&self.panicked))?;
-        }
-        Ok(())
-    }
+    words
 }

@@ -13,17 +13,27 @@
 //! path = "/payment"
 //! methods = ["POST"]
 //! upstream = "payment"
+//! breaker = { failures = 5, per = "upstream" }
+//! ```
+//!
+//! What the gateway tells of itself; nothing of it when the keys are left out:
+//!
+//! ```toml
+//! admin      = "127.0.0.1:9901"  # GET /metrics (Prometheus), /healthz, /ready (503 while draining)
+//! access_log = "stdout"          # one JSON object a request; or a file's path, from this file's folder
+//! spans      = "spans.jsonl"     # OTLP's JSON, one line a request: its stay, and each attempt below it
 //! ```
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use hoplab_proxy::host::Endpoint;
-use hoplab_proxy::upstream::{
-    Balance, BreakerPolicy, Policies, PoolPolicy, Protocol, RetryPolicy, above_zero,
-};
-use serde::{Deserialize, Deserializer, de};
+use hoplab_proxy::telemetry::Sink;
+use hoplab_proxy::upstream::{Policies, Protocol, above_zero, policies_beside};
+use serde::de::{Error, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 
 /// What a gateway's file says.
@@ -37,44 +47,65 @@ pub struct Config {
     pub defaults: Policies,
     /// Who is called.
     #[serde(default)]
-    pub upstreams: BTreeMap<String, UpstreamConfig>,
+    pub upstreams: BTreeMap<String, Spanned<UpstreamConfig>>,
     /// Which requests go where. When there are none, each upstream answers to its name as host.
     #[serde(default)]
     pub routes: Vec<RouteConfig>,
     /// How long requests in flight may take when the gateway is told to stop.
     #[serde(default, deserialize_with = "above_zero")]
     pub drain_timeout: Option<Duration>,
+    /// Where metrics and health are asked for; nowhere when left out.
+    pub admin: Option<Spanned<SocketAddr>>,
+    /// Where each request leaves a line; nowhere when left out.
+    pub access_log: Option<Sink>,
+    /// Where the traces go that are sampled, or begin here; nowhere when left out.
+    pub spans: Option<Spanned<Sink>>,
 }
 
-/// Who is called, and how.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// Who is called: `endpoints`, `protocol`, and beside them the keys of [`Policies`].
+#[derive(Debug, Clone)]
 pub struct UpstreamConfig {
     /// Where it listens: `host:port`, at least one.
-    #[serde(deserialize_with = "at_least_one")]
     pub endpoints: Vec<Endpoint>,
     /// What it speaks: `http1`, when left out, or `http2`.
-    #[serde(default)]
     pub protocol: Protocol,
-    /// As [`Policies::timeout`].
-    #[serde(default, deserialize_with = "above_zero")]
-    pub timeout: Option<Duration>,
-    /// As [`Policies::connect_timeout`].
-    #[serde(default, deserialize_with = "above_zero")]
-    pub connect_timeout: Option<Duration>,
-    /// As [`Policies::retry`].
-    pub retry: Option<RetryPolicy>,
-    /// As [`Policies::breaker`].
-    pub breaker: Option<BreakerPolicy>,
-    /// As [`Policies::balance`].
-    pub balance: Option<Balance>,
-    /// As [`Policies::pool`].
-    pub pool: Option<PoolPolicy>,
+    /// How it is called, over [`Config::defaults`].
+    pub policies: Policies,
 }
 
-/// Which requests go where.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
+impl<'de> Deserialize<'de> for UpstreamConfig {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(UpstreamVisitor)
+    }
+}
+
+struct UpstreamVisitor;
+
+impl<'de> Visitor<'de> for UpstreamVisitor {
+    type Value = UpstreamConfig;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an upstream: `endpoints`, `protocol` and its policies")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<UpstreamConfig, A::Error> {
+        let mut endpoints = None;
+        let mut protocol = Protocol::default();
+        let policies = policies_beside(map, |key, map| {
+            match key {
+                "endpoints" => endpoints = Some(map.next_value::<AtLeastOne>()?.0),
+                "protocol" => protocol = map.next_value()?,
+                _ => return Ok(false),
+            }
+            Ok(true)
+        })?;
+        let endpoints = endpoints.ok_or_else(|| A::Error::missing_field("endpoints"))?;
+        Ok(UpstreamConfig { endpoints, protocol, policies })
+    }
+}
+
+/// Which requests go where: `host`, `path`, `methods`, `upstream`, and beside them the keys of [`Policies`].
+#[derive(Debug, Clone)]
 pub struct RouteConfig {
     /// `shop.example.com`, `*.example.com`, or any when left out.
     pub host: Option<Spanned<String>>,
@@ -84,6 +115,41 @@ pub struct RouteConfig {
     pub methods: Option<Vec<Spanned<String>>>,
     /// The upstream's name.
     pub upstream: Spanned<String>,
+    /// How the upstream is called for these requests, over what it says itself. A route that says something has
+    /// breakers, budgets and connections of its own.
+    pub policies: Policies,
+}
+
+impl<'de> Deserialize<'de> for RouteConfig {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(RouteVisitor)
+    }
+}
+
+struct RouteVisitor;
+
+impl<'de> Visitor<'de> for RouteVisitor {
+    type Value = RouteConfig;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a route: `host`, `path`, `methods`, `upstream` and its policies")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<RouteConfig, A::Error> {
+        let (mut host, mut path, mut methods, mut upstream) = (None, None, None, None);
+        let policies = policies_beside(map, |key, map| {
+            match key {
+                "host" => host = Some(map.next_value()?),
+                "path" => path = Some(map.next_value()?),
+                "methods" => methods = Some(map.next_value()?),
+                "upstream" => upstream = Some(map.next_value()?),
+                _ => return Ok(false),
+            }
+            Ok(true)
+        })?;
+        let upstream = upstream.ok_or_else(|| A::Error::missing_field("upstream"))?;
+        Ok(RouteConfig { host, path, methods, upstream, policies })
+    }
 }
 
 impl Config {
@@ -93,24 +159,14 @@ impl Config {
     }
 }
 
-impl UpstreamConfig {
-    /// What it says about how it is called.
-    pub fn policies(&self) -> Policies {
-        Policies {
-            timeout: self.timeout,
-            connect_timeout: self.connect_timeout,
-            retry: self.retry.clone(),
-            breaker: self.breaker.clone(),
-            balance: self.balance,
-            pool: self.pool.clone(),
-        }
-    }
-}
+struct AtLeastOne(Vec<Endpoint>);
 
-fn at_least_one<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Endpoint>, D::Error> {
-    let endpoints = Vec::deserialize(deserializer)?;
-    if endpoints.is_empty() {
-        return Err(de::Error::custom("there is no endpoint: write at least one `host:port`"));
+impl<'de> Deserialize<'de> for AtLeastOne {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let endpoints = Vec::deserialize(deserializer)?;
+        if endpoints.is_empty() {
+            return Err(D::Error::custom("there is no endpoint: write at least one `host:port`"));
+        }
+        Ok(Self(endpoints))
     }
-    Ok(endpoints)
 }

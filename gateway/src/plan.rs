@@ -6,11 +6,12 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::ops::Range;
 
 use hoplab_proxy::server;
-use hoplab_proxy::upstream;
+use hoplab_proxy::telemetry::Outlets;
+use hoplab_proxy::upstream::{self, Policies};
 use http::Method;
 use toml::Spanned;
 
-use crate::config::{Config, RouteConfig};
+use crate::config::{Config, RouteConfig, UpstreamConfig};
 use crate::routes::{HostPattern, Route, Routes, UpstreamId};
 
 /// Where a gateway listens when it is not told.
@@ -27,6 +28,8 @@ pub struct Plan {
     pub routes: Routes,
     /// The limits of the accept loop.
     pub server: server::Settings,
+    /// Where a live gateway tells what it does; for whoever runs it.
+    pub outlets: Outlets,
 }
 
 /// Something in a configuration that cannot be.
@@ -57,7 +60,8 @@ impl Plan {
             upstream: UpstreamId(index),
         });
         let routes = Routes::new(routes.collect());
-        Self { listen: LISTEN, upstreams, routes, server: server::Settings::default() }
+        let (server, outlets) = (server::Settings::default(), Outlets::default());
+        Self { listen: LISTEN, upstreams, routes, server, outlets }
     }
 
     /// The gateway that a file's text describes, or everything that is wrong with it.
@@ -78,28 +82,77 @@ impl Plan {
             let hint = Some("write `[upstreams.NAME]` with `endpoints = [\"host:port\"]`".to_owned());
             problems.push(Problem { place: 0..0, fact: "there is no upstream".to_owned(), hint });
         }
-        let upstreams = config.upstreams.iter().map(|(name, upstream)| upstream::Config {
-            protocol: upstream.protocol,
-            policies: upstream.policies().over(&config.defaults),
-            ..upstream::Config::new(name.as_str(), upstream.endpoints.clone())
-        });
+        let upstreams = config
+            .upstreams
+            .iter()
+            .map(|(name, written)| resolve_called(name, written, config, &mut problems));
         let mut plan = Self::by_host(upstreams.collect());
         if !config.routes.is_empty() {
-            plan.routes = resolve_routes(config, &mut problems);
+            plan.routes = resolve_routes(config, &mut plan.upstreams, &mut problems);
         }
         plan.listen = config.listen.unwrap_or(LISTEN);
         if let Some(drain_timeout) = config.drain_timeout {
             plan.server.drain_timeout = drain_timeout;
         }
+        plan.outlets = resolve_outlets(config, plan.listen, &mut problems);
         if problems.is_empty() { Ok(plan) } else { Err(problems) }
     }
 }
 
-fn resolve_routes(config: &Config, problems: &mut Vec<Problem>) -> Routes {
+fn resolve_outlets(config: &Config, listen: SocketAddr, problems: &mut Vec<Problem>) -> Outlets {
+    let outlets = Outlets {
+        admin: config.admin.as_ref().map(|admin| *admin.get_ref()),
+        access_log: config.access_log.clone(),
+        spans: config.spans.as_ref().map(|spans| spans.get_ref().clone()),
+    };
+    let admin = config.admin.as_ref().map(Spanned::span);
+    let spans = config.spans.as_ref().map(Spanned::span);
+    problems.extend(outlets.clashes(&[("listen", listen)]).into_iter().map(|clash| {
+        let place = if clash.key == "admin" { &admin } else { &spans };
+        Problem { place: place.clone().unwrap_or_default(), fact: clash.fact, hint: Some(clash.hint) }
+    }));
+    outlets
+}
+
+fn resolve_called(
+    name: &str,
+    written: &Spanned<UpstreamConfig>,
+    config: &Config,
+    problems: &mut Vec<Problem>,
+) -> upstream::Config {
+    let upstream = written.get_ref();
+    let policies = upstream.policies.over(&config.defaults);
+    refuse_contradictions(&policies, &format!("upstreams.{name}"), written.span(), problems);
+    let protocol = upstream.protocol;
+    upstream::Config { protocol, policies, ..upstream::Config::new(name, upstream.endpoints.clone()) }
+}
+
+fn refuse_contradictions(policies: &Policies, of: &str, place: Range<usize>, problems: &mut Vec<Problem>) {
+    let contradictions = policies.resolve().err().unwrap_or_default();
+    problems.extend(contradictions.into_iter().map(|found| Problem {
+        place: place.clone(),
+        fact: format!("{of}.{}: {}", found.key, found.fact),
+        hint: Some(found.hint),
+    }));
+}
+
+/// A route with policies of its own adds an upstream of its own.
+fn resolve_routes(
+    config: &Config,
+    upstreams: &mut Vec<upstream::Config>,
+    problems: &mut Vec<Problem>,
+) -> Routes {
     let mut routes = Vec::new();
     for written in &config.routes {
         let route = resolve_route(written, config, problems);
-        let Some(route) = route else { continue };
+        let Some(mut route) = route else { continue };
+        if written.policies != Policies::default() {
+            let shared = &upstreams[route.upstream.0];
+            let policies = written.policies.over(&shared.policies);
+            refuse_contradictions(&policies, "routes", written.upstream.span(), problems);
+            route.upstream = UpstreamId(upstreams.len());
+            upstreams.push(upstream::Config { policies, ..shared.clone() });
+        }
         let taken = |other: &Route| {
             let all = other.methods.is_empty() || route.methods.is_empty();
             let shared = all || other.methods.iter().any(|method| route.methods.contains(method));
@@ -184,6 +237,8 @@ fn resolve_method(written: &Spanned<String>) -> Result<Method, Problem> {
 
 #[cfg(test)]
 mod tests {
+    use hoplab_proxy::telemetry::Sink;
+
     use super::*;
 
     fn problems(text: &str) -> Vec<(String, String)> {
@@ -198,6 +253,9 @@ mod tests {
             listen = "127.0.0.1:0"
             defaults = { timeout = "1s", balance = "round-robin" }
             drain_timeout = "3s"
+            admin = "127.0.0.1:9901"
+            access_log = "stdout"
+            spans = "log/spans.jsonl"
             [upstreams.payment]
             endpoints = ["payment-0:8080", "payment-1:8080"]
             protocol = "http2"
@@ -216,10 +274,46 @@ mod tests {
         .unwrap();
         assert_eq!(plan.listen, "127.0.0.1:0".parse().unwrap());
         assert_eq!(plan.server.drain_timeout.as_secs(), 3);
+        let outlets = Outlets {
+            admin: Some("127.0.0.1:9901".parse().unwrap()),
+            access_log: Some(Sink::Stdout),
+            spans: Some(Sink::File("log/spans.jsonl".into())),
+        };
+        assert_eq!(plan.outlets, outlets);
         let timeouts: Vec<_> =
-            plan.upstreams.iter().map(|u| u.policies.resolve().timeout.as_secs()).collect();
+            plan.upstreams.iter().map(|u| u.policies.resolve().unwrap().timeout.as_secs()).collect();
         assert_eq!(timeouts, [1, 2], "in the order of their names");
         assert_eq!(plan.upstreams[1].protocol, upstream::Protocol::Http2);
+    }
+
+    #[test]
+    fn a_route_may_have_policies_of_its_own() {
+        let text = r#"
+            defaults = { timeout = "1s", connect_timeout = "100ms" }
+            [upstreams.cart]
+            endpoints = ["cart-0:80"]
+            timeout = "2s"
+            [[routes]]
+            path = "/slow"
+            upstream = "cart"
+            timeout = "3s"
+            [[routes]]
+            upstream = "cart"
+        "#;
+        let plan = Plan::read(text).unwrap();
+        let request = |path: &str| http::Request::get(path).body(()).unwrap();
+        let timeouts = ["/slow", "/"].map(|path| {
+            let UpstreamId(upstream) = plan.routes.find(&request(path)).unwrap();
+            let settings = plan.upstreams[upstream].policies.resolve().unwrap();
+            assert_eq!(settings.connect_timeout.as_millis(), 100);
+            settings.timeout.as_secs()
+        });
+        assert_eq!(timeouts, [3, 2]);
+        let wrong = text.replace("timeout = \"3s\"", "retry = { per_try_timeout = \"5s\" }");
+        assert_eq!(problems(&wrong)[0].0, "\"cart\"");
+        assert!(problems(&wrong)[0].1.starts_with("routes.retry.per_try_timeout: one try may take longer"));
+        let unknown = text.replace("timeout = \"3s\"", "timeuot = \"3s\"");
+        assert!(problems(&unknown)[0].1.starts_with("unknown field `timeuot`"));
     }
 
     #[test]
@@ -274,10 +368,40 @@ mod tests {
             ),
             ("[upstreams.a]\nendpoints = []", "[]", "there is no endpoint: write at least one"),
             ("", "", "there is no upstream"),
+            ("admin = \"9901\"", "\"9901\"", "invalid socket address"),
+            ("access_log = \"\"", "\"\"", "`` is no place for lines: write \"stdout\" or the path of a file"),
+            ("spans = \"log/\"", "\"log/\"", "`log/` is no place for lines"),
+            ("spans = true", "true", "invalid type: boolean"),
         ] {
             let problems = problems(text);
             assert_eq!(problems[0].0, place, "{text}");
             assert!(problems[0].1.starts_with(complaint), "{text}: {}", problems[0].1);
         }
+    }
+
+    #[test]
+    fn outlets_have_a_place_each() {
+        let text = r#"
+            listen = "0.0.0.0:9901"
+            admin = "127.0.0.1:9901"
+            access_log = "stdout"
+            spans = "stdout"
+            [upstreams.a]
+            endpoints = ["a:1"]
+        "#;
+        let expected = [
+            (
+                "\"127.0.0.1:9901\"",
+                "the port of 127.0.0.1:9901 is that of listen, 0.0.0.0:9901: \
+                 give it a port of its own, such as 127.0.0.1:9901",
+            ),
+            (
+                "\"stdout\"",
+                "`access_log` goes to stdout, too: give each a place of its own, since their lines differ",
+            ),
+        ];
+        let expected: Vec<_> =
+            expected.iter().map(|(place, text)| ((*place).to_owned(), (*text).to_owned())).collect();
+        assert_eq!(problems(text), expected);
     }
 }

@@ -56,6 +56,13 @@ impl Routes {
         Self { routes }
     }
 
+    /// These and `more`; of equals, these come first.
+    #[must_use]
+    pub fn and(mut self, more: impl IntoIterator<Item = Route>) -> Self {
+        self.routes.extend(more);
+        Self::new(self.routes)
+    }
+
     /// The upstream that `request` is for.
     pub fn find<B>(&self, request: &Request<B>) -> Result<UpstreamId, Miss> {
         let host = request.headers().get(HOST).and_then(|host| host.to_str().ok()).unwrap_or("");

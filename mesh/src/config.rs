@@ -24,16 +24,24 @@
 //! endpoints = ["payment-0:15006", "payment-1:15006"]
 //! breaker   = { failures = 5, open_for = "5s" }
 //! ```
+//!
+//! What the sidecar tells of itself; nothing of it when the keys are left out. They stand before the tables:
+//!
+//! ```toml
+//! admin      = "127.0.0.1:9901"  # GET /metrics (Prometheus), /healthz, /ready (503 while draining)
+//! access_log = "stdout"          # one JSON object a request and side; or a file's path, from this file's folder
+//! spans      = "spans.jsonl"     # OTLP's JSON, one line a request and side, with its attempts
+//! ```
 
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use hoplab_proxy::host::Endpoint;
-use hoplab_proxy::upstream::{Policies, Protocol};
+use hoplab_proxy::telemetry::Sink;
+use hoplab_proxy::upstream::{Policies, Protocol, policies_beside};
 use indexmap::IndexMap;
-use serde::de::value::{MapAccessDeserializer, StringDeserializer};
-use serde::de::{DeserializeSeed, Error, IntoDeserializer, MapAccess, Visitor};
+use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 /// Where inbound sides listen unless a file says otherwise; Istio's port.
@@ -65,6 +73,12 @@ pub struct Config {
     /// The services that the app may call, by their names.
     #[serde(default)]
     pub services: IndexMap<String, Service>,
+    /// Where metrics and health are asked for; nowhere when left out.
+    pub admin: Option<SocketAddr>,
+    /// Where each request leaves a line; nowhere when left out.
+    pub access_log: Option<Sink>,
+    /// Where the traces go that are sampled, or begin here; nowhere when left out.
+    pub spans: Option<Sink>,
 }
 
 /// The side that requests to the app come through.
@@ -144,8 +158,6 @@ impl<'de> Deserialize<'de> for Service {
     }
 }
 
-/// Takes `endpoints` out of a table and gives the rest to [`Policies`], which refuses what it does
-/// not know. (serde's `flatten` would accept unknown keys.)
 struct ServiceVisitor;
 
 impl<'de> Visitor<'de> for ServiceVisitor {
@@ -157,34 +169,15 @@ impl<'de> Visitor<'de> for ServiceVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Service, A::Error> {
         let mut endpoints = None;
-        let rest = WithoutEndpoints { map, endpoints: &mut endpoints };
-        let policies = Policies::deserialize(MapAccessDeserializer::new(rest))?;
+        let policies = policies_beside(map, |key, map| {
+            let own = key == "endpoints";
+            if own {
+                endpoints = Some(map.next_value()?);
+            }
+            Ok(own)
+        })?;
         let endpoints = endpoints.ok_or_else(|| A::Error::missing_field("endpoints"))?;
         Ok(Service { endpoints, policies })
-    }
-}
-
-struct WithoutEndpoints<'a, A> {
-    map: A,
-    endpoints: &'a mut Option<Vec<Endpoint>>,
-}
-
-impl<'de, A: MapAccess<'de>> MapAccess<'de> for WithoutEndpoints<'_, A> {
-    type Error = A::Error;
-
-    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, A::Error> {
-        while let Some(key) = self.map.next_key::<String>()? {
-            if key != "endpoints" {
-                let key: StringDeserializer<A::Error> = key.into_deserializer();
-                return seed.deserialize(key).map(Some);
-            }
-            *self.endpoints = Some(self.map.next_value()?);
-        }
-        Ok(None)
-    }
-
-    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, A::Error> {
-        self.map.next_value_seed(seed)
     }
 }
 
@@ -208,6 +201,7 @@ mod tests {
         assert_eq!(config.inbound.tls, Acceptance::Permissive);
         assert_eq!(config.outbound.listen.to_string(), "127.0.0.1:15001");
         assert!(config.services.is_empty());
+        assert_eq!((config.admin, config.access_log, config.spans), (None, None, None));
     }
 
     #[test]
@@ -229,6 +223,7 @@ mod tests {
             ("[inbound]\ntls = \"off\"\n", "unknown variant `off`, expected `permissive` or `strict`"),
             ("[inbound]\nport = 1\n", "unknown field `port`"),
             ("[outbound]\nlisten = \"localhost\"\n", "invalid socket address"),
+            ("[outbound]\nadmin = \"127.0.0.1:9901\"\n", "unknown field `admin`"),
         ] {
             let error = read(&format!("service = \"order\"\n{IDENTITY}{text}")).unwrap_err();
             assert!(error.contains(complaint), "{text}: {error}");

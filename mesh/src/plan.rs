@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use hoplab_proxy::host::Endpoint;
+use hoplab_proxy::telemetry::Outlets;
+use hoplab_proxy::telemetry::outlets::Clash;
 use hoplab_proxy::tls::{Credentials, Identity, IdentityError, NotSpiffe, SpiffeId, TrustDomain};
 use hoplab_proxy::upstream::Policies;
 use indexmap::IndexMap;
@@ -26,6 +28,8 @@ pub struct Plan {
     pub outbound: Outbound,
     /// The services that the app may call, by their names.
     pub services: IndexMap<Arc<str>, Service>,
+    /// Where a live sidecar tells what it does; for whoever runs it.
+    pub outlets: Outlets,
 }
 
 /// A service that the app may call.
@@ -48,6 +52,7 @@ impl Plan {
             inbound: Inbound::default(),
             outbound: Outbound::default(),
             services: IndexMap::new(),
+            outlets: Outlets::default(),
         }
     }
 
@@ -86,10 +91,24 @@ impl Plan {
             if service.endpoints.is_empty() {
                 errors.push(PlanError::NoEndpoint { service: name.clone() });
             }
+            let contradictions = service.policies.over(&config.defaults).resolve().err();
+            errors.extend(contradictions.into_iter().flatten().map(|found| PlanError::Contradiction {
+                place: format!("services.{name}.{}", found.key),
+                fact: found.fact,
+                hint: found.hint,
+            }));
         }
         if config.inbound.listen == config.outbound.listen {
             errors.push(PlanError::SamePort(config.inbound.listen));
         }
+        let listening =
+            [("inbound.listen", config.inbound.listen), ("outbound.listen", config.outbound.listen)];
+        let clashes = outlets(config).clashes(&listening).into_iter();
+        errors.extend(clashes.map(|Clash { key, fact, hint }| PlanError::Contradiction {
+            place: key.to_owned(),
+            fact,
+            hint,
+        }));
         match identity {
             Some(identity) if errors.is_empty() => Ok(Self::assemble(config, identity)),
             _ => Err(errors),
@@ -100,6 +119,7 @@ impl Plan {
         let mut plan = Self::new(config.service.as_str(), identity);
         plan.inbound = config.inbound.clone();
         plan.outbound = config.outbound.clone();
+        plan.outlets = outlets(config);
         for (name, service) in &config.services {
             let policies = service.policies.over(&config.defaults);
             plan =
@@ -147,9 +167,24 @@ pub enum PlanError {
         /// Its name.
         service: String,
     },
+    /// Policies or outlets contradict each other.
+    #[error("{place}: {fact}: {hint}")]
+    Contradiction {
+        /// The key at fault, with its tables.
+        place: String,
+        /// What is wrong.
+        fact: String,
+        /// What would be right.
+        hint: String,
+    },
     /// Both sides listen at one place.
     #[error("inbound.listen and outbound.listen are both {0}: they need a port each")]
     SamePort(SocketAddr),
+}
+
+fn outlets(config: &Config) -> Outlets {
+    let (access_log, spans) = (config.access_log.clone(), config.spans.clone());
+    Outlets { admin: config.admin, access_log, spans }
 }
 
 fn identity(config: &Config, read: impl Fn(&Path) -> io::Result<String>) -> Result<Identity, Vec<PlanError>> {
@@ -251,6 +286,16 @@ mod tests {
                 "services: `Cart` is no service name: use lower case letters, digits and hyphens",
                 "services.Cart: no endpoints: write endpoints = [\"Cart-0:15006\"]",
                 "inbound.listen and outbound.listen are both 127.0.0.1:15001: they need a port each",
+            ]
+        );
+        let outlets = "admin = \"127.0.0.1:15001\"\naccess_log = \"a.jsonl\"\nspans = \"a.jsonl\"\n";
+        assert_eq!(
+            complaints(&(outlets.to_owned() + FILE), "order"),
+            [
+                "admin: the port of 127.0.0.1:15001 is that of outbound.listen, 127.0.0.1:15001: \
+                 give it a port of its own, such as 127.0.0.1:9901",
+                "spans: `access_log` goes to a.jsonl, too: \
+                 give each a place of its own, since their lines differ",
             ]
         );
         let text = FILE.replace("order-key.pem", "lost.pem").replace("\"authorities.pem\"", "\"gone.pem\"");

@@ -4,9 +4,13 @@
 //! the next mark gives the time to that owner, also when the wait is broken off half-way because the
 //! future was dropped. Owns no clock.
 
+use std::net::IpAddr;
+use std::sync::Arc;
+
 use crate::host::{Instant, Worked};
 use crate::telemetry::{
-    Attempt, Fault, Outcome, Owner, Role, Span, SpanId, SpanIds, Timeline, TraceContext, TraceId,
+    Attempt, Facts, Fault, Outcome, Owner, Role, Span, SpanId, SpanIds, Timeline, TraceContext, TraceFlags,
+    TraceId,
 };
 
 /// A request at one hop, while it is being answered.
@@ -16,26 +20,47 @@ pub struct Exchange {
     pub trace: TraceId,
     /// The attempt of the caller; `None` at the root.
     pub parent: Option<SpanId>,
+    /// What is passed on of the caller's tracing.
+    pub flags: TraceFlags,
     /// Who owned the time so far.
     pub timeline: Timeline,
     /// The requests sent on behalf of this one.
     pub attempts: Vec<Attempt>,
     /// When to give up, whatever the policies say.
     pub deadline: Option<Instant>,
+    /// Who sent the request, where that is known: limits and hashing may go by it.
+    pub source: Option<IpAddr>,
+    /// What was asked for, where somebody wants to know.
+    pub facts: Option<Box<Facts>>,
     owner: Owner,
+    /// The attempt whose answer is handed on, where that is not the last.
+    answered: Option<SpanId>,
 }
 
 impl Exchange {
     /// An exchange that starts at `now`. Time belongs to [`Owner::Queue`] until someone enters.
     pub fn start(trace: TraceId, parent: Option<SpanId>, now: Instant) -> Self {
         let timeline = Timeline::start(now);
-        Self { trace, parent, timeline, attempts: Vec::new(), deadline: None, owner: Owner::Queue }
+        Self {
+            trace,
+            parent,
+            flags: TraceFlags::NONE,
+            timeline,
+            attempts: Vec::new(),
+            deadline: None,
+            source: None,
+            facts: None,
+            owner: Owner::Queue,
+            answered: None,
+        }
     }
 
     /// An exchange for a request that came with `context`; without one, it is the root of a new trace.
     pub fn of(context: Option<TraceContext>, ids: &SpanIds, now: Instant) -> Self {
         match context {
-            Some(context) => Self::start(context.trace, Some(context.parent), now),
+            Some(TraceContext { trace, parent, flags }) => {
+                Self { flags, ..Self::start(trace, Some(parent), now) }
+            }
             None => Self::start(ids.trace(), None, now),
         }
     }
@@ -56,9 +81,18 @@ impl Exchange {
     }
 
     /// Notes that an attempt begins. Until it is told otherwise, the attempt counts as cancelled.
-    pub(crate) fn begin_attempt(&mut self, id: SpanId, upstream: &std::sync::Arc<str>, now: Instant) {
+    pub(crate) fn begin_attempt(&mut self, id: SpanId, upstream: &Arc<str>, now: Instant) {
         let outcome = Outcome::Failed(Fault::Cancelled);
-        self.attempts.push(Attempt { id, upstream: upstream.clone(), start: now, end: now, outcome });
+        self.answered = None;
+        let (upstream, endpoint) = (Arc::clone(upstream), None);
+        self.attempts.push(Attempt { id, upstream, endpoint, start: now, end: now, outcome });
+    }
+
+    /// Notes where the last attempt goes.
+    pub(crate) fn choose_endpoint(&mut self, endpoint: Option<Arc<str>>) {
+        if let Some(attempt) = self.attempts.last_mut() {
+            attempt.endpoint = endpoint;
+        }
     }
 
     /// Notes how the last attempt ended.
@@ -71,16 +105,53 @@ impl Exchange {
 
     /// The id of the attempt that is being answered, if any.
     pub fn attempt(&self) -> Option<SpanId> {
-        self.attempts.last().map(|attempt| attempt.id)
+        self.answered.or_else(|| self.attempts.last().map(|attempt| attempt.id))
+    }
+
+    /// An exchange beside this one, for an attempt that may run beside others; it starts `now`.
+    pub(crate) fn branch(&self, now: Instant) -> Self {
+        let branch = Self::start(self.trace, self.parent, now);
+        Self { flags: self.flags, deadline: self.deadline, source: self.source, ..branch }
+    }
+
+    /// Takes out what was gathered until `now`; what was still going on is closed.
+    pub(crate) fn close(&mut self, now: Instant) -> Self {
+        self.mark(now);
+        self.end_open_attempt(now);
+        std::mem::replace(self, Self::start(self.trace, self.parent, now))
+    }
+
+    /// Takes over the attempts of closed `branches`, and the time: the first branch's until the
+    /// `decisive` one began, and then that one's. `answered` is the branch whose answer is handed on.
+    pub(crate) fn join(&mut self, mut branches: Vec<Self>, decisive: usize, answered: Option<usize>) {
+        let from = self.attempts.len();
+        self.answered = answered.and_then(|answered| branches.get(answered)?.attempt());
+        for branch in &mut branches {
+            self.attempts.append(&mut branch.attempts);
+        }
+        self.attempts[from..].sort_by_key(|attempt| attempt.start);
+        let Some(last) = branches.get(decisive) else { return };
+        let began = last.timeline.started();
+        if let Some(first) = branches.first().filter(|_| decisive > 0) {
+            self.timeline.join_until(&first.timeline, began);
+        }
+        self.timeline.join_until(&last.timeline, last.timeline.last());
+        self.owner = last.owner;
+    }
+
+    /// An attempt that nobody will end is over now.
+    fn end_open_attempt(&mut self, now: Instant) {
+        let cancelled = Outcome::Failed(Fault::Cancelled);
+        let open = self.attempts.last_mut().filter(|attempt| attempt.outcome == cancelled);
+        if let Some(attempt) = open.filter(|_| self.answered.is_none()) {
+            attempt.end = now;
+        }
     }
 
     /// The exchange as a whole, ended at `now`. What was still going on is closed.
     pub fn into_span(mut self, role: Role, outcome: Outcome, now: Instant) -> Span {
         self.mark(now);
-        let cancelled = Outcome::Failed(Fault::Cancelled);
-        if let Some(attempt) = self.attempts.last_mut().filter(|attempt| attempt.outcome == cancelled) {
-            attempt.end = now;
-        }
+        self.end_open_attempt(now);
         Span {
             trace: self.trace,
             parent: self.parent,
@@ -90,6 +161,7 @@ impl Exchange {
             segments: self.timeline.into_segments(),
             attempts: self.attempts,
             outcome,
+            facts: self.facts,
         }
     }
 }

@@ -12,11 +12,20 @@ impl Fault {
         match self {
             Self::NoRoute => StatusCode::NOT_FOUND,
             Self::Malformed => StatusCode::BAD_REQUEST,
-            Self::NoEndpoint | Self::BreakerOpen | Self::Overflow | Self::Refused => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            Self::RateLimited => StatusCode::TOO_MANY_REQUESTS,
+            Self::NoEndpoint
+            | Self::BreakerOpen
+            | Self::Throttled
+            | Self::Overflow
+            | Self::Refused
+            | Self::ConcurrencyLimited
+            | Self::AdmissionRefused
+            | Self::PriorityShed => StatusCode::SERVICE_UNAVAILABLE,
             Self::Tls | Self::Reset => StatusCode::BAD_GATEWAY,
-            Self::ConnectTimeout | Self::Timeout => StatusCode::GATEWAY_TIMEOUT,
+            // As Linkerd answers.
+            Self::ConnectTimeout | Self::Timeout | Self::Failfast | Self::DeadlinePassed => {
+                StatusCode::GATEWAY_TIMEOUT
+            }
             // Nobody is there to read it; nginx logs the same.
             Self::Cancelled => StatusCode::from_u16(499).expect("499 is in the range of statuses"),
         }
@@ -28,6 +37,8 @@ impl Fault {
             Self::NoRoute => "no-route",
             Self::NoEndpoint => "no-endpoint",
             Self::BreakerOpen => "breaker-open",
+            Self::Failfast => "failfast",
+            Self::Throttled => "throttled",
             Self::Overflow => "overflow",
             Self::Refused => "refused",
             Self::ConnectTimeout => "connect-timeout",
@@ -36,6 +47,11 @@ impl Fault {
             Self::Timeout => "timeout",
             Self::Malformed => "malformed",
             Self::Cancelled => "cancelled",
+            Self::RateLimited => "rate-limited",
+            Self::ConcurrencyLimited => "concurrency-limited",
+            Self::AdmissionRefused => "admission-refused",
+            Self::PriorityShed => "priority-shed",
+            Self::DeadlinePassed => "deadline-passed",
         }
     }
 
@@ -46,9 +62,16 @@ impl Fault {
             Self::NoRoute
             | Self::NoEndpoint
             | Self::BreakerOpen
+            | Self::Failfast
+            | Self::Throttled
             | Self::Overflow
             | Self::Malformed
-            | Self::Cancelled => false,
+            | Self::Cancelled
+            | Self::RateLimited
+            | Self::ConcurrencyLimited
+            | Self::AdmissionRefused
+            | Self::PriorityShed
+            | Self::DeadlinePassed => false,
         }
     }
 }
@@ -59,6 +82,8 @@ impl fmt::Display for Fault {
             Self::NoRoute => "no route matches the request",
             Self::NoEndpoint => "the upstream has no endpoint",
             Self::BreakerOpen => "the circuit breaker is open",
+            Self::Failfast => "no endpoint of the upstream has been usable for a while",
+            Self::Throttled => "the upstream accepts too few requests to be sent more",
             Self::Overflow => "too many requests are waiting for the upstream",
             Self::Refused => "the upstream refused the connection",
             Self::ConnectTimeout => "the upstream could not be connected to in time",
@@ -67,6 +92,11 @@ impl fmt::Display for Fault {
             Self::Timeout => "the upstream did not answer in time",
             Self::Malformed => "the message is malformed",
             Self::Cancelled => "the caller went away",
+            Self::RateLimited => "the rate limit is reached",
+            Self::ConcurrencyLimited => "as many requests are in progress as are allowed",
+            Self::AdmissionRefused => "too few requests succeed to admit more",
+            Self::PriorityShed => "requests of higher priority need the room",
+            Self::DeadlinePassed => "the deadline of the request has passed",
         })
     }
 }

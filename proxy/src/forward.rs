@@ -17,7 +17,8 @@ use crate::headers::{self, Via};
 use crate::host::{Host, Work};
 use crate::message;
 use crate::server::Connection;
-use crate::telemetry::{Fault, Outcome, Role, SpanIds, TraceContext};
+use crate::telemetry::trace::TRACESTATE;
+use crate::telemetry::{Facts, Fault, Interest, Outcome, Report, Role, SpanIds, TraceContext, TraceFlags};
 use crate::upstream::ATTEMPT_COUNT;
 use crate::upstream::Upstream;
 
@@ -57,12 +58,28 @@ impl<H: Host> Forwarder<H> {
         connection: &Connection,
     ) -> impl Future<Output = Visit<H>> + Send + use<H> {
         let context = TraceContext::read(request.headers());
-        let exchange = Exchange::of(context, &self.ids, self.host.now());
+        let mut exchange = Exchange::of(context, &self.ids, self.host.now());
+        if context.is_none() && self.host.wants(Interest::Traces) {
+            exchange.flags = TraceFlags::SAMPLED;
+        }
+        exchange.source = Some(connection.peer.ip());
+        self.note(&mut exchange, request, connection);
         let bytes = request.body().exact_length().unwrap_or(0);
         let mut visit = Visit::new(self.host.clone(), self.role, exchange, connection);
         async move {
             visit.work(Work { requests: 1, bytes, ..Work::default() }).await;
             visit
+        }
+    }
+
+    /// Notes and reports of a request that arrives what somebody wants to know.
+    fn note(&self, exchange: &mut Exchange, request: &Request<Body>, connection: &Connection) {
+        if self.host.wants(Interest::Arrivals) {
+            self.host.report(Report::Arrived(self.role));
+        }
+        if self.host.wants(Interest::Facts) {
+            let sampled = exchange.flags.is_sampled();
+            exchange.facts = Some(Box::new(Facts::of(request, connection.peer, sampled, self.host.wall())));
         }
     }
 
@@ -81,7 +98,8 @@ impl<H: Host> Forwarder<H> {
             let answer = self.answer_as_last_hop(&head);
             return visit.answer(Outcome::Answered(answer.status().as_u16()), answer);
         }
-        self.dress_request(&mut head, &visit);
+        self.dress_request(&mut head, &mut visit);
+        visit.goes_to(upstream.name());
         let body = visit.meter_request(body, upstream.is_secure()).await;
         let sent = upstream.send(visit.exchange(), Request::from_parts(head, body)).await;
         match sent {
@@ -101,9 +119,12 @@ impl<H: Host> Forwarder<H> {
         visit.answer(outcome, self.dated(answer))
     }
 
-    fn dress_request(&self, head: &mut Parts, visit: &Visit<H>) {
+    fn dress_request(&self, head: &mut Parts, visit: &mut Visit<H>) {
         headers::strip_hop_by_hop(&mut head.headers);
         self.via.add(&mut head.headers, head.version);
+        if visit.exchange().parent.is_none() {
+            head.headers.remove(TRACESTATE);
+        }
         if self.role == Role::Gateway {
             let scheme = if visit.is_secure() { "https" } else { "http" };
             headers::add_forwarded(&mut head.headers, visit.peer(), scheme);
@@ -125,6 +146,7 @@ impl<H: Host> Forwarder<H> {
         self.via.add(&mut head.headers, version);
         head.version = Version::default();
         let outcome = Outcome::Answered(head.status.as_u16());
+        visit.answers(head.status, 0);
         let meter = Meter::of(&visit, upstream.is_secure());
         if let Some(bytes) = body.exact_length().filter(|bytes| *bytes > 0) {
             visit.work(meter.work(bytes)).await;

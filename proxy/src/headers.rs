@@ -8,6 +8,7 @@ use http::header::{self, CONNECTION, EXPECT, HeaderName, TE, UPGRADE, VIA};
 use http::{HeaderMap, HeaderValue, Method, Version};
 
 use crate::message::Refusal;
+use crate::telemetry::trace;
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
@@ -27,8 +28,8 @@ static HOP_BY_HOP: [HeaderName; 9] = [
 ];
 
 /// Fields that `Connection` must not take off: without them it would be another message.
-static PROTECTED: [HeaderName; 4] =
-    [header::HOST, header::CONTENT_LENGTH, header::CONTENT_TYPE, crate::telemetry::trace::TRACEPARENT];
+static PROTECTED: [HeaderName; 5] =
+    [header::HOST, header::CONTENT_LENGTH, header::CONTENT_TYPE, trace::TRACEPARENT, trace::TRACESTATE];
 
 /// Takes off the fields of one hop. `TE: trailers` stays, since what it asks for is end to end.
 pub(crate) fn strip_hop_by_hop(headers: &mut HeaderMap) {

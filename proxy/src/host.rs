@@ -20,7 +20,7 @@ use std::time::{Duration, SystemTime};
 use rustls::crypto::CryptoProvider;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use crate::telemetry::Report;
+use crate::telemetry::{Interest, Report};
 
 /// What a product may ask of its machine. Cloning gives another handle to the same machine.
 pub trait Host: Clone + Send + Sync + Unpin + 'static {
@@ -55,6 +55,11 @@ pub trait Host: Clone + Send + Sync + Unpin + 'static {
 
     /// Takes note of something that happened.
     fn report(&self, report: Report);
+
+    /// Whether whoever hears the reports wants what is reported on demand alone.
+    fn wants(&self, _: Interest) -> bool {
+        false
+    }
 }
 
 /// A bound port that hands out connections.

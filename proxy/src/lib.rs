@@ -3,6 +3,7 @@
 //!
 //! Policies are sync and take the time; async lives in the accept loop, the forwarding and the pool.
 
+pub mod admin;
 pub mod body;
 pub mod exchange;
 mod fault;
@@ -10,6 +11,7 @@ pub mod forward;
 mod headers;
 pub mod host;
 pub mod message;
+pub mod policy;
 pub mod quantity;
 pub mod server;
 pub mod tasks;

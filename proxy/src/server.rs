@@ -4,6 +4,7 @@
 //! Read it in this order: [`serve`] (accepting, draining), `Acceptance::serve` (one connection: what does it
 //! speak, who is it), `speak_http1` and `speak_http2`. Not here: what becomes of a request.
 
+mod drain;
 mod framing;
 mod settings;
 
@@ -22,7 +23,7 @@ use hyper::server::conn::{http1, http2};
 use hyper::service::Service;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::body::Body;
 use crate::host::{Accepted, Host, Listener, Work};
@@ -31,6 +32,7 @@ use crate::tasks::Spawner;
 use crate::timer::{HostTimer, before};
 use crate::tls::{Opening, Protocol, ServerTls, Sniffed, SpiffeId};
 
+use drain::Drain;
 use framing::Framed;
 pub use settings::Settings;
 
@@ -87,9 +89,9 @@ pub async fn serve<H: Host, A: Handler>(
     settings: Settings,
     shutdown: impl Future<Output = ()>,
 ) -> Drained {
-    let (drain, draining) = watch::channel(false);
     let permits = Arc::new(Semaphore::new(settings.connections_max as usize));
-    let acceptance = Acceptance { host, spawner, handler, settings: Arc::new(settings), draining };
+    let acceptance =
+        Acceptance { host, spawner, handler, settings: Arc::new(settings), drain: Arc::default() };
     let mut shutdown = pin!(shutdown);
     loop {
         tokio::select! {
@@ -105,7 +107,7 @@ pub async fn serve<H: Host, A: Handler>(
         }
     }
     drop(listener);
-    drain.send_replace(true);
+    acceptance.drain.begin();
     let all = permits.acquire_many(acceptance.settings.connections_max);
     let deadline = acceptance.host.now() + acceptance.settings.drain_timeout;
     match before(&acceptance.host, deadline, all).await {
@@ -120,7 +122,7 @@ struct Acceptance<H, A> {
     spawner: Spawner<H>,
     handler: Arc<A>,
     settings: Arc<Settings>,
-    draining: watch::Receiver<bool>,
+    drain: Arc<Drain>,
 }
 
 impl<H: Host, A: Handler> Acceptance<H, A> {
@@ -169,12 +171,11 @@ impl<H: Host, A: Handler> Acceptance<H, A> {
 
     /// Waits for a peer that has not sent a request yet: not for ever, and not while draining.
     async fn patiently<T>(&self, future: impl Future<Output = T>) -> Option<T> {
-        let mut draining = self.draining.clone();
         let deadline = self.host.now() + self.settings.idle_timeout;
         tokio::select! {
             biased;
             output = before(&self.host, deadline, future) => output,
-            _ = draining.wait_for(|draining| *draining) => None,
+            () = self.drain.begun() => None,
         }
     }
 
@@ -182,7 +183,7 @@ impl<H: Host, A: Handler> Acceptance<H, A> {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let mut draining = self.draining.clone();
+        let drain = Arc::clone(&self.drain);
         let mut builder = http1::Builder::new();
         builder
             .timer(HostTimer(self.host.clone()))
@@ -197,7 +198,7 @@ impl<H: Host, A: Handler> Acceptance<H, A> {
             biased;
             // How a connection ends is the peer's affair; its requests were told.
             _ = serving.as_mut() => return,
-            _ = draining.wait_for(|draining| *draining) => serving.as_mut().graceful_shutdown(),
+            () = drain.begun() => serving.as_mut().graceful_shutdown(),
         }
         let _ = serving.await;
     }
@@ -206,7 +207,7 @@ impl<H: Host, A: Handler> Acceptance<H, A> {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let mut draining = self.draining.clone();
+        let drain = Arc::clone(&self.drain);
         let mut builder = http2::Builder::new(self.spawner.clone());
         builder
             .timer(HostTimer(self.host.clone()))
@@ -220,7 +221,7 @@ impl<H: Host, A: Handler> Acceptance<H, A> {
         tokio::select! {
             biased;
             _ = serving.as_mut() => return,
-            _ = draining.wait_for(|draining| *draining) => serving.as_mut().graceful_shutdown(),
+            () = drain.begun() => serving.as_mut().graceful_shutdown(),
         }
         let _ = serving.await;
     }
@@ -262,7 +263,7 @@ impl<H: Clone, A> Clone for Acceptance<H, A> {
             spawner: self.spawner.clone(),
             handler: Arc::clone(&self.handler),
             settings: Arc::clone(&self.settings),
-            draining: self.draining.clone(),
+            drain: Arc::clone(&self.drain),
         }
     }
 }

@@ -2,16 +2,26 @@
 //! the attempts made on its behalf, and the state changes of their policies.
 //!
 //! A product builds a [`Span`] with a [`Timeline`], which cannot leave a gap: every mark closes
-//! the time since the mark before. Not here: what becomes of a report. Live, an [`Observer`]
-//! counts; simulated, the recorder joins the spans of all hops into one account of the request.
+//! the time since the mark before. Reports are all that products tell; what becomes of one is an
+//! [`Observer`]'s matter. Simulated, the recorder joins the spans of all hops into one account of the request.
+//! Live, the same reports are counted ([`metrics`]) and written as lines ([`access_log`], [`otlp`]), where a
+//! configuration's [`outlets`] want it.
 
+pub mod access_log;
+mod calendar;
+mod facts;
+pub mod metrics;
+pub mod otlp;
+pub mod outlets;
 pub mod timeline;
 pub mod trace;
 
 use std::sync::Arc;
 
+pub use facts::Facts;
+pub use outlets::{Outlets, Sink};
 pub use timeline::Timeline;
-pub use trace::{SpanId, SpanIds, TraceContext, TraceId};
+pub use trace::{SpanId, SpanIds, TraceContext, TraceFlags, TraceId};
 
 use crate::host::Instant;
 
@@ -19,6 +29,24 @@ use crate::host::Instant;
 pub trait Observer: Send + Sync + 'static {
     /// Takes note of `report`.
     fn observe(&self, report: Report);
+
+    /// Whether it wants what is reported on demand alone. Nothing, unless it says otherwise: whoever wants no
+    /// more than spans pays for no more.
+    fn wants(&self, _: Interest) -> bool {
+        false
+    }
+}
+
+/// What is reported only where somebody wants it, since it costs every request something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Interest {
+    /// [`Report::Arrived`], to know how many requests are in flight.
+    Arrivals,
+    /// [`Span::facts`]: what was asked for, and by whom.
+    Facts,
+    /// To record the traces that begin here. They are marked as sampled, so that the hops behind record
+    /// theirs, too.
+    Traces,
 }
 
 /// Something that happened at a hop.
@@ -28,8 +56,13 @@ pub enum Report {
     Span(Span),
     /// A circuit breaker changed its state.
     Breaker(BreakerMoved),
+    /// A policy decided something that people want to see.
+    Policy(PolicyEvent),
     /// A task of the product panicked: a bug of ours.
     Panicked,
+    /// A request arrived at a hop of this role; its span will follow. For those who want
+    /// [`Interest::Arrivals`].
+    Arrived(Role),
 }
 
 /// One request's stay at one hop. Its segments tile `[start, end]` in order, without gap or overlap.
@@ -51,6 +84,8 @@ pub struct Span {
     pub attempts: Vec<Attempt>,
     /// How the hop answered.
     pub outcome: Outcome,
+    /// What was asked for; there where somebody wants [`Interest::Facts`].
+    pub facts: Option<Box<Facts>>,
 }
 
 /// What kind of hop a span was measured at.
@@ -66,6 +101,19 @@ pub enum Role {
     Inbound,
     /// A service itself.
     Service,
+}
+
+impl Role {
+    /// Its name in metrics and logs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Client => "client",
+            Self::Gateway => "gateway",
+            Self::Outbound => "outbound",
+            Self::Inbound => "inbound",
+            Self::Service => "service",
+        }
+    }
 }
 
 /// A stretch of a span with one owner.
@@ -102,6 +150,24 @@ pub enum Owner {
     Delay,
 }
 
+impl Owner {
+    /// Its name in logs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Queue => "queue",
+            Self::Cpu => "cpu",
+            Self::Latency => "latency",
+            Self::Tls => "tls",
+            Self::Pool => "pool",
+            Self::Connect => "connect",
+            Self::Upstream(_) => "upstream",
+            Self::Downstream => "downstream",
+            Self::Backoff => "backoff",
+            Self::Delay => "delay",
+        }
+    }
+}
+
 /// A request that a hop sent upstream.
 #[derive(Debug, Clone)]
 pub struct Attempt {
@@ -109,6 +175,8 @@ pub struct Attempt {
     pub id: SpanId,
     /// The upstream's name, a service as a rule.
     pub upstream: Arc<str>,
+    /// The endpoint, once one was chosen.
+    pub endpoint: Option<Arc<str>>,
     /// When it began, the choice of an endpoint included.
     pub start: Instant,
     /// When its answer's head had been read, or it failed.
@@ -158,6 +226,20 @@ pub enum Fault {
     Malformed,
     /// The caller went away.
     Cancelled,
+    /// No endpoint was usable for longer than the queue is patient.
+    Failfast,
+    /// The client-side throttle refused the request, since the upstream accepts too few.
+    Throttled,
+    /// A rate limit refused the request.
+    RateLimited,
+    /// A concurrency limit refused the request.
+    ConcurrencyLimited,
+    /// Admission control refused the request, since too few succeed.
+    AdmissionRefused,
+    /// The request was shed, since those of higher priority need the room.
+    PriorityShed,
+    /// The request's deadline had passed before anything was begun.
+    DeadlinePassed,
 }
 
 /// The state of a circuit breaker.
@@ -171,6 +253,20 @@ pub enum BreakerState {
     HalfOpen,
 }
 
+impl BreakerState {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Closed, Self::Open, Self::HalfOpen];
+
+    /// Its name in records and metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::Open => "open",
+            Self::HalfOpen => "half-open",
+        }
+    }
+}
+
 /// A circuit breaker's change of state.
 #[derive(Debug, Clone)]
 pub struct BreakerMoved {
@@ -182,4 +278,110 @@ pub struct BreakerMoved {
     pub endpoint: Option<Arc<str>>,
     /// What it became.
     pub state: BreakerState,
+}
+
+/// Something that a policy decided.
+#[derive(Debug, Clone)]
+pub struct PolicyEvent {
+    /// When.
+    pub at: Instant,
+    /// The upstream that it is about; at an inbound side, the service itself.
+    pub upstream: Arc<str>,
+    /// The endpoint that it is about, if it is about one.
+    pub endpoint: Option<Arc<str>>,
+    /// What was decided.
+    pub decision: Decision,
+}
+
+/// What a policy decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Decision {
+    /// A failed attempt is made again.
+    Retried,
+    /// A failed attempt would have been made again, but the retry budget was spent.
+    RetryBudgetSpent,
+    /// A failed attempt would have been made again, but its content was too long to keep.
+    RetryBodyTooLong,
+    /// A second attempt was begun while the first was still open.
+    Hedged,
+    /// A second attempt would have been begun, but the hedging budget was spent.
+    HedgeBudgetSpent,
+    /// An endpoint was ejected by outlier detection.
+    Ejected,
+    /// An ejected endpoint may be used again.
+    Readmitted,
+    /// Active health checks found an endpoint down.
+    Unhealthy,
+    /// Active health checks found an endpoint up again.
+    Healthy,
+    /// Too few endpoints are healthy: health is ignored from here on.
+    PanicBegan,
+    /// Enough endpoints are healthy again.
+    PanicEnded,
+    /// No endpoint became usable within the queue's patience: requests fail at once from here on.
+    FailfastBegan,
+    /// An endpoint became usable again.
+    FailfastEnded,
+    /// A request was refused by a rate limit.
+    RateLimited,
+    /// A request was refused by a concurrency limit.
+    ConcurrencyLimited,
+    /// A request was refused by admission control.
+    AdmissionRefused,
+    /// A request was refused because requests of higher priority need the room.
+    PriorityShed,
+    /// A request was refused because its deadline had passed before it was begun.
+    DeadlinePassed,
+    /// A request was refused by the client-side throttle.
+    Throttled,
+}
+
+impl Decision {
+    /// All of them, in their order.
+    pub const ALL: [Self; 19] = [
+        Self::Retried,
+        Self::RetryBudgetSpent,
+        Self::RetryBodyTooLong,
+        Self::Hedged,
+        Self::HedgeBudgetSpent,
+        Self::Ejected,
+        Self::Readmitted,
+        Self::Unhealthy,
+        Self::Healthy,
+        Self::PanicBegan,
+        Self::PanicEnded,
+        Self::FailfastBegan,
+        Self::FailfastEnded,
+        Self::RateLimited,
+        Self::ConcurrencyLimited,
+        Self::AdmissionRefused,
+        Self::PriorityShed,
+        Self::DeadlinePassed,
+        Self::Throttled,
+    ];
+
+    /// Its name in records, metrics and expectations.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Retried => "retried",
+            Self::RetryBudgetSpent => "retry-budget-spent",
+            Self::RetryBodyTooLong => "retry-body-too-long",
+            Self::Hedged => "hedged",
+            Self::HedgeBudgetSpent => "hedge-budget-spent",
+            Self::Ejected => "ejected",
+            Self::Readmitted => "readmitted",
+            Self::Unhealthy => "unhealthy",
+            Self::Healthy => "healthy",
+            Self::PanicBegan => "panic-began",
+            Self::PanicEnded => "panic-ended",
+            Self::FailfastBegan => "failfast-began",
+            Self::FailfastEnded => "failfast-ended",
+            Self::RateLimited => "rate-limited",
+            Self::ConcurrencyLimited => "concurrency-limited",
+            Self::AdmissionRefused => "admission-refused",
+            Self::PriorityShed => "priority-shed",
+            Self::DeadlinePassed => "deadline-passed",
+            Self::Throttled => "throttled",
+        }
+    }
 }

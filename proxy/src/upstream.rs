@@ -4,22 +4,20 @@
 //! connection and an answer, until one is good enough or the policies say stop. The policies are
 //! sync and stand in files of their own; what is shared between requests is in `state`.
 
+mod again;
 mod answer;
 mod attempt;
-pub mod balance;
-pub mod breaker;
-pub mod budget;
+mod breakers;
+mod health;
 mod policies;
 mod pool;
+mod race;
 mod replay;
-pub mod retry;
 pub mod settings;
 mod state;
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use http::request::Parts;
 use http::{Request, Response};
 use http_body::Body as _;
 
@@ -30,13 +28,17 @@ use crate::tasks::Spawner;
 use crate::telemetry::{Fault, Owner, SpanIds};
 use crate::tls::ClientTls;
 
+use crate::policy::retry::Retry;
 use answer::Answer;
 pub(crate) use attempt::ATTEMPT_COUNT;
 use attempt::{Attempted, Ends};
-pub use policies::{Balance, BreakerPolicy, Policies, PoolPolicy, RetryPolicy, above_zero, method};
+pub use policies::{
+    Balance, BreakerPolicy, BudgetKeys, BudgetPolicy, Contradiction, FailurePercentagePolicy, HealthKeys,
+    HealthPolicy, HedgeAfter, HedgePolicy, Initial, OutlierPolicy, Policies, PoolPolicy, QueuePolicy,
+    RetryAfter, RetryPolicy, SuccessRatePolicy, above_zero, method, policies_beside,
+};
 use pool::{Connector, Pool};
 use replay::Replay;
-use retry::{Failure, Retry};
 use settings::Settings;
 use state::State;
 
@@ -93,10 +95,10 @@ pub struct Upstream<H: Host> {
 }
 
 impl<H: Host> Upstream<H> {
-    /// An upstream whose connections live in `spawner`'s tasks. `seed` decides on span ids, on the
+    /// An upstream with policies that resolve, whose connections live in `spawner`'s tasks. `seed` decides on span ids, on the
     /// jitter of pauses, and on which endpoint is first.
     pub fn new(host: H, spawner: &Spawner<H>, config: Config, seed: u64) -> Arc<Self> {
-        let settings = config.policies.resolve();
+        let settings = config.policies.resolve().expect("whoever read the policies has resolved them once");
         let pools = config.endpoints.iter().map(|endpoint| {
             let connector = Connector {
                 host: host.clone(),
@@ -104,11 +106,18 @@ impl<H: Host> Upstream<H> {
                 protocol: config.protocol,
                 tls: config.tls.clone(),
                 timeout: settings.connect_timeout,
+                keep_alive: settings.limits.keep_alive,
             };
             Pool::new(connector, spawner.clone(), settings.limits)
         });
         let pools = pools.collect();
         let state = State::new(host.clone(), &config, &settings, seed);
+        if settings.outlier.is_some() {
+            spawner.spawn(state.readmit());
+        }
+        if let Some(health) = &settings.health {
+            health::start(&host, spawner, &config, &settings, health, &state);
+        }
         let retry = settings.retry.clone().map(Retry::new).filter(Retry::possible);
         Arc::new(Self {
             host,
@@ -146,48 +155,30 @@ impl<H: Host> Upstream<H> {
         let limit = self.host.now() + self.settings.timeout;
         let deadline = exchange.deadline.map_or(limit, |deadline| deadline.min(limit));
         let (head, body) = request.into_parts();
-        let keep_bytes_max = if self.retry.is_some() { replay::KEEP_BYTES_MAX } else { 0 };
-        let replay = Replay::new(body, keep_bytes_max);
-        let in_flight = self.state.enter();
+        let in_flight = self.state.enter()?;
+        let mut hedges = self.hedges(&head.method);
+        let repeats = self.retry.is_some() || hedges > 0;
+        let replay = Replay::new(body, if repeats { self.settings.body_limit } else { 0 });
+        let mut retries = self.retries();
         let mut tried = Vec::new();
         let mut retrying = None;
         loop {
-            let attempted = self.attempt(exchange, &head, &replay, &mut tried, deadline).await;
+            replay.begin_round();
+            let attempted = if hedges > 0 {
+                self.race(exchange, &head, &replay, &mut tried, &mut hedges, deadline).await
+            } else {
+                self.attempt(exchange, &head, &replay, &mut tried, deadline).await
+            };
             drop(retrying.take());
-            let retries = u32::try_from(tried.len()).unwrap_or(u32::MAX) - 1;
-            let next = self.next(&head, &replay, &attempted, retries, deadline);
-            let Some((pause, permit)) = next else { return self.conclude(attempted, in_flight, deadline) };
+            let endpoint = tried.last().copied();
+            let again = self.again(&head, &replay, &attempted, &mut retries, endpoint, deadline);
+            let Some((pause, permit)) = again else { return self.conclude(attempted, in_flight, deadline) };
             retrying = Some(permit);
             discard(attempted);
             exchange.enter(Owner::Backoff);
             self.host.sleep_until(self.host.now() + pause).await;
             exchange.mark(self.host.now());
         }
-    }
-
-    /// Whether to try again: how long to pause first, and the budget's permission.
-    fn next(
-        &self,
-        head: &Parts,
-        replay: &Replay,
-        attempted: &Attempted<H>,
-        retries: u32,
-        deadline: Instant,
-    ) -> Option<(Duration, state::Retrying<H>)> {
-        let retry = self.retry.as_ref()?;
-        let failure = match attempted {
-            Ok(answered) => Failure::Answered(answered.head.status),
-            Err(failed) => Failure::Unanswered { fault: failed.fault, reach: failed.reach },
-        };
-        if !retry.wanted(&head.method, failure, retries) || !replay.is_whole() {
-            return None;
-        }
-        let pause = self.state.pause(retry, retries + 1);
-        // An attempt that could not even begin in time is no attempt.
-        if self.host.now() + pause >= deadline {
-            return None;
-        }
-        self.state.retry().map(|permit| (pause, permit))
     }
 
     fn conclude(

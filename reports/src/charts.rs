@@ -9,6 +9,7 @@ mod drawing;
 mod lines;
 pub(crate) mod over_time;
 pub(crate) mod percentiles;
+pub(crate) mod policies;
 pub(crate) mod waterfall;
 
 pub(crate) use drawing::{Align, Drawing, Ink, Mark, Room};

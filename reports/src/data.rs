@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use hoplab_sim::record::{Edge, Record};
+use hoplab_sim::record::{Decided, Edge, Record};
 
 use crate::charts::curves;
 use crate::summary::Micros;
@@ -25,6 +25,8 @@ pub fn files(record: &Record) -> Result<Vec<File>, csv::Error> {
         file("breakdown.csv", breakdown(record))?,
         file("edges.csv", edges(record))?,
         file("breakers.csv", breakers(record))?,
+        file("policies.csv", policies(record))?,
+        file("decisions.csv", decisions(record))?,
     ])
 }
 
@@ -158,6 +160,47 @@ fn breakers(record: &Record) -> Vec<Row> {
                 change.endpoint.clone().unwrap_or_default(),
                 change.state.clone(),
             ]);
+        }
+    }
+    rows
+}
+
+/// What policies decided, one by one, over the whole run as far as the recorder kept it.
+fn policies(record: &Record) -> Vec<Row> {
+    let mut rows = head(&["architecture", "at_us", "pod", "upstream", "endpoint", "decision"]);
+    for (name, architecture) in &record.architectures {
+        for event in &architecture.policies {
+            rows.push(vec![
+                name.clone(),
+                event.at_us.to_string(),
+                event.pod.clone(),
+                event.upstream.clone(),
+                event.endpoint.clone().unwrap_or_default(),
+                event.decision.clone(),
+            ]);
+        }
+    }
+    rows
+}
+
+/// How often policies decided what, all counted, by phase of the run; the phase `*` is all of it after the warm-up.
+fn decisions(record: &Record) -> Vec<Row> {
+    let mut rows = head(&["architecture", "phase", "pod", "upstream", "endpoint", "decision", "count"]);
+    for (name, architecture) in &record.architectures {
+        let mut push = |phase: &str, decided: &Decided| {
+            rows.push(vec![
+                name.clone(),
+                phase.to_owned(),
+                decided.pod.clone(),
+                decided.upstream.clone(),
+                decided.endpoint.clone().unwrap_or_default(),
+                decided.decision.clone(),
+                decided.count.to_string(),
+            ]);
+        };
+        architecture.decisions.iter().for_each(|decided| push("*", decided));
+        for (phase_name, phase) in &architecture.phases {
+            phase.decisions.iter().for_each(|decided| push(phase_name, decided));
         }
     }
     rows

@@ -44,6 +44,7 @@ pub fn page(record: &Record) -> String {
                     (time(record))
                     (breakdown(record))
                     (breakers(record))
+                    (policies(record))
                     (goodput(record))
                     (slowest(record))
                     (tables::expectations(record))
@@ -59,13 +60,14 @@ pub fn page(record: &Record) -> String {
 }
 
 /// The parts that every page has, for the links at its top.
-const PARTS: [(&str, &str); 8] = [
+const PARTS: [(&str, &str); 9] = [
     ("overview", "side by side"),
     ("graph", "service graph"),
     ("latency", "percentiles"),
     ("time", "over time"),
     ("breakdown", "where the time goes"),
     ("breakers", "breakers"),
+    ("policies", "policies"),
     ("goodput", "goodput and errors"),
     ("details", "all the figures"),
 ];
@@ -214,6 +216,28 @@ fn breakers(record: &Record) -> Markup {
         @if left_out > 0 { p.note { (plural(left_out, "later change")) " were not kept by the recorder." } }
     };
     section("breakers", "Circuit breakers", &note, &body)
+}
+
+fn policies(record: &Record) -> Markup {
+    let Some(wide) = charts::policies::policies(record, Room::Wide) else {
+        let note = html! { "No policy decided anything: nothing was retried, hedged, ejected or refused." };
+        return section("policies", "What policies decided", &note, &html! {});
+    };
+    let note = html! {
+        "A lane for each decision and upstream, the proxies of all pods together; a bar is as high as there were \
+         decisions, measured by its lane's highest."
+    };
+    let narrow = charts::policies::policies(record, Room::Narrow).unwrap_or_else(|| wide.clone());
+    let left_out: u64 =
+        record.architectures.values().map(|architecture| architecture.policies_left_out).sum();
+    let body = html! {
+        (svg::figure(&wide, &narrow, &Keys::none()))
+        @if left_out > 0 {
+            p.note { (plural(left_out, "later decision")) " were not kept one by one; the table counts all." }
+        }
+        (tables::decisions(record))
+    };
+    section("policies", "What policies decided", &note, &body)
 }
 
 /// Attempts per call in any window from which their chart is worth its place.

@@ -54,6 +54,7 @@ pub fn files(record: &Record) -> Result<Vec<File>, Error> {
         ),
         ("breakdown", charts::breakdown::by_architecture(record, None, Room::File)),
         ("breakers", charts::breakers::breakers(record, Room::File).unwrap_or_else(no_breakers)),
+        ("policies", charts::policies::policies(record, Room::File).unwrap_or_else(no_decisions)),
         (
             "errors-over-time",
             over_time::stacked(
@@ -80,9 +81,18 @@ pub fn files(record: &Record) -> Result<Vec<File>, Error> {
 }
 
 fn no_breakers() -> Drawing {
-    let mut drawing = Drawing::new(Room::File, "Breaker states over time");
+    nothing("Breaker states over time", "No breaker changed its state.")
+}
+
+fn no_decisions() -> Drawing {
+    nothing("Decisions of policies over time", "No policy decided anything.")
+}
+
+/// A plot that says why it is empty.
+fn nothing(title: &str, why: &str) -> Drawing {
+    let mut drawing = Drawing::new(Room::File, title);
     let top = drawing.title_and_legend(&[]);
-    drawing.text((20.0, top + 4.0), "No breaker changed its state.", Align::Start, Ink::Muted);
+    drawing.text((20.0, top + 4.0), why, Align::Start, Ink::Muted);
     drawing.height = top + 30.0;
     drawing
 }

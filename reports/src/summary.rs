@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use hoplab_sim::record::{self, BreakerChange, Expectation, FaultHits, Latencies, Record, Requests};
+use hoplab_sim::record::{self, BreakerChange, Decided, Expectation, FaultHits, Latencies, Record, Requests};
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize, Serializer};
 
@@ -45,6 +45,9 @@ pub struct Architecture {
     /// Changes beyond the recorder's limit; left out when there are none.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub breakers_left_out: u64,
+    /// How often policies decided what, after the warm-up.
+    #[serde(default)]
+    pub policies: Vec<Decided>,
     /// How often each fault touched something.
     pub faults: Vec<Fault>,
     /// How the expectations came out.
@@ -169,6 +172,7 @@ impl Architecture {
             edges: architecture.edges.iter().map(|(name, edge)| (name.clone(), Edge::of(edge))).collect(),
             breakers: architecture.breakers.clone(),
             breakers_left_out: architecture.breakers_left_out,
+            policies: architecture.decisions.clone(),
             faults: architecture.faults.iter().map(Fault::of).collect(),
             expectations: architecture.expectations.clone(),
         }

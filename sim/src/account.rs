@@ -242,6 +242,7 @@ mod tests {
             segments: timeline.into_segments(),
             attempts: Vec::new(),
             outcome: Outcome::Answered(200),
+            facts: None,
         };
         Visit { hop, span }
     }

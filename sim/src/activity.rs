@@ -36,7 +36,8 @@ impl Activity {
 
     /// A branch of this activity, for a parallel step.
     pub(crate) fn branch(&self) -> Branch {
-        let activity = Self::new(self.host.clone(), self.exchange.trace, None);
+        let mut activity = Self::new(self.host.clone(), self.exchange.trace, None);
+        activity.exchange.flags = self.exchange.flags;
         Branch { activity, into: Arc::clone(&self.branches) }
     }
 

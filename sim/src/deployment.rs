@@ -4,23 +4,31 @@
 //! each is configured with. Ports as the field has them: applications and the gateway on 8080, a
 //! sidecar's outbound side on 15001 and its inbound side on 15006 (Istio's).
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use hoplab_gateway::routes::{HostPattern, Route, UpstreamId};
 use hoplab_proxy::host::{Endpoint, Host};
 use hoplab_proxy::tasks::Tasks;
 use hoplab_proxy::tls::{Authority, ClientTls, Identity, SpiffeId};
 use hoplab_proxy::upstream::{self, Policies, PoolPolicy, Protocol, Upstream};
 
+use tokio::sync::oneshot;
+
 use crate::costs::Costs;
+use crate::crowd::Crowd;
 use crate::faults::{Faults, Place};
 use crate::load::Clients;
 use crate::random;
 use crate::record;
 use crate::recorder::{Recorder, requested_endpoints};
-use crate::scenario::plan::{Architecture, Between, FaultKind, Plan, Side, Step, Target};
-use crate::service::Service;
+use crate::scenario::plan::{
+    Architecture, Between, EndpointId, FaultKind, Plan, Service, ServiceId, Side, Step, Target,
+};
+use crate::service;
 use crate::world::{PodConfig, PodId, SimHost, World};
 
 const APP_PORT: u16 = 8080;
@@ -48,6 +56,8 @@ pub(crate) struct Deployment {
     services: Vec<Vec<PodId>>,
     /// Keeps what the clients run; ends with the deployment.
     client_tasks: Tasks,
+    /// What tells the product at the entrance of each service's pod to stop.
+    stops: Mutex<BTreeMap<PodId, oneshot::Sender<()>>>,
 }
 
 impl Deployment {
@@ -90,6 +100,7 @@ impl Deployment {
             client,
             gateway,
             client_tasks: Tasks::default(),
+            stops: Mutex::default(),
         };
         for service in 0..plan.services.len() {
             for replica in 0..plan.services[service].replicas {
@@ -156,7 +167,8 @@ impl Deployment {
     pub(crate) fn fault_hits(&self, faults: &Faults) -> Vec<record::FaultHits> {
         let hits = self.plan.faults.iter().enumerate().map(|(index, fault)| record::FaultHits {
             name: fault.name.clone(),
-            hits: faults.hits(index),
+            hits: faults.hits(index)
+                + faults.impairment(index).map_or(0, |id| self.world.impairment_hits(id)),
             applies: self.architecture.gateway || !names_gateway(&fault.kind),
         });
         hits.collect()
@@ -192,13 +204,41 @@ impl Deployment {
         let pod = self.pod_id(place);
         let name = format!("{}-{}", self.plan.services[place.service].name, place.replica);
         let host = self.host(pod, &name, Some(place.service), Costs::default());
-        self.start_service(pod, place, &host);
+        let (stop, stopped) = oneshot::channel();
+        self.stops().insert(pod, stop);
+        let stopped = async move {
+            // Nobody to say it any more says nothing.
+            if stopped.await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        };
         if self.architecture.mesh {
-            self.start_sidecar(pod, place, &name);
+            self.start_service(pod, place, &host, std::future::pending());
+            self.start_sidecar(pod, place, &name, stopped);
+        } else {
+            self.start_service(pod, place, &host, stopped);
         }
     }
 
-    fn start_service(&self, pod: PodId, place: Place, host: &SimHost) {
+    /// Tells a service's pod to stop: its sidecar, if it has one, which lets the application finish. It takes no
+    /// new connection and ends those that it has as their requests are answered.
+    pub(crate) fn stop_pod(&self, place: Place) {
+        let stop = self.stops().remove(&self.pod_id(place));
+        // A product that has crashed hears nothing.
+        let _ = stop.map(|stop| stop.send(()));
+    }
+
+    fn stops(&self) -> MutexGuard<'_, BTreeMap<PodId, oneshot::Sender<()>>> {
+        self.stops.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn start_service(
+        &self,
+        pod: PodId,
+        place: Place,
+        host: &SimHost,
+        shutdown: impl Future<Output = ()> + Send + 'static,
+    ) {
         let name = format!("{}-{}", self.plan.services[place.service].name, place.replica);
         let tasks = Tasks::default();
         let spawner = tasks.spawner(host.clone());
@@ -214,15 +254,17 @@ impl Deployment {
                 Upstream::new(host.clone(), &spawner, self.plain(callee, endpoints), seed)
             })
         });
-        let service = Arc::new(Service {
+        let service = Arc::new(service::Service {
             upstreams: upstreams.collect(),
             plan: Arc::clone(&self.plan),
             place,
             host: host.clone(),
             faults: self.faults.clone(),
             recorder: self.recorder.clone(),
+            crowd: self.plan.services[place.service].overload.map(Crowd::new),
+            unkeyed: AtomicU64::new(0),
         });
-        self.world.spawn(pod, host, service.serve(tasks, anywhere(APP_PORT)));
+        self.world.spawn(pod, host, service.serve(tasks, anywhere(APP_PORT), shutdown));
     }
 
     /// The gateway routes by host, one upstream a service that clients ask. Under a mesh it is part of
@@ -230,9 +272,9 @@ impl Deployment {
     fn start_gateway(&self, pod: PodId) {
         let host = self.host(pod, "gateway-0", None, self.plan.gateway_costs);
         let identity = self.architecture.mesh.then(|| self.identity("gateway", "gateway-0", &host));
-        let upstreams = self.asked_services().into_iter().map(|service| {
+        let upstream = |service: usize, policies: &Policies| {
             let name = self.plan.services[service].name.as_str();
-            let policies = self.plan.gateway[service].clone();
+            let policies = policies.clone();
             match &identity {
                 None => {
                     let endpoints = self.endpoints(service, APP_PORT);
@@ -248,13 +290,42 @@ impl Deployment {
                     ..upstream::Config::new(name, self.endpoints(service, INBOUND_PORT))
                 },
             }
-        });
-        let plan = hoplab_gateway::Plan::by_host(upstreams.collect());
+        };
+        let asked = self.asked_services();
+        let upstreams = asked.iter().map(|service| upstream(*service, &self.plan.gateway[*service]));
+        let mut plan = hoplab_gateway::Plan::by_host(upstreams.collect());
+        plan.routes = plan.routes.and(self.routes(&asked));
+        let routed = self.plan.gateway_routes.iter();
+        plan.upstreams.extend(routed.map(|(id, policies)| upstream(id.service.0, policies)));
         let serving =
             hoplab_gateway::serve(host.clone(), plan, self.seed("gateway", 0), std::future::pending());
         self.world.spawn(pod, &host, async move {
             serving.await.expect("a pod's ports are free when it starts");
         });
+    }
+
+    /// A route for each endpoint of the services of which some have policies of their own: to an upstream of its own,
+    /// which come after those of the `asked` services, or to its service's.
+    fn routes(&self, asked: &[usize]) -> Vec<Route> {
+        let own = &self.plan.gateway_routes;
+        let mut routes = Vec::new();
+        for (position, &service) in asked.iter().enumerate() {
+            if own.iter().all(|(id, _)| id.service.0 != service) {
+                continue;
+            }
+            let Service { name, endpoints, .. } = &self.plan.services[service];
+            for (number, endpoint) in endpoints.iter().enumerate() {
+                let id = EndpointId { service: ServiceId(service), endpoint: number };
+                let upstream = own.iter().position(|(routed, _)| *routed == id);
+                routes.push(Route {
+                    host: HostPattern::Exact(name.clone()),
+                    path: endpoint.path.clone(),
+                    methods: vec![endpoint.method.clone()],
+                    upstream: UpstreamId(upstream.map_or(position, |upstream| asked.len() + upstream)),
+                });
+            }
+        }
+        routes
     }
 
     fn asked_services(&self) -> Vec<usize> {
@@ -269,7 +340,13 @@ impl Deployment {
         SpiffeId::of_service(self.authority.trust_domain(), service).expect("the plan's names are DNS labels")
     }
 
-    fn start_sidecar(&self, pod: PodId, place: Place, name: &str) {
+    fn start_sidecar(
+        &self,
+        pod: PodId,
+        place: Place,
+        name: &str,
+        shutdown: impl Future<Output = ()> + Send + 'static,
+    ) {
         let host = self.host(pod, name, Some(place.service), self.plan.sidecar_costs);
         let service = &self.plan.services[place.service];
         let identity = self.identity(&service.name, name, &host);
@@ -282,7 +359,7 @@ impl Deployment {
                 .expect("the plan's names are DNS labels");
         }
         let seed = self.seed(name, u64::MAX);
-        let serving = hoplab_mesh::sidecar::serve(host.clone(), sidecar, seed, std::future::pending());
+        let serving = hoplab_mesh::sidecar::serve(host.clone(), sidecar, seed, shutdown);
         self.world.spawn(pod, &host, async move {
             serving.await.expect("a pod's ports are free when it starts");
         });
@@ -328,7 +405,10 @@ fn names_gateway(kind: &FaultKind) -> bool {
         | FaultKind::Reset(between)
         | FaultKind::Latency { between, .. }
         | FaultKind::Loss { between, .. } => between,
-        FaultKind::Slow { .. } | FaultKind::Error { .. } | FaultKind::Crash { .. } => return false,
+        FaultKind::Slow { .. }
+        | FaultKind::Error { .. }
+        | FaultKind::Crash { .. }
+        | FaultKind::Restart { .. } => return false,
     };
     between.a == Side::Gateway || between.b == Some(Side::Gateway)
 }

@@ -30,6 +30,7 @@ pub(crate) fn judge(
 /// The part of a record that an expectation is about.
 struct Scope<'a> {
     traffic: Option<&'a record::Traffic>,
+    decisions: &'a [record::Decided],
     edges: &'a indexmap::IndexMap<String, record::Edge>,
     seconds: f64,
 }
@@ -37,8 +38,20 @@ struct Scope<'a> {
 /// The figure that `expectation` asks for; `None` when the sample cannot carry it.
 fn figure(plan: &Plan, expectation: &Expectation, seen: &record::Architecture) -> Option<f64> {
     let scope = scope(plan, expectation, seen)?;
-    if expectation.metric == Metric::Amplification {
-        return amplification(plan, expectation, scope.edges);
+    match expectation.metric {
+        Metric::Amplification => return amplification(plan, expectation, scope.edges),
+        Metric::AmplificationAt(service) => {
+            let callee = format!(" → {}", plan.services[service.0].name);
+            let to = scope.edges.iter().filter(|(name, _)| name.ends_with(&callee));
+            let attempts: u64 = to.map(|(_, edge)| edge.attempts).sum();
+            let sent = scope.traffic?.requests.sent;
+            return (sent > 0).then(|| attempts as f64 / sent as f64);
+        }
+        Metric::Decisions { decision, service } => {
+            let service = service.map(|id| plan.services[id.0].name.as_str());
+            return Some(record::decided(scope.decisions, decision.name(), service) as f64);
+        }
+        _ => {}
     }
     let record::Traffic { requests, latency } = scope.traffic?;
     let ended = requests.sent - requests.open;
@@ -52,7 +65,9 @@ fn figure(plan: &Plan, expectation: &Expectation, seen: &record::Architecture) -
         }
         Metric::Goodput => Some(requests.ok as f64 / scope.seconds),
         Metric::Requests => Some(requests.sent as f64),
-        Metric::Amplification => unreachable!("handled above"),
+        Metric::Amplification | Metric::AmplificationAt(_) | Metric::Decisions { .. } => {
+            unreachable!("handled above")
+        }
     }
 }
 
@@ -67,19 +82,19 @@ fn scope<'a>(plan: &Plan, expectation: &Expectation, seen: &'a record::Architect
         During::Recovery => Some("recovery"),
         During::Fault(index) => Some(&*plan.faults[index].name),
     };
-    let (total, endpoints, edges, seconds) = match part {
+    let (total, endpoints, edges, decisions, seconds) = match part {
         None => {
             let seconds = plan.duration.saturating_sub(plan.warmup).as_secs_f64();
-            (&seen.total, &seen.endpoints, &seen.edges, seconds)
+            (&seen.total, &seen.endpoints, &seen.edges, &seen.decisions, seconds)
         }
         Some(name) => {
             let phase = seen.phases.get(name)?;
             let seconds = (phase.until_us - phase.from_us) as f64 / 1e6;
-            (&phase.total, &phase.endpoints, &phase.edges, seconds)
+            (&phase.total, &phase.endpoints, &phase.edges, &phase.decisions, seconds)
         }
     };
     let traffic = endpoint.map_or(Some(total), |name| endpoints.get(&name));
-    Some(Scope { traffic, edges, seconds })
+    Some(Scope { traffic, decisions, edges, seconds })
 }
 
 fn amplification(
@@ -107,8 +122,8 @@ fn in_words(metric: Metric, value: f64) -> String {
         Metric::Percentile(_) | Metric::Mean | Metric::Min | Metric::Max => microseconds_in_words(value),
         Metric::ErrorRate => format!("{:.2} %", value * 100.0),
         Metric::Goodput => format!("{value:.1} rps"),
-        Metric::Amplification => format!("{value:.3}"),
-        Metric::Requests => format!("{value:.0}"),
+        Metric::Amplification | Metric::AmplificationAt(_) => format!("{value:.3}"),
+        Metric::Requests | Metric::Decisions { .. } => format!("{value:.0}"),
     }
 }
 

@@ -3,12 +3,13 @@
 //! Faults of the network are carried out by the world and crashes by the deployment; here is the
 //! timetable that switches all of them, and the part that services ask about.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use crate::call::CallKey;
 use crate::random;
 use crate::scenario::plan::{FaultKind, Plan, Target};
+use crate::world::ImpairmentId;
 
 /// The faults of a run. Cloning gives another handle.
 #[derive(Clone)]
@@ -21,6 +22,8 @@ pub(crate) struct Faults {
 struct State {
     active: AtomicBool,
     hits: AtomicU64,
+    /// What the world knows it by, when it is one of the network's.
+    impairment: OnceLock<ImpairmentId>,
 }
 
 /// The pod that a request is answered in.
@@ -55,7 +58,18 @@ impl Faults {
         self.states[index].hits.fetch_add(times, Ordering::Relaxed);
     }
 
-    /// How often the `index`th fault has bitten.
+    /// Notes what the world knows the `index`th fault by: the world counts its bites.
+    pub(crate) fn impairs(&self, index: usize, id: ImpairmentId) {
+        // A fault is switched on once.
+        let _ = self.states[index].impairment.set(id);
+    }
+
+    /// What the world knows the `index`th fault by, once it is on.
+    pub(crate) fn impairment(&self, index: usize) -> Option<ImpairmentId> {
+        self.states[index].impairment.get().copied()
+    }
+
+    /// How often the `index`th fault has bitten, outside the network.
     pub(crate) fn hits(&self, index: usize) -> u64 {
         self.states[index].hits.load(Ordering::Relaxed)
     }

@@ -2,12 +2,12 @@
 //! same digest did the same things at the same times.
 //!
 //! What is logged: packet departures (time, flow, length, flags), spans (time, hop, outcome),
-//! breakers' moves, faults. Lengths and times, not bytes.
+//! breakers' moves, policies' decisions, faults. Lengths and times, not bytes.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hoplab_proxy::host::Instant;
-use hoplab_proxy::telemetry::{BreakerMoved, Outcome, Span};
+use hoplab_proxy::telemetry::{BreakerMoved, Outcome, PolicyEvent, Span};
 use xxhash_rust::xxh3::Xxh3;
 
 /// The log's running hash (xxh3, 128 bits). Cloning gives another handle.
@@ -85,6 +85,15 @@ impl Journal {
         hash.update(&moved.at.nanos().to_le_bytes());
         hash.update(pod.as_bytes());
         hash.update(moved.upstream.as_bytes());
+    }
+
+    pub(crate) fn policy(&self, pod: &str, event: &PolicyEvent) {
+        let mut hash = self.hash();
+        hash.update(&[5, event.decision as u8]);
+        hash.update(&event.at.nanos().to_le_bytes());
+        hash.update(pod.as_bytes());
+        hash.update(event.upstream.as_bytes());
+        hash.update(event.endpoint.as_deref().unwrap_or_default().as_bytes());
     }
 
     pub(crate) fn fault(&self, at: Instant, name: &str, active: bool) {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use hoplab_proxy::exchange::Exchange;
 use hoplab_proxy::host::{Host, Instant};
 use hoplab_proxy::tasks::Spawner;
-use hoplab_proxy::telemetry::{Outcome, Owner, Report, Role, TraceId};
+use hoplab_proxy::telemetry::{Outcome, Owner, Report, Role, TraceFlags, TraceId};
 use hoplab_proxy::upstream::Upstream;
 use rand::rngs::ChaCha8Rng;
 
@@ -85,6 +85,7 @@ impl Clients {
         self.recorder.called(trace, None, target.service.0);
         let upstream = self.upstreams[target.service.0].clone().expect("whatever is asked has an upstream");
         let mut exchange = Exchange::start(trace, None, at);
+        exchange.flags = TraceFlags::SAMPLED;
         exchange.enter(Owner::Pool);
         exchange.deadline = load.timeout.map(|timeout| at + timeout);
         let request = service::request(&self.plan, target, 0, key.child(0));

@@ -4,6 +4,7 @@
 //! it; its size is bounded by the settings of the recorder, not by the length of the run.
 
 mod in_words;
+mod policies;
 
 use std::collections::BTreeMap;
 
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::deployment::called_by;
 use crate::recorder::requested_endpoints;
 use crate::scenario::plan::{self, Plan, Source};
+pub use policies::{Decided, PolicyEvent, decided};
 
 /// The version of [`Record`]'s shape.
 pub const SCHEMA: u32 = 1;
@@ -142,6 +144,15 @@ pub struct Architecture {
     pub breakers: Vec<BreakerChange>,
     /// Changes of breakers that the limit left out.
     pub breakers_left_out: u64,
+    /// What policies decided over the whole run, up to the recorder's limit.
+    #[serde(default)]
+    pub policies: Vec<PolicyEvent>,
+    /// Decisions that the limit left out.
+    #[serde(default)]
+    pub policies_left_out: u64,
+    /// How often policies decided what, after the warm-up, all counted; ask with [`decided`].
+    #[serde(default)]
+    pub decisions: Vec<Decided>,
     /// How often each fault touched something, in the order of the scenario, over the whole run.
     pub faults: Vec<FaultHits>,
     /// The whole run in windows of equal width, warm-up included.
@@ -240,6 +251,9 @@ pub struct Phase {
     pub breakdown_us: BTreeMap<String, f64>,
     /// Requests and attempts per `caller → callee`, by the request's intended send.
     pub edges: IndexMap<String, Edge>,
+    /// How often policies decided what in it, by the time of the decision; ask with [`decided`].
+    #[serde(default)]
+    pub decisions: Vec<Decided>,
 }
 
 /// What one kind of hop took of the mean request.

@@ -5,6 +5,7 @@
 //! Not here: what a span contains (`hoplab_proxy::telemetry`), how spans are joined
 //! ([`crate::account`]), what is expected of the result (`expect`).
 
+mod decisions;
 pub(crate) mod phases;
 mod tally;
 
@@ -13,13 +14,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use hoplab_proxy::host::Instant;
-use hoplab_proxy::telemetry::{BreakerMoved, BreakerState, Observer, Outcome, Report, Role, Span, TraceId};
+use hoplab_proxy::telemetry::{BreakerMoved, Observer, Outcome, PolicyEvent, Report, Role, Span, TraceId};
 use indexmap::IndexMap;
 
 use crate::account::{self, Hop, Share, Stretch, Visit};
 use crate::journal::Journal;
 use crate::record;
 use crate::scenario::plan::{Architecture, EndpointId, Plan};
+use decisions::Decisions;
 use phases::Phases;
 pub(crate) use tally::window_width;
 use tally::{EdgeKey, Scope, Window};
@@ -31,13 +33,15 @@ pub struct Limits {
     pub slowest: usize,
     /// Changes of breakers kept.
     pub breakers: usize,
+    /// Decisions of policies kept; all are counted.
+    pub policies: usize,
     /// How long after a request's end its account waits for spans of abandoned attempts.
     pub settle: Duration,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { slowest: 20, breakers: 10_000, settle: Duration::from_secs(1) }
+        Self { slowest: 20, breakers: 10_000, policies: 10_000, settle: Duration::from_secs(1) }
     }
 }
 
@@ -70,6 +74,7 @@ struct State {
     slowest: Vec<Slow>,
     breakers: Vec<record::BreakerChange>,
     breakers_left_out: u64,
+    decisions: Decisions,
     spans: u64,
     open: u64,
 }
@@ -123,6 +128,7 @@ impl Recorder {
             slowest: Vec::new(),
             breakers: Vec::new(),
             breakers_left_out: 0,
+            decisions: Decisions::new(phases.parts().len(), limits.policies),
             spans: 0,
             open: 0,
             plan: Arc::clone(plan),
@@ -134,7 +140,7 @@ impl Recorder {
 
     /// An observer for what stands in `pod`, which is one of `service`'s; `None` for clients and gateways.
     pub fn observer(&self, service: Option<usize>, pod: &str) -> Arc<dyn Observer> {
-        Arc::new(Probe { recorder: self.clone(), service, pod: pod.to_owned() })
+        Arc::new(Probe { recorder: self.clone(), service, pod: pod.into() })
     }
 
     /// A request is sent. Its end is the report of a span without a parent.
@@ -178,7 +184,7 @@ pub(crate) fn requested_endpoints(plan: &Plan) -> Vec<EndpointId> {
 struct Probe {
     recorder: Recorder,
     service: Option<usize>,
-    pod: String,
+    pod: Arc<str>,
 }
 
 impl Observer for Probe {
@@ -187,6 +193,9 @@ impl Observer for Probe {
         match report {
             Report::Span(span) => state.span(Hop { role: span.role, service: self.service }, span),
             Report::Breaker(moved) => state.breaker(&self.pod, &moved),
+            Report::Policy(event) => state.policy(&self.pod, &event),
+            // Nobody here wants it.
+            Report::Arrived(_) => {}
             // The panic itself was printed by the thread's hook; the run must not pass as valid.
             Report::Panicked => panic!("a task in {} panicked", self.pod),
         }
@@ -346,18 +355,19 @@ impl State {
             self.breakers_left_out += 1;
             return;
         }
-        let state = match moved.state {
-            BreakerState::Closed => "closed",
-            BreakerState::Open => "open",
-            BreakerState::HalfOpen => "half-open",
-        };
         self.breakers.push(record::BreakerChange {
             at_us: moved.at.micros(),
             pod: pod.to_owned(),
             upstream: moved.upstream.to_string(),
             endpoint: moved.endpoint.as_deref().map(str::to_owned),
-            state: state.to_owned(),
+            state: moved.state.name().to_owned(),
         });
+    }
+
+    fn policy(&mut self, pod: &Arc<str>, event: &PolicyEvent) {
+        self.journal.policy(pod, event);
+        let is_warm = event.at >= self.warmup_end;
+        self.decisions.decided(pod, event, is_warm, self.phases.at(event.at));
     }
 
     fn finish(&mut self) -> record::Architecture {
@@ -369,22 +379,31 @@ impl State {
         let all = std::mem::take(&mut self.all);
         let (total, endpoints, edges) = names.scope(all, &self.endpoints);
         let parts = self.phases.parts().iter().zip(std::mem::take(&mut self.parts)).zip(&self.part_nanos);
-        let phases = parts.map(|((part, scope), nanos)| {
+        let phases = parts.enumerate().map(|(index, ((part, scope), nanos))| {
             let breakdown_us = by_owner(nanos, scope.total.ended_count());
             let (total, endpoints, edges) = names.scope(scope, &self.endpoints);
             let (from_us, until_us) = (part.from.micros(), part.until.micros());
-            (part.name.clone(), record::Phase { from_us, until_us, total, endpoints, breakdown_us, edges })
+            let decisions = self.decisions.part(index);
+            let phase = record::Phase { from_us, until_us, total, endpoints, breakdown_us, edges, decisions };
+            (part.name.clone(), phase)
         });
+        let phases = phases.collect();
+        let decisions = std::mem::replace(&mut self.decisions, Decisions::new(0, 0));
+        let counted = decisions.all();
+        let (policies, policies_left_out) = decisions.into_events();
         record::Architecture {
             digest: String::new(),
             total,
             endpoints,
-            phases: phases.collect(),
+            phases,
             breakdown_us,
             hops,
             edges,
             breakers: std::mem::take(&mut self.breakers),
             breakers_left_out: self.breakers_left_out,
+            policies,
+            policies_left_out,
+            decisions: counted,
             faults: Vec::new(),
             windows: std::mem::take(&mut self.windows).into_iter().map(Window::into_record).collect(),
             expectations: Vec::new(),

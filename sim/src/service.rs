@@ -8,6 +8,7 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures_util::StreamExt;
 use futures_util::stream;
@@ -16,14 +17,16 @@ use hoplab_proxy::exchange::Exchange;
 use hoplab_proxy::host::Host;
 use hoplab_proxy::server::{self, Connection, Handler};
 use hoplab_proxy::tasks::Tasks;
-use hoplab_proxy::telemetry::{Fault, Owner, TraceContext, TraceId};
+use hoplab_proxy::telemetry::{Fault, Owner, TraceContext, TraceFlags, TraceId};
 use hoplab_proxy::upstream::Upstream;
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::BodyExt;
 
 use crate::activity::{Activity, Answering};
 use crate::call::CallKey;
+use crate::crowd::Crowd;
 use crate::faults::{Faults, Place};
+use crate::grpc_health;
 use crate::random;
 use crate::recorder::Recorder;
 use crate::scenario::plan::{Call, EndpointId, OnError, Plan, Step};
@@ -38,6 +41,10 @@ pub(crate) struct Service {
     pub(crate) upstreams: Vec<Option<Arc<Upstream<SimHost>>>>,
     pub(crate) faults: Faults,
     pub(crate) recorder: Recorder,
+    /// Who comes, where too many are too much.
+    pub(crate) crowd: Option<Crowd>,
+    /// Requests that came without a key: health checks.
+    pub(crate) unkeyed: AtomicU64,
 }
 
 impl Handler for Service {
@@ -51,19 +58,26 @@ impl Handler for Service {
 struct Refusal(StatusCode);
 
 impl Service {
-    /// Serves in its pod, until the pod crashes. `tasks` hold what the service starts.
-    pub(crate) async fn serve(self: Arc<Self>, tasks: Tasks, address: SocketAddr) {
+    /// Serves in its pod, until the pod crashes, or `shutdown` completes and what was begun is done. `tasks` hold
+    /// what the service starts.
+    pub(crate) async fn serve(
+        self: Arc<Self>,
+        tasks: Tasks,
+        address: SocketAddr,
+        shutdown: impl Future<Output = ()>,
+    ) {
         let listener = self.host.bind(address).await.expect("a pod's ports are free when it starts");
         let spawner = tasks.spawner(self.host.clone());
         let settings = server::Settings { connections_max: u32::MAX >> 4, ..server::Settings::default() };
-        server::serve(self.host.clone(), spawner, listener, self, settings, std::future::pending()).await;
+        server::serve(self.host.clone(), spawner, listener, self, settings, shutdown).await;
     }
 
     async fn answer(&self, request: Request<Body>) -> Response<Body> {
         let context = TraceContext::read(request.headers());
         let trace = context.map_or(TraceId(1), |context| context.trace);
-        let key = CallKey::read(request.headers()).unwrap_or_else(|| CallKey::root(usize::MAX, 0));
+        let key = CallKey::read(request.headers()).unwrap_or_else(|| self.unkeyed());
         let mut answering = Answering::start(self.host.clone(), trace, context.map(|context| context.parent));
+        answering.activity.exchange.flags = context.map_or(TraceFlags::NONE, |context| context.flags);
         answering.activity.doing(Owner::Downstream);
         let (head, mut body) = request.into_parts();
         while let Some(Ok(_)) = body.frame().await {}
@@ -72,26 +86,38 @@ impl Service {
             .iter()
             .position(|endpoint| endpoint.method == head.method && endpoint.path == head.uri.path());
         let answer = match endpoint {
-            Some(endpoint) => self.perform(&mut answering.activity, endpoint, key).await,
+            Some(endpoint) => self.perform(&mut answering.activity, endpoint, key).await.map(zeros),
+            None if grpc_health::asks(&head) => self.fail(usize::MAX, key).map(|()| grpc_health::serving()),
             None => Err(Refusal(StatusCode::NOT_FOUND)),
         };
-        let response = match answer {
-            Ok(bytes) => zeros(bytes),
-            Err(Refusal(status)) => {
-                let mut response = Response::new(Body::empty());
-                *response.status_mut() = status;
-                response
-            }
-        };
+        let response = answer.unwrap_or_else(|Refusal(status)| {
+            let mut response = Response::new(Body::empty());
+            *response.status_mut() = status;
+            response
+        });
         answering.answered(response.status().as_u16());
         response
     }
 
+    /// A key for a request that no load sent, so that each such request meets draws of its own.
+    fn unkeyed(&self) -> CallKey {
+        let pod = CallKey::root(usize::MAX, self.place.service as u64).child(self.place.replica.into());
+        pod.child(self.unkeyed.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Fails if a fault says so.
+    fn fail(&self, endpoint: usize, key: CallKey) -> Result<(), Refusal> {
+        let status = self.faults.error(self.place, endpoint, key);
+        let status =
+            status.map(|status| StatusCode::from_u16(status).expect("the plan's statuses are valid"));
+        status.map_or(Ok(()), |status| Err(Refusal(status)))
+    }
+
     /// Does what the endpoint does; the number of bytes to answer with.
     async fn perform(&self, activity: &mut Activity, endpoint: usize, key: CallKey) -> Result<u64, Refusal> {
-        if let Some(status) = self.faults.error(self.place, endpoint, key) {
-            let status = StatusCode::from_u16(status).expect("the plan's statuses are valid");
-            return Err(Refusal(status));
+        self.fail(endpoint, key)?;
+        if let Some(crowd) = &self.crowd {
+            crowd.joined(self.host.now());
         }
         let service = &self.plan.services[self.place.service];
         let endpoint = &service.endpoints[endpoint];
@@ -122,7 +148,8 @@ impl Service {
             match step {
                 Step::Work(duration) => {
                     let duration = duration.sample(&mut random::stream(self.plan.seed, "work", key.0, 0));
-                    let duration = duration.mul_f64(self.faults.slowdown(self.place));
+                    let crowded = self.crowd.as_ref().map_or(1.0, |crowd| crowd.times(self.host.now()));
+                    let duration = duration.mul_f64(self.faults.slowdown(self.place) * crowded);
                     activity.doing(Owner::Queue);
                     let worked = self.host.occupy(duration).await;
                     activity.exchange.worked(worked, self.host.now());

@@ -2,12 +2,13 @@
 //! done to the world rather than asked about by services.
 
 use std::convert::Infallible;
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use hoplab_proxy::host::{Host, Instant};
 
 use crate::deployment::Deployment;
-use crate::faults::Faults;
+use crate::faults::{Faults, Place};
 use crate::scenario::plan::{Between, Fault, FaultKind};
 use crate::world::{Impairment, ImpairmentKind};
 
@@ -45,6 +46,16 @@ async fn carry_out(deployment: &Deployment, faults: &Faults, index: usize, fault
                 deployment.start_pod(pod);
             }
         }
+        FaultKind::Restart { target, drain, down } => {
+            let pods = deployment.pods_of(*target);
+            let turn = fault.lasts / u32::try_from(pods.len()).expect("pods are counted in 32 bits");
+            for (pod, number) in pods.into_iter().zip(0..) {
+                host.sleep_until(start + turn * number).await;
+                restart(deployment, pod, *drain, *down).await;
+                faults.hit(index, 1);
+            }
+            host.sleep_until(end).await;
+        }
         FaultKind::Partition(between) => {
             impair(deployment, faults, index, *between, ImpairmentKind::Partition, end).await;
         }
@@ -63,6 +74,19 @@ async fn carry_out(deployment: &Deployment, faults: &Faults, index: usize, fault
     world.journal().fault(end, &fault.name, false);
 }
 
+/// A pod that drains is told to stop, and is killed when its time is over, whether it is done or not.
+async fn restart(deployment: &Deployment, place: Place, drain: Duration, down: Duration) {
+    let host = deployment.client_host();
+    let killed = host.now() + drain;
+    if !drain.is_zero() {
+        deployment.stop_pod(place);
+    }
+    host.sleep_until(killed).await;
+    deployment.world().crash(deployment.pod_id(place));
+    host.sleep_until(killed + down).await;
+    deployment.start_pod(place);
+}
+
 async fn impair(
     deployment: &Deployment,
     faults: &Faults,
@@ -74,7 +98,7 @@ async fn impair(
     let world = deployment.world();
     let (a, b) = deployment.sides(between);
     let id = world.impair(Impairment { a, b, kind });
+    faults.impairs(index, id);
     deployment.client_host().sleep_until(end).await;
     world.lift(id);
-    faults.hit(index, world.impairment_hits(id));
 }

@@ -10,6 +10,7 @@
 mod commands;
 mod live;
 mod scenarios;
+mod telemetry;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

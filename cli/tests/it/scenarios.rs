@@ -2,8 +2,8 @@
 //! and a second run on a machine that is held up at random is the same to the last bit.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use hoplab_sim::run::{self, Progress};
@@ -15,26 +15,45 @@ use crate::repository;
 fn every_scenario_holds_and_repeats() {
     let files = files(&repository().join("scenarios"));
     assert!(files.len() >= 2, "scenarios are missing");
-    for file in files {
-        holds_and_repeats(&file);
-    }
+    let next = AtomicUsize::new(0);
+    let wrong = Mutex::new(Vec::new());
+    let workers = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..workers {
+            scope.spawn(|| {
+                while let Some(file) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let found = mistakes(file).into_iter().map(|what| format!("{}: {what}", file.display()));
+                    wrong.lock().unwrap().extend(found);
+                }
+            });
+        }
+    });
+    let mut wrong = wrong.into_inner().unwrap();
+    wrong.sort();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-fn holds_and_repeats(file: &Path) {
-    let plan = scenario::load(file, &Overrides::default()).unwrap_or_else(|problems| panic!("{problems}"));
-    assert!(plan.warnings.is_empty(), "{}", plan.warnings);
-    let plan = Arc::new(plan);
+/// All that a scenario does not keep of what it promises.
+fn mistakes(file: &Path) -> Vec<String> {
+    let plan = match scenario::load(file, &Overrides::default()) {
+        Ok(plan) => Arc::new(plan),
+        Err(problems) => return vec![problems.to_string()],
+    };
+    let mut wrong = Vec::new();
+    if !plan.warnings.is_empty() {
+        wrong.push(plan.warnings.to_string());
+    }
     let record = run::run(&plan, &Progress::new(&plan));
-    assert_eq!(record.untouched_faults(), Vec::<&str>::new(), "{}", file.display());
+    wrong.extend(record.untouched_faults().into_iter().map(|name| format!("{name} touches nothing")));
     for (name, seen) in &record.architectures {
-        for expectation in &seen.expectations {
-            let (text, seen) = (&expectation.text, &expectation.seen_text);
-            assert!(expectation.holds, "{} under {name}: {text}; seen: {seen}", file.display());
-        }
+        let unmet = seen.expectations.iter().filter(|expectation| !expectation.holds);
+        wrong.extend(unmet.map(|unmet| format!("under {name}: {}; seen: {}", unmet.text, unmet.seen_text)));
     }
     let stalls = AtomicU64::new(0);
-    let again = run::run_disturbed(&plan, &Progress::new(&plan), || stall(&stalls));
-    assert!(again == record, "{} does not repeat when the machine is held up", file.display());
+    if run::run_disturbed(&plan, &Progress::new(&plan), || stall(&stalls)) != record {
+        wrong.push("does not repeat when the machine is held up".to_owned());
+    }
+    wrong
 }
 
 /// Holds the thread up for up to 3 ms, one time in a hundred, so that anything that reads the real

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use hoplab_proxy::body::Body;
-use hoplab_proxy::telemetry::{BreakerState, Fault, Outcome, Report};
+use hoplab_proxy::telemetry::{BreakerState, Decision, Fault, Outcome, Report};
 use http::{Request, Response, StatusCode};
 use http_body_util::BodyExt;
 
@@ -222,4 +222,97 @@ impl Drop for Left {
     fn drop(&mut self) {
         let _ = self.0.send(());
     }
+}
+
+fn decisions(lab: &Lab) -> Vec<Decision> {
+    let decision = |report| if let Report::Policy(event) = report { Some(event.decision) } else { None };
+    lab.reports().into_iter().filter_map(decision).collect()
+}
+
+#[tokio::test]
+async fn a_late_answer_is_overtaken_and_its_attempt_cancelled() {
+    let lab = Lab::new();
+    let late = lab.backend(|_| std::future::pending()).await;
+    let quick = lab.backend(async |_| answer(StatusCode::OK)).await;
+    let gateway = lab
+        .gateway(&format!(
+            "[upstreams.it]\nendpoints = [\"{late}\", \"{quick}\"]\n\
+             hedge = {{ after = \"20ms\", budget = \"100%\" }}"
+        ))
+        .await;
+    for _ in 0..4 {
+        assert_eq!(status(&gateway.exchange(GET).await), "200");
+    }
+    let spans = lab.spans();
+    let hedged: Vec<_> = spans.iter().filter(|span| span.attempts.len() == 2).collect();
+    assert!(!hedged.is_empty(), "one of two endpoints never answers");
+    assert_eq!(decisions(&lab), vec![Decision::Hedged; hedged.len()]);
+    for span in hedged {
+        let outcomes: Vec<_> = span.attempts.iter().map(|attempt| attempt.outcome).collect();
+        assert_eq!(outcomes, [Outcome::Failed(Fault::Cancelled), Outcome::Answered(200)]);
+        assert!(span.attempts[0].end >= span.attempts[1].start);
+        assert_eq!(span.segments.last().unwrap().end, span.end, "the segments tile the span");
+        assert!(span.end.saturating_since(span.start).as_millis() >= 20);
+    }
+}
+
+#[tokio::test]
+async fn what_may_not_be_sent_twice_is_not_hedged_and_the_budget_holds() {
+    let lab = Lab::new();
+    let host = lab.host.clone();
+    let slow = lab
+        .backend(move |_| {
+            let host = host.clone();
+            async move {
+                use hoplab_proxy::host::Host;
+                host.sleep_until(host.now() + std::time::Duration::from_millis(60)).await;
+                answer(StatusCode::OK)
+            }
+        })
+        .await;
+    let gateway = lab
+        .gateway(&format!(
+            "defaults = {{ hedge = {{ after = \"10ms\", budget = \"50%\" }} }}\n\
+             [upstreams.it]\nendpoints = [\"{slow}\"]"
+        ))
+        .await;
+    let post = "POST / HTTP/1.1\r\nHost: it\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+    assert_eq!(status(&gateway.exchange(post).await), "200");
+    assert_eq!(decisions(&lab), []);
+    for _ in 0..2 {
+        assert_eq!(status(&gateway.exchange(GET).await), "200");
+    }
+    assert_eq!(decisions(&lab), [Decision::HedgeBudgetSpent, Decision::Hedged]);
+}
+
+#[tokio::test]
+async fn a_throttled_request_never_leaves_and_a_told_pause_is_kept() {
+    let lab = Lab::new();
+    let down = lab.backend(async |_| answer(StatusCode::SERVICE_UNAVAILABLE)).await;
+    let busy = lab
+        .backend(async |request: Request<Body>| {
+            let first = !request.headers().contains_key("x-attempt-count");
+            let mut told = answer(if first { StatusCode::TOO_MANY_REQUESTS } else { StatusCode::OK });
+            told.headers_mut().insert("retry-after", "1".parse().unwrap());
+            told
+        })
+        .await;
+    let gateway = lab
+        .gateway(&format!(
+            "[upstreams.it]\nendpoints = [\"{down}\"]\nretry = {{ budget = {{ throttle = 2.0 }} }}\n\
+             [upstreams.busy]\nendpoints = [\"{busy}\"]\n\
+             retry = {{ on = [\"429\"], retry_after = \"honour\", jitter = \"none\" }}"
+        ))
+        .await;
+    for _ in 0..50 {
+        assert_eq!(status(&gateway.exchange(GET).await), "503");
+    }
+    let throttled = decisions(&lab).iter().filter(|decision| **decision == Decision::Throttled).count();
+    let sent: usize = lab.spans().iter().map(|span| span.attempts.len()).sum();
+    assert_eq!(sent + throttled, 50);
+    assert!(throttled > 30, "{throttled}");
+    let answer = gateway.exchange("GET / HTTP/1.1\r\nHost: busy\r\nConnection: close\r\n\r\n").await;
+    assert_eq!(status(&answer), "200");
+    let span = lab.spans().pop().unwrap();
+    assert!((1_000..1_400).contains(&span.end.saturating_since(span.start).as_millis()));
 }

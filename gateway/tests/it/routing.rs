@@ -75,3 +75,33 @@ async fn a_trace_is_continued_or_begun() {
     assert_eq!(begun.parent, None);
     assert_ne!(begun.trace, span.trace);
 }
+
+#[tokio::test]
+async fn tracestate_goes_with_a_valid_traceparent_alone() {
+    let lab = Lab::new();
+    let backend = lab.backend(mirror).await;
+    let gateway = lab.gateway(&format!("[upstreams.echo]\nendpoints = [\"{backend}\"]")).await;
+    let trace = "0af7651916cd43dd8448eb211c80319c";
+    let parent = format!("Traceparent: 00-{trace}-b7ad6b7169203331-00\r\n");
+    let long = format!("c={}", "d".repeat(2_000));
+    let state = format!("Tracestate: a=1, b@v=2\r\nTracestate: {long}\r\n");
+    for (fields, passes) in [
+        (format!("{parent}{state}"), true),
+        (format!("{parent}{state}Connection: tracestate, traceparent\r\n"), true),
+        (format!("{parent}{parent}{state}"), false),
+        (format!("{}{state}", parent.replace("00-", "zz-")), false),
+        (state.clone(), false),
+    ] {
+        let answer = gateway
+            .exchange(format!("GET / HTTP/1.1\r\nHost: echo\r\nConnection: close\r\n{fields}\r\n"))
+            .await;
+        let whole =
+            answer.contains("tracestate: a=1, b@v=2\n") && answer.contains(&format!("tracestate: {long}\n"));
+        assert_eq!((whole, answer.contains("tracestate")), (passes, passes), "{fields}: {answer}");
+        let span = lab.spans().pop().unwrap();
+        assert_eq!(span.trace.to_string() == trace, passes, "{fields}");
+        assert_eq!(answer.matches("traceparent: ").count(), 1, "{answer}");
+        let sent = format!("traceparent: 00-{}-{}-00\n", span.trace, span.attempts[0].id);
+        assert!(answer.contains(&sent), "nobody records, so nothing is marked as recorded: {answer}");
+    }
+}

@@ -4,10 +4,11 @@
 use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use http::Response;
+use http::{Response, StatusCode};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 
 use crate::body::Body;
@@ -47,6 +48,20 @@ impl<H: Host> Visit<H> {
         self.peer
     }
 
+    /// Notes where the request goes, if somebody wants to know.
+    pub(super) fn goes_to(&mut self, upstream: &Arc<str>) {
+        if let Some(facts) = &mut self.exchange().facts {
+            facts.upstream = Some(Arc::clone(upstream));
+        }
+    }
+
+    /// Notes what the caller is told, and how many bytes of content with it.
+    pub(super) fn answers(&mut self, status: StatusCode, bytes: u64) {
+        if let Some(facts) = &mut self.exchange().facts {
+            facts.answered(status, bytes);
+        }
+    }
+
     /// Does `work`, and notes who owned its time.
     pub(super) async fn work(&mut self, mut work: Work) {
         if self.secure && work.requests > 0 {
@@ -73,6 +88,7 @@ impl<H: Host> Visit<H> {
 
     /// Ends the visit with an answer that has no content of an upstream.
     pub(super) fn answer(mut self, outcome: Outcome, answer: Response<Body>) -> Response<Body> {
+        self.answers(answer.status(), answer.body().exact_length().unwrap_or(0));
         self.finish(outcome);
         answer
     }
@@ -208,6 +224,9 @@ impl<H: Host> Counted<H> {
     fn hand_over(&mut self, frame: Frame<Bytes>) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
         self.reading = false;
         self.turn_to(Owner::Downstream);
+        if let Some(facts) = self.visit.exchange.as_mut().and_then(|exchange| exchange.facts.as_mut()) {
+            facts.bytes_sent += frame.data_ref().map_or(0, Bytes::len) as u64;
+        }
         if self.body.is_end_stream() {
             self.visit.finish(self.outcome);
         }

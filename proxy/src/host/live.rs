@@ -18,7 +18,7 @@ use rustls::crypto::CryptoProvider;
 use tokio::net::{TcpListener, TcpStream};
 
 use super::{Accepted, Endpoint, Host, Instant, Listener, Work, Worked};
-use crate::telemetry::{Observer, Report};
+use crate::telemetry::{Interest, Observer, Report};
 
 /// A handle to the machine that this process runs on.
 #[derive(Clone)]
@@ -78,6 +78,10 @@ impl Host for Live {
 
     fn report(&self, report: Report) {
         self.shared.observer.observe(report);
+    }
+
+    fn wants(&self, interest: Interest) -> bool {
+        self.shared.observer.wants(interest)
     }
 }
 

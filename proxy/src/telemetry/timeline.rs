@@ -67,6 +67,16 @@ impl Timeline {
         }
     }
 
+    /// Takes over the part of `other` that lies after the last mark and before `until`.
+    pub fn join_until(&mut self, other: &Self, until: Instant) {
+        for segment in &other.segments {
+            let end = segment.end.min(until);
+            if end > self.last {
+                self.mark(segment.owner, end);
+            }
+        }
+    }
+
     /// The segments; they tile the time from the start to the last mark.
     pub fn into_segments(self) -> Vec<Segment> {
         self.segments

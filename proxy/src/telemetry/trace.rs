@@ -1,5 +1,8 @@
 //! W3C trace context (<https://www.w3.org/TR/trace-context/>, version 00): reading and writing the
 //! `traceparent` header, and span ids that repeat with their seed.
+//!
+//! `tracestate` belongs to others: whoever forwards passes it on as it came when `traceparent` was valid, and
+//! drops it when it was not ([`TRACESTATE`]).
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,6 +13,12 @@ use http::{HeaderMap, HeaderValue};
 /// The header that carries a [`TraceContext`].
 pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
+/// The header in which tracing systems keep what else they need; it means nothing without a valid [`TRACEPARENT`].
+pub const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
+
+/// How long version 00 is; later versions are no shorter.
+const LENGTH: usize = 55;
+
 /// Names a request across all hops. Never zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TraceId(pub u128);
@@ -18,6 +27,25 @@ pub struct TraceId(pub u128);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SpanId(pub u64);
 
+/// What the caller says of its own tracing. Whoever only passes a request on changes nothing of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct TraceFlags(u8);
+
+impl TraceFlags {
+    /// Nothing is said.
+    pub const NONE: Self = Self(0);
+    /// The caller may have recorded its part of the trace.
+    pub const SAMPLED: Self = Self(1);
+    /// The flags that version 00 knows: sampled, and that the trace id is random (Level 2 of the standard).
+    /// All others must be passed on as zero.
+    const OF_VERSION_00: u8 = 3;
+
+    /// Whether the caller may have recorded its part of the trace.
+    pub fn is_sampled(self) -> bool {
+        self.0 & Self::SAMPLED.0 != 0
+    }
+}
+
 /// The request that a message belongs to, and the attempt that sent it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TraceContext {
@@ -25,39 +53,53 @@ pub struct TraceContext {
     pub trace: TraceId,
     /// The attempt of the caller.
     pub parent: SpanId,
+    /// What the caller says of its tracing.
+    pub flags: TraceFlags,
 }
 
 impl TraceContext {
-    /// Reads `traceparent`; `None` when it is missing or malformed, as the standard demands.
+    /// Reads `traceparent`; `None` when it is missing, malformed or there more than once, as the standard
+    /// demands. Of a version that is not known yet, what version 00 has is read, of its flags the sampled one.
     pub fn read(headers: &HeaderMap) -> Option<Self> {
-        let text = headers.get(TRACEPARENT)?.to_str().ok()?;
-        let mut parts = text.split('-');
-        let (version, trace, parent) = (parts.next()?, parts.next()?, parts.next()?);
-        let flags = parts.next()?;
-        let lower_hex = |part: &str, length| {
-            part.len() == length && part.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
-        };
-        let well_formed =
-            lower_hex(version, 2) && lower_hex(trace, 32) && lower_hex(parent, 16) && lower_hex(flags, 2);
-        if !well_formed || version == "ff" || (version == "00" && parts.next().is_some()) {
+        let mut fields = headers.get_all(TRACEPARENT).iter();
+        let (field, second) = (fields.next()?, fields.next());
+        if second.is_some() {
             return None;
         }
-        let trace = u128::from_str_radix(trace, 16).ok().filter(|id| *id != 0)?;
-        let parent = u64::from_str_radix(parent, 16).ok().filter(|id| *id != 0)?;
-        Some(Self { trace: TraceId(trace), parent: SpanId(parent) })
+        let text = field.as_bytes().trim_ascii();
+        let (text, rest) = text.split_at_checked(LENGTH)?;
+        let version = lower_hex(&text[..2])?;
+        let ends = if version == 0 { rest.is_empty() } else { rest.first().is_none_or(|next| *next == b'-') };
+        let dashed = [2, 35, 52].iter().all(|place| text[*place] == b'-');
+        if version == 0xff || !ends || !dashed {
+            return None;
+        }
+        let trace = lower_hex(&text[3..35]).filter(|id| *id != 0)?;
+        let parent = lower_hex(&text[36..52]).filter(|id| *id != 0)?;
+        let known = if version == 0 { TraceFlags::OF_VERSION_00 } else { TraceFlags::SAMPLED.0 };
+        let flags = TraceFlags(lower_hex(&text[53..])? as u8 & known);
+        Some(Self { trace: TraceId(trace), parent: SpanId(parent as u64), flags })
     }
 
-    /// Writes `traceparent`, sampled.
+    /// Writes `traceparent`, in version 00, in place of any that is there.
     pub fn write(self, headers: &mut HeaderMap) {
-        let mut text = [0; 55];
-        text[..3].copy_from_slice(b"00-");
+        let mut text = [b'-'; LENGTH];
+        text[..2].copy_from_slice(b"00");
         hex(self.trace.0, &mut text[3..35]);
-        text[35] = b'-';
         hex(u128::from(self.parent.0), &mut text[36..52]);
-        text[52..].copy_from_slice(b"-01");
+        hex(u128::from(self.flags.0), &mut text[53..]);
         let value = HeaderValue::from_bytes(&text).expect("hexadecimal digits are a header value");
         headers.insert(TRACEPARENT, value);
     }
+}
+
+/// The number that `digits` are in lower case hexadecimal; at most 32 of them.
+fn lower_hex(digits: &[u8]) -> Option<u128> {
+    digits.iter().try_fold(0, |number, digit| match digit {
+        b'0'..=b'9' => Some(number << 4 | u128::from(digit - b'0')),
+        b'a'..=b'f' => Some(number << 4 | u128::from(digit - b'a' + 10)),
+        _ => None,
+    })
 }
 
 fn hex(mut value: u128, digits: &mut [u8]) {
@@ -113,36 +155,84 @@ impl SpanIds {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
-    fn read(text: &str) -> Option<TraceContext> {
+    fn read(fields: &[&str]) -> Option<TraceContext> {
         let mut headers = HeaderMap::new();
-        headers.insert(TRACEPARENT, HeaderValue::from_str(text).unwrap());
+        for field in fields {
+            headers.append(TRACEPARENT, HeaderValue::from_str(field).unwrap());
+        }
         TraceContext::read(&headers)
     }
 
-    #[test]
-    fn what_is_written_is_read() {
-        let context = TraceContext { trace: TraceId(0xabc << 100 | 7), parent: SpanId(0xfeed) };
-        let mut headers = HeaderMap::new();
-        context.write(&mut headers);
-        assert_eq!(TraceContext::read(&headers), Some(context));
+    const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
+    const PARENT: &str = "b7ad6b7169203331";
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read(trace in 1..=u128::MAX, parent in 1..=u64::MAX, flags in 0..=3_u8) {
+            let flags = TraceFlags(flags);
+            let context = TraceContext { trace: TraceId(trace), parent: SpanId(parent), flags };
+            let mut headers = HeaderMap::new();
+            headers.append(TRACEPARENT, HeaderValue::from_static("another"));
+            context.write(&mut headers);
+            prop_assert_eq!(TraceContext::read(&headers), Some(context));
+        }
+
+        #[test]
+        fn no_header_makes_it_panic(text in "[0-9a-f-]{0,70}|[ -~]{0,70}") {
+            read(&[&text]);
+        }
     }
 
     #[test]
     fn malformed_context_is_no_context() {
-        let good = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
-        assert!(read(good).is_some());
-        assert!(read("cc-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-more").is_some());
+        let good = format!("00-{TRACE}-{PARENT}-01");
+        assert!(read(&[&good]).is_some());
+        assert!(read(&[&format!(" {good}\t")]).is_some(), "white space around a field is none of it");
         for bad in [
-            "00-00000000000000000000000000000000-b7ad6b7169203331-01",
-            "00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01",
-            "00-0AF7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
-            "ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
-            "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-more",
-            "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331",
-            "",
+            format!("00-00000000000000000000000000000000-{PARENT}-01"),
+            format!("00-{TRACE}-0000000000000000-01"),
+            format!("00-{}-{PARENT}-01", TRACE.to_uppercase()),
+            format!("00-{TRACE}-{PARENT}-0A"),
+            format!("ff-{TRACE}-{PARENT}-01"),
+            format!("0-{TRACE}-{PARENT}-001"),
+            format!("00-{TRACE}-{PARENT}-01-more"),
+            format!("00-{TRACE}-{PARENT}-01-"),
+            format!("00-{TRACE}-{PARENT}-01."),
+            format!("00-{TRACE}-{PARENT}"),
+            format!("00_{TRACE}_{PARENT}_01"),
+            format!("00-{TRACE}{PARENT}--01"),
+            format!("cc-{TRACE}-{PARENT}-0"),
+            format!("cc-{TRACE}-{PARENT}-01.more"),
+            "x".repeat(8_000),
+            String::new(),
         ] {
-            assert!(read(bad).is_none(), "{bad}");
+            assert_eq!(read(&[&bad]), None, "{bad}");
+        }
+        assert_eq!(read(&[]), None);
+        assert_eq!(read(&[&good, &good]), None, "nobody knows which of two is meant");
+    }
+
+    #[test]
+    fn flags_are_kept_as_far_as_the_version_knows_them() {
+        for (field, sampled, written) in [
+            ("00-TRACE-PARENT-00", false, "00"),
+            ("00-TRACE-PARENT-01", true, "01"),
+            ("00-TRACE-PARENT-02", false, "02"),
+            ("00-TRACE-PARENT-03", true, "03"),
+            ("00-TRACE-PARENT-ff", true, "03"),
+            ("00-TRACE-PARENT-fc", false, "00"),
+            ("cc-TRACE-PARENT-03", true, "01"),
+            ("cc-TRACE-PARENT-02-what-the-future-will-be-like", false, "00"),
+            ("01-TRACE-PARENT-09-", true, "01"),
+        ] {
+            let field = field.replace("TRACE", TRACE).replace("PARENT", PARENT);
+            let context = read(&[&field]).unwrap_or_else(|| panic!("{field}"));
+            assert_eq!(context.flags.is_sampled(), sampled, "{field}");
+            let mut headers = HeaderMap::new();
+            context.write(&mut headers);
+            assert_eq!(headers[TRACEPARENT], format!("00-{TRACE}-{PARENT}-{written}"), "{field}");
         }
     }
 }

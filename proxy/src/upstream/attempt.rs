@@ -11,12 +11,12 @@ use hyper::body::Incoming;
 
 use super::pool::{Freshness, Lease};
 use super::replay::Replay;
-use super::retry::Reach;
 use super::state::{InFlight, Verdict};
-use super::{Protocol, Upstream, retry};
+use super::{Protocol, Upstream};
 use crate::body::Body;
 use crate::exchange::Exchange;
 use crate::host::{Host, Instant};
+use crate::policy::retry::{self, Reach};
 use crate::telemetry::{Fault, Outcome, Owner, SpanId, TraceContext};
 use crate::timer::before;
 use crate::tls;
@@ -57,10 +57,22 @@ impl<H: Host> Upstream<H> {
         tried: &mut Vec<usize>,
         deadline: Instant,
     ) -> Attempted<H> {
-        let now = self.host.now();
+        let begun = self.begin(exchange, tried, deadline).await?;
+        self.carry(exchange, head, replay, begun, deadline).await
+    }
+
+    /// Chooses where an attempt goes, or waits until that can be told.
+    pub(super) async fn begin(
+        &self,
+        exchange: &mut Exchange,
+        tried: &mut Vec<usize>,
+        deadline: Instant,
+    ) -> Result<Begun<H>, Failed> {
         let id = self.ids.span();
-        exchange.begin_attempt(id, &self.name, now);
-        let (endpoint, verdict) = match self.state.choose(tried) {
+        exchange.begin_attempt(id, &self.name, self.host.now());
+        let chosen = self.state.choose_in_time(exchange, tried, deadline).await;
+        let now = self.host.now();
+        let (endpoint, verdict) = match chosen {
             Ok(choice) => choice,
             Err(fault) => {
                 tried.push(usize::MAX);
@@ -68,10 +80,43 @@ impl<H: Host> Upstream<H> {
                 return Err(Failed { fault, reach: Reach::Held });
             }
         };
+        Ok(self.begun(exchange, (endpoint, verdict), id, tried))
+    }
+
+    /// Chooses where an attempt beside others goes; none is made when nobody can take it now.
+    pub(super) fn begin_beside(&self, exchange: &mut Exchange, tried: &mut Vec<usize>) -> Option<Begun<H>> {
+        let (endpoint, verdict) = self.state.choose(tried).ok()?;
+        let id = self.ids.span();
+        exchange.begin_attempt(id, &self.name, self.host.now());
+        Some(self.begun(exchange, (endpoint, verdict), id, tried))
+    }
+
+    fn begun(
+        &self,
+        exchange: &mut Exchange,
+        (endpoint, verdict): (usize, Verdict<H>),
+        id: SpanId,
+        tried: &mut Vec<usize>,
+    ) -> Begun<H> {
         tried.push(endpoint);
+        exchange.choose_endpoint(self.state.endpoint(endpoint));
+        Begun { target: Target { endpoint, id, number: tried.len() }, verdict }
+    }
+
+    /// Carries out an attempt that has begun.
+    pub(super) async fn carry(
+        &self,
+        exchange: &mut Exchange,
+        head: &Parts,
+        replay: &Replay,
+        begun: Begun<H>,
+        deadline: Instant,
+    ) -> Attempted<H> {
+        let Begun { target, verdict } = begun;
+        let now = self.host.now();
         let per_try = self.settings.per_try_timeout.map_or(deadline, |timeout| deadline.min(now + timeout));
         let mut reach = Reach::Connecting;
-        let exchanged = self.exchange(exchange, head, replay, Target { endpoint, id, tried }, &mut reach);
+        let exchanged = self.exchange(exchange, head, replay, target, &mut reach);
         let exchanged = before(&self.host, per_try, exchanged).await.unwrap_or(Err(Fault::Timeout));
         let now = self.host.now();
         exchange.mark(now);
@@ -95,7 +140,7 @@ impl<H: Host> Upstream<H> {
         exchange: &mut Exchange,
         head: &Parts,
         replay: &Replay,
-        mut target: Target<'_>,
+        mut target: Target,
         reach: &mut Reach,
     ) -> Result<Answered<H>, Fault> {
         let pool = &self.pools[target.endpoint];
@@ -120,13 +165,18 @@ impl<H: Host> Upstream<H> {
                 Err(error) => error,
             };
             let unwritten = error.take_message().is_some();
+            if unwritten {
+                lease.retire();
+            }
             let error = error.into_error();
             if tls::is_refusal(&error) {
                 *reach = Reach::Connecting;
                 return Err(Fault::Tls);
             }
-            if unwritten || is_refused_stream(&error) {
+            if is_refused_stream(&error) {
                 *reach = Reach::Refused;
+            } else if unwritten {
+                *reach = Reach::Unwritten;
             }
             let stale = lease.reused && freshness == Freshness::Any && replay.is_whole();
             let again =
@@ -139,6 +189,7 @@ impl<H: Host> Upstream<H> {
                 exchange.end_attempt(Outcome::Failed(Fault::Reset), now);
                 target.id = self.ids.span();
                 exchange.begin_attempt(target.id, &self.name, now);
+                exchange.choose_endpoint(self.state.endpoint(target.endpoint));
             }
             freshness = Freshness::New;
         }
@@ -147,9 +198,9 @@ impl<H: Host> Upstream<H> {
     /// The request as this attempt sends it.
     fn request(&self, head: &Parts, body: Body, exchange: &Exchange, target: &Target) -> Request<Body> {
         let mut headers = head.headers.clone();
-        TraceContext { trace: exchange.trace, parent: target.id }.write(&mut headers);
-        if target.tried.len() > 1 {
-            headers.insert(ATTEMPT_COUNT, HeaderValue::from(target.tried.len()));
+        TraceContext { trace: exchange.trace, parent: target.id, flags: exchange.flags }.write(&mut headers);
+        if target.number > 1 {
+            headers.insert(ATTEMPT_COUNT, HeaderValue::from(target.number));
         }
         let mut request = Request::new(body);
         *request.method_mut() = head.method.clone();
@@ -185,10 +236,17 @@ impl<H: Host> Upstream<H> {
 }
 
 /// Where an attempt goes.
-struct Target<'a> {
+struct Target {
     endpoint: usize,
     id: SpanId,
-    tried: &'a [usize],
+    /// How many attempts of the request there are with this one.
+    number: usize,
+}
+
+/// An attempt that has its endpoint.
+pub(super) struct Begun<H: Host> {
+    target: Target,
+    verdict: Verdict<H>,
 }
 
 /// Notes the end of an attempt with everyone who wants to know.
@@ -196,13 +254,11 @@ fn conclude<H: Host>(exchange: &mut Exchange, attempted: &Attempted<H>, verdict:
     match attempted {
         Ok(answered) => {
             exchange.end_attempt(Outcome::Answered(answered.head.status.as_u16()), now);
-            verdict.observe(!answered.head.status.is_server_error());
+            verdict.answered(answered.head.status);
         }
         Err(failed) => {
             exchange.end_attempt(Outcome::Failed(failed.fault), now);
-            if failed.fault.blames_endpoint() {
-                verdict.observe(false);
-            }
+            verdict.failed(failed.fault);
         }
     }
 }

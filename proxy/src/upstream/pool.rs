@@ -1,11 +1,13 @@
 //! Connections to one endpoint. HTTP/1.1: one request at a time each, idle ones taken last in first
-//! out and closed after a while. HTTP/2: one connection for all requests; whoever comes while it is
+//! out and closed after a while. HTTP/2: many requests at a time on each; whoever comes while one is
 //! being opened waits for it.
 //!
 //! A permit per request bounds both; permits are handed out in the order of asking. Not here: which
 //! endpoint, how long in all, what a failure means for the request.
 
 mod connect;
+mod http1;
+mod http2;
 
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -13,7 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use http::{Request, Response};
 use hyper::body::Incoming;
-use hyper::client::conn::{TrySendError, http1, http2};
+use hyper::client::conn::TrySendError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use super::settings::Limits;
@@ -21,9 +23,11 @@ use crate::body::Body;
 use crate::exchange::Exchange;
 use crate::host::{Host, Instant};
 use crate::tasks::Spawner;
-use crate::telemetry::{Fault, Owner, Timeline};
+use crate::telemetry::{Fault, Owner};
 
 pub(super) use connect::Connector;
+use http1::{Idle, Kept};
+use http2::{Open, Opened, Served, Shared};
 
 /// The connections to one endpoint.
 pub(super) struct Pool<H: Host> {
@@ -31,44 +35,39 @@ pub(super) struct Pool<H: Host> {
     spawner: Spawner<H>,
     limits: Limits,
     permits: Arc<Semaphore>,
+    /// Requests that use a connection or wait for one, when there is a limit on them.
+    requests: Option<Arc<Semaphore>>,
+    /// HTTP/1.1 connections that are being opened, when there is a limit on them.
+    ramp: Option<Semaphore>,
     pending: AtomicU32,
-    connections: Mutex<Connections>,
+    connections: Mutex<Connections<H>>,
 }
 
 /// What is open.
-enum Connections {
-    Http1 { idle: Vec<Idle>, sweeping: bool },
-    Http2(Shared),
+enum Connections<H: Host> {
+    Http1(Idle),
+    Http2(Open<H>),
 }
-
-/// An HTTP/1.1 connection that nobody uses.
-struct Idle {
-    sender: http1::SendRequest<Body>,
-    since: Instant,
-}
-
-/// The HTTP/2 connection that everybody uses.
-enum Shared {
-    Closed,
-    Opening(Vec<oneshot::Sender<Opened>>),
-    Open(http2::SendRequest<Body>),
-}
-
-/// How opening the shared connection went, and who owned its time.
-type Opened = (Result<http2::SendRequest<Body>, Fault>, Timeline);
 
 /// The right to send one request over a connection.
 pub(super) struct Lease<H: Host> {
     pool: Arc<Pool<H>>,
-    sender: Sender,
-    permit: OwnedSemaphorePermit,
+    sender: Sender<H>,
+    permit: Permit,
     /// Whether the connection had been used before, so that the peer may have closed it meanwhile.
     pub(super) reused: bool,
 }
 
-pub(super) enum Sender {
-    Http1(http1::SendRequest<Body>),
-    Http2(http2::SendRequest<Body>),
+enum Sender<H: Host> {
+    Http1(Kept),
+    Http2(Shared<H>),
+}
+
+/// A place among the requests that use a connection.
+struct Permit {
+    connection: OwnedSemaphorePermit,
+    #[expect(dead_code, reason = "counts as long as it lives")]
+    request: Option<OwnedSemaphorePermit>,
 }
 
 /// Which connections will do.
@@ -82,13 +81,28 @@ pub(super) enum Freshness {
 
 impl<H: Host> Pool<H> {
     pub(super) fn new(connector: Connector<H>, spawner: Spawner<H>, limits: Limits) -> Arc<Self> {
-        let connections = match connector.protocol {
-            super::Protocol::Http1 => Connections::Http1 { idle: Vec::new(), sweeping: false },
-            super::Protocol::Http2 => Connections::Http2(Shared::Closed),
+        let (connections, permits) = match connector.protocol {
+            super::Protocol::Http1 => {
+                (Connections::Http1(Idle::default()), u64::from(limits.connections_http1()))
+            }
+            super::Protocol::Http2 => {
+                let streams = u64::from(limits.connections_http2()) * u64::from(limits.streams);
+                (Connections::Http2(Open::default()), streams)
+            }
         };
-        let permits = Arc::new(Semaphore::new(limits.connections as usize));
-        let connections = Mutex::new(connections);
-        Arc::new(Self { connector, spawner, limits, permits, pending: AtomicU32::new(0), connections })
+        let semaphore = |count: u64| {
+            Semaphore::new(usize::try_from(count).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS))
+        };
+        Arc::new(Self {
+            connector,
+            spawner,
+            permits: Arc::new(semaphore(permits)),
+            requests: limits.requests.map(|requests| Arc::new(semaphore(requests.into()))),
+            ramp: limits.ramp.map(|ramp| semaphore(ramp.into())),
+            limits,
+            pending: AtomicU32::new(0),
+            connections: Mutex::new(connections),
+        })
     }
 
     /// Waits for a connection, or opens one.
@@ -103,124 +117,176 @@ impl<H: Host> Pool<H> {
         let (sender, reused) = match self.take(freshness) {
             Taken::Ready(sender) => (sender, true),
             // Boxed, since it is rare: the future of every request would hold the room for it.
-            Taken::Open => {
-                let opening = Box::pin(self.connector.open_http1(exchange, &self.spawner));
-                (Sender::Http1(opening.await?), false)
-            }
+            Taken::Open => Box::pin(self.open_http1(exchange, freshness)).await?,
             Taken::Wait(opened) => (Sender::Http2(self.join(exchange, opened).await?), false),
         };
         Ok(Lease { pool: Arc::clone(self), sender, permit, reused })
     }
 
-    async fn permit(&self) -> Result<OwnedSemaphorePermit, Fault> {
-        if let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() {
-            return Ok(permit);
+    async fn permit(&self) -> Result<Permit, Fault> {
+        let request = match &self.requests {
+            Some(requests) => Some(Arc::clone(requests).try_acquire_owned().map_err(|_| Fault::Overflow)?),
+            None => None,
+        };
+        if let Ok(connection) = Arc::clone(&self.permits).try_acquire_owned() {
+            return Ok(Permit { connection, request });
         }
         let _waiting = Waiting::join(&self.pending, self.limits.pending).ok_or(Fault::Overflow)?;
-        Arc::clone(&self.permits).acquire_owned().await.map_err(|_| Fault::Overflow)
+        let connection = Arc::clone(&self.permits).acquire_owned().await.map_err(|_| Fault::Overflow)?;
+        Ok(Permit { connection, request })
     }
 
     /// Takes what is there; otherwise says how to get it.
-    fn take(self: &Arc<Self>, freshness: Freshness) -> Taken {
+    fn take(self: &Arc<Self>, freshness: Freshness) -> Taken<H> {
+        let now = self.connector.host.now();
         match &mut *self.connections() {
-            Connections::Http1 { idle, .. } => {
+            Connections::Http1(idle) => {
                 if freshness == Freshness::New {
                     idle.clear();
                 }
-                while let Some(Idle { sender, .. }) = idle.pop() {
-                    if sender.is_ready() {
-                        return Taken::Ready(Sender::Http1(sender));
-                    }
-                }
-                Taken::Open
+                idle.take(&self.limits, now).map_or(Taken::Open, |kept| Taken::Ready(Sender::Http1(kept)))
             }
-            Connections::Http2(shared) => {
-                if let Shared::Open(sender) = shared {
-                    if !sender.is_closed() {
-                        return Taken::Ready(Sender::Http2(sender.clone()));
-                    }
-                    *shared = Shared::Closed;
+            Connections::Http2(open) => {
+                if let Some((id, sender)) = open.take(&self.limits, now) {
+                    let stream = Stream { pool: Arc::clone(self), id };
+                    return Taken::Ready(Sender::Http2(Shared { sender, stream }));
                 }
                 let (tell, opened) = oneshot::channel();
-                if let Shared::Opening(waiting) = shared {
-                    waiting.push(tell);
-                } else {
-                    *shared = Shared::Opening(vec![tell]);
-                    self.spawner.spawn(Arc::clone(self).open_shared());
+                if open.wait(tell, &self.limits) {
+                    self.begin_http2();
                 }
                 Taken::Wait(opened)
             }
         }
     }
 
-    /// Opens the shared connection and tells all who wait. A task of its own, since the one who
-    /// asked first may go away.
-    async fn open_shared(self: Arc<Self>) {
-        let now = self.connector.host.now();
-        let mut exchange = Exchange::start(crate::telemetry::TraceId(1), None, now);
-        let sender = self.connector.open_http2(&mut exchange, &self.spawner).await;
-        let next = sender.as_ref().map_or(Shared::Closed, |sender| Shared::Open(sender.clone()));
-        let before = match &mut *self.connections() {
-            Connections::Http2(shared) => std::mem::replace(shared, next),
-            Connections::Http1 { .. } => Shared::Closed,
+    /// Opens a connection, or takes one that became idle while too many were being opened; and whether it
+    /// had been used.
+    async fn open_http1(
+        self: &Arc<Self>,
+        exchange: &mut Exchange,
+        freshness: Freshness,
+    ) -> Result<(Sender<H>, bool), Fault> {
+        let host = &self.connector.host;
+        let _turn = match &self.ramp {
+            None => None,
+            Some(ramp) => {
+                exchange.enter(Owner::Pool);
+                let turn = ramp.acquire().await.map_err(|_| Fault::Overflow)?;
+                exchange.mark(host.now());
+                if let Taken::Ready(sender) = self.take(freshness) {
+                    return Ok((sender, true));
+                }
+                Some(turn)
+            }
         };
-        if let Shared::Opening(waiting) = before {
-            for tell in waiting {
-                // Whoever went away needs no answer.
-                let _ = tell.send((sender.clone(), exchange.timeline.clone()));
+        let sender = self.connector.open_http1(exchange, &self.spawner).await?;
+        Ok((Sender::Http1(Kept::new(sender, host.now())), false))
+    }
+
+    fn begin_http2(self: &Arc<Self>) {
+        self.spawner.spawn(Arc::clone(self).open_http2());
+    }
+
+    /// Opens a shared connection and tells those who wait. A task of its own, since the one who
+    /// asked first may go away.
+    async fn open_http2(self: Arc<Self>) {
+        let mut exchange = Exchange::start(crate::telemetry::TraceId(1), None, self.connector.host.now());
+        let opened = self.connector.open_http2(&mut exchange, &self.spawner).await;
+        let now = self.connector.host.now();
+        let timeline = exchange.timeline;
+        let served = match &mut *self.connections() {
+            Connections::Http1(_) => return,
+            Connections::Http2(open) => {
+                let served = match opened {
+                    Ok(sender) => Ok(open.opened(sender, &self.limits, now)),
+                    Err(fault) => Err((open.failed(&self.limits), fault)),
+                };
+                while open.grow(&self.limits) {
+                    self.begin_http2();
+                }
+                served
+            }
+        };
+        // Whoever went away needs no answer; its stream is given back as the answer is dropped, which
+        // takes the lock.
+        match served {
+            Ok(Served { sender, id, waiting }) => {
+                for tell in waiting {
+                    let stream = Stream { pool: Arc::clone(&self), id };
+                    let shared = Shared { sender: sender.clone(), stream };
+                    drop(tell.send((Ok(shared), timeline.clone())));
+                }
+            }
+            Err((waiting, fault)) => {
+                for tell in waiting {
+                    drop(tell.send((Err(fault), timeline.clone())));
+                }
             }
         }
     }
 
-    /// Waits for the shared connection; its opening belongs to whoever waits.
+    /// Waits for a shared connection; its opening belongs to whoever waits.
     async fn join(
         &self,
         exchange: &mut Exchange,
-        opened: oneshot::Receiver<Opened>,
-    ) -> Result<http2::SendRequest<Body>, Fault> {
+        opened: oneshot::Receiver<Opened<H>>,
+    ) -> Result<Shared<H>, Fault> {
         exchange.enter(Owner::Connect);
-        let (sender, timeline) = opened.await.map_err(|_| Fault::Refused)?;
+        let (shared, timeline) = opened.await.map_err(|_| Fault::Refused)?;
         exchange.timeline.join(timeline);
         exchange.mark(self.connector.host.now());
-        sender
+        shared
     }
 
     /// Takes back an HTTP/1.1 connection whose answer was read.
-    fn put(self: &Arc<Self>, sender: http1::SendRequest<Body>) {
-        let since = self.connector.host.now();
-        if let Connections::Http1 { idle, sweeping } = &mut *self.connections() {
-            idle.push(Idle { sender, since });
-            if !*sweeping {
-                *sweeping = true;
-                self.spawner.spawn(sweep(Arc::downgrade(self)));
-            }
+    fn put(self: &Arc<Self>, kept: Kept) {
+        let now = self.connector.host.now();
+        if let Connections::Http1(idle) = &mut *self.connections()
+            && idle.put(kept, &self.limits, now)
+            && !idle.swept
+        {
+            idle.swept = true;
+            self.spawner.spawn(sweep(Arc::downgrade(self)));
         }
     }
 
-    /// Closes what was idle for too long. When the next one will have been; `None` when nothing is idle.
-    fn close_idle(&self) -> Option<Instant> {
+    /// A request on HTTP/2 connection `id` is done.
+    fn leave(self: &Arc<Self>, id: u64) {
         let now = self.connector.host.now();
-        let Connections::Http1 { idle, sweeping } = &mut *self.connections() else { return None };
-        idle.retain(|idle| now < idle.since + self.limits.idle_timeout && !idle.sender.is_closed());
-        *sweeping = !idle.is_empty();
-        idle.first().map(|oldest| oldest.since + self.limits.idle_timeout)
+        if let Connections::Http2(open) = &mut *self.connections()
+            && open.leave(id, &self.limits, now)
+            && !open.swept
+        {
+            open.swept = true;
+            self.spawner.spawn(sweep(Arc::downgrade(self)));
+        }
     }
 
-    fn connections(&self) -> MutexGuard<'_, Connections> {
+    /// Closes what was idle or open for too long. When the next one will have been; `None` when nothing is.
+    fn close_due(&self) -> Option<Instant> {
+        let now = self.connector.host.now();
+        match &mut *self.connections() {
+            Connections::Http1(idle) => idle.sweep(&self.limits, now),
+            Connections::Http2(open) => open.sweep(&self.limits, now),
+        }
+    }
+
+    fn connections(&self) -> MutexGuard<'_, Connections<H>> {
         self.connections.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-enum Taken {
-    Ready(Sender),
+enum Taken<H: Host> {
+    Ready(Sender<H>),
     Open,
-    Wait(oneshot::Receiver<Opened>),
+    Wait(oneshot::Receiver<Opened<H>>),
 }
 
-/// Closes idle connections when their time has come; ends when none is left.
+/// Closes connections when their time has come; ends when none is left that will be due.
 async fn sweep<H: Host>(pool: std::sync::Weak<Pool<H>>) {
     loop {
-        let Some(next) = pool.upgrade().map(|pool| (pool.close_idle(), pool.connector.host.clone())) else {
+        let Some(next) = pool.upgrade().map(|pool| (pool.close_due(), pool.connector.host.clone())) else {
             return;
         };
         let (Some(due), host) = next else { return };
@@ -235,8 +301,8 @@ impl<H: Host> Lease<H> {
         request: Request<Body>,
     ) -> Result<Response<Incoming>, TrySendError<Request<Body>>> {
         match &mut self.sender {
-            Sender::Http1(sender) => sender.try_send_request(request).await,
-            Sender::Http2(sender) => sender.try_send_request(request).await,
+            Sender::Http1(kept) => kept.sender.try_send_request(request).await,
+            Sender::Http2(shared) => shared.sender.try_send_request(request).await,
         }
     }
 
@@ -244,19 +310,41 @@ impl<H: Host> Lease<H> {
     /// dropped instead closes its HTTP/1.1 connection.
     pub(super) fn give_back(self) {
         let Self { pool, sender, permit, .. } = self;
-        let Sender::Http1(mut sender) = sender else { return };
-        if sender.is_ready() {
-            pool.put(sender);
+        let Sender::Http1(mut kept) = sender else { return };
+        if kept.sender.is_ready() {
+            pool.put(kept);
             return;
         }
         // The request's content may still be on its way, or the driver has not noticed the end yet.
+        let Permit { connection, .. } = permit;
         let spawner = pool.spawner.clone();
         spawner.spawn(async move {
-            if poll_fn(|cx| sender.poll_ready(cx)).await.is_ok() {
-                pool.put(sender);
+            if poll_fn(|cx| kept.sender.poll_ready(cx)).await.is_ok() {
+                pool.put(kept);
             }
-            drop(permit);
+            drop(connection);
         });
+    }
+
+    /// Sees to it that nobody else is given the connection.
+    pub(super) fn retire(&self) {
+        if let (Sender::Http2(shared), Connections::Http2(open)) =
+            (&self.sender, &mut *self.pool.connections())
+        {
+            open.retire(shared.stream.id);
+        }
+    }
+}
+
+/// A stream on a shared connection; given back when dropped.
+struct Stream<H: Host> {
+    pool: Arc<Pool<H>>,
+    id: u64,
+}
+
+impl<H: Host> Drop for Stream<H> {
+    fn drop(&mut self) {
+        self.pool.leave(self.id);
     }
 }
 

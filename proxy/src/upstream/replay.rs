@@ -3,7 +3,7 @@
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
 use bytes::Bytes;
 use http::HeaderMap;
@@ -11,9 +11,6 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 
 use crate::body::Body;
 use crate::telemetry::Fault;
-
-/// How much of a request's content is kept for another attempt, as in Linkerd.
-pub(super) const KEEP_BYTES_MAX: usize = 64 * 1024;
 
 /// A request's content, to be handed to one attempt after the other.
 pub(super) struct Replay {
@@ -24,18 +21,25 @@ struct Source {
     body: Body,
     length: SizeHint,
     kept: Vec<Bytes>,
-    kept_bytes: usize,
-    keep_bytes_max: usize,
+    kept_bytes: u64,
+    keep_bytes_max: u64,
     overflown: bool,
     trailers: Option<HeaderMap>,
     ended: bool,
     broken: Option<Fault>,
-    reader: u32,
+    /// Attempts of earlier rounds read no further.
+    round: u32,
+    /// How many readers there were.
+    readers: u32,
+    /// Beyond the limit, the one reader that has got everything so far.
+    only: Option<u32>,
+    /// Who waits for content, by their numbers: the source itself remembers only the last.
+    waiting: Vec<(u32, Waker)>,
 }
 
 impl Replay {
     /// `body`, of which at most `keep_bytes_max` are kept.
-    pub(super) fn new(body: Body, keep_bytes_max: usize) -> Self {
+    pub(super) fn new(body: Body, keep_bytes_max: u64) -> Self {
         if body.is_end_stream() {
             return Self { source: None };
         }
@@ -50,17 +54,30 @@ impl Replay {
             trailers: None,
             ended: false,
             broken: None,
-            reader: 0,
+            round: 0,
+            readers: 0,
+            only: None,
+            waiting: Vec::new(),
         };
         Self { source: Some(Arc::new(Mutex::new(source))) }
     }
 
-    /// The content from its beginning, for the next attempt. Earlier attempts read no further.
+    /// From here on, the attempts before read no further.
+    pub(super) fn begin_round(&self) {
+        if let Some(source) = &self.source {
+            let mut source = lock(source);
+            source.round += 1;
+            source.waiting.clear();
+        }
+    }
+
+    /// The content from its beginning, for one attempt of this round; attempts beside each other share it.
     pub(super) fn body(&self) -> Body {
         let Some(source) = &self.source else { return Body::empty() };
         let mut locked = lock(source);
-        locked.reader += 1;
-        let reader = Reader { number: locked.reader, next: 0, read_bytes: 0, source: source.clone() };
+        locked.readers += 1;
+        let (number, round) = (locked.readers, locked.round);
+        let reader = Reader { number, round, next: 0, read_bytes: 0, source: source.clone() };
         drop(locked);
         Body::boxed(reader)
     }
@@ -86,14 +103,21 @@ fn lock(source: &Mutex<Source>) -> MutexGuard<'_, Source> {
 /// The content as one attempt reads it.
 struct Reader {
     number: u32,
+    round: u32,
     next: usize,
     read_bytes: u64,
     source: Arc<Mutex<Source>>,
 }
 
 impl Source {
-    fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
-        let frame = match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
+    fn poll_data(&mut self, number: u32, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
+        self.waiting.retain(|(waiting, _)| *waiting != number);
+        let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) else {
+            self.waiting.push((number, cx.waker().clone()));
+            return Poll::Pending;
+        };
+        self.wake();
+        let frame = match frame {
             Some(Ok(frame)) => frame,
             Some(Err(fault)) => {
                 self.broken = Some(fault);
@@ -108,9 +132,10 @@ impl Source {
             self.trailers = Some(trailers.clone());
             self.ended = true;
         } else if let Some(data) = frame.data_ref() {
-            self.kept_bytes += data.len();
+            self.kept_bytes += data.len() as u64;
             if self.kept_bytes > self.keep_bytes_max {
                 self.overflown = true;
+                self.only = Some(number);
                 self.kept.clear();
             } else {
                 self.kept.push(data.clone());
@@ -118,6 +143,25 @@ impl Source {
         }
         self.ended |= self.body.is_end_stream();
         Poll::Ready(Some(Ok(frame)))
+    }
+
+    /// Lets the others look for themselves.
+    fn wake(&mut self) {
+        for (_, waker) in self.waiting.drain(..) {
+            waker.wake();
+        }
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        let mut source = lock(&self.source);
+        let before = source.waiting.len();
+        source.waiting.retain(|(waiting, _)| *waiting != self.number);
+        // The source would wake this one alone.
+        if source.waiting.len() < before {
+            source.wake();
+        }
     }
 }
 
@@ -131,7 +175,7 @@ impl HttpBody for Reader {
     ) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
         let shared = Arc::clone(&self.source);
         let mut source = lock(&shared);
-        if source.reader != self.number {
+        if source.round != self.round || source.only.is_some_and(|only| only != self.number) {
             return Poll::Ready(Some(Err(Fault::Cancelled)));
         }
         if let Some(data) = source.kept.get(self.next).cloned() {
@@ -148,7 +192,7 @@ impl HttpBody for Reader {
         if let Some(fault) = source.broken {
             return Poll::Ready(Some(Err(fault)));
         }
-        let frame = ready!(source.poll_data(cx));
+        let frame = ready!(source.poll_data(self.number, cx));
         match &frame {
             Some(Ok(frame)) if frame.is_data() => {
                 self.next = source.kept.len();
@@ -200,16 +244,41 @@ mod tests {
     #[test]
     fn a_second_attempt_reads_the_same_content() {
         for trailers in [false, true] {
-            let replay = Replay::new(chunks(&[10, 20, 30], trailers), KEEP_BYTES_MAX);
+            let replay = Replay::new(chunks(&[10, 20, 30], trailers), 64 * 1024);
             let mut first = replay.body();
             let frame = first.frame().now_or_never().unwrap().unwrap().unwrap();
             assert_eq!(frame.data_ref().unwrap().len(), 10);
+            replay.begin_round();
             let second = replay.body();
             assert_eq!(read(first), Err(Fault::Cancelled), "the earlier attempt reads no further");
             assert_eq!(read(second), Ok((60, trailers)));
             assert!(replay.is_whole());
+            replay.begin_round();
             assert_eq!(read(replay.body()), Ok((60, trailers)));
         }
+    }
+
+    #[test]
+    fn attempts_beside_each_other_read_the_same_content() {
+        let replay = Replay::new(chunks(&[10, 20, 30], true), 100);
+        let (mut first, mut second) = (replay.body(), replay.body());
+        for size in [10, 20] {
+            for body in [&mut first, &mut second] {
+                let frame = body.frame().now_or_never().unwrap().unwrap().unwrap();
+                assert_eq!(frame.data_ref().unwrap().len(), size);
+            }
+        }
+        assert_eq!(read(first), Ok((30, true)));
+        assert_eq!(read(second), Ok((30, true)));
+    }
+
+    #[test]
+    fn beyond_the_limit_one_of_those_beside_each_other_goes_on() {
+        let replay = Replay::new(chunks(&[60, 60, 60], true), 100);
+        let (mut first, second) = (replay.body(), replay.body());
+        first.frame().now_or_never().unwrap().unwrap().unwrap();
+        assert_eq!(read(second), Ok((180, true)));
+        assert_eq!(read(first), Err(Fault::Cancelled));
     }
 
     #[test]

@@ -1,10 +1,11 @@
 //! The policies of an upstream with every default filled in. The defaults are those of known
 //! systems, so that a proxy that is told nothing behaves as people expect.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::retry::Condition;
-use super::{breaker, retry};
+use crate::policy::retry::Condition;
+use crate::policy::{breaker, budget, failfast, health, hedge, outlier, retry};
 
 /// Envoy's route timeout.
 pub const TIMEOUT: Duration = Duration::from_secs(15);
@@ -18,16 +19,90 @@ pub const RETRY_ON: [Condition; 2] = [Condition::ConnectFailure, Condition::Refu
 pub const BACKOFF_BASE: Duration = Duration::from_millis(25);
 /// Envoy's maximum interval.
 pub const BACKOFF_MAX: Duration = Duration::from_millis(250);
+/// Envoy's `max_interval` of the rate-limited back-off.
+pub const RETRY_AFTER_MAX: Duration = Duration::from_secs(300);
+/// How much of a request's content is kept for another attempt, in bytes, as in Linkerd.
+pub const BODY_LIMIT: u64 = 64 * 1024;
+/// Envoy's `max_retries` and `min_retry_concurrency`.
+pub const BUDGET_RETRIES_MIN: u32 = 3;
+/// Finagle's and Linkerd's retries that are always allowed.
+pub const BUDGET_FLOOR_PER_SECOND: f64 = 10.0;
+/// Finagle's and Linkerd's time to live.
+pub const BUDGET_TTL: Duration = Duration::from_secs(10);
+/// The AWS SDKs' cost of a retry.
+pub const BUDGET_RETRY_COST: u32 = 14;
+/// The AWS SDKs' reward of a success.
+pub const BUDGET_SUCCESS: u32 = 1;
+/// The SRE book's window of client-side throttling.
+pub const THROTTLE_WINDOW: Duration = Duration::from_mins(2);
+/// Envoy's and gRPC's smallest hedge: one attempt beside the first.
+pub const HEDGES_MAX: u32 = 1;
+/// Dean and Barroso's percentile, as a quantile: about 5 % more requests.
+pub const HEDGE_QUANTILE: f64 = 0.95;
+/// Twice what Dean and Barroso's percentile needs; the SRE book's retry ratio of a client.
+pub const HEDGE_SHARE: f64 = 0.1;
+/// hoplab's own: a 95th percentile that rests on five samples.
+pub const HEDGE_SAMPLES_MIN: u32 = 100;
+/// hoplab's own.
+pub const HEDGE_WINDOW: Duration = Duration::from_secs(30);
 /// Envoy's `consecutive_5xx`.
 pub const BREAKER_FAILURES: u32 = 5;
 /// Envoy's `base_ejection_time`.
 pub const BREAKER_OPEN_FOR: Duration = Duration::from_secs(30);
-/// Envoy's `max_connections` and `max_requests`, here per endpoint.
+/// None, so that every open time is `open_for`; Linkerd doubles.
+pub const BREAKER_GROWTH: f64 = 1.0;
+/// Linkerd's `max-penalty`.
+pub const BREAKER_OPEN_MAX: Duration = Duration::from_mins(1);
+/// Linkerd's probation: one request.
+pub const BREAKER_PROBES: u32 = 1;
+/// Hystrix's rolling statistics, and Linkerd's unified accrual.
+pub const BREAKER_WINDOW: Duration = Duration::from_secs(10);
+/// Hystrix's `requestVolumeThreshold`.
+pub const BREAKER_MIN_REQUESTS: u32 = 20;
+/// Envoy's `max_connections`, here per endpoint.
 pub const CONNECTIONS_MAX: u32 = 1024;
+/// One, as in hyper's and Go's clients: all requests share it.
+pub const CONNECTIONS_HTTP2_MAX: u32 = 1;
+/// Envoy's `max_concurrent_streams` and `max_requests`.
+pub const STREAMS_MAX: u32 = 1024;
 /// Envoy's `max_pending_requests`, here per endpoint.
 pub const PENDING_MAX: u32 = 1024;
+/// The length of the queues that Linkerd's policies send.
+pub const QUEUE_LENGTH: u32 = 100;
+/// Linkerd's failfast timeout of outbound queues.
+pub const QUEUE_FAILFAST: Duration = Duration::from_secs(3);
 /// nginx's upstream `keepalive_timeout`; shorter than the 75 s after which servers close.
 pub const IDLE_TIMEOUT: Duration = Duration::from_mins(1);
+/// Envoy's `consecutive_5xx`.
+pub const OUTLIER_CONSECUTIVE_5XX: u32 = 5;
+/// Envoy's `interval`.
+pub const OUTLIER_INTERVAL: Duration = Duration::from_secs(10);
+/// Envoy's `base_ejection_time`.
+pub const OUTLIER_BASE_EJECTION: Duration = Duration::from_secs(30);
+/// Envoy's `max_ejection_time`; or the base, when that is longer.
+pub const OUTLIER_MAX_EJECTION: Duration = Duration::from_secs(300);
+/// Envoy's `max_ejection_percent`, as a share.
+pub const OUTLIER_MAX_EJECTED: f64 = 0.1;
+/// Envoy's `success_rate_stdev_factor`, which is written in thousandths there.
+pub const OUTLIER_STDEV: f64 = 1.9;
+/// Envoy's `success_rate_minimum_hosts` and `failure_percentage_minimum_hosts`.
+pub const OUTLIER_MIN_ENDPOINTS: u32 = 5;
+/// Envoy's `success_rate_request_volume`.
+pub const OUTLIER_SUCCESS_RATE_MIN_REQUESTS: u32 = 100;
+/// Envoy's `failure_percentage_threshold`, as a share; nothing is ejected by it unless it is asked for.
+pub const OUTLIER_FAILURE_PERCENTAGE: f64 = 0.85;
+/// Envoy's `failure_percentage_request_volume`.
+pub const OUTLIER_FAILURE_PERCENTAGE_MIN_REQUESTS: u32 = 50;
+/// nginx Plus' `interval` of `health_check`.
+pub const HEALTH_INTERVAL: Duration = Duration::from_secs(5);
+/// Kong's and Kubernetes' timeout of a check; or the interval, when that is shorter.
+pub const HEALTH_TIMEOUT: Duration = Duration::from_secs(1);
+/// `HAProxy`'s `rise`.
+pub const HEALTH_RISE: u32 = 2;
+/// `HAProxy`'s `fall`.
+pub const HEALTH_FALL: u32 = 3;
+/// What nginx Plus, `HAProxy` and Kubernetes expect; Envoy expects 200 alone.
+pub const HEALTH_EXPECT: [RangeInclusive<u16>; 1] = [200..=399];
 
 /// How an upstream is called.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,21 +115,139 @@ pub struct Settings {
     pub per_try_timeout: Option<Duration>,
     /// When to try again; never when `None`.
     pub retry: Option<retry::Config>,
-    /// The share of requests in flight that may be retries; any when `None`.
-    pub budget: Option<f64>,
+    /// How many retries there may be; any number when `None`.
+    pub budget: Option<budget::Config>,
+    /// When to send a second attempt beside a late one; never when `None`.
+    pub hedge: Option<hedge::Config>,
+    /// How much of a request's content is kept for another attempt, in bytes.
+    pub body_limit: u64,
     /// When to stop asking an endpoint for a while; never when `None`.
-    pub breaker: Option<breaker::Config>,
+    pub breaker: Option<Breakers>,
+    /// How long requests wait when no endpoint is usable; they do not when `None`.
+    pub queue: Option<failfast::Config>,
     /// How many connections and waiting requests there may be.
     pub limits: Limits,
+    /// When to stop using an endpoint that stands out; never when `None`.
+    pub outlier: Option<outlier::Config>,
+    /// How endpoints are asked whether they are well; they are not when `None`.
+    pub health: Option<Health>,
 }
 
-/// How many connections and waiting requests there may be, per endpoint.
+/// Active health checks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Health {
+    /// What is done.
+    pub check: Check,
+    /// How often, from the start of one to the start of the next.
+    pub interval: Duration,
+    /// How long one may take; at most `interval`.
+    pub timeout: Duration,
+    /// By how much an interval may be longer, at random.
+    pub jitter: Duration,
+    /// What checks make of an endpoint.
+    pub rule: health::Config,
+    /// Whether one that passes ends an ejection by outlier detection.
+    pub unejects: bool,
+}
+
+/// What a health check does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Check {
+    /// A GET.
+    Http {
+        /// Of this path.
+        path: String,
+        /// Whose answer has one of these statuses.
+        expect: Statuses,
+    },
+    /// A connection.
+    Tcp,
+    /// gRPC's health checking protocol.
+    Grpc {
+        /// The service that is asked about; the server as a whole when empty.
+        service: String,
+    },
+}
+
+/// Some statuses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Statuses(Vec<RangeInclusive<u16>>);
+
+impl Statuses {
+    /// Whether `status` is one of them.
+    pub fn contains(&self, status: u16) -> bool {
+        self.0.iter().any(|range| range.contains(&status))
+    }
+}
+
+impl From<Vec<RangeInclusive<u16>>> for Statuses {
+    fn from(ranges: Vec<RangeInclusive<u16>>) -> Self {
+        Self(ranges)
+    }
+}
+
+/// The breakers of an upstream.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Breakers {
+    /// How each of them works.
+    pub config: breaker::Config,
+    /// What each of them guards.
+    pub per: Guarded,
+}
+
+/// What a breaker guards.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Guarded {
+    /// One endpoint: while it is open, others are chosen.
+    #[default]
+    Endpoint,
+    /// The upstream as a whole.
+    Upstream,
+}
+
+/// How many connections and requests there may be, per endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Connections (HTTP/1.1) or requests on the connection (HTTP/2) at most.
-    pub connections: u32,
+    /// Connections at most.
+    pub connections: Option<u32>,
     /// Requests that wait for one at most.
     pub pending: u32,
+    /// Requests that use a connection or wait for one at most.
+    pub requests: Option<u32>,
+    /// HTTP/1.1 connections that are kept idle at most.
+    pub idle: Option<u32>,
     /// How long a connection may be idle.
-    pub idle_timeout: Duration,
+    pub idle_timeout: Option<Duration>,
+    /// How old a connection may be when a request is sent on it.
+    pub max_age: Option<Duration>,
+    /// Requests that are sent over one connection at most.
+    pub requests_per_connection: Option<u32>,
+    /// Requests at a time on one HTTP/2 connection at most.
+    pub streams: u32,
+    /// Connections that are being opened at a time at most.
+    pub ramp: Option<u32>,
+    /// After how long a silence an HTTP/2 connection with requests on it is pinged.
+    pub keep_alive: Option<Duration>,
+}
+
+impl Limits {
+    /// HTTP/1.1 connections at most.
+    pub fn connections_http1(&self) -> u32 {
+        self.connections.unwrap_or(CONNECTIONS_MAX)
+    }
+
+    /// HTTP/2 connections at most.
+    pub fn connections_http2(&self) -> u32 {
+        self.connections.unwrap_or(CONNECTIONS_HTTP2_MAX)
+    }
+
+    /// How long an HTTP/1.1 connection may be idle.
+    pub fn idle_timeout_http1(&self) -> Duration {
+        self.idle_timeout.unwrap_or(IDLE_TIMEOUT)
+    }
+
+    /// How many requests may be sent at once on an HTTP/2 connection that was just opened.
+    pub fn streams_of_new(&self) -> u32 {
+        self.streams.min(self.requests_per_connection.unwrap_or(u32::MAX))
+    }
 }

@@ -2,19 +2,38 @@
 //! the randomness of pauses. Each use is one short lock; who passes gets a guard that settles up when
 //! it is dropped.
 
+mod ejection;
+mod health;
+mod queue;
+mod standing;
+
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use http::StatusCode;
 use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
+use tokio::sync::Notify;
 
-use super::balance::RoundRobin;
-use super::breaker::{Admission, Breaker};
-use super::budget::Budget;
-use super::retry::Retry;
+use super::breakers::{Breakers, Guard};
 use super::settings::Settings;
-use crate::host::Host;
-use crate::telemetry::{BreakerMoved, BreakerState, Fault, Report};
+use crate::host::{Host, Instant};
+use crate::policy::balance::RoundRobin;
+use crate::policy::breaker::{Admission, Breaker};
+use crate::policy::budget::{Budget, Cause, Outcome};
+use crate::policy::failfast::Failfast;
+use crate::policy::hedge::Hedge;
+use crate::policy::retry::Backoff;
+use crate::telemetry::{BreakerMoved, BreakerState, Decision, Fault, PolicyEvent, Report};
+use ejection::Ejection;
+pub(super) use health::Checks;
+use standing::Standing;
+
+/// The streams of the upstream's seed; 0 is for pauses.
+const BUDGET_STREAM: u64 = 1;
+const BREAKER_STREAM: u64 = 2;
+const OUTLIER_STREAM: u64 = 3;
+const HEALTH_STREAM: u64 = 4;
 
 /// A handle to the shared state.
 pub(super) struct State<H> {
@@ -26,67 +45,140 @@ struct Shared<H> {
     upstream: Arc<str>,
     endpoints: Vec<Arc<str>>,
     policies: Mutex<Policies>,
+    /// Whether requests wait when no endpoint is usable.
+    queues: bool,
+    /// Tells those who wait that an endpoint may have become usable.
+    changed: Notify,
+    /// Tells the one who readmits that there is someone to readmit.
+    ejected: Arc<Notify>,
 }
 
 struct Policies {
     balance: RoundRobin,
-    breakers: Vec<Breaker>,
-    budget: Option<Budget>,
+    breakers: Breakers,
+    standing: Standing,
+    ejection: Option<Ejection>,
+    health: Option<health::Endpoints>,
+    queue: Option<Failfast>,
+    budget: Budget,
+    hedge: Option<Hedge>,
+    /// For the jitter of pauses.
     random: ChaCha8Rng,
+    /// For the throttle.
+    budget_random: ChaCha8Rng,
 }
 
 impl<H: Host> State<H> {
     pub(super) fn new(host: H, config: &super::Config, settings: &Settings, seed: u64) -> Self {
         let count = config.endpoints.len();
-        let policies = Policies {
+        let mut policies = Policies {
             balance: RoundRobin::new(count, seed),
-            breakers: settings.breaker.map_or_else(Vec::new, |breaker| vec![Breaker::new(breaker); count]),
-            budget: settings.budget.map(Budget::new),
+            breakers: Breakers::new(settings.breaker, count, stream(seed, BREAKER_STREAM)),
+            standing: Standing::new(count),
+            ejection: settings
+                .outlier
+                .map(|config| Ejection::new(config, count, host.now(), stream(seed, OUTLIER_STREAM))),
+            health: settings
+                .health
+                .as_ref()
+                .map(|health| health::Endpoints::new(health, count, stream(seed, HEALTH_STREAM))),
+            queue: settings.queue.map(Failfast::new),
+            budget: Budget::new(settings.budget),
+            hedge: settings.hedge.clone().map(Hedge::new),
             random: ChaCha8Rng::seed_from_u64(seed),
+            budget_random: stream(seed, BUDGET_STREAM),
         };
+        policies.bar_the_unchecked();
         let endpoints = config.endpoints.iter().map(|endpoint| endpoint.to_string().into()).collect();
         let upstream = Arc::clone(&config.name);
-        Self { shared: Arc::new(Shared { host, upstream, endpoints, policies: Mutex::new(policies) }) }
+        let queues = settings.queue.is_some();
+        let (policies, changed, ejected) = (Mutex::new(policies), Notify::new(), Arc::default());
+        Self { shared: Arc::new(Shared { host, upstream, endpoints, policies, queues, changed, ejected }) }
     }
 
     /// Chooses an endpoint: one that was not tried and whose breaker admits, else any whose breaker admits.
     pub(super) fn choose(&self, tried: &[usize]) -> Result<(usize, Verdict<H>), Fault> {
         let now = self.shared.host.now();
         let mut policies = self.shared.lock();
-        let Policies { balance, breakers, .. } = &mut *policies;
+        let Policies { balance, breakers, standing, .. } = &mut *policies;
         let admits = |endpoint: usize| {
-            breakers.get(endpoint).is_none_or(|breaker| breaker.admission(now) != Admission::Reject)
+            let breaker = breakers.of(endpoint);
+            standing.is_healthy(endpoint)
+                && breaker.is_none_or(|breaker| breaker.admission(now) != Admission::Reject)
         };
         let endpoint = balance
             .pick(|endpoint| !tried.contains(&endpoint) && admits(endpoint))
             .or_else(|| balance.pick(admits))
-            .ok_or(if self.shared.endpoints.is_empty() { Fault::NoEndpoint } else { Fault::BreakerOpen })?;
+            .ok_or(if standing.healthy() == 0 { Fault::NoEndpoint } else { Fault::BreakerOpen })?;
         let admission = self
             .shared
-            .with_breaker(policies, endpoint, |breaker| breaker.admit(now))
+            .with_breaker(policies, endpoint, |breaker, _| breaker.admit(now))
             .unwrap_or(Admission::Pass);
         let shared = Arc::clone(&self.shared);
         Ok((endpoint, Verdict { shared, endpoint, admission, pending: true }))
     }
 
-    /// A request began.
-    pub(super) fn enter(&self) -> InFlight<H> {
-        if let Some(budget) = &mut self.shared.lock().budget {
-            budget.enter();
+    /// A request begins, unless the budget refuses even that.
+    pub(super) fn enter(&self) -> Result<InFlight<H>, Fault> {
+        let now = self.shared.host.now();
+        let mut policies = self.shared.lock();
+        let Policies { budget, budget_random, .. } = &mut *policies;
+        let admitted = budget.enter(now, budget_random);
+        drop(policies);
+        if admitted {
+            return Ok(InFlight(Arc::clone(&self.shared)));
         }
-        InFlight(Arc::clone(&self.shared))
+        self.decided(None, Decision::Throttled);
+        Err(Fault::Throttled)
     }
 
     /// Asks for a retry; `None` when the budget is spent.
-    pub(super) fn retry(&self) -> Option<Retrying<H>> {
-        let admitted = self.shared.lock().budget.as_mut().is_none_or(Budget::admit);
+    pub(super) fn retry(&self, cause: Cause) -> Option<Retrying<H>> {
+        let now = self.shared.host.now();
+        let mut policies = self.shared.lock();
+        let Policies { budget, budget_random, .. } = &mut *policies;
+        let admitted = budget.admit_retry(now, cause, budget_random);
+        drop(policies);
         admitted.then(|| Retrying(Arc::clone(&self.shared)))
     }
 
-    /// How long to pause before retry number `number`.
-    pub(super) fn pause(&self, retry: &Retry, number: u32) -> Duration {
-        retry.pause(number, &mut self.shared.lock().random)
+    /// Tells the budget how an attempt went.
+    pub(super) fn observe(&self, outcome: Outcome) {
+        let now = self.shared.host.now();
+        self.shared.lock().budget.observe(now, outcome);
     }
+
+    /// How long to pause before retry number `number`; the upstream may have `told`.
+    pub(super) fn pause(&self, backoff: &mut Backoff, told: Option<Duration>, number: u32) -> Duration {
+        let random = &mut self.shared.lock().random;
+        match told {
+            Some(wanted) => backoff.pause_as_told(wanted, random),
+            None => backoff.pause(number, random),
+        }
+    }
+
+    /// Asks the hedging policy, or tells it; `None` when there is none.
+    pub(super) fn hedge<T>(&self, ask: impl FnOnce(&mut Hedge, Instant) -> T) -> Option<T> {
+        let now = self.shared.host.now();
+        self.shared.lock().hedge.as_mut().map(|hedge| ask(hedge, now))
+    }
+
+    /// What an endpoint is called.
+    pub(super) fn endpoint(&self, endpoint: usize) -> Option<Arc<str>> {
+        self.shared.endpoints.get(endpoint).cloned()
+    }
+
+    /// Reports what was decided about a request to `endpoint`.
+    pub(super) fn decided(&self, endpoint: Option<usize>, decision: Decision) {
+        self.shared.decided(endpoint, decision);
+    }
+}
+
+/// A random stream of its own for each purpose, so that a draw for one moves no other.
+fn stream(seed: u64, purpose: u64) -> ChaCha8Rng {
+    let mut random = ChaCha8Rng::seed_from_u64(seed);
+    random.set_stream(purpose);
+    random
 }
 
 impl<H: Host> Shared<H> {
@@ -95,24 +187,36 @@ impl<H: Host> Shared<H> {
         &self,
         mut policies: MutexGuard<'_, Policies>,
         endpoint: usize,
-        change: impl FnOnce(&mut Breaker) -> T,
+        change: impl FnOnce(&mut Breaker, &mut ChaCha8Rng) -> T,
     ) -> Option<T> {
-        let breaker = policies.breakers.get_mut(endpoint)?;
+        let Guard { breaker, endpoint, random } = policies.breakers.guard(endpoint)?;
         let before = breaker.state();
-        let result = change(breaker);
+        let result = change(breaker, random);
         let after = breaker.state();
         drop(policies);
         if before != after {
             self.report(endpoint, after);
         }
+        if before != BreakerState::Closed {
+            self.changed.notify_waiters();
+        }
         Some(result)
     }
 
-    fn report(&self, endpoint: usize, state: BreakerState) {
+    fn decided(&self, endpoint: Option<usize>, decision: Decision) {
+        self.host.report(Report::Policy(PolicyEvent {
+            at: self.host.now(),
+            upstream: Arc::clone(&self.upstream),
+            endpoint: endpoint.and_then(|endpoint| self.endpoints.get(endpoint).cloned()),
+            decision,
+        }));
+    }
+
+    fn report(&self, endpoint: Option<usize>, state: BreakerState) {
         self.host.report(Report::Breaker(BreakerMoved {
             at: self.host.now(),
             upstream: Arc::clone(&self.upstream),
-            endpoint: self.endpoints.get(endpoint).cloned(),
+            endpoint: endpoint.and_then(|endpoint| self.endpoints.get(endpoint).cloned()),
             state,
         }));
     }
@@ -124,8 +228,7 @@ impl<H> Shared<H> {
     }
 }
 
-/// The obligation to tell an endpoint's breaker how its attempt went. Dropped, it says that nobody
-/// will know.
+/// The obligation to tell the policies how an attempt went. Dropped, it says that nobody will know.
 pub(super) struct Verdict<H: Host> {
     shared: Arc<Shared<H>>,
     endpoint: usize,
@@ -133,22 +236,55 @@ pub(super) struct Verdict<H: Host> {
     pending: bool,
 }
 
+/// How an attempt went, as policies see it.
+#[derive(Debug, Clone, Copy)]
+enum Settled {
+    /// The head of an answer came.
+    Answered(StatusCode),
+    /// There was no answer.
+    Failed(Fault),
+    /// Nobody waited for the answer.
+    Abandoned,
+}
+
 impl<H: Host> Verdict<H> {
-    pub(super) fn observe(mut self, success: bool) {
+    /// The attempt was answered.
+    pub(super) fn answered(mut self, status: StatusCode) {
+        self.settle(Settled::Answered(status));
+    }
+
+    /// The attempt was not answered.
+    pub(super) fn failed(mut self, fault: Fault) {
+        self.settle(Settled::Failed(fault));
+    }
+
+    /// Tells every policy that learns from attempts.
+    fn settle(&mut self, settled: Settled) {
         self.pending = false;
         let now = self.shared.host.now();
-        self.shared.with_breaker(self.shared.lock(), self.endpoint, |breaker| {
-            breaker.observe(now, self.admission, success);
+        let admission = self.admission;
+        let mut policies = self.shared.lock();
+        let ejected = policies.observe_attempt(now, self.endpoint, settled);
+        self.shared.with_breaker(policies, self.endpoint, |breaker, random| {
+            let blame = breaker.config().blame;
+            match settled {
+                Settled::Answered(status) => breaker.observe(now, admission, !blame.answered(status), random),
+                Settled::Failed(fault) if blame.failed(fault) => {
+                    breaker.observe(now, admission, false, random);
+                }
+                Settled::Failed(_) | Settled::Abandoned => breaker.abandon(admission),
+            }
         });
+        if ejected {
+            self.shared.after_ejection(self.endpoint);
+        }
     }
 }
 
 impl<H: Host> Drop for Verdict<H> {
     fn drop(&mut self) {
         if self.pending {
-            self.shared.with_breaker(self.shared.lock(), self.endpoint, |breaker| {
-                breaker.abandon(self.admission);
-            });
+            self.settle(Settled::Abandoned);
         }
     }
 }
@@ -158,9 +294,7 @@ pub(super) struct InFlight<H>(Arc<Shared<H>>);
 
 impl<H> Drop for InFlight<H> {
     fn drop(&mut self) {
-        if let Some(budget) = &mut self.0.lock().budget {
-            budget.leave();
-        }
+        self.0.lock().budget.leave();
     }
 }
 
@@ -169,8 +303,6 @@ pub(super) struct Retrying<H>(Arc<Shared<H>>);
 
 impl<H> Drop for Retrying<H> {
     fn drop(&mut self) {
-        if let Some(budget) = &mut self.0.lock().budget {
-            budget.retried();
-        }
+        self.0.lock().budget.retried();
     }
 }

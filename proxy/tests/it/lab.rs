@@ -68,6 +68,10 @@ impl Lab {
         Exchange::start(TraceId(1), None, self.host.now())
     }
 
+    pub(crate) fn now_ms(&self) -> u64 {
+        self.host.now().micros() / 1_000
+    }
+
     /// Lets time pass, for what counts it.
     pub(crate) async fn wait_ms(&self, ms: u64) {
         self.host.sleep_until(self.host.now() + Duration::from_millis(ms)).await;

@@ -4,4 +4,5 @@
 
 mod lab;
 mod pool;
+mod queue;
 mod time;

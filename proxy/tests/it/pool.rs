@@ -24,8 +24,135 @@ fn http2(
     lab: &Lab,
     endpoint: &hoplab_proxy::host::Endpoint,
 ) -> Arc<Upstream<hoplab_proxy::host::live::Live>> {
-    let config = Config { protocol: Protocol::Http2, ..Config::new("it", vec![endpoint.clone()]) };
+    http2_under(lab, endpoint, "")
+}
+
+fn http2_under(
+    lab: &Lab,
+    endpoint: &hoplab_proxy::host::Endpoint,
+    policies: &str,
+) -> Arc<Upstream<hoplab_proxy::host::live::Live>> {
+    let mut config = Config { protocol: Protocol::Http2, ..Config::new("it", vec![endpoint.clone()]) };
+    config.policies = toml::from_str(policies).unwrap();
     Upstream::new(lab.host.clone(), &lab.spawner(), config, 1)
+}
+
+/// A server whose every answer waits until `gate` lets it pass.
+async fn gated(lab: &Lab, gate: &Arc<Semaphore>) -> crate::lab::Backend {
+    let gate = Arc::clone(gate);
+    lab.backend(move |request| {
+        let gate = Arc::clone(&gate);
+        async move {
+            gate.acquire().await.unwrap().forget();
+            hello(request).await
+        }
+    })
+    .await
+}
+
+#[tokio::test]
+async fn http2_opens_more_connections_when_all_are_full() {
+    let lab = Lab::new();
+    let gate = Arc::new(Semaphore::new(0));
+    let backend = gated(&lab, &gate).await;
+    for ramp in ["", ", ramp = 1"] {
+        let policies = format!("pool = {{ connections = 3, streams = 2, pending = 1{ramp} }}");
+        let upstream = http2_under(&lab, &backend.endpoint, &policies);
+        let before = backend.connections();
+        let requests = join_all((0..8).map(|_| lab.get(&upstream)));
+        let release = async {
+            lab.wait_ms(50).await;
+            gate.add_permits(7);
+        };
+        let (answers, ()) = tokio::join!(biased; requests, release);
+        let overflow = answers.iter().filter(|answer| **answer == Err(Fault::Overflow)).count();
+        assert_eq!((overflow, answers[7]), (1, Err(Fault::Overflow)), "{answers:?}");
+        assert_eq!(backend.connections() - before, 3);
+    }
+}
+
+#[tokio::test]
+async fn http2_connections_end_by_age_by_idleness_and_by_requests() {
+    let lab = Lab::new();
+    let backend = lab.backend(hello).await;
+    for pool in ["max_age = \"50ms\"", "idle_timeout = \"50ms\"", "requests_per_connection = 2"] {
+        let upstream = http2_under(&lab, &backend.endpoint, &format!("pool = {{ {pool} }}"));
+        let before = backend.connections();
+        assert_eq!(lab.get(&upstream).await, Ok(200));
+        assert_eq!(lab.get(&upstream).await, Ok(200));
+        assert_eq!(backend.connections() - before, 1, "{pool}");
+        lab.wait_ms(100).await;
+        assert_eq!(lab.get(&upstream).await, Ok(200));
+        assert_eq!(backend.connections() - before, 2, "{pool}");
+    }
+}
+
+#[tokio::test]
+async fn http2_that_is_old_answers_what_it_was_asked() {
+    let lab = Lab::new();
+    let gate = Arc::new(Semaphore::new(0));
+    let backend = gated(&lab, &gate).await;
+    let upstream = http2_under(&lab, &backend.endpoint, "pool = { max_age = \"20ms\" }");
+    let later = async {
+        lab.wait_ms(60).await;
+        let release = async {
+            lab.wait_ms(20).await;
+            gate.add_permits(2);
+        };
+        tokio::join!(biased; lab.get(&upstream), release).0
+    };
+    assert_eq!(tokio::join!(biased; lab.get(&upstream), later), (Ok(200), Ok(200)));
+    assert_eq!(backend.connections(), 2);
+}
+
+#[tokio::test]
+async fn http1_connections_end_by_age_and_by_requests() {
+    let lab = Lab::new();
+    let backend = lab.backend(hello).await;
+    for pool in ["max_age = \"50ms\"", "requests_per_connection = 2"] {
+        let upstream = lab.upstream(&backend.endpoint, &format!("pool = {{ {pool} }}"));
+        let before = backend.connections();
+        assert_eq!(lab.get(&upstream).await, Ok(200));
+        assert_eq!(lab.get(&upstream).await, Ok(200));
+        assert_eq!(backend.connections() - before, 1, "{pool}");
+        lab.wait_ms(100).await;
+        assert_eq!(lab.get(&upstream).await, Ok(200));
+        assert_eq!(backend.connections() - before, 2, "{pool}");
+    }
+}
+
+#[tokio::test]
+async fn http1_keeps_no_more_idle_than_it_is_told() {
+    let lab = Lab::new();
+    let gate = Arc::new(Semaphore::new(0));
+    let backend = gated(&lab, &gate).await;
+    let upstream = lab.upstream(&backend.endpoint, "pool = { idle = 1 }");
+    for expected in [3, 5] {
+        let release = async {
+            lab.wait_ms(30).await;
+            gate.add_permits(3);
+        };
+        let (answers, ()) = tokio::join!(biased; join_all((0..3).map(|_| lab.get(&upstream))), release);
+        assert_eq!(answers, [Ok(200); 3]);
+        lab.wait_ms(10).await;
+        assert_eq!(backend.connections(), expected);
+    }
+}
+
+#[tokio::test]
+async fn requests_beyond_their_limit_are_refused_at_once() {
+    let lab = Lab::new();
+    let gate = Arc::new(Semaphore::new(0));
+    let backend = gated(&lab, &gate).await;
+    for policies in ["pool = { connections = 1, requests = 2 }", "pool = { requests = 2, ramp = 1 }"] {
+        let upstream = lab.upstream(&backend.endpoint, policies);
+        let release = async {
+            lab.wait_ms(30).await;
+            gate.add_permits(2);
+        };
+        let (answers, ()) = tokio::join!(biased; join_all((0..3).map(|_| lab.get(&upstream))), release);
+        assert_eq!(answers, [Ok(200), Ok(200), Err(Fault::Overflow)], "{policies}");
+    }
 }
 
 #[tokio::test]

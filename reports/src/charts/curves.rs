@@ -1,6 +1,8 @@
 //! What each chart shows, computed once for page, plot files and CSV: percentile curves, series over
 //! time, stacks and breaker lanes. Owns no pixel and no colour.
 
+use std::collections::BTreeMap;
+
 use hoplab_sim::record::{Architecture, BreakerChange, Latencies, Record, Window};
 use indexmap::IndexMap;
 
@@ -153,6 +155,50 @@ fn lane(name: String, changes: &[&BreakerChange], end: u64) -> Lane {
         spans.push((from, end, state));
     }
     Lane { name, spans }
+}
+
+/// How finely decisions are told apart in time: into so many stretches of the run.
+const STRETCHES: u64 = 240;
+
+/// What was decided about one upstream, over the whole run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Events {
+    /// `retried`, `ejected`, …
+    pub(crate) decision: String,
+    /// The upstream.
+    pub(crate) upstream: String,
+    /// `[from, until, count]` in microseconds, in order; stretches in which nothing was decided are left out.
+    pub(crate) stretches: Vec<(u64, u64, u64)>,
+}
+
+impl Events {
+    /// `retried → payment`.
+    pub(crate) fn name(&self) -> String {
+        format!("{} → {}", self.decision, self.upstream)
+    }
+
+    /// How many there are.
+    pub(crate) fn count(&self) -> u64 {
+        self.stretches.iter().map(|(_, _, count)| count).sum()
+    }
+}
+
+/// A lane for each decision and upstream that there was, by their names; the events of all pods together.
+pub(crate) fn events(record: &Record, architecture: &Architecture) -> Vec<Events> {
+    let end = end_us(record);
+    let width = end.div_ceil(STRETCHES);
+    let mut lanes: BTreeMap<(&str, &str), BTreeMap<u64, u64>> = BTreeMap::new();
+    for event in &architecture.policies {
+        let lane = lanes.entry((&event.decision, &event.upstream)).or_default();
+        *lane.entry(event.at_us.min(end - 1) / width).or_default() += 1;
+    }
+    let stretch = |(stretch, count): (u64, u64)| (stretch * width, ((stretch + 1) * width).min(end), count);
+    let lane = |((decision, upstream), counts): ((&str, &str), BTreeMap<u64, u64>)| Events {
+        decision: decision.to_owned(),
+        upstream: upstream.to_owned(),
+        stretches: counts.into_iter().map(stretch).collect(),
+    };
+    lanes.into_iter().map(lane).collect()
 }
 
 #[cfg(test)]

@@ -1,7 +1,9 @@
 //! The page's tables: figures by architecture, by part of the run, by endpoint and by edge, and the
 //! expectations. Each scrolls in its own box where it is wider than the page.
 
-use hoplab_sim::record::{Architecture, Record, Traffic};
+use std::collections::BTreeSet;
+
+use hoplab_sim::record::{Architecture, Record, Traffic, decided};
 use indexmap::IndexSet;
 use maud::{Markup, html};
 
@@ -117,6 +119,34 @@ pub(crate) fn phases(record: &Record) -> Markup {
                 }
             } } }
         } }
+    }
+}
+
+/// How often policies decided what, by upstream; counted after the warm-up, in all pods.
+pub(crate) fn decisions(record: &Record) -> Markup {
+    let architectures_decided =
+        record.architectures.values().flat_map(|architecture| &architecture.decisions);
+    let rows: BTreeSet<(&str, &str)> =
+        architectures_decided.map(|decided| (&*decided.decision, &*decided.upstream)).collect();
+    if rows.is_empty() {
+        return html! {};
+    }
+    html! {
+        h3 { "How often" }
+        div.scroll { table {
+            thead { tr {
+                th scope="col" {} th.text scope="col" { "about" }
+                @for (name, _, slot) in architectures(record) { th scope="col" { (swatch(slot)) (name) } }
+            } }
+            tbody { @for (decision, upstream) in &rows { tr {
+                th scope="row" { (decision) }
+                td.text { (upstream) }
+                @for architecture in record.architectures.values() {
+                    td { (count(decided(&architecture.decisions, decision, Some(upstream)))) }
+                }
+            } } }
+        } }
+        p.note { "After the warm-up, all counted." }
     }
 }
 

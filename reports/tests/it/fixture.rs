@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use hoplab_sim::record::{
-    Architecture, BreakerChange, Edge, Effort, Expectation, Fault, FaultHits, Graph, Hop, Latencies, Node,
-    Phase, Record, Requests, SCHEMA, Stretch, Trace, Traffic, Window,
+    Architecture, BreakerChange, Decided, Edge, Effort, Expectation, Fault, FaultHits, Graph, Hop, Latencies,
+    Node, Phase, PolicyEvent, Record, Requests, SCHEMA, Stretch, Trace, Traffic, Window,
 };
 use hoplab_sim::scenario::plan::Source;
 use indexmap::IndexMap;
@@ -165,6 +165,9 @@ fn architecture(kind: &Kind) -> Architecture {
         edges: edges(kind, f64::from(sent as u32)),
         breakers: if kind.breakers { breakers(kind) } else { Vec::new() },
         breakers_left_out: 0,
+        policies: policies(kind),
+        policies_left_out: 0,
+        decisions: decisions(kind, 5_000_000),
         faults: vec![FaultHits { name: "payment-slow".into(), hits: 84, applies: true }],
         windows: (0..122).map(|index| window(index, kind)).collect(),
         expectations: expectations(kind),
@@ -241,6 +244,7 @@ fn phases(kind: &Kind, floor: f64) -> IndexMap<String, Phase> {
         endpoints: IndexMap::new(),
         breakdown_us: BTreeMap::new(),
         edges: edges(kind, sent as f64),
+        decisions: Vec::new(),
     };
     let mut phases = IndexMap::from([
         ("steady".to_owned(), phase(5_000_000, 12_000_000, 1_400, 0.0, 3_900.0)),
@@ -287,6 +291,43 @@ fn breakers(kind: &Kind) -> Vec<BreakerChange> {
     }
     changes.sort_by_key(|change| change.at_us);
     changes
+}
+
+/// Retries while payment is slow, and an endpoint that is ejected and comes back.
+fn policies(kind: &Kind) -> Vec<PolicyEvent> {
+    if kind.proxies < 2.0 {
+        return Vec::new();
+    }
+    let event = |at_us, decision: &str, endpoint: Option<&str>| PolicyEvent {
+        at_us,
+        pod: format!("checkout-{}", at_us / 1_000 % 2),
+        upstream: "payment".into(),
+        endpoint: endpoint.map(str::to_owned),
+        decision: decision.to_owned(),
+    };
+    let mut events: Vec<_> = (0..200)
+        .map(|index| event(12_100_000 + index * index * 195, "retried", Some("payment-1:15006")))
+        .chain((0..12).map(|index| event(13_000_000 + index * 550_000, "retry-budget-spent", None)))
+        .collect();
+    events.push(event(12_700_000, "ejected", Some("payment-0:15006")));
+    events.push(event(21_400_000, "readmitted", Some("payment-0:15006")));
+    events.push(event(3_000_000, "retried", Some("payment-2:15006")));
+    events.sort_by_key(|event| event.at_us);
+    events
+}
+
+/// The counts of [`policies`] from `from_us` on.
+fn decisions(kind: &Kind, from_us: u64) -> Vec<Decided> {
+    let mut counts: IndexMap<(String, Option<String>, String), u64> = IndexMap::new();
+    for event in policies(kind).into_iter().filter(|event| event.at_us >= from_us) {
+        *counts.entry((event.pod, event.endpoint, event.decision)).or_default() += 1;
+    }
+    counts.sort_keys();
+    let decided = |((pod, endpoint, decision), count)| {
+        let upstream = "payment".to_owned();
+        Decided { pod, upstream, endpoint, decision, count }
+    };
+    counts.into_iter().map(decided).collect()
 }
 
 fn window(index: u64, kind: &Kind) -> Window {
@@ -405,6 +446,9 @@ pub(crate) fn silent() -> Record {
             edges: IndexMap::new(),
             breakers: Vec::new(),
             breakers_left_out: 0,
+            policies: Vec::new(),
+            policies_left_out: 0,
+            decisions: Vec::new(),
             faults: Vec::new(),
             windows: Vec::new(),
             expectations: Vec::new(),

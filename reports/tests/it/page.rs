@@ -1,7 +1,7 @@
 //! The page: well-formed, self-contained, complete, and sane at the edges.
 
 use hoplab_reports::page::page;
-use hoplab_sim::record::{Edge, Node, Record};
+use hoplab_sim::record::{Decided, Edge, Node, PolicyEvent, Record};
 
 use crate::fixture;
 
@@ -65,6 +65,9 @@ fn tells_everything_in_order() {
         "id=\"time\"",
         "id=\"breakdown\"",
         "id=\"breakers\"",
+        "id=\"policies\"",
+        "mesh: retried → payment 201, retry-budget-spent → payment 12, ejected → payment 1",
+        "<td>200</td><td>200</td>",
         "id=\"goodput\"",
         "id=\"slowest\"",
         "id=\"expectations\"",
@@ -97,6 +100,8 @@ fn a_hostile_name_stays_a_name() {
     let mesh = &mut record.architectures["mesh"];
     mesh.hops[0].name = hostile.into();
     mesh.breakers[0].pod = hostile.into();
+    mesh.policies[0].upstream = hostile.into();
+    mesh.decisions[0].decision = hostile.into();
     mesh.slowest[0].outcome = hostile.into();
     mesh.expectations[0].text = hostile.into();
     let architecture = record.architectures["gateway"].clone();
@@ -111,6 +116,27 @@ fn nothing_was_sent() {
     let html = assert_sound(&fixture::silent());
     assert!(html.contains("No request was measured."));
     assert!(html.contains("No breaker changed its state."));
+    assert!(html.contains("No policy decided anything"));
+}
+
+#[test]
+fn of_many_policies_the_busiest_are_drawn_and_all_are_counted() {
+    let mut record = fixture::boutique();
+    let mesh = &mut record.architectures["mesh"];
+    let (event, counted) = (mesh.policies[0].clone(), mesh.decisions[0].clone());
+    mesh.policies_left_out = 7;
+    for service in 0..20_u64 {
+        let upstream = format!("service-{service}");
+        for number in 0..=service {
+            let (at_us, upstream) = (8_000_000 + number * 1_000_000, upstream.clone());
+            mesh.policies.push(PolicyEvent { at_us, upstream, ..event.clone() });
+        }
+        mesh.decisions.push(Decided { upstream, count: 1_234, ..counted.clone() });
+    }
+    let html = assert_sound(&record);
+    assert!(html.contains("and 8 lanes not shown"), "24 lanes, of which 16 are drawn");
+    assert!(html.contains("7 later decisions were not kept one by one"));
+    assert!(html.contains("<td class=\"text\">service-0</td>"), "the table has the least of them, too");
 }
 
 #[test]

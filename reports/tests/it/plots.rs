@@ -9,7 +9,7 @@ use crate::fixture;
 #[test]
 fn every_plot_is_there_as_svg_and_png() {
     let files = plots::files(&fixture::boutique()).unwrap();
-    assert_eq!(files.len(), 10);
+    assert_eq!(files.len(), 12);
     for file in files {
         if Path::new(&file.name).extension().is_some_and(|extension| extension == "svg") {
             let text = String::from_utf8(file.bytes).unwrap();
@@ -34,6 +34,6 @@ fn names_are_escaped() {
 #[test]
 fn there_is_a_plot_also_of_nothing_and_of_much() {
     for record in [fixture::silent(), fixture::with_architectures(1), fixture::with_architectures(12)] {
-        assert_eq!(plots::files(&record).unwrap().len(), 10);
+        assert_eq!(plots::files(&record).unwrap().len(), 12);
     }
 }

@@ -1,5 +1,7 @@
 //! Faults as people say them: `payment-0 is 20 times slower`.
 
+use hoplab_proxy::quantity::Duration;
+
 use crate::scenario::plan::{Between, FaultKind, Plan, Side, Target};
 
 /// What a fault does.
@@ -12,6 +14,10 @@ pub(super) fn fault(plan: &Plan, kind: &FaultKind) -> String {
             format!("{} answers {} % of {endpoint} with {status}", pods(plan, *target), share * 100.0)
         }
         FaultKind::Crash { target } => format!("{} is down", pods(plan, *target)),
+        FaultKind::Restart { target, drain, down } => {
+            let (drain, down) = (Duration(*drain), Duration(*down));
+            format!("{} restarts pod by pod: {drain} to drain, {down} away", pods(plan, *target))
+        }
         FaultKind::Partition(between) => format!("nothing passes between {}", sides(plan, between)),
         FaultKind::Latency { between, add } => {
             format!("packets between {} take {add} longer", sides(plan, between))
@@ -30,9 +36,10 @@ pub(super) fn touched(kind: &FaultKind) -> Vec<usize> {
         Side::Clients | Side::Gateway => None,
     };
     match kind {
-        FaultKind::Slow { target, .. } | FaultKind::Error { target, .. } | FaultKind::Crash { target } => {
-            vec![target.service.0]
-        }
+        FaultKind::Slow { target, .. }
+        | FaultKind::Error { target, .. }
+        | FaultKind::Crash { target }
+        | FaultKind::Restart { target, .. } => vec![target.service.0],
         FaultKind::Partition(between)
         | FaultKind::Reset(between)
         | FaultKind::Latency { between, .. }

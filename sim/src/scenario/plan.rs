@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use hoplab_proxy::telemetry::Decision;
 use hoplab_proxy::upstream::Policies;
 use http::Method;
 
@@ -37,6 +38,8 @@ pub struct Plan {
     pub loads: Vec<Load>,
     /// The gateway's policies, per service that is called; index as `services`.
     pub gateway: Vec<Policies>,
+    /// The gateway's policies for single endpoints, where they have some of their own.
+    pub gateway_routes: Vec<(EndpointId, Policies)>,
     /// The mesh's policies, per service that is called; index as `services`.
     pub mesh: Vec<Policies>,
     /// What a gateway's work costs.
@@ -133,8 +136,19 @@ pub struct Service {
     pub queue: Option<u32>,
     /// Where its pods stand.
     pub zone: Option<ZoneId>,
+    /// What too many requests do to each of its pods.
+    pub overload: Option<Overload>,
     /// What it answers.
     pub endpoints: Vec<Endpoint>,
+}
+
+/// What too many requests do to a pod: congestion, thrashing, full garbage collections.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Overload {
+    /// More requests than this within any second are too many; at least 1.
+    pub above: u32,
+    /// How many times as long work then takes; at least 0.
+    pub times: f64,
 }
 
 /// Something a service answers.
@@ -276,6 +290,15 @@ pub enum FaultKind {
         /// Where.
         target: Target,
     },
+    /// Pods are restarted one after the other, each at its share of the fault's time.
+    Restart {
+        /// Where.
+        target: Target,
+        /// How long a pod may finish what it has begun, while it takes no new connection.
+        drain: Duration,
+        /// How long a pod is away after that.
+        down: Duration,
+    },
     /// Nothing passes between the two sides.
     Partition(Between),
     /// What passes between the two sides takes longer.
@@ -303,6 +326,7 @@ impl FaultKind {
             Self::Slow { .. } => "slow",
             Self::Error { .. } => "error",
             Self::Crash { .. } => "crash",
+            Self::Restart { .. } => "restart",
             Self::Partition(_) => "partition",
             Self::Latency { .. } => "latency",
             Self::Loss { .. } => "loss",
@@ -378,8 +402,17 @@ pub enum Metric {
     Goodput,
     /// Attempts over requests, over all edges or on one.
     Amplification,
+    /// Attempts that were sent to a service, over the requests that clients sent.
+    AmplificationAt(ServiceId),
     /// Requests sent.
     Requests,
+    /// How often policies decided something.
+    Decisions {
+        /// What.
+        decision: Decision,
+        /// About which service; about any when `None`.
+        service: Option<ServiceId>,
+    },
 }
 
 /// A part of a run.

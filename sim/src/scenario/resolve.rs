@@ -16,7 +16,7 @@ use hoplab_proxy::upstream::Policies;
 
 use super::Overrides;
 use super::place::{At, Place};
-use super::plan::{Network, Plan, ServiceId, Zone};
+use super::plan::{EndpointId, Network, Plan, ServiceId, Zone};
 use super::problem::Problems;
 use super::reader::Context;
 use super::schema::policies::Layers;
@@ -67,6 +67,9 @@ pub(super) fn resolve(file: File, overrides: &Overrides, context: &mut Context<'
         chosen: &architectures,
     };
     let expectations = expectations.resolve(file.expectations, context);
+    let Layers { defaults, services: called, routes } = file.gateway.0;
+    let gateway = policies(&defaults, called, &names, context);
+    let gateway_routes = routes_of(routes, &gateway, &names, context);
     let scenario = file.scenario;
     Some(Plan {
         name: stem(&context.sources[0].path).to_owned(),
@@ -78,8 +81,9 @@ pub(super) fn resolve(file: File, overrides: &Overrides, context: &mut Context<'
         warmup: window.warmup,
         architectures,
         network,
-        gateway: policies(file.gateway.0, &names, context),
-        mesh: policies(file.mesh.0, &names, context),
+        gateway,
+        gateway_routes,
+        mesh: policies(&file.mesh.0.defaults, file.mesh.0.services, &names, context),
         services,
         loads,
         gateway_costs: file.costs.gateway.map_or(Costs::GATEWAY, costs),
@@ -165,14 +169,53 @@ fn network(network: schema::Network, context: &mut Context<'_>) -> Network {
 }
 
 /// For each service, the policies under which it is called.
-fn policies(layers: Layers, names: &Names, context: &mut Context<'_>) -> Vec<Policies> {
-    let mut services = vec![layers.defaults.clone(); names.services().count()];
-    for (name, policies) in layers.services {
+fn policies(
+    defaults: &Option<At<Policies>>,
+    called: schema::Named<Policies>,
+    names: &Names,
+    context: &mut Context<'_>,
+) -> Vec<Policies> {
+    let defaults = defaults.as_ref().map_or_else(Policies::default, |At { value, place }| {
+        refuse_contradictions(value, *place, context);
+        value.clone()
+    });
+    let mut services = vec![defaults.clone(); names.services().count()];
+    for (name, policies) in called {
         if let (Some(ServiceId(index)), Some(policies)) = (names.service(&name, context), policies) {
-            services[index] = policies.over(&layers.defaults);
+            services[index] = policies.over(&defaults);
+            if defaults.resolve().is_ok() {
+                refuse_contradictions(&services[index], name.place, context);
+            }
         }
     }
     services
+}
+
+/// The policies under which single endpoints are called, over those of their services.
+fn routes_of(
+    routes: schema::Named<Policies>,
+    services: &[Policies],
+    names: &Names,
+    context: &mut Context<'_>,
+) -> Vec<(EndpointId, Policies)> {
+    let mut all = Vec::new();
+    for (name, policies) in routes {
+        if let (Some(id), Some(policies)) = (names.endpoint(&name, context), policies) {
+            let shared = &services[id.service.0];
+            let policies = policies.over(shared);
+            if shared.resolve().is_ok() {
+                refuse_contradictions(&policies, name.place, context);
+            }
+            all.push((id, policies));
+        }
+    }
+    all
+}
+
+fn refuse_contradictions(policies: &Policies, place: Place, context: &mut Context<'_>) {
+    for found in policies.resolve().err().unwrap_or_default() {
+        context.error(place, format!("{}: {}", found.key, found.fact)).hint(found.hint);
+    }
 }
 
 fn costs(cost: schema::Cost) -> Costs {

@@ -28,6 +28,9 @@ const HEAD_BYTES_MAX: usize = 64 * 1024;
 /// h2 reads the real clock for streams that were reset here; never reached, it plays no role.
 const RESET_STREAM_MEMORY: Duration = Duration::from_secs(1 << 30);
 
+/// How long the answer to a ping may take; hyper's and gRPC's default.
+const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(20);
+
 /// How to reach an endpoint.
 pub(in super::super) struct Connector<H> {
     pub(in super::super) host: H,
@@ -35,6 +38,8 @@ pub(in super::super) struct Connector<H> {
     pub(in super::super) protocol: Protocol,
     pub(in super::super) tls: Option<ClientTls>,
     pub(in super::super) timeout: Duration,
+    /// After how long a silence an HTTP/2 connection with requests on it is pinged; never when `None`.
+    pub(in super::super) keep_alive: Option<Duration>,
 }
 
 /// The bytes of a connection, in the clear or behind TLS.
@@ -61,8 +66,8 @@ impl<H: Host> Connector<H> {
         spawner: &Spawner<H>,
     ) -> Result<http2::SendRequest<Body>, Fault> {
         match self.open(exchange).await? {
-            Wire::Plain(stream) => speak_http2(&self.host, stream, spawner).await,
-            Wire::Tls(stream) => speak_http2(&self.host, stream, spawner).await,
+            Wire::Plain(stream) => speak_http2(&self.host, stream, self.keep_alive, spawner).await,
+            Wire::Tls(stream) => speak_http2(&self.host, stream, self.keep_alive, spawner).await,
         }
     }
 
@@ -117,6 +122,7 @@ where
 async fn speak_http2<H: Host, S>(
     host: &H,
     stream: S,
+    keep_alive: Option<Duration>,
     spawner: &Spawner<H>,
 ) -> Result<http2::SendRequest<Body>, Fault>
 where
@@ -125,6 +131,8 @@ where
     let mut builder = http2::Builder::new(spawner.clone());
     builder
         .timer(HostTimer(host.clone()))
+        .keep_alive_interval(keep_alive)
+        .keep_alive_timeout(KEEP_ALIVE_TIMEOUT)
         .initial_stream_window_size(STREAM_WINDOW_BYTES)
         .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
         .max_header_list_size(HEAD_BYTES_MAX as u32)

@@ -1,6 +1,7 @@
 //! Expectations: which figure, of what, when, and within which bounds.
 
 use hoplab_proxy::quantity::{Duration, Rate, Share};
+use hoplab_proxy::telemetry::Decision;
 
 use super::architectures;
 use super::names::Names;
@@ -50,7 +51,7 @@ impl Expectations<'_> {
     }
 
     fn one(&self, At { value: expect, place }: At<Expect>, context: &mut Context<'_>) -> Option<Expectation> {
-        let metric = expect.metric.as_ref().and_then(|name| metric(name, context));
+        let metric = self.metric(&expect, context);
         let of = expect.of.as_ref().map(|name| self.of(name, metric, context));
         let edge = expect.edge.as_ref().map(|edge| self.edge(edge, metric, context));
         let architectures = self.architectures(expect.architectures.as_ref(), context);
@@ -69,7 +70,7 @@ impl Expectations<'_> {
         {
             context.error(at.place, format!("\"max\" is {}, below \"min\", which is {}", max.text, min.text));
         }
-        let figure = figure(expect.metric.as_ref(), expect.of.as_ref(), expect.edge.as_ref());
+        let figure = figure(&expect);
         let text = sentence(&figure, min.as_ref(), max.as_ref(), expect.during.as_ref());
         let expectation = Expectation {
             metric,
@@ -84,9 +85,45 @@ impl Expectations<'_> {
         (!expectation.architectures.is_empty()).then_some(expectation)
     }
 
+    /// The metric with what it needs to know; keys that another metric would need are refused.
+    fn metric(&self, expect: &Expect, context: &mut Context<'_>) -> Option<Metric> {
+        let name = expect.metric.as_ref()?;
+        if let Some(key) = expect.decision.as_ref().filter(|_| name.value != "decisions") {
+            let hint = "write `metric = \"decisions\"`, or leave it out";
+            context.error(key.place, "only decisions are counted by their kind").hint(hint);
+        }
+        let service = expect.service.as_ref().map(|name| self.names.service(name, context));
+        let service = transpose(service)?;
+        match (name.value.as_str(), service, &expect.service) {
+            ("decisions", ..) => {}
+            ("amplification", Some(service), _) => return Some(Metric::AmplificationAt(service)),
+            (_, _, Some(key)) => {
+                let hint = "write `of = \"order.place\"` for what clients request";
+                context.error(key.place, format!("{} is not measured at a service", name.value)).hint(hint);
+                return None;
+            }
+            _ => return metric(name, context),
+        }
+        let Some(decision) = &expect.decision else {
+            let hint = "say which: `decision = \"ejected\"`";
+            context.error(name.place, "decisions of which kind?").hint(hint);
+            return None;
+        };
+        let known = Decision::ALL.into_iter().find(|known| known.name() == decision.value);
+        if known.is_none() {
+            context.unknown("decision", decision, Decision::ALL.into_iter().map(Decision::name));
+        }
+        Some(Metric::Decisions { decision: known?, service })
+    }
+
     /// An endpoint that clients request; internal calls have no latency of their own in the results.
     fn of(&self, name: &At<String>, metric: Option<Metric>, context: &mut Context<'_>) -> Option<EndpointId> {
-        if metric == Some(Metric::Amplification) {
+        if let Some(Metric::Decisions { .. }) = metric {
+            let hint = "write `service = \"order\"`, or leave it out for all of them";
+            context.error(name.place, "decisions \"of\" an endpoint").hint(hint);
+            return None;
+        }
+        if matches!(metric, Some(Metric::Amplification | Metric::AmplificationAt(_))) {
             let hint = "write `edge = \"order -> payment\"`, or leave it out for all edges";
             context.error(name.place, "amplification \"of\" an endpoint").hint(hint);
             return None;
@@ -187,7 +224,7 @@ fn metric(name: &At<String>, context: &mut Context<'_>) -> Option<Metric> {
             context.error(name.place, fact).hint("write, say, \"p99.9\"; \"max\" is the largest");
         }
         None => {
-            let known = ["p50", "p90", "p95", "p99", "p99.9"].into_iter();
+            let known = ["p50", "p90", "p95", "p99", "p99.9", "decisions"].into_iter();
             context.unknown("metric", name, known.chain(METRICS.iter().map(|(name, _)| *name)));
         }
     }
@@ -209,15 +246,17 @@ fn limit(metric: Metric, bound: &At<Bound>, context: &mut Context<'_>) -> Option
             quantity(&bound.value, "a percentage such as `\"2%\"`", place, context).map(share)
         }
         Metric::Goodput => quantity(&bound.value, "a rate such as `\"200 rps\"`", place, context).map(rate),
-        Metric::Amplification | Metric::Requests => match bound.value {
-            Bound::Number(value) => Some(Limit { value, text: value.to_string() }),
-            Bound::Text(_) => {
-                context
-                    .error(place, "a text where a number belongs")
-                    .hint("write a plain number such as `1.2`");
-                None
+        Metric::Amplification | Metric::AmplificationAt(_) | Metric::Requests | Metric::Decisions { .. } => {
+            match bound.value {
+                Bound::Number(value) => Some(Limit { value, text: value.to_string() }),
+                Bound::Text(_) => {
+                    context
+                        .error(place, "a text where a number belongs")
+                        .hint("write a plain number such as `1.2`");
+                    None
+                }
             }
-        },
+        }
     }
 }
 
@@ -238,13 +277,13 @@ fn quantity<Q: std::str::FromStr<Err = hoplab_proxy::quantity::NotAQuantity>>(
     }
 }
 
-/// `p99 of order.place`.
-fn figure(metric: Option<&At<String>>, of: Option<&At<String>>, edge: Option<&At<String>>) -> String {
-    let metric = metric.map_or("", |metric| &metric.value);
-    match (of, edge) {
-        (Some(of), _) => format!("{metric} of {}", of.value),
-        (None, Some(edge)) => format!("{metric} of {}", edge.value.replace("->", "→")),
-        (None, None) => metric.to_owned(),
+/// `p99 of order.place`, `ejected of payment`.
+fn figure(expect: &Expect) -> String {
+    let metric = expect.decision.as_ref().or(expect.metric.as_ref()).map_or("", |name| &name.value);
+    let subject = expect.of.as_ref().or(expect.edge.as_ref()).or(expect.service.as_ref());
+    match subject {
+        Some(subject) => format!("{metric} of {}", subject.value.replace("->", "→")),
+        None => metric.to_owned(),
     }
 }
 

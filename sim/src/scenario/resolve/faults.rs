@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use hoplab_proxy::quantity::Duration as Quantity;
+
 use super::Window;
 use super::names::{self, Names};
 use crate::scenario::place::{At, Place};
@@ -13,6 +15,9 @@ use crate::scenario::schema::fault::{self as written, Kind, Sides};
 
 /// Parts of a run that have these names already.
 const TAKEN: [&str; 3] = ["steady", "recovery", "all"];
+
+/// How long a restarted pod is away, unless it is said: a small process's start.
+const RESTART_DOWN: Duration = Duration::from_secs(1);
 
 /// What faults are resolved against.
 pub(super) struct Faults<'a> {
@@ -32,6 +37,9 @@ impl Faults<'_> {
             let lasts = fault.lasts.as_ref().map_or(Duration::ZERO, |lasts| lasts.value.0);
             self.check_time(&fault, context);
             let kind = fault.kind.and_then(|kind| self.kind(kind, context));
+            if let (Some(kind), Some(written)) = (&kind, &fault.lasts) {
+                self.check_turns(kind, written, context);
+            }
             let Some(name) = fault.name else { continue };
             names::check("a fault", &name, context);
             if TAKEN.contains(&name.value.as_str()) {
@@ -51,7 +59,7 @@ impl Faults<'_> {
     fn check_time(&self, fault: &written::Fault, context: &mut Context<'_>) {
         let (Some(at), Some(lasts)) = (&fault.at, &fault.lasts) else { return };
         let duration = self.window.duration;
-        let end = hoplab_proxy::quantity::Duration(duration);
+        let end = Quantity(duration);
         if lasts.value.0.is_zero() {
             context.error(lasts.place, "a fault of no length");
         } else if at.value.0 >= duration {
@@ -61,6 +69,18 @@ impl Faults<'_> {
         } else if at.value.0 < self.window.warmup {
             let hint = "the warm-up is measured but not reported: let the fault start later";
             context.warning(at.place, "the fault starts within the warm-up").hint(hint);
+        }
+    }
+
+    /// Whether pods that are restarted in turn are back before it is the next one's.
+    fn check_turns(&self, kind: &FaultKind, lasts: &At<Quantity>, context: &mut Context<'_>) {
+        let FaultKind::Restart { target, drain, down } = kind else { return };
+        let pods = target.replica.map_or(self.services[target.service.0].replicas, |_| 1);
+        let needed = (*drain + *down) * pods;
+        if needed > lasts.value.0 {
+            let fact = format!("restarting takes {}", Quantity(needed));
+            let hint = "pods are restarted one after the other: make \"for\" at least pods x (drain + down)";
+            context.error(lasts.place, fact).hint(hint);
         }
     }
 
@@ -88,6 +108,12 @@ impl Faults<'_> {
                 })
             }
             Kind::Crash { target } => Some(FaultKind::Crash { target: self.target(target, context)? }),
+            Kind::Restart { target, drain, down } => {
+                let time = |at: Option<At<Quantity>>, default| at.map_or(default, |at| at.value.0);
+                let target = self.target(target, context)?;
+                let (drain, down) = (time(drain, Duration::ZERO), time(down, RESTART_DOWN));
+                Some(FaultKind::Restart { target, drain, down })
+            }
             Kind::Partition { sides } => Some(FaultKind::Partition(self.between(sides, context)?)),
             Kind::Latency { sides, add } => {
                 let between = self.between(sides, context);

@@ -7,7 +7,9 @@ use super::cycles::{self, Calls};
 use super::names::Names;
 use super::{at_least_one, limit};
 use crate::scenario::place::{At, Place};
-use crate::scenario::plan::{Call, Endpoint, EndpointId, OnError, Service, ServiceId, Step, Zone, ZoneId};
+use crate::scenario::plan::{
+    Call, Endpoint, EndpointId, OnError, Overload, Service, ServiceId, Step, Zone, ZoneId,
+};
 use crate::scenario::reader::Context;
 use crate::scenario::schema::{self, topology as written};
 
@@ -32,6 +34,7 @@ pub(super) fn services(
             cores: at_least_one("core", service.cores.as_ref(), context),
             queue: service.queue.map(|at| at.value),
             zone: service.zone.and_then(|name| zone(&name, zones, context)),
+            overload: service.overload.and_then(|written| overload(written.value, context)),
             endpoints,
         });
     }
@@ -45,6 +48,15 @@ fn zone(name: &At<String>, zones: &[Zone], context: &mut Context<'_>) -> Option<
         context.unknown("zone", name, zones.iter().map(|zone| zone.name.as_str()));
     }
     index.map(ZoneId)
+}
+
+fn overload(written: written::Overload, context: &mut Context<'_>) -> Option<Overload> {
+    let (above, times) = (written.above?, written.times?);
+    if above.value.0 < 1.0 {
+        let hint = "requests are counted within a second: write `\"1 rps\"` or more";
+        context.error(above.place, format!("more than {} cannot be counted", above.value)).hint(hint);
+    }
+    Some(Overload { above: above.value.0 as u32, times: times.value })
 }
 
 struct Resolver<'a> {

@@ -21,6 +21,7 @@ pub(in crate::scenario) enum Kind {
     Slow { target: Target, times: Option<At<f64>> },
     Error { target: Target, endpoint: Option<At<String>>, status: Option<At<u32>>, share: Option<At<Share>> },
     Crash { target: Target },
+    Restart { target: Target, drain: Option<At<Duration>>, down: Option<At<Duration>> },
     Partition { sides: Sides },
     Latency { sides: Sides, add: Option<At<Distribution>> },
     Loss { sides: Sides, share: Option<At<Share>> },
@@ -39,7 +40,7 @@ pub(in crate::scenario) enum Sides {
     Around(Target),
 }
 
-const KINDS: [&str; 7] = ["slow", "error", "crash", "partition", "latency", "loss", "reset"];
+const KINDS: [&str; 8] = ["slow", "error", "crash", "restart", "partition", "latency", "loss", "reset"];
 
 impl Read for Fault {
     fn read(value: &Spanned<DeValue<'_>>, place: Place, context: &mut Context<'_>) -> Option<Self> {
@@ -80,6 +81,11 @@ fn read_kind(kind: &str, mut table: Table<'_, '_>, context: &mut Context<'_>) ->
             share: table.optional("share", context),
         },
         "crash" => Kind::Crash { target: target(&mut table, context) },
+        "restart" => Kind::Restart {
+            target: target(&mut table, context),
+            drain: table.optional("drain", context),
+            down: table.optional("down", context),
+        },
         "partition" => Kind::Partition { sides: sides(&mut table, context)? },
         "latency" => {
             Kind::Latency { sides: sides(&mut table, context)?, add: table.required("add", context) }

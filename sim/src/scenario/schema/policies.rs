@@ -14,8 +14,10 @@ use crate::scenario::reader::{Context, Read, Table};
 /// Policies in layers: those of a service stand over the defaults.
 #[derive(Default)]
 pub(in crate::scenario) struct Layers {
-    pub(in crate::scenario) defaults: Policies,
+    pub(in crate::scenario) defaults: Option<At<Policies>>,
     pub(in crate::scenario) services: Named<Policies>,
+    /// For one endpoint each.
+    pub(in crate::scenario) routes: Named<Policies>,
 }
 
 /// `[gateway]`: the live file's keys, less what a scenario knows by itself (where to listen, where
@@ -26,14 +28,15 @@ pub(in crate::scenario) struct Gateway(pub(in crate::scenario) Layers);
 impl Read for Gateway {
     fn read(value: &Spanned<DeValue<'_>>, place: Place, context: &mut Context<'_>) -> Option<Self> {
         let mut table = Table::open(value, place, context)?;
-        for key in ["listen", "routes", "drain_timeout"] {
+        for key in ["listen", "drain_timeout"] {
             if let Some(place) = table.key_place(key) {
                 let fact = format!("\"{key}\" is not there yet in a scenario");
                 context.error(place, fact).hint("a scenario's gateway serves every endpoint, on port 8080");
             }
             table.pass(key);
         }
-        Some(Self(layers(table, "upstreams", context)))
+        let routes = named(&mut table, "routes", context);
+        Some(Self(Layers { routes, ..layers(table, "upstreams", context) }))
     }
 }
 
@@ -57,8 +60,9 @@ impl Read for Mesh {
 
 fn layers(mut table: Table<'_, '_>, services: &'static str, context: &mut Context<'_>) -> Layers {
     let layers = Layers {
-        defaults: table.optional("defaults", context).map(|at| at.value).unwrap_or_default(),
+        defaults: table.optional("defaults", context),
         services: named(&mut table, services, context),
+        routes: Vec::new(),
     };
     table.refuse_rest(context);
     layers
@@ -68,12 +72,20 @@ impl Read for Policies {
     fn read(value: &Spanned<DeValue<'_>>, place: Place, context: &mut Context<'_>) -> Option<Self> {
         Table::open(value, place, context)?;
         let mut policies = Self::default();
+        let mut refused = false;
         for leaf in leaves(value) {
             let at = deepest(&leaf, place);
             match Self::deserialize(ValueDeserializer::from(leaf)) {
                 Ok(leaf) => policies = leaf.over(&policies),
-                Err(error) => refuse(&error, at, place, context),
+                Err(error) => {
+                    refused = true;
+                    refuse(&error, at, place, context);
+                }
             }
+        }
+        // Some mistakes are made by several keys together: two kinds of retry budget.
+        if !refused && let Err(error) = Self::deserialize(ValueDeserializer::from(value.clone())) {
+            refuse(&error, place, place, context);
         }
         Some(policies)
     }

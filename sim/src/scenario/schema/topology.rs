@@ -1,6 +1,6 @@
 //! Services, their endpoints, and what those do: `[services.NAME]`, in a scenario or an application.
 
-use hoplab_proxy::quantity::{Duration, Share, Size};
+use hoplab_proxy::quantity::{Duration, Rate, Share, Size};
 use toml::Spanned;
 use toml::de::DeValue;
 
@@ -16,6 +16,7 @@ pub(in crate::scenario) struct Service {
     pub(in crate::scenario) cores: Option<At<u32>>,
     pub(in crate::scenario) queue: Option<At<u32>>,
     pub(in crate::scenario) zone: Option<At<String>>,
+    pub(in crate::scenario) overload: Option<At<Overload>>,
     pub(in crate::scenario) endpoints: Named<Endpoint>,
 }
 
@@ -27,6 +28,7 @@ impl Read for Service {
             cores: table.optional("cores", context),
             queue: table.optional("queue", context),
             zone: table.optional("zone", context),
+            overload: table.optional("overload", context),
             endpoints: named(&mut table, "endpoints", context),
         };
         table.refuse_rest(context);
@@ -41,6 +43,7 @@ impl Service {
         self.cores = other.cores.or(self.cores.take());
         self.queue = other.queue.or(self.queue.take());
         self.zone = other.zone.or(self.zone.take());
+        self.overload = other.overload.or(self.overload.take());
         for (name, endpoint) in other.endpoints {
             let mut known = self.endpoints.iter_mut();
             match known.find(|(known, _)| known.value == name.value) {
@@ -48,6 +51,22 @@ impl Service {
                 None => self.endpoints.push((name, endpoint)),
             }
         }
+    }
+}
+
+/// `overload = { above = "300 rps", times = 10 }`.
+pub(in crate::scenario) struct Overload {
+    pub(in crate::scenario) above: Option<At<Rate>>,
+    pub(in crate::scenario) times: Option<At<f64>>,
+}
+
+impl Read for Overload {
+    fn read(value: &Spanned<DeValue<'_>>, place: Place, context: &mut Context<'_>) -> Option<Self> {
+        let mut table = Table::open(value, place, context)?;
+        let overload =
+            Self { above: table.required("above", context), times: table.required("times", context) };
+        table.refuse_rest(context);
+        Some(overload)
     }
 }
 

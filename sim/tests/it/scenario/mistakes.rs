@@ -183,6 +183,21 @@ max = "300%""#;
         r#"metric = "p99""# => r#"metric = "amplification""#,
         r#""300ms""# => r#""300ms"
 edge = "order payment""#;
+    decisions:
+        r#"metric = "p99""# => r#"metric = "decisions"
+decision = "evicted""#,
+        r#""300ms""# => "\"3\"";
+    decisions_of_no_kind:
+        r#"metric = "p99""# => r#"metric = "decisions"
+service = "payment""#;
+    percentile_at_a_service:
+        r#"metric = "p99""# => r#"metric = "p99"
+decision = "ejected"
+service = "payment""#;
+    restart_that_takes_too_long:
+        r#"slow = { service = "payment", replica = 0, times = 20 }"# => r#"restart = { service = "payment", drain = "5s", down = "1s" }"#;
+    overload_that_is_none:
+        "[services.payment]" => "[services.payment]\noverload = { above = \"0.2 rps\", times = 10 }";
     edge_of_a_percentile:
         r#"of     = "order.place""# => r#"edge = "order -> payement""#;
     recovery_without_fault:

@@ -1,0 +1,138 @@
+//! Whether a failed attempt is made again, and after how long: conditions in `condition`, pauses in
+//! `backoff`. Owns no clock, no endpoints and no budget ([`super::budget`]); the caller brings the randomness.
+
+pub mod backoff;
+pub mod condition;
+
+use std::time::{Duration, SystemTime};
+
+use http::header::RETRY_AFTER;
+use http::{HeaderMap, Method};
+
+pub use backoff::{Backoff, Jitter};
+pub use condition::{Condition, Failure, GrpcCode, HeaderMatch, Reach};
+
+/// When to try again.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Config {
+    /// How often at most, after the first attempt: Envoy's `num_retries`.
+    pub attempts: u32,
+    /// After which failures.
+    pub on: Vec<Condition>,
+    /// The fields by which an answer asks for another try, for [`Condition::RetriableHeaders`].
+    pub headers: Vec<HeaderMatch>,
+    /// For which methods, once a request may have reached the upstream.
+    pub methods: Vec<Method>,
+    /// How long to pause.
+    pub backoff: backoff::Config,
+    /// Up to which pause `Retry-After` is honoured; a longer one, or `None`, leaves it to the back-off.
+    pub retry_after_max: Option<Duration>,
+}
+
+/// Decides on retries.
+#[derive(Debug, Clone)]
+pub struct Retry {
+    config: Config,
+}
+
+impl Retry {
+    /// Decides as `config` says.
+    pub fn new(config: Config) -> Self {
+        Self { config }
+    }
+
+    /// Whether anything is ever tried again.
+    pub fn possible(&self) -> bool {
+        self.config.attempts > 0 && !self.config.on.is_empty()
+    }
+
+    /// Whether a request with `method`, `retries` times retried already, is to be tried again.
+    pub fn wanted(&self, method: &Method, failure: Failure<'_>, retries: u32) -> bool {
+        let unseen = matches!(failure, Failure::Unanswered { reach, .. } if reach.is_unseen());
+        retries < self.config.attempts
+            && (unseen || self.config.methods.contains(method))
+            && self.covers(failure)
+    }
+
+    /// Whether it is a failure after which requests are tried again.
+    pub fn covers(&self, failure: Failure<'_>) -> bool {
+        self.config.on.iter().any(|condition| condition.covers(failure, &self.config.headers))
+    }
+
+    /// The pauses of a request.
+    pub fn backoff(&self) -> Backoff {
+        Backoff::new(self.config.backoff)
+    }
+
+    /// How long the upstream asks to wait (`Retry-After`, RFC 9110, section 10.2.3: seconds or a date), where that
+    /// is honoured. `wall` is only asked for a date.
+    pub fn told(&self, headers: &HeaderMap, wall: impl FnOnce() -> SystemTime) -> Option<Duration> {
+        let longest = self.config.retry_after_max?;
+        let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+        let wanted = match text.parse() {
+            Ok(seconds) => Duration::from_secs(seconds),
+            Err(_) => httpdate::parse_http_date(text).ok()?.duration_since(wall()).unwrap_or_default(),
+        };
+        (wanted <= longest).then_some(wanted)
+    }
+}
+
+/// The methods whose requests may be sent twice without harm (RFC 9110, section 9.2.2).
+pub fn idempotent_methods() -> Vec<Method> {
+    vec![Method::GET, Method::HEAD, Method::OPTIONS, Method::TRACE, Method::PUT, Method::DELETE]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::telemetry::Fault;
+    use http::HeaderValue;
+
+    fn retry() -> Retry {
+        Retry::new(Config {
+            attempts: 2,
+            on: vec![Condition::ServerError],
+            headers: Vec::new(),
+            methods: idempotent_methods(),
+            backoff: backoff::Config {
+                base: Duration::from_millis(25),
+                max: Duration::from_millis(250),
+                jitter: Jitter::Full,
+            },
+            retry_after_max: Some(Duration::from_secs(300)),
+        })
+    }
+
+    fn unanswered(reach: Reach) -> Failure<'static> {
+        Failure::Unanswered { fault: Fault::Reset, reach }
+    }
+
+    #[test]
+    fn what_may_have_been_seen_is_repeated_only_when_that_is_harmless() {
+        let retry = retry();
+        for unseen in [Reach::Connecting, Reach::Unwritten, Reach::Refused] {
+            assert!(retry.wanted(&Method::POST, unanswered(unseen), 0));
+        }
+        assert!(!retry.wanted(&Method::POST, unanswered(Reach::Sent), 0));
+        assert!(retry.wanted(&Method::PUT, unanswered(Reach::Sent), 1));
+        assert!(!retry.wanted(&Method::PUT, unanswered(Reach::Sent), 2), "two retries, no more");
+    }
+
+    #[test]
+    fn retry_after_is_read_in_both_forms_and_up_to_the_limit() {
+        let now = httpdate::parse_http_date("Sun, 06 Nov 1994 08:49:37 GMT").unwrap();
+        let told = |text: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(RETRY_AFTER, HeaderValue::from_static(text));
+            retry().told(&headers, || now)
+        };
+        assert_eq!(told("7"), Some(Duration::from_secs(7)));
+        assert_eq!(told("Sun, 06 Nov 1994 08:49:57 GMT"), Some(Duration::from_secs(20)));
+        assert_eq!(told("Sun, 06 Nov 1994 08:00:00 GMT"), Some(Duration::ZERO), "a date that has passed");
+        assert_eq!(told("300"), Some(Duration::from_secs(300)));
+        for ignored in ["301", "soon", "-1", "1.5"] {
+            assert_eq!(told(ignored), None, "{ignored}");
+        }
+        assert_eq!(retry().told(&HeaderMap::new(), || now), None);
+    }
+}

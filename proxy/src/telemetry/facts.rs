@@ -1,0 +1,63 @@
+//! What a request asked for and what its caller was told: what logs want and counting does not. Taken only where
+//! somebody wants it; header maps and content are not kept.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use http::header::HOST;
+use http::{HeaderValue, Method, Request, StatusCode, Uri, Version};
+
+use crate::body::Body;
+
+/// A request as it arrived, and its answer as it left.
+#[derive(Debug, Clone)]
+pub struct Facts {
+    /// The calendar's time at the span's start.
+    pub arrived: SystemTime,
+    /// Who connected.
+    pub peer: SocketAddr,
+    /// Whether the trace is recorded: the caller said so, or it begins here.
+    pub sampled: bool,
+    /// The method.
+    pub method: Method,
+    /// The target in origin form.
+    pub target: Uri,
+    /// The version that the caller speaks.
+    pub version: Version,
+    /// The host that the caller named.
+    pub host: Option<HeaderValue>,
+    /// The upstream that was chosen.
+    pub upstream: Option<Arc<str>>,
+    /// The status that the caller was told; `None` when it went away before.
+    pub status: Option<StatusCode>,
+    /// Bytes of the request's content; `None` when it did not say beforehand.
+    pub bytes_received: Option<u64>,
+    /// Bytes of the answer's content that were passed on.
+    pub bytes_sent: u64,
+}
+
+impl Facts {
+    /// Of a `request` that arrived from `peer` at that time.
+    pub(crate) fn of(request: &Request<Body>, peer: SocketAddr, sampled: bool, arrived: SystemTime) -> Self {
+        Self {
+            arrived,
+            peer,
+            sampled,
+            method: request.method().clone(),
+            target: request.uri().clone(),
+            version: request.version(),
+            host: request.headers().get(HOST).cloned(),
+            upstream: None,
+            status: None,
+            bytes_received: request.body().exact_length(),
+            bytes_sent: 0,
+        }
+    }
+
+    /// The caller is told `status`, with so many bytes of content; a HEAD request gets none.
+    pub(crate) fn answered(&mut self, status: StatusCode, bytes: u64) {
+        self.status = Some(status);
+        self.bytes_sent = if self.method == Method::HEAD { 0 } else { bytes };
+    }
+}

@@ -1,0 +1,95 @@
+//! Whether a request is tried again: asks the retry policy, the kept content, the deadline and the budget, in
+//! this order, and reports what came of it. The policies themselves are in [`crate::policy`].
+
+use std::time::Duration;
+
+use http::request::Parts;
+
+use super::Upstream;
+use super::attempt::Attempted;
+use super::replay::Replay;
+use super::state::Retrying;
+use crate::host::{Host, Instant};
+use crate::policy::budget::{Cause, Outcome};
+use crate::policy::retry::{Backoff, Failure, Retry};
+use crate::telemetry::{Decision, Fault};
+
+/// What one request remembers of its retries.
+pub(super) struct Retries {
+    count: u32,
+    /// Why the attempt that is under way was made again.
+    cause: Option<Cause>,
+    backoff: Option<Backoff>,
+}
+
+impl<H: Host> Upstream<H> {
+    /// No retry yet.
+    pub(super) fn retries(&self) -> Retries {
+        Retries { count: 0, cause: None, backoff: self.retry.as_ref().map(Retry::backoff) }
+    }
+
+    /// Whether to try again: how long to pause first, and the budget's permission. `endpoint` is where the
+    /// attempt went.
+    pub(super) fn again(
+        &self,
+        head: &Parts,
+        replay: &Replay,
+        attempted: &Attempted<H>,
+        retries: &mut Retries,
+        endpoint: Option<usize>,
+        deadline: Instant,
+    ) -> Option<(Duration, Retrying<H>)> {
+        self.state.observe(outcome(attempted, retries.cause));
+        let (retry, backoff) = (self.retry.as_ref()?, retries.backoff.as_mut()?);
+        let failure = failure(attempted);
+        if !retry.wanted(&head.method, failure, retries.count) || replay.broken().is_some() {
+            return None;
+        }
+        if !replay.is_whole() {
+            self.state.decided(endpoint, Decision::RetryBodyTooLong);
+            return None;
+        }
+        let told = attempted
+            .as_ref()
+            .ok()
+            .and_then(|answered| retry.told(&answered.head.headers, || self.host.wall()));
+        let pause = self.state.pause(backoff, told, retries.count + 1);
+        // An attempt that could not even begin in time is no attempt.
+        if self.host.now() + pause >= deadline {
+            return None;
+        }
+        let cause = cause(attempted);
+        let permit = self.state.retry(cause);
+        let decision = if permit.is_some() { Decision::Retried } else { Decision::RetryBudgetSpent };
+        self.state.decided(endpoint, decision);
+        retries.count += 1;
+        retries.cause = Some(cause);
+        permit.map(|permit| (pause, permit))
+    }
+}
+
+/// An attempt as the retry policy sees it.
+pub(super) fn failure<H: Host>(attempted: &Attempted<H>) -> Failure<'_> {
+    match attempted {
+        Ok(answered) => {
+            let head = &answered.head;
+            Failure::Answered { status: head.status, headers: &head.headers, trailers: None }
+        }
+        Err(failed) => Failure::Unanswered { fault: failed.fault, reach: failed.reach },
+    }
+}
+
+/// An attempt as the budget sees it.
+fn outcome<H: Host>(attempted: &Attempted<H>, retried: Option<Cause>) -> Outcome {
+    let accepted = attempted.as_ref().is_ok_and(|answered| {
+        !answered.head.status.is_server_error() && answered.head.status.as_u16() != 429
+    });
+    if accepted { Outcome::Accepted { retried } } else { Outcome::Refused }
+}
+
+fn cause<H: Host>(attempted: &Attempted<H>) -> Cause {
+    match attempted {
+        Err(failed) if matches!(failed.fault, Fault::Timeout | Fault::ConnectTimeout) => Cause::Timeout,
+        _ => Cause::Failure,
+    }
+}

@@ -1,0 +1,209 @@
+//! Active health checks: asks each endpoint every so often whether it is well, over a connection of its own that
+//! is kept as long as checks pass. One task an endpoint, among those of the upstream's owner, ends with it.
+//!
+//! A check is no request: it has no span and no trace context, passes no breaker, takes no place in the pool
+//! and spends no budget. Not here: what a check makes of an endpoint ([`crate::policy::health`]).
+
+mod grpc;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HOST, TE, USER_AGENT};
+use http::uri::{Authority, Scheme};
+use http::{HeaderMap, HeaderValue, Method, Request, Uri, Version, response};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+
+use super::pool::{Connector, Freshness, Lease, Pool};
+use super::settings::{self, Check, Limits, Settings};
+use super::state::{Checks, State};
+use super::{Config, Protocol};
+use crate::body::Body;
+use crate::exchange::Exchange;
+use crate::host::{Endpoint, Host};
+use crate::policy::health::Outcome;
+use crate::tasks::Spawner;
+use crate::telemetry::{Fault, TraceId};
+use crate::timer::before;
+
+/// How much of an answer is read; more is not what a check answers.
+const CONTENT_BYTES_MAX: usize = 64 * 1024;
+
+/// How checks introduce themselves.
+const AGENT: HeaderValue = HeaderValue::from_static("hoplab-health-check");
+
+/// Checks one endpoint.
+struct Checker<H: Host> {
+    host: H,
+    endpoint: Endpoint,
+    /// Only for checks; not used by those that merely connect.
+    pool: Arc<Pool<H>>,
+    protocol: Protocol,
+    target: Target,
+    settings: settings::Health,
+    checks: Checks<H>,
+}
+
+/// How an endpoint is addressed.
+struct Target {
+    name: Arc<str>,
+    scheme: Scheme,
+}
+
+/// Starts the checks of all endpoints of an upstream.
+pub(super) fn start<H: Host>(
+    host: &H,
+    spawner: &Spawner<H>,
+    config: &Config,
+    settings: &Settings,
+    health: &settings::Health,
+    state: &State<H>,
+) {
+    // gRPC is HTTP/2 wherever it is spoken.
+    let is_grpc = matches!(health.check, Check::Grpc { .. });
+    let protocol = if is_grpc { Protocol::Http2 } else { config.protocol };
+    for (number, endpoint) in config.endpoints.iter().enumerate() {
+        let connector = Connector {
+            host: host.clone(),
+            endpoint: endpoint.clone(),
+            protocol,
+            tls: config.tls.clone(),
+            timeout: health.timeout,
+            keep_alive: None,
+        };
+        let scheme = if config.tls.is_some() { Scheme::HTTPS } else { Scheme::HTTP };
+        let checker = Checker {
+            host: host.clone(),
+            endpoint: endpoint.clone(),
+            pool: Pool::new(connector, spawner.clone(), limits(settings, health)),
+            protocol,
+            target: Target { name: Arc::clone(&config.name), scheme },
+            settings: health.clone(),
+            checks: state.checks_of(number),
+        };
+        spawner.spawn(checker.run());
+    }
+}
+
+/// One connection, which outlives the time between two checks.
+fn limits(settings: &Settings, health: &settings::Health) -> Limits {
+    let between = health.interval + health.jitter;
+    Limits {
+        connections: Some(1),
+        requests: None,
+        idle: None,
+        idle_timeout: Some(between.saturating_mul(2)),
+        max_age: None,
+        requests_per_connection: None,
+        ramp: None,
+        keep_alive: None,
+        ..settings.limits
+    }
+}
+
+impl<H: Host> Checker<H> {
+    async fn run(self) {
+        let interval = self.settings.interval;
+        loop {
+            let began = self.host.now();
+            let passed = self.check(self.settings.timeout).await;
+            let outcome = if passed { Outcome::Passed } else { Outcome::Failed };
+            let Some(longer) = self.checks.observe(outcome) else { return };
+            self.host.sleep_until(began + interval + longer).await;
+        }
+    }
+
+    /// Whether the endpoint is well, as far as can be told within `timeout`.
+    async fn check(&self, timeout: Duration) -> bool {
+        let deadline = self.host.now() + timeout;
+        if self.settings.check == Check::Tcp {
+            return before(&self.host, deadline, self.host.connect(&self.endpoint))
+                .await
+                .is_some_and(|connected| connected.is_ok());
+        }
+        let mut lease = None;
+        let asked = before(&self.host, deadline, self.ask(&mut lease)).await;
+        let passed = asked.is_some_and(|well| well == Ok(true));
+        match lease {
+            Some(lease) if passed => lease.give_back(),
+            // The next check shall not depend on what became of this connection.
+            Some(lease) => lease.retire(),
+            None => {}
+        }
+        passed
+    }
+
+    /// Asks once; anew when a connection that was kept turns out to be closed.
+    async fn ask(&self, kept: &mut Option<Lease<H>>) -> Result<bool, Fault> {
+        let mut freshness = Freshness::Any;
+        loop {
+            let mut exchange = Exchange::start(TraceId(1), None, self.host.now());
+            let lease = kept.insert(self.pool.acquire(&mut exchange, freshness).await?);
+            match lease.send(self.request()).await {
+                Ok(answer) => {
+                    let (head, content) = answer.into_parts();
+                    return self.is_well(&head, content).await;
+                }
+                Err(_) if lease.reused && freshness == Freshness::Any => {
+                    lease.retire();
+                    *kept = None;
+                    freshness = Freshness::New;
+                }
+                Err(_) => return Err(Fault::Reset),
+            }
+        }
+    }
+
+    async fn is_well(&self, head: &response::Parts, content: Incoming) -> Result<bool, Fault> {
+        let content = http_body_util::Limited::new(content, CONTENT_BYTES_MAX);
+        let content = content.collect().await.map_err(|_| Fault::Reset)?;
+        Ok(match &self.settings.check {
+            Check::Http { expect, .. } => expect.contains(head.status.as_u16()),
+            Check::Grpc { .. } => {
+                let trailers = content.trailers().cloned();
+                grpc::is_serving(head, trailers.as_ref(), &content.to_bytes())
+            }
+            Check::Tcp => true,
+        })
+    }
+
+    fn request(&self) -> Request<Body> {
+        let mut headers = HeaderMap::new();
+        headers.insert(USER_AGENT, AGENT);
+        let (method, path, content) = match &self.settings.check {
+            Check::Grpc { service } => {
+                headers.insert(CONTENT_TYPE, grpc::CONTENT_TYPE);
+                headers.insert(TE, HeaderValue::from_static("trailers"));
+                (Method::POST, grpc::PATH, grpc::request(service))
+            }
+            Check::Http { path, .. } => (Method::GET, path.as_str(), Bytes::new()),
+            Check::Tcp => (Method::GET, "/", Bytes::new()),
+        };
+        let mut request = Request::new(Body::from(content));
+        *request.method_mut() = method;
+        *request.uri_mut() = match self.protocol {
+            Protocol::Http1 => {
+                let host = HeaderValue::from_str(&self.target.name);
+                headers.insert(HOST, host.unwrap_or(HeaderValue::from_static("")));
+                path.parse().unwrap_or_default()
+            }
+            Protocol::Http2 => self.target.uri(path),
+        };
+        if self.protocol == Protocol::Http2 {
+            *request.version_mut() = Version::HTTP_2;
+        }
+        *request.headers_mut() = headers;
+        request
+    }
+}
+
+impl Target {
+    fn uri(&self, path: &str) -> Uri {
+        let uri = Uri::builder().scheme(self.scheme.clone()).path_and_query(path);
+        let named = self.name.parse::<Authority>().ok();
+        let uri = named.map_or_else(Uri::builder, |authority| uri.authority(authority));
+        uri.build().unwrap_or_else(|_| path.parse().unwrap_or_default())
+    }
+}

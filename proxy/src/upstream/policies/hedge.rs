@@ -1,0 +1,139 @@
+//! When to send a second attempt beside a late one, as configuration writes it.
+
+use std::time::Duration;
+
+use http::Method;
+use serde::{Deserialize, Deserializer, de};
+
+use super::layer::{layer, whole};
+use super::retry::methods;
+use super::{Contradiction, above_zero};
+use crate::policy::hedge;
+use crate::policy::retry::idempotent_methods;
+use crate::quantity;
+use crate::upstream::settings;
+
+layer! {
+    /// When to hedge. `max = 0` switches off what a lower layer says.
+    pub struct HedgePolicy {
+        /// When an answer is late: after a duration, or beyond a percentile such as `p95`.
+        pub after: HedgeAfter,
+        /// Hedges of one request at most.
+        pub max: u32,
+        /// Hedges as a share of the requests of the last ten seconds.
+        pub budget: quantity::Share,
+        /// With a percentile: how many answers it takes to tell.
+        pub min_samples: u32,
+        /// With a percentile: over how long it is taken.
+        #[serde(deserialize_with = "above_zero")]
+        pub window: Duration,
+        /// The methods whose requests may be sent twice.
+        #[serde(deserialize_with = "methods")]
+        pub methods: Vec<Method>,
+    }
+}
+
+/// When an answer is late.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum HedgeAfter {
+    /// After so long.
+    Delay(Duration),
+    /// Beyond this quantile, between 0 and 1.
+    Quantile(f64),
+}
+
+whole!(HedgeAfter);
+
+impl HedgePolicy {
+    pub(super) fn resolve(&self) -> Option<hedge::Config> {
+        let hedges_max = self.max.unwrap_or(settings::HEDGES_MAX);
+        let after = match self.after.unwrap_or(HedgeAfter::Quantile(settings::HEDGE_QUANTILE)) {
+            HedgeAfter::Delay(delay) => hedge::After::Delay(delay),
+            HedgeAfter::Quantile(quantile) => hedge::After::Percentile {
+                quantile,
+                samples_min: self.min_samples.unwrap_or(settings::HEDGE_SAMPLES_MIN),
+                window: self.window.unwrap_or(settings::HEDGE_WINDOW),
+            },
+        };
+        (hedges_max > 0).then(|| hedge::Config {
+            after,
+            hedges_max,
+            share: self.budget.map_or(settings::HEDGE_SHARE, |share| share.0),
+            methods: self.methods.clone().unwrap_or_else(idempotent_methods),
+        })
+    }
+
+    /// What cannot be told from one key alone; `timeout` is the request's, where it is given.
+    pub(super) fn contradictions(&self, timeout: Option<Duration>) -> Vec<Contradiction> {
+        let mut found = Vec::new();
+        let mut add = |key, fact: &str, hint: &str| {
+            found.push(Contradiction { key, fact: fact.to_owned(), hint: hint.to_owned() });
+        };
+        if let Some(HedgeAfter::Delay(delay)) = self.after {
+            if timeout.is_some_and(|timeout| delay >= timeout) {
+                let hint = "make `after` shorter than `timeout`";
+                add("hedge.after", "the request is over before its answer is late", hint);
+            }
+            if self.min_samples.is_some() || self.window.is_some() {
+                let fact = "`min_samples` and `window` are for a percentile";
+                add("hedge.after", fact, "leave them out, or write `after = \"p95\"`");
+            }
+        }
+        found
+    }
+}
+
+impl<'de> Deserialize<'de> for HedgeAfter {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let Some(percent) = text.strip_prefix('p') else {
+            let quantity::Duration(delay) = text.parse().map_err(de::Error::custom)?;
+            return Ok(Self::Delay(delay));
+        };
+        match percent.parse::<f64>() {
+            Ok(percent) if percent > 0.0 && percent < 100.0 => Ok(Self::Quantile(percent / 100.0)),
+            _ => Err(de::Error::custom(format!("`{text}` is no percentile: write one such as `p95`"))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<HedgePolicy, String> {
+        toml::from_str(text).map_err(|error| error.message().to_owned())
+    }
+
+    #[test]
+    fn a_delay_or_a_percentile() {
+        let config = read("after = \"50ms\"\nbudget = \"100%\"").unwrap().resolve().unwrap();
+        assert_eq!(config.after, hedge::After::Delay(Duration::from_millis(50)));
+        assert_eq!((config.hedges_max, config.share), (1, 1.0));
+        let config = read("after = \"p99.5\"\nmin_samples = 7\nwindow = \"1s\"").unwrap().resolve().unwrap();
+        let window = Duration::from_secs(1);
+        assert_eq!(config.after, hedge::After::Percentile { quantile: 0.995, samples_min: 7, window });
+        assert_eq!(read("max = 0").unwrap().resolve(), None);
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_with_a_way_out() {
+        for (text, complaint) in [
+            ("after = \"p0\"", "`p0` is no percentile: write one such as `p95`"),
+            ("after = \"p100\"", "`p100` is no percentile"),
+            ("after = \"95%\"", "`95%` has the unit `%`"),
+            ("after = \"-1ms\"", "`-1ms` is negative"),
+            ("window = \"0s\"", "must be above zero"),
+            ("budget = \"120%\"", "`120%` is over 100%"),
+            ("methods = [\"get\"]", "`get` is no method"),
+            ("delay = \"1s\"", "unknown field `delay`"),
+        ] {
+            let error = read(text).unwrap_err();
+            assert!(error.starts_with(complaint), "{text}: {error}");
+        }
+        let facts = |text: &str| read(text).unwrap().contradictions(Some(Duration::from_secs(1))).len();
+        assert_eq!(facts("after = \"1s\""), 1);
+        assert_eq!(facts("after = \"50ms\"\nmin_samples = 3"), 1);
+        assert_eq!(facts("after = \"p95\"\nmin_samples = 3"), 0);
+    }
+}

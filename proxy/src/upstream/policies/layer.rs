@@ -1,0 +1,71 @@
+//! Configuration in layers: what an upper layer leaves out, a lower one says. [`layer!`] makes the table
+//! of one policy: every key optional, unknown keys refused, merged key by key.
+
+use std::time::Duration;
+
+use http::Method;
+
+use crate::policy::retry::Condition;
+use crate::quantity;
+
+/// What can stand in a layer.
+pub(in crate::upstream) trait Layer: Clone {
+    /// This where it says something, else `lower`.
+    fn over(&self, lower: &Self) -> Self;
+
+    /// [`Layer::over`], where either may be missing.
+    fn layered(upper: Option<&Self>, lower: Option<&Self>) -> Option<Self> {
+        match (upper, lower) {
+            (Some(upper), Some(lower)) => Some(upper.over(lower)),
+            (upper, lower) => upper.or(lower).cloned(),
+        }
+    }
+}
+
+/// Values that are taken as a whole.
+macro_rules! whole {
+    ($($value:ty),* $(,)?) => {
+        $(impl $crate::upstream::policies::layer::Layer for $value {
+            fn over(&self, _: &Self) -> Self {
+                self.clone()
+            }
+        })*
+    };
+}
+
+/// Tables whose keys are merged one by one. A field is written with its bare type and becomes optional.
+macro_rules! layer {
+    (
+        $(#[$table_meta:meta])*
+        pub struct $table:ident {
+            $($(#[$key_meta:meta])* pub $key:ident: $value:ty,)*
+        }
+    ) => {
+        $(#[$table_meta])*
+        #[derive(Debug, Clone, Default, PartialEq, serde::Deserialize)]
+        #[serde(deny_unknown_fields)]
+        pub struct $table {
+            $($(#[$key_meta])* #[serde(default)] pub $key: Option<$value>,)*
+        }
+
+        impl $table {
+            /// This where it says something, else `lower`.
+            #[must_use]
+            pub fn over(&self, lower: &Self) -> Self {
+                use $crate::upstream::policies::layer::Layer;
+                Self { $($key: Layer::layered(self.$key.as_ref(), lower.$key.as_ref()),)* }
+            }
+        }
+
+        impl $crate::upstream::policies::layer::Layer for $table {
+            fn over(&self, lower: &Self) -> Self {
+                self.over(lower)
+            }
+        }
+    };
+}
+
+pub(in crate::upstream) use {layer, whole};
+
+whole!(bool, f64, u32, Duration, String, Vec<Condition>, Vec<Method>, Vec<String>);
+whole!(quantity::Share, quantity::Rate, quantity::Size, quantity::Spread);

@@ -1,0 +1,237 @@
+//! When to stop using an endpoint that stands out, as configuration writes it.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Deserializer, de};
+
+use super::breaker::at_least_one;
+use super::layer::layer;
+use super::{Contradiction, above_zero};
+use crate::policy::outlier::{self, Config};
+use crate::quantity::{self, Share};
+use crate::upstream::settings;
+
+layer! {
+    /// When to stop using an endpoint that stands out, in Envoy's terms. `max_ejected = "0%"` switches off what
+    /// a lower layer says.
+    pub struct OutlierPolicy {
+        /// Answers of 500 and above in a row that eject; 0: none do.
+        pub consecutive_5xx: u32,
+        /// Answers of 502, 503 and 504 in a row that eject; 0: none do.
+        pub consecutive_gateway: u32,
+        /// Attempts in a row without an answer that eject, told apart from answers; 0: not told apart.
+        pub consecutive_local: u32,
+        /// The success rate that ejects, compared with that of the others.
+        pub success_rate: SuccessRatePolicy,
+        /// The share of failures that ejects, whatever the others do.
+        pub failure_percentage: FailurePercentagePolicy,
+        /// How often rates are looked at.
+        #[serde(deserialize_with = "above_zero")]
+        pub interval: Duration,
+        /// How long the first ejection lasts, and by how much each is longer than the one before.
+        #[serde(deserialize_with = "above_zero")]
+        pub base_ejection: Duration,
+        /// The longest that this leads to.
+        #[serde(deserialize_with = "above_zero")]
+        pub max_ejection: Duration,
+        /// By how much an ejection may be longer, at random.
+        #[serde(deserialize_with = "duration")]
+        pub jitter: Duration,
+        /// The share of the endpoints that are ejected at most.
+        pub max_ejected: Share,
+        /// Whether one may always be ejected.
+        pub always_eject_one: bool,
+    }
+}
+
+layer! {
+    /// The success rate that ejects. `stdev = 0.0` switches off.
+    pub struct SuccessRatePolicy {
+        /// How many standard deviations below the mean.
+        #[serde(deserialize_with = "deviations")]
+        pub stdev: f64,
+        /// How few endpoints with enough requests say nothing.
+        #[serde(deserialize_with = "at_least_one")]
+        pub min_endpoints: u32,
+        /// How few requests in an interval say nothing about an endpoint.
+        #[serde(deserialize_with = "at_least_one")]
+        pub min_requests: u32,
+    }
+}
+
+layer! {
+    /// The share of failures that ejects. `threshold = "0%"` switches off.
+    pub struct FailurePercentagePolicy {
+        /// The share.
+        pub threshold: Share,
+        /// How few endpoints with enough requests say nothing.
+        #[serde(deserialize_with = "at_least_one")]
+        pub min_endpoints: u32,
+        /// How few requests in an interval say nothing about an endpoint.
+        #[serde(deserialize_with = "at_least_one")]
+        pub min_requests: u32,
+    }
+}
+
+impl OutlierPolicy {
+    pub(super) fn resolve(&self) -> Option<Config> {
+        let base_ejection = self.base_ejection.unwrap_or(settings::OUTLIER_BASE_EJECTION);
+        let success_rate = self.success_rate.clone().unwrap_or_default();
+        let config = Config {
+            consecutive_5xx: self.consecutive_5xx.unwrap_or(settings::OUTLIER_CONSECUTIVE_5XX),
+            consecutive_gateway: self.consecutive_gateway.unwrap_or(0),
+            consecutive_local: self.consecutive_local.unwrap_or(0),
+            success_rate: success_rate.resolve(),
+            failure_percentage: self.failure_percentage.as_ref().and_then(FailurePercentagePolicy::resolve),
+            interval: self.interval.unwrap_or(settings::OUTLIER_INTERVAL),
+            base_ejection,
+            max_ejection: self.max_ejection.unwrap_or(settings::OUTLIER_MAX_EJECTION.max(base_ejection)),
+            jitter: self.jitter.unwrap_or_default(),
+            max_ejected: self.max_ejected.map_or(settings::OUTLIER_MAX_EJECTED, |share| share.0),
+            always_eject_one: self.always_eject_one.unwrap_or(false),
+        };
+        (config.max_ejected > 0.0 || config.always_eject_one).then_some(config)
+    }
+
+    pub(super) fn contradictions(&self) -> Vec<Contradiction> {
+        let mut found = Vec::new();
+        let mut say = |key, fact: &str, hint: &str| {
+            found.push(Contradiction { key, fact: fact.to_owned(), hint: hint.to_owned() });
+        };
+        let base = self.base_ejection.unwrap_or(settings::OUTLIER_BASE_EJECTION);
+        if self.max_ejection.is_some_and(|max| max < base) {
+            let hint = "make `max_ejection` at least as long as `base_ejection`";
+            say("outlier.max_ejection", "the longest ejection is shorter than the first", hint);
+        }
+        let ejects = |config: &Config| {
+            let runs = [config.consecutive_5xx, config.consecutive_gateway, config.consecutive_local];
+            let rates = config.success_rate.is_some() || config.failure_percentage.is_some();
+            rates || runs.iter().any(|run| *run > 0)
+        };
+        if self.resolve().is_some_and(|config| !ejects(&config)) {
+            let hint = "write what does, or `max_ejected = \"0%\"` to switch it off";
+            say("outlier", "nothing ejects an endpoint", hint);
+        }
+        found
+    }
+}
+
+impl SuccessRatePolicy {
+    fn resolve(&self) -> Option<outlier::SuccessRate> {
+        let stdev = self.stdev.unwrap_or(settings::OUTLIER_STDEV);
+        (stdev > 0.0).then(|| outlier::SuccessRate {
+            stdev,
+            min_endpoints: self.min_endpoints.unwrap_or(settings::OUTLIER_MIN_ENDPOINTS),
+            min_requests: self.min_requests.unwrap_or(settings::OUTLIER_SUCCESS_RATE_MIN_REQUESTS),
+        })
+    }
+}
+
+impl FailurePercentagePolicy {
+    fn resolve(&self) -> Option<outlier::FailurePercentage> {
+        let threshold = self.threshold.map_or(settings::OUTLIER_FAILURE_PERCENTAGE, |share| share.0);
+        (threshold > 0.0).then(|| outlier::FailurePercentage {
+            threshold,
+            min_endpoints: self.min_endpoints.unwrap_or(settings::OUTLIER_MIN_ENDPOINTS),
+            min_requests: self.min_requests.unwrap_or(settings::OUTLIER_FAILURE_PERCENTAGE_MIN_REQUESTS),
+        })
+    }
+}
+
+/// Reads a duration, which may be zero.
+pub(super) fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+    quantity::Duration::deserialize(deserializer).map(|duration| Some(duration.0))
+}
+
+fn deviations<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
+    match f64::deserialize(deserializer)? {
+        stdev if stdev >= 0.0 && stdev.is_finite() => Ok(Some(stdev)),
+        stdev => Err(de::Error::custom(format!(
+            "nothing lies {stdev} standard deviations below the mean: write a number such as 1.9, or 0.0 to switch it off"
+        ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::upstream::Policies;
+
+    fn policies(outlier: &str) -> Result<Policies, String> {
+        toml::from_str(&format!("outlier = {{ {outlier} }}")).map_err(|error| error.message().to_owned())
+    }
+
+    fn resolved(outlier: &str) -> Option<Config> {
+        policies(outlier).unwrap().resolve().unwrap().outlier
+    }
+
+    #[test]
+    fn what_is_left_out_is_as_envoy_has_it() {
+        let success_rate = Some(outlier::SuccessRate { stdev: 1.9, min_endpoints: 5, min_requests: 100 });
+        let envoy = Config {
+            consecutive_5xx: 5,
+            consecutive_gateway: 0,
+            consecutive_local: 0,
+            success_rate,
+            failure_percentage: None,
+            interval: Duration::from_secs(10),
+            base_ejection: Duration::from_secs(30),
+            max_ejection: Duration::from_mins(5),
+            jitter: Duration::ZERO,
+            max_ejected: 0.1,
+            always_eject_one: false,
+        };
+        assert_eq!(resolved(""), Some(envoy));
+        let rule = outlier::FailurePercentage { threshold: 0.85, min_endpoints: 5, min_requests: 50 };
+        assert_eq!(resolved("failure_percentage = {}").unwrap().failure_percentage, Some(rule));
+        let long = resolved("base_ejection = \"10m\"").unwrap();
+        assert_eq!(long.max_ejection, long.base_ejection);
+        assert_eq!(resolved("max_ejected = \"0%\""), None);
+        assert!(resolved("max_ejected = \"0%\", always_eject_one = true").is_some());
+        assert_eq!(Policies::default().resolve().unwrap().outlier, None);
+    }
+
+    #[test]
+    fn nginx_is_a_way_to_write_it() {
+        let nginx = resolved(
+            "consecutive_5xx = 0, consecutive_local = 1, success_rate.stdev = 0.0, base_ejection = \"10s\", \
+             max_ejection = \"10s\", max_ejected = \"100%\"",
+        );
+        let Config { consecutive_local, max_ejection, success_rate, .. } = nginx.unwrap();
+        assert_eq!((consecutive_local, max_ejection, success_rate), (1, Duration::from_secs(10), None));
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_with_a_way_out() {
+        for (text, complaint) in [
+            ("interval = \"0s\"", "must be above zero: leave the key out for the default"),
+            ("base_ejection = \"0s\"", "must be above zero"),
+            ("jitter = \"-1s\"", "`-1s` is negative"),
+            ("max_ejected = \"101%\"", "`101%` is over 100%"),
+            ("max_ejected = 10", "invalid type: integer `10`, expected a percentage such as \"2%\""),
+            (
+                "success_rate.stdev = -1.0",
+                "nothing lies -1 standard deviations below the mean: write a number",
+            ),
+            ("success_rate.stdev = inf", "nothing lies inf standard deviations"),
+            ("success_rate.min_requests = 0", "must be at least 1: leave the key out for the default"),
+            ("failure_percentage.threshold = \"120%\"", "`120%` is over 100%"),
+            ("consecutive_4xx = 5", "unknown field `consecutive_4xx`"),
+        ] {
+            let error = policies(text).unwrap_err();
+            assert!(error.starts_with(complaint), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn what_contradicts_itself_is_refused() {
+        for (text, key) in [
+            ("max_ejection = \"20s\"", "outlier.max_ejection"),
+            ("base_ejection = \"10s\", max_ejection = \"5s\"", "outlier.max_ejection"),
+            ("consecutive_5xx = 0, success_rate.stdev = 0.0", "outlier"),
+        ] {
+            let found = policies(text).unwrap().resolve().unwrap_err();
+            assert_eq!(found.iter().map(|found| found.key).collect::<Vec<_>>(), [key], "{text}");
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! How many connections and requests there may be, as configuration writes it.
+
+use std::time::Duration;
+
+use super::breaker::at_least_one;
+use super::layer::layer;
+use super::{Contradiction, above_zero};
+use crate::upstream::settings::{self, Limits};
+
+layer! {
+    /// How many connections and requests there may be, per endpoint.
+    pub struct PoolPolicy {
+        /// Connections at most.
+        #[serde(deserialize_with = "at_least_one")]
+        pub connections: u32,
+        /// Requests that wait for one at most.
+        pub pending: u32,
+        /// Requests that use a connection or wait for one at most.
+        #[serde(deserialize_with = "at_least_one")]
+        pub requests: u32,
+        /// HTTP/1.1 connections that are kept idle at most.
+        pub idle: u32,
+        /// How long a connection may be idle.
+        #[serde(deserialize_with = "above_zero")]
+        pub idle_timeout: Duration,
+        /// How old a connection may be when a request is sent on it.
+        #[serde(deserialize_with = "above_zero")]
+        pub max_age: Duration,
+        /// Requests that are sent over one connection at most.
+        #[serde(deserialize_with = "at_least_one")]
+        pub requests_per_connection: u32,
+        /// Requests at a time on one HTTP/2 connection at most.
+        #[serde(deserialize_with = "at_least_one")]
+        pub streams: u32,
+        /// Connections that are being opened at a time at most.
+        #[serde(deserialize_with = "at_least_one")]
+        pub ramp: u32,
+        /// After how long a silence an HTTP/2 connection with requests on it is pinged.
+        #[serde(deserialize_with = "above_zero")]
+        pub keep_alive: Duration,
+    }
+}
+
+impl PoolPolicy {
+    pub(super) fn resolve(&self) -> Limits {
+        Limits {
+            connections: self.connections,
+            pending: self.pending.unwrap_or(settings::PENDING_MAX),
+            requests: self.requests,
+            idle: self.idle,
+            idle_timeout: self.idle_timeout,
+            max_age: self.max_age,
+            requests_per_connection: self.requests_per_connection,
+            streams: self.streams.unwrap_or(settings::STREAMS_MAX),
+            ramp: self.ramp,
+            keep_alive: self.keep_alive,
+        }
+    }
+
+    pub(super) fn contradictions(&self) -> Vec<Contradiction> {
+        let mut found = Vec::new();
+        if let (Some(idle), Some(connections)) = (self.idle, self.connections)
+            && idle > connections
+        {
+            found.push(Contradiction {
+                key: "pool.idle",
+                fact: format!("{idle} connections cannot be idle where {connections} may be open"),
+                hint: "make `idle` at most `connections`, or take it out".to_owned(),
+            });
+        }
+        found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::upstream::Policies;
+
+    fn read(pool: &str) -> Result<Policies, String> {
+        toml::from_str(&format!("pool = {{ {pool} }}")).map_err(|error| error.message().to_owned())
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_with_a_way_out() {
+        for key in ["connections", "requests", "requests_per_connection", "streams", "ramp"] {
+            let error = read(&format!("{key} = 0")).unwrap_err();
+            assert!(error.starts_with("must be at least 1"), "{key}: {error}");
+        }
+        for key in ["idle_timeout", "max_age", "keep_alive"] {
+            let error = read(&format!("{key} = \"0s\"")).unwrap_err();
+            assert!(error.starts_with("must be above zero"), "{key}: {error}");
+        }
+        assert!(read("pending = 0, idle = 0").unwrap().resolve().is_ok());
+        let found = read("connections = 2, idle = 3").unwrap().resolve().unwrap_err();
+        assert_eq!(found[0].fact, "3 connections cannot be idle where 2 may be open");
+    }
+}

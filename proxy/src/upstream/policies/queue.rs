@@ -1,0 +1,55 @@
+//! How long requests wait when nothing is usable, as configuration writes it.
+
+use std::time::Duration;
+
+use super::above_zero;
+use super::layer::layer;
+use crate::policy::failfast::Config;
+use crate::upstream::settings;
+
+layer! {
+    /// How long requests wait when no endpoint is usable. `length = 0` switches off what a lower layer says.
+    pub struct QueuePolicy {
+        /// Requests that wait at most.
+        pub length: u32,
+        /// How long no endpoint may be usable until requests fail at once.
+        #[serde(deserialize_with = "above_zero")]
+        pub failfast: Duration,
+    }
+}
+
+impl QueuePolicy {
+    pub(super) fn resolve(&self) -> Option<Config> {
+        let length = self.length.unwrap_or(settings::QUEUE_LENGTH);
+        let patience = self.failfast.unwrap_or(settings::QUEUE_FAILFAST);
+        (length > 0).then_some(Config { length, patience })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::upstream::Policies;
+
+    fn read(text: &str) -> Result<Option<Config>, String> {
+        let policies: Policies = toml::from_str(text).map_err(|error| error.message().to_owned())?;
+        Ok(policies.resolve().unwrap().queue)
+    }
+
+    #[test]
+    fn a_queue_is_read() {
+        let usual = Config { length: 100, patience: Duration::from_secs(3) };
+        assert_eq!(read(""), Ok(None));
+        assert_eq!(read("queue = {}"), Ok(Some(usual)));
+        assert_eq!(read("queue = { length = 7 }"), Ok(Some(Config { length: 7, ..usual })));
+        assert_eq!(read("queue = { length = 0, failfast = \"1s\" }"), Ok(None));
+        for (text, complaint) in [
+            ("queue = { length = -1 }", "invalid value: integer `-1`, expected u32"),
+            ("queue = { failfast = \"0s\" }", "must be above zero: leave the key out for the default"),
+            ("queue = { patience = \"1s\" }", "unknown field `patience`"),
+        ] {
+            let error = read(text).unwrap_err();
+            assert!(error.starts_with(complaint), "{text}: {error}");
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! Waits for an endpoint when none is usable, as [`crate::policy::failfast`] allows.
+//!
+//! Whoever waits asks again when a breaker moved, when one that is open may let a probe pass, and when
+//! the queue's patience ends. A newcomer that finds an endpoint passes those who have not asked again yet.
+
+use std::sync::Arc;
+
+use super::{Policies, Shared, State, Verdict};
+use crate::exchange::Exchange;
+use crate::host::{Host, Instant};
+use crate::policy::failfast::{Admission, Failfast};
+use crate::telemetry::{Decision, Fault, Owner};
+use crate::timer::before;
+
+impl<H: Host> State<H> {
+    /// As [`State::choose`], but waits for an endpoint when none is usable, until `deadline` at the latest.
+    pub(in super::super) async fn choose_in_time(
+        &self,
+        exchange: &mut Exchange,
+        tried: &[usize],
+        deadline: Instant,
+    ) -> Result<(usize, Verdict<H>), Fault> {
+        let chosen = self.choose(tried);
+        if !self.shared.queues {
+            return chosen;
+        }
+        match chosen {
+            Err(fault) if is_unusable(fault) => {}
+            chosen => {
+                self.shared.with_queue(|queue, _| queue.observe_usable());
+                return chosen;
+            }
+        }
+        let until = match self.shared.with_queue(Failfast::admit) {
+            Some(Admission::Wait { until }) => until,
+            Some(Admission::Overflow) => return Err(Fault::Overflow),
+            Some(Admission::Fail) | None => return Err(Fault::Failfast),
+        };
+        let place = Place(&self.shared);
+        exchange.enter(Owner::Pool);
+        // Boxed, since it is rare: the future of every request would hold the room for it.
+        let chosen = Box::pin(self.wait(tried, until, deadline)).await;
+        exchange.mark(self.shared.host.now());
+        drop(place);
+        chosen
+    }
+
+    async fn wait(
+        &self,
+        tried: &[usize],
+        mut until: Instant,
+        deadline: Instant,
+    ) -> Result<(usize, Verdict<H>), Fault> {
+        loop {
+            let changed = self.shared.changed.notified();
+            let now = self.shared.host.now();
+            // One that may pass by now was taken by someone else at this instant, whose outcome will tell.
+            let usable = self.shared.usable_at(now).filter(|usable| *usable > now).unwrap_or(until);
+            before(&self.shared.host, until.min(deadline).min(usable), changed).await;
+            match self.choose(tried) {
+                Err(fault) if is_unusable(fault) => {}
+                chosen => {
+                    self.shared.with_queue(|queue, _| queue.observe_usable());
+                    return chosen;
+                }
+            }
+            if self.shared.host.now() >= deadline {
+                return Err(Fault::Timeout);
+            }
+            match self.shared.with_queue(Failfast::observe_unusable) {
+                Some(Admission::Wait { until: anew }) => until = anew,
+                Some(Admission::Overflow | Admission::Fail) | None => return Err(Fault::Failfast),
+            }
+        }
+    }
+}
+
+/// Whether `fault` says that no endpoint may be asked, for now.
+fn is_unusable(fault: Fault) -> bool {
+    matches!(fault, Fault::BreakerOpen | Fault::NoEndpoint)
+}
+
+impl<H: Host> Shared<H> {
+    /// Changes the queue, if there is one, and reports if failfast began or ended.
+    fn with_queue<T>(&self, change: impl FnOnce(&mut Failfast, Instant) -> T) -> Option<T> {
+        let now = self.host.now();
+        let mut policies = self.lock();
+        let queue = policies.queue.as_mut()?;
+        let before = queue.is_failing();
+        let result = change(queue, now);
+        let after = queue.is_failing();
+        drop(policies);
+        match (before, after) {
+            (false, true) => self.decided(None, Decision::FailfastBegan),
+            (true, false) => self.decided(None, Decision::FailfastEnded),
+            _ => {}
+        }
+        Some(result)
+    }
+
+    /// When the first breaker may let a request pass, as far as that is known.
+    fn usable_at(&self, now: Instant) -> Option<Instant> {
+        let Policies { breakers, .. } = &*self.lock();
+        (0..self.endpoints.len()).filter_map(|endpoint| breakers.of(endpoint)?.usable_at(now)).min()
+    }
+}
+
+/// A place in the queue; given up when dropped.
+struct Place<'a, H: Host>(&'a Arc<Shared<H>>);
+
+impl<H: Host> Drop for Place<'_, H> {
+    fn drop(&mut self) {
+        if let Some(queue) = &mut self.0.lock().queue {
+            queue.leave();
+        }
+    }
+}

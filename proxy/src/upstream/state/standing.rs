@@ -1,0 +1,81 @@
+//! Which endpoints are healthy, as far as policies found out: outlier ejection and active health checks
+//! bar endpoints, each for reasons of its own, and an endpoint is healthy while nobody bars it. Owns no
+//! policy: whoever bars an endpoint decides when it is readmitted. Breakers are not here: they tell a
+//! request whether it may pass, not what an endpoint is.
+
+/// Who may bar an endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::upstream) enum Bar {
+    /// Outlier ejection.
+    Ejected,
+    /// Active health checks.
+    Unhealthy,
+}
+
+/// The standing of an upstream's endpoints.
+#[derive(Debug, Clone)]
+pub(in crate::upstream) struct Standing {
+    /// A bit for each [`Bar`] that holds.
+    bars: Vec<u8>,
+    healthy: usize,
+}
+
+impl Standing {
+    /// All of `endpoints` are healthy.
+    pub(in crate::upstream) fn new(endpoints: usize) -> Self {
+        Self { bars: vec![0; endpoints], healthy: endpoints }
+    }
+
+    /// Whether nobody bars `endpoint`.
+    pub(in crate::upstream) fn is_healthy(&self, endpoint: usize) -> bool {
+        self.bars[endpoint] == 0
+    }
+
+    /// How many endpoints are healthy.
+    pub(in crate::upstream) fn healthy(&self) -> usize {
+        self.healthy
+    }
+
+    /// Bars `endpoint`; whether it was not barred so before.
+    pub(in crate::upstream) fn bar(&mut self, endpoint: usize, bar: Bar) -> bool {
+        self.set(endpoint, self.bars[endpoint] | bar.bit())
+    }
+
+    /// Lifts a bar from `endpoint`; whether there was one.
+    pub(in crate::upstream) fn lift(&mut self, endpoint: usize, bar: Bar) -> bool {
+        self.set(endpoint, self.bars[endpoint] & !bar.bit())
+    }
+
+    fn set(&mut self, endpoint: usize, bars: u8) -> bool {
+        let before = std::mem::replace(&mut self.bars[endpoint], bars);
+        match (before, bars) {
+            (0, 1..) => self.healthy -= 1,
+            (1.., 0) => self.healthy += 1,
+            _ => {}
+        }
+        before != bars
+    }
+}
+
+impl Bar {
+    fn bit(self) -> u8 {
+        1 << self as u8
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_endpoint_is_healthy_while_nobody_bars_it() {
+        let mut standing = Standing::new(2);
+        assert!(standing.bar(1, Bar::Ejected) && !standing.bar(1, Bar::Ejected));
+        assert!(standing.bar(1, Bar::Unhealthy));
+        assert_eq!((standing.healthy(), standing.is_healthy(0), standing.is_healthy(1)), (1, true, false));
+        assert!(standing.lift(1, Bar::Ejected));
+        assert!(!standing.is_healthy(1), "health checks still bar it");
+        assert!(standing.lift(1, Bar::Unhealthy) && !standing.lift(1, Bar::Unhealthy));
+        assert_eq!(standing.healthy(), 2);
+    }
+}
