@@ -191,9 +191,6 @@ fn entropy() -> u64 {
 /// What the product did, for the end of its run.
 fn in_words(served: Served) -> String {
     let Served { requests, failed, panicked } = served;
-    let mut words = format!("served {requests} requests, {failed} of them failed");
-    if panicked > 0 {
-        words += &format!("; {panicked} tasks panicked: a bug of hoplab");
-    }
-    words
+    let words = format!("served {requests} requests, {failed} of them failed");
+    if panicked == 0 { words } else { format!("{words}; {panicked} tasks panicked: a bug of hoplab") }
 }

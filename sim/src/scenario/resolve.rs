@@ -68,7 +68,7 @@ pub(super) fn resolve(file: File, overrides: &Overrides, context: &mut Context<'
     };
     let expectations = expectations.resolve(file.expectations, context);
     let Layers { defaults, services: called, routes } = file.gateway.0;
-    let gateway = policies(&defaults, called, &names, context);
+    let gateway = policies(defaults.as_ref(), called, &names, context);
     let gateway_routes = routes_of(routes, &gateway, &names, context);
     let scenario = file.scenario;
     Some(Plan {
@@ -83,7 +83,7 @@ pub(super) fn resolve(file: File, overrides: &Overrides, context: &mut Context<'
         network,
         gateway,
         gateway_routes,
-        mesh: policies(&file.mesh.0.defaults, file.mesh.0.services, &names, context),
+        mesh: policies(file.mesh.0.defaults.as_ref(), file.mesh.0.services, &names, context),
         services,
         loads,
         gateway_costs: file.costs.gateway.map_or(Costs::GATEWAY, costs),
@@ -170,12 +170,12 @@ fn network(network: schema::Network, context: &mut Context<'_>) -> Network {
 
 /// For each service, the policies under which it is called.
 fn policies(
-    defaults: &Option<At<Policies>>,
+    defaults: Option<&At<Policies>>,
     called: schema::Named<Policies>,
     names: &Names,
     context: &mut Context<'_>,
 ) -> Vec<Policies> {
-    let defaults = defaults.as_ref().map_or_else(Policies::default, |At { value, place }| {
+    let defaults = defaults.map_or_else(Policies::default, |At { value, place }| {
         refuse_contradictions(value, *place, context);
         value.clone()
     });

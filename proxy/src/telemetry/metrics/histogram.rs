@@ -73,7 +73,7 @@ mod tests {
     const FAMILY: Family = Family { name: "x_seconds", kind: Kind::Histogram, help: "x" };
 
     /// The value of the sample that begins with `start`.
-    fn value(text: &str, start: &str) -> f64 {
+    fn value<T: std::str::FromStr<Err: std::fmt::Debug>>(text: &str, start: &str) -> T {
         let line =
             text.lines().find(|line| line.starts_with(start)).unwrap_or_else(|| panic!("{start}: {text}"));
         line.rsplit(' ').next().unwrap().parse().unwrap()
@@ -96,18 +96,18 @@ mod tests {
                 histogram.observe(Duration::from_nanos(*nanos));
             }
             let text = written(&histogram);
-            let mut before = 0.0;
+            let mut before = 0;
             for (bound, name) in BOUNDS {
-                let seen = value(&text, &format!("x_seconds_bucket{{le=\"{name}\"}}"));
+                let seen: usize = value(&text, &format!("x_seconds_bucket{{le=\"{name}\"}}"));
                 let expected = durations.iter().filter(|nanos| **nanos <= bound).count();
-                prop_assert_eq!(seen, expected as f64, "{}", name);
+                prop_assert_eq!(seen, expected, "{}", name);
                 prop_assert!(seen >= before);
                 before = seen;
             }
-            prop_assert_eq!(value(&text, "x_seconds_bucket{le=\"+Inf\"}"), durations.len() as f64);
-            prop_assert_eq!(value(&text, "x_seconds_count"), durations.len() as f64);
+            prop_assert_eq!(value::<usize>(&text, "x_seconds_bucket{le=\"+Inf\"}"), durations.len());
+            prop_assert_eq!(value::<usize>(&text, "x_seconds_count"), durations.len());
             let sum: u64 = durations.iter().sum();
-            prop_assert!((value(&text, "x_seconds_sum") - sum as f64 / 1e9).abs() < 1e-6);
+            prop_assert!((value::<f64>(&text, "x_seconds_sum") - sum as f64 / 1e9).abs() < 1e-6);
         }
     }
 
