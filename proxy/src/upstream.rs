@@ -8,6 +8,7 @@ mod again;
 mod answer;
 mod attempt;
 mod breakers;
+mod content;
 mod health;
 mod policies;
 mod pool;
@@ -19,7 +20,6 @@ mod state;
 use std::sync::Arc;
 
 use http::{Request, Response};
-use http_body::Body as _;
 
 use crate::body::Body;
 use crate::exchange::Exchange;
@@ -193,11 +193,11 @@ impl<H: Host> Upstream<H> {
     }
 }
 
-/// Lets go of an answer that will not do. Only one without content leaves its connection usable:
+/// Lets go of an answer that will not do. Only one that was received leaves its connection usable:
 /// reading what nobody wants could take for ever.
 fn discard<H: Host>(attempted: Attempted<H>) {
     if let Ok(answered) = attempted
-        && answered.content.is_end_stream()
+        && answered.content.is_received()
     {
         answered.lease.give_back();
     }

@@ -5,9 +5,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use hoplab_proxy::body::Body;
+use hoplab_proxy::policy::retry::condition::GRPC_STATUS;
 use hoplab_proxy::telemetry::{BreakerState, Decision, Fault, Outcome, Report};
-use http::{Request, Response, StatusCode};
-use http_body_util::BodyExt;
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
+use http_body::Frame;
+use http_body_util::{BodyExt, StreamBody};
 
 use crate::lab::Lab;
 
@@ -55,6 +58,44 @@ async fn a_failed_attempt_is_made_again_at_another_endpoint() {
     assert_eq!(second, 9, "a retry takes the turn of the good endpoint, so the bad one is next");
     let attempts: usize = lab.spans().iter().map(|span| span.attempts.len()).sum();
     assert_eq!(attempts, 10 + second);
+}
+
+#[tokio::test]
+async fn a_code_of_grpc_is_found_in_trailers_and_in_an_answer_of_trailers_only() {
+    let lab = Lab::new();
+    let calls = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&calls);
+    let backend = lab
+        .backend(move |request: Request<Body>| {
+            let first = count.fetch_add(1, Ordering::Relaxed) == 0;
+            let code = |code| HeaderMap::from_iter([(GRPC_STATUS, HeaderValue::from_static(code))]);
+            let message = Frame::data(Bytes::from_static(b"\0\0\0\0\x02hi"));
+            let frames = match (first, request.uri().path()) {
+                (true, "/trailers-only") => vec![],
+                (true, "/no-message") => vec![Frame::trailers(code("14"))],
+                (true, "/not-retriable") => vec![Frame::trailers(code("5"))],
+                (true, "/message") => vec![message, Frame::trailers(code("14"))],
+                _ => vec![message, Frame::trailers(code("0"))],
+            };
+            let content = StreamBody::new(futures_util::stream::iter(frames.into_iter().map(Ok)));
+            let mut answer = Response::new(Body::boxed(content));
+            answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc+proto"));
+            if first && request.uri().path() == "/trailers-only" {
+                answer.headers_mut().extend(code("14"));
+            }
+            async { answer }
+        })
+        .await;
+    let policies = "retry = { on = [\"unavailable\"], methods = [\"POST\"], backoff = \"0ms..1ms\" }";
+    let upstream = format!("[upstreams.it]\nendpoints = [\"{backend}\"]\nprotocol = \"http2\"\n{policies}");
+    let gateway = lab.gateway(&upstream).await;
+    for (path, attempts) in [("trailers-only", 2), ("no-message", 2), ("message", 2), ("not-retriable", 1)] {
+        calls.store(0, Ordering::Relaxed);
+        let head = format!("POST /{path} HTTP/1.1\r\nHost: it\r\nTE: trailers\r\nConnection: close, te\r\n");
+        let answer = gateway.exchange(&format!("{head}Content-Length: 0\r\n\r\n")).await;
+        assert_eq!(calls.load(Ordering::Relaxed), attempts, "{path}: {answer}");
+        assert_eq!(answer.contains("\0\0\0\0\x02hi"), attempts == 2, "{answer}");
+    }
 }
 
 #[tokio::test]

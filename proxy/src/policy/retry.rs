@@ -59,6 +59,11 @@ impl Retry {
         self.config.on.iter().any(|condition| condition.covers(failure, &self.config.headers))
     }
 
+    /// Whether the codes of gRPC matter, which may stand in trailers.
+    pub fn reads_grpc(&self) -> bool {
+        self.config.on.iter().any(|condition| condition.is_grpc())
+    }
+
     /// The pauses of a request.
     pub fn backoff(&self) -> Backoff {
         Backoff::new(self.config.backoff)

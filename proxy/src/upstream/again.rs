@@ -39,9 +39,12 @@ impl<H: Host> Upstream<H> {
         endpoint: Option<usize>,
         deadline: Instant,
     ) -> Option<(Duration, Retrying<H>)> {
-        self.state.observe(outcome(attempted, retries.cause));
-        let (retry, backoff) = (self.retry.as_ref()?, retries.backoff.as_mut()?);
         let failure = failure(attempted);
+        let accepted =
+            is_accepted(attempted) && !self.retry.as_ref().is_some_and(|retry| retry.covers(failure));
+        let retried = retries.cause.take();
+        self.state.observe(if accepted { Outcome::Accepted { retried } } else { Outcome::Refused });
+        let (retry, backoff) = (self.retry.as_ref()?, retries.backoff.as_mut()?);
         if !retry.wanted(&head.method, failure, retries.count) || replay.broken().is_some() {
             return None;
         }
@@ -73,18 +76,21 @@ pub(super) fn failure<H: Host>(attempted: &Attempted<H>) -> Failure<'_> {
     match attempted {
         Ok(answered) => {
             let head = &answered.head;
-            Failure::Answered { status: head.status, headers: &head.headers, trailers: None }
+            Failure::Answered {
+                status: head.status,
+                headers: &head.headers,
+                trailers: answered.content.trailers(),
+            }
         }
         Err(failed) => Failure::Unanswered { fault: failed.fault, reach: failed.reach },
     }
 }
 
-/// An attempt as the budget sees it.
-fn outcome<H: Host>(attempted: &Attempted<H>, retried: Option<Cause>) -> Outcome {
-    let accepted = attempted.as_ref().is_ok_and(|answered| {
-        !answered.head.status.is_server_error() && answered.head.status.as_u16() != 429
-    });
-    if accepted { Outcome::Accepted { retried } } else { Outcome::Refused }
+/// Whether the upstream took the request on, as far as its status tells.
+fn is_accepted<H: Host>(attempted: &Attempted<H>) -> bool {
+    attempted
+        .as_ref()
+        .is_ok_and(|answered| !answered.head.status.is_server_error() && answered.head.status.as_u16() != 429)
 }
 
 fn cause<H: Host>(attempted: &Attempted<H>) -> Cause {

@@ -9,6 +9,7 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
 
 use super::attempt::Ends;
+use super::content::Content;
 use super::pool::Lease;
 use crate::body::Body;
 use crate::host::Host;
@@ -16,14 +17,14 @@ use crate::telemetry::Fault;
 
 /// Content that is being read.
 pub(super) struct Answer<H: Host> {
-    content: Incoming,
+    content: Content<Incoming>,
     /// Gone once the content was read.
     held: Option<(Lease<H>, Ends<H>)>,
 }
 
 impl<H: Host> Answer<H> {
     /// The content of an answer that came over `lease`.
-    pub(super) fn body(content: Incoming, lease: Lease<H>, ends: Ends<H>) -> Body {
+    pub(super) fn body(content: Content<Incoming>, lease: Lease<H>, ends: Ends<H>) -> Body {
         if content.is_end_stream() {
             lease.give_back();
             return Body::empty();

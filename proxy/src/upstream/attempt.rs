@@ -9,6 +9,7 @@ use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderValue, Request, Uri, Version, response};
 use hyper::body::Incoming;
 
+use super::content::{self, Content};
 use super::pool::{Freshness, Lease};
 use super::replay::Replay;
 use super::state::{InFlight, Verdict};
@@ -16,7 +17,7 @@ use super::{Protocol, Upstream};
 use crate::body::Body;
 use crate::exchange::Exchange;
 use crate::host::{Host, Instant};
-use crate::policy::retry::{self, Reach};
+use crate::policy::retry::{self, Reach, Retry};
 use crate::telemetry::{Fault, Outcome, Owner, SpanId, TraceContext};
 use crate::timer::before;
 use crate::tls;
@@ -30,7 +31,7 @@ pub(super) type Attempted<H> = Result<Answered<H>, Failed>;
 /// An answer whose head was read.
 pub(super) struct Answered<H: Host> {
     pub(super) head: response::Parts,
-    pub(super) content: Incoming,
+    pub(super) content: Content<Incoming>,
     pub(super) lease: Lease<H>,
 }
 
@@ -117,7 +118,17 @@ impl<H: Host> Upstream<H> {
         let per_try = self.settings.per_try_timeout.map_or(deadline, |timeout| deadline.min(now + timeout));
         let mut reach = Reach::Connecting;
         let exchanged = self.exchange(exchange, head, replay, target, &mut reach);
-        let exchanged = before(&self.host, per_try, exchanged).await.unwrap_or(Err(Fault::Timeout));
+        let mut exchanged = before(&self.host, per_try, exchanged).await.unwrap_or(Err(Fault::Timeout));
+        if let Ok(answered) = &mut exchanged
+            && self.retry.as_ref().is_some_and(Retry::reads_grpc)
+            && content::ends_in_trailers(&answered.head)
+        {
+            let read = answered.content.read_ahead(self.settings.body_limit);
+            // One that takes too long is handed on as it comes: it may be a stream.
+            if let Some(Err(_)) = before(&self.host, per_try, read).await {
+                exchanged = Err(Fault::Reset);
+            }
+        }
         let now = self.host.now();
         exchange.mark(now);
         let attempted = match (exchanged, replay.broken()) {
@@ -160,7 +171,7 @@ impl<H: Host> Upstream<H> {
             let mut error = match sent {
                 Ok(response) => {
                     let (head, content) = response.into_parts();
-                    return Ok(Answered { head, content, lease });
+                    return Ok(Answered { head, content: Content::new(content), lease });
                 }
                 Err(error) => error,
             };

@@ -1,0 +1,211 @@
+//! The content of an upstream's answer, of which a part may have been read ahead: gRPC says how a call ended in
+//! trailers, so whoever wants to try again after a code has to read up to them before anything is handed on.
+//!
+//! Read ahead is one message at most, so that an answer of several (a stream) is handed on as soon as that is
+//! known. Owns no time: whoever reads ahead says for how long.
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, response};
+use http_body::{Body, Frame, SizeHint};
+use http_body_util::BodyExt;
+
+use crate::policy::retry::condition::GRPC_STATUS;
+
+/// A message begins with a byte of flags and four of its length (gRPC over HTTP/2, Length-Prefixed-Message).
+const PREFIX: usize = 5;
+
+/// Content that is being read.
+pub(super) struct Content<B> {
+    rest: B,
+    /// Boxed, since it is rare: every answer would hold the room for it.
+    ahead: Option<Box<Ahead>>,
+}
+
+#[derive(Default)]
+struct Ahead {
+    frames: VecDeque<Frame<Bytes>>,
+    /// Whether there is nothing behind them.
+    whole: bool,
+}
+
+impl<B: Body<Data = Bytes> + Unpin> Content<B> {
+    pub(super) fn new(rest: B) -> Self {
+        Self { rest, ahead: None }
+    }
+
+    /// Reads to the end, unless there is more than one message or than `limit` bytes. What was read is handed out
+    /// all the same. Can be dropped half-way.
+    pub(super) async fn read_ahead(&mut self, limit: u64) -> Result<(), B::Error> {
+        let ahead = self.ahead.get_or_insert_default();
+        let mut message = Message::default();
+        while !message.is_exceeded(limit) {
+            let Some(frame) = self.rest.frame().await else {
+                ahead.whole = true;
+                break;
+            };
+            let frame = frame?;
+            if let Some(data) = frame.data_ref() {
+                message.read(data);
+            }
+            ahead.frames.push_back(frame);
+        }
+        Ok(())
+    }
+
+    /// The trailers, where they were read ahead.
+    pub(super) fn trailers(&self) -> Option<&HeaderMap> {
+        self.ahead.as_ref()?.frames.back()?.trailers_ref()
+    }
+
+    /// Whether all of it was received, handed out or not.
+    pub(super) fn is_received(&self) -> bool {
+        self.rest.is_end_stream() || self.ahead.as_ref().is_some_and(|ahead| ahead.whole)
+    }
+}
+
+/// Whether an answer with this head says only in its trailers how a call of gRPC ended.
+pub(super) fn ends_in_trailers(head: &response::Parts) -> bool {
+    let kind = head.headers.get(CONTENT_TYPE).map(http::HeaderValue::as_bytes);
+    kind.is_some_and(|kind| kind.starts_with(b"application/grpc")) && !head.headers.contains_key(GRPC_STATUS)
+}
+
+/// How far a first message was read.
+#[derive(Default)]
+struct Message {
+    read: u64,
+    prefix: [u8; PREFIX],
+}
+
+impl Message {
+    fn read(&mut self, data: &[u8]) {
+        let known = usize::try_from(self.read).map_or(PREFIX, |read| read.min(PREFIX));
+        for (place, byte) in self.prefix[known..].iter_mut().zip(data) {
+            *place = *byte;
+        }
+        self.read += data.len() as u64;
+    }
+
+    /// Whether more than the message, or than `limit`, was read.
+    fn is_exceeded(&self, limit: u64) -> bool {
+        let [_, length @ ..] = self.prefix;
+        let end = PREFIX as u64 + u64::from(u32::from_be_bytes(length));
+        self.read > limit.min(end)
+    }
+}
+
+impl<B: Body<Data = Bytes> + Unpin> Body for Content<B> {
+    type Data = Bytes;
+    type Error = B::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+        if let Some(ahead) = &mut self.ahead {
+            if let Some(frame) = ahead.frames.pop_front() {
+                return Poll::Ready(Some(Ok(frame)));
+            }
+            if ahead.whole {
+                return Poll::Ready(None);
+            }
+        }
+        Pin::new(&mut self.rest).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.ahead.as_ref().is_none_or(|ahead| ahead.frames.is_empty()) && self.is_received()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let Some(ahead) = &self.ahead else { return self.rest.size_hint() };
+        let data = ahead.frames.iter().filter_map(Frame::data_ref);
+        let read: u64 = data.map(|data| data.len() as u64).sum();
+        let rest = if ahead.whole { SizeHint::with_exact(0) } else { self.rest.size_hint() };
+        let mut hint = SizeHint::new();
+        hint.set_lower(read + rest.lower());
+        if let Some(upper) = rest.upper() {
+            hint.set_upper(read + upper);
+        }
+        hint
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use futures_util::FutureExt;
+    use futures_util::stream::{self, StreamExt};
+    use http::HeaderValue;
+    use http_body_util::StreamBody;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Content in chunks of `size` bytes, then trailers; or, without an end, what never comes.
+    fn content(
+        bytes: &[u8],
+        size: usize,
+        ends: bool,
+    ) -> Content<impl Body<Data = Bytes, Error = Infallible> + Unpin + use<>> {
+        let chunks = bytes.chunks(size).map(|chunk| Ok(Frame::data(Bytes::copy_from_slice(chunk))));
+        let chunks: Vec<_> = chunks.collect();
+        let trailers = HeaderMap::from_iter([(GRPC_STATUS, HeaderValue::from_static("14"))]);
+        let end = stream::iter([Ok(Frame::trailers(trailers))]);
+        let rest = if ends { end.left_stream() } else { stream::pending().right_stream() };
+        Content::new(StreamBody::new(stream::iter(chunks).chain(rest)))
+    }
+
+    fn messages(lengths: &[u32]) -> Vec<u8> {
+        let message = |&length: &u32| [&[0], &length.to_be_bytes()[..], &vec![7; length as usize]].concat();
+        lengths.iter().flat_map(message).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn the_trailers_behind_one_message_are_found(length in 0..200_u32, size in 1..64_usize, none: bool) {
+            let bytes = if none { Vec::new() } else { messages(&[length]) };
+            let mut content = content(&bytes, size, true);
+            content.read_ahead(1_000).now_or_never().unwrap().unwrap();
+            prop_assert_eq!(content.trailers().unwrap()[&GRPC_STATUS].as_bytes(), b"14");
+            prop_assert!(content.is_received() && !content.is_end_stream());
+            prop_assert_eq!(content.size_hint().exact(), Some(bytes.len() as u64));
+            let whole = content.collect().now_or_never().unwrap().unwrap();
+            prop_assert!(whole.trailers().is_some());
+            prop_assert_eq!(whole.to_bytes(), bytes);
+        }
+
+        #[test]
+        fn a_stream_is_let_go_with_its_second_message(
+            lengths in proptest::collection::vec(0..200_u32, 2..5), size in 1..64_usize,
+        ) {
+            let mut content = content(&messages(&lengths), size, false);
+            prop_assert!(content.read_ahead(1_000).now_or_never().is_some(), "it waited for the end");
+            prop_assert!(content.trailers().is_none() && !content.is_received());
+        }
+
+        #[test]
+        fn no_more_is_kept_than_the_limit_and_a_frame(length in 0..2_000_u32, size in 1..64_usize, limit in 0..500_u64) {
+            let mut content = content(&messages(&[length]), size, true);
+            content.read_ahead(limit).now_or_never().unwrap().unwrap();
+            let kept = content.ahead.as_ref().unwrap().frames.iter().filter_map(Frame::data_ref);
+            prop_assert!(kept.map(Bytes::len).sum::<usize>() as u64 <= limit + size as u64);
+        }
+    }
+
+    #[test]
+    fn what_was_read_is_handed_out_when_reading_ahead_is_given_up() {
+        let mut content = content(&messages(&[100]), 10, false);
+        assert!(content.read_ahead(1_000).now_or_never().is_none(), "the end never comes");
+        let mut read = 0;
+        while let Some(Some(Ok(frame))) = content.frame().now_or_never() {
+            read += frame.into_data().unwrap().len();
+        }
+        assert_eq!(read, 105);
+    }
+}
