@@ -6,6 +6,7 @@ pub(crate) mod breakdown;
 pub(crate) mod breakers;
 pub(crate) mod curves;
 mod drawing;
+mod lanes;
 mod lines;
 pub(crate) mod over_time;
 pub(crate) mod percentiles;

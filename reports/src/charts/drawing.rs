@@ -7,6 +7,9 @@ use super::curves::{self, State};
 use crate::axis::Axis;
 use crate::format;
 
+/// From one row of the bands' names to the next, in sizes of the text.
+const ROW: f64 = 1.3;
+
 /// Where a drawing will stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Room {
@@ -249,19 +252,34 @@ impl Drawing {
             let at = (frame.left + 5.0, frame.top + self.room.text() * 1.25);
             self.text(at, "warm-up", Align::Start, Ink::Muted);
         }
+        for (from, row, label) in self.band_labels(frame, time, record) {
+            let baseline = frame.top + self.room.text() * (1.25 + ROW * row as f64);
+            if baseline < frame.bottom() {
+                self.text((from + 5.0, baseline), label, Align::Start, Ink::FaultName);
+            }
+        }
+    }
+
+    /// How much room the names of the bands take from the top.
+    pub(crate) fn band_names_height(&self, frame: Frame, time: &Axis, record: &Record) -> f64 {
+        let labels = self.band_labels(frame, time, record);
+        let rows = labels.into_iter().map(|(_, row, _)| row + 1).max();
+        self.room.text() * ROW * rows.unwrap_or(0) as f64
+    }
+
+    /// Where the names of the bands begin, each with its row.
+    fn band_labels(&self, frame: Frame, time: &Axis, record: &Record) -> Vec<(f64, usize, String)> {
         let mut rows: Vec<f64> = Vec::new();
-        for fault in &record.faults {
-            let from = place(fault.at_us);
+        let labels = record.faults.iter().map(|fault| {
+            let from = frame.x(time, curves::seconds(fault.at_us));
             let label = self.fitted(&fault.name, frame.right() - from - 5.0);
             let row = rows.iter().position(|&free| free < from).unwrap_or(rows.len());
             if row == rows.len() {
                 rows.push(0.0);
             }
             rows[row] = from + self.text_width(&label) + 10.0;
-            let baseline = frame.top + self.room.text() * (1.25 + 1.3 * row as f64);
-            if baseline < frame.bottom() {
-                self.text((from + 5.0, baseline), label, Align::Start, Ink::FaultName);
-            }
-        }
+            (from, row, label)
+        });
+        labels.collect()
     }
 }
