@@ -8,6 +8,7 @@
 pub mod balance;
 pub mod breaker;
 pub mod budget;
+pub mod deadline;
 pub mod failfast;
 pub mod health;
 pub mod hedge;
