@@ -65,6 +65,11 @@ impl Exchange {
         }
     }
 
+    /// When the request arrived here.
+    pub fn arrived(&self) -> Instant {
+        self.timeline.started()
+    }
+
     /// From the last mark on, time belongs to `owner`.
     pub fn enter(&mut self, owner: Owner) {
         self.owner = owner;

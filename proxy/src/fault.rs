@@ -31,6 +31,13 @@ impl Fault {
         }
     }
 
+    /// The gRPC status that tells a caller of it, where a gRPC client would not make it of the HTTP status: 504 would
+    /// be `UNAVAILABLE`, which invites another try.
+    pub fn grpc_status(self) -> Option<u8> {
+        const DEADLINE_EXCEEDED: u8 = 4;
+        matches!(self, Self::Timeout | Self::DeadlinePassed).then_some(DEADLINE_EXCEEDED)
+    }
+
     /// Its name in records and in the answer's body.
     pub fn name(self) -> &'static str {
         match self {

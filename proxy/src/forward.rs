@@ -65,7 +65,8 @@ impl<H: Host> Forwarder<H> {
         exchange.source = Some(connection.peer.ip());
         self.note(&mut exchange, request, connection);
         let bytes = request.body().exact_length().unwrap_or(0);
-        let mut visit = Visit::new(self.host.clone(), self.role, exchange, connection);
+        let grpc = message::is_grpc(request.headers());
+        let mut visit = Visit::new(self.host.clone(), self.role, exchange, connection, grpc);
         async move {
             visit.work(Work { requests: 1, bytes, ..Work::default() }).await;
             visit
@@ -110,7 +111,11 @@ impl<H: Host> Forwarder<H> {
 
     /// Answers in place of an upstream: there was none, or it did not answer.
     pub fn refuse(&self, visit: Visit<H>, fault: Fault) -> Response<Body> {
-        visit.answer(Outcome::Failed(fault), self.dated(message::plain(fault.status(), &fault.to_string())))
+        let answer = match fault.grpc_status().filter(|_| visit.is_grpc()) {
+            Some(status) => message::grpc(status, &fault.to_string()),
+            None => message::plain(fault.status(), &fault.to_string()),
+        };
+        visit.answer(Outcome::Failed(fault), self.dated(answer))
     }
 
     /// Answers that the request asks for what this proxy does not do.

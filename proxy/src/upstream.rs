@@ -9,7 +9,9 @@ mod answer;
 mod attempt;
 mod breakers;
 mod content;
+mod deadline;
 mod health;
+mod idle;
 mod policies;
 mod pool;
 mod race;
@@ -28,14 +30,16 @@ use crate::tasks::Spawner;
 use crate::telemetry::{Fault, Owner, SpanIds};
 use crate::tls::ClientTls;
 
+use crate::policy::deadline::Deadline;
 use crate::policy::retry::Retry;
 use answer::Answer;
 pub(crate) use attempt::ATTEMPT_COUNT;
 use attempt::{Attempted, Ends};
 pub use policies::{
-    Balance, BreakerPolicy, BudgetKeys, BudgetPolicy, Contradiction, FailurePercentagePolicy, HealthKeys,
-    HealthPolicy, HedgeAfter, HedgePolicy, Initial, OutlierPolicy, Policies, PoolPolicy, QueuePolicy,
-    RetryAfter, RetryPolicy, SuccessRatePolicy, above_zero, method, policies_beside,
+    Balance, BreakerPolicy, BudgetKeys, BudgetPolicy, Contradiction, DeadlineField, DeadlinePolicy,
+    FailurePercentagePolicy, HealthKeys, HealthPolicy, HedgeAfter, HedgePolicy, Initial, OutlierPolicy,
+    Policies, PoolPolicy, QueuePolicy, RetryAfter, RetryPolicy, SuccessRatePolicy, above_zero, method,
+    policies_beside,
 };
 use pool::{Connector, Pool};
 use replay::Replay;
@@ -89,6 +93,7 @@ pub struct Upstream<H: Host> {
     secure: bool,
     settings: Settings,
     retry: Option<Retry>,
+    deadline: Option<Deadline>,
     ids: SpanIds,
     pools: Vec<Arc<Pool<H>>>,
     state: State<H>,
@@ -119,6 +124,7 @@ impl<H: Host> Upstream<H> {
             health::start(&host, spawner, &config, &settings, health, &state);
         }
         let retry = settings.retry.clone().map(Retry::new).filter(Retry::possible);
+        let deadline = settings.deadline.clone().map(Deadline::new);
         Arc::new(Self {
             host,
             name: config.name,
@@ -126,6 +132,7 @@ impl<H: Host> Upstream<H> {
             secure: config.tls.is_some(),
             settings,
             retry,
+            deadline,
             ids: SpanIds::new(seed),
             pools,
             state,
@@ -152,9 +159,9 @@ impl<H: Host> Upstream<H> {
         exchange: &mut Exchange,
         request: Request<Body>,
     ) -> Result<Response<Body>, Fault> {
-        let limit = self.host.now() + self.settings.timeout;
-        let deadline = exchange.deadline.map_or(limit, |deadline| deadline.min(limit));
         let (head, body) = request.into_parts();
+        let limits = self.limits(exchange, &head.headers)?;
+        let deadline = limits.deadline;
         let in_flight = self.state.enter()?;
         let mut hedges = self.hedges(&head.method);
         let repeats = self.retry.is_some() || hedges > 0;
@@ -171,13 +178,14 @@ impl<H: Host> Upstream<H> {
             };
             drop(retrying.take());
             let endpoint = tried.last().copied();
-            let again = self.again(&head, &replay, &attempted, &mut retries, endpoint, deadline);
+            let again = self.again(&head, &replay, &attempted, &mut retries, endpoint, limits.begin_by);
             let Some((pause, permit)) = again else { return self.conclude(attempted, in_flight, deadline) };
             retrying = Some(permit);
             discard(attempted);
             exchange.enter(Owner::Backoff);
             self.host.sleep_until(self.host.now() + pause).await;
             exchange.mark(self.host.now());
+            self.refuse_late(&limits)?;
         }
     }
 
@@ -188,7 +196,8 @@ impl<H: Host> Upstream<H> {
         deadline: Instant,
     ) -> Result<Response<Body>, Fault> {
         let answered = attempted.map_err(|failed| failed.fault)?;
-        let ends = Ends { in_flight, deadline: Box::pin(self.host.sleep_until(deadline)) };
+        let idle = answered.idle.map(|idle| (idle.watch(), idle));
+        let ends = Ends { in_flight, deadline: Box::pin(self.host.sleep_until(deadline)), idle };
         Ok(Response::from_parts(answered.head, Answer::body(answered.content, answered.lease, ends)))
     }
 }

@@ -23,14 +23,16 @@ pub struct Visit<H: Host> {
     role: Role,
     peer: SocketAddr,
     secure: bool,
+    /// Whether the request is gRPC, so that it is answered likewise.
+    grpc: bool,
     /// Gone once the span was reported.
     exchange: Option<Exchange>,
 }
 
 impl<H: Host> Visit<H> {
-    pub(super) fn new(host: H, role: Role, exchange: Exchange, connection: &Connection) -> Self {
+    pub(super) fn new(host: H, role: Role, exchange: Exchange, connection: &Connection, grpc: bool) -> Self {
         let secure = connection.identity.is_some();
-        Self { host, role, peer: connection.peer, secure, exchange: Some(exchange) }
+        Self { host, role, peer: connection.peer, secure, grpc, exchange: Some(exchange) }
     }
 
     /// What was gathered so far.
@@ -41,6 +43,11 @@ impl<H: Host> Visit<H> {
     /// Whether the request came over TLS.
     pub(super) fn is_secure(&self) -> bool {
         self.secure
+    }
+
+    /// Whether the request is gRPC.
+    pub(super) fn is_grpc(&self) -> bool {
+        self.grpc
     }
 
     /// Who sent the request.

@@ -1,5 +1,5 @@
 //! The content of an upstream's answer: passes frames on as they come, gives the connection back at
-//! the end, and breaks off at the request's deadline.
+//! the end, and breaks off at the request's deadline, or when nothing has come for too long.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -50,6 +50,9 @@ impl<H: Host> HttpBody for Answer<H> {
         let this = &mut *self;
         match Pin::new(&mut this.content).poll_frame(cx) {
             Poll::Ready(Some(Ok(frame))) => {
+                if let Some((_, Ends { idle: Some((_, idle)), .. })) = &this.held {
+                    idle.passes();
+                }
                 if this.content.is_end_stream() {
                     this.finish();
                 }
@@ -65,7 +68,10 @@ impl<H: Host> HttpBody for Answer<H> {
             }
             Poll::Pending => {
                 let Some((_, ends)) = &mut this.held else { return Poll::Pending };
-                ready!(ends.deadline.as_mut().poll(cx));
+                let idle = ends.idle.as_mut().map(|(idle, _)| idle.as_mut().poll(cx));
+                if idle != Some(Poll::Ready(())) {
+                    ready!(ends.deadline.as_mut().poll(cx));
+                }
                 this.held = None;
                 Poll::Ready(Some(Err(Fault::Timeout)))
             }

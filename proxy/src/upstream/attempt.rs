@@ -2,6 +2,7 @@
 //! it came; whether that is good enough is decided elsewhere.
 
 use std::error::Error;
+use std::pin::Pin;
 
 use http::header::{CONNECTION, HOST, HeaderName, TE};
 use http::request::Parts;
@@ -10,6 +11,7 @@ use http::{HeaderValue, Request, Uri, Version, response};
 use hyper::body::Incoming;
 
 use super::content::{self, Content};
+use super::idle::Idle;
 use super::pool::{Freshness, Lease};
 use super::replay::Replay;
 use super::state::{InFlight, Verdict};
@@ -33,6 +35,7 @@ pub(super) struct Answered<H: Host> {
     pub(super) head: response::Parts,
     pub(super) content: Content<Incoming>,
     pub(super) lease: Lease<H>,
+    pub(super) idle: Option<Idle<H>>,
 }
 
 /// No answer.
@@ -45,7 +48,9 @@ pub(super) struct Failed {
 pub(super) struct Ends<H: Host> {
     #[expect(dead_code, reason = "counts as long as it lives")]
     pub(super) in_flight: InFlight<H>,
-    pub(super) deadline: std::pin::Pin<Box<dyn Future<Output = ()> + Send>>,
+    pub(super) deadline: Pin<Box<dyn Future<Output = ()> + Send>>,
+    /// What completes when the stream has been idle for too long, and what it is told.
+    pub(super) idle: Option<(Pin<Box<dyn Future<Output = ()> + Send>>, Idle<H>)>,
 }
 
 impl<H: Host> Upstream<H> {
@@ -117,7 +122,7 @@ impl<H: Host> Upstream<H> {
         let now = self.host.now();
         let per_try = self.settings.per_try_timeout.map_or(deadline, |timeout| deadline.min(now + timeout));
         let mut reach = Reach::Connecting;
-        let exchanged = self.exchange(exchange, head, replay, target, &mut reach);
+        let exchanged = self.exchange(exchange, head, replay, target, per_try, &mut reach);
         let mut exchanged = before(&self.host, per_try, exchanged).await.unwrap_or(Err(Fault::Timeout));
         if let Ok(answered) = &mut exchanged
             && self.retry.as_ref().is_some_and(Retry::reads_grpc)
@@ -152,6 +157,7 @@ impl<H: Host> Upstream<H> {
         head: &Parts,
         replay: &Replay,
         mut target: Target,
+        until: Instant,
         reach: &mut Reach,
     ) -> Result<Answered<H>, Fault> {
         let pool = &self.pools[target.endpoint];
@@ -164,14 +170,21 @@ impl<H: Host> Upstream<H> {
                 }
             })?;
             *reach = Reach::Sent;
-            let request = self.request(head, replay.body(), exchange, &target);
+            let idle = self.settings.idle_timeout.map(|timeout| Idle::start(self.host.clone(), timeout));
+            let body = idle.as_ref().map_or_else(|| replay.body(), |idle| idle.watched(replay.body()));
+            let request = self.request(head, body, exchange, &target, until);
             exchange.enter(Owner::Upstream(target.id));
-            let sent = lease.send(request).await;
+            let sending = lease.send(request);
+            let sent = match &idle {
+                None => sending.await,
+                Some(idle) => idle.unless_idle(Box::pin(sending)).await.ok_or(Fault::Timeout)?,
+            };
             exchange.mark(self.host.now());
             let mut error = match sent {
                 Ok(response) => {
+                    idle.iter().for_each(Idle::passes);
                     let (head, content) = response.into_parts();
-                    return Ok(Answered { head, content: Content::new(content), lease });
+                    return Ok(Answered { head, content: Content::new(content), lease, idle });
                 }
                 Err(error) => error,
             };
@@ -206,9 +219,17 @@ impl<H: Host> Upstream<H> {
         }
     }
 
-    /// The request as this attempt sends it.
-    fn request(&self, head: &Parts, body: Body, exchange: &Exchange, target: &Target) -> Request<Body> {
+    /// The request as this attempt, which is over at `until`, sends it.
+    fn request(
+        &self,
+        head: &Parts,
+        body: Body,
+        exchange: &Exchange,
+        target: &Target,
+        until: Instant,
+    ) -> Request<Body> {
         let mut headers = head.headers.clone();
+        self.tell_deadline(&mut headers, exchange, until);
         TraceContext { trace: exchange.trace, parent: target.id, flags: exchange.flags }.write(&mut headers);
         if target.number > 1 {
             headers.insert(ATTEMPT_COUNT, HeaderValue::from(target.number));

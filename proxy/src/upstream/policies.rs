@@ -6,6 +6,7 @@ mod balance;
 mod beside;
 mod breaker;
 mod budget;
+mod deadline;
 mod health;
 mod hedge;
 mod layer;
@@ -22,6 +23,7 @@ pub use balance::Balance;
 pub use beside::policies_beside;
 pub use breaker::BreakerPolicy;
 pub use budget::{BudgetKeys, BudgetPolicy};
+pub use deadline::{DeadlineField, DeadlinePolicy};
 pub use health::{HealthKeys, HealthPolicy, Initial};
 pub use hedge::{HedgeAfter, HedgePolicy};
 use layer::layer;
@@ -42,6 +44,11 @@ layer! {
         /// How long opening a connection may take, the TLS handshake included.
         #[serde(deserialize_with = "above_zero")]
         pub connect_timeout: Duration,
+        /// How long nothing may pass on a request's stream, either way.
+        #[serde(deserialize_with = "above_zero")]
+        pub idle_timeout: Duration,
+        /// How deadlines travel.
+        pub deadline: DeadlinePolicy,
         /// When to try again.
         pub retry: RetryPolicy,
         /// When to send a second attempt beside a late one.
@@ -82,6 +89,8 @@ impl Policies {
         Ok(Settings {
             timeout: self.timeout.unwrap_or(settings::TIMEOUT),
             connect_timeout: self.connect_timeout.unwrap_or(settings::CONNECT_TIMEOUT),
+            idle_timeout: self.idle_timeout,
+            deadline: self.deadline.as_ref().and_then(DeadlinePolicy::resolve),
             per_try_timeout: self.retry.as_ref().and_then(|retry| retry.per_try_timeout),
             retry: self.retry.as_ref().map(RetryPolicy::resolve),
             budget: self
@@ -115,6 +124,16 @@ impl Policies {
                 hint: "make `per_try_timeout` shorter than `timeout`".to_owned(),
             });
         }
+        if let (Some(idle), Some(timeout)) = (self.idle_timeout, self.timeout)
+            && idle >= timeout
+        {
+            found.push(Contradiction {
+                key: "idle_timeout",
+                fact: "the request is over before its stream can be idle for so long".to_owned(),
+                hint: "make `idle_timeout` shorter than `timeout`".to_owned(),
+            });
+        }
+        found.extend(self.deadline.iter().flat_map(|deadline| deadline.contradictions(self.timeout)));
         found.extend(self.hedge.iter().flat_map(|hedge| hedge.contradictions(self.timeout)));
         found.extend(self.retry.iter().flat_map(RetryPolicy::contradictions));
         found.extend(self.pool.iter().flat_map(PoolPolicy::contradictions));

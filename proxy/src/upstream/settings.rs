@@ -5,12 +5,16 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use crate::policy::retry::Condition;
-use crate::policy::{breaker, budget, failfast, health, hedge, outlier, retry};
+use crate::policy::{breaker, budget, deadline, failfast, health, hedge, outlier, retry};
 
 /// Envoy's route timeout.
 pub const TIMEOUT: Duration = Duration::from_secs(15);
 /// Envoy's `connect_timeout`, which includes the TLS handshake.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// None: what the next hop is told is what is left.
+pub const DEADLINE_RESERVE: Duration = Duration::ZERO;
+/// As Envoy's `x-envoy-expected-rq-timeout-ms`, which tells the route's timeout or that of a try.
+pub const DEADLINE_OWN: bool = true;
 /// Envoy's `num_retries` once a retry policy is there.
 pub const RETRY_ATTEMPTS: u32 = 1;
 /// What never does harm: Istio's defaults less those of gRPC.
@@ -111,6 +115,10 @@ pub struct Settings {
     pub timeout: Duration,
     /// How long opening a connection may take, the TLS handshake included.
     pub connect_timeout: Duration,
+    /// How long nothing may pass on a request's stream, either way; any time when `None`.
+    pub idle_timeout: Option<Duration>,
+    /// How deadlines travel; they do not when `None`.
+    pub deadline: Option<deadline::Config>,
     /// How long one attempt may take until its answer begins.
     pub per_try_timeout: Option<Duration>,
     /// When to try again; never when `None`.

@@ -1,0 +1,253 @@
+//! Which deadlines are believed and told, as configuration writes it.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use http::HeaderName;
+use http::header;
+use serde::{Deserialize, Deserializer, de};
+
+use super::Contradiction;
+use super::layer::{layer, whole};
+use crate::policy::deadline::{Config, Field, Notation};
+use crate::quantity;
+use crate::upstream::settings;
+
+layer! {
+    /// How deadlines travel. `propagate = false` switches off what a lower layer says.
+    pub struct DeadlinePolicy {
+        /// Whether they do at all; where not, the fields pass as they came.
+        pub propagate: bool,
+        /// The fields that are believed: `grpc-timeout`, `x-envoy-expected-rq-timeout-ms`, `x-request-deadline: unix-ms`.
+        pub read: Vec<DeadlineField>,
+        /// The fields that are written; those that are read when left out. One that is read and not written is taken off.
+        pub write: Vec<DeadlineField>,
+        /// How much earlier than the deadline the upstream is told to be done.
+        #[serde(deserialize_with = "duration")]
+        pub reserve: Duration,
+        /// Whether `timeout` and `per_try_timeout` are told, too, or only what the request came with.
+        pub own: bool,
+    }
+}
+
+/// A header field, as configuration writes it: its name, and `: grpc`, `: ms` or `: unix-ms` where that does not follow
+/// from it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeadlineField(pub Field);
+
+whole!(Vec<DeadlineField>);
+
+/// What a deadline would break, or what says something of this very hop.
+static TAKEN: [HeaderName; 8] = [
+    header::HOST,
+    header::CONTENT_LENGTH,
+    header::CONTENT_TYPE,
+    header::CONNECTION,
+    header::TRANSFER_ENCODING,
+    header::TE,
+    header::UPGRADE,
+    header::VIA,
+];
+
+impl DeadlinePolicy {
+    pub(in crate::upstream) fn resolve(&self) -> Option<Config> {
+        let (read, write) = self.fields();
+        self.propagate.unwrap_or(true).then(|| Config {
+            read,
+            write,
+            reserve: self.reserve.unwrap_or(settings::DEADLINE_RESERVE),
+            own: self.own.unwrap_or(settings::DEADLINE_OWN),
+        })
+    }
+
+    fn fields(&self) -> (Vec<Field>, Vec<Field>) {
+        let fields = |of: &Vec<DeadlineField>| of.iter().map(|field| field.0.clone()).collect();
+        let read: Vec<Field> = self.read.as_ref().map_or_else(|| vec![Field::grpc()], fields);
+        let write = self.write.as_ref().map_or_else(|| read.clone(), fields);
+        (read, write)
+    }
+
+    /// What cannot be told from one key alone; `timeout` is the request's, where it is given.
+    pub(super) fn contradictions(&self, timeout: Option<Duration>) -> Vec<Contradiction> {
+        let mut found = Vec::new();
+        let Some(config) = self.resolve() else { return found };
+        let mut add = |key, fact: String, hint: &str| {
+            found.push(Contradiction { key, fact, hint: hint.to_owned() });
+        };
+        if config.read.is_empty() && config.write.is_empty() {
+            let hint = "name a field such as `grpc-timeout`, or write `propagate = false`";
+            add("deadline", "no field is read and none is written".to_owned(), hint);
+        }
+        if config.read.is_empty() && !config.write.is_empty() && !config.own {
+            let fact = "no field is read and `own` is off, so that there is nothing to write";
+            add("deadline.write", fact.to_owned(), "name a field in `read`, or write `own = true`");
+        }
+        for (key, fields) in [("deadline.read", &config.read), ("deadline.write", &config.write)] {
+            if let Some(twice) = twin(fields, fields, |first, second| first < second) {
+                add(key, format!("`{twice}` stands there twice"), "take one of them out");
+            }
+        }
+        if let Some(name) =
+            twin(&config.read, &config.write, |_, _| true).filter(|name| other_notation(&config, name))
+        {
+            let fact = format!("`{name}` is read in one notation and written in another");
+            add("deadline.write", fact, "write the same notation behind both, or another name");
+        }
+        if config.reserve >= timeout.unwrap_or(settings::TIMEOUT) {
+            let fact = "the reserve is as long as the whole request, so that none is ever sent".to_owned();
+            add("deadline.reserve", fact, "make `reserve` shorter than `timeout`");
+        }
+        found
+    }
+}
+
+/// The first name that stands in both lists, at places that `count`.
+fn twin<'a>(
+    ones: &'a [Field],
+    others: &[Field],
+    count: impl Fn(usize, usize) -> bool,
+) -> Option<&'a HeaderName> {
+    ones.iter().enumerate().find_map(|(first, one)| {
+        let twins = others.iter().enumerate().filter(|(_, other)| other.name == one.name);
+        twins.map(|(second, _)| second).find(|second| count(first, *second)).map(|_| &one.name)
+    })
+}
+
+/// Whether a field called `name` is read in one notation and written in another.
+fn other_notation(config: &Config, name: &HeaderName) -> bool {
+    let notation =
+        |fields: &[Field]| fields.iter().find(|field| field.name == *name).map(|field| field.notation);
+    notation(&config.read) != notation(&config.write)
+}
+
+impl FromStr for DeadlineField {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (name, notation) = match text.split_once(':') {
+            Some((name, notation)) => (name.trim(), Some(notation.trim())),
+            None => (text.trim(), None),
+        };
+        let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| {
+            format!(
+                "`{text}` is no header: write a name such as `grpc-timeout` or `x-request-deadline: unix-ms`"
+            )
+        })?;
+        if TAKEN.contains(&name) {
+            return Err(format!("`{name}` has another meaning: write a name such as `x-request-deadline`"));
+        }
+        let notation = match (notation, name.as_str()) {
+            (Some("grpc"), _) | (None, "grpc-timeout") => Notation::Grpc,
+            (Some("ms"), _) | (None, "x-envoy-expected-rq-timeout-ms") => Notation::Millis,
+            (Some("unix-ms"), _) => Notation::UnixMillis,
+            (Some(other), _) => {
+                return Err(format!("unknown notation `{other}`: write `grpc`, `ms` or `unix-ms`"));
+            }
+            (None, name) => {
+                return Err(format!(
+                    "the notation of `{name}` is not known: write `{name}: grpc`, `{name}: ms` or `{name}: unix-ms`"
+                ));
+            }
+        };
+        Ok(Self(Field { name, notation }))
+    }
+}
+
+impl<'de> Deserialize<'de> for DeadlineField {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+    }
+}
+
+fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+    quantity::Duration::deserialize(deserializer).map(|duration| Some(duration.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::upstream::Policies;
+
+    fn read(text: &str) -> Result<Policies, String> {
+        toml::from_str(text).map_err(|error| error.message().to_owned())
+    }
+
+    fn config(text: &str) -> Option<Config> {
+        read(text).unwrap().resolve().unwrap().deadline
+    }
+
+    #[test]
+    fn deadlines_travel_when_they_are_asked_to() {
+        let usual = Config {
+            read: vec![Field::grpc()],
+            write: vec![Field::grpc()],
+            reserve: Duration::ZERO,
+            own: true,
+        };
+        assert_eq!(config(""), None);
+        assert_eq!(config("deadline = {}"), Some(usual.clone()));
+        assert_eq!(config("deadline = { propagate = false, reserve = \"5ms\" }"), None);
+        let lost = Config { write: Vec::new(), ..usual };
+        assert_eq!(config("deadline = { write = [] }"), Some(lost));
+        let found = config(
+            "deadline = { read = [\"X-Envoy-Expected-Rq-Timeout-Ms\"], own = false, reserve = \"2ms\", \
+             write = [\"x-request-deadline: unix-ms\", \"x-left : ms\", \"x-grpc:grpc\"] }",
+        )
+        .unwrap();
+        assert_eq!(found.read[0].notation, Notation::Millis);
+        let written: Vec<_> = found.write.iter().map(|field| (field.name.as_str(), field.notation)).collect();
+        let expected = [
+            ("x-request-deadline", Notation::UnixMillis),
+            ("x-left", Notation::Millis),
+            ("x-grpc", Notation::Grpc),
+        ];
+        assert_eq!(written, expected);
+        assert_eq!((found.reserve, found.own), (Duration::from_millis(2), false));
+    }
+
+    #[test]
+    fn layers_are_merged_key_by_key() {
+        let lower = read("deadline = { reserve = \"5ms\", own = false }").unwrap();
+        let upper = read("deadline = { own = true }").unwrap();
+        let merged = upper.over(&lower).resolve().unwrap().deadline.unwrap();
+        assert_eq!((merged.reserve, merged.own), (Duration::from_millis(5), true));
+        let off = read("deadline = { propagate = false }").unwrap();
+        assert_eq!(off.over(&lower).resolve().unwrap().deadline, None);
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_with_a_way_out() {
+        for (text, complaint) in [
+            (
+                "read = [\"x-deadline\"]",
+                "the notation of `x-deadline` is not known: write `x-deadline: grpc`",
+            ),
+            ("read = [\"a b\"]", "`a b` is no header: write a name such as `grpc-timeout`"),
+            ("write = [\"x-a: seconds\"]", "unknown notation `seconds`: write `grpc`, `ms` or `unix-ms`"),
+            ("write = [\"content-length: ms\"]", "`content-length` has another meaning"),
+            ("reserve = \"5\"", "`5` has no unit"),
+            ("own = \"yes\"", "invalid type: string \"yes\", expected a boolean"),
+            ("forward = true", "unknown field `forward`"),
+        ] {
+            let error = read(&format!("deadline = {{ {text} }}")).unwrap_err();
+            assert!(error.starts_with(complaint), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn keys_that_contradict_each_other_are_found() {
+        for (text, key) in [
+            ("deadline = { read = [] }", "deadline"),
+            ("deadline = { read = [], write = [\"grpc-timeout\"], own = false }", "deadline.write"),
+            ("deadline = { read = [\"grpc-timeout\", \"Grpc-Timeout\"], write = [] }", "deadline.read"),
+            ("deadline = { write = [\"x-a: ms\", \"x-a: grpc\"] }", "deadline.write"),
+            ("deadline = { read = [\"x-a: ms\"], write = [\"x-a: grpc\"] }", "deadline.write"),
+            ("timeout = \"1s\"\ndeadline = { reserve = \"1s\" }", "deadline.reserve"),
+            ("deadline = { reserve = \"15s\" }", "deadline.reserve"),
+        ] {
+            let found = read(text).unwrap().resolve().unwrap_err();
+            assert_eq!(found.iter().map(|found| found.key).collect::<Vec<_>>(), [key], "{text}");
+        }
+        assert!(read("deadline = { read = [], write = [\"grpc-timeout\"] }").unwrap().resolve().is_ok());
+    }
+}
