@@ -12,5 +12,6 @@ pub mod deadline;
 pub mod failfast;
 pub mod health;
 pub mod hedge;
+pub mod limit;
 pub mod outlier;
 pub mod retry;
