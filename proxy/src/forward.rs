@@ -13,6 +13,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Versio
 
 use crate::body::Body;
 use crate::exchange::Exchange;
+use crate::grpc;
 use crate::headers::{self, Via};
 use crate::host::{Host, Work};
 use crate::message;
@@ -65,7 +66,7 @@ impl<H: Host> Forwarder<H> {
         exchange.source = Some(connection.peer.ip());
         self.note(&mut exchange, request, connection);
         let bytes = request.body().exact_length().unwrap_or(0);
-        let grpc = message::is_grpc(request.headers());
+        let grpc = grpc::is_grpc(request.headers());
         let mut visit = Visit::new(self.host.clone(), self.role, exchange, connection, grpc);
         async move {
             visit.work(Work { requests: 1, bytes, ..Work::default() }).await;
@@ -112,7 +113,7 @@ impl<H: Host> Forwarder<H> {
     /// Answers in place of an upstream: there was none, or it did not answer.
     pub fn refuse(&self, visit: Visit<H>, fault: Fault) -> Response<Body> {
         let answer = match fault.grpc_status().filter(|_| visit.is_grpc()) {
-            Some(status) => message::grpc(status, &fault.to_string()),
+            Some(status) => grpc::answer(status, &fault.to_string()),
             None => message::plain(fault.status(), &fault.to_string()),
         };
         visit.answer(Outcome::Failed(fault), self.dated(answer))

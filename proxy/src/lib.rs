@@ -8,6 +8,7 @@ pub mod body;
 pub mod exchange;
 mod fault;
 pub mod forward;
+pub mod grpc;
 mod headers;
 pub mod host;
 pub mod message;

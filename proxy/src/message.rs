@@ -4,13 +4,10 @@
 use bytes::Bytes;
 use http::header::{ALLOW, CONTENT_TYPE, HOST};
 use http::uri::Authority;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
 use hyper::body::Incoming;
 
 use crate::body::Body;
-
-const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
-const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
 
 /// Why a request is not handled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -58,24 +55,6 @@ pub fn plain(status: StatusCode, line: &str) -> Response<Body> {
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
     response
-}
-
-/// An answer to a gRPC request that has its status in the head and nothing else ("Trailers-Only").
-pub(crate) fn grpc(status: u8, line: &str) -> Response<Body> {
-    let mut response = Response::new(Body::empty());
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
-    headers.insert(GRPC_STATUS, HeaderValue::from(u16::from(status)));
-    if let Ok(line) = HeaderValue::from_str(line) {
-        headers.insert(GRPC_MESSAGE, line);
-    }
-    response
-}
-
-/// Whether a request with `headers` is gRPC: of the content type, or one that begins with it and `+` or `;`.
-pub(crate) fn is_grpc(headers: &HeaderMap) -> bool {
-    let rest = headers.get(CONTENT_TYPE).and_then(|kind| kind.as_bytes().strip_prefix(b"application/grpc"));
-    rest.is_some_and(|rest| matches!(rest.first(), None | Some(b'+' | b';')))
 }
 
 /// An answer without content that says which methods there are.

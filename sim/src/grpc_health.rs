@@ -3,6 +3,7 @@
 
 use bytes::Bytes;
 use hoplab_proxy::body::Body;
+use hoplab_proxy::grpc;
 use hoplab_proxy::telemetry::Fault;
 use http::header::{CONTENT_TYPE, HeaderName, TRAILER};
 use http::request::Parts;
@@ -11,7 +12,6 @@ use http_body::Frame;
 use http_body_util::StreamBody;
 
 const PATH: &str = "/grpc.health.v1.Health/Check";
-const STATUS: HeaderName = HeaderName::from_static("grpc-status");
 
 /// A `HealthCheckResponse` whose status is `SERVING`, behind its flag and its length.
 const SERVING: &[u8] = &[0, 0, 0, 0, 2, 1 << 3, 1];
@@ -24,7 +24,7 @@ pub(crate) fn asks(head: &Parts) -> bool {
 /// The answer that it is well. Its length is not told, since over HTTP/1.1 (a sidecar asks its service so) only
 /// chunked content has trailers, and they must be announced.
 pub(crate) fn serving() -> Response<Body> {
-    let trailers = HeaderMap::from_iter([(STATUS, HeaderValue::from_static("0"))]);
+    let trailers = HeaderMap::from_iter([(grpc::STATUS, HeaderValue::from_static("0"))]);
     let frames = [Frame::data(Bytes::from_static(SERVING)), Frame::trailers(trailers)];
     let content = StreamBody::new(futures_util::stream::iter(frames.map(Ok::<_, Fault>)));
     let mut response = Response::new(Body::boxed(content));

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use hoplab_proxy::body::Body;
-use hoplab_proxy::policy::retry::condition::GRPC_STATUS;
+use hoplab_proxy::grpc;
 use hoplab_proxy::telemetry::{BreakerState, Decision, Fault, Outcome, Report};
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
@@ -68,7 +68,7 @@ async fn a_code_of_grpc_is_found_in_trailers_and_in_an_answer_of_trailers_only()
     let backend = lab
         .backend(move |request: Request<Body>| {
             let first = count.fetch_add(1, Ordering::Relaxed) == 0;
-            let code = |code| HeaderMap::from_iter([(GRPC_STATUS, HeaderValue::from_static(code))]);
+            let code = |code| HeaderMap::from_iter([(grpc::STATUS, HeaderValue::from_static(code))]);
             let message = Frame::data(Bytes::from_static(b"\0\0\0\0\x02hi"));
             let frames = match (first, request.uri().path()) {
                 (true, "/trailers-only") => vec![],
@@ -96,6 +96,25 @@ async fn a_code_of_grpc_is_found_in_trailers_and_in_an_answer_of_trailers_only()
         assert_eq!(calls.load(Ordering::Relaxed), attempts, "{path}: {answer}");
         assert_eq!(answer.contains("\0\0\0\0\x02hi"), attempts == 2, "{answer}");
     }
+}
+
+#[tokio::test]
+async fn a_call_of_grpc_that_fails_under_200_opens_a_breaker() {
+    let lab = Lab::new();
+    let backend = lab
+        .backend(async |_| {
+            let mut answer = answer(StatusCode::OK);
+            answer.headers_mut().insert(grpc::STATUS, HeaderValue::from_static("14"));
+            answer
+        })
+        .await;
+    let breaker = "breaker = { failures = 2, open_for = \"60s\" }";
+    let gateway = lab.gateway(&format!("[upstreams.it]\nendpoints = [\"{backend}\"]\n{breaker}")).await;
+    let mut statuses = Vec::new();
+    for _ in 0..3 {
+        statuses.push(status(&gateway.exchange(GET).await).to_owned());
+    }
+    assert_eq!(statuses, ["200", "200", "503"]);
 }
 
 #[tokio::test]

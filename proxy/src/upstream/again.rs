@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use http::StatusCode;
 use http::request::Parts;
 
 use super::Upstream;
@@ -88,9 +89,10 @@ pub(super) fn failure<H: Host>(attempted: &Attempted<H>) -> Failure<'_> {
 
 /// Whether the upstream took the request on, as far as its status tells.
 fn is_accepted<H: Host>(attempted: &Attempted<H>) -> bool {
-    attempted
-        .as_ref()
-        .is_ok_and(|answered| !answered.head.status.is_server_error() && answered.head.status.as_u16() != 429)
+    attempted.as_ref().is_ok_and(|answered| {
+        let status = answered.status();
+        !status.is_server_error() && status != StatusCode::TOO_MANY_REQUESTS
+    })
 }
 
 fn cause<H: Host>(attempted: &Attempted<H>) -> Cause {

@@ -7,7 +7,7 @@ use std::pin::Pin;
 use http::header::{CONNECTION, HOST, HeaderName, TE};
 use http::request::Parts;
 use http::uri::{Authority, PathAndQuery, Scheme};
-use http::{HeaderValue, Request, Uri, Version, response};
+use http::{HeaderValue, Request, StatusCode, Uri, Version, response};
 use hyper::body::Incoming;
 
 use super::content::{self, Content};
@@ -18,6 +18,7 @@ use super::state::{InFlight, Verdict};
 use super::{Protocol, Upstream};
 use crate::body::Body;
 use crate::exchange::Exchange;
+use crate::grpc;
 use crate::host::{Host, Instant};
 use crate::policy::retry::{self, Reach, Retry};
 use crate::telemetry::{Fault, Outcome, Owner, SpanId, TraceContext};
@@ -36,6 +37,18 @@ pub(super) struct Answered<H: Host> {
     pub(super) content: Content<Incoming>,
     pub(super) lease: Lease<H>,
     pub(super) idle: Option<Idle<H>>,
+}
+
+impl<H: Host> Answered<H> {
+    /// Its status, as policies see it: a call of gRPC fails under 200, in the head or in trailers that were read.
+    pub(super) fn status(&self) -> StatusCode {
+        let headers = &self.head.headers;
+        let said = headers.get(grpc::STATUS).or_else(|| self.content.trailers()?.get(grpc::STATUS));
+        match said {
+            Some(said) if self.head.status == StatusCode::OK => grpc::http_status(said),
+            _ => self.head.status,
+        }
+    }
 }
 
 /// No answer.
@@ -286,7 +299,7 @@ fn conclude<H: Host>(exchange: &mut Exchange, attempted: &Attempted<H>, verdict:
     match attempted {
         Ok(answered) => {
             exchange.end_attempt(Outcome::Answered(answered.head.status.as_u16()), now);
-            verdict.answered(answered.head.status);
+            verdict.answered(answered.status());
         }
         Err(failed) => {
             exchange.end_attempt(Outcome::Failed(failed.fault), now);

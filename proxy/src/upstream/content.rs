@@ -9,15 +9,11 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::header::CONTENT_TYPE;
 use http::{HeaderMap, response};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 
-use crate::policy::retry::condition::GRPC_STATUS;
-
-/// A message begins with a byte of flags and four of its length (gRPC over HTTP/2, Length-Prefixed-Message).
-const PREFIX: usize = 5;
+use crate::grpc::{self, PREFIX_BYTES};
 
 /// Content that is being read.
 pub(super) struct Content<B> {
@@ -70,20 +66,19 @@ impl<B: Body<Data = Bytes> + Unpin> Content<B> {
 
 /// Whether an answer with this head says only in its trailers how a call of gRPC ended.
 pub(super) fn ends_in_trailers(head: &response::Parts) -> bool {
-    let kind = head.headers.get(CONTENT_TYPE).map(http::HeaderValue::as_bytes);
-    kind.is_some_and(|kind| kind.starts_with(b"application/grpc")) && !head.headers.contains_key(GRPC_STATUS)
+    grpc::is_grpc(&head.headers) && !head.headers.contains_key(grpc::STATUS)
 }
 
 /// How far a first message was read.
 #[derive(Default)]
 struct Message {
     read: u64,
-    prefix: [u8; PREFIX],
+    prefix: [u8; PREFIX_BYTES],
 }
 
 impl Message {
     fn read(&mut self, data: &[u8]) {
-        let known = usize::try_from(self.read).map_or(PREFIX, |read| read.min(PREFIX));
+        let known = usize::try_from(self.read).map_or(PREFIX_BYTES, |read| read.min(PREFIX_BYTES));
         for (place, byte) in self.prefix[known..].iter_mut().zip(data) {
             *place = *byte;
         }
@@ -93,7 +88,7 @@ impl Message {
     /// Whether more than the message, or than `limit`, was read.
     fn is_exceeded(&self, limit: u64) -> bool {
         let [_, length @ ..] = self.prefix;
-        let end = PREFIX as u64 + u64::from(u32::from_be_bytes(length));
+        let end = PREFIX_BYTES as u64 + u64::from(u32::from_be_bytes(length));
         self.read > limit.min(end)
     }
 }
@@ -155,7 +150,7 @@ mod tests {
     ) -> Content<impl Body<Data = Bytes, Error = Infallible> + Unpin + use<>> {
         let chunks = bytes.chunks(size).map(|chunk| Ok(Frame::data(Bytes::copy_from_slice(chunk))));
         let chunks: Vec<_> = chunks.collect();
-        let trailers = HeaderMap::from_iter([(GRPC_STATUS, HeaderValue::from_static("14"))]);
+        let trailers = HeaderMap::from_iter([(grpc::STATUS, HeaderValue::from_static("14"))]);
         let end = stream::iter([Ok(Frame::trailers(trailers))]);
         let rest = if ends { end.left_stream() } else { stream::pending().right_stream() };
         Content::new(StreamBody::new(stream::iter(chunks).chain(rest)))
@@ -172,7 +167,7 @@ mod tests {
             let bytes = if none { Vec::new() } else { messages(&[length]) };
             let mut content = content(&bytes, size, true);
             content.read_ahead(1_000).now_or_never().unwrap().unwrap();
-            prop_assert_eq!(content.trailers().unwrap()[&GRPC_STATUS].as_bytes(), b"14");
+            prop_assert_eq!(content.trailers().unwrap()[&grpc::STATUS].as_bytes(), b"14");
             prop_assert!(content.is_received() && !content.is_end_stream());
             prop_assert_eq!(content.size_hint().exact(), Some(bytes.len() as u64));
             let whole = content.collect().now_or_never().unwrap().unwrap();

@@ -174,7 +174,7 @@ impl<H: Host> Checker<H> {
         headers.insert(USER_AGENT, AGENT);
         let (method, path, content) = match &self.settings.check {
             Check::Grpc { service } => {
-                headers.insert(CONTENT_TYPE, grpc::CONTENT_TYPE);
+                headers.insert(CONTENT_TYPE, crate::grpc::CONTENT);
                 headers.insert(TE, HeaderValue::from_static("trailers"));
                 (Method::POST, grpc::PATH, grpc::request(service))
             }

@@ -132,7 +132,7 @@ impl<H: Host> Upstream<H> {
     /// Whether an answer ends the round: one that is neither an error nor what would be tried again.
     fn is_good(&self, attempted: &Attempted<H>) -> bool {
         let failed = |attempted| self.retry.as_ref().is_some_and(|retry| retry.covers(failure(attempted)));
-        attempted.as_ref().is_ok_and(|answered| !answered.head.status.is_server_error()) && !failed(attempted)
+        attempted.as_ref().is_ok_and(|answered| !answered.status().is_server_error()) && !failed(attempted)
     }
 }
 

@@ -3,10 +3,8 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
+use crate::grpc;
 use crate::telemetry::Fault;
-
-/// The field in which gRPC says how a call ended; in the head of an answer that consists of trailers only.
-pub const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 
 /// A failure after which to try again, named as in Envoy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,7 +111,7 @@ impl Condition {
                 Self::Status(wanted) => wanted == status,
                 Self::RetriableHeaders => retriable.iter().any(|wanted| wanted.matches(headers)),
                 Self::Grpc(code) => {
-                    let said = headers.get(GRPC_STATUS).or_else(|| trailers?.get(GRPC_STATUS));
+                    let said = headers.get(grpc::STATUS).or_else(|| trailers?.get(grpc::STATUS));
                     said.is_some_and(|said| said.as_bytes() == code.number().as_bytes())
                 }
                 _ => false,

@@ -2,16 +2,12 @@
 //! says. Two messages of one field each are written and read by hand. Owns no connection.
 
 use bytes::{BufMut, Bytes, BytesMut};
-use http::{HeaderMap, HeaderValue, StatusCode, response};
+use http::{HeaderMap, StatusCode, response};
+
+use crate::grpc::{self, PREFIX_BYTES};
 
 /// The method that is called.
 pub(super) const PATH: &str = "/grpc.health.v1.Health/Check";
-
-/// What gRPC calls its content.
-pub(super) const CONTENT_TYPE: HeaderValue = HeaderValue::from_static("application/grpc");
-
-/// Flag and length before a message.
-const PREFIX_BYTES: usize = 5;
 
 /// The number of the field `service` in `HealthCheckRequest`, with the type of a string.
 const SERVICE: u8 = 1 << 3 | 2;
@@ -40,7 +36,7 @@ pub(super) fn request(service: &str) -> Bytes {
 
 /// Whether an answer says that the service is serving. A status in the head is one without a message.
 pub(super) fn is_serving(head: &response::Parts, trailers: Option<&HeaderMap>, content: &[u8]) -> bool {
-    let ok = |fields: &HeaderMap| fields.get("grpc-status").is_some_and(|status| status == "0");
+    let ok = |fields: &HeaderMap| fields.get(grpc::STATUS).is_some_and(|status| status == "0");
     head.status == StatusCode::OK
         && (ok(&head.headers) || trailers.is_some_and(ok))
         && message(content).and_then(status) == Some(SERVING)
