@@ -5,13 +5,16 @@
 //! `observe` (learn). Not here: how configuration is written ([`crate::upstream::Policies`]), and who
 //! asks a policy when ([`crate::upstream`], [`crate::server`]).
 
+pub mod admission;
 pub mod balance;
 pub mod breaker;
 pub mod budget;
+pub mod concurrency;
 pub mod deadline;
 pub mod failfast;
 pub mod health;
 pub mod hedge;
 pub mod limit;
 pub mod outlier;
+pub mod priority;
 pub mod retry;

@@ -10,7 +10,7 @@ use crate::host::Instant;
 const PRECISION_BITS: u32 = 5;
 /// Latencies are counted in microseconds, up to 2^36 of them: 19 hours.
 const VALUE_BITS: u32 = 36;
-const BUCKETS: usize = ((VALUE_BITS - PRECISION_BITS + 1) as usize) << PRECISION_BITS;
+pub(in crate::policy) const BUCKETS: usize = ((VALUE_BITS - PRECISION_BITS + 1) as usize) << PRECISION_BITS;
 
 /// Latencies of the last window: all of its second half, and at least half of it.
 #[derive(Debug)]
@@ -95,14 +95,14 @@ impl Latencies {
 }
 
 /// The bucket of a latency: linear below 32 us, then 32 to an octave.
-fn bucket(latency: Duration) -> usize {
+pub(in crate::policy) fn bucket(latency: Duration) -> usize {
     let micros = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX).min((1 << VALUE_BITS) - 1);
     let octave = (u64::BITS - micros.leading_zeros()).saturating_sub(PRECISION_BITS + 1);
     ((octave as usize) << PRECISION_BITS) + (micros >> octave) as usize
 }
 
 /// The largest latency in a bucket.
-fn upper_bound(bucket: usize) -> Duration {
+pub(in crate::policy) fn upper_bound(bucket: usize) -> Duration {
     let octave = (bucket >> PRECISION_BITS).saturating_sub(1);
     let mantissa = bucket - (octave << PRECISION_BITS);
     Duration::from_micros((((mantissa + 1) as u64) << octave) - 1)
