@@ -7,7 +7,7 @@ mod visit;
 
 use std::sync::Arc;
 
-use http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, DATE};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, DATE, RETRY_AFTER};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
 
@@ -16,6 +16,7 @@ use crate::exchange::Exchange;
 use crate::grpc;
 use crate::headers::{self, Via};
 use crate::host::{Host, Work};
+use crate::load_control::Refusal;
 use crate::message;
 use crate::server::Connection;
 use crate::telemetry::trace::TRACESTATE;
@@ -117,6 +118,17 @@ impl<H: Host> Forwarder<H> {
             None => message::plain(fault.status(), &fault.to_string()),
         };
         visit.answer(Outcome::Failed(fault), self.dated(answer))
+    }
+
+    /// Answers that load control has refused the request.
+    pub fn turn_away(&self, visit: Visit<H>, refusal: Refusal) -> Response<Body> {
+        let mut answer = self.refuse(visit, refusal.fault);
+        if let Some(after) = refusal.retry_after {
+            // Whole seconds (RFC 9110, 10.2.3); sooner would be in vain.
+            let seconds = after.as_nanos().div_ceil(1_000_000_000).max(1) as u64;
+            answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        answer
     }
 
     /// Answers that the request asks for what this proxy does not do.

@@ -12,7 +12,7 @@ mod content;
 mod deadline;
 mod health;
 mod idle;
-mod policies;
+pub(crate) mod policies;
 mod pool;
 mod race;
 mod replay;

@@ -14,6 +14,7 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use crate::body::Body;
 use crate::exchange::Exchange;
 use crate::host::{Host, Work, Worked};
+use crate::load_control::Pass;
 use crate::server::Connection;
 use crate::telemetry::{Fault, Outcome, Owner, Report, Role};
 
@@ -27,17 +28,25 @@ pub struct Visit<H: Host> {
     grpc: bool,
     /// Gone once the span was reported.
     exchange: Option<Exchange>,
+    /// The places that it takes up until then.
+    passes: Vec<Pass<H>>,
 }
 
 impl<H: Host> Visit<H> {
     pub(super) fn new(host: H, role: Role, exchange: Exchange, connection: &Connection, grpc: bool) -> Self {
         let secure = connection.identity.is_some();
-        Self { host, role, peer: connection.peer, secure, grpc, exchange: Some(exchange) }
+        let (peer, exchange, passes) = (connection.peer, Some(exchange), Vec::new());
+        Self { host, role, peer, secure, grpc, exchange, passes }
     }
 
     /// What was gathered so far.
     pub fn exchange(&mut self) -> &mut Exchange {
         self.exchange.as_mut().expect("only the end of a visit takes its exchange")
+    }
+
+    /// Takes up a place until the end.
+    pub(crate) fn hold(&mut self, pass: Pass<H>) {
+        self.passes.push(pass);
     }
 
     /// Whether the request came over TLS.
@@ -104,6 +113,7 @@ impl<H: Host> Visit<H> {
         if let Some(exchange) = self.exchange.take() {
             let span = exchange.into_span(self.role, outcome, self.host.now());
             self.host.report(Report::Span(span));
+            self.passes.drain(..).for_each(|pass| pass.end(outcome));
         }
     }
 }

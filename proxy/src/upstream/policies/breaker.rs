@@ -118,7 +118,7 @@ impl<'de> Deserialize<'de> for Guarded {
 }
 
 /// Reads a count that is above zero.
-pub(super) fn at_least_one<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
+pub(crate) fn at_least_one<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
     match u32::deserialize(deserializer)? {
         0 => Err(de::Error::custom("must be at least 1: leave the key out for the default")),
         count => Ok(Some(count)),

@@ -9,7 +9,7 @@ use crate::policy::retry::Condition;
 use crate::quantity;
 
 /// What can stand in a layer.
-pub(in crate::upstream) trait Layer: Clone {
+pub(crate) trait Layer: Clone {
     /// This where it says something, else `lower`.
     fn over(&self, lower: &Self) -> Self;
 
@@ -65,7 +65,7 @@ macro_rules! layer {
     };
 }
 
-pub(in crate::upstream) use {layer, whole};
+pub(crate) use {layer, whole};
 
 whole!(bool, f64, u32, Duration, String, Vec<Condition>, Vec<Method>, Vec<String>);
 whole!(quantity::Share, quantity::Rate, quantity::Size, quantity::Spread);
