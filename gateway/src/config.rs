@@ -16,6 +16,12 @@
 //! breaker = { failures = 5, per = "upstream" }
 //! ```
 //!
+//! Limits on what may come in stand at the top, for all requests, and at routes, for those that take them:
+//!
+//! ```toml
+//! limits = { rate = { rate = "1000 rps", by = { header = "x-user" } }, concurrency = 500 }
+//! ```
+//!
 //! What the gateway tells of itself; nothing of it when the keys are left out:
 //!
 //! ```toml
@@ -30,6 +36,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use hoplab_proxy::host::Endpoint;
+use hoplab_proxy::load_control::LimitsPolicy;
 use hoplab_proxy::telemetry::Sink;
 use hoplab_proxy::upstream::{Policies, Protocol, above_zero, policies_beside};
 use serde::de::{Error, MapAccess, Visitor};
@@ -48,6 +55,8 @@ pub struct Config {
     /// Who is called.
     #[serde(default)]
     pub upstreams: BTreeMap<String, Spanned<UpstreamConfig>>,
+    /// What all requests meet before their routes.
+    pub limits: Option<Spanned<LimitsPolicy>>,
     /// Which requests go where. When there are none, each upstream answers to its name as host.
     #[serde(default)]
     pub routes: Vec<RouteConfig>,
@@ -104,7 +113,7 @@ impl<'de> Visitor<'de> for UpstreamVisitor {
     }
 }
 
-/// Which requests go where: `host`, `path`, `methods`, `upstream`, and beside them the keys of [`Policies`].
+/// Which requests go where: `host`, `path`, `methods`, `upstream`, `limits`, and beside them the keys of [`Policies`].
 #[derive(Debug, Clone)]
 pub struct RouteConfig {
     /// `shop.example.com`, `*.example.com`, or any when left out.
@@ -118,6 +127,8 @@ pub struct RouteConfig {
     /// How the upstream is called for these requests, over what it says itself. A route that says something has
     /// breakers, budgets and connections of its own.
     pub policies: Policies,
+    /// What its requests meet after what all requests do.
+    pub limits: Option<Spanned<LimitsPolicy>>,
 }
 
 impl<'de> Deserialize<'de> for RouteConfig {
@@ -132,23 +143,24 @@ impl<'de> Visitor<'de> for RouteVisitor {
     type Value = RouteConfig;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a route: `host`, `path`, `methods`, `upstream` and its policies")
+        f.write_str("a route: `host`, `path`, `methods`, `upstream`, `limits` and its policies")
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<RouteConfig, A::Error> {
-        let (mut host, mut path, mut methods, mut upstream) = (None, None, None, None);
+        let (mut host, mut path, mut methods, mut upstream, mut limits) = (None, None, None, None, None);
         let policies = policies_beside(map, |key, map| {
             match key {
                 "host" => host = Some(map.next_value()?),
                 "path" => path = Some(map.next_value()?),
                 "methods" => methods = Some(map.next_value()?),
                 "upstream" => upstream = Some(map.next_value()?),
+                "limits" => limits = Some(map.next_value()?),
                 _ => return Ok(false),
             }
             Ok(true)
         })?;
         let upstream = upstream.ok_or_else(|| A::Error::missing_field("upstream"))?;
-        Ok(RouteConfig { host, path, methods, upstream, policies })
+        Ok(RouteConfig { host, path, methods, upstream, policies, limits })
     }
 }
 

@@ -15,6 +15,7 @@ use std::sync::Arc;
 use hoplab_proxy::body::Body;
 use hoplab_proxy::forward::Forwarder;
 use hoplab_proxy::host::{Host, Listener};
+use hoplab_proxy::load_control::LoadControl;
 use hoplab_proxy::message;
 use hoplab_proxy::server::{self, Connection, Drained, Handler};
 use hoplab_proxy::tasks::Tasks;
@@ -24,7 +25,7 @@ use http::{Request, Response, StatusCode};
 
 pub use config::Config;
 pub use plan::Plan;
-use routes::{Miss, Routes};
+use routes::{LimitsId, Miss, Routes};
 
 /// Serves `plan` until `shutdown` completes, then finishes what is in flight. Dropping the future
 /// ends everything at once. `seed` decides on ids, pauses and turns.
@@ -62,12 +63,18 @@ impl<H: Host> Gateway<H> {
         let tasks = Tasks::default();
         let spawner = tasks.spawner(host.clone());
         let upstreams = plan.upstreams.into_iter().zip(seed..);
+        let routed = (1..).zip(plan.route_limits).map(|(number, (name, limits))| {
+            LoadControl::new(host.clone(), name, limits, seed.wrapping_sub(number))
+        });
+        let route_limits = routed.collect();
         let requests = Requests {
             forwarder: Forwarder::new(host.clone(), Role::Gateway, seed),
             upstreams: upstreams
                 .map(|(upstream, seed)| Upstream::new(host.clone(), &spawner, upstream, seed))
                 .collect(),
             routes: plan.routes,
+            limits: LoadControl::new(host.clone(), "gateway", plan.limits, seed),
+            route_limits,
         };
         server::serve(host, spawner, listener, Arc::new(requests), plan.server, shutdown).await
     }
@@ -78,13 +85,30 @@ struct Requests<H: Host> {
     forwarder: Forwarder<H>,
     upstreams: Vec<Arc<Upstream<H>>>,
     routes: Routes,
+    /// What all requests meet.
+    limits: Option<Arc<LoadControl<H>>>,
+    /// What those of single routes meet after that; a [`LimitsId`] is an index into them.
+    route_limits: Vec<Option<Arc<LoadControl<H>>>>,
 }
 
 impl<H: Host> Handler for Requests<H> {
     async fn handle(self: Arc<Self>, request: Request<Body>, connection: Arc<Connection>) -> Response<Body> {
-        let visit = self.forwarder.arrive(&request, &connection).await;
+        let mut visit = self.forwarder.arrive(&request, &connection).await;
+        if let Some(limits) = &self.limits
+            && let Err(refusal) = limits.admit(&mut visit, request.headers(), &connection).await
+        {
+            return self.forwarder.turn_away(visit, refusal);
+        }
         match self.routes.find(&request) {
-            Ok(upstream) => self.forwarder.forward(visit, request, &self.upstreams[upstream.0]).await,
+            Ok(route) => {
+                let limits = route.limits.and_then(|LimitsId(limits)| self.route_limits[limits].as_ref());
+                if let Some(limits) = limits
+                    && let Err(refusal) = limits.admit(&mut visit, request.headers(), &connection).await
+                {
+                    return self.forwarder.turn_away(visit, refusal);
+                }
+                self.forwarder.forward(visit, request, &self.upstreams[route.upstream.0]).await
+            }
             Err(Miss::NotFound) => self.forwarder.refuse(visit, Fault::NoRoute),
             Err(Miss::Method(methods)) => {
                 let answer = message::allow(StatusCode::METHOD_NOT_ALLOWED, &methods);

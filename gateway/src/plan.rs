@@ -4,7 +4,9 @@
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::ops::Range;
+use std::sync::Arc;
 
+use hoplab_proxy::load_control::{LimitsPolicy, Settings};
 use hoplab_proxy::server;
 use hoplab_proxy::telemetry::Outlets;
 use hoplab_proxy::upstream::{self, Policies};
@@ -12,7 +14,7 @@ use http::Method;
 use toml::Spanned;
 
 use crate::config::{Config, RouteConfig, UpstreamConfig};
-use crate::routes::{HostPattern, Route, Routes, UpstreamId};
+use crate::routes::{HostPattern, LimitsId, Route, Routes, UpstreamId};
 
 /// Where a gateway listens when it is not told.
 const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::UNSPECIFIED), 8080);
@@ -26,6 +28,11 @@ pub struct Plan {
     pub upstreams: Vec<upstream::Config>,
     /// Which requests go where.
     pub routes: Routes,
+    /// What all requests meet before their routes.
+    pub limits: Settings,
+    /// What the requests of single routes meet after that, and what telemetry says it is about; a [`LimitsId`] is an
+    /// index into them.
+    pub route_limits: Vec<(Arc<str>, Settings)>,
     /// The limits of the accept loop.
     pub server: server::Settings,
     /// Where a live gateway tells what it does; for whoever runs it.
@@ -58,10 +65,12 @@ impl Plan {
             path: "/".to_owned(),
             methods: Vec::new(),
             upstream: UpstreamId(index),
+            limits: None,
         });
         let routes = Routes::new(routes.collect());
         let (server, outlets) = (server::Settings::default(), Outlets::default());
-        Self { listen: LISTEN, upstreams, routes, server, outlets }
+        let (limits, route_limits) = (Settings::default(), Vec::new());
+        Self { listen: LISTEN, upstreams, routes, limits, route_limits, server, outlets }
     }
 
     /// The gateway that a file's text describes, or everything that is wrong with it.
@@ -88,9 +97,10 @@ impl Plan {
             .map(|(name, written)| resolve_called(name, written, config, &mut problems));
         let mut plan = Self::by_host(upstreams.collect());
         if !config.routes.is_empty() {
-            plan.routes = resolve_routes(config, &mut plan.upstreams, &mut problems);
+            plan.routes = resolve_routes(config, &mut plan, &mut problems);
         }
         plan.listen = config.listen.unwrap_or(LISTEN);
+        plan.limits = resolve_limits(config.limits.as_ref(), "", &mut problems);
         if let Some(drain_timeout) = config.drain_timeout {
             plan.server.drain_timeout = drain_timeout;
         }
@@ -136,12 +146,26 @@ fn refuse_contradictions(policies: &Policies, of: &str, place: Range<usize>, pro
     }));
 }
 
-/// A route with policies of its own adds an upstream of its own.
-fn resolve_routes(
-    config: &Config,
-    upstreams: &mut Vec<upstream::Config>,
+/// The limits that are `written` at `of`, which is empty or ends in a dot.
+fn resolve_limits(
+    written: Option<&Spanned<LimitsPolicy>>,
+    of: &str,
     problems: &mut Vec<Problem>,
-) -> Routes {
+) -> Settings {
+    let Some(written) = written else { return Settings::default() };
+    written.get_ref().resolve().unwrap_or_else(|contradictions| {
+        problems.extend(contradictions.into_iter().map(|found| Problem {
+            place: written.span(),
+            fact: format!("{of}{}: {}", found.key, found.fact),
+            hint: Some(found.hint),
+        }));
+        Settings::default()
+    })
+}
+
+/// A route with policies of its own adds an upstream of its own.
+fn resolve_routes(config: &Config, plan: &mut Plan, problems: &mut Vec<Problem>) -> Routes {
+    let Plan { upstreams, route_limits, .. } = plan;
     let mut routes = Vec::new();
     for written in &config.routes {
         let route = resolve_route(written, config, problems);
@@ -152,6 +176,11 @@ fn resolve_routes(
             refuse_contradictions(&policies, "routes", written.upstream.span(), problems);
             route.upstream = UpstreamId(upstreams.len());
             upstreams.push(upstream::Config { policies, ..shared.clone() });
+        }
+        let limits = resolve_limits(written.limits.as_ref(), "routes.", problems);
+        if !limits.is_empty() {
+            route.limits = Some(LimitsId(route_limits.len()));
+            route_limits.push((Arc::clone(&upstreams[route.upstream.0].name), limits));
         }
         let taken = |other: &Route| {
             let all = other.methods.is_empty() || route.methods.is_empty();
@@ -178,7 +207,7 @@ fn resolve_route(written: &RouteConfig, config: &Config, problems: &mut Vec<Prob
     let methods = written.methods.iter().flatten().map(|method| noted(problems, resolve_method(method)));
     let methods: Vec<Option<Method>> = methods.collect();
     let methods = methods.into_iter().collect::<Option<Vec<_>>>();
-    Some(Route { host: host?, path: path?, methods: methods?, upstream: upstream? })
+    Some(Route { host: host?, path: path?, methods: methods?, upstream: upstream?, limits: None })
 }
 
 fn noted<T>(problems: &mut Vec<Problem>, result: Result<T, Problem>) -> Option<T> {
@@ -303,7 +332,7 @@ mod tests {
         let plan = Plan::read(text).unwrap();
         let request = |path: &str| http::Request::get(path).body(()).unwrap();
         let timeouts = ["/slow", "/"].map(|path| {
-            let UpstreamId(upstream) = plan.routes.find(&request(path)).unwrap();
+            let UpstreamId(upstream) = plan.routes.find(&request(path)).unwrap().upstream;
             let settings = plan.upstreams[upstream].policies.resolve().unwrap();
             assert_eq!(settings.connect_timeout.as_millis(), 100);
             settings.timeout.as_secs()
@@ -376,6 +405,68 @@ mod tests {
             let problems = problems(text);
             assert_eq!(problems[0].0, place, "{text}");
             assert!(problems[0].1.starts_with(complaint), "{text}: {}", problems[0].1);
+        }
+    }
+
+    #[test]
+    fn limits_stand_at_the_top_and_at_routes() {
+        let text = r#"
+            limits = { concurrency = 100 }
+            [upstreams.cart]
+            endpoints = ["cart-0:80"]
+            [[routes]]
+            path = "/slow"
+            upstream = "cart"
+            limits = { rate = { rate = "10 rps", burst = 5 } }
+            [[routes]]
+            upstream = "cart"
+        "#;
+        let plan = Plan::read(text).unwrap();
+        assert!(plan.limits.concurrency.is_some() && plan.limits.rate.is_none());
+        assert_eq!(plan.upstreams.len(), 1, "limits alone do not make an upstream");
+        assert_eq!((plan.route_limits.len(), &*plan.route_limits[0].0), (1, "cart"));
+        let limits = ["/slow", "/"].map(|path| {
+            let request = http::Request::get(path).body(()).unwrap();
+            plan.routes.find(&request).unwrap().limits
+        });
+        assert_eq!(limits, [Some(LimitsId(0)), None]);
+        let wrong = text
+            .replace("concurrency = 100", "priority = {}")
+            .replace("burst = 5", "burst = 0")
+            .replace("[[routes]]\n            upstream", "[[routes]]\n            limits = { concurrency = { min = 5, max = 1 } }\n            upstream");
+        let expected = [
+            (
+                "{ rate = { rate = \"10 rps\", burst = 0 } }",
+                "routes.limits.rate.burst: a bucket without room for a token lets nothing pass: \
+                 write 1 or more, or `algorithm = \"gcra\"`, whose burst comes on top of the first",
+            ),
+            (
+                "{ concurrency = { min = 5, max = 1 } }",
+                "routes.limits.concurrency.min: the least limit is 5, above the most, which is 1: \
+                 make `min` at most as large as `max`",
+            ),
+            (
+                "{ priority = {} }",
+                "limits.priority: priorities are shares of a concurrency limit, and there is none: \
+                 write `concurrency = 100` beside it, or take it out",
+            ),
+        ];
+        let expected: Vec<_> =
+            expected.iter().map(|(place, text)| ((*place).to_owned(), (*text).to_owned())).collect();
+        assert_eq!(problems(&wrong), expected);
+        for (right, wrong, place, complaint) in [
+            (
+                "concurrency = 100",
+                "concurrency = -1",
+                "-1",
+                "invalid value: integer `-1`, expected a number of",
+            ),
+            ("concurrency = 100", "concurency = 1", "concurency", "unknown field `concurency`"),
+            ("\"10 rps\"", "\"0 rps\"", "\"0 rps\"", "a rate limit of zero lets nothing pass"),
+        ] {
+            let problems = problems(&text.replace(right, wrong));
+            assert_eq!(problems[0].0, place, "{wrong}");
+            assert!(problems[0].1.starts_with(complaint), "{wrong}: {}", problems[0].1);
         }
     }
 

@@ -8,6 +8,10 @@ use http::{Method, Request};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UpstreamId(pub usize);
 
+/// Index into [`crate::Plan::route_limits`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LimitsId(pub usize);
+
 /// Where requests of one kind go.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Route {
@@ -19,6 +23,8 @@ pub struct Route {
     pub methods: Vec<Method>,
     /// Where to.
     pub upstream: UpstreamId,
+    /// The limits that its requests meet, after those of all requests.
+    pub limits: Option<LimitsId>,
 }
 
 /// Which hosts a route is for. Names are in lower case and without a port.
@@ -63,21 +69,21 @@ impl Routes {
         Self::new(self.routes)
     }
 
-    /// The upstream that `request` is for.
-    pub fn find<B>(&self, request: &Request<B>) -> Result<UpstreamId, Miss> {
+    /// The route that `request` takes.
+    pub fn find<B>(&self, request: &Request<B>) -> Result<&Route, Miss> {
         let host = request.headers().get(HOST).and_then(|host| host.to_str().ok()).unwrap_or("");
         let host = name_of(host).to_ascii_lowercase();
         self.look_up(&host, request.uri().path(), request.method())
     }
 
-    fn look_up(&self, host: &str, path: &str, method: &Method) -> Result<UpstreamId, Miss> {
+    fn look_up(&self, host: &str, path: &str, method: &Method) -> Result<&Route, Miss> {
         let mut covering = self.routes.iter().filter(|route| route.covers(host, path)).peekable();
         let Some(&best) = covering.peek() else { return Err(Miss::NotFound) };
         // Routes that are as specific as the best share its place and differ in their methods.
         let mut methods = Vec::new();
         for route in covering.take_while(|route| (&route.host, &route.path) == (&best.host, &best.path)) {
             if route.methods.is_empty() || route.methods.contains(method) {
-                return Ok(route.upstream);
+                return Ok(route);
             }
             methods.extend(route.methods.iter().cloned());
         }
@@ -135,7 +141,7 @@ mod tests {
 
     fn route(host: HostPattern, path: &str, methods: &[Method], upstream: usize) -> Route {
         let upstream = UpstreamId(upstream);
-        Route { host, path: path.to_owned(), methods: methods.to_vec(), upstream }
+        Route { host, path: path.to_owned(), methods: methods.to_vec(), upstream, limits: None }
     }
 
     fn routes() -> Routes {
@@ -154,7 +160,7 @@ mod tests {
 
     fn found(host: &str, path: &str, method: &Method) -> Result<usize, Miss> {
         let request = Request::builder().method(method).uri(path).header(HOST, host).body(()).unwrap();
-        routes().find(&request).map(|upstream| upstream.0)
+        routes().find(&request).map(|route| route.upstream.0)
     }
 
     #[test]

@@ -8,6 +8,7 @@
 //! listen = "0.0.0.0:15006"
 //! app    = "127.0.0.1:8080"
 //! tls    = "strict"
+//! limits = { rate = { rate = "200 rps", by = "caller" }, concurrency = 100 }
 //!
 //! [outbound]
 //! listen = "127.0.0.1:15001"
@@ -38,6 +39,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use hoplab_proxy::host::Endpoint;
+use hoplab_proxy::load_control::LimitsPolicy;
 use hoplab_proxy::telemetry::Sink;
 use hoplab_proxy::upstream::{Policies, Protocol, policies_beside};
 use indexmap::IndexMap;
@@ -93,6 +95,8 @@ pub struct Inbound {
     pub protocol: Protocol,
     /// Who may come.
     pub tls: Acceptance,
+    /// What requests to the app meet.
+    pub limits: LimitsPolicy,
 }
 
 impl Default for Inbound {
@@ -102,6 +106,7 @@ impl Default for Inbound {
             app: Endpoint::from(SocketAddr::from((Ipv4Addr::LOCALHOST, APP_PORT))),
             protocol: Protocol::default(),
             tls: Acceptance::default(),
+            limits: LimitsPolicy::default(),
         }
     }
 }
@@ -222,6 +227,8 @@ mod tests {
             ("[services.payment]\nendpoints = []\ntimeout = \"2\"\n", "`2` has no unit"),
             ("[inbound]\ntls = \"off\"\n", "unknown variant `off`, expected `permissive` or `strict`"),
             ("[inbound]\nport = 1\n", "unknown field `port`"),
+            ("[inbound]\nlimits = { rates = 1 }\n", "unknown field `rates`"),
+            ("[inbound]\nlimits.rate = { rate = \"0 rps\" }\n", "a rate limit of zero lets nothing pass"),
             ("[outbound]\nlisten = \"localhost\"\n", "invalid socket address"),
             ("[outbound]\nadmin = \"127.0.0.1:9901\"\n", "unknown field `admin`"),
         ] {

@@ -101,6 +101,12 @@ impl Plan {
         if config.inbound.listen == config.outbound.listen {
             errors.push(PlanError::SamePort(config.inbound.listen));
         }
+        let limits = config.inbound.limits.resolve().err();
+        errors.extend(limits.into_iter().flatten().map(|found| PlanError::Contradiction {
+            place: format!("inbound.{}", found.key),
+            fact: found.fact,
+            hint: found.hint,
+        }));
         let listening =
             [("inbound.listen", config.inbound.listen), ("outbound.listen", config.outbound.listen)];
         let clashes = outlets(config).clashes(&listening).into_iter();
@@ -308,6 +314,18 @@ mod tests {
         );
         let text = FILE.replace("key = \"order-key.pem\"", "key = \"order.pem\"");
         assert_eq!(complaints(&text, "order"), ["identity: `key` holds no PEM item of its kind"]);
+    }
+
+    #[test]
+    fn limits_stand_at_the_inbound_side() {
+        let text = FILE.to_owned() + "[inbound]\nlimits = { concurrency = 100, priority = {} }\n";
+        let limits = Plan::resolve(&config(&text), files("order")).unwrap().inbound.limits.resolve().unwrap();
+        assert!(limits.concurrency.is_some() && limits.priority.is_some());
+        assert_eq!(
+            complaints(&text.replace("concurrency = 100, ", ""), "order"),
+            ["inbound.limits.priority: priorities are shares of a concurrency limit, and there is none: \
+              write `concurrency = 100` beside it, or take it out"]
+        );
     }
 
     #[test]

@@ -10,7 +10,7 @@
 pub mod settings;
 mod written;
 
-use std::fmt::Write as _;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -137,11 +137,10 @@ impl<H: Host> LoadControl<H> {
                     let key = headers.get(name).map_or(&b""[..], |value| value.as_bytes());
                     keyed.admit(now, key, 1)
                 }
-                Some(By::Source) => {
-                    let mut key = String::new();
-                    let _ = write!(key, "{}", connection.peer.ip());
-                    keyed.admit(now, key.as_bytes(), 1)
-                }
+                Some(By::Source) => match connection.peer.ip() {
+                    IpAddr::V4(address) => keyed.admit(now, &address.octets(), 1),
+                    IpAddr::V6(address) => keyed.admit(now, &address.octets(), 1),
+                },
                 Some(By::Caller) | None => {
                     let caller = connection.identity.as_ref().map_or("", |identity| identity.as_str());
                     keyed.admit(now, caller.as_bytes(), 1)

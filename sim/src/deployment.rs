@@ -322,6 +322,7 @@ impl Deployment {
                     path: endpoint.path.clone(),
                     methods: vec![endpoint.method.clone()],
                     upstream: UpstreamId(upstream.map_or(position, |upstream| asked.len() + upstream)),
+                    limits: None,
                 });
             }
         }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use hoplab_proxy::body::Body;
 use hoplab_proxy::forward::Forwarder;
 use hoplab_proxy::host::Host;
+use hoplab_proxy::load_control::LoadControl;
 use hoplab_proxy::server::{Connection, Handler, Security};
 use hoplab_proxy::tasks::Spawner;
 use hoplab_proxy::telemetry::Role;
@@ -31,6 +32,7 @@ pub(super) struct Inbound<H: Host> {
     id: SpiffeId,
     forwarder: Forwarder<H>,
     app: Arc<Upstream<H>>,
+    limits: Option<Arc<LoadControl<H>>>,
 }
 
 impl<H: Host> Inbound<H> {
@@ -38,10 +40,17 @@ impl<H: Host> Inbound<H> {
         let mut app = upstream::Config::new(Arc::clone(&plan.service), vec![plan.inbound.app.clone()]);
         app.protocol = plan.inbound.protocol;
         app.policies = Policies { timeout: Some(APP_TIMEOUT), ..Policies::default() };
+        let limits = plan.inbound.limits.resolve().expect("whoever read the limits has resolved them once");
         Self {
             id: plan.identity.id().clone(),
             forwarder: Forwarder::new(host.clone(), Role::Inbound, seed_of(seed, "inbound")),
             app: Upstream::new(host.clone(), spawner, app, seed_of(seed, "app")),
+            limits: LoadControl::new(
+                host.clone(),
+                Arc::clone(&plan.service),
+                limits,
+                seed_of(seed, "limits"),
+            ),
         }
     }
 
@@ -70,7 +79,12 @@ impl<H: Host> Handler for Inbound<H> {
         mut request: Request<Body>,
         connection: Arc<Connection>,
     ) -> Response<Body> {
-        let visit = self.forwarder.arrive(&request, &connection).await;
+        let mut visit = self.forwarder.arrive(&request, &connection).await;
+        if let Some(limits) = &self.limits
+            && let Err(refusal) = limits.admit(&mut visit, request.headers(), &connection).await
+        {
+            return self.forwarder.turn_away(visit, refusal);
+        }
         self.introduce(connection.identity.as_ref(), request.headers_mut());
         self.forwarder.forward(visit, request, &self.app).await
     }
