@@ -10,7 +10,7 @@ use hoplab_proxy::host::Endpoint;
 use hoplab_proxy::telemetry::Outlets;
 use hoplab_proxy::telemetry::outlets::Clash;
 use hoplab_proxy::tls::{Credentials, Identity, IdentityError, NotSpiffe, SpiffeId, TrustDomain};
-use hoplab_proxy::upstream::Policies;
+use hoplab_proxy::upstream::{DeadlinePolicy, Policies};
 use indexmap::IndexMap;
 
 use crate::config::{Config, Inbound, Outbound};
@@ -26,6 +26,8 @@ pub struct Plan {
     pub inbound: Inbound,
     /// The side that the app's own requests go through.
     pub outbound: Outbound,
+    /// How the app is called as far as deadlines go: as callers call it.
+    pub deadline: Option<DeadlinePolicy>,
     /// The services that the app may call, by their names.
     pub services: IndexMap<Arc<str>, Service>,
     /// Where a live sidecar tells what it does; for whoever runs it.
@@ -51,6 +53,7 @@ impl Plan {
             identity,
             inbound: Inbound::default(),
             outbound: Outbound::default(),
+            deadline: None,
             services: IndexMap::new(),
             outlets: Outlets::default(),
         }
@@ -125,6 +128,7 @@ impl Plan {
         let mut plan = Self::new(config.service.as_str(), identity);
         plan.inbound = config.inbound.clone();
         plan.outbound = config.outbound.clone();
+        plan.deadline = config.defaults.deadline.clone();
         plan.outlets = outlets(config);
         for (name, service) in &config.services {
             let policies = service.policies.over(&config.defaults);

@@ -28,6 +28,8 @@ pub struct Exchange {
     pub attempts: Vec<Attempt>,
     /// When to give up, whatever the policies say.
     pub deadline: Option<Instant>,
+    /// The deadline that the request came with, or that its sender wants to be told on.
+    pub told: Option<Instant>,
     /// Who sent the request, where that is known: limits and hashing may go by it.
     pub source: Option<IpAddr>,
     /// What was asked for, where somebody wants to know.
@@ -48,6 +50,7 @@ impl Exchange {
             timeline,
             attempts: Vec::new(),
             deadline: None,
+            told: None,
             source: None,
             facts: None,
             owner: Owner::Queue,
@@ -116,7 +119,7 @@ impl Exchange {
     /// An exchange beside this one, for an attempt that may run beside others; it starts `now`.
     pub(crate) fn branch(&self, now: Instant) -> Self {
         let branch = Self::start(self.trace, self.parent, now);
-        Self { flags: self.flags, deadline: self.deadline, source: self.source, ..branch }
+        Self { flags: self.flags, deadline: self.deadline, told: self.told, source: self.source, ..branch }
     }
 
     /// Takes out what was gathered until `now`; what was still going on is closed.

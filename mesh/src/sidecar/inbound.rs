@@ -12,7 +12,7 @@ use hoplab_proxy::server::{Connection, Handler, Security};
 use hoplab_proxy::tasks::Spawner;
 use hoplab_proxy::telemetry::Role;
 use hoplab_proxy::tls::{ServerTls, SpiffeId};
-use hoplab_proxy::upstream::{self, Policies, Upstream};
+use hoplab_proxy::upstream::{self, DeadlinePolicy, Policies, Upstream};
 use http::header::HeaderName;
 use http::{HeaderMap, HeaderValue, Request, Response};
 
@@ -39,7 +39,8 @@ impl<H: Host> Inbound<H> {
     pub(super) fn new(host: &H, spawner: &Spawner<H>, plan: &Plan, seed: u64) -> Self {
         let mut app = upstream::Config::new(Arc::clone(&plan.service), vec![plan.inbound.app.clone()]);
         app.protocol = plan.inbound.protocol;
-        app.policies = Policies { timeout: Some(APP_TIMEOUT), ..Policies::default() };
+        let deadline = plan.deadline.as_ref().and_then(DeadlinePolicy::receiving);
+        app.policies = Policies { timeout: Some(APP_TIMEOUT), deadline, ..Policies::default() };
         let limits = plan.inbound.limits.resolve().expect("whoever read the limits has resolved them once");
         Self {
             id: plan.identity.id().clone(),

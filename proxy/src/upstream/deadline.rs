@@ -25,10 +25,10 @@ impl<H: Host> Upstream<H> {
         if let Some(policy) = &self.deadline {
             let told = policy.read(headers, exchange.arrived(), now, || self.host.wall());
             let told = told.map_err(|_| Fault::Malformed)?;
-            exchange.deadline = [exchange.deadline, told].into_iter().flatten().min();
+            exchange.told = [exchange.told, told].into_iter().flatten().min();
         }
         let limit = now + self.settings.timeout;
-        let deadline = exchange.deadline.map_or(limit, |deadline| deadline.min(limit));
+        let deadline = [exchange.told, exchange.deadline].into_iter().flatten().fold(limit, Instant::min);
         let limits = Limits { deadline, begin_by: self.of_next_hop(deadline) };
         self.refuse_late(&limits).map(|()| limits)
     }
@@ -45,7 +45,7 @@ impl<H: Host> Upstream<H> {
     /// Tells the upstream what is left of an attempt that is over at `until`.
     pub(super) fn tell_deadline(&self, headers: &mut HeaderMap, exchange: &Exchange, until: Instant) {
         let Some(policy) = &self.deadline else { return };
-        let deadline = if policy.config().own { Some(until) } else { exchange.deadline };
+        let deadline = if policy.config().own { Some(until) } else { exchange.told };
         let deadline = deadline.map(|deadline| policy.of_next_hop(deadline));
         policy.write(headers, deadline, self.host.now(), || self.host.wall());
     }

@@ -67,6 +67,15 @@ impl DeadlinePolicy {
         (read, write)
     }
 
+    /// The same where what was written arrives: it is read and written on, in the same fields, and nothing is added.
+    /// `None` when there is nothing to read.
+    #[must_use]
+    pub fn receiving(&self) -> Option<Self> {
+        let Config { write, .. } = self.resolve()?;
+        let fields: Vec<_> = write.into_iter().map(DeadlineField).collect();
+        (!fields.is_empty()).then(|| Self { read: Some(fields), own: Some(false), ..Self::default() })
+    }
+
     /// What cannot be told from one key alone; `timeout` is the request's, where it is given.
     pub(super) fn contradictions(&self, timeout: Option<Duration>) -> Vec<Contradiction> {
         let mut found = Vec::new();
@@ -213,6 +222,19 @@ mod tests {
         assert_eq!((merged.reserve, merged.own), (Duration::from_millis(5), true));
         let off = read("deadline = { propagate = false }").unwrap();
         assert_eq!(off.over(&lower).resolve().unwrap().deadline, None);
+    }
+
+    #[test]
+    fn the_receiving_side_reads_what_was_written() {
+        let receiving = |text: &str| read(text).unwrap().deadline.unwrap().receiving();
+        let there =
+            receiving("deadline = { write = [\"x-a: ms\"], reserve = \"5ms\" }").unwrap().resolve().unwrap();
+        assert_eq!(there.read[0].name, "x-a");
+        assert_eq!((there.read == there.write, there.reserve, there.own), (true, Duration::ZERO, false));
+        assert_eq!(receiving("deadline = { write = [] }"), None);
+        assert_eq!(receiving("deadline = { propagate = false }"), None);
+        let nothing_read = receiving("deadline = { read = [], write = [\"grpc-timeout\"] }").unwrap();
+        assert_eq!(nothing_read.resolve().unwrap().read, [Field::grpc()]);
     }
 
     #[test]
