@@ -10,12 +10,17 @@ use hoplab_proxy::exchange::Exchange;
 use hoplab_proxy::host::{Host, Instant};
 use hoplab_proxy::telemetry::{Fault, Outcome, Owner, Report, Role, SpanId, Timeline, TraceId};
 
+use crate::awaited::Waiter;
 use crate::world::SimHost;
 
 /// Something being done, with its timeline.
 pub(crate) struct Activity {
     host: SimHost,
     pub(crate) exchange: Exchange,
+    /// When it must be done, as its caller said, where the service heeds that.
+    pub(crate) deadline: Option<Instant>,
+    /// Who it is done for.
+    pub(crate) waiter: Arc<Waiter>,
     /// The branches of a parallel step that have ended.
     branches: Branches,
 }
@@ -23,9 +28,9 @@ pub(crate) struct Activity {
 type Branches = Arc<Mutex<Vec<Exchange>>>;
 
 impl Activity {
-    fn new(host: SimHost, trace: TraceId, parent: Option<SpanId>) -> Self {
+    fn new(host: SimHost, trace: TraceId, parent: Option<SpanId>, waiter: Arc<Waiter>) -> Self {
         let exchange = Exchange::start(trace, parent, host.now());
-        Self { host, exchange, branches: Branches::default() }
+        Self { host, exchange, deadline: None, waiter, branches: Branches::default() }
     }
 
     /// From now on time is spent on `owner`.
@@ -36,7 +41,9 @@ impl Activity {
 
     /// A branch of this activity, for a parallel step.
     pub(crate) fn branch(&self) -> Branch {
-        let mut activity = Self::new(self.host.clone(), self.exchange.trace, None);
+        let waiter = Arc::clone(&self.waiter);
+        let mut activity = Self::new(self.host.clone(), self.exchange.trace, None, waiter);
+        activity.deadline = self.deadline;
         activity.exchange.flags = self.exchange.flags;
         Branch { activity, into: Arc::clone(&self.branches) }
     }
@@ -78,9 +85,12 @@ pub(crate) struct Answering {
 }
 
 impl Answering {
-    /// Starts answering a request of `trace` that `parent` sent.
-    pub(crate) fn start(host: SimHost, trace: TraceId, parent: Option<SpanId>) -> Self {
-        Self { activity: Activity::new(host, trace, parent), outcome: Outcome::Failed(Fault::Cancelled) }
+    /// Starts answering a request of `trace` that `parent` sent, for `waiter`.
+    pub(crate) fn start(host: SimHost, trace: TraceId, parent: Option<SpanId>, waiter: Arc<Waiter>) -> Self {
+        Self {
+            activity: Activity::new(host, trace, parent, waiter),
+            outcome: Outcome::Failed(Fault::Cancelled),
+        }
     }
 
     /// The answer is `status`.

@@ -28,11 +28,17 @@ impl CallKey {
         Self(random::join(self.0, place))
     }
 
-    /// Reads the key of the call that `headers` belong to; a request from elsewhere has none.
-    pub(crate) fn read(headers: &HeaderMap) -> Option<Self> {
+    /// Reads the key of the call that `headers` belong to, the same for all its attempts; a request from elsewhere
+    /// has none.
+    pub(crate) fn of_call(headers: &HeaderMap) -> Option<Self> {
         let text = headers.get(BAGGAGE)?.to_str().ok()?;
         let member = text.split(',').find_map(|member| member.trim().strip_prefix(MEMBER))?;
-        let key = Self(u64::from_str_radix(member, 16).ok()?);
+        u64::from_str_radix(member, 16).ok().map(Self)
+    }
+
+    /// Reads the key that decides on draws: that of the call, or of the attempt that was made anew.
+    pub(crate) fn read(headers: &HeaderMap) -> Option<Self> {
+        let key = Self::of_call(headers)?;
         let attempt = headers.get(ATTEMPT_COUNT).and_then(|count| count.to_str().ok()?.parse::<u64>().ok());
         Some(match attempt {
             Some(attempt) if attempt > 1 => key.child(u64::MAX).child(attempt),
@@ -62,5 +68,6 @@ mod tests {
         assert_eq!(CallKey::read(&headers), Some(key));
         headers.insert(ATTEMPT_COUNT, HeaderValue::from_static("2"));
         assert_ne!(CallKey::read(&headers), Some(key));
+        assert_eq!(CallKey::of_call(&headers), Some(key));
     }
 }

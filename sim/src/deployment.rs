@@ -14,10 +14,11 @@ use hoplab_gateway::routes::{HostPattern, Route, UpstreamId};
 use hoplab_proxy::host::{Endpoint, Host};
 use hoplab_proxy::tasks::Tasks;
 use hoplab_proxy::tls::{Authority, ClientTls, Identity, SpiffeId};
-use hoplab_proxy::upstream::{self, Policies, PoolPolicy, Protocol, Upstream};
+use hoplab_proxy::upstream::{self, DeadlinePolicy, Policies, PoolPolicy, Protocol, Upstream};
 
 use tokio::sync::oneshot;
 
+use crate::awaited::Awaited;
 use crate::costs::Costs;
 use crate::crowd::Crowd;
 use crate::faults::{Faults, Place};
@@ -48,6 +49,7 @@ pub(crate) struct Deployment {
     plan: Arc<Plan>,
     architecture: Architecture,
     recorder: Recorder,
+    awaited: Awaited,
     faults: Faults,
     authority: Authority,
     client: PodId,
@@ -95,6 +97,7 @@ impl Deployment {
             plan: Arc::clone(plan),
             architecture,
             recorder: recorder.clone(),
+            awaited: Awaited::default(),
             faults: faults.clone(),
             authority: Authority::new(plan.seed, trust_domain, epoch),
             client,
@@ -194,6 +197,7 @@ impl Deployment {
             upstreams: upstreams.collect(),
             plan: Arc::clone(&self.plan),
             recorder: self.recorder.clone(),
+            awaited: self.awaited.clone(),
             host,
             spawner,
         }
@@ -261,6 +265,8 @@ impl Deployment {
             host: host.clone(),
             faults: self.faults.clone(),
             recorder: self.recorder.clone(),
+            awaited: self.awaited.clone(),
+            spawner,
             crowd: self.plan.services[place.service].overload.map(Crowd::new),
             unkeyed: AtomicU64::new(0),
         });
@@ -352,6 +358,7 @@ impl Deployment {
         let service = &self.plan.services[place.service];
         let identity = self.identity(&service.name, name, &host);
         let mut sidecar = hoplab_mesh::plan::Plan::new(service.name.as_str(), identity);
+        sidecar.deadline = self.plan.mesh[place.service].deadline.clone();
         for callee in called_by(&self.plan, place.service) {
             let endpoints = self.endpoints(callee, INBOUND_PORT);
             let policies = self.plan.mesh[callee].clone();
@@ -377,8 +384,15 @@ impl Deployment {
         let name = self.plan.services[service].name.as_str();
         let pool = PoolPolicy { connections: Some(u32::MAX), ..PoolPolicy::default() };
         let patient = Some(PATIENCE);
-        let policies =
-            Policies { timeout: patient, connect_timeout: patient, pool: Some(pool), ..Policies::default() };
+        // Whoever is asked is told what the application itself says, and nothing of its library's patience.
+        let deadline = DeadlinePolicy { own: Some(false), ..DeadlinePolicy::default() };
+        let policies = Policies {
+            timeout: patient,
+            connect_timeout: patient,
+            pool: Some(pool),
+            deadline: Some(deadline),
+            ..Policies::default()
+        };
         upstream::Config { policies, ..upstream::Config::new(name, endpoints) }
     }
 

@@ -31,6 +31,7 @@ pub(crate) fn judge(
 struct Scope<'a> {
     traffic: Option<&'a record::Traffic>,
     decisions: &'a [record::Decided],
+    work: &'a indexmap::IndexMap<String, record::Work>,
     edges: &'a indexmap::IndexMap<String, record::Edge>,
     seconds: f64,
 }
@@ -51,6 +52,10 @@ fn figure(plan: &Plan, expectation: &Expectation, seen: &record::Architecture) -
             let service = service.map(|id| plan.services[id.0].name.as_str());
             return Some(record::decided(scope.decisions, decision.name(), service) as f64);
         }
+        Metric::Wasted(service) => {
+            let name = service.map(|id| plan.services[id.0].name.as_str());
+            return wasted(scope.work, name);
+        }
         _ => {}
     }
     let record::Traffic { requests, latency } = scope.traffic?;
@@ -65,7 +70,7 @@ fn figure(plan: &Plan, expectation: &Expectation, seen: &record::Architecture) -
         }
         Metric::Goodput => Some(requests.ok as f64 / scope.seconds),
         Metric::Requests => Some(requests.sent as f64),
-        Metric::Amplification | Metric::AmplificationAt(_) | Metric::Decisions { .. } => {
+        Metric::Amplification | Metric::AmplificationAt(_) | Metric::Wasted(_) | Metric::Decisions { .. } => {
             unreachable!("handled above")
         }
     }
@@ -82,19 +87,29 @@ fn scope<'a>(plan: &Plan, expectation: &Expectation, seen: &'a record::Architect
         During::Recovery => Some("recovery"),
         During::Fault(index) => Some(&*plan.faults[index].name),
     };
-    let (total, endpoints, edges, decisions, seconds) = match part {
+    let (total, endpoints, edges, work, decisions, seconds) = match part {
         None => {
             let seconds = plan.duration.saturating_sub(plan.warmup).as_secs_f64();
-            (&seen.total, &seen.endpoints, &seen.edges, &seen.decisions, seconds)
+            (&seen.total, &seen.endpoints, &seen.edges, &seen.work, &seen.decisions, seconds)
         }
         Some(name) => {
             let phase = seen.phases.get(name)?;
             let seconds = (phase.until_us - phase.from_us) as f64 / 1e6;
-            (&phase.total, &phase.endpoints, &phase.edges, &phase.decisions, seconds)
+            (&phase.total, &phase.endpoints, &phase.edges, &phase.work, &phase.decisions, seconds)
         }
     };
     let traffic = endpoint.map_or(Some(total), |name| endpoints.get(&name));
-    Some(Scope { traffic, decisions, edges, seconds })
+    Some(Scope { traffic, decisions, work, edges, seconds })
+}
+
+/// The share of the processor time of `service`, or of all, that was spent for nobody; `None` when there was none.
+fn wasted(work: &indexmap::IndexMap<String, record::Work>, service: Option<&str>) -> Option<f64> {
+    let sum: record::Work = work
+        .iter()
+        .filter(|(name, _)| service.is_none_or(|service| service == *name))
+        .map(|(_, work)| *work)
+        .sum();
+    (sum.cpu_us > 0).then(|| sum.wasted.cpu_us as f64 / sum.cpu_us as f64)
 }
 
 fn amplification(
@@ -120,7 +135,7 @@ fn amplification(
 fn in_words(metric: Metric, value: f64) -> String {
     match metric {
         Metric::Percentile(_) | Metric::Mean | Metric::Min | Metric::Max => microseconds_in_words(value),
-        Metric::ErrorRate => format!("{:.2} %", value * 100.0),
+        Metric::ErrorRate | Metric::Wasted(_) => format!("{:.2} %", value * 100.0),
         Metric::Goodput => format!("{value:.1} rps"),
         Metric::Amplification | Metric::AmplificationAt(_) => format!("{value:.3}"),
         Metric::Requests | Metric::Decisions { .. } => format!("{value:.0}"),

@@ -5,6 +5,7 @@
 
 pub mod account;
 mod activity;
+mod awaited;
 mod call;
 pub mod costs;
 mod crowd;

@@ -12,6 +12,7 @@ use hoplab_proxy::telemetry::{Outcome, Owner, Report, Role, TraceFlags, TraceId}
 use hoplab_proxy::upstream::Upstream;
 use rand::rngs::ChaCha8Rng;
 
+use crate::awaited::{Awaited, Waiter};
 use crate::call::CallKey;
 use crate::distribution::Distribution;
 use crate::random;
@@ -28,6 +29,7 @@ pub(crate) struct Clients {
     /// How to reach each service, by its index; `None` for those that clients never call.
     pub(crate) upstreams: Vec<Option<Arc<Upstream<SimHost>>>>,
     pub(crate) recorder: Recorder,
+    pub(crate) awaited: Awaited,
     pub(crate) spawner: Spawner<SimHost>,
 }
 
@@ -88,6 +90,9 @@ impl Clients {
         exchange.flags = TraceFlags::SAMPLED;
         exchange.enter(Owner::Pool);
         exchange.deadline = load.timeout.map(|timeout| at + timeout);
+        exchange.told = exchange.deadline.filter(|_| load.send_deadline);
+        let waiter = Waiter::client();
+        let call = self.awaited.call(key.child(0), &waiter);
         let request = service::request(&self.plan, target, 0, key.child(0));
         let host = self.host.clone();
         async move {
@@ -95,6 +100,8 @@ impl Clients {
                 Ok(status) => Outcome::Answered(status),
                 Err(fault) => Outcome::Failed(fault),
             };
+            waiter.leaves(host.now());
+            drop(call);
             host.report(Report::Span(exchange.into_span(Role::Client, outcome, host.now())));
         }
     }

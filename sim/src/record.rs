@@ -5,6 +5,7 @@
 
 mod in_words;
 mod policies;
+mod work;
 
 use std::collections::BTreeMap;
 
@@ -15,6 +16,7 @@ use crate::deployment::called_by;
 use crate::recorder::requested_endpoints;
 use crate::scenario::plan::{self, Plan, Source};
 pub use policies::{Decided, PolicyEvent, decided};
+pub use work::{Wasted, Work};
 
 /// The version of [`Record`]'s shape.
 pub const SCHEMA: u32 = 1;
@@ -153,6 +155,9 @@ pub struct Architecture {
     /// How often policies decided what, after the warm-up, all counted; ask with [`decided`].
     #[serde(default)]
     pub decisions: Vec<Decided>,
+    /// Per service, its processor time, by the end of each piece of work; those that did some.
+    #[serde(default)]
+    pub work: IndexMap<String, Work>,
     /// How often each fault touched something, in the order of the scenario, over the whole run.
     pub faults: Vec<FaultHits>,
     /// The whole run in windows of equal width, warm-up included.
@@ -251,6 +256,9 @@ pub struct Phase {
     pub breakdown_us: BTreeMap<String, f64>,
     /// Requests and attempts per `caller → callee`, by the request's intended send.
     pub edges: IndexMap<String, Edge>,
+    /// As [`Architecture::work`].
+    #[serde(default)]
+    pub work: IndexMap<String, Work>,
     /// How often policies decided what in it, by the time of the decision; ask with [`decided`].
     #[serde(default)]
     pub decisions: Vec<Decided>,

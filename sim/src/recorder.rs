@@ -8,6 +8,7 @@
 mod decisions;
 pub(crate) mod phases;
 mod tally;
+mod work;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,6 +19,7 @@ use hoplab_proxy::telemetry::{BreakerMoved, Observer, Outcome, PolicyEvent, Repo
 use indexmap::IndexMap;
 
 use crate::account::{self, Hop, Share, Stretch, Visit};
+use crate::awaited::Waiter;
 use crate::journal::Journal;
 use crate::record;
 use crate::scenario::plan::{Architecture, EndpointId, Plan};
@@ -25,6 +27,7 @@ use decisions::Decisions;
 use phases::Phases;
 pub(crate) use tally::window_width;
 use tally::{EdgeKey, Scope, Window};
+use work::{Piece, Works};
 
 /// What the recorder keeps at most.
 #[derive(Debug, Clone, Copy)]
@@ -75,6 +78,8 @@ struct State {
     breakers: Vec<record::BreakerChange>,
     breakers_left_out: u64,
     decisions: Decisions,
+    work: Works,
+    part_work: Vec<Works>,
     spans: u64,
     open: u64,
 }
@@ -129,6 +134,8 @@ impl Recorder {
             breakers: Vec::new(),
             breakers_left_out: 0,
             decisions: Decisions::new(phases.parts().len(), limits.policies),
+            work: Works::new(plan.services.len()),
+            part_work: phases.parts().iter().map(|_| Works::new(plan.services.len())).collect(),
             spans: 0,
             open: 0,
             plan: Arc::clone(plan),
@@ -151,6 +158,11 @@ impl Recorder {
     /// A service, or a client when `caller` is `None`, wants to call another, on behalf of a request.
     pub fn called(&self, trace: TraceId, caller: Option<usize>, callee: usize) {
         self.state().called(trace, (caller, callee));
+    }
+
+    /// A core of a service was occupied for `waiter`.
+    pub(crate) fn worked(&self, service: usize, from: Instant, until: Instant, waiter: &Waiter) {
+        self.state().worked(Piece::of(service, from, until, waiter));
     }
 
     /// How many requests have been sent and have not ended.
@@ -370,6 +382,15 @@ impl State {
         self.decisions.decided(pod, event, is_warm, self.phases.at(event.at));
     }
 
+    fn worked(&mut self, piece: Piece) {
+        if piece.until >= self.warmup_end {
+            self.work.add(piece);
+        }
+        for part in self.phases.at(piece.until) {
+            self.part_work[part].add(piece);
+        }
+    }
+
     fn finish(&mut self) -> record::Architecture {
         self.settle(Instant::from_nanos(u64::MAX));
         let plan = Arc::clone(&self.plan);
@@ -384,7 +405,9 @@ impl State {
             let (total, endpoints, edges) = names.scope(scope, &self.endpoints);
             let (from_us, until_us) = (part.from.micros(), part.until.micros());
             let decisions = self.decisions.part(index);
-            let phase = record::Phase { from_us, until_us, total, endpoints, breakdown_us, edges, decisions };
+            let work = self.part_work[index].record(&plan);
+            let phase =
+                record::Phase { from_us, until_us, total, endpoints, breakdown_us, edges, work, decisions };
             (part.name.clone(), phase)
         });
         let phases = phases.collect();
@@ -404,6 +427,7 @@ impl State {
             policies,
             policies_left_out,
             decisions: counted,
+            work: self.work.record(&plan),
             faults: Vec::new(),
             windows: std::mem::take(&mut self.windows).into_iter().map(Window::into_record).collect(),
             expectations: Vec::new(),

@@ -9,27 +9,31 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream;
 use hoplab_proxy::body::Body;
 use hoplab_proxy::exchange::Exchange;
-use hoplab_proxy::host::Host;
+use hoplab_proxy::host::{Host, Instant};
+use hoplab_proxy::policy::deadline::{self, Deadline};
 use hoplab_proxy::server::{self, Connection, Handler};
-use hoplab_proxy::tasks::Tasks;
+use hoplab_proxy::tasks::{Spawner, Tasks};
 use hoplab_proxy::telemetry::{Fault, Owner, TraceContext, TraceFlags, TraceId};
 use hoplab_proxy::upstream::Upstream;
-use http::{HeaderValue, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::BodyExt;
+use tokio::sync::oneshot;
 
 use crate::activity::{Activity, Answering};
+use crate::awaited::{Awaited, Waiter};
 use crate::call::CallKey;
 use crate::crowd::Crowd;
 use crate::faults::{Faults, Place};
 use crate::grpc_health;
 use crate::random;
 use crate::recorder::Recorder;
-use crate::scenario::plan::{Call, EndpointId, OnError, Plan, Step};
+use crate::scenario::plan::{Call, DeadlineUse, EndpointId, OnCancel, OnError, Plan, Step};
 use crate::world::SimHost;
 
 /// One pod's service.
@@ -41,6 +45,9 @@ pub(crate) struct Service {
     pub(crate) upstreams: Vec<Option<Arc<Upstream<SimHost>>>>,
     pub(crate) faults: Faults,
     pub(crate) recorder: Recorder,
+    pub(crate) awaited: Awaited,
+    /// Starts what goes on without its caller.
+    pub(crate) spawner: Spawner<SimHost>,
     /// Who comes, where too many are too much.
     pub(crate) crowd: Option<Crowd>,
     /// Requests that came without a key: health checks.
@@ -49,7 +56,32 @@ pub(crate) struct Service {
 
 impl Handler for Service {
     async fn handle(self: Arc<Self>, request: Request<Body>, _: Arc<Connection>) -> Response<Body> {
-        self.answer(request).await
+        let waiter = self.awaited.answer(CallKey::of_call(request.headers()), self.host.now());
+        let _leaves = Leaves { host: self.host.clone(), waiter: Arc::clone(&waiter) };
+        match self.plan.services[self.place.service].on_cancel {
+            OnCancel::Stop => self.answer(request, waiter).await,
+            OnCancel::Continue => {
+                let (tell, told) = oneshot::channel();
+                let service = Arc::clone(&self);
+                self.spawner.spawn(async move {
+                    // Nobody may be there any more to hear it.
+                    let _ = tell.send(service.answer(request, waiter).await);
+                });
+                told.await.unwrap_or_else(|_| refusal(StatusCode::INTERNAL_SERVER_ERROR))
+            }
+        }
+    }
+}
+
+/// Notes that the caller has gone away, or has its answer, when it is dropped.
+struct Leaves {
+    host: SimHost,
+    waiter: Arc<Waiter>,
+}
+
+impl Drop for Leaves {
+    fn drop(&mut self) {
+        self.waiter.leaves(self.host.now());
     }
 }
 
@@ -72,13 +104,15 @@ impl Service {
         server::serve(self.host.clone(), spawner, listener, self, settings, shutdown).await;
     }
 
-    async fn answer(&self, request: Request<Body>) -> Response<Body> {
+    async fn answer(&self, request: Request<Body>, waiter: Arc<Waiter>) -> Response<Body> {
         let context = TraceContext::read(request.headers());
         let trace = context.map_or(TraceId(1), |context| context.trace);
         let key = CallKey::read(request.headers()).unwrap_or_else(|| self.unkeyed());
-        let mut answering = Answering::start(self.host.clone(), trace, context.map(|context| context.parent));
+        let parent = context.map(|context| context.parent);
+        let mut answering = Answering::start(self.host.clone(), trace, parent, waiter);
         answering.activity.exchange.flags = context.map_or(TraceFlags::NONE, |context| context.flags);
         answering.activity.doing(Owner::Downstream);
+        let deadline = self.deadline(request.headers());
         let (head, mut body) = request.into_parts();
         while let Some(Ok(_)) = body.frame().await {}
         let endpoint = self.plan.services[self.place.service]
@@ -86,17 +120,56 @@ impl Service {
             .iter()
             .position(|endpoint| endpoint.method == head.method && endpoint.path == head.uri.path());
         let answer = match endpoint {
-            Some(endpoint) => self.perform(&mut answering.activity, endpoint, key).await.map(zeros),
+            Some(endpoint) => match deadline {
+                Ok(deadline) => {
+                    self.in_time(&mut answering.activity, endpoint, key, deadline).await.map(zeros)
+                }
+                Err(refusal) => Err(refusal),
+            },
             None if grpc_health::asks(&head) => self.fail(usize::MAX, key).map(|()| grpc_health::serving()),
             None => Err(Refusal(StatusCode::NOT_FOUND)),
         };
-        let response = answer.unwrap_or_else(|Refusal(status)| {
-            let mut response = Response::new(Body::empty());
-            *response.status_mut() = status;
-            response
-        });
+        let response = answer.unwrap_or_else(|Refusal(status)| refusal(status));
         answering.answered(response.status().as_u16());
         response
+    }
+
+    /// When a request must be done, if the service heeds what it says.
+    fn deadline(&self, headers: &HeaderMap) -> Result<Option<Instant>, Refusal> {
+        if self.plan.services[self.place.service].deadline == DeadlineUse::Ignore {
+            return Ok(None);
+        }
+        let fields = || vec![deadline::Field::grpc()];
+        let config =
+            deadline::Config { read: fields(), write: fields(), reserve: Duration::ZERO, own: false };
+        let now = self.host.now();
+        let read = Deadline::new(config).read(headers, now, now, || self.host.wall());
+        read.map_err(|_| Refusal(StatusCode::BAD_REQUEST))
+    }
+
+    /// As [`Service::perform`], as long as there is time: what is too late is not begun, and what becomes too late is
+    /// given up, unless the service goes on whatever happens.
+    async fn in_time(
+        &self,
+        activity: &mut Activity,
+        endpoint: usize,
+        key: CallKey,
+        deadline: Option<Instant>,
+    ) -> Result<u64, Refusal> {
+        let late = Err(Refusal(StatusCode::GATEWAY_TIMEOUT));
+        let Some(deadline) = deadline else { return self.perform(activity, endpoint, key).await };
+        if self.host.now() >= deadline {
+            return late;
+        }
+        activity.deadline = Some(deadline);
+        if self.plan.services[self.place.service].on_cancel == OnCancel::Continue {
+            return self.perform(activity, endpoint, key).await;
+        }
+        tokio::select! {
+            biased;
+            performed = self.perform(activity, endpoint, key) => performed,
+            () = self.host.sleep_until(deadline) => late,
+        }
     }
 
     /// A key for a request that no load sent, so that each such request meets draws of its own.
@@ -151,7 +224,9 @@ impl Service {
                     let crowded = self.crowd.as_ref().map_or(1.0, |crowd| crowd.times(self.host.now()));
                     let duration = duration.mul_f64(self.faults.slowdown(self.place) * crowded);
                     activity.doing(Owner::Queue);
-                    let worked = self.host.occupy(duration).await;
+                    let waiter = Arc::clone(&activity.waiter);
+                    let ended = |from, until| self.recorder.worked(self.place.service, from, until, &waiter);
+                    let worked = self.host.occupy_until(duration, ended).await;
                     activity.exchange.worked(worked, self.host.now());
                     Ok(())
                 }
@@ -210,7 +285,14 @@ impl Service {
         let upstream = self.upstreams[callee].as_ref().expect("whatever is called has an upstream");
         self.recorder.called(activity.exchange.trace, Some(self.place.service), callee);
         activity.settle();
-        activity.exchange.deadline = call.timeout.map(|timeout| self.host.now() + timeout);
+        let limit = call.timeout.map(|timeout| self.host.now() + timeout);
+        let deadline = [limit, activity.deadline].into_iter().flatten().min();
+        activity.exchange.deadline = deadline;
+        activity.exchange.told = match self.plan.services[self.place.service].deadline {
+            DeadlineUse::Forward => deadline,
+            DeadlineUse::Ignore => limit.filter(|_| call.send_deadline),
+        };
+        let _call = self.awaited.call(key, &activity.waiter);
         let request = request(&self.plan, call.target, call.request, key);
         let answered = exchange(upstream, &mut activity.exchange, request).await;
         activity.settle();
@@ -244,6 +326,12 @@ pub(crate) fn request(plan: &Plan, target: EndpointId, bytes: u64, key: CallKey)
     request.headers_mut().insert(header::HOST, host);
     key.write(request.headers_mut());
     request
+}
+
+fn refusal(status: StatusCode) -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = status;
+    response
 }
 
 fn zeros(bytes: u64) -> Response<Body> {

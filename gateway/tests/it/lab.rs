@@ -157,7 +157,7 @@ impl Running {
         self.read_all(stream, request).await
     }
 
-    async fn read_all(&self, mut stream: <Live as Host>::Stream, request: &[u8]) -> String {
+    pub(crate) async fn read_all(&self, mut stream: <Live as Host>::Stream, request: &[u8]) -> String {
         let mut answer = Vec::new();
         tokio::select! {
             biased;

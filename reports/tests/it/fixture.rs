@@ -163,6 +163,7 @@ fn architecture(kind: &Kind) -> Architecture {
         breakdown_us,
         phases: phases(kind, floor),
         edges: edges(kind, f64::from(sent as u32)),
+        work: IndexMap::new(),
         breakers: if kind.breakers { breakers(kind) } else { Vec::new() },
         breakers_left_out: 0,
         policies: policies(kind),
@@ -244,6 +245,7 @@ fn phases(kind: &Kind, floor: f64) -> IndexMap<String, Phase> {
         endpoints: IndexMap::new(),
         breakdown_us: BTreeMap::new(),
         edges: edges(kind, sent as f64),
+        work: IndexMap::new(),
         decisions: Vec::new(),
     };
     let mut phases = IndexMap::from([
@@ -444,6 +446,7 @@ pub(crate) fn silent() -> Record {
             breakdown_us: BTreeMap::new(),
             hops: Vec::new(),
             edges: IndexMap::new(),
+            work: IndexMap::new(),
             breakers: Vec::new(),
             breakers_left_out: 0,
             policies: Vec::new(),

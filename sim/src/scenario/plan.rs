@@ -138,8 +138,32 @@ pub struct Service {
     pub zone: Option<ZoneId>,
     /// What too many requests do to each of its pods.
     pub overload: Option<Overload>,
+    /// What it makes of the deadlines of requests.
+    pub deadline: DeadlineUse,
+    /// What it does when a caller goes away.
+    pub on_cancel: OnCancel,
     /// What it answers.
     pub endpoints: Vec<Endpoint>,
+}
+
+/// What a service makes of the deadline (`grpc-timeout`) of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum DeadlineUse {
+    /// Nothing: it is lost.
+    #[default]
+    Ignore,
+    /// It is kept, and passed on with every call.
+    Forward,
+}
+
+/// What a service does when a caller goes away, or the deadline that it heeds passes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnCancel {
+    /// It stops at once.
+    #[default]
+    Stop,
+    /// It goes on, as a server does that looks at its connections only to write.
+    Continue,
 }
 
 /// What too many requests do to a pod: congestion, thrashing, full garbage collections.
@@ -193,6 +217,8 @@ pub struct Call {
     pub request: u64,
     /// When the caller gives up.
     pub timeout: Option<Duration>,
+    /// Whether the callee is told `timeout`, also where the caller ignores deadlines.
+    pub send_deadline: bool,
     /// How often, one after the other; at least 1.
     pub times: u32,
     /// Probability that the call is made at all, each time anew.
@@ -221,6 +247,8 @@ pub struct Load {
     pub mix: Vec<(EndpointId, f64)>,
     /// When the client gives up.
     pub timeout: Option<Duration>,
+    /// Whether it says so when it asks.
+    pub send_deadline: bool,
 }
 
 /// When requests are sent.
@@ -406,6 +434,8 @@ pub enum Metric {
     AmplificationAt(ServiceId),
     /// Requests sent.
     Requests,
+    /// The share of a service's processor time that was spent for nobody; of all services' when `None`.
+    Wasted(Option<ServiceId>),
     /// How often policies decided something.
     Decisions {
         /// What.

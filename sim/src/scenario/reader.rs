@@ -254,6 +254,16 @@ impl Read for String {
     }
 }
 
+impl Read for bool {
+    fn read(value: &Spanned<DeValue<'_>>, place: Place, context: &mut Context<'_>) -> Option<Self> {
+        let truth = value.get_ref().as_bool();
+        if truth.is_none() {
+            wrong_type(value, place, "`true` or `false`", context);
+        }
+        truth
+    }
+}
+
 impl Read for u64 {
     fn read(value: &Spanned<DeValue<'_>>, place: Place, context: &mut Context<'_>) -> Option<Self> {
         let Some(integer) = value.get_ref().as_integer() else {

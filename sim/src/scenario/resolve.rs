@@ -260,6 +260,16 @@ fn limit(
     Some(value.0)
 }
 
+/// Whether a time limit is told, which there must be then.
+fn send_deadline(written: Option<&At<bool>>, limited: bool, context: &mut Context<'_>) -> bool {
+    let Some(At { value: true, place }) = written else { return false };
+    if !limited {
+        let hint = "write a `timeout` beside it, which is what is sent";
+        context.error(*place, "\"send_deadline\" without a \"timeout\"").hint(hint);
+    }
+    true
+}
+
 /// A whole file's beginning, for what is missing in it.
 const fn beginning() -> Place {
     Place { source: 0, start: 0, end: 0 }

@@ -37,14 +37,21 @@ impl SimHost {
 
     /// Occupies one of the pod's cores for `duration`, first come first served. No time needs no core.
     pub async fn occupy(&self, duration: Duration) -> Worked {
+        self.occupy_until(duration, |_, _| {}).await
+    }
+
+    /// As [`SimHost::occupy`]; `ended` learns from when until when a core was occupied, also when the future is dropped
+    /// while it is.
+    pub async fn occupy_until(&self, duration: Duration, ended: impl FnOnce(Instant, Instant)) -> Worked {
         let mut worked = Worked { started: self.now(), tls: Duration::ZERO, finished: self.now() };
         if !duration.is_zero() {
             let waiting = Waiting::start(&self.pod);
             let core = self.core().await;
             drop(waiting);
             worked.started = self.now();
+            let occupied = Occupied { host: self, started: worked.started, ended: Some(ended) };
             self.sleep_until(worked.started + duration).await;
-            drop(core);
+            drop((occupied, core));
             worked.finished = self.now();
         }
         worked
@@ -116,6 +123,21 @@ impl Host for SimHost {
 
     fn report(&self, report: Report) {
         self.observer.observe(report);
+    }
+}
+
+/// A core that is occupied until it is dropped.
+struct Occupied<'a, F: FnOnce(Instant, Instant)> {
+    host: &'a SimHost,
+    started: Instant,
+    ended: Option<F>,
+}
+
+impl<F: FnOnce(Instant, Instant)> Drop for Occupied<'_, F> {
+    fn drop(&mut self) {
+        if let Some(ended) = self.ended.take() {
+            ended(self.started, self.host.now());
+        }
     }
 }
 

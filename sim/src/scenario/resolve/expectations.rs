@@ -96,6 +96,7 @@ impl Expectations<'_> {
         let service = transpose(service)?;
         match (name.value.as_str(), service, &expect.service) {
             ("decisions", ..) => {}
+            ("wasted", service, _) => return Some(Metric::Wasted(service)),
             ("amplification", Some(service), _) => return Some(Metric::AmplificationAt(service)),
             (_, _, Some(key)) => {
                 let hint = "write `of = \"order.place\"` for what clients request";
@@ -118,6 +119,11 @@ impl Expectations<'_> {
 
     /// An endpoint that clients request; internal calls have no latency of their own in the results.
     fn of(&self, name: &At<String>, metric: Option<Metric>, context: &mut Context<'_>) -> Option<EndpointId> {
+        if let Some(Metric::Wasted(_)) = metric {
+            let hint = "write `service = \"order\"`, or leave it out for all of them";
+            context.error(name.place, "work wasted \"of\" an endpoint").hint(hint);
+            return None;
+        }
         if let Some(Metric::Decisions { .. }) = metric {
             let hint = "write `service = \"order\"`, or leave it out for all of them";
             context.error(name.place, "decisions \"of\" an endpoint").hint(hint);
@@ -224,7 +230,7 @@ fn metric(name: &At<String>, context: &mut Context<'_>) -> Option<Metric> {
             context.error(name.place, fact).hint("write, say, \"p99.9\"; \"max\" is the largest");
         }
         None => {
-            let known = ["p50", "p90", "p95", "p99", "p99.9", "decisions"].into_iter();
+            let known = ["p50", "p90", "p95", "p99", "p99.9", "decisions", "wasted"].into_iter();
             context.unknown("metric", name, known.chain(METRICS.iter().map(|(name, _)| *name)));
         }
     }
@@ -242,7 +248,7 @@ fn limit(metric: Metric, bound: &At<Bound>, context: &mut Context<'_>) -> Option
         Metric::Percentile(_) | Metric::Mean | Metric::Min | Metric::Max => {
             quantity(&bound.value, "a duration such as `\"300ms\"`", place, context).map(duration)
         }
-        Metric::ErrorRate => {
+        Metric::ErrorRate | Metric::Wasted(_) => {
             quantity(&bound.value, "a percentage such as `\"2%\"`", place, context).map(share)
         }
         Metric::Goodput => quantity(&bound.value, "a rate such as `\"200 rps\"`", place, context).map(rate),

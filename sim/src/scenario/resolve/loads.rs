@@ -27,6 +27,8 @@ pub(super) fn loads(
         names::check("a load", &name, context);
         let Some(mut load) = load else { continue };
         let mix = mix(std::mem::take(&mut load.mix), load.mix_place, names, context);
+        let send_deadline =
+            super::send_deadline(load.send_deadline.as_ref(), load.timeout.is_some(), context);
         let timeout = limit(load.timeout.clone(), context);
         let pace = match (load.says_rate, load.says_users) {
             (true, false) => open(load, context),
@@ -44,7 +46,7 @@ pub(super) fn loads(
         };
         // A load that is wrong keeps its mix, so that nothing seems to be out of its reach.
         let pace = pace.unwrap_or(Pace::Closed { users: 0, think: Distribution::Constant(Duration::ZERO) });
-        all.push(Load { name: name.value, pace, mix, timeout });
+        all.push(Load { name: name.value, pace, mix, timeout, send_deadline });
     }
     all
 }

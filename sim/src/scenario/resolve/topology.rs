@@ -8,7 +8,8 @@ use super::names::Names;
 use super::{at_least_one, limit};
 use crate::scenario::place::{At, Place};
 use crate::scenario::plan::{
-    Call, Endpoint, EndpointId, OnError, Overload, Service, ServiceId, Step, Zone, ZoneId,
+    Call, DeadlineUse, Endpoint, EndpointId, OnCancel, OnError, Overload, Service, ServiceId, Step, Zone,
+    ZoneId,
 };
 use crate::scenario::reader::Context;
 use crate::scenario::schema::{self, topology as written};
@@ -35,6 +36,8 @@ pub(super) fn services(
             queue: service.queue.map(|at| at.value),
             zone: service.zone.and_then(|name| zone(&name, zones, context)),
             overload: service.overload.and_then(|written| overload(written.value, context)),
+            deadline: service.deadline.map_or(DeadlineUse::Ignore, |name| deadline(&name, context)),
+            on_cancel: service.on_cancel.map_or(OnCancel::Stop, |name| on_cancel(&name, context)),
             endpoints,
         });
     }
@@ -124,13 +127,37 @@ impl Resolver<'_> {
         let place = call.target.place;
         let target = self.names.endpoint(&call.target, context);
         let request = call.request.map_or(0, |at| at.value.0);
+        let send_deadline =
+            super::send_deadline(call.send_deadline.as_ref(), call.timeout.is_some(), context);
         let timeout = limit(call.timeout, context);
         let times = at_least_one("call", call.times.as_ref(), context);
         let chance = call.chance.map_or(1.0, |at| at.value.0);
         let on_error = call.on_error.map_or(OnError::Fail, |at| on_error(&at, context));
         let target = target?;
         self.calls.entry(caller).or_default().push((target, place));
-        Some(Call { target, request, timeout, times, chance, on_error })
+        Some(Call { target, request, timeout, send_deadline, times, chance, on_error })
+    }
+}
+
+fn deadline(name: &At<String>, context: &mut Context<'_>) -> DeadlineUse {
+    match name.value.as_str() {
+        "ignore" => DeadlineUse::Ignore,
+        "forward" => DeadlineUse::Forward,
+        _ => {
+            context.unknown("use of deadlines", name, ["forward", "ignore"]);
+            DeadlineUse::Ignore
+        }
+    }
+}
+
+fn on_cancel(name: &At<String>, context: &mut Context<'_>) -> OnCancel {
+    match name.value.as_str() {
+        "stop" => OnCancel::Stop,
+        "continue" => OnCancel::Continue,
+        _ => {
+            context.unknown("answer to a cancellation", name, ["stop", "continue"]);
+            OnCancel::Stop
+        }
     }
 }
 

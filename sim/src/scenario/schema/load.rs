@@ -21,6 +21,7 @@ pub(in crate::scenario) struct Load {
     pub(in crate::scenario) mix_place: Option<Place>,
     pub(in crate::scenario) mix: Named<f64>,
     pub(in crate::scenario) timeout: Option<At<Duration>>,
+    pub(in crate::scenario) send_deadline: Option<At<bool>>,
     /// Whether it says `rate`, right or wrong.
     pub(in crate::scenario) says_rate: bool,
     /// Whether it says `users`, right or wrong.
@@ -41,6 +42,7 @@ impl Read for Load {
             mix_place: table.key_place("mix"),
             mix: named(&mut table, "mix", context),
             timeout: table.optional("timeout", context),
+            send_deadline: table.optional("send_deadline", context),
         };
         if load.mix_place.is_none() {
             let fact = "missing key \"mix\"";

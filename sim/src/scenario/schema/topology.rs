@@ -17,6 +17,8 @@ pub(in crate::scenario) struct Service {
     pub(in crate::scenario) queue: Option<At<u32>>,
     pub(in crate::scenario) zone: Option<At<String>>,
     pub(in crate::scenario) overload: Option<At<Overload>>,
+    pub(in crate::scenario) deadline: Option<At<String>>,
+    pub(in crate::scenario) on_cancel: Option<At<String>>,
     pub(in crate::scenario) endpoints: Named<Endpoint>,
 }
 
@@ -29,6 +31,8 @@ impl Read for Service {
             queue: table.optional("queue", context),
             zone: table.optional("zone", context),
             overload: table.optional("overload", context),
+            deadline: table.optional("deadline", context),
+            on_cancel: table.optional("on_cancel", context),
             endpoints: named(&mut table, "endpoints", context),
         };
         table.refuse_rest(context);
@@ -44,6 +48,8 @@ impl Service {
         self.queue = other.queue.or(self.queue.take());
         self.zone = other.zone.or(self.zone.take());
         self.overload = other.overload.or(self.overload.take());
+        self.deadline = other.deadline.or(self.deadline.take());
+        self.on_cancel = other.on_cancel.or(self.on_cancel.take());
         for (name, endpoint) in other.endpoints {
             let mut known = self.endpoints.iter_mut();
             match known.find(|(known, _)| known.value == name.value) {
@@ -115,6 +121,7 @@ pub(in crate::scenario) struct Call {
     pub(in crate::scenario) target: At<String>,
     pub(in crate::scenario) request: Option<At<Size>>,
     pub(in crate::scenario) timeout: Option<At<Duration>>,
+    pub(in crate::scenario) send_deadline: Option<At<bool>>,
     pub(in crate::scenario) times: Option<At<u32>>,
     pub(in crate::scenario) chance: Option<At<Share>>,
     pub(in crate::scenario) on_error: Option<At<String>>,
@@ -152,8 +159,9 @@ fn call(table: &mut Table<'_, '_>, context: &mut Context<'_>) -> Option<Call> {
     let target = table.optional("call", context);
     let request = table.optional("request", context);
     let timeout = table.optional("timeout", context);
+    let send_deadline = table.optional("send_deadline", context);
     let times = table.optional("times", context);
     let chance = table.optional("chance", context);
     let on_error = table.optional("on_error", context);
-    target.map(|target| Call { target, request, timeout, times, chance, on_error })
+    target.map(|target| Call { target, request, timeout, send_deadline, times, chance, on_error })
 }
