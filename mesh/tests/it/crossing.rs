@@ -10,7 +10,7 @@ use hoplab_proxy::body::Body;
 use hoplab_proxy::server::{Connection, Handler, Security};
 use hoplab_proxy::telemetry::{Fault, Outcome, Role, Span};
 use hoplab_proxy::tls::ServerTls;
-use hoplab_proxy::upstream::{Policies, Protocol};
+use hoplab_proxy::upstream::{DeadlinePolicy, Policies, Protocol};
 use http::{HeaderMap, Request, Response, Version};
 use http_body::Frame;
 use http_body_util::{BodyExt, StreamBody};
@@ -199,4 +199,30 @@ async fn a_service_that_takes_too_long_is_given_up() {
     let outbound = bench.spans(Role::Outbound);
     assert_eq!(outbound[0].outcome, Outcome::Failed(Fault::Timeout));
     assert_tiled(&outbound[0]);
+}
+
+#[tokio::test]
+async fn both_sidecars_pass_on_what_is_left_of_a_deadline() {
+    let bench = Bench::new();
+    let policy = DeadlinePolicy { reserve: Some(Duration::from_millis(100)), ..DeadlinePolicy::default() };
+    let mut plan = bench.plan("payment");
+    plan.inbound.app = bench.app(Echo).await.into();
+    plan.deadline = Some(policy.clone());
+    let payment = bench.pod(plan).await;
+    let policies = Policies { deadline: Some(policy), ..Policies::default() };
+    let frontend = bench.calling(&[payment.inbound], policies).await;
+    let mut client = bench.client(frontend.outbound).await;
+    for (told, most_us) in [(Some("2S"), 1_900_000), (None, 14_900_000)] {
+        let fields: Vec<_> = told.into_iter().map(|told| ("grpc-timeout", told)).collect();
+        let answer = client.send(post("payment:8080", &fields, Body::empty())).await.unwrap();
+        let echo = answer.headers()["echo-grpc-timeout"].to_str().unwrap().to_owned();
+        let left: u64 = echo.strip_suffix('u').unwrap().parse().unwrap();
+        assert!((most_us - 900_000..most_us).contains(&left), "{told:?}: {echo}");
+        answer.into_body().collect().await.unwrap();
+    }
+    let answer = client.send(post("payment:8080", &[("grpc-timeout", "50m")], Body::empty())).await.unwrap();
+    assert_eq!(answer.status(), 504);
+    let outbound = bench.spans(Role::Outbound);
+    assert_eq!(outbound.last().unwrap().outcome, Outcome::Failed(Fault::DeadlinePassed));
+    assert_eq!(bench.spans(Role::Inbound).len(), 2, "what is too late does not cross");
 }
