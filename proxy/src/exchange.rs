@@ -32,6 +32,8 @@ pub struct Exchange {
     pub told: Option<Instant>,
     /// Who sent the request, where that is known: limits and hashing may go by it.
     pub source: Option<IpAddr>,
+    /// What consistent hashing tells the request apart by, where its upstream wants to know.
+    pub(crate) key: Option<u64>,
     /// What was asked for, where somebody wants to know.
     pub facts: Option<Box<Facts>>,
     owner: Owner,
@@ -52,6 +54,7 @@ impl Exchange {
             deadline: None,
             told: None,
             source: None,
+            key: None,
             facts: None,
             owner: Owner::Queue,
             answered: None,
@@ -119,7 +122,8 @@ impl Exchange {
     /// An exchange beside this one, for an attempt that may run beside others; it starts `now`.
     pub(crate) fn branch(&self, now: Instant) -> Self {
         let branch = Self::start(self.trace, self.parent, now);
-        Self { flags: self.flags, deadline: self.deadline, told: self.told, source: self.source, ..branch }
+        let Self { flags, deadline, told, source, key, .. } = *self;
+        Self { flags, deadline, told, source, key, ..branch }
     }
 
     /// Takes out what was gathered until `now`; what was still going on is closed.

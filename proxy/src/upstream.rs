@@ -4,6 +4,7 @@
 //! connection and an answer, until one is good enough or the policies say stop. The policies are
 //! sync and stand in files of their own; what is shared between requests is in `state`.
 
+mod affinity;
 mod again;
 mod answer;
 mod attempt;
@@ -12,6 +13,7 @@ mod content;
 mod deadline;
 mod health;
 mod idle;
+mod placement;
 pub(crate) mod policies;
 mod pool;
 mod race;
@@ -32,14 +34,16 @@ use crate::tls::ClientTls;
 
 use crate::policy::deadline::Deadline;
 use crate::policy::retry::Retry;
+pub use affinity::By;
 use answer::Answer;
 pub(crate) use attempt::ATTEMPT_COUNT;
 use attempt::{Attempted, Ends};
+pub use placement::{Placed, Placement, WEIGHT_MAX};
 pub use policies::{
-    Balance, BreakerPolicy, BudgetKeys, BudgetPolicy, Contradiction, DeadlineField, DeadlinePolicy,
-    FailurePercentagePolicy, HealthKeys, HealthPolicy, HedgeAfter, HedgePolicy, Initial, OutlierPolicy,
-    Policies, PoolPolicy, QueuePolicy, RetryAfter, RetryPolicy, SuccessRatePolicy, above_zero, method,
-    policies_beside,
+    BalanceKeys, BalanceKind, BalancePolicy, BreakerPolicy, BudgetKeys, BudgetPolicy, Contradiction,
+    DeadlineField, DeadlinePolicy, FailurePercentagePolicy, HealthKeys, HealthPolicy, HedgeAfter,
+    HedgePolicy, Initial, OutlierPolicy, Policies, PoolPolicy, QueuePolicy, RetryAfter, RetryPolicy,
+    SuccessRatePolicy, ZonePreference, above_zero, method, policies_beside,
 };
 use pool::{Connector, Pool};
 use replay::Replay;
@@ -64,6 +68,10 @@ pub struct Config {
     pub name: Arc<str>,
     /// Where it listens. The order matters: round robin follows it.
     pub endpoints: Vec<Endpoint>,
+    /// What balancing goes by, one an endpoint; endpoints beyond its end are as good as any.
+    pub placements: Vec<Placement>,
+    /// The zone that requests are sent from, where that is known.
+    pub zone: Option<Arc<str>>,
     /// What it speaks.
     pub protocol: Protocol,
     /// How its connections are secured; not at all when `None`.
@@ -78,6 +86,8 @@ impl Config {
         Self {
             name: name.into(),
             endpoints,
+            placements: Vec::new(),
+            zone: None,
             protocol: Protocol::Http1,
             tls: None,
             policies: Policies::default(),
@@ -162,6 +172,8 @@ impl<H: Host> Upstream<H> {
         let (head, body) = request.into_parts();
         let limits = self.limits(exchange, &head.headers)?;
         let deadline = limits.deadline;
+        exchange.key =
+            self.settings.balance.by.as_ref().and_then(|by| by.key(&head.headers, exchange.source));
         let in_flight = self.state.enter()?;
         let mut hedges = self.hedges(&head.method);
         let repeats = self.retry.is_some() || hedges > 0;
@@ -196,8 +208,9 @@ impl<H: Host> Upstream<H> {
         deadline: Instant,
     ) -> Result<Response<Body>, Fault> {
         let answered = attempted.map_err(|failed| failed.fault)?;
+        let deadline = Box::pin(self.host.sleep_until(deadline));
         let idle = answered.idle.map(|idle| (idle.watch(), idle));
-        let ends = Ends { in_flight, deadline: Box::pin(self.host.sleep_until(deadline)), idle };
+        let ends = Ends { in_flight, active: answered.active, deadline, idle };
         Ok(Response::from_parts(answered.head, Answer::body(answered.content, answered.lease, ends)))
     }
 }

@@ -1,53 +1,261 @@
-//! Round robin over the endpoints that may be used. Owns no health: the caller says which may.
+//! Load balancing: chooses an endpoint of an upstream for each attempt. [`Balancer`] is what all algorithms have in
+//! common: whether health counts at all (panic threshold), whether to stay in one's own zone, how much of its weight
+//! an endpoint gets that has just come back, and how many requests each has on it. One file an algorithm.
+//!
+//! Owns no health: the caller says who is healthy, and which of the healthy may be asked for this attempt. Owns no
+//! randomness either, and hashes no request: the caller brings a key.
 
-/// Chooses endpoints in turn.
-#[derive(Debug, Clone)]
-pub struct RoundRobin {
-    endpoints: usize,
-    next: usize,
-}
-
-impl RoundRobin {
-    /// A turn over `endpoints`, which starts at `offset`: proxies that start alike must not all
-    /// begin with the same endpoint.
-    pub fn new(endpoints: usize, offset: u64) -> Self {
-        let next = offset.checked_rem(endpoints as u64).unwrap_or(0);
-        Self { endpoints, next: usize::try_from(next).unwrap_or(0) }
-    }
-
-    /// The next endpoint that is `usable`; `None` when none is.
-    pub fn pick(&mut self, usable: impl Fn(usize) -> bool) -> Option<usize> {
-        let turn = (0..self.endpoints).map(|step| (self.next + step) % self.endpoints);
-        let picked = turn.into_iter().find(|&endpoint| usable(endpoint))?;
-        self.next = (picked + 1) % self.endpoints;
-        Some(picked)
-    }
-}
-
+mod draw;
+mod hash;
+pub mod maglev;
+pub mod peak_ewma;
+pub mod ring;
+pub mod round_robin;
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
+mod tests;
+mod weights;
+pub mod zones;
 
-    #[test]
-    fn endpoints_take_turns() {
-        let mut balance = RoundRobin::new(3, 7);
-        let picks: Vec<_> = (0..7).map(|_| balance.pick(|_| true).unwrap()).collect();
-        assert_eq!(picks, [1, 2, 0, 1, 2, 0, 1]);
-        assert_eq!(balance.pick(|endpoint| endpoint != 2), Some(0));
-        assert_eq!(balance.pick(|_| false), None);
-        assert_eq!(RoundRobin::new(0, 5).pick(|_| true), None);
+use std::time::Duration;
+
+use rand::{Rng, RngExt};
+
+use crate::host::Instant;
+
+pub use hash::key;
+use maglev::Maglev;
+use peak_ewma::PeakEwma;
+use ring::Ring;
+use round_robin::RoundRobin;
+pub use weights::Weights;
+use zones::Zones;
+
+/// How endpoints are chosen.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Config {
+    /// By which algorithm.
+    pub algorithm: Algorithm,
+    /// While a smaller share of the endpoints than this is healthy, health is ignored; 0 to 1, never when 0. (Envoy's
+    /// `healthy_panic_threshold` is 0.5, Istio's is 0.)
+    pub panic: f64,
+    /// How long an endpoint that has come back warms up; it is at full weight at once when `None`.
+    pub slow_start: Option<Duration>,
+    /// How far requests stay in the proxy's own zone; zones count for nothing when `None`.
+    pub zones: Option<zones::Config>,
+}
+
+/// The ways to choose.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Algorithm {
+    /// One after the other, smoothly weighted.
+    RoundRobin,
+    /// Any.
+    Random,
+    /// The one of two random ones with fewer requests on it, in relation to its weight.
+    LeastRequest,
+    /// The one of two random ones where less waiting is to be expected.
+    PeakEwma(peak_ewma::Config),
+    /// Where the request's key belongs on a ring.
+    Ring(ring::Config),
+    /// Where the request's key belongs in a Maglev table.
+    Maglev(maglev::Config),
+}
+
+impl Default for Config {
+    /// Round robin, and nothing beside it.
+    fn default() -> Self {
+        Self { algorithm: Algorithm::RoundRobin, panic: 0.0, slow_start: None, zones: None }
     }
+}
 
-    proptest! {
-        #[test]
-        fn every_endpoint_gets_its_share(endpoints in 1_usize..9, offset: u64, rounds in 1_usize..20) {
-            let mut balance = RoundRobin::new(endpoints, offset);
-            let mut seen = vec![0; endpoints];
-            for _ in 0..rounds * endpoints {
-                seen[balance.pick(|_| true).unwrap()] += 1;
-            }
-            prop_assert!(seen.iter().all(|&count| count == rounds));
+/// An endpoint, as balancing sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// What consistent hashing knows it by.
+    pub name: String,
+    /// How many requests it is to get in relation to others; at least 1.
+    pub weight: u32,
+    /// Whether it is in the proxy's own zone.
+    pub local: bool,
+}
+
+/// How an attempt went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was answered, and well.
+    Success,
+    /// It was answered with an error, or the endpoint is to blame that it was not answered.
+    Failure,
+    /// Nobody waited for the answer, or the endpoint is not to blame.
+    Abandoned,
+}
+
+/// Chooses among the endpoints of one upstream.
+#[derive(Debug, Clone)]
+pub struct Balancer {
+    algorithm: State,
+    weights: Weights,
+    zones: Option<Zones>,
+    panic: f64,
+    healthy: Vec<bool>,
+    healthy_count: usize,
+    /// The requests on each endpoint, until the last byte of the answer.
+    active: Vec<u32>,
+}
+
+#[derive(Debug, Clone)]
+enum State {
+    RoundRobin(RoundRobin),
+    Random,
+    LeastRequest,
+    PeakEwma(PeakEwma),
+    Ring(Ring),
+    Maglev(Maglev),
+}
+
+impl Balancer {
+    /// A balancer of `members`, all of which are healthy and warm. Turns start at `offset`.
+    pub fn new(config: Config, members: &[Member], offset: u64, now: Instant) -> Self {
+        let weights = members.iter().map(|member| member.weight).collect();
+        let weights = Weights::new(weights, config.slow_start);
+        let local = members.iter().map(|member| member.local).collect();
+        let zones = config.zones.and_then(|zones| Zones::new(zones, local));
+        let algorithm = match config.algorithm {
+            Algorithm::RoundRobin => State::RoundRobin(RoundRobin::new(&weights, offset, zones.is_some())),
+            Algorithm::Random => State::Random,
+            Algorithm::LeastRequest => State::LeastRequest,
+            Algorithm::PeakEwma(config) => State::PeakEwma(PeakEwma::new(config, members.len(), now)),
+            Algorithm::Ring(config) => State::Ring(Ring::new(config, members)),
+            Algorithm::Maglev(config) => State::Maglev(Maglev::new(config, members)),
+        };
+        Self {
+            algorithm,
+            weights,
+            zones,
+            panic: config.panic,
+            healthy: vec![true; members.len()],
+            healthy_count: members.len(),
+            active: vec![0; members.len()],
         }
     }
+
+    /// An endpoint that is healthy, or any in panic, and that `admits`; in the proxy's own zone as far as there is a
+    /// preference and it has one. `key` is what requests are told apart by; one without is sent anywhere. Must be
+    /// followed by [`Balancer::begin`] when the endpoint is asked.
+    pub fn pick(
+        &mut self,
+        now: Instant,
+        key: Option<u64>,
+        admits: impl Fn(usize) -> bool,
+        random: &mut impl Rng,
+    ) -> Option<usize> {
+        let panicking = self.is_panicking();
+        let Self { algorithm, weights, zones, healthy, active, .. } = self;
+        let usable = |endpoint: usize| (panicking || healthy[endpoint]) && admits(endpoint);
+        let share = zones.as_ref().filter(|_| !panicking).and_then(Zones::local_share);
+        if let (Some(zones), Some(share)) = (zones, share) {
+            let stays = share >= 1.0 || key.map_or_else(|| random.random(), hash::share) < share;
+            let there = |endpoint: usize| zones.is_local(endpoint) == stays && usable(endpoint);
+            let picked = algorithm.pick(now, key, weights, active, &there, random);
+            if picked.is_some() {
+                return picked;
+            }
+        }
+        algorithm.pick(now, key, weights, active, &usable, random)
+    }
+
+    /// Whether the algorithm goes by the requests on each endpoint; others need no [`Balancer::begin`].
+    pub fn counts_active(&self) -> bool {
+        matches!(self.algorithm, State::LeastRequest | State::PeakEwma(_))
+    }
+
+    /// A request goes to `endpoint`. Must be followed by one [`Balancer::observe`] when its answer has begun or will
+    /// not come, and one [`Balancer::end`] when all is over.
+    pub fn begin(&mut self, endpoint: usize) {
+        self.active[endpoint] += 1;
+    }
+
+    /// Learns how an attempt at `endpoint` went, `waited` after it began.
+    pub fn observe(&mut self, now: Instant, endpoint: usize, waited: Duration, outcome: Outcome) {
+        let State::PeakEwma(ewma) = &mut self.algorithm else { return };
+        match outcome {
+            Outcome::Success => ewma.observe(now, endpoint, waited, true),
+            Outcome::Failure => ewma.observe(now, endpoint, waited, false),
+            Outcome::Abandoned => ewma.abandon(now, endpoint, waited),
+        }
+    }
+
+    /// A request is no longer on `endpoint`.
+    pub fn end(&mut self, endpoint: usize) {
+        self.active[endpoint] = self.active[endpoint].saturating_sub(1);
+    }
+
+    /// How many requests are on `endpoint`.
+    pub fn active(&self, endpoint: usize) -> u32 {
+        self.active[endpoint]
+    }
+
+    /// Learns whether `endpoint` is healthy. One that turns healthy starts slowly.
+    pub fn observe_health(&mut self, now: Instant, endpoint: usize, healthy: bool) {
+        if self.healthy[endpoint] == healthy {
+            return;
+        }
+        self.healthy[endpoint] = healthy;
+        if healthy {
+            self.healthy_count += 1;
+            self.weights.warm(now, endpoint);
+        } else {
+            self.healthy_count -= 1;
+        }
+        if let Some(zones) = &mut self.zones {
+            zones.observe_health(endpoint, healthy);
+        }
+    }
+
+    /// Whether too few endpoints are healthy for health to count.
+    pub fn is_panicking(&self) -> bool {
+        (self.healthy_count as f64) < self.panic * self.healthy.len() as f64
+    }
+}
+
+impl State {
+    fn pick(
+        &mut self,
+        now: Instant,
+        key: Option<u64>,
+        weights: &Weights,
+        active: &[u32],
+        usable: &impl Fn(usize) -> bool,
+        random: &mut impl Rng,
+    ) -> Option<usize> {
+        match self {
+            Self::RoundRobin(turn) => turn.pick(now, weights, usable),
+            Self::Random => draw::one(now, weights, usable, random),
+            Self::LeastRequest => {
+                let load = |endpoint: usize| f64::from(active[endpoint]);
+                cheaper(now, weights, load, usable, random)
+            }
+            Self::PeakEwma(ewma) => {
+                let cost = |endpoint: usize| ewma.cost(now, endpoint, active[endpoint]);
+                cheaper(now, weights, cost, usable, random)
+            }
+            Self::Ring(ring) => ring.pick(key.unwrap_or_else(|| random.next_u64()), usable),
+            Self::Maglev(maglev) => maglev.pick(key.unwrap_or_else(|| random.next_u64()), usable),
+        }
+    }
+}
+
+/// The power of two choices: of two endpoints, drawn by weight, the one that costs less in relation to its weight;
+/// the first of equals, so that weights hold where nobody is busy. nginx's `random two` is the same.
+fn cheaper(
+    now: Instant,
+    weights: &Weights,
+    cost: impl Fn(usize) -> f64,
+    usable: &impl Fn(usize) -> bool,
+    random: &mut impl Rng,
+) -> Option<usize> {
+    let (first, second) = draw::two(now, weights, usable, random)?;
+    let Some(second) = second else { return Some(first) };
+    let weigh = |endpoint: usize| cost(endpoint) / weights.of(now, endpoint) as f64;
+    Some(if weigh(second) < weigh(first) { second } else { first })
 }

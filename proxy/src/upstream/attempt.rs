@@ -14,7 +14,7 @@ use super::content::{self, Content};
 use super::idle::Idle;
 use super::pool::{Freshness, Lease};
 use super::replay::Replay;
-use super::state::{InFlight, Verdict};
+use super::state::{Active, InFlight, Verdict};
 use super::{Protocol, Upstream};
 use crate::body::Body;
 use crate::exchange::Exchange;
@@ -37,6 +37,8 @@ pub(super) struct Answered<H: Host> {
     pub(super) content: Content<Incoming>,
     pub(super) lease: Lease<H>,
     pub(super) idle: Option<Idle<H>>,
+    /// Counts on its endpoint as long as it lives.
+    pub(super) active: Option<Active<H>>,
 }
 
 impl<H: Host> Answered<H> {
@@ -61,6 +63,8 @@ pub(super) struct Failed {
 pub(super) struct Ends<H: Host> {
     #[expect(dead_code, reason = "counts as long as it lives")]
     pub(super) in_flight: InFlight<H>,
+    #[expect(dead_code, reason = "counts as long as it lives")]
+    pub(super) active: Option<Active<H>>,
     pub(super) deadline: Pin<Box<dyn Future<Output = ()> + Send>>,
     /// What completes when the stream has been idle for too long, and what it is told.
     pub(super) idle: Option<(Pin<Box<dyn Future<Output = ()> + Send>>, Idle<H>)>,
@@ -104,7 +108,7 @@ impl<H: Host> Upstream<H> {
 
     /// Chooses where an attempt beside others goes; none is made when nobody can take it now.
     pub(super) fn begin_beside(&self, exchange: &mut Exchange, tried: &mut Vec<usize>) -> Option<Begun<H>> {
-        let (endpoint, verdict) = self.state.choose(tried).ok()?;
+        let (endpoint, verdict) = self.state.choose(exchange.key, tried).ok()?;
         let id = self.ids.span();
         exchange.begin_attempt(id, &self.name, self.host.now());
         Some(self.begun(exchange, (endpoint, verdict), id, tried))
@@ -149,12 +153,12 @@ impl<H: Host> Upstream<H> {
         }
         let now = self.host.now();
         exchange.mark(now);
-        let attempted = match (exchanged, replay.broken()) {
+        let mut attempted = match (exchanged, replay.broken()) {
             (Ok(answered), _) => Ok(answered),
             (Err(_), Some(fault)) => Err(Failed { fault, reach: Reach::Held }),
             (Err(fault), None) => Err(Failed { fault, reach }),
         };
-        conclude(exchange, &attempted, verdict, now);
+        conclude(exchange, &mut attempted, verdict, now);
         attempted
     }
 
@@ -197,7 +201,7 @@ impl<H: Host> Upstream<H> {
                 Ok(response) => {
                     idle.iter().for_each(Idle::passes);
                     let (head, content) = response.into_parts();
-                    return Ok(Answered { head, content: Content::new(content), lease, idle });
+                    return Ok(Answered { head, content: Content::new(content), lease, idle, active: None });
                 }
                 Err(error) => error,
             };
@@ -295,11 +299,16 @@ pub(super) struct Begun<H: Host> {
 }
 
 /// Notes the end of an attempt with everyone who wants to know.
-fn conclude<H: Host>(exchange: &mut Exchange, attempted: &Attempted<H>, verdict: Verdict<H>, now: Instant) {
+fn conclude<H: Host>(
+    exchange: &mut Exchange,
+    attempted: &mut Attempted<H>,
+    verdict: Verdict<H>,
+    now: Instant,
+) {
     match attempted {
         Ok(answered) => {
             exchange.end_attempt(Outcome::Answered(answered.head.status.as_u16()), now);
-            verdict.answered(answered.status());
+            answered.active = verdict.answered(answered.status());
         }
         Err(failed) => {
             exchange.end_attempt(Outcome::Failed(failed.fault), now);

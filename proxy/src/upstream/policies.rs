@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, de};
 
-pub use balance::Balance;
+pub use balance::{BalanceKeys, BalancePolicy, Kind as BalanceKind, Preference as ZonePreference};
 pub use beside::policies_beside;
 pub use breaker::BreakerPolicy;
 pub(crate) use breaker::at_least_one;
@@ -59,7 +59,7 @@ layer! {
         /// How long requests wait when no endpoint is usable.
         pub queue: QueuePolicy,
         /// How to choose an endpoint.
-        pub balance: Balance,
+        pub balance: BalancePolicy,
         /// How many connections and waiting requests there may be.
         pub pool: PoolPolicy,
         /// When to stop using an endpoint that stands out.
@@ -107,6 +107,7 @@ impl Policies {
                 .map_or(settings::BODY_LIMIT, |size| size.0),
             queue: self.queue.as_ref().and_then(QueuePolicy::resolve),
             breaker: self.breaker.as_ref().and_then(BreakerPolicy::resolve),
+            balance: self.balance.clone().unwrap_or_default().resolve(),
             limits: self.pool.clone().unwrap_or_default().resolve(),
             outlier: self.outlier.as_ref().and_then(OutlierPolicy::resolve),
             health: self.health.as_ref().and_then(HealthPolicy::resolve),
@@ -137,6 +138,7 @@ impl Policies {
         found.extend(self.deadline.iter().flat_map(|deadline| deadline.contradictions(self.timeout)));
         found.extend(self.hedge.iter().flat_map(|hedge| hedge.contradictions(self.timeout)));
         found.extend(self.retry.iter().flat_map(RetryPolicy::contradictions));
+        found.extend(self.balance.iter().flat_map(BalancePolicy::contradictions));
         found.extend(self.pool.iter().flat_map(PoolPolicy::contradictions));
         found.extend(self.breaker.iter().flat_map(BreakerPolicy::contradictions));
         found.extend(self.outlier.iter().flat_map(OutlierPolicy::contradictions));
@@ -160,6 +162,7 @@ mod tests {
     use http::StatusCode;
 
     use super::*;
+    use crate::policy::balance::Algorithm;
     use crate::policy::budget::{self, active};
     use crate::policy::retry::Condition;
 
@@ -174,7 +177,7 @@ mod tests {
             timeout = "1s"
             retry = { attempts = 2, on = ["connect-failure", "503"], backoff = "25ms..250ms", budget = "20%" }
             breaker = { failures = 5, open_for = "5s" }
-            balance = "round-robin"
+            balance = "peak-ewma"
             "#,
         )
         .unwrap();
@@ -182,6 +185,7 @@ mod tests {
         assert_eq!(settings.timeout, Duration::from_secs(1));
         let budget = active::Config { share: 0.2, retries_min: 3 };
         assert_eq!(settings.budget, Some(budget::Config::Active(budget)));
+        assert!(matches!(settings.balance.config.algorithm, Algorithm::PeakEwma(_)));
         let breaker = settings.breaker.unwrap().config;
         assert_eq!((breaker.failures, breaker.open_for), (5, Duration::from_secs(5)));
         let retry = settings.retry.unwrap();
@@ -204,8 +208,7 @@ mod tests {
     #[test]
     fn what_is_wrong_is_said_with_a_way_out() {
         for (text, complaint) in [
-            ("balance = \"peak-ewma\"", "`peak-ewma` is not there yet: write `round-robin`"),
-            ("balance = \"best\"", "unknown balance `best`: write `round-robin`"),
+            ("balance = \"best\"", "unknown balance `best`: write `round-robin`, `random`"),
             ("timeout = \"0s\"", "must be above zero: leave the key out for the default"),
             ("timeout = \"-1s\"", "`-1s` is negative: write a duration such as `250us`"),
             ("retry = { on = [\"200\"] }", "unknown retry condition `200`"),

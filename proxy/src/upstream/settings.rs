@@ -4,8 +4,9 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use super::By;
 use crate::policy::retry::Condition;
-use crate::policy::{breaker, budget, deadline, failfast, health, hedge, outlier, retry};
+use crate::policy::{balance, breaker, budget, deadline, failfast, health, hedge, outlier, retry};
 
 /// Envoy's route timeout.
 pub const TIMEOUT: Duration = Duration::from_secs(15);
@@ -108,6 +109,19 @@ pub const HEALTH_FALL: u32 = 3;
 /// What nginx Plus, `HAProxy` and Kubernetes expect; Envoy expects 200 alone.
 pub const HEALTH_EXPECT: [RangeInclusive<u16>; 1] = [200..=399];
 
+/// Linkerd's decay of peak EWMA.
+pub const BALANCE_DECAY: Duration = Duration::from_secs(10);
+/// Linkerd's `defaultRtt` of peak EWMA.
+pub const BALANCE_DEFAULT_RTT: Duration = Duration::from_millis(30);
+/// Envoy's `minimum_ring_size`.
+pub const BALANCE_RING_POINTS: u32 = 1024;
+/// Envoy's `table_size`, the smaller of the two in the paper.
+pub const BALANCE_MAGLEV_SLOTS: u32 = 65_537;
+/// Never, as in Istio and Linkerd; Envoy's `healthy_panic_threshold` is half.
+pub const BALANCE_PANIC: f64 = 0.0;
+/// Envoy's `overprovisioning_factor`, which is written in percent there.
+pub const BALANCE_OVERPROVISIONING: f64 = 1.4;
+
 /// How an upstream is called.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
@@ -133,12 +147,23 @@ pub struct Settings {
     pub breaker: Option<Breakers>,
     /// How long requests wait when no endpoint is usable; they do not when `None`.
     pub queue: Option<failfast::Config>,
+    /// How endpoints are chosen.
+    pub balance: Balance,
     /// How many connections and waiting requests there may be.
     pub limits: Limits,
     /// When to stop using an endpoint that stands out; never when `None`.
     pub outlier: Option<outlier::Config>,
     /// How endpoints are asked whether they are well; they are not when `None`.
     pub health: Option<Health>,
+}
+
+/// How endpoints are chosen.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Balance {
+    /// By which algorithm, and what goes with it.
+    pub config: balance::Config,
+    /// What requests are told apart by, for consistent hashing.
+    pub by: Option<By>,
 }
 
 /// Active health checks.

@@ -2,8 +2,10 @@
 //! the randomness of pauses. Each use is one short lock; who passes gets a guard that settles up when
 //! it is dropped.
 
+mod active;
 mod ejection;
 mod health;
+mod panic;
 mod queue;
 mod standing;
 
@@ -18,13 +20,14 @@ use tokio::sync::Notify;
 use super::breakers::{Breakers, Guard};
 use super::settings::Settings;
 use crate::host::{Host, Instant};
-use crate::policy::balance::RoundRobin;
+use crate::policy::balance::Balancer;
 use crate::policy::breaker::{Admission, Breaker};
 use crate::policy::budget::{Budget, Cause, Outcome};
 use crate::policy::failfast::Failfast;
 use crate::policy::hedge::Hedge;
 use crate::policy::retry::Backoff;
 use crate::telemetry::{BreakerMoved, BreakerState, Decision, Fault, PolicyEvent, Report};
+pub(super) use active::Active;
 use ejection::Ejection;
 pub(super) use health::Checks;
 use standing::Standing;
@@ -34,6 +37,7 @@ const BUDGET_STREAM: u64 = 1;
 const BREAKER_STREAM: u64 = 2;
 const OUTLIER_STREAM: u64 = 3;
 const HEALTH_STREAM: u64 = 4;
+const BALANCE_STREAM: u64 = 5;
 
 /// A handle to the shared state.
 pub(super) struct State<H> {
@@ -54,7 +58,9 @@ struct Shared<H> {
 }
 
 struct Policies {
-    balance: RoundRobin,
+    balance: Balancer,
+    /// Whether it was told that health is ignored.
+    panicking: bool,
     breakers: Breakers,
     standing: Standing,
     ejection: Option<Ejection>,
@@ -66,13 +72,16 @@ struct Policies {
     random: ChaCha8Rng,
     /// For the throttle.
     budget_random: ChaCha8Rng,
+    /// For the choice of endpoints.
+    balance_random: ChaCha8Rng,
 }
 
 impl<H: Host> State<H> {
     pub(super) fn new(host: H, config: &super::Config, settings: &Settings, seed: u64) -> Self {
         let count = config.endpoints.len();
         let mut policies = Policies {
-            balance: RoundRobin::new(count, seed),
+            balance: Balancer::new(settings.balance.config, &config.members(), seed, host.now()),
+            panicking: false,
             breakers: Breakers::new(settings.breaker, count, stream(seed, BREAKER_STREAM)),
             standing: Standing::new(count),
             ejection: settings
@@ -87,8 +96,9 @@ impl<H: Host> State<H> {
             hedge: settings.hedge.clone().map(Hedge::new),
             random: ChaCha8Rng::seed_from_u64(seed),
             budget_random: stream(seed, BUDGET_STREAM),
+            balance_random: stream(seed, BALANCE_STREAM),
         };
-        policies.bar_the_unchecked();
+        policies.bar_the_unchecked(host.now());
         let endpoints = config.endpoints.iter().map(|endpoint| endpoint.to_string().into()).collect();
         let upstream = Arc::clone(&config.name);
         let queues = settings.queue.is_some();
@@ -96,26 +106,29 @@ impl<H: Host> State<H> {
         Self { shared: Arc::new(Shared { host, upstream, endpoints, policies, queues, changed, ejected }) }
     }
 
-    /// Chooses an endpoint: one that was not tried and whose breaker admits, else any whose breaker admits.
-    pub(super) fn choose(&self, tried: &[usize]) -> Result<(usize, Verdict<H>), Fault> {
+    /// Chooses an endpoint: one that was not tried and whose breaker admits, else any whose breaker admits. `key` is
+    /// what consistent hashing tells requests apart by.
+    pub(super) fn choose(&self, key: Option<u64>, tried: &[usize]) -> Result<(usize, Verdict<H>), Fault> {
         let now = self.shared.host.now();
         let mut policies = self.shared.lock();
-        let Policies { balance, breakers, standing, .. } = &mut *policies;
+        let Policies { balance, balance_random: random, breakers, standing, .. } = &mut *policies;
         let admits = |endpoint: usize| {
-            let breaker = breakers.of(endpoint);
-            standing.is_healthy(endpoint)
-                && breaker.is_none_or(|breaker| breaker.admission(now) != Admission::Reject)
+            breakers.of(endpoint).is_none_or(|breaker| breaker.admission(now) != Admission::Reject)
         };
         let endpoint = balance
-            .pick(|endpoint| !tried.contains(&endpoint) && admits(endpoint))
-            .or_else(|| balance.pick(admits))
-            .ok_or(if standing.healthy() == 0 { Fault::NoEndpoint } else { Fault::BreakerOpen })?;
+            .pick(now, key, |endpoint| !tried.contains(&endpoint) && admits(endpoint), random)
+            .or_else(|| balance.pick(now, key, admits, random))
+            .ok_or(match standing.healthy() {
+                0 if !balance.is_panicking() => Fault::NoEndpoint,
+                _ => Fault::BreakerOpen,
+            })?;
+        let active = policies.begin(&self.shared, endpoint);
         let admission = self
             .shared
             .with_breaker(policies, endpoint, |breaker, _| breaker.admit(now))
             .unwrap_or(Admission::Pass);
         let shared = Arc::clone(&self.shared);
-        Ok((endpoint, Verdict { shared, endpoint, admission, pending: true }))
+        Ok((endpoint, Verdict { shared, endpoint, admission, began: now, active, pending: true }))
     }
 
     /// A request begins, unless the budget refuses even that.
@@ -233,6 +246,8 @@ pub(super) struct Verdict<H: Host> {
     shared: Arc<Shared<H>>,
     endpoint: usize,
     admission: Admission,
+    began: Instant,
+    active: Option<Active<H>>,
     pending: bool,
 }
 
@@ -248,9 +263,10 @@ enum Settled {
 }
 
 impl<H: Host> Verdict<H> {
-    /// The attempt was answered.
-    pub(super) fn answered(mut self, status: StatusCode) {
+    /// The attempt was answered. It counts as active as long as what is given back is kept.
+    pub(super) fn answered(mut self, status: StatusCode) -> Option<Active<H>> {
         self.settle(Settled::Answered(status));
+        self.active.take()
     }
 
     /// The attempt was not answered.
@@ -264,6 +280,7 @@ impl<H: Host> Verdict<H> {
         let now = self.shared.host.now();
         let admission = self.admission;
         let mut policies = self.shared.lock();
+        policies.balance.observe(now, self.endpoint, now - self.began, settled.into());
         let ejected = policies.observe_attempt(now, self.endpoint, settled);
         self.shared.with_breaker(policies, self.endpoint, |breaker, random| {
             let blame = breaker.config().blame;

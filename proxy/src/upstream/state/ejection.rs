@@ -32,6 +32,7 @@ impl Policies {
         let ejected = outlier.observe(now, endpoint, outcome, random);
         if ejected {
             self.standing.bar(endpoint, Bar::Ejected);
+            self.stands(now, endpoint);
         }
         ejected
     }
@@ -68,6 +69,7 @@ impl<H: Host> Shared<H> {
     pub(super) fn after_ejection(&self, endpoint: usize) {
         self.decided(Some(endpoint), Decision::Ejected);
         self.ejected.notify_one();
+        self.report_panic();
     }
 
     /// Does what outlier detection has to do at this instant; when there will be more to do.
@@ -75,13 +77,14 @@ impl<H: Host> Shared<H> {
         let now = self.host.now();
         let mut all = Vec::new();
         let mut policies = self.lock();
-        let Policies { ejection, standing, .. } = &mut *policies;
+        let Policies { ejection, standing, balance, .. } = &mut *policies;
         let Ejection { outlier, random } = ejection.as_mut()?;
         outlier.advance(now, random, |endpoint, moved| {
             match moved {
                 Moved::Ejected => standing.bar(endpoint, Bar::Ejected),
                 Moved::Readmitted => standing.lift(endpoint, Bar::Ejected),
             };
+            balance.observe_health(now, endpoint, standing.is_healthy(endpoint));
             all.push((endpoint, moved));
         });
         let due = outlier.due();
@@ -93,6 +96,7 @@ impl<H: Host> Shared<H> {
             };
             self.decided(Some(*endpoint), decision);
         }
+        self.report_panic();
         if all.iter().any(|(_, moved)| *moved == Moved::Readmitted) {
             self.changed.notify_waiters();
         }

@@ -9,7 +9,7 @@ use rand::rngs::ChaCha8Rng;
 
 use super::standing::Bar;
 use super::{Policies, Shared, State};
-use crate::host::Host;
+use crate::host::{Host, Instant};
 use crate::policy::health::{Health, Moved, Outcome};
 use crate::telemetry::Decision;
 use crate::upstream::settings;
@@ -31,10 +31,11 @@ impl Endpoints {
 
 impl Policies {
     /// Bars the endpoints that count as down until they are checked.
-    pub(super) fn bar_the_unchecked(&mut self) {
+    pub(super) fn bar_the_unchecked(&mut self, now: Instant) {
         for (endpoint, health) in self.health.iter().flat_map(|health| &health.all).enumerate() {
             if !health.is_healthy() {
                 self.standing.bar(endpoint, Bar::Unhealthy);
+                self.balance.observe_health(now, endpoint, false);
             }
         }
     }
@@ -64,6 +65,7 @@ impl Policies {
             standing.lift(endpoint, Bar::Ejected);
             decisions.push(Decision::Readmitted);
         }
+        self.stands(shared.host.now(), endpoint);
         decisions
     }
 }
@@ -96,6 +98,7 @@ impl<H: Host> Checks<H> {
         for decision in &decisions {
             shared.decided(Some(self.endpoint), *decision);
         }
+        shared.report_panic();
         if decisions.iter().any(|decision| *decision != Decision::Unhealthy) {
             shared.changed.notify_waiters();
         }

@@ -20,7 +20,7 @@ impl<H: Host> State<H> {
         tried: &[usize],
         deadline: Instant,
     ) -> Result<(usize, Verdict<H>), Fault> {
-        let chosen = self.choose(tried);
+        let chosen = self.choose(exchange.key, tried);
         if !self.shared.queues {
             return chosen;
         }
@@ -39,7 +39,7 @@ impl<H: Host> State<H> {
         let place = Place(&self.shared);
         exchange.enter(Owner::Pool);
         // Boxed, since it is rare: the future of every request would hold the room for it.
-        let chosen = Box::pin(self.wait(tried, until, deadline)).await;
+        let chosen = Box::pin(self.wait(exchange.key, tried, until, deadline)).await;
         exchange.mark(self.shared.host.now());
         drop(place);
         chosen
@@ -47,6 +47,7 @@ impl<H: Host> State<H> {
 
     async fn wait(
         &self,
+        key: Option<u64>,
         tried: &[usize],
         mut until: Instant,
         deadline: Instant,
@@ -57,7 +58,7 @@ impl<H: Host> State<H> {
             // One that may pass by now was taken by someone else at this instant, whose outcome will tell.
             let usable = self.shared.usable_at(now).filter(|usable| *usable > now).unwrap_or(until);
             before(&self.shared.host, until.min(deadline).min(usable), changed).await;
-            match self.choose(tried) {
+            match self.choose(key, tried) {
                 Err(fault) if is_unusable(fault) => {}
                 chosen => {
                     self.shared.with_queue(|queue, _| queue.observe_usable());

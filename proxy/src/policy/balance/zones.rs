@@ -1,0 +1,102 @@
+//! Zone preference with spill-over: the proxy's own zone first, as long as enough of it is healthy. The rule is that
+//! of Envoy's priority levels: a zone is taken for as good as it is healthy times the overprovisioning factor, so that
+//! with 1.4 all requests stay at home until less than 1/1.4, 71 %, of its endpoints are healthy; what is missing goes
+//! to the other zones.
+
+/// What preference goes by.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Config {
+    /// By how much the endpoints of a zone are more than it needs; at least 1.
+    pub overprovisioning: f64,
+}
+
+/// The endpoints at home and the others.
+#[derive(Debug, Clone)]
+pub struct Zones {
+    config: Config,
+    local: Vec<bool>,
+    home: Side,
+    abroad: Side,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Side {
+    healthy: u32,
+    all: u32,
+}
+
+impl Zones {
+    /// All endpoints are healthy; `local` says which are at home. `None` when there is no choice.
+    pub fn new(config: Config, local: Vec<bool>) -> Option<Self> {
+        let (mut home, mut abroad) = (Side::default(), Side::default());
+        for &local in &local {
+            let side = if local { &mut home } else { &mut abroad };
+            side.all += 1;
+            side.healthy += 1;
+        }
+        (home.all > 0 && abroad.all > 0).then_some(Self { config, local, home, abroad })
+    }
+
+    /// Whether `endpoint` is at home.
+    pub fn is_local(&self, endpoint: usize) -> bool {
+        self.local[endpoint]
+    }
+
+    /// Learns that `endpoint` turned healthy or is so no more.
+    pub fn observe_health(&mut self, endpoint: usize, healthy: bool) {
+        let side = if self.local[endpoint] { &mut self.home } else { &mut self.abroad };
+        side.healthy = if healthy { side.healthy + 1 } else { side.healthy - 1 };
+    }
+
+    /// The share of requests that stays at home; `None` when nobody is healthy anywhere.
+    pub fn local_share(&self) -> Option<f64> {
+        let factor = self.config.overprovisioning;
+        let home = self.home.goodness(factor);
+        let abroad = self.abroad.goodness(factor).min(1.0 - home);
+        (home + abroad > 0.0).then(|| home / (home + abroad))
+    }
+}
+
+impl Side {
+    fn goodness(self, factor: f64) -> f64 {
+        (factor * f64::from(self.healthy) / f64::from(self.all)).min(1.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_stay_at_home_until_too_few_are_healthy() {
+        let config = Config { overprovisioning: 1.4 };
+        let local = [true; 10].into_iter().chain([false; 10]).collect();
+        let mut zones = Zones::new(config, local).unwrap();
+        let mut shares = Vec::new();
+        for endpoint in 0..10 {
+            shares.push(zones.local_share().unwrap());
+            zones.observe_health(endpoint, false);
+        }
+        shares.push(zones.local_share().unwrap());
+        let expected = [1.0, 1.0, 1.0, 0.98, 0.84, 0.7, 0.56, 0.42, 0.28, 0.14, 0.0];
+        for (share, expected) in shares.iter().zip(expected) {
+            assert!((share - expected).abs() < 1e-9, "{share} is not {expected}");
+        }
+        // Half of the others go, too: what is healthy there is still enough.
+        (10..15).for_each(|endpoint| zones.observe_health(endpoint, false));
+        assert_eq!(zones.local_share(), Some(0.0));
+        (0..2).for_each(|endpoint| zones.observe_health(endpoint, true));
+        let share = zones.local_share().unwrap();
+        assert!((share - 0.28 / (0.28 + 0.7)).abs() < 1e-9, "both are too few: {share}");
+        (0..2).chain(15..20).for_each(|endpoint| zones.observe_health(endpoint, false));
+        assert_eq!(zones.local_share(), None);
+    }
+
+    #[test]
+    fn where_all_are_in_one_zone_there_is_nothing_to_prefer() {
+        let config = Config { overprovisioning: 1.4 };
+        assert!(Zones::new(config, vec![true; 3]).is_none());
+        assert!(Zones::new(config, vec![false; 3]).is_none());
+        assert!(Zones::new(config, Vec::new()).is_none());
+    }
+}
