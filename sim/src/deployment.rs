@@ -10,7 +10,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use hoplab_gateway::routes::{HostPattern, Route, UpstreamId};
+use hoplab_gateway::routes::{HostPattern, LimitsId, Route, UpstreamId};
 use hoplab_proxy::host::{Endpoint, Host};
 use hoplab_proxy::tasks::Tasks;
 use hoplab_proxy::tls::{Authority, ClientTls, Identity, SpiffeId};
@@ -303,6 +303,10 @@ impl Deployment {
         plan.routes = plan.routes.and(self.routes(&asked));
         let routed = self.plan.gateway_routes.iter();
         plan.upstreams.extend(routed.map(|(id, policies)| upstream(id.service.0, policies)));
+        plan.limits = self.plan.gateway_limits.clone();
+        let limited = self.plan.gateway_route_limits.iter();
+        let name = |id: &EndpointId| self.plan.services[id.service.0].name.as_str().into();
+        plan.route_limits = limited.map(|(id, limits)| (name(id), limits.clone())).collect();
         let serving =
             hoplab_gateway::serve(host.clone(), plan, self.seed("gateway", 0), std::future::pending());
         self.world.spawn(pod, &host, async move {
@@ -310,13 +314,15 @@ impl Deployment {
         });
     }
 
-    /// A route for each endpoint of the services of which some have policies of their own: to an upstream of its own,
+    /// A route for each endpoint of the services of which some have policies or limits of their own: to an upstream of its own,
     /// which come after those of the `asked` services, or to its service's.
     fn routes(&self, asked: &[usize]) -> Vec<Route> {
         let own = &self.plan.gateway_routes;
+        let limited = &self.plan.gateway_route_limits;
         let mut routes = Vec::new();
         for (position, &service) in asked.iter().enumerate() {
-            if own.iter().all(|(id, _)| id.service.0 != service) {
+            let mut routed = own.iter().map(|(id, _)| id).chain(limited.iter().map(|(id, _)| id));
+            if routed.all(|id| id.service.0 != service) {
                 continue;
             }
             let Service { name, endpoints, .. } = &self.plan.services[service];
@@ -328,7 +334,7 @@ impl Deployment {
                     path: endpoint.path.clone(),
                     methods: vec![endpoint.method.clone()],
                     upstream: UpstreamId(upstream.map_or(position, |upstream| asked.len() + upstream)),
-                    limits: None,
+                    limits: limited.iter().position(|(routed, _)| *routed == id).map(LimitsId),
                 });
             }
         }
@@ -359,6 +365,7 @@ impl Deployment {
         let identity = self.identity(&service.name, name, &host);
         let mut sidecar = hoplab_mesh::plan::Plan::new(service.name.as_str(), identity);
         sidecar.deadline = self.plan.mesh[place.service].deadline.clone();
+        sidecar.inbound.limits = self.plan.mesh_limits[place.service].clone();
         for callee in called_by(&self.plan, place.service) {
             let endpoints = self.endpoints(callee, INBOUND_PORT);
             let policies = self.plan.mesh[callee].clone();

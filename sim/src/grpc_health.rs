@@ -5,7 +5,7 @@ use bytes::Bytes;
 use hoplab_proxy::body::Body;
 use hoplab_proxy::grpc;
 use hoplab_proxy::telemetry::Fault;
-use http::header::{CONTENT_TYPE, HeaderName, TRAILER};
+use http::header::{CONTENT_TYPE, TRAILER};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Response};
 use http_body::Frame;

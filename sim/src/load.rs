@@ -93,7 +93,11 @@ impl Clients {
         exchange.told = exchange.deadline.filter(|_| load.send_deadline);
         let waiter = Waiter::client();
         let call = self.awaited.call(key.child(0), &waiter);
-        let request = service::request(&self.plan, target, 0, key.child(0));
+        let mut request = service::request(&self.plan, target, 0, key.child(0));
+        for (field, (name, values)) in load.headers.iter().enumerate() {
+            let value = values[self.draw_header(key, field, values.len())].clone();
+            request.headers_mut().insert(name.clone(), value);
+        }
         let host = self.host.clone();
         async move {
             let outcome = match service::exchange(&upstream, &mut exchange, request).await {
@@ -117,6 +121,13 @@ impl Clients {
             }
         }
         load.mix.last().expect("a mix has an endpoint").0
+    }
+
+    /// Which of so many values the `field`th header field of a request has.
+    fn draw_header(&self, key: CallKey, field: usize, values: usize) -> usize {
+        let mut random = random::stream(self.plan.seed, "headers", key.0, field as u64);
+        // The draw may be 1.
+        ((random::unit(&mut random) * values as f64) as usize).min(values - 1)
     }
 
     fn stream(&self, purpose: &str, load: usize) -> ChaCha8Rng {

@@ -3,9 +3,10 @@
 
 use std::time::Duration;
 
+use hoplab_proxy::load_control::{LimitsPolicy, Settings};
 use hoplab_proxy::telemetry::Decision;
 use hoplab_proxy::upstream::Policies;
-use http::Method;
+use http::{HeaderName, HeaderValue, Method};
 
 use super::problem::Problems;
 use crate::costs::Costs;
@@ -40,8 +41,14 @@ pub struct Plan {
     pub gateway: Vec<Policies>,
     /// The gateway's policies for single endpoints, where they have some of their own.
     pub gateway_routes: Vec<(EndpointId, Policies)>,
+    /// What all requests meet at the gateway.
+    pub gateway_limits: Settings,
+    /// What requests to single endpoints meet at the gateway after that.
+    pub gateway_route_limits: Vec<(EndpointId, Settings)>,
     /// The mesh's policies, per service that is called; index as `services`.
     pub mesh: Vec<Policies>,
+    /// What requests meet at the inbound sides of a service's pods; index as `services`.
+    pub mesh_limits: Vec<LimitsPolicy>,
     /// What a gateway's work costs.
     pub gateway_costs: Costs,
     /// What a sidecar's work costs.
@@ -245,6 +252,8 @@ pub struct Load {
     pub pace: Pace,
     /// What is requested, with weights; at least one, weights above zero.
     pub mix: Vec<(EndpointId, f64)>,
+    /// Header fields, each with one of its values, drawn anew for each request; at least one.
+    pub headers: Vec<(HeaderName, Vec<HeaderValue>)>,
     /// When the client gives up.
     pub timeout: Option<Duration>,
     /// Whether it says so when it asks.

@@ -12,6 +12,7 @@ mod topology;
 
 use std::time::Duration;
 
+use hoplab_proxy::load_control::{LimitsPolicy, Settings};
 use hoplab_proxy::upstream::Policies;
 
 use super::Overrides;
@@ -19,7 +20,7 @@ use super::place::{At, Place};
 use super::plan::{EndpointId, Network, Plan, ServiceId, Zone};
 use super::problem::Problems;
 use super::reader::Context;
-use super::schema::policies::Layers;
+use super::schema::policies::{Called, Layers};
 use super::schema::topology::Service;
 use super::schema::{self, App, File, Named};
 use crate::costs::Costs;
@@ -67,9 +68,12 @@ pub(super) fn resolve(file: File, overrides: &Overrides, context: &mut Context<'
         chosen: &architectures,
     };
     let expectations = expectations.resolve(file.expectations, context);
-    let Layers { defaults, services: called, routes } = file.gateway.0;
-    let gateway = policies(defaults.as_ref(), called, &names, context);
-    let gateway_routes = routes_of(routes, &gateway, &names, context);
+    let Layers { defaults, limits, services: called, routes } = file.gateway.0;
+    let gateway_limits =
+        limits.map_or_else(Settings::default, |At { value, place }| resolved_limits(&value, place, context));
+    let gateway = policies(defaults.as_ref(), &called, &names, context);
+    let (gateway_routes, gateway_route_limits) = routes_of(routes, &gateway, &names, context);
+    let mesh_limits = limits_of(file.mesh.0.limits.as_ref(), &file.mesh.0.services, &names, context);
     let scenario = file.scenario;
     Some(Plan {
         name: stem(&context.sources[0].path).to_owned(),
@@ -83,7 +87,10 @@ pub(super) fn resolve(file: File, overrides: &Overrides, context: &mut Context<'
         network,
         gateway,
         gateway_routes,
-        mesh: policies(file.mesh.0.defaults.as_ref(), file.mesh.0.services, &names, context),
+        gateway_limits,
+        gateway_route_limits,
+        mesh: policies(file.mesh.0.defaults.as_ref(), &file.mesh.0.services, &names, context),
+        mesh_limits,
         services,
         loads,
         gateway_costs: file.costs.gateway.map_or(Costs::GATEWAY, costs),
@@ -171,7 +178,7 @@ fn network(network: schema::Network, context: &mut Context<'_>) -> Network {
 /// For each service, the policies under which it is called.
 fn policies(
     defaults: Option<&At<Policies>>,
-    called: schema::Named<Policies>,
+    called: &schema::Named<Called>,
     names: &Names,
     context: &mut Context<'_>,
 ) -> Vec<Policies> {
@@ -180,9 +187,9 @@ fn policies(
         value.clone()
     });
     let mut services = vec![defaults.clone(); names.services().count()];
-    for (name, policies) in called {
-        if let (Some(ServiceId(index)), Some(policies)) = (names.service(&name, context), policies) {
-            services[index] = policies.over(&defaults);
+    for (name, called) in called {
+        if let (Some(ServiceId(index)), Some(called)) = (names.service(name, context), called) {
+            services[index] = called.policies.over(&defaults);
             if defaults.resolve().is_ok() {
                 refuse_contradictions(&services[index], name.place, context);
             }
@@ -191,25 +198,65 @@ fn policies(
     services
 }
 
-/// The policies under which single endpoints are called, over those of their services.
+/// The policies under which single endpoints are called, over those of their services, and the limits that
+/// requests to them meet.
+#[expect(clippy::type_complexity, reason = "two lists of the same shape")]
 fn routes_of(
-    routes: schema::Named<Policies>,
+    routes: schema::Named<Called>,
     services: &[Policies],
     names: &Names,
     context: &mut Context<'_>,
-) -> Vec<(EndpointId, Policies)> {
-    let mut all = Vec::new();
-    for (name, policies) in routes {
-        if let (Some(id), Some(policies)) = (names.endpoint(&name, context), policies) {
+) -> (Vec<(EndpointId, Policies)>, Vec<(EndpointId, Settings)>) {
+    let (mut all, mut limited) = (Vec::new(), Vec::new());
+    for (name, called) in routes {
+        let (Some(id), Some(called)) = (names.endpoint(&name, context), called) else { continue };
+        if let Some(At { value, place }) = &called.limits {
+            limited.push((id, resolved_limits(value, *place, context)));
+        }
+        if called.policies != Policies::default() || called.limits.is_none() {
             let shared = &services[id.service.0];
-            let policies = policies.over(shared);
+            let policies = called.policies.over(shared);
             if shared.resolve().is_ok() {
                 refuse_contradictions(&policies, name.place, context);
             }
             all.push((id, policies));
         }
     }
-    all
+    (all, limited)
+}
+
+/// For each service, the limits that requests meet at the inbound sides of its pods.
+fn limits_of(
+    all: Option<&At<LimitsPolicy>>,
+    services: &schema::Named<Called>,
+    names: &Names,
+    context: &mut Context<'_>,
+) -> Vec<LimitsPolicy> {
+    let lower = all.map_or_else(LimitsPolicy::default, |At { value, place }| {
+        resolved_limits(value, *place, context);
+        value.clone()
+    });
+    let mut limits = vec![lower.clone(); names.services().count()];
+    let said = services.iter().filter_map(|(name, called)| Some((name, called.as_ref()?.limits.as_ref()?)));
+    for (name, At { value, place }) in said {
+        // An unknown name is noted where its policies are resolved.
+        let Some(index) = names.services().position(|known| known == name.value) else { continue };
+        limits[index] = value.over(&lower);
+        if lower.resolve().is_ok() {
+            resolved_limits(&limits[index], *place, context);
+        }
+    }
+    limits
+}
+
+/// What `limits` mean; what contradicts itself is noted and left out.
+fn resolved_limits(limits: &LimitsPolicy, place: Place, context: &mut Context<'_>) -> Settings {
+    limits.resolve().unwrap_or_else(|contradictions| {
+        for found in contradictions {
+            context.error(place, format!("{}: {}", found.key, found.fact)).hint(found.hint);
+        }
+        Settings::default()
+    })
 }
 
 fn refuse_contradictions(policies: &Policies, place: Place, context: &mut Context<'_>) {

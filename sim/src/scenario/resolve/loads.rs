@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use hoplab_proxy::quantity::Rate;
+use http::{HeaderName, HeaderValue};
 
 use super::names::{self, Names};
 use super::{at_least_one, limit};
@@ -29,6 +30,7 @@ pub(super) fn loads(
         let mix = mix(std::mem::take(&mut load.mix), load.mix_place, names, context);
         let send_deadline =
             super::send_deadline(load.send_deadline.as_ref(), load.timeout.is_some(), context);
+        let headers = headers(std::mem::take(&mut load.headers), context);
         let timeout = limit(load.timeout.clone(), context);
         let pace = match (load.says_rate, load.says_users) {
             (true, false) => open(load, context),
@@ -46,7 +48,7 @@ pub(super) fn loads(
         };
         // A load that is wrong keeps its mix, so that nothing seems to be out of its reach.
         let pace = pace.unwrap_or(Pace::Closed { users: 0, think: Distribution::Constant(Duration::ZERO) });
-        all.push(Load { name: name.value, pace, mix, timeout, send_deadline });
+        all.push(Load { name: name.value, pace, mix, headers, timeout, send_deadline });
     }
     all
 }
@@ -96,6 +98,43 @@ fn closed(load: written::Load, context: &mut Context<'_>) -> Option<Pace> {
     let users = load.users?;
     let think = load.think.map_or(Distribution::Constant(Duration::ZERO), |at| at.value);
     Some(Pace::Closed { users: at_least_one("user", Some(&users), context), think })
+}
+
+/// Fields that requests need for themselves; a load may not say them.
+const RESERVED: [&str; 6] =
+    ["host", "baggage", "traceparent", "content-length", "transfer-encoding", "connection"];
+
+fn headers(
+    written: schema::Named<written::Values>,
+    context: &mut Context<'_>,
+) -> Vec<(HeaderName, Vec<HeaderValue>)> {
+    let mut all = Vec::new();
+    for (name, values) in written {
+        let field = HeaderName::from_bytes(name.value.as_bytes()).ok();
+        if field.is_none() {
+            let fact = format!("\"{}\" is no header field", name.value);
+            context.error(name.place, fact).hint("write a name such as `\"x-user\"`");
+        }
+        if field.as_ref().is_some_and(|field| RESERVED.contains(&field.as_str())) {
+            let fact = format!("\"{}\" is for the simulation to say", name.value);
+            context.error(name.place, fact).hint("use another header field, such as `\"x-user\"`");
+        }
+        let Some(written::Values(At { value: values, place })) = values else { continue };
+        if values.is_empty() {
+            context.error(place, "a header field without a value").hint("write at least one");
+        }
+        let value = |At { value, place }: At<String>| {
+            let read = HeaderValue::from_str(&value).ok();
+            if read.is_none() {
+                let fact = format!("\"{}\" cannot stand in a header field", value.escape_debug());
+                context.error(place, fact).hint("write visible characters, spaces between them");
+            }
+            read
+        };
+        let values: Vec<_> = values.into_iter().filter_map(value).collect();
+        all.extend(field.map(|field| (field, values)));
+    }
+    all
 }
 
 fn mix(

@@ -20,6 +20,7 @@ pub(in crate::scenario) struct Load {
     /// Where the mix begins; `None` when there is none.
     pub(in crate::scenario) mix_place: Option<Place>,
     pub(in crate::scenario) mix: Named<f64>,
+    pub(in crate::scenario) headers: Named<Values>,
     pub(in crate::scenario) timeout: Option<At<Duration>>,
     pub(in crate::scenario) send_deadline: Option<At<bool>>,
     /// Whether it says `rate`, right or wrong.
@@ -41,6 +42,7 @@ impl Read for Load {
             think: table.optional("think", context),
             mix_place: table.key_place("mix"),
             mix: named(&mut table, "mix", context),
+            headers: named(&mut table, "headers", context),
             timeout: table.optional("timeout", context),
             send_deadline: table.optional("send_deadline", context),
         };
@@ -50,6 +52,20 @@ impl Read for Load {
         }
         table.refuse_rest(context);
         Some(load)
+    }
+}
+
+/// What a header field may say: one text, or a list to draw from.
+pub(in crate::scenario) struct Values(pub(in crate::scenario) At<Vec<At<String>>>);
+
+impl Read for Values {
+    fn read(value: &Spanned<DeValue<'_>>, place: Place, context: &mut Context<'_>) -> Option<Self> {
+        let values = if value.get_ref().is_array() {
+            Vec::read(value, place, context)?
+        } else {
+            vec![At { value: String::read(value, place, context)?, place }]
+        };
+        Some(Self(At { value: values, place }))
     }
 }
 

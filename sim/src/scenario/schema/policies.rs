@@ -2,8 +2,9 @@
 //! table a service. A policy's own keys are the proxy's; they are read one by one and laid over each
 //! other, so that all that is wrong with a table is found at once.
 
+use hoplab_proxy::load_control::LimitsPolicy;
 use hoplab_proxy::upstream::Policies;
-use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
 
@@ -15,9 +16,28 @@ use crate::scenario::reader::{Context, Read, Table};
 #[derive(Default)]
 pub(in crate::scenario) struct Layers {
     pub(in crate::scenario) defaults: Option<At<Policies>>,
-    pub(in crate::scenario) services: Named<Policies>,
+    /// What requests meet where they arrive.
+    pub(in crate::scenario) limits: Option<At<LimitsPolicy>>,
+    pub(in crate::scenario) services: Named<Called>,
     /// For one endpoint each.
-    pub(in crate::scenario) routes: Named<Policies>,
+    pub(in crate::scenario) routes: Named<Called>,
+}
+
+/// How something is called, and what requests to it meet where they arrive.
+#[derive(Default)]
+pub(in crate::scenario) struct Called {
+    pub(in crate::scenario) policies: Policies,
+    pub(in crate::scenario) limits: Option<At<LimitsPolicy>>,
+}
+
+impl Read for Called {
+    fn read(value: &Spanned<DeValue<'_>>, place: Place, context: &mut Context<'_>) -> Option<Self> {
+        let limits = Table::open(value, place, context)?.optional("limits", context);
+        let mut rest = value.get_ref().as_table()?.clone();
+        rest.remove("limits");
+        let policies = Policies::read(&Spanned::new(value.span(), DeValue::Table(rest)), place, context)?;
+        Some(Self { policies, limits })
+    }
 }
 
 /// `[gateway]`: the live file's keys, less what a scenario knows by itself (where to listen, where
@@ -36,7 +56,10 @@ impl Read for Gateway {
             table.pass(key);
         }
         let routes = named(&mut table, "routes", context);
-        Some(Self(Layers { routes, ..layers(table, "upstreams", context) }))
+        let upstreams = named::<Policies>(&mut table, "upstreams", context);
+        let called = |policies| Called { policies, limits: None };
+        let services = upstreams.into_iter().map(|(name, policies)| (name, policies.map(called))).collect();
+        Some(Self(Layers { routes, services, ..layers(table, context) }))
     }
 }
 
@@ -54,15 +77,17 @@ impl Read for Mesh {
             }
             table.pass(key);
         }
-        Some(Self(layers(table, "services", context)))
+        let services = named(&mut table, "services", context);
+        Some(Self(Layers { services, ..layers(table, context) }))
     }
 }
 
-fn layers(mut table: Table<'_, '_>, services: &'static str, context: &mut Context<'_>) -> Layers {
+/// What both say besides; all else is unknown.
+fn layers(mut table: Table<'_, '_>, context: &mut Context<'_>) -> Layers {
     let layers = Layers {
         defaults: table.optional("defaults", context),
-        services: named(&mut table, services, context),
-        routes: Vec::new(),
+        limits: table.optional("limits", context),
+        ..Layers::default()
     };
     table.refuse_rest(context);
     layers
@@ -70,25 +95,41 @@ fn layers(mut table: Table<'_, '_>, services: &'static str, context: &mut Contex
 
 impl Read for Policies {
     fn read(value: &Spanned<DeValue<'_>>, place: Place, context: &mut Context<'_>) -> Option<Self> {
-        Table::open(value, place, context)?;
-        let mut policies = Self::default();
-        let mut refused = false;
-        for leaf in leaves(value) {
-            let at = deepest(&leaf, place);
-            match Self::deserialize(ValueDeserializer::from(leaf)) {
-                Ok(leaf) => policies = leaf.over(&policies),
-                Err(error) => {
-                    refused = true;
-                    refuse(&error, at, place, context);
-                }
+        read_layered(value, place, context, Self::over)
+    }
+}
+
+impl Read for LimitsPolicy {
+    fn read(value: &Spanned<DeValue<'_>>, place: Place, context: &mut Context<'_>) -> Option<Self> {
+        read_layered(value, place, context, Self::over)
+    }
+}
+
+/// Reads what the proxy reads, each key by itself, laid `over` each other.
+fn read_layered<T: DeserializeOwned + Default>(
+    value: &Spanned<DeValue<'_>>,
+    place: Place,
+    context: &mut Context<'_>,
+    over: impl Fn(&T, &T) -> T,
+) -> Option<T> {
+    Table::open(value, place, context)?;
+    let mut layers = T::default();
+    let mut refused = false;
+    for leaf in leaves(value) {
+        let at = deepest(&leaf, place);
+        match T::deserialize(ValueDeserializer::from(leaf)) {
+            Ok(leaf) => layers = over(&leaf, &layers),
+            Err(error) => {
+                refused = true;
+                refuse(&error, at, place, context);
             }
         }
-        // Some mistakes are made by several keys together: two kinds of retry budget.
-        if !refused && let Err(error) = Self::deserialize(ValueDeserializer::from(value.clone())) {
-            refuse(&error, place, place, context);
-        }
-        Some(policies)
     }
+    // Some mistakes are made by several keys together: two kinds of retry budget.
+    if !refused && let Err(error) = T::deserialize(ValueDeserializer::from(value.clone())) {
+        refuse(&error, place, place, context);
+    }
+    Some(layers)
 }
 
 /// Tables that hold one value each, at the end of one path of keys: `{ retry = { attempts = 2 } }`.
