@@ -8,18 +8,22 @@ use std::time::Duration;
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, criterion_group, criterion_main};
 use hoplab_proxy::host::Instant;
+use hoplab_proxy::policy::admission::{self, Admission};
 use hoplab_proxy::policy::breaker::{self, Breaker};
 use hoplab_proxy::policy::budget::{self, Budget, Cause, Outcome};
+use hoplab_proxy::policy::concurrency::{self, Concurrency, gradient};
 use hoplab_proxy::policy::failfast::{self, Failfast};
 use hoplab_proxy::policy::health::{self, Health};
 use hoplab_proxy::policy::hedge::{self, Hedge};
+use hoplab_proxy::policy::limit::{self, Keyed, Limiter, Rate};
 use hoplab_proxy::policy::outlier::{self, Outlier};
+use hoplab_proxy::policy::priority::{self, Criticality, Priorities};
 use hoplab_proxy::policy::retry::{self, Condition, Failure, Jitter, Retry, backoff};
 use hoplab_proxy::telemetry::metrics::Metrics;
 use hoplab_proxy::telemetry::{
     Attempt, Decision, Outcome as Ended, PolicyEvent, Report, Role, Span, SpanId, TraceId,
 };
-use http::{HeaderMap, Method, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
 
@@ -32,6 +36,8 @@ criterion_group!(
     hedges,
     outliers,
     health_checks,
+    rate_limits,
+    load_limits,
     observer
 );
 criterion_main!(policies);
@@ -245,6 +251,84 @@ fn health_checks(criterion: &mut Criterion) {
         let passed = count % 8 < 5;
         health.observe(black_box(if passed { health::Outcome::Passed } else { health::Outcome::Failed }))
     });
+    group.finish();
+}
+
+/// Every algorithm, half of whose requests pass, and one limit for each of 10,000 callers.
+fn rate_limits(criterion: &mut Criterion) {
+    let rate = Rate::per_second(500_000.0).expect("the rate is above zero");
+    let window = Duration::from_millis(1);
+    let kinds = [
+        ("token-bucket", limit::Config::TokenBucket(limit::token_bucket::Config { rate, burst: 20 })),
+        (
+            "leaky-bucket",
+            limit::Config::LeakyBucket(limit::leaky_bucket::Config { rate, burst: 20, undelayed: 0 }),
+        ),
+        ("gcra", limit::Config::LeakyBucket(limit::leaky_bucket::Config { rate, burst: 20, undelayed: 20 })),
+        (
+            "sliding-window",
+            limit::Config::SlidingWindow(limit::sliding_window::Config { limit: 500, window }),
+        ),
+        ("fixed-window", limit::Config::FixedWindow(limit::fixed_window::Config { limit: 500, window })),
+    ];
+    let mut group = criterion.benchmark_group("limit");
+    for (name, config) in kinds {
+        let (mut limiter, mut clock) = (Limiter::new(config), Clock(0));
+        hot(&mut group, name, || limiter.admit(clock.now(), black_box(1)));
+    }
+    let (mut keyed, mut clock) = (Keyed::new(kinds[0].1, 10_000), Clock(0));
+    let callers: Vec<_> = (0..10_000).map(|number| format!("caller-{number}")).collect();
+    let mut callers = callers.iter().cycle();
+    hot(&mut group, "keyed", || {
+        let caller = callers.next().expect("a cycle has no end");
+        keyed.admit(clock.now(), black_box(caller.as_bytes()), 1)
+    });
+    group.finish();
+}
+
+fn load_limits(criterion: &mut Criterion) {
+    let window = Duration::from_secs(30);
+    let config =
+        admission::Config { success_rate: 0.95, aggression: 1.0, window, rate_min: 0.0, rejection_max: 0.8 };
+    let (mut admission, mut clock) = (Admission::new(config), Clock(0));
+    let mut random = ChaCha8Rng::seed_from_u64(1);
+    let mut group = criterion.benchmark_group("load");
+    let mut count = 0_u32;
+    hot(&mut group, "admission", || {
+        count = count.wrapping_add(1);
+        if admission.admit(clock.now(), &mut random) {
+            admission.observe(clock.now(), black_box(!count.is_multiple_of(8)));
+        }
+    });
+    let adaptive = gradient::Config {
+        quantile: 0.5,
+        interval: Duration::from_micros(100),
+        limit_min: 3,
+        limit_max: 1_000,
+        buffer: 0.25,
+        min_rtt_interval: Duration::from_millis(3),
+        min_rtt_jitter: 0.15,
+        min_rtt_requests: 50,
+    };
+    let kinds =
+        [("fixed", concurrency::Config::Fixed(100)), ("gradient", concurrency::Config::Gradient(adaptive))];
+    for (name, config) in kinds {
+        let mut concurrency = Concurrency::new(config, Instant::START);
+        let (mut clock, mut random) = (Clock(0), ChaCha8Rng::seed_from_u64(1));
+        hot(&mut group, format!("concurrency/{name}"), || {
+            let began = clock.now();
+            if concurrency.admit(began, black_box(1.0), &mut random) == concurrency::Admission::Pass {
+                let now = clock.now();
+                concurrency.leave(now, began, Some(now - began), &mut random);
+            }
+        });
+    }
+    let header = HeaderName::from_static("x-priority");
+    let mut headers = HeaderMap::new();
+    headers.insert(header.clone(), HeaderValue::from_static("sheddable"));
+    let shares = [1.0, 0.9, 0.8, 0.7];
+    let priorities = Priorities::new(priority::Config { header, otherwise: Criticality::Critical, shares });
+    hot(&mut group, "priority", || priorities.share(black_box(&headers)));
     group.finish();
 }
 

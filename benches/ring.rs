@@ -13,6 +13,7 @@ use hoplab_proxy::body::Body;
 use hoplab_proxy::exchange::Exchange;
 use hoplab_proxy::forward::Forwarder;
 use hoplab_proxy::host::{Endpoint, Host, Instant};
+use hoplab_proxy::load_control::{LimitsPolicy, LoadControl};
 use hoplab_proxy::server::{self, Connection, Handler, Security, Settings};
 use hoplab_proxy::tasks::Tasks;
 use hoplab_proxy::telemetry::{Outcome, Report, Role, SpanIds};
@@ -81,7 +82,22 @@ breaker = { failures = 5, failure_rate = "50%" }
 queue   = { length = 100, failfast = "3s" }
 "#;
 
+/// One limit of every kind.
+const ALL_LIMITS: &str = r#"
+rate        = { rate = "1000000 rps", by = "source" }
+admission   = { success_rate = "50%" }
+concurrency = 100000
+priority    = {}
+"#;
+
 impl Policing {
+    fn limits(self) -> LimitsPolicy {
+        match self {
+            Self::Defaults => LimitsPolicy::default(),
+            Self::All => toml::from_str(ALL_LIMITS).expect("the limits are well-formed"),
+        }
+    }
+
     fn policies(self) -> Policies {
         match self {
             Self::Defaults => Policies::default(),
@@ -155,7 +171,9 @@ pub async fn pod<H: Host>(host: H, turns: Arc<Turns>, index: usize) {
     for walker in (0..ring.walkers).filter(|walker| walker * ring.pods / ring.walkers == index) {
         spawner.spawn(walk(host.clone(), Arc::clone(&turns), Arc::clone(&next), walker));
     }
-    let relay = Relay { forwarder: Forwarder::new(host.clone(), Role::Gateway, seed), next };
+    let limits = ring.policies.limits().resolve().expect("the limits agree with each other");
+    let limits = LoadControl::new(host.clone(), "relay", limits, seed);
+    let relay = Relay { forwarder: Forwarder::new(host.clone(), Role::Gateway, seed), next, limits };
     let listener = host.bind(SocketAddr::from(([0, 0, 0, 0], PORT))).await.expect("the port is free");
     let settings = Settings { security: server, ..Settings::default() };
     server::serve(host, spawner, listener, Arc::new(relay), settings, std::future::pending()).await;
@@ -180,6 +198,7 @@ fn wires<H: Host>(host: &H, ring: Ring, index: usize) -> (Security, Option<Clien
 struct Relay<H: Host> {
     forwarder: Forwarder<H>,
     next: Arc<Upstream<H>>,
+    limits: Option<Arc<LoadControl<H>>>,
 }
 
 impl<H: Host> Handler for Relay<H> {
@@ -188,7 +207,12 @@ impl<H: Host> Handler for Relay<H> {
         mut request: Request<Body>,
         connection: Arc<Connection>,
     ) -> Response<Body> {
-        let visit = self.forwarder.arrive(&request, &connection).await;
+        let mut visit = self.forwarder.arrive(&request, &connection).await;
+        if let Some(limits) = &self.limits
+            && let Err(refusal) = limits.admit(&mut visit, request.headers(), &connection).await
+        {
+            return self.forwarder.turn_away(visit, refusal);
+        }
         let hops = request.headers().get(HOPS).and_then(|hops| hops.to_str().ok()?.parse::<u64>().ok());
         match hops {
             Some(hops @ 2..) => {

@@ -6,6 +6,7 @@ mod deadlines;
 mod drain;
 mod health;
 mod lab;
+mod limits;
 mod malformed;
 mod messages;
 mod nginx;

@@ -224,6 +224,28 @@ slow = { service = "payment", replica = 0, times = 20 }
 listen = "0.0.0.0:80"
 "#,
         "[mesh]\n" => "[mesh]\nidentity = {}\n";
+    limits_that_cannot_be:
+        "[gateway]\n" => r#"[gateway]
+limits = { rate = { rate = "0 rps", burst = -1, by = "user" }, concurency = 3 }
+routes."order.place" = { limits = { concurrency = { min = 0 }, priority = { default = "high" } } }
+"#,
+        "services.payment = {" => r#"limits = { admission = { success_rate = "0%", aggression = 0.5 } }
+services.email = { limits = { concurrency = -1, rate.algorithm = "bucket" } }
+services.payment = {"#;
+    limits_that_contradict_each_other:
+        "[gateway]\n" => r#"[gateway]
+limits = { rate = { rate = "100 rps", window = "1s", max_keys = 3 } }
+routes."order.place" = { limits = { concurrency = { min = 5, max = 2 } } }
+"#,
+        "services.payment = {" => r#"limits = { rate = { rate = "0.5 rps" } }
+services.email = { limits = { rate.algorithm = "fixed-window", priority = { critical = "50%" } } }
+services.payment = {"#;
+    limits_where_nothing_arrives:
+        r#"{ timeout = "1s" }"# => r#"{ limits = { concurrency = 3 } }
+upstreams.order = { limits = { concurrency = 3 } }"#;
+    headers_that_cannot_be:
+        "[load.browsers]" => r#"[load.browsers]
+headers = { "x user" = "a", Host = "b", "x-user" = [], "x-b" = ["a\nb", 3], "x-c" = 1 }"#;
     not_toml:
         r#"latency   = "250us""# => r#"latency   "250us""#,
         "queue    = 100" => "queue    = ";
