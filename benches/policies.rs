@@ -9,6 +9,7 @@ use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, criterion_group, criterion_main};
 use hoplab_proxy::host::Instant;
 use hoplab_proxy::policy::admission::{self, Admission};
+use hoplab_proxy::policy::balance::{self, Algorithm, Balancer, Member, maglev, peak_ewma, ring, zones};
 use hoplab_proxy::policy::breaker::{self, Breaker};
 use hoplab_proxy::policy::budget::{self, Budget, Cause, Outcome};
 use hoplab_proxy::policy::concurrency::{self, Concurrency, gradient};
@@ -29,6 +30,7 @@ use rand::rngs::ChaCha8Rng;
 
 criterion_group!(
     policies,
+    balancers,
     retries,
     budgets,
     breakers,
@@ -60,6 +62,49 @@ fn hot<T>(group: &mut BenchmarkGroup<'_, WallTime>, name: impl Into<String>, mut
     let allocations = allocation_counter::measure(&mut calls).count_total;
     assert_eq!(allocations, 0, "{name} allocates");
     group.bench_function(name, |bencher| bencher.iter(&mut call));
+}
+
+fn balancers(criterion: &mut Criterion) {
+    let (decay, default_rtt) = (Duration::from_secs(10), Duration::from_millis(30));
+    let algorithms = [
+        ("round-robin", Algorithm::RoundRobin),
+        ("random", Algorithm::Random),
+        ("least-request", Algorithm::LeastRequest),
+        ("peak-ewma", Algorithm::PeakEwma(peak_ewma::Config { decay, default_rtt, penalty: None })),
+        ("ring", Algorithm::Ring(ring::Config { points_min: 1_024 })),
+        ("maglev", Algorithm::Maglev(maglev::Config { slots: 65_537 })),
+    ];
+    let members = |weights: fn(usize) -> u32| -> Vec<_> {
+        let member = |number| Member {
+            name: format!("payment-{number}:8080"),
+            weight: weights(number),
+            local: number % 2 == 0,
+        };
+        (0..10).map(member).collect()
+    };
+    let zones = Some(zones::Config { overprovisioning: 1.4 });
+    let alike = balance::Config::default();
+    let zoned = balance::Config { panic: 0.5, slow_start: Some(decay), zones, ..alike };
+    let mut group = criterion.benchmark_group("balance");
+    for (name, algorithm) in algorithms {
+        for (which, config, members) in
+            [("alike", alike, members(|_| 1)), ("weighted", zoned, members(|number| number as u32 % 3 + 1))]
+        {
+            let config = balance::Config { algorithm, ..config };
+            let mut balancer = Balancer::new(config, &members, 3, Instant::START);
+            balancer.observe_health(Instant::START, 0, which == "alike");
+            let (mut clock, mut random) = (Clock(0), ChaCha8Rng::seed_from_u64(1));
+            hot(&mut group, format!("{name}/{which}"), || {
+                let key = Some(clock.0);
+                let picked = balancer.pick(clock.now(), key, |endpoint| endpoint != 5, &mut random).unwrap();
+                balancer.begin(picked);
+                let outcome = balance::Outcome::Success;
+                balancer.observe(clock.now(), picked, Duration::from_millis(5), outcome);
+                balancer.end(picked);
+            });
+        }
+    }
+    group.finish();
 }
 
 fn retries(criterion: &mut Criterion) {

@@ -2,11 +2,16 @@
 //!
 //! ```toml
 //! listen = "0.0.0.0:8080"
+//! zone   = "near"                # where this gateway stands, for balancing by zone
 //! defaults = { timeout = "1s", retry = { attempts = 2, on = ["connect-failure", "503"] } }
 //!
 //! [upstreams.payment]
 //! endpoints = ["payment-0:8080", "payment-1:8080"]
 //! breaker = { failures = 5, open_for = "5s" }
+//!
+//! [upstreams.cart]
+//! endpoints = ["cart-0:8080", { at = "cart-1:8080", weight = 3, zone = "far" }]
+//! balance = { kind = "least-request", zone = "prefer" }
 //!
 //! [[routes]]
 //! host = "*.example.com"
@@ -35,10 +40,9 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use hoplab_proxy::host::Endpoint;
 use hoplab_proxy::load_control::LimitsPolicy;
 use hoplab_proxy::telemetry::Sink;
-use hoplab_proxy::upstream::{Policies, Protocol, above_zero, policies_beside};
+use hoplab_proxy::upstream::{Placed, Policies, Protocol, above_zero, policies_beside};
 use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use toml::Spanned;
@@ -49,6 +53,8 @@ use toml::Spanned;
 pub struct Config {
     /// Where to listen; port 8080 of all addresses when left out.
     pub listen: Option<SocketAddr>,
+    /// The zone that the gateway stands in.
+    pub zone: Option<String>,
     /// How upstreams are called, unless they say otherwise.
     #[serde(default)]
     pub defaults: Policies,
@@ -74,8 +80,8 @@ pub struct Config {
 /// Who is called: `endpoints`, `protocol`, and beside them the keys of [`Policies`].
 #[derive(Debug, Clone)]
 pub struct UpstreamConfig {
-    /// Where it listens: `host:port`, at least one.
-    pub endpoints: Vec<Endpoint>,
+    /// Where it listens: `host:port`, or a table with weight and zone; at least one.
+    pub endpoints: Vec<Placed>,
     /// What it speaks: `http1`, when left out, or `http2`.
     pub protocol: Protocol,
     /// How it is called, over [`Config::defaults`].
@@ -171,7 +177,7 @@ impl Config {
     }
 }
 
-struct AtLeastOne(Vec<Endpoint>);
+struct AtLeastOne(Vec<Placed>);
 
 impl<'de> Deserialize<'de> for AtLeastOne {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

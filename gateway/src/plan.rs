@@ -9,7 +9,7 @@ use std::sync::Arc;
 use hoplab_proxy::load_control::{LimitsPolicy, Settings};
 use hoplab_proxy::server;
 use hoplab_proxy::telemetry::Outlets;
-use hoplab_proxy::upstream::{self, Policies};
+use hoplab_proxy::upstream::{self, Placed, Policies};
 use http::Method;
 use toml::Spanned;
 
@@ -133,8 +133,18 @@ fn resolve_called(
     let upstream = written.get_ref();
     let policies = upstream.policies.over(&config.defaults);
     refuse_contradictions(&policies, &format!("upstreams.{name}"), written.span(), problems);
+    let zone = config.zone.as_deref().map(Arc::from);
+    let prefers = policies.resolve().is_ok_and(|settings| settings.balance.config.zones.is_some());
+    if prefers && zone.is_none() {
+        problems.push(Problem {
+            place: written.span(),
+            fact: format!("upstreams.{name}.balance.zone: nobody says which zone the gateway stands in"),
+            hint: Some("write `zone = \"near\"` at the top".to_owned()),
+        });
+    }
+    let (endpoints, placements) = Placed::split(upstream.endpoints.clone());
     let protocol = upstream.protocol;
-    upstream::Config { protocol, policies, ..upstream::Config::new(name, upstream.endpoints.clone()) }
+    upstream::Config { placements, zone, protocol, policies, ..upstream::Config::new(name, endpoints) }
 }
 
 fn refuse_contradictions(policies: &Policies, of: &str, place: Range<usize>, problems: &mut Vec<Problem>) {
@@ -280,7 +290,7 @@ mod tests {
         let plan = Plan::read(
             r#"
             listen = "127.0.0.1:0"
-            defaults = { timeout = "1s", balance = "round-robin" }
+            defaults = { timeout = "1s", balance = "peak-ewma" }
             drain_timeout = "3s"
             admin = "127.0.0.1:9901"
             access_log = "stdout"
@@ -391,9 +401,9 @@ mod tests {
                 "unknown variant `http3`",
             ),
             (
-                "defaults = { balance = \"peak-ewma\" }",
-                "\"peak-ewma\"",
-                "`peak-ewma` is not there yet: write `round-robin`",
+                "defaults = { balance = \"best\" }",
+                "\"best\"",
+                "unknown balance `best`: write `round-robin`, `random`",
             ),
             ("[upstreams.a]\nendpoints = []", "[]", "there is no endpoint: write at least one"),
             ("", "", "there is no upstream"),
@@ -468,6 +478,39 @@ mod tests {
             assert_eq!(problems[0].0, place, "{wrong}");
             assert!(problems[0].1.starts_with(complaint), "{wrong}: {}", problems[0].1);
         }
+    }
+
+    #[test]
+    fn endpoints_have_weights_and_zones() {
+        let text = r#"
+            zone = "near"
+            [upstreams.cart]
+            endpoints = ["cart-0:80", { at = "cart-1:80", weight = 3, zone = "near" }]
+            balance = { zone = "prefer" }
+            [[routes]]
+            upstream = "cart"
+            timeout = "3s"
+        "#;
+        let plan = Plan::read(text).unwrap();
+        for upstream in &plan.upstreams {
+            assert_eq!(upstream.zone.as_deref(), Some("near"));
+            let placements: Vec<_> = upstream
+                .placements
+                .iter()
+                .map(|placement| (placement.weight, placement.zone.as_deref()))
+                .collect();
+            assert_eq!(placements, [(1, None), (3, Some("near"))]);
+        }
+        let lost = text.replace("zone = \"near\"\n", "\n");
+        assert_eq!(
+            problems(&lost)[0].1,
+            "upstreams.cart.balance.zone: nobody says which zone the gateway stands in: \
+             write `zone = \"near\"` at the top"
+        );
+        let weightless = text.replace("weight = 3", "weight = 0");
+        assert!(problems(&weightless)[0].1.starts_with("`0` is no weight"), "{:?}", problems(&weightless));
+        let keyless = text.replace("{ zone = \"prefer\" }", "\"maglev\"");
+        assert!(problems(&keyless)[0].1.starts_with("upstreams.cart.balance.by: it does not say what"));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //!
 //! ```toml
 //! service = "order"
+//! zone    = "near"             # where this pod stands, for balancing by zone
 //!
 //! [inbound]
 //! listen = "0.0.0.0:15006"
@@ -41,7 +42,7 @@ use std::path::PathBuf;
 use hoplab_proxy::host::Endpoint;
 use hoplab_proxy::load_control::LimitsPolicy;
 use hoplab_proxy::telemetry::Sink;
-use hoplab_proxy::upstream::{Policies, Protocol, policies_beside};
+use hoplab_proxy::upstream::{Placed, Policies, Protocol, policies_beside};
 use indexmap::IndexMap;
 use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
@@ -61,6 +62,8 @@ pub const APP_PORT: u16 = 8080;
 pub struct Config {
     /// The service whose pod this is.
     pub service: String,
+    /// The zone that the pod stands in.
+    pub zone: Option<String>,
     /// The side that requests to the app come through.
     #[serde(default)]
     pub inbound: Inbound,
@@ -152,7 +155,7 @@ pub struct Identity {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Service {
     /// The inbound sides of its pods.
-    pub endpoints: Vec<Endpoint>,
+    pub endpoints: Vec<Placed>,
     /// How it is called, over [`Config::defaults`].
     pub policies: Policies,
 }
@@ -214,7 +217,7 @@ mod tests {
         let text = "[services.payment]\nendpoints = [\"payment-0:15006\"]\ntimeout = \"2s\"\n";
         let config = read(&format!("service = \"order\"\n{IDENTITY}{text}")).unwrap();
         let payment = &config.services["payment"];
-        assert_eq!(payment.endpoints, [Endpoint::new("payment-0", 15006)]);
+        assert_eq!(payment.endpoints, [Endpoint::new("payment-0", 15006).into()]);
         assert_eq!(payment.policies.timeout, Some(Duration::from_secs(2)));
     }
 

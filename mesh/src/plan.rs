@@ -10,7 +10,7 @@ use hoplab_proxy::host::Endpoint;
 use hoplab_proxy::telemetry::Outlets;
 use hoplab_proxy::telemetry::outlets::Clash;
 use hoplab_proxy::tls::{Credentials, Identity, IdentityError, NotSpiffe, SpiffeId, TrustDomain};
-use hoplab_proxy::upstream::{DeadlinePolicy, Policies};
+use hoplab_proxy::upstream::{DeadlinePolicy, Placed, Placement, Policies};
 use indexmap::IndexMap;
 
 use crate::config::{Config, Inbound, Outbound};
@@ -20,6 +20,8 @@ use crate::config::{Config, Inbound, Outbound};
 pub struct Plan {
     /// The service whose pod this is.
     pub service: Arc<str>,
+    /// The zone that the pod stands in, where that is known.
+    pub zone: Option<Arc<str>>,
     /// What the sidecar proves its name with.
     pub identity: Identity,
     /// The side that requests to the app come through.
@@ -41,6 +43,8 @@ pub struct Service {
     pub id: SpiffeId,
     /// The inbound sides of its pods.
     pub endpoints: Vec<Endpoint>,
+    /// What balancing goes by, one an endpoint.
+    pub placements: Vec<Placement>,
     /// How it is called.
     pub policies: Policies,
 }
@@ -50,6 +54,7 @@ impl Plan {
     pub fn new(service: impl Into<Arc<str>>, identity: Identity) -> Self {
         Self {
             service: service.into(),
+            zone: None,
             identity,
             inbound: Inbound::default(),
             outbound: Outbound::default(),
@@ -63,11 +68,12 @@ impl Plan {
     pub fn service(
         mut self,
         name: &str,
-        endpoints: Vec<Endpoint>,
+        endpoints: Vec<impl Into<Placed>>,
         policies: Policies,
     ) -> Result<Self, NotSpiffe> {
         let id = id_of(self.identity.id().trust_domain(), name)?;
-        self.services.insert(name.into(), Service { id, endpoints, policies });
+        let (endpoints, placements) = Placed::split(endpoints.into_iter().map(Into::into).collect());
+        self.services.insert(name.into(), Service { id, endpoints, placements, policies });
         Ok(self)
     }
 
@@ -94,8 +100,16 @@ impl Plan {
             if service.endpoints.is_empty() {
                 errors.push(PlanError::NoEndpoint { service: name.clone() });
             }
-            let contradictions = service.policies.over(&config.defaults).resolve().err();
-            errors.extend(contradictions.into_iter().flatten().map(|found| PlanError::Contradiction {
+            let resolved = service.policies.over(&config.defaults).resolve();
+            let prefers = resolved.as_ref().is_ok_and(|settings| settings.balance.config.zones.is_some());
+            if prefers && config.zone.is_none() {
+                errors.push(PlanError::Contradiction {
+                    place: format!("services.{name}.balance.zone"),
+                    fact: "nobody says which zone the pod stands in".to_owned(),
+                    hint: "write `zone = \"near\"` at the top".to_owned(),
+                });
+            }
+            errors.extend(resolved.err().into_iter().flatten().map(|found| PlanError::Contradiction {
                 place: format!("services.{name}.{}", found.key),
                 fact: found.fact,
                 hint: found.hint,
@@ -126,6 +140,7 @@ impl Plan {
 
     fn assemble(config: &Config, identity: Identity) -> Self {
         let mut plan = Self::new(config.service.as_str(), identity);
+        plan.zone = config.zone.as_deref().map(Arc::from);
         plan.inbound = config.inbound.clone();
         plan.outbound = config.outbound.clone();
         plan.deadline = config.defaults.deadline.clone();
@@ -333,6 +348,25 @@ mod tests {
     }
 
     #[test]
+    fn a_zone_is_preferred_where_it_is_known() {
+        let text = FILE.replace(
+            "endpoints = [\"cart-0:15006\"]",
+            "endpoints = [{ at = \"cart-0:15006\", weight = 2, zone = \"near\" }]\nbalance = { zone = \"prefer\" }",
+        );
+        assert_eq!(
+            complaints(&text, "order"),
+            ["services.cart.balance.zone: nobody says which zone the pod stands in: \
+                 write `zone = \"near\"` at the top"]
+        );
+        let plan = Plan::resolve(&config(&format!("zone = \"near\"\n{text}")), files("order")).unwrap();
+        let cart = &plan.services["cart"].placements[0];
+        assert_eq!(
+            (plan.zone.as_deref(), cart.weight, cart.zone.as_deref()),
+            (Some("near"), 2, Some("near"))
+        );
+    }
+
+    #[test]
     fn a_plan_is_built_without_files() {
         let read = files("order");
         let credentials = Credentials {
@@ -344,7 +378,7 @@ mod tests {
             .service("payment", vec![Endpoint::new("payment-0", 15006)], Policies::default())
             .unwrap();
         assert_eq!(plan.inbound.listen.port(), 15006);
-        assert!(plan.clone().service("pay/ment", Vec::new(), Policies::default()).is_err());
+        assert!(plan.clone().service("pay/ment", Vec::<Placed>::new(), Policies::default()).is_err());
         assert!(plan.services.contains_key("payment"));
     }
 }

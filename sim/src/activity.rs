@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use hoplab_proxy::exchange::Exchange;
 use hoplab_proxy::host::{Host, Instant};
 use hoplab_proxy::telemetry::{Fault, Outcome, Owner, Report, Role, SpanId, Timeline, TraceId};
+use http::HeaderValue;
 
 use crate::awaited::Waiter;
 use crate::world::SimHost;
@@ -21,6 +22,8 @@ pub(crate) struct Activity {
     pub(crate) deadline: Option<Instant>,
     /// Who it is done for.
     pub(crate) waiter: Arc<Waiter>,
+    /// The session that it is done for, which calls pass on.
+    pub(crate) session: Option<HeaderValue>,
     /// The branches of a parallel step that have ended.
     branches: Branches,
 }
@@ -30,7 +33,8 @@ type Branches = Arc<Mutex<Vec<Exchange>>>;
 impl Activity {
     fn new(host: SimHost, trace: TraceId, parent: Option<SpanId>, waiter: Arc<Waiter>) -> Self {
         let exchange = Exchange::start(trace, parent, host.now());
-        Self { host, exchange, deadline: None, waiter, branches: Branches::default() }
+        let (deadline, session, branches) = (None, None, Branches::default());
+        Self { host, exchange, deadline, waiter, session, branches }
     }
 
     /// From now on time is spent on `owner`.
@@ -45,6 +49,7 @@ impl Activity {
         let mut activity = Self::new(self.host.clone(), self.exchange.trace, None, waiter);
         activity.deadline = self.deadline;
         activity.exchange.flags = self.exchange.flags;
+        activity.session.clone_from(&self.session);
         Branch { activity, into: Arc::clone(&self.branches) }
     }
 

@@ -14,7 +14,9 @@ use hoplab_gateway::routes::{HostPattern, LimitsId, Route, UpstreamId};
 use hoplab_proxy::host::{Endpoint, Host};
 use hoplab_proxy::tasks::Tasks;
 use hoplab_proxy::tls::{Authority, ClientTls, Identity, SpiffeId};
-use hoplab_proxy::upstream::{self, DeadlinePolicy, Policies, PoolPolicy, Protocol, Upstream};
+use hoplab_proxy::upstream::{
+    self, DeadlinePolicy, Placed, Placement, Policies, PoolPolicy, Protocol, Upstream,
+};
 
 use tokio::sync::oneshot;
 
@@ -27,7 +29,7 @@ use crate::random;
 use crate::record;
 use crate::recorder::{Recorder, requested_endpoints};
 use crate::scenario::plan::{
-    Architecture, Between, EndpointId, FaultKind, Plan, Service, ServiceId, Side, Step, Target,
+    Architecture, Between, EndpointId, FaultKind, Plan, Service, ServiceId, Side, Step, Target, ZoneId,
 };
 use crate::service;
 use crate::world::{PodConfig, PodId, SimHost, World};
@@ -67,10 +69,13 @@ impl Deployment {
     pub(crate) fn pods(plan: &Plan, architecture: Architecture) -> Vec<PodConfig> {
         let pod = |name: String, cores, zone| PodConfig { name, cores, zone };
         let client = pod("client-0".to_owned(), None, None);
-        let gateway = architecture.gateway.then(|| pod("gateway-0".to_owned(), Some(GATEWAY_CORES), None));
+        let gateway =
+            architecture.gateway.then(|| pod("gateway-0".to_owned(), Some(GATEWAY_CORES), plan.gateway_zone));
         let services = plan.services.iter().flat_map(|service| {
-            let replica =
-                move |replica| pod(format!("{}-{replica}", service.name), Some(service.cores), service.zone);
+            let replica = move |replica: u32| {
+                let zone = service.zones[replica as usize];
+                pod(format!("{}-{replica}", service.name), Some(service.cores), zone)
+            };
             (0..service.replicas).map(replica)
         });
         std::iter::once(client).chain(gateway).chain(services).collect()
@@ -281,12 +286,15 @@ impl Deployment {
         let upstream = |service: usize, policies: &Policies| {
             let name = self.plan.services[service].name.as_str();
             let policies = policies.clone();
+            let (placements, zone) = (self.placements(service), Some(self.zone(self.plan.gateway_zone)));
             match &identity {
                 None => {
                     let endpoints = self.endpoints(service, APP_PORT);
-                    upstream::Config { policies, ..upstream::Config::new(name, endpoints) }
+                    upstream::Config { placements, zone, policies, ..upstream::Config::new(name, endpoints) }
                 }
                 Some(identity) => upstream::Config {
+                    placements,
+                    zone,
                     policies,
                     protocol: Protocol::Http2,
                     tls: Some(
@@ -366,8 +374,10 @@ impl Deployment {
         let mut sidecar = hoplab_mesh::plan::Plan::new(service.name.as_str(), identity);
         sidecar.deadline = self.plan.mesh[place.service].deadline.clone();
         sidecar.inbound.limits = self.plan.mesh_limits[place.service].clone();
+        sidecar.zone = Some(self.zone(service.zones[place.replica as usize]));
         for callee in called_by(&self.plan, place.service) {
-            let endpoints = self.endpoints(callee, INBOUND_PORT);
+            let placed = self.endpoints(callee, INBOUND_PORT).into_iter().zip(self.placements(callee));
+            let endpoints = placed.map(|(endpoint, placement)| Placed { endpoint, placement }).collect();
             let policies = self.plan.mesh[callee].clone();
             sidecar = sidecar
                 .service(&self.plan.services[callee].name, endpoints, policies)
@@ -408,6 +418,21 @@ impl Deployment {
         (0..service.replicas)
             .map(|replica| Endpoint::new(format!("{}-{replica}", service.name), port))
             .collect()
+    }
+
+    /// What balancing goes by among the pods of a service.
+    fn placements(&self, service: usize) -> Vec<Placement> {
+        let Service { weights, zones, .. } = &self.plan.services[service];
+        let placed = |(weight, zone): (&u32, &Option<ZoneId>)| {
+            let zone = Some(self.zone(*zone));
+            Placement { weight: *weight, zone }
+        };
+        weights.iter().zip(zones).map(placed).collect()
+    }
+
+    /// The name of a zone; what stands in none stands together.
+    fn zone(&self, zone: Option<ZoneId>) -> Arc<str> {
+        zone.map_or("", |ZoneId(zone)| &self.plan.network.zones[zone].name).into()
     }
 
     fn host(&self, pod: PodId, name: &str, service: Option<usize>, costs: Costs) -> SimHost {

@@ -33,6 +33,7 @@ struct Scope<'a> {
     decisions: &'a [record::Decided],
     work: &'a indexmap::IndexMap<String, record::Work>,
     edges: &'a indexmap::IndexMap<String, record::Edge>,
+    pods: &'a std::collections::BTreeMap<String, u64>,
     seconds: f64,
 }
 
@@ -56,6 +57,12 @@ fn figure(plan: &Plan, expectation: &Expectation, seen: &record::Architecture) -
             let name = service.map(|id| plan.services[id.0].name.as_str());
             return wasted(scope.work, name);
         }
+        Metric::Share { service, replica } => {
+            let service = &plan.services[service.0];
+            let to = |replica| scope.pods.get(&format!("{}-{replica}", service.name)).copied().unwrap_or(0);
+            let all: u64 = (0..service.replicas).map(to).sum();
+            return (all > 0).then(|| to(replica) as f64 / all as f64);
+        }
         _ => {}
     }
     let record::Traffic { requests, latency } = scope.traffic?;
@@ -70,9 +77,11 @@ fn figure(plan: &Plan, expectation: &Expectation, seen: &record::Architecture) -
         }
         Metric::Goodput => Some(requests.ok as f64 / scope.seconds),
         Metric::Requests => Some(requests.sent as f64),
-        Metric::Amplification | Metric::AmplificationAt(_) | Metric::Wasted(_) | Metric::Decisions { .. } => {
-            unreachable!("handled above")
-        }
+        Metric::Amplification
+        | Metric::AmplificationAt(_)
+        | Metric::Decisions { .. }
+        | Metric::Share { .. }
+        | Metric::Wasted(_) => unreachable!("handled above"),
     }
 }
 
@@ -87,19 +96,20 @@ fn scope<'a>(plan: &Plan, expectation: &Expectation, seen: &'a record::Architect
         During::Recovery => Some("recovery"),
         During::Fault(index) => Some(&*plan.faults[index].name),
     };
-    let (total, endpoints, edges, work, decisions, seconds) = match part {
+    let (total, endpoints, scope) = match part {
         None => {
+            let record::Architecture { total, endpoints, decisions, work, edges, pods, .. } = seen;
             let seconds = plan.duration.saturating_sub(plan.warmup).as_secs_f64();
-            (&seen.total, &seen.endpoints, &seen.edges, &seen.work, &seen.decisions, seconds)
+            (total, endpoints, Scope { traffic: None, decisions, work, edges, pods, seconds })
         }
         Some(name) => {
             let phase = seen.phases.get(name)?;
+            let record::Phase { total, endpoints, decisions, work, edges, pods, .. } = phase;
             let seconds = (phase.until_us - phase.from_us) as f64 / 1e6;
-            (&phase.total, &phase.endpoints, &phase.edges, &phase.work, &phase.decisions, seconds)
+            (total, endpoints, Scope { traffic: None, decisions, work, edges, pods, seconds })
         }
     };
-    let traffic = endpoint.map_or(Some(total), |name| endpoints.get(&name));
-    Some(Scope { traffic, decisions, work, edges, seconds })
+    Some(Scope { traffic: endpoint.map_or(Some(total), |name| endpoints.get(&name)), ..scope })
 }
 
 /// The share of the processor time of `service`, or of all, that was spent for nobody; `None` when there was none.
@@ -135,7 +145,7 @@ fn amplification(
 fn in_words(metric: Metric, value: f64) -> String {
     match metric {
         Metric::Percentile(_) | Metric::Mean | Metric::Min | Metric::Max => microseconds_in_words(value),
-        Metric::ErrorRate | Metric::Wasted(_) => format!("{:.2} %", value * 100.0),
+        Metric::ErrorRate | Metric::Share { .. } | Metric::Wasted(_) => format!("{:.2} %", value * 100.0),
         Metric::Goodput => format!("{value:.1} rps"),
         Metric::Amplification | Metric::AmplificationAt(_) => format!("{value:.3}"),
         Metric::Requests | Metric::Decisions { .. } => format!("{value:.0}"),

@@ -24,5 +24,6 @@ pub mod referee;
 pub mod run;
 pub mod scenario;
 mod service;
+mod session;
 mod timetable;
 pub mod world;

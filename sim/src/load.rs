@@ -10,6 +10,7 @@ use hoplab_proxy::host::{Host, Instant};
 use hoplab_proxy::tasks::Spawner;
 use hoplab_proxy::telemetry::{Outcome, Owner, Report, Role, TraceFlags, TraceId};
 use hoplab_proxy::upstream::Upstream;
+use http::HeaderValue;
 use rand::rngs::ChaCha8Rng;
 
 use crate::awaited::{Awaited, Waiter};
@@ -19,6 +20,7 @@ use crate::random;
 use crate::recorder::Recorder;
 use crate::scenario::plan::{Arrivals, EndpointId, Load, Pace, Plan};
 use crate::service;
+use crate::session;
 use crate::world::SimHost;
 
 /// The clients of a run. Cloning gives another handle.
@@ -98,6 +100,7 @@ impl Clients {
             let value = values[self.draw_header(key, field, values.len())].clone();
             request.headers_mut().insert(name.clone(), value);
         }
+        session::write(self.session(load, key).as_ref(), request.headers_mut());
         let host = self.host.clone();
         async move {
             let outcome = match service::exchange(&upstream, &mut exchange, request).await {
@@ -128,6 +131,14 @@ impl Clients {
         let mut random = random::stream(self.plan.seed, "headers", key.0, field as u64);
         // The draw may be 1.
         ((random::unit(&mut random) * values as f64) as usize).min(values - 1)
+    }
+
+    /// The session that a request belongs to.
+    fn session(&self, load: &Load, key: CallKey) -> Option<HeaderValue> {
+        let sessions = load.sessions?;
+        let drawn = random::unit(&mut random::stream(self.plan.seed, "session", key.0, 0));
+        // From 0 on: the draw is above zero and at most one.
+        Some(HeaderValue::from(((drawn * f64::from(sessions)).ceil() as u32).saturating_sub(1)))
     }
 
     fn stream(&self, purpose: &str, load: usize) -> ChaCha8Rng {

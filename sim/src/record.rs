@@ -142,6 +142,9 @@ pub struct Architecture {
     pub hops: Vec<Hop>,
     /// Per `caller → callee`.
     pub edges: IndexMap<String, Edge>,
+    /// Attempts that were sent to each pod of a service, as [`Phase::pods`].
+    #[serde(default)]
+    pub pods: BTreeMap<String, u64>,
     /// Every change of a circuit breaker's state over the whole run, up to the recorder's limit.
     pub breakers: Vec<BreakerChange>,
     /// Changes of breakers that the limit left out.
@@ -259,6 +262,9 @@ pub struct Phase {
     /// As [`Architecture::work`].
     #[serde(default)]
     pub work: IndexMap<String, Work>,
+    /// Attempts that were sent to each pod of a service, by the request's intended send.
+    #[serde(default)]
+    pub pods: BTreeMap<String, u64>,
     /// How often policies decided what in it, by the time of the decision; ask with [`decided`].
     #[serde(default)]
     pub decisions: Vec<Decided>,

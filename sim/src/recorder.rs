@@ -398,16 +398,27 @@ impl State {
         let ended = self.all.total.ended_count();
         let (breakdown_us, hops) = names.breakdown(&self.hops, ended);
         let all = std::mem::take(&mut self.all);
+        let pods = all.pods();
         let (total, endpoints, edges) = names.scope(all, &self.endpoints);
         let parts = self.phases.parts().iter().zip(std::mem::take(&mut self.parts)).zip(&self.part_nanos);
         let phases = parts.enumerate().map(|(index, ((part, scope), nanos))| {
             let breakdown_us = by_owner(nanos, scope.total.ended_count());
+            let pods = scope.pods();
             let (total, endpoints, edges) = names.scope(scope, &self.endpoints);
             let (from_us, until_us) = (part.from.micros(), part.until.micros());
             let decisions = self.decisions.part(index);
             let work = self.part_work[index].record(&plan);
-            let phase =
-                record::Phase { from_us, until_us, total, endpoints, breakdown_us, edges, work, decisions };
+            let phase = record::Phase {
+                from_us,
+                until_us,
+                total,
+                endpoints,
+                breakdown_us,
+                edges,
+                pods,
+                work,
+                decisions,
+            };
             (part.name.clone(), phase)
         });
         let phases = phases.collect();
@@ -422,6 +433,7 @@ impl State {
             breakdown_us,
             hops,
             edges,
+            pods,
             breakers: std::mem::take(&mut self.breakers),
             breakers_left_out: self.breakers_left_out,
             policies,

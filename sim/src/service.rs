@@ -34,6 +34,7 @@ use crate::grpc_health;
 use crate::random;
 use crate::recorder::Recorder;
 use crate::scenario::plan::{Call, DeadlineUse, EndpointId, OnCancel, OnError, Plan, Step};
+use crate::session;
 use crate::world::SimHost;
 
 /// One pod's service.
@@ -111,6 +112,7 @@ impl Service {
         let parent = context.map(|context| context.parent);
         let mut answering = Answering::start(self.host.clone(), trace, parent, waiter);
         answering.activity.exchange.flags = context.map_or(TraceFlags::NONE, |context| context.flags);
+        answering.activity.session = session::read(request.headers());
         answering.activity.doing(Owner::Downstream);
         let deadline = self.deadline(request.headers());
         let (head, mut body) = request.into_parts();
@@ -293,7 +295,8 @@ impl Service {
             DeadlineUse::Ignore => limit.filter(|_| call.send_deadline),
         };
         let _call = self.awaited.call(key, &activity.waiter);
-        let request = request(&self.plan, call.target, call.request, key);
+        let mut request = request(&self.plan, call.target, call.request, key);
+        session::write(activity.session.as_ref(), request.headers_mut());
         let answered = exchange(upstream, &mut activity.exchange, request).await;
         activity.settle();
         answered.is_ok_and(|status| status < 400)

@@ -36,6 +36,8 @@ impl<H: Host> Outbound<H> {
         let mut services = Vec::with_capacity(plan.services.len());
         for (name, service) in &plan.services {
             let mut config = Config::new(Arc::clone(name), service.endpoints.clone());
+            config.placements.clone_from(&service.placements);
+            config.zone.clone_from(&plan.zone);
             config.protocol = Protocol::Http2;
             config.tls = Some(ClientTls::new(host, &plan.identity, service.id.clone())?);
             config.policies = service.policies.clone();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use hoplab_proxy::body::Body;
-use hoplab_proxy::host::Host;
+use hoplab_proxy::host::{Endpoint, Host};
 use hoplab_proxy::server::{Connection, Handler};
 use hoplab_proxy::telemetry::Role;
 use hoplab_proxy::upstream::Policies;
@@ -82,7 +82,7 @@ async fn an_app_can_still_call_others_while_its_sidecar_drains() {
         Asking { patient: Arc::clone(&patient), bench: Arc::clone(&bench), outbound: Arc::clone(&outbound) };
     let mut plan = bench.plan("payment");
     plan.inbound.app = bench.app(asking).await.into();
-    let plan = plan.service("stock", vec![stock.inbound.into()], Policies::default()).unwrap();
+    let plan = plan.service("stock", vec![Endpoint::from(stock.inbound)], Policies::default()).unwrap();
     let mut payment = bench.pod(plan).await;
     outbound.set(payment.outbound).unwrap();
 

@@ -2,6 +2,7 @@
 
 use hoplab_mesh::config::Acceptance;
 use hoplab_proxy::body::Body;
+use hoplab_proxy::host::Endpoint;
 use hoplab_proxy::telemetry::{Fault, Outcome, Role};
 use hoplab_proxy::upstream::Policies;
 
@@ -57,7 +58,7 @@ async fn a_caller_of_another_mesh_is_refused() {
     let payment = bench.before("payment", bench.app(Echo).await).await;
     let mut plan = bench.plan("frontend");
     plan.identity = bench.stranger("frontend");
-    let plan = plan.service("payment", vec![payment.inbound.into()], Policies::default()).unwrap();
+    let plan = plan.service("payment", vec![Endpoint::from(payment.inbound)], Policies::default()).unwrap();
     let frontend = bench.pod(plan).await;
     let mut client = bench.client(frontend.outbound).await;
     let answer = client.send(post("payment", &[], Body::empty())).await.unwrap();

@@ -163,6 +163,7 @@ fn architecture(kind: &Kind) -> Architecture {
         breakdown_us,
         phases: phases(kind, floor),
         edges: edges(kind, f64::from(sent as u32)),
+        pods: BTreeMap::new(),
         work: IndexMap::new(),
         breakers: if kind.breakers { breakers(kind) } else { Vec::new() },
         breakers_left_out: 0,
@@ -245,6 +246,7 @@ fn phases(kind: &Kind, floor: f64) -> IndexMap<String, Phase> {
         endpoints: IndexMap::new(),
         breakdown_us: BTreeMap::new(),
         edges: edges(kind, sent as f64),
+        pods: BTreeMap::new(),
         work: IndexMap::new(),
         decisions: Vec::new(),
     };
@@ -446,6 +448,7 @@ pub(crate) fn silent() -> Record {
             breakdown_us: BTreeMap::new(),
             hops: Vec::new(),
             edges: IndexMap::new(),
+            pods: BTreeMap::new(),
             work: IndexMap::new(),
             breakers: Vec::new(),
             breakers_left_out: 0,

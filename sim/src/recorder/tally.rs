@@ -1,6 +1,7 @@
 //! Sums that grow with what is measured, not with how long: requests, latencies, windows, edges.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
@@ -72,6 +73,8 @@ pub(super) struct Scope {
     pub(super) total: Tally,
     pub(super) endpoints: Vec<Tally>,
     pub(super) edges: BTreeMap<EdgeKey, record::Edge>,
+    /// Attempts by where they went: `payment-0:8080`.
+    pub(super) addresses: BTreeMap<Arc<str>, u64>,
 }
 
 /// Caller (`None`: clients) and callee, as indexes of services.
@@ -93,6 +96,16 @@ impl Scope {
         self.endpoints[endpoint].ended(outcome, latency_us);
     }
 
+    /// Attempts by pod: `payment-0`.
+    pub(super) fn pods(&self) -> BTreeMap<String, u64> {
+        let mut pods = BTreeMap::new();
+        for (address, attempts) in &self.addresses {
+            let pod = address.rsplit_once(':').map_or(&**address, |(pod, _)| pod);
+            *pods.entry(pod.to_owned()).or_default() += attempts;
+        }
+        pods
+    }
+
     pub(super) fn called(&mut self, edge: EdgeKey) {
         self.edges.entry(edge).or_default().requests += 1;
     }
@@ -100,6 +113,12 @@ impl Scope {
     pub(super) fn attempted(&mut self, edge: EdgeKey, attempt: &Attempt) {
         let edge = self.edges.entry(edge).or_default();
         edge.attempts += 1;
+        if let Some(address) = &attempt.endpoint {
+            match self.addresses.get_mut(address) {
+                Some(attempts) => *attempts += 1,
+                None => drop(self.addresses.insert(Arc::clone(address), 1)),
+            }
+        }
         edge.errors += u64::from(!attempt.outcome.is_ok());
     }
 }

@@ -37,6 +37,8 @@ pub struct Plan {
     pub services: Vec<Service>,
     /// The load; at least one.
     pub loads: Vec<Load>,
+    /// Where the gateway stands.
+    pub gateway_zone: Option<ZoneId>,
     /// The gateway's policies, per service that is called; index as `services`.
     pub gateway: Vec<Policies>,
     /// The gateway's policies for single endpoints, where they have some of their own.
@@ -141,8 +143,12 @@ pub struct Service {
     pub cores: u32,
     /// How many requests may wait for a core in each pod; `None` when unlimited.
     pub queue: Option<u32>,
-    /// Where its pods stand.
+    /// Where its pods stand, where all stand in one place.
     pub zone: Option<ZoneId>,
+    /// Where each of its pods stands.
+    pub zones: Vec<Option<ZoneId>>,
+    /// How many requests each of its pods is to get in relation to the others; at least 1.
+    pub weights: Vec<u32>,
     /// What too many requests do to each of its pods.
     pub overload: Option<Overload>,
     /// What it makes of the deadlines of requests.
@@ -258,6 +264,8 @@ pub struct Load {
     pub timeout: Option<Duration>,
     /// Whether it says so when it asks.
     pub send_deadline: bool,
+    /// How many sessions its requests belong to, each at random; to none when `None`.
+    pub sessions: Option<u32>,
 }
 
 /// When requests are sent.
@@ -445,6 +453,13 @@ pub enum Metric {
     Requests,
     /// The share of a service's processor time that was spent for nobody; of all services' when `None`.
     Wasted(Option<ServiceId>),
+    /// Attempts that were sent to one pod of a service, over those to all of them: 0 to 1.
+    Share {
+        /// The service.
+        service: ServiceId,
+        /// The pod.
+        replica: u32,
+    },
     /// How often policies decided something.
     Decisions {
         /// What.

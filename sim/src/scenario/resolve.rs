@@ -61,6 +61,7 @@ pub(super) fn resolve(file: File, overrides: &Overrides, context: &mut Context<'
     let faults = faults.resolve(file.faults, context);
     let expectations = expectations::Expectations {
         names: &names,
+        services: &services,
         loads: &loads,
         loads_are_right,
         faults: &faults,
@@ -68,7 +69,8 @@ pub(super) fn resolve(file: File, overrides: &Overrides, context: &mut Context<'
         chosen: &architectures,
     };
     let expectations = expectations.resolve(file.expectations, context);
-    let Layers { defaults, limits, services: called, routes } = file.gateway.0;
+    let gateway_zone = file.gateway.zone.and_then(|name| topology::zone(&name, &network.zones, context));
+    let Layers { defaults, limits, services: called, routes } = file.gateway.layers;
     let gateway_limits =
         limits.map_or_else(Settings::default, |At { value, place }| resolved_limits(&value, place, context));
     let gateway = policies(defaults.as_ref(), &called, &names, context);
@@ -85,6 +87,7 @@ pub(super) fn resolve(file: File, overrides: &Overrides, context: &mut Context<'
         warmup: window.warmup,
         architectures,
         network,
+        gateway_zone,
         gateway,
         gateway_routes,
         gateway_limits,

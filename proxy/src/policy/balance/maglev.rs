@@ -152,6 +152,18 @@ mod tests {
     }
 
     #[test]
+    fn short_numbers_are_spread_evenly() {
+        let maglev = Maglev::new(CONFIG, &members(&[1; 10]));
+        let mut seen = [0; 10];
+        for number in 0..10_000 {
+            let key = hash::key(number.to_string().as_bytes());
+            seen[maglev.pick(key, &|_| true).unwrap()] += 1;
+        }
+        // Four standard deviations of a binomial.
+        assert!(seen.iter().all(|&seen: &i32| (seen - 1_000).abs() < 120), "{seen:?}");
+    }
+
+    #[test]
     fn nobody_is_found_where_nobody_is_usable() {
         let maglev = Maglev::new(Config { slots: 13 }, &members(&[1; 3]));
         assert_eq!(maglev.pick(7, &|_| false), None);

@@ -6,7 +6,9 @@ use hoplab_proxy::telemetry::Decision;
 use super::architectures;
 use super::names::Names;
 use crate::scenario::place::{At, Place};
-use crate::scenario::plan::{Architecture, During, EndpointId, Expectation, Fault, Load, Metric, ServiceId};
+use crate::scenario::plan::{
+    Architecture, During, EndpointId, Expectation, Fault, Load, Metric, Service, ServiceId,
+};
 use crate::scenario::reader::Context;
 use crate::scenario::schema::expect::{Bound, Expect};
 
@@ -24,6 +26,7 @@ const METRICS: [(&str, Metric); 7] = [
 /// What expectations are resolved against.
 pub(super) struct Expectations<'a> {
     pub(super) names: &'a Names,
+    pub(super) services: &'a [Service],
     pub(super) loads: &'a [Load],
     /// Whether nothing of the loads was left out for being wrong.
     pub(super) loads_are_right: bool,
@@ -92,6 +95,13 @@ impl Expectations<'_> {
             let hint = "write `metric = \"decisions\"`, or leave it out";
             context.error(key.place, "only decisions are counted by their kind").hint(hint);
         }
+        if let Some(key) = expect.pod.as_ref().filter(|_| name.value != "share") {
+            let hint = "write `metric = \"share\"`, or leave it out";
+            context.error(key.place, "only a share is that of a pod").hint(hint);
+        }
+        if name.value == "share" {
+            return self.share(name.place, expect, context);
+        }
         let service = expect.service.as_ref().map(|name| self.names.service(name, context));
         let service = transpose(service)?;
         match (name.value.as_str(), service, &expect.service) {
@@ -115,6 +125,29 @@ impl Expectations<'_> {
             context.unknown("decision", decision, Decision::ALL.into_iter().map(Decision::name));
         }
         Some(Metric::Decisions { decision: known?, service })
+    }
+
+    /// The share of a pod: of the attempts that were sent to its service.
+    fn share(&self, place: Place, expect: &Expect, context: &mut Context<'_>) -> Option<Metric> {
+        let Some(pod) = &expect.pod else {
+            context.error(place, "the share of which pod?").hint("say which: `pod = \"payment-0\"`");
+            return None;
+        };
+        for other in [&expect.of, &expect.service].into_iter().flatten() {
+            context.error(other.place, "a share is that of a pod").hint("leave it out: the pod says it all");
+        }
+        let known = pod.value.rsplit_once('-').and_then(|(service, number)| {
+            let (service, replica) = (self.names.find(service)?, number.parse().ok()?);
+            (replica < self.services[service.0].replicas).then_some(Metric::Share { service, replica })
+        });
+        if known.is_none() {
+            let pods = self.services.iter().flat_map(|service| {
+                (0..service.replicas).map(|replica| format!("{}-{replica}", service.name))
+            });
+            let pods: Vec<_> = pods.collect();
+            context.unknown("pod", pod, pods.iter().map(String::as_str));
+        }
+        known
     }
 
     /// An endpoint that clients request; internal calls have no latency of their own in the results.
@@ -230,7 +263,7 @@ fn metric(name: &At<String>, context: &mut Context<'_>) -> Option<Metric> {
             context.error(name.place, fact).hint("write, say, \"p99.9\"; \"max\" is the largest");
         }
         None => {
-            let known = ["p50", "p90", "p95", "p99", "p99.9", "decisions", "wasted"].into_iter();
+            let known = ["p50", "p90", "p95", "p99", "p99.9", "decisions", "share", "wasted"].into_iter();
             context.unknown("metric", name, known.chain(METRICS.iter().map(|(name, _)| *name)));
         }
     }
@@ -248,7 +281,7 @@ fn limit(metric: Metric, bound: &At<Bound>, context: &mut Context<'_>) -> Option
         Metric::Percentile(_) | Metric::Mean | Metric::Min | Metric::Max => {
             quantity(&bound.value, "a duration such as `\"300ms\"`", place, context).map(duration)
         }
-        Metric::ErrorRate | Metric::Wasted(_) => {
+        Metric::ErrorRate | Metric::Share { .. } | Metric::Wasted(_) => {
             quantity(&bound.value, "a percentage such as `\"2%\"`", place, context).map(share)
         }
         Metric::Goodput => quantity(&bound.value, "a rate such as `\"200 rps\"`", place, context).map(rate),
@@ -286,7 +319,8 @@ fn quantity<Q: std::str::FromStr<Err = hoplab_proxy::quantity::NotAQuantity>>(
 /// `p99 of order.place`, `ejected of payment`.
 fn figure(expect: &Expect) -> String {
     let metric = expect.decision.as_ref().or(expect.metric.as_ref()).map_or("", |name| &name.value);
-    let subject = expect.of.as_ref().or(expect.edge.as_ref()).or(expect.service.as_ref());
+    let subject = expect.of.as_ref().or(expect.edge.as_ref());
+    let subject = subject.or(expect.service.as_ref()).or(expect.pod.as_ref());
     match subject {
         Some(subject) => format!("{metric} of {}", subject.value.replace("->", "→")),
         None => metric.to_owned(),

@@ -32,6 +32,8 @@ pub(super) fn loads(
             super::send_deadline(load.send_deadline.as_ref(), load.timeout.is_some(), context);
         let headers = headers(std::mem::take(&mut load.headers), context);
         let timeout = limit(load.timeout.clone(), context);
+        let sessions =
+            load.sessions.as_ref().map(|sessions| at_least_one("session", Some(sessions), context));
         let pace = match (load.says_rate, load.says_users) {
             (true, false) => open(load, context),
             (false, true) => closed(load, context),
@@ -48,7 +50,7 @@ pub(super) fn loads(
         };
         // A load that is wrong keeps its mix, so that nothing seems to be out of its reach.
         let pace = pace.unwrap_or(Pace::Closed { users: 0, think: Distribution::Constant(Duration::ZERO) });
-        all.push(Load { name: name.value, pace, mix, headers, timeout, send_deadline });
+        all.push(Load { name: name.value, pace, mix, headers, timeout, send_deadline, sessions });
     }
     all
 }

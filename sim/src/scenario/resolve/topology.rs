@@ -1,5 +1,6 @@
 //! Services, endpoints and steps.
 
+use hoplab_proxy::upstream::WEIGHT_MAX;
 use http::Method;
 use http::uri::PathAndQuery;
 
@@ -29,12 +30,24 @@ pub(super) fn services(
     let mut all = Vec::new();
     for (index, (name, service)) in services.into_iter().enumerate() {
         let endpoints = resolver.endpoints(ServiceId(index), service.endpoints, context);
+        let replicas = at_least_one("pod", service.replicas.as_ref(), context);
+        let here = service.zone.and_then(|name| zone(&name, zones, context));
+        let zones = match service.zones {
+            Some(list) => {
+                let names = listed(&list, replicas, "zone", context);
+                names.iter().map(|name| zone(name, zones, context)).collect()
+            }
+            None => vec![here; replicas as usize],
+        };
+        let weights = service.weights.map(|list| listed_weights(&list, replicas, context));
         all.push(Service {
             name: name.value,
-            replicas: at_least_one("pod", service.replicas.as_ref(), context),
+            replicas,
             cores: at_least_one("core", service.cores.as_ref(), context),
             queue: service.queue.map(|at| at.value),
-            zone: service.zone.and_then(|name| zone(&name, zones, context)),
+            zone: here.filter(|here| zones.iter().all(|zone| *zone == Some(*here))),
+            zones,
+            weights: weights.unwrap_or_else(|| vec![1; replicas as usize]),
             overload: service.overload.and_then(|written| overload(written.value, context)),
             deadline: service.deadline.map_or(DeadlineUse::Ignore, |name| deadline(&name, context)),
             on_cancel: service.on_cancel.map_or(OnCancel::Stop, |name| on_cancel(&name, context)),
@@ -45,7 +58,32 @@ pub(super) fn services(
     all
 }
 
-fn zone(name: &At<String>, zones: &[Zone], context: &mut Context<'_>) -> Option<ZoneId> {
+/// A list with one entry a pod.
+fn listed<'a, T>(
+    list: &'a At<Vec<At<T>>>,
+    replicas: u32,
+    what: &str,
+    context: &mut Context<'_>,
+) -> &'a [At<T>] {
+    let count = list.value.len();
+    if count != replicas as usize {
+        let fact = format!("{count} {what}{} for {replicas} pods", if count == 1 { "" } else { "s" });
+        context.error(list.place, fact).hint("write one for each of the `replicas`");
+    }
+    &list.value
+}
+
+fn listed_weights(list: &At<Vec<At<u32>>>, replicas: u32, context: &mut Context<'_>) -> Vec<u32> {
+    for weight in listed(list, replicas, "weight", context) {
+        if !(1..=WEIGHT_MAX).contains(&weight.value) {
+            let hint = format!("write 1 to {WEIGHT_MAX}");
+            context.error(weight.place, format!("`{}` is no weight", weight.value)).hint(hint);
+        }
+    }
+    list.value.iter().map(|weight| weight.value).collect()
+}
+
+pub(super) fn zone(name: &At<String>, zones: &[Zone], context: &mut Context<'_>) -> Option<ZoneId> {
     let index = zones.iter().position(|zone| zone.name == name.value);
     if index.is_none() {
         context.unknown("zone", name, zones.iter().map(|zone| zone.name.as_str()));

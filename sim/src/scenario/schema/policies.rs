@@ -43,7 +43,10 @@ impl Read for Called {
 /// `[gateway]`: the live file's keys, less what a scenario knows by itself (where to listen, where
 /// the upstreams are, which requests go where).
 #[derive(Default)]
-pub(in crate::scenario) struct Gateway(pub(in crate::scenario) Layers);
+pub(in crate::scenario) struct Gateway {
+    pub(in crate::scenario) layers: Layers,
+    pub(in crate::scenario) zone: Option<At<String>>,
+}
 
 impl Read for Gateway {
     fn read(value: &Spanned<DeValue<'_>>, place: Place, context: &mut Context<'_>) -> Option<Self> {
@@ -59,7 +62,8 @@ impl Read for Gateway {
         let upstreams = named::<Policies>(&mut table, "upstreams", context);
         let called = |policies| Called { policies, limits: None };
         let services = upstreams.into_iter().map(|(name, policies)| (name, policies.map(called))).collect();
-        Some(Self(Layers { routes, services, ..layers(table, context) }))
+        let zone = table.optional("zone", context);
+        Some(Self { layers: Layers { routes, services, ..layers(table, context) }, zone })
     }
 }
 
@@ -70,7 +74,7 @@ pub(in crate::scenario) struct Mesh(pub(in crate::scenario) Layers);
 impl Read for Mesh {
     fn read(value: &Spanned<DeValue<'_>>, place: Place, context: &mut Context<'_>) -> Option<Self> {
         let mut table = Table::open(value, place, context)?;
-        for key in ["service", "inbound", "outbound", "identity"] {
+        for key in ["service", "zone", "inbound", "outbound", "identity"] {
             if let Some(place) = table.key_place(key) {
                 let fact = format!("\"{key}\" is not there yet in a scenario");
                 context.error(place, fact).hint("a scenario's sidecars are told by the mesh itself");

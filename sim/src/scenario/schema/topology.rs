@@ -16,6 +16,8 @@ pub(in crate::scenario) struct Service {
     pub(in crate::scenario) cores: Option<At<u32>>,
     pub(in crate::scenario) queue: Option<At<u32>>,
     pub(in crate::scenario) zone: Option<At<String>>,
+    pub(in crate::scenario) zones: Option<At<Vec<At<String>>>>,
+    pub(in crate::scenario) weights: Option<At<Vec<At<u32>>>>,
     pub(in crate::scenario) overload: Option<At<Overload>>,
     pub(in crate::scenario) deadline: Option<At<String>>,
     pub(in crate::scenario) on_cancel: Option<At<String>>,
@@ -30,6 +32,8 @@ impl Read for Service {
             cores: table.optional("cores", context),
             queue: table.optional("queue", context),
             zone: table.optional("zone", context),
+            zones: table.optional("zones", context),
+            weights: table.optional("weights", context),
             overload: table.optional("overload", context),
             deadline: table.optional("deadline", context),
             on_cancel: table.optional("on_cancel", context),
@@ -47,6 +51,8 @@ impl Service {
         self.cores = other.cores.or(self.cores.take());
         self.queue = other.queue.or(self.queue.take());
         self.zone = other.zone.or(self.zone.take());
+        self.zones = other.zones.or(self.zones.take());
+        self.weights = other.weights.or(self.weights.take());
         self.overload = other.overload.or(self.overload.take());
         self.deadline = other.deadline.or(self.deadline.take());
         self.on_cancel = other.on_cancel.or(self.on_cancel.take());
