@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 pub struct Work {
     /// Cores times time.
     pub cpu_us: u64,
-    /// What of it was wasted.
+    /// What of it was wasted; left out when nothing was.
+    #[serde(default, skip_serializing_if = "Wasted::is_nothing")]
     pub wasted: Wasted,
 }
 
@@ -21,6 +22,14 @@ pub struct Wasted {
     pub requests: u64,
     /// The processor time that went into them then.
     pub cpu_us: u64,
+}
+
+impl Wasted {
+    /// Whether nothing was wasted.
+    #[must_use]
+    pub fn is_nothing(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 impl Sum for Work {

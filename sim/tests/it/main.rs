@@ -5,6 +5,7 @@
 
 mod conformance;
 mod scenario;
+mod wasted;
 mod world_faults;
 mod world_properties;
 mod world_time;

@@ -198,6 +198,17 @@ service = "payment""#;
         r#"slow = { service = "payment", replica = 0, times = 20 }"# => r#"restart = { service = "payment", drain = "5s", down = "1s" }"#;
     overload_that_is_none:
         "[services.payment]" => "[services.payment]\noverload = { above = \"0.2 rps\", times = 10 }";
+    deadlines:
+        "[services.payment]" => "[services.payment]\ndeadline = \"foward\"\non_cancel = \"go on\"",
+        r#""payment.charge", timeout = "2s""# => r#""payment.charge", send_deadline = true"#,
+        r#"arrivals = "poisson""# => "arrivals = \"poisson\"\nsend_deadline = \"yes\"",
+        "users = 50" => "users = 50\nsend_deadline = true",
+        r#"defaults = { timeout = "1s" }"# => r#"defaults = { timeout = "1s", idle_timeout = "1s", deadline = { read = ["x-deadline"], reserve = "2s", forward = true } }"#;
+    deadlines_that_contradict_each_other:
+        r#"defaults = { timeout = "1s" }"# => r#"defaults = { timeout = "1s", idle_timeout = "1s", deadline = { write = ["x-a: ms", "x-a: grpc"], reserve = "2s" } }"#;
+    wasted:
+        r#"metric = "p99""# => r#"metric = "wasted""#,
+        r#""300ms""# => "0.5";
     edge_of_a_percentile:
         r#"of     = "order.place""# => r#"edge = "order -> payement""#;
     recovery_without_fault:
