@@ -21,6 +21,9 @@
 //! breaker = { failures = 5, per = "upstream" }
 //! ```
 //!
+//! `[upstreams.payment] deadline = { read = ["grpc-timeout"], reserve = "5ms" }` believes and passes on deadlines;
+//! scenarios/README.md has every key of the policies.
+//!
 //! Limits on what may come in stand at the top, for all requests, and at routes, for those that take them:
 //!
 //! ```toml

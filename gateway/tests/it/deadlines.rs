@@ -160,6 +160,38 @@ async fn each_try_is_told_less_and_none_is_made_too_late() {
 }
 
 #[tokio::test]
+async fn what_waited_too_long_for_a_connection_is_not_sent() {
+    let lab = Lab::new();
+    let calls = Arc::new(AtomicUsize::new(0));
+    let (count, host) = (Arc::clone(&calls), lab.host.clone());
+    let backend = lab
+        .backend(move |_| {
+            count.fetch_add(1, Ordering::Relaxed);
+            let host = host.clone();
+            async move {
+                host.sleep_until(host.now() + Duration::from_millis(400)).await;
+                Response::new(Body::empty())
+            }
+        })
+        .await;
+    let gateway = lab
+        .gateway(&format!(
+            "[upstreams.it]\nendpoints = [\"{backend}\"]\npool = {{ connections = 1 }}\n\
+             deadline = {{ reserve = \"300ms\" }}"
+        ))
+        .await;
+    let first = gateway.exchange(get(""));
+    let late = async {
+        lab.wait_ms(100).await;
+        gateway.exchange(get("grpc-timeout: 500m\r\n")).await
+    };
+    let (first, late) = tokio::join!(first, late);
+    assert_eq!((status(&first), status(&late)), ("200", "504"));
+    assert_eq!((calls.load(Ordering::Relaxed), refused(&lab)), (1, 1), "{late}");
+    assert_eq!(status(&gateway.exchange(get("")).await), "200", "the connection was given back");
+}
+
+#[tokio::test]
 async fn a_stream_on_which_nothing_passes_is_over() {
     let lab = Lab::new();
     let host = lab.host.clone();

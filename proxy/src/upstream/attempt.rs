@@ -186,6 +186,11 @@ impl<H: Host> Upstream<H> {
                     *reach = Reach::Held;
                 }
             })?;
+            if let Err(fault) = self.refuse_hopeless(target.endpoint, until) {
+                lease.give_back();
+                *reach = Reach::Held;
+                return Err(fault);
+            }
             *reach = Reach::Sent;
             let idle = self.settings.idle_timeout.map(|timeout| Idle::start(self.host.clone(), timeout));
             let body = idle.as_ref().map_or_else(|| replay.body(), |idle| idle.watched(replay.body()));

@@ -42,6 +42,15 @@ impl<H: Host> Upstream<H> {
         Err(Fault::DeadlinePassed)
     }
 
+    /// Refuses to send what waited too long for its connection, so that the upstream would have no time for it.
+    pub(super) fn refuse_hopeless(&self, endpoint: usize, until: Instant) -> Result<(), Fault> {
+        if self.deadline.is_none() || self.host.now() < self.of_next_hop(until) {
+            return Ok(());
+        }
+        self.state.decided(Some(endpoint), Decision::DeadlinePassed);
+        Err(Fault::DeadlinePassed)
+    }
+
     /// Tells the upstream what is left of an attempt that is over at `until`.
     pub(super) fn tell_deadline(&self, headers: &mut HeaderMap, exchange: &Exchange, until: Instant) {
         let Some(policy) = &self.deadline else { return };

@@ -135,7 +135,8 @@ impl Policies {
                 hint: "make `idle_timeout` shorter than `timeout`".to_owned(),
             });
         }
-        found.extend(self.deadline.iter().flat_map(|deadline| deadline.contradictions(self.timeout)));
+        found
+            .extend(self.deadline.iter().flat_map(|deadline| deadline.contradictions(self.timeout, per_try)));
         found.extend(self.hedge.iter().flat_map(|hedge| hedge.contradictions(self.timeout)));
         found.extend(self.retry.iter().flat_map(RetryPolicy::contradictions));
         found.extend(self.balance.iter().flat_map(BalancePolicy::contradictions));

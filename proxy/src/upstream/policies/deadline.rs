@@ -76,8 +76,13 @@ impl DeadlinePolicy {
         (!fields.is_empty()).then(|| Self { read: Some(fields), own: Some(false), ..Self::default() })
     }
 
-    /// What cannot be told from one key alone; `timeout` is the request's, where it is given.
-    pub(super) fn contradictions(&self, timeout: Option<Duration>) -> Vec<Contradiction> {
+    /// What cannot be told from one key alone; `timeout` is the request's and `per_try` that of an attempt, where they
+    /// are given.
+    pub(super) fn contradictions(
+        &self,
+        timeout: Option<Duration>,
+        per_try: Option<Duration>,
+    ) -> Vec<Contradiction> {
         let mut found = Vec::new();
         let Some(config) = self.resolve() else { return found };
         let mut add = |key, fact: String, hint: &str| {
@@ -105,6 +110,9 @@ impl DeadlinePolicy {
         if config.reserve >= timeout.unwrap_or(settings::TIMEOUT) {
             let fact = "the reserve is as long as the whole request, so that none is ever sent".to_owned();
             add("deadline.reserve", fact, "make `reserve` shorter than `timeout`");
+        } else if per_try.is_some_and(|per_try| config.reserve >= per_try) {
+            let fact = "the reserve is as long as a whole try, so that none is ever sent".to_owned();
+            add("deadline.reserve", fact, "make `reserve` shorter than `per_try_timeout`");
         }
         found
     }
@@ -266,6 +274,7 @@ mod tests {
             ("deadline = { read = [\"x-a: ms\"], write = [\"x-a: grpc\"] }", "deadline.write"),
             ("timeout = \"1s\"\ndeadline = { reserve = \"1s\" }", "deadline.reserve"),
             ("deadline = { reserve = \"15s\" }", "deadline.reserve"),
+            ("retry = { per_try_timeout = \"1s\" }\ndeadline = { reserve = \"2s\" }", "deadline.reserve"),
         ] {
             let found = read(text).unwrap().resolve().unwrap_err();
             assert_eq!(found.iter().map(|found| found.key).collect::<Vec<_>>(), [key], "{text}");
