@@ -27,6 +27,7 @@ pub fn files(record: &Record) -> Result<Vec<File>, csv::Error> {
         file("breakers.csv", breakers(record))?,
         file("policies.csv", policies(record))?,
         file("decisions.csv", decisions(record))?,
+        file("work.csv", work(record))?,
     ])
 }
 
@@ -201,6 +202,22 @@ fn decisions(record: &Record) -> Vec<Row> {
         architecture.decisions.iter().for_each(|decided| push("*", decided));
         for (phase_name, phase) in &architecture.phases {
             phase.decisions.iter().for_each(|decided| push(phase_name, decided));
+        }
+    }
+    rows
+}
+
+/// The processor time of services, by phase of the run as its pieces end; the phase `*` is all of it after the warm-up.
+fn work(record: &Record) -> Vec<Row> {
+    let mut rows = head(&["architecture", "phase", "service", "cpu_us", "wasted_requests", "wasted_cpu_us"]);
+    for (name, architecture) in &record.architectures {
+        let phases = architecture.phases.iter().map(|(phase, seen)| (phase.as_str(), &seen.work));
+        for (phase, works) in std::iter::once(("*", &architecture.work)).chain(phases) {
+            rows.extend(works.iter().map(|(service, work)| {
+                let figures =
+                    [work.cpu_us, work.wasted.requests, work.wasted.cpu_us].map(|us| us.to_string());
+                [[name.clone(), phase.to_owned(), service.clone()], figures].concat()
+            }));
         }
     }
     rows

@@ -3,7 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use hoplab_sim::record::{self, BreakerChange, Decided, Expectation, FaultHits, Latencies, Record, Requests};
+use hoplab_sim::record::{
+    self, BreakerChange, Decided, Expectation, FaultHits, Latencies, Record, Requests, Wasted, Work,
+};
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize, Serializer};
 
@@ -48,6 +50,12 @@ pub struct Architecture {
     /// How often policies decided what, after the warm-up.
     #[serde(default)]
     pub policies: Vec<Decided>,
+    /// The processor time of services that was spent for nobody, after the warm-up.
+    #[serde(default)]
+    pub wasted: Wasted,
+    /// The processor time of each service, and what of it was wasted.
+    #[serde(default)]
+    pub work: IndexMap<String, Work>,
     /// How often each fault touched something.
     pub faults: Vec<Fault>,
     /// How the expectations came out.
@@ -173,6 +181,8 @@ impl Architecture {
             breakers: architecture.breakers.clone(),
             breakers_left_out: architecture.breakers_left_out,
             policies: architecture.decisions.clone(),
+            wasted: architecture.work.values().copied().sum::<Work>().wasted,
+            work: architecture.work.clone(),
             faults: architecture.faults.iter().map(Fault::of).collect(),
             expectations: architecture.expectations.clone(),
         }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use comfy_table::{CellAlignment, LineStyle, Table, TableStyle};
-use hoplab_sim::record::{Architecture, Expectation, Record};
+use hoplab_sim::record::{Architecture, Expectation, Record, Work};
 use indexmap::IndexMap;
 
 use crate::added::{self, Added};
@@ -224,6 +224,7 @@ fn facts(record: &Record, dir: Option<&Path>, look: Look) -> String {
     if !changed.is_empty() {
         facts.push(("breakers", changed.join(", ")));
     }
+    facts.extend(wasted(record).map(|wasted| ("wasted", wasted)));
     facts.push(("digest", format!("{}, seed {}", printable(&record.digest), record.seed)));
     if let Some(dir) = dir {
         facts.push(("report", dir.join("report.html").display().to_string()));
@@ -237,6 +238,17 @@ fn facts(record: &Record, dir: Option<&Path>, look: Look) -> String {
         }
     }
     text
+}
+
+/// What services did for nobody; `None` when they did nothing of the kind.
+fn wasted(record: &Record) -> Option<String> {
+    let shares = record.architectures.iter().filter_map(|(name, architecture)| {
+        let work: Work = architecture.work.values().copied().sum();
+        let text = format!("{} {}", printable(name), share(work.wasted.cpu_us, work.cpu_us));
+        (work.wasted.requests > 0).then(|| unbroken(&text))
+    });
+    let shares: Vec<String> = shares.collect();
+    (!shares.is_empty()).then(|| format!("{} of the services' processor time", shares.join(", ")))
 }
 
 /// Without characters that would steer the terminal.

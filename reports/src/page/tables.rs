@@ -191,6 +191,12 @@ pub(crate) fn details(record: &Record) -> Markup {
             summary { "Requests, attempts and errors between services" }
             (edges(record))
         }
+        @if record.architectures.values().any(|architecture| !architecture.work.is_empty()) {
+            details {
+                summary { "Processor time of services, and what of it was wasted" }
+                (work(record))
+            }
+        }
         @if !record.faults.is_empty() {
             details {
                 summary { "Faults, and how often each touched something" }
@@ -273,6 +279,47 @@ fn edges(record: &Record) -> Markup {
                 }
             } } }
         } }
+    }
+}
+
+fn work(record: &Record) -> Markup {
+    let names: IndexSet<&str> = record
+        .architectures
+        .values()
+        .flat_map(|architecture| architecture.work.keys().map(String::as_str))
+        .collect();
+    html! {
+        div.scroll { table {
+            thead {
+                tr {
+                    th {}
+                    @for name in record.architectures.keys() { th.group scope="colgroup" colspan="3" { (name) } }
+                }
+                tr {
+                    th scope="col" {}
+                    @for _ in &record.architectures {
+                        th.apart scope="col" { "cores × time" } th scope="col" { "wasted" }
+                        th scope="col" { "on requests" }
+                    }
+                }
+            }
+            tbody { @for name in &names { tr {
+                th.long scope="row" title=(name) { (name) }
+                @for architecture in record.architectures.values() {
+                    @if let Some(work) = architecture.work.get(*name) {
+                        td.apart { (duration(work.cpu_us as f64)) }
+                        td { (share(work.wasted.cpu_us, work.cpu_us)) }
+                        td { (count(work.wasted.requests)) }
+                    } @else {
+                        td.apart { "–" } td { "–" } td { "–" }
+                    }
+                }
+            } } }
+        } }
+        p.note {
+            "Wasted is what was done when nobody waited for it any more: the caller had gone away, or one that it \
+             worked for. What was done before that moment is not counted. After the warm-up."
+        }
     }
 }
 

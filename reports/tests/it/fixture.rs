@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use hoplab_sim::record::{
     Architecture, BreakerChange, Decided, Edge, Effort, Expectation, Fault, FaultHits, Graph, Hop, Latencies,
-    Node, Phase, PolicyEvent, Record, Requests, SCHEMA, Stretch, Trace, Traffic, Window,
+    Node, Phase, PolicyEvent, Record, Requests, SCHEMA, Stretch, Trace, Traffic, Wasted, Window, Work,
 };
 use hoplab_sim::scenario::plan::Source;
 use indexmap::IndexMap;
@@ -164,12 +164,12 @@ fn architecture(kind: &Kind) -> Architecture {
         phases: phases(kind, floor),
         edges: edges(kind, f64::from(sent as u32)),
         pods: BTreeMap::new(),
-        work: IndexMap::new(),
         breakers: if kind.breakers { breakers(kind) } else { Vec::new() },
         breakers_left_out: 0,
         policies: policies(kind),
         policies_left_out: 0,
         decisions: decisions(kind, 5_000_000),
+        work: work(kind),
         faults: vec![FaultHits { name: "payment-slow".into(), hits: 84, applies: true }],
         windows: (0..122).map(|index| window(index, kind)).collect(),
         expectations: expectations(kind),
@@ -197,6 +197,17 @@ fn breakdown(kind: &Kind, mean_us: f64) -> BTreeMap<String, f64> {
     let rest = mean_us - parts.values().sum::<f64>();
     parts.insert("service_work".to_owned(), rest);
     parts
+}
+
+/// Payment works on for callers that gave up, the more of them do.
+fn work(kind: &Kind) -> IndexMap<String, Work> {
+    let work = |name: &str, wasted_share: f64| {
+        let cpu_us = 1_000_000 * name.len() as u64;
+        let wasted_us = (cpu_us as f64 * wasted_share).round() as u64;
+        (name.to_owned(), Work { cpu_us, wasted: Wasted { requests: wasted_us / 9_000, cpu_us: wasted_us } })
+    };
+    let rest = SERVICES.iter().filter(|(name, _)| *name != "payment").map(|(name, _)| work(name, 0.0));
+    rest.chain([work("payment", kind.errors * 4.0)]).collect()
 }
 
 fn hops(kind: &Kind, breakdown_us: &BTreeMap<String, f64>) -> Vec<Hop> {
@@ -449,12 +460,12 @@ pub(crate) fn silent() -> Record {
             hops: Vec::new(),
             edges: IndexMap::new(),
             pods: BTreeMap::new(),
-            work: IndexMap::new(),
             breakers: Vec::new(),
             breakers_left_out: 0,
             policies: Vec::new(),
             policies_left_out: 0,
             decisions: Vec::new(),
+            work: IndexMap::new(),
             faults: Vec::new(),
             windows: Vec::new(),
             expectations: Vec::new(),
