@@ -3,7 +3,7 @@
 //! a clock that runs on by a microsecond a call. Each is first seen to allocate nothing, in `cargo test` as well.
 
 use std::hint::black_box;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, criterion_group, criterion_main};
@@ -13,6 +13,7 @@ use hoplab_proxy::policy::balance::{self, Algorithm, Balancer, Member, maglev, p
 use hoplab_proxy::policy::breaker::{self, Breaker};
 use hoplab_proxy::policy::budget::{self, Budget, Cause, Outcome};
 use hoplab_proxy::policy::concurrency::{self, Concurrency, gradient};
+use hoplab_proxy::policy::deadline::{self, Deadline, Notation};
 use hoplab_proxy::policy::failfast::{self, Failfast};
 use hoplab_proxy::policy::health::{self, Health};
 use hoplab_proxy::policy::hedge::{self, Hedge};
@@ -34,6 +35,7 @@ criterion_group!(
     retries,
     budgets,
     breakers,
+    deadlines,
     failfast_queues,
     hedges,
     outliers,
@@ -201,6 +203,37 @@ fn breakers(criterion: &mut Criterion) {
         breaker::Admission::Reject => {}
         admission => breaker.observe(clock.now(), admission, black_box(false), &mut random),
     });
+    group.finish();
+}
+
+/// What each request costs whose deadline travels: reading it, and the text that the next hop is told. The value's own
+/// place in the header map is the map's affair.
+fn deadlines(criterion: &mut Criterion) {
+    let absolute = || deadline::Field {
+        name: HeaderName::from_static("x-request-deadline"),
+        notation: Notation::UnixMillis,
+    };
+    let read = vec![deadline::Field::grpc(), absolute()];
+    let config = deadline::Config { read, write: Vec::new(), reserve: Duration::from_millis(5), own: true };
+    let deadline = Deadline::new(config);
+    let mut headers = HeaderMap::new();
+    headers.insert("accept", HeaderValue::from_static("*/*"));
+    headers.insert(deadline::GRPC_TIMEOUT, HeaderValue::from_static("2000000u"));
+    headers.insert("x-request-deadline", HeaderValue::from_static("1767225602000"));
+    let wall = || UNIX_EPOCH + Duration::from_secs(1_767_225_600);
+    let mut clock = Clock(0);
+    let mut group = criterion.benchmark_group("deadline");
+    hot(&mut group, "read", || {
+        let now = clock.now();
+        deadline.read(black_box(&headers), now, now, wall)
+    });
+    for (name, notation) in [("text/grpc", Notation::Grpc), ("text/unix-ms", Notation::UnixMillis)] {
+        hot(&mut group, name, || {
+            let now = clock.now();
+            let next = deadline.of_next_hop(black_box(now + Duration::from_secs(2)));
+            notation.text(next.saturating_since(now))
+        });
+    }
     group.finish();
 }
 

@@ -80,6 +80,8 @@ retry   = { attempts = 2, on = ["connect-failure", "5xx"], per_try_timeout = "2s
 hedge   = { after = "1s" }
 breaker = { failures = 5, failure_rate = "50%" }
 queue   = { length = 100, failfast = "3s" }
+idle_timeout = "3s"
+deadline = { reserve = "1ms" }
 balance = { kind = "peak-ewma", penalty = "5s", panic = "50%", slow_start = "30s", zone = "prefer" }
 "#;
 

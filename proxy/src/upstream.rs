@@ -38,6 +38,7 @@ pub use affinity::By;
 use answer::Answer;
 pub(crate) use attempt::ATTEMPT_COUNT;
 use attempt::{Attempted, Ends};
+use idle::Idle;
 pub use placement::{Placed, Placement, WEIGHT_MAX};
 pub use policies::{
     BalanceKeys, BalanceKind, BalancePolicy, BreakerPolicy, BudgetKeys, BudgetPolicy, Contradiction,
@@ -209,7 +210,7 @@ impl<H: Host> Upstream<H> {
     ) -> Result<Response<Body>, Fault> {
         let answered = attempted.map_err(|failed| failed.fault)?;
         let deadline = Box::pin(self.host.sleep_until(deadline));
-        let idle = answered.idle.map(|idle| (idle.watch(), idle));
+        let idle = answered.idle.map(Idle::watch);
         let ends = Ends { in_flight, active: answered.active, deadline, idle };
         Ok(Response::from_parts(answered.head, Answer::body(answered.content, answered.lease, ends)))
     }

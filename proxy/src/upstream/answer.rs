@@ -50,7 +50,7 @@ impl<H: Host> HttpBody for Answer<H> {
         let this = &mut *self;
         match Pin::new(&mut this.content).poll_frame(cx) {
             Poll::Ready(Some(Ok(frame))) => {
-                if let Some((_, Ends { idle: Some((_, idle)), .. })) = &this.held {
+                if let Some((_, Ends { idle: Some(idle), .. })) = &this.held {
                     idle.passes();
                 }
                 if this.content.is_end_stream() {
@@ -68,8 +68,8 @@ impl<H: Host> HttpBody for Answer<H> {
             }
             Poll::Pending => {
                 let Some((_, ends)) = &mut this.held else { return Poll::Pending };
-                let idle = ends.idle.as_mut().map(|(idle, _)| idle.as_mut().poll(cx));
-                if idle != Some(Poll::Ready(())) {
+                let idle = ends.idle.as_mut().is_some_and(|idle| idle.is_over(cx));
+                if !idle {
                     ready!(ends.deadline.as_mut().poll(cx));
                 }
                 this.held = None;

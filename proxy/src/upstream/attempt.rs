@@ -11,7 +11,7 @@ use http::{HeaderValue, Request, StatusCode, Uri, Version, response};
 use hyper::body::Incoming;
 
 use super::content::{self, Content};
-use super::idle::Idle;
+use super::idle::{Idle, Watch};
 use super::pool::{Freshness, Lease};
 use super::replay::Replay;
 use super::state::{Active, InFlight, Verdict};
@@ -66,8 +66,7 @@ pub(super) struct Ends<H: Host> {
     #[expect(dead_code, reason = "counts as long as it lives")]
     pub(super) active: Option<Active<H>>,
     pub(super) deadline: Pin<Box<dyn Future<Output = ()> + Send>>,
-    /// What completes when the stream has been idle for too long, and what it is told.
-    pub(super) idle: Option<(Pin<Box<dyn Future<Output = ()> + Send>>, Idle<H>)>,
+    pub(super) idle: Option<Watch<H>>,
 }
 
 impl<H: Host> Upstream<H> {

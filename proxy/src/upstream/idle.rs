@@ -39,14 +39,15 @@ impl<H: Host> Idle<H> {
         self.last_nanos.store(self.host.now().nanos(), Ordering::Relaxed);
     }
 
-    /// Completes once nothing has passed for long enough.
-    pub(super) fn watch(&self) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+    /// Goes on watching while the answer's content passes.
+    pub(super) fn watch(self) -> Watch<H> {
         let idle = self.clone();
-        Box::pin(async move {
+        let over = Box::pin(async move {
             while idle.host.now() < idle.until() {
                 idle.host.sleep_until(idle.until()).await;
             }
-        })
+        });
+        Watch { idle: self, over }
     }
 
     /// Waits for `future`, which is pinned by the caller since few streams are watched; `None` when the stream is
@@ -70,6 +71,24 @@ impl<H: Host> Idle<H> {
 
     fn until(&self) -> Instant {
         Instant::from_nanos(self.last_nanos.load(Ordering::Relaxed)) + self.timeout
+    }
+}
+
+/// A stream whose answer is being read.
+pub(super) struct Watch<H> {
+    idle: Idle<H>,
+    over: Pin<Box<dyn Future<Output = ()> + Send>>,
+}
+
+impl<H: Host> Watch<H> {
+    /// Something passes.
+    pub(super) fn passes(&self) {
+        self.idle.passes();
+    }
+
+    /// Whether nothing has passed for too long; if not yet, `cx` is told when it is time to look again.
+    pub(super) fn is_over(&mut self, cx: &mut Context<'_>) -> bool {
+        self.over.as_mut().poll(cx).is_ready()
     }
 }
 

@@ -182,14 +182,14 @@ mod tests {
             let amount = Duration::from_nanos(nanos);
             for (notation, unit) in [(Notation::Millis, 1_000_000), (Notation::UnixMillis, 1_000_000)] {
                 let read = notation.read(notation.text(amount).as_bytes()).unwrap();
-                prop_assert!(read <= amount && amount - read < Duration::from_nanos(unit));
+                prop_assert!(read <= amount && amount.saturating_sub(read) < Duration::from_nanos(unit));
             }
             let text = Notation::Grpc.text(amount);
             let (unit, digits) = text.as_bytes().split_last().unwrap();
             prop_assert!((1..=8).contains(&digits.len()), "the specification allows eight digits");
             let (_, length) = UNITS.into_iter().find(|(known, _)| known == unit).unwrap();
             let read = Notation::Grpc.read(text.as_bytes()).unwrap();
-            prop_assert!(read <= amount && (amount - read).as_nanos() < length);
+            prop_assert!(read <= amount && amount.saturating_sub(read).as_nanos() < length);
         }
 
         #[test]
