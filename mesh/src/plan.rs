@@ -143,7 +143,7 @@ impl Plan {
         plan.zone = config.zone.as_deref().map(Arc::from);
         plan.inbound = config.inbound.clone();
         plan.outbound = config.outbound.clone();
-        plan.deadline = config.defaults.deadline.clone();
+        plan.deadline.clone_from(&config.defaults.deadline);
         plan.outlets = outlets(config);
         for (name, service) in &config.services {
             let policies = service.policies.over(&config.defaults);

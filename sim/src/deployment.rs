@@ -372,7 +372,7 @@ impl Deployment {
         let service = &self.plan.services[place.service];
         let identity = self.identity(&service.name, name, &host);
         let mut sidecar = hoplab_mesh::plan::Plan::new(service.name.as_str(), identity);
-        sidecar.deadline = self.plan.mesh[place.service].deadline.clone();
+        sidecar.deadline.clone_from(&self.plan.mesh[place.service].deadline);
         sidecar.inbound.limits = self.plan.mesh_limits[place.service].clone();
         sidecar.zone = Some(self.zone(service.zones[place.replica as usize]));
         for callee in called_by(&self.plan, place.service) {
