@@ -1,0 +1,87 @@
+//! Turns the recorder's indexes into the names that a record uses. Owns no sums.
+
+use std::collections::BTreeMap;
+
+use hoplab_proxy::telemetry::{Outcome, Role};
+use indexmap::IndexMap;
+
+use super::tally::{EdgeKey, Scope, Tally};
+use super::{HopSum, Slow, by_owner};
+use crate::account::{Hop, Share};
+use crate::record;
+use crate::scenario::plan::{EndpointId, Plan};
+
+/// Turns indexes into the names that a record uses.
+pub(super) struct Names<'a> {
+    pub(super) plan: &'a Plan,
+}
+
+impl Names<'_> {
+    fn endpoint(&self, id: EndpointId) -> String {
+        let service = &self.plan.services[id.service.0];
+        format!("{}.{}", service.name, service.endpoints[id.endpoint].name)
+    }
+
+    fn edge(&self, (caller, callee): EdgeKey) -> String {
+        let caller = caller.map_or("client", |caller| &self.plan.services[caller].name);
+        format!("{caller} → {}", self.plan.services[callee].name)
+    }
+
+    fn hop(&self, hop: Hop) -> String {
+        let service = hop.service.map_or("", |service| &self.plan.services[service].name);
+        match hop.role {
+            Role::Client => "client".to_owned(),
+            Role::Gateway => "gateway".to_owned(),
+            Role::Service => service.to_owned(),
+            Role::Outbound => format!("{service} (outbound)"),
+            Role::Inbound => format!("{service} (inbound)"),
+        }
+    }
+
+    pub(super) fn scope(
+        &self,
+        scope: Scope,
+        endpoints: &[EndpointId],
+    ) -> (record::Traffic, IndexMap<String, record::Traffic>, IndexMap<String, record::Edge>) {
+        let named = endpoints.iter().map(|id| self.endpoint(*id));
+        let endpoints = named.zip(scope.endpoints.into_iter().map(Tally::into_traffic)).collect();
+        let edges = scope.edges.into_iter().map(|(key, edge)| (self.edge(key), edge)).collect();
+        (scope.total.into_traffic(), endpoints, edges)
+    }
+
+    pub(super) fn breakdown(
+        &self,
+        hops: &IndexMap<Hop, HopSum>,
+        ended: u64,
+    ) -> (BTreeMap<String, f64>, Vec<record::Hop>) {
+        let mut total: BTreeMap<Share, u64> = BTreeMap::new();
+        for (share, nanos) in hops.values().flat_map(|sum| &sum.nanos) {
+            *total.entry(*share).or_default() += nanos;
+        }
+        let by_hop = hops.iter().map(|(hop, sum)| record::Hop {
+            name: self.hop(*hop),
+            visits: sum.visits as f64 / ended.max(1) as f64,
+            breakdown_us: by_owner(&sum.nanos, ended),
+        });
+        (by_owner(&total, ended), by_hop.collect())
+    }
+
+    pub(super) fn trace(&self, slow: &Slow, endpoints: &[EndpointId]) -> record::Trace {
+        let path = slow.path.iter().map(|stretch| record::Stretch {
+            hop: self.hop(stretch.hop),
+            owner: stretch.share.key().to_owned(),
+            us: (stretch.until - stretch.from).as_micros() as u64,
+        });
+        record::Trace {
+            id: slow.trace.to_string(),
+            endpoint: self.endpoint(endpoints[slow.endpoint]),
+            at_us: slow.intended.micros(),
+            latency_us: slow.latency_us,
+            outcome: match slow.outcome {
+                Outcome::Answered(status) => status.to_string(),
+                Outcome::Failed(fault) => format!("{fault:?}").to_lowercase(),
+            },
+            path: path.collect(),
+        }
+    }
+}
