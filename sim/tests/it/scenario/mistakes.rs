@@ -46,7 +46,7 @@ mistakes! {
     unknown_table:
         "[network]" => "[netwrok]";
     unknown_policy:
-        r#"{ timeout = "1s" }"# => r#"{ timeuot = "1s", breaker = { failures = -1 }, balance = "peak-ewma" }"#;
+        r#"{ timeout = "1s" }"# => r#"{ timeuot = "1s", breaker = { failures = -1 }, balance = "peek-ewma" }"#;
     bad_unit:
         r#""30s""# => r#""30 sec""#;
     no_unit:
@@ -190,6 +190,26 @@ decision = "evicted""#,
     decisions_of_no_kind:
         r#"metric = "p99""# => r#"metric = "decisions"
 service = "payment""#;
+    share_of_no_pod:
+        r#"metric = "p99""# => "metric = \"share\"",
+        r#"of     = "order.place"
+"# => "",
+        r#""300ms""# => "\"10%\"";
+    share_of_an_unknown_pod:
+        r#"metric = "p99""# => "metric = \"share\"\npod = \"payment-3\"",
+        r#""300ms""# => "\"10%\"";
+    pod_of_a_percentile:
+        r#"metric = "p99""# => "metric = \"p99\"\npod = \"payment-0\"";
+    pods_that_do_not_match_their_lists:
+        "replicas = 3" => "replicas = 3\nzones = [\"far\", \"fra\"]\nweights = [1, 0, 3, 2000]";
+    gateway_in_no_zone:
+        "[gateway]\n" => "[gateway]\nzone = \"near\"\n";
+    no_sessions:
+        "users = 50" => "users = 50\nsessions = 0";
+    hashing_by_nothing:
+        r#"balance = "round-robin""# => r#"balance = { kind = "maglev", penalty = "5s" }"#;
+    hashing_by_two_things:
+        r#"balance = "round-robin""# => r#"balance = { kind = "ring", by = { header = "a", cookie = "b" }, slots = 100 }"#;
     percentile_at_a_service:
         r#"metric = "p99""# => r#"metric = "p99"
 decision = "ejected"
