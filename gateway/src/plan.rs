@@ -394,7 +394,7 @@ mod tests {
             ("lisen = 1", "lisen", "unknown field `lisen`"),
             ("listen = \"here\"", "\"here\"", "invalid socket address"),
             ("defaults = { timeout = \"5\" }", "\"5\"", "`5` has no unit: write a duration such as `250us`"),
-            ("[upstreams.a]\nendpoints = [\"a\"]", "[\"a\"]", "`a` is not host:port"),
+            ("[upstreams.a]\nendpoints = [\"a\"]", "\"a\"", "`a` is not host:port"),
             (
                 "[upstreams.a]\nendpoints = [\"a:1\"]\nprotocol = \"http3\"",
                 "\"http3\"",

@@ -66,13 +66,23 @@ impl Plan {
 
     /// Adds a service that the app may call: its pods are of the sidecar's own trust domain.
     pub fn service(
+        self,
+        name: &str,
+        endpoints: Vec<Endpoint>,
+        policies: Policies,
+    ) -> Result<Self, NotSpiffe> {
+        self.placed(name, endpoints.into_iter().map(Placed::from).collect(), policies)
+    }
+
+    /// As [`Plan::service`], with weights and zones.
+    pub fn placed(
         mut self,
         name: &str,
-        endpoints: Vec<impl Into<Placed>>,
+        endpoints: Vec<Placed>,
         policies: Policies,
     ) -> Result<Self, NotSpiffe> {
         let id = id_of(self.identity.id().trust_domain(), name)?;
-        let (endpoints, placements) = Placed::split(endpoints.into_iter().map(Into::into).collect());
+        let (endpoints, placements) = Placed::split(endpoints);
         self.services.insert(name.into(), Service { id, endpoints, placements, policies });
         Ok(self)
     }
@@ -147,8 +157,7 @@ impl Plan {
         plan.outlets = outlets(config);
         for (name, service) in &config.services {
             let policies = service.policies.over(&config.defaults);
-            plan =
-                plan.service(name, service.endpoints.clone(), policies).expect("names were checked before");
+            plan = plan.placed(name, service.endpoints.clone(), policies).expect("names were checked before");
         }
         plan
     }
@@ -378,7 +387,7 @@ mod tests {
             .service("payment", vec![Endpoint::new("payment-0", 15006)], Policies::default())
             .unwrap();
         assert_eq!(plan.inbound.listen.port(), 15006);
-        assert!(plan.clone().service("pay/ment", Vec::<Placed>::new(), Policies::default()).is_err());
+        assert!(plan.clone().service("pay/ment", Vec::new(), Policies::default()).is_err());
         assert!(plan.services.contains_key("payment"));
     }
 }

@@ -380,7 +380,7 @@ impl Deployment {
             let endpoints = placed.map(|(endpoint, placement)| Placed { endpoint, placement }).collect();
             let policies = self.plan.mesh[callee].clone();
             sidecar = sidecar
-                .service(&self.plan.services[callee].name, endpoints, policies)
+                .placed(&self.plan.services[callee].name, endpoints, policies)
                 .expect("the plan's names are DNS labels");
         }
         let seed = self.seed(name, u64::MAX);

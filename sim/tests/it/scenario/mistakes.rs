@@ -209,7 +209,7 @@ service = "payment""#;
     hashing_by_nothing:
         r#"balance = "round-robin""# => r#"balance = { kind = "maglev", penalty = "5s" }"#;
     hashing_by_two_things:
-        r#"balance = "round-robin""# => r#"balance = { kind = "ring", by = { header = "a", cookie = "b" }, slots = 100 }"#;
+        r#"balance = "round-robin""# => r#"balance = { kind = "ring", by = { header = "a", cookie = "b" } }"#;
     percentile_at_a_service:
         r#"metric = "p99""# => r#"metric = "p99"
 decision = "ejected"
