@@ -97,13 +97,11 @@ impl DeadlinePolicy {
             add("deadline.write", fact.to_owned(), "name a field in `read`, or write `own = true`");
         }
         for (key, fields) in [("deadline.read", &config.read), ("deadline.write", &config.write)] {
-            if let Some(twice) = twin(fields, fields, |first, second| first < second) {
-                add(key, format!("`{twice}` stands there twice"), "take one of them out");
+            if let Some(name) = twice(fields) {
+                add(key, format!("`{name}` stands there twice"), "take one of them out");
             }
         }
-        if let Some(name) =
-            twin(&config.read, &config.write, |_, _| true).filter(|name| other_notation(&config, name))
-        {
+        if let Some(name) = in_two_notations(&config) {
             let fact = format!("`{name}` is read in one notation and written in another");
             add("deadline.write", fact, "write the same notation behind both, or another name");
         }
@@ -118,23 +116,19 @@ impl DeadlinePolicy {
     }
 }
 
-/// The first name that stands in both lists, at places that `count`.
-fn twin<'a>(
-    ones: &'a [Field],
-    others: &[Field],
-    count: impl Fn(usize, usize) -> bool,
-) -> Option<&'a HeaderName> {
-    ones.iter().enumerate().find_map(|(first, one)| {
-        let twins = others.iter().enumerate().filter(|(_, other)| other.name == one.name);
-        twins.map(|(second, _)| second).find(|second| count(first, *second)).map(|_| &one.name)
-    })
+/// A name that stands there more than once.
+fn twice(fields: &[Field]) -> Option<&HeaderName> {
+    let again =
+        |(index, field): &(usize, &Field)| fields[..*index].iter().any(|other| other.name == field.name);
+    fields.iter().enumerate().find(again).map(|(_, field)| &field.name)
 }
 
-/// Whether a field called `name` is read in one notation and written in another.
-fn other_notation(config: &Config, name: &HeaderName) -> bool {
-    let notation =
-        |fields: &[Field]| fields.iter().find(|field| field.name == *name).map(|field| field.notation);
-    notation(&config.read) != notation(&config.write)
+/// A name that is read in one notation and written in another.
+fn in_two_notations(config: &Config) -> Option<&HeaderName> {
+    let other = |read: &&Field| {
+        config.write.iter().any(|written| written.name == read.name && written.notation != read.notation)
+    };
+    config.read.iter().find(other).map(|read| &read.name)
 }
 
 impl FromStr for DeadlineField {
