@@ -208,8 +208,8 @@ service = "payment""#;
         "users = 50" => "users = 50\nsessions = 0";
     hashing_by_nothing:
         r#"balance = "round-robin""# => r#"balance = { kind = "maglev", penalty = "5s" }"#;
-    hashing_by_two_things:
-        r#"balance = "round-robin""# => r#"balance = { kind = "ring", by = { header = "a", cookie = "b" } }"#;
+    table_of_no_prime_size:
+        r#"balance = "round-robin""# => r#"balance = { kind = "ring", by = { header = "a", cookie = "b" }, slots = 100 }"#;
     percentile_at_a_service:
         r#"metric = "p99""# => r#"metric = "p99"
 decision = "ejected"
