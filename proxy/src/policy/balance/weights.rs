@@ -13,7 +13,7 @@ const LEAST: u64 = 100;
 /// The weights of an upstream's endpoints.
 #[derive(Debug, Clone)]
 pub struct Weights {
-    weights: Vec<u32>,
+    configured: Vec<u32>,
     equal: bool,
     slow_start: Option<Duration>,
     /// When each came back, while that counts.
@@ -28,22 +28,17 @@ impl Weights {
     pub fn new(weights: Vec<u32>, slow_start: Option<Duration>) -> Self {
         let equal = weights.windows(2).all(|pair| pair[0] == pair[1]);
         let since = vec![None; weights.len()];
-        Self { weights, equal, slow_start, since, warm_at: Instant::START }
+        Self { configured: weights, equal, slow_start, since, warm_at: Instant::START }
     }
 
     /// How many endpoints there are.
     pub fn count(&self) -> usize {
-        self.weights.len()
+        self.configured.len()
     }
 
     /// The sum of what was configured.
     pub fn total(&self) -> u64 {
-        self.weights.iter().map(|&weight| u64::from(weight)).sum()
-    }
-
-    /// What was configured for each.
-    pub fn configured(&self) -> &[u32] {
-        &self.weights
+        self.configured.iter().map(|&weight| u64::from(weight)).sum()
     }
 
     /// `endpoint` has come back.
@@ -60,7 +55,7 @@ impl Weights {
 
     /// The weight of `endpoint` at this instant, in thousandths; above zero.
     pub fn of(&self, now: Instant, endpoint: usize) -> u64 {
-        let weight = u64::from(self.weights[endpoint]);
+        let weight = u64::from(self.configured[endpoint]);
         match (self.since[endpoint], self.slow_start) {
             (Some(since), Some(slow_start)) if now < self.warm_at && now < since + slow_start => {
                 let warmed = (now - since).as_nanos() * u128::from(WHOLE) / slow_start.as_nanos();

@@ -265,7 +265,7 @@ fn slots<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::E
 }
 
 fn is_prime(number: u32) -> bool {
-    number >= 2 && (2..).take_while(|factor| factor * factor <= number).all(|factor| number % factor != 0)
+    number >= 2 && (2..=number.isqrt()).all(|factor| !number.is_multiple_of(factor))
 }
 
 fn factor<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
