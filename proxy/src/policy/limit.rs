@@ -81,6 +81,6 @@ impl Limiter {
 }
 
 /// How long until `nanos` nanoseconds have passed.
-fn after(nanos: u128) -> Option<Duration> {
-    Some(Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX)))
+fn after(nanos: u128) -> Duration {
+    Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
 }

@@ -47,7 +47,7 @@ impl FixedWindow {
             None if cost > self.limit => Verdict::Reject { retry_after: None },
             None => {
                 let left = self.window_nanos - now.nanos() % self.window_nanos;
-                Verdict::Reject { retry_after: after(u128::from(left)) }
+                Verdict::Reject { retry_after: Some(after(u128::from(left))) }
             }
         }
     }

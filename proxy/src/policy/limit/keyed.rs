@@ -47,12 +47,11 @@ impl Keyed {
     /// Decides on a request of `key` that counts as `cost` requests.
     pub fn admit(&mut self, now: Instant, key: &[u8], cost: u32) -> Verdict {
         let mut short = [0; 16];
-        let key = match key.len() {
-            0..=KEY_BYTES_MAX => key,
-            _ => {
-                short.copy_from_slice(&xxh3_128(key).to_le_bytes());
-                &short
-            }
+        let key = if key.len() <= KEY_BYTES_MAX {
+            key
+        } else {
+            short.copy_from_slice(&xxh3_128(key).to_le_bytes());
+            &short
         };
         let place = match self.places.get(key) {
             Some(place) => {

@@ -48,15 +48,12 @@ impl LeakyBucket {
         }
         if early > parts(burst) {
             let excess = early - parts(burst);
-            return Verdict::Reject { retry_after: after(excess.div_ceil(u128::from(rate.requests))) };
+            return Verdict::Reject { retry_after: Some(after(excess.div_ceil(u128::from(rate.requests)))) };
         }
         self.due = self.due.max(at) + parts(cost);
         match early.saturating_sub(parts(undelayed)) {
             0 => Verdict::Pass,
-            wait => match after(wait.div_ceil(u128::from(rate.requests))) {
-                Some(wait) => Verdict::Delay(now + wait),
-                None => Verdict::Pass,
-            },
+            wait => Verdict::Delay(now + after(wait.div_ceil(u128::from(rate.requests)))),
         }
     }
 }

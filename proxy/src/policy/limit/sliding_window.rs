@@ -41,17 +41,13 @@ impl SlidingWindow {
         if cost > limit {
             return Verdict::Reject { retry_after: None };
         }
-        match (self.passed.len() + cost).checked_sub(limit) {
-            Some(excess @ 1..) => {
-                let in_the_way = self.passed.get(excess - 1);
-                let retry_after = in_the_way.map(|last| (*last + window).saturating_since(now));
-                Verdict::Reject { retry_after }
-            }
-            Some(0) | None => {
-                self.passed.extend(std::iter::repeat_n(now, cost));
-                Verdict::Pass
-            }
+        let excess = (self.passed.len() + cost).saturating_sub(limit);
+        if excess == 0 {
+            self.passed.extend(std::iter::repeat_n(now, cost));
+            return Verdict::Pass;
         }
+        let in_the_way = self.passed.get(excess - 1);
+        Verdict::Reject { retry_after: in_the_way.map(|last| (*last + window).saturating_since(now)) }
     }
 }
 

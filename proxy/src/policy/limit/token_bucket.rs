@@ -45,7 +45,7 @@ impl TokenBucket {
             None if cost > burst => Verdict::Reject { retry_after: None },
             None => {
                 let missing = wanted - self.parts;
-                Verdict::Reject { retry_after: after(missing.div_ceil(u128::from(rate.requests))) }
+                Verdict::Reject { retry_after: Some(after(missing.div_ceil(u128::from(rate.requests)))) }
             }
         }
     }
@@ -85,7 +85,7 @@ mod tests {
         assert_eq!(bucket.admit(now, 1), Verdict::Reject { retry_after: Some(after) });
         assert_eq!(bucket.admit(now, 3), Verdict::Reject { retry_after: None }, "more than it can hold");
         assert_eq!(
-            bucket.admit(now + (after - Duration::from_nanos(1)), 1),
+            bucket.admit(now + Duration::from_nanos(333_333_333), 1),
             Verdict::Reject { retry_after: Some(Duration::from_nanos(1)) }
         );
         assert_eq!(bucket.admit(now + after, 1), Verdict::Pass);
