@@ -272,8 +272,8 @@ routes."order.place" = { limits = { concurrency = { min = 5, max = 2 } } }
 services.email = { limits = { rate.algorithm = "fixed-window", priority = { critical = "50%" } } }
 services.payment = {"#;
     limits_where_nothing_arrives:
-        r#"{ timeout = "1s" }"# => r#"{ limits = { concurrency = 3 } }
-upstreams.order = { limits = { concurrency = 3 } }"#;
+        r#"{ timeout = "1s" }"# => r"{ limits = { concurrency = 3 } }
+upstreams.order = { limits = { concurrency = 3 } }";
     headers_that_cannot_be:
         "[load.browsers]" => r#"[load.browsers]
 headers = { "x user" = "a", Host = "b", "x-user" = [], "x-b" = ["a\nb", 3], "x-c" = 1 }"#;
