@@ -98,7 +98,9 @@ fn balancers(criterion: &mut Criterion) {
             let (mut clock, mut random) = (Clock(0), ChaCha8Rng::seed_from_u64(1));
             hot(&mut group, format!("{name}/{which}"), || {
                 let key = Some(clock.0);
-                let picked = balancer.pick(clock.now(), key, |endpoint| endpoint != 5, &mut random).unwrap();
+                let picked = balancer
+                    .pick(clock.now(), key, |endpoint| endpoint != 5, &mut random)
+                    .expect("five may be picked");
                 balancer.begin(picked);
                 let outcome = balance::Outcome::Success;
                 balancer.observe(clock.now(), picked, Duration::from_millis(5), outcome);

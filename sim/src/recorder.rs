@@ -417,8 +417,8 @@ impl State {
                 endpoints,
                 breakdown_us,
                 edges,
-                pods,
                 work,
+                pods,
                 decisions,
             };
             (part.name.clone(), phase)

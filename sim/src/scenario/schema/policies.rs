@@ -63,7 +63,7 @@ impl Read for Gateway {
         let called = |policies| Called { policies, limits: None };
         let services = upstreams.into_iter().map(|(name, policies)| (name, policies.map(called))).collect();
         let zone = table.optional("zone", context);
-        Some(Self { layers: Layers { routes, services, ..layers(table, context) }, zone })
+        Some(Self { layers: Layers { services, routes, ..layers(table, context) }, zone })
     }
 }
 
