@@ -191,6 +191,12 @@ pub(crate) fn details(record: &Record) -> Markup {
             summary { "Requests, attempts and errors between services" }
             (edges(record))
         }
+        @if record.architectures.values().any(|architecture| !architecture.pods.is_empty()) {
+            details {
+                summary { "Attempts by pod" }
+                (pods(record))
+            }
+        }
         @if record.architectures.values().any(|architecture| !architecture.work.is_empty()) {
             details {
                 summary { "Processor time of services, and what of it was wasted" }
@@ -210,116 +216,98 @@ pub(crate) fn details(record: &Record) -> Markup {
 }
 
 fn endpoints(record: &Record) -> Markup {
-    let names: IndexSet<&str> = record
-        .architectures
-        .values()
-        .flat_map(|architecture| architecture.endpoints.keys().map(String::as_str))
-        .collect();
-    html! {
-        div.scroll { table {
-            thead {
-                tr {
-                    th {}
-                    @for name in record.architectures.keys() { th.group scope="colgroup" colspan="3" { (name) } }
-                }
-                tr {
-                    th scope="col" {}
-                    @for _ in &record.architectures {
-                        th.apart scope="col" { "p50" } th scope="col" { "p99" } th scope="col" { "errors" }
-                    }
-                }
-            }
-            tbody { @for name in &names { tr {
-                th.long scope="row" title=(name) { (name) }
-                @for architecture in record.architectures.values() {
-                    @if let Some(traffic) = architecture.endpoints.get(*name) {
-                        td.apart { (percentile(traffic, 0.5)) }
-                        td { (percentile(traffic, 0.99)) }
-                        td { (failed(traffic)) }
-                    } @else {
-                        td.apart { "–" } td { "–" } td { "–" }
-                    }
-                }
-            } } }
-        } }
-    }
+    let heads = ["p50", "p99", "errors"];
+    by_architecture(
+        record,
+        &heads,
+        |architecture| architecture.endpoints.keys().collect(),
+        |architecture, name| {
+            let traffic = architecture.endpoints.get(name)?;
+            Some(vec![percentile(traffic, 0.5), percentile(traffic, 0.99), failed(traffic)])
+        },
+    )
 }
 
 fn edges(record: &Record) -> Markup {
-    let names: IndexSet<&str> = record
-        .architectures
-        .values()
-        .flat_map(|architecture| architecture.edges.keys().map(String::as_str))
-        .collect();
-    html! {
-        div.scroll { table {
-            thead {
-                tr {
-                    th {}
-                    @for name in record.architectures.keys() { th.group scope="colgroup" colspan="3" { (name) } }
-                }
-                tr {
-                    th scope="col" {}
-                    @for _ in &record.architectures {
-                        th.apart scope="col" { "requests" } th scope="col" { "attempts per request" }
-                        th scope="col" { "failed attempts" }
-                    }
-                }
-            }
-            tbody { @for name in &names { tr {
-                th.long scope="row" title=(name) { (name) }
-                @for architecture in record.architectures.values() {
-                    @if let Some(edge) = architecture.edges.get(*name) {
-                        td.apart { (count(edge.requests)) }
-                        td { (significant(edge.amplification())) }
-                        td { (share(edge.errors, edge.attempts)) }
-                    } @else {
-                        td.apart { "–" } td { "–" } td { "–" }
-                    }
-                }
-            } } }
-        } }
-    }
+    let heads = ["requests", "attempts per request", "failed attempts"];
+    by_architecture(
+        record,
+        &heads,
+        |architecture| architecture.edges.keys().collect(),
+        |architecture, name| {
+            let edge = architecture.edges.get(name)?;
+            let failed = share(edge.errors, edge.attempts);
+            Some(vec![count(edge.requests), significant(edge.amplification()), failed])
+        },
+    )
 }
 
 fn work(record: &Record) -> Markup {
-    let names: IndexSet<&str> = record
-        .architectures
-        .values()
-        .flat_map(|architecture| architecture.work.keys().map(String::as_str))
-        .collect();
+    let heads = ["cores × time", "wasted", "on requests"];
+    by_architecture(
+        record,
+        &heads,
+        |architecture| architecture.work.keys().collect(),
+        |architecture, name| {
+            let work = architecture.work.get(name)?;
+            let wasted = share(work.wasted.cpu_us, work.cpu_us);
+            Some(vec![duration(work.cpu_us as f64), wasted, count(work.wasted.requests)])
+        },
+    )
+}
+
+/// The attempts at each pod, and its share of those at all pods of its service.
+fn pods(record: &Record) -> Markup {
+    let heads = ["attempts", "share"];
+    by_architecture(
+        record,
+        &heads,
+        |architecture| architecture.pods.keys().collect(),
+        |architecture, name| {
+            let service = |pod: &str| pod.rsplit_once('-').map(|(service, _)| service.to_owned());
+            let beside = architecture.pods.iter().filter(|(other, _)| service(other) == service(name));
+            let (attempts, all) = (*architecture.pods.get(name)?, beside.map(|(_, attempts)| attempts).sum());
+            Some(vec![count(attempts), share(attempts, all)])
+        },
+    )
+}
+
+/// A table with a row for each of the names that any architecture has, and its figures under each architecture that
+/// has it.
+fn by_architecture<'a>(
+    record: &'a Record,
+    heads: &[&str],
+    names: impl Fn(&'a Architecture) -> Vec<&'a String>,
+    figures: impl Fn(&Architecture, &str) -> Option<Vec<String>>,
+) -> Markup {
+    let names: IndexSet<&String> = record.architectures.values().flat_map(names).collect();
+    let apart = |index: usize| (index == 0).then_some("apart");
     html! {
         div.scroll { table {
             thead {
                 tr {
                     th {}
-                    @for name in record.architectures.keys() { th.group scope="colgroup" colspan="3" { (name) } }
+                    @for name in record.architectures.keys() {
+                        th.group scope="colgroup" colspan=(heads.len()) { (name) }
+                    }
                 }
                 tr {
                     th scope="col" {}
                     @for _ in &record.architectures {
-                        th.apart scope="col" { "cores × time" } th scope="col" { "wasted" }
-                        th scope="col" { "on requests" }
+                        @for (index, head) in heads.iter().enumerate() { th class=[apart(index)] scope="col" { (head) } }
                     }
                 }
             }
             tbody { @for name in &names { tr {
                 th.long scope="row" title=(name) { (name) }
                 @for architecture in record.architectures.values() {
-                    @if let Some(work) = architecture.work.get(*name) {
-                        td.apart { (duration(work.cpu_us as f64)) }
-                        td { (share(work.wasted.cpu_us, work.cpu_us)) }
-                        td { (count(work.wasted.requests)) }
-                    } @else {
-                        td.apart { "–" } td { "–" } td { "–" }
+                    @let dashes = || vec!["–".to_owned(); heads.len()];
+                    @for (index, figure) in figures(architecture, name).unwrap_or_else(dashes).iter().enumerate() {
+                        td class=[apart(index)] { (figure) }
                     }
                 }
             } } }
         } }
-        p.note {
-            "Wasted is what was done when nobody waited for it any more: the caller had gone away, or one that it \
-             worked for. What was done before that moment is not counted. After the warm-up."
-        }
     }
 }
 

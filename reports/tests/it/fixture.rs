@@ -163,7 +163,7 @@ fn architecture(kind: &Kind) -> Architecture {
         breakdown_us,
         phases: phases(kind, floor),
         edges: edges(kind, f64::from(sent as u32)),
-        pods: BTreeMap::new(),
+        pods: BTreeMap::from([("payment-0".to_owned(), 30), ("payment-1".to_owned(), 90)]),
         breakers: if kind.breakers { breakers(kind) } else { Vec::new() },
         breakers_left_out: 0,
         policies: policies(kind),

@@ -72,6 +72,8 @@ fn tells_everything_in_order() {
         "id=\"slowest\"",
         "id=\"expectations\"",
         "id=\"details\"",
+        "title=\"payment-1\">payment-1</th><td class=\"apart\">90</td><td>75 %</td>",
+        "Processor time of services",
         "hoplab replay .",
         "hoplab run scenarios/checkout.toml --seed 1 --arch direct,gateway,mesh,gateway+mesh",
         "5f0c2a9d81e4b7366a1f93c07de2b584",
