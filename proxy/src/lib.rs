@@ -15,6 +15,7 @@ pub mod load_control;
 pub mod message;
 pub mod policy;
 pub mod quantity;
+mod random;
 pub mod server;
 pub mod tasks;
 pub mod telemetry;

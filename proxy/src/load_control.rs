@@ -15,7 +15,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use http::HeaderMap;
-use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
 
 use crate::forward::Visit;
@@ -24,6 +23,7 @@ use crate::policy::admission::Admission;
 use crate::policy::concurrency::{self, Concurrency};
 use crate::policy::limit::{Keyed, Limiter, Verdict};
 use crate::policy::priority::Priorities;
+use crate::random::stream;
 use crate::server::Connection;
 use crate::telemetry::{Decision, Fault, Outcome, Owner, PolicyEvent, Report};
 
@@ -244,10 +244,4 @@ fn succeeded(outcome: Outcome) -> Option<bool> {
 /// Whether the time that a request took tells how loaded what is behind is: it was answered, or not in time.
 fn tells_of_load(outcome: Outcome) -> bool {
     matches!(outcome, Outcome::Answered(_) | Outcome::Failed(Fault::Timeout))
-}
-
-fn stream(seed: u64, purpose: u64) -> ChaCha8Rng {
-    let mut random = ChaCha8Rng::seed_from_u64(seed);
-    random.set_stream(purpose);
-    random
 }

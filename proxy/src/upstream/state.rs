@@ -26,6 +26,7 @@ use crate::policy::budget::{Budget, Cause, Outcome};
 use crate::policy::failfast::Failfast;
 use crate::policy::hedge::Hedge;
 use crate::policy::retry::Backoff;
+use crate::random::stream;
 use crate::telemetry::{BreakerMoved, BreakerState, Decision, Fault, PolicyEvent, Report};
 pub(super) use active::Active;
 use ejection::Ejection;
@@ -185,13 +186,6 @@ impl<H: Host> State<H> {
     pub(super) fn decided(&self, endpoint: Option<usize>, decision: Decision) {
         self.shared.decided(endpoint, decision);
     }
-}
-
-/// A random stream of its own for each purpose, so that a draw for one moves no other.
-fn stream(seed: u64, purpose: u64) -> ChaCha8Rng {
-    let mut random = ChaCha8Rng::seed_from_u64(seed);
-    random.set_stream(purpose);
-    random
 }
 
 impl<H: Host> Shared<H> {
