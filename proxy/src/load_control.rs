@@ -4,7 +4,7 @@
 //! is answered at once and costs no more than that.
 //!
 //! Read it in this order: [`LimitsPolicy`] (what may be written), [`Settings`] (what it means),
-//! [`LoadControl::admit`] (what it does), [`Pass`] (the place that an admitted request holds until its answer's
+//! [`LoadControl::admit`] (what it does), `Pass` (the place that an admitted request holds until its answer's
 //! last byte). The policies themselves know no request and stand in [`crate::policy`].
 
 pub mod settings;
