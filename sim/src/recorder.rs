@@ -6,6 +6,7 @@
 //! ([`crate::account`]), what is expected of the result (`expect`).
 
 mod decisions;
+mod late;
 mod names;
 pub(crate) mod phases;
 mod tally;
@@ -25,6 +26,7 @@ use crate::journal::Journal;
 use crate::record;
 use crate::scenario::plan::{Architecture, EndpointId, Plan};
 use decisions::Decisions;
+use late::Late;
 use names::Names;
 use phases::Phases;
 pub(crate) use tally::window_width;
@@ -42,11 +44,14 @@ pub struct Limits {
     pub policies: usize,
     /// How long after a request's end its account waits for spans of abandoned attempts.
     pub settle: Duration,
+    /// Requests remembered for whom something may still be going on after that.
+    pub late: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { slowest: 20, breakers: 10_000, policies: 10_000, settle: Duration::from_secs(1) }
+        let settle = Duration::from_secs(1);
+        Self { slowest: 20, breakers: 10_000, policies: 10_000, settle, late: 100_000 }
     }
 }
 
@@ -70,6 +75,7 @@ struct State {
     pending: BTreeMap<TraceId, Pending>,
     /// Requests that ended before all their spans came, by when their account is closed.
     settling: VecDeque<(Instant, TraceId)>,
+    late: Late,
     all: Scope,
     parts: Vec<Scope>,
     windows: Vec<Window>,
@@ -127,6 +133,7 @@ impl Recorder {
             services: names.collect(),
             pending: BTreeMap::new(),
             settling: VecDeque::new(),
+            late: Late::new(limits.late),
             all: Scope::new(endpoints.len()),
             parts: phases.parts().iter().map(|_| Scope::new(endpoints.len())).collect(),
             windows: (0..windows).map(|_| Window::new()).collect(),
@@ -239,7 +246,7 @@ impl State {
     }
 
     fn called(&mut self, trace: TraceId, edge: EdgeKey) {
-        if let Some(intended) = self.pending.get(&trace).map(|pending| pending.intended) {
+        if let Some(intended) = self.intended(trace) {
             self.each_scope(intended, |scope| scope.called(edge));
             if let Some(window) = self.window(intended) {
                 window.called();
@@ -250,14 +257,15 @@ impl State {
     fn span(&mut self, hop: Hop, span: Span) {
         self.spans += 1;
         self.journal.span(&span);
-        let Some(intended) = self.pending.get(&span.trace).map(|pending| pending.intended) else { return };
+        let Some(intended) = self.intended(span.trace) else { return };
         self.attempts(hop, &span, intended);
         let (trace, end) = (span.trace, span.end);
         let is_root = hop.role == Role::Client && span.parent.is_none();
         if is_root {
             self.ended(&span, intended);
         }
-        let pending = self.pending.get_mut(&trace).expect("looked up above");
+        // What comes late belongs to no account any more.
+        let Some(pending) = self.pending.get_mut(&trace) else { return };
         if is_root {
             pending.root = Some(pending.visits.len());
         }
@@ -267,6 +275,12 @@ impl State {
         } else if is_root {
             self.settling.push_back((end + self.limits.settle, trace));
         }
+    }
+
+    /// When a request was meant to be sent, as long as anything may go on for it.
+    fn intended(&self, trace: TraceId) -> Option<Instant> {
+        let pending = self.pending.get(&trace).map(|pending| pending.intended);
+        pending.or_else(|| self.late.intended(trace))
     }
 
     /// Counts the attempts that left the caller's pod for a service.
@@ -321,6 +335,9 @@ impl State {
     fn settle(&mut self, now: Instant) {
         while self.settling.front().is_some_and(|(deadline, _)| *deadline <= now) {
             let (_, trace) = self.settling.pop_front().expect("there is a front");
+            if let Some(pending) = self.pending.get(&trace) {
+                self.late.closed(trace, pending.intended);
+            }
             self.close(trace);
         }
     }
