@@ -7,9 +7,9 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use hoplab_proxy::load_control::{LimitsPolicy, Settings};
-use hoplab_proxy::server;
 use hoplab_proxy::telemetry::Outlets;
 use hoplab_proxy::upstream::{self, Placed, Policies};
+use hoplab_proxy::{path, server};
 use http::Method;
 use toml::Spanned;
 
@@ -257,17 +257,11 @@ fn resolve_host(written: &Spanned<String>) -> Result<HostPattern, Problem> {
 }
 
 fn resolve_path(written: &Spanned<String>) -> Result<String, Problem> {
-    let text = written.get_ref();
-    let valid = text.starts_with('/') && text.bytes().all(|b| b.is_ascii_graphic() && b != b'?' && b != b'#');
-    if !valid {
-        return Err(Problem {
-            place: written.span(),
-            fact: format!("`{text}` is no path"),
-            hint: Some("write it from the root and without a query, such as `/cart`".to_owned()),
-        });
-    }
-    let trimmed = text.trim_end_matches('/');
-    Ok(if trimmed.is_empty() { "/".to_owned() } else { trimmed.to_owned() })
+    path::prefix(written.get_ref()).ok_or_else(|| Problem {
+        place: written.span(),
+        fact: format!("`{}` is no path", written.get_ref()),
+        hint: Some("write it from the root and without a query, such as `/cart`".to_owned()),
+    })
 }
 
 fn resolve_method(written: &Spanned<String>) -> Result<Method, Problem> {

@@ -1,6 +1,7 @@
 //! Which upstream a request is for: by host, then by path, then by method. The most specific host
 //! that has a route for the path wins, then the longest path. Owns no upstream: it names them by index.
 
+use hoplab_proxy::path;
 use http::header::HOST;
 use http::{Method, Request};
 
@@ -93,14 +94,8 @@ impl Routes {
 
 impl Route {
     fn covers(&self, host: &str, path: &str) -> bool {
-        self.host.covers(host) && covers_path(&self.path, path)
+        self.host.covers(host) && path::covers(&self.path, path)
     }
-}
-
-/// A prefix covers a path on the boundary of a segment: `/cart` covers `/cart` and `/cart/1`, not `/carts`.
-fn covers_path(prefix: &str, path: &str) -> bool {
-    // `OPTIONS *` asks about the server as a whole.
-    prefix == "/" || path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 impl HostPattern {
@@ -194,17 +189,6 @@ mod tests {
     }
 
     proptest! {
-        #[test]
-        fn a_prefix_covers_itself_and_what_is_below(
-            prefix in "(/[a-z]{1,3}){1,3}", below in "(/[a-z]{1,3}){0,2}", more in "[a-z]{1,3}",
-        ) {
-            let below_it = format!("{prefix}{below}");
-            let beside_it = format!("{prefix}{more}");
-            prop_assert!(covers_path(&prefix, &below_it));
-            prop_assert!(!covers_path(&prefix, &beside_it));
-            prop_assert!(covers_path("/", &below_it));
-        }
-
         #[test]
         fn no_host_panics(host in "\\PC*") {
             let name = name_of(&host).to_ascii_lowercase();

@@ -25,6 +25,11 @@
 //! [services.payment]
 //! endpoints = ["payment-0:15006", "payment-1:15006"]
 //! breaker   = { failures = 5, open_for = "5s" }
+//!
+//! [[services.payment.routes]]  # what of it is called in a way of its own, over the service's
+//! path    = "/refund"
+//! methods = ["POST"]
+//! timeout = "5s"
 //! ```
 //!
 //! What the sidecar tells of itself; nothing of it when the keys are left out. They stand before the tables:
@@ -151,12 +156,26 @@ pub struct Identity {
     pub authorities: PathBuf,
 }
 
-/// A service that the app may call: `endpoints`, and beside it the keys of [`Policies`].
+/// A service that the app may call: `endpoints`, `routes`, and beside them the keys of [`Policies`].
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Service {
     /// The inbound sides of its pods.
     pub endpoints: Vec<Placed>,
     /// How it is called, over [`Config::defaults`].
+    pub policies: Policies,
+    /// Requests to it that are called in ways of their own.
+    pub routes: Vec<Route>,
+}
+
+/// Some of a service's requests: `path`, `methods`, and beside them the keys of [`Policies`].
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Route {
+    /// The path and all below it; all when left out.
+    pub path: Option<String>,
+    /// For these methods; for all when left out.
+    pub methods: Vec<String>,
+    /// How they are called, over what the service says. A route that says something has breakers, budgets and
+    /// connections of its own.
     pub policies: Policies,
 }
 
@@ -172,20 +191,50 @@ impl<'de> Visitor<'de> for ServiceVisitor {
     type Value = Service;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a service: `endpoints` and its policies")
+        f.write_str("a service: `endpoints`, `routes` and its policies")
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Service, A::Error> {
-        let mut endpoints = None;
+        let (mut endpoints, mut routes) = (None, Vec::new());
         let policies = policies_beside(map, |key, map| {
-            let own = key == "endpoints";
-            if own {
-                endpoints = Some(map.next_value()?);
+            match key {
+                "endpoints" => endpoints = Some(map.next_value()?),
+                "routes" => routes = map.next_value()?,
+                _ => return Ok(false),
             }
-            Ok(own)
+            Ok(true)
         })?;
         let endpoints = endpoints.ok_or_else(|| A::Error::missing_field("endpoints"))?;
-        Ok(Service { endpoints, policies })
+        Ok(Service { endpoints, policies, routes })
+    }
+}
+
+impl<'de> Deserialize<'de> for Route {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(RouteVisitor)
+    }
+}
+
+struct RouteVisitor;
+
+impl<'de> Visitor<'de> for RouteVisitor {
+    type Value = Route;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a route: `path`, `methods` and its policies")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Route, A::Error> {
+        let (mut path, mut methods) = (None, Vec::new());
+        let policies = policies_beside(map, |key, map| {
+            match key {
+                "path" => path = Some(map.next_value()?),
+                "methods" => methods = map.next_value()?,
+                _ => return Ok(false),
+            }
+            Ok(true)
+        })?;
+        Ok(Route { path, methods, policies })
     }
 }
 

@@ -7,13 +7,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use hoplab_proxy::host::Endpoint;
+use hoplab_proxy::path;
 use hoplab_proxy::telemetry::Outlets;
 use hoplab_proxy::telemetry::outlets::Clash;
 use hoplab_proxy::tls::{Credentials, Identity, IdentityError, NotSpiffe, SpiffeId, TrustDomain};
-use hoplab_proxy::upstream::{DeadlinePolicy, Placed, Placement, Policies};
+use hoplab_proxy::upstream::{self, DeadlinePolicy, Placed, Placement, Policies};
+use http::Method;
 use indexmap::IndexMap;
 
-use crate::config::{Config, Inbound, Outbound};
+use crate::config::{self, Config, Inbound, Outbound};
 
 /// A sidecar that can be served.
 #[derive(Debug, Clone)]
@@ -47,6 +49,35 @@ pub struct Service {
     pub placements: Vec<Placement>,
     /// How it is called.
     pub policies: Policies,
+    /// What of it is called in ways of its own; the longest path comes first.
+    pub routes: Vec<Route>,
+}
+
+/// Some of the requests to a service.
+#[derive(Debug, Clone)]
+pub struct Route {
+    /// This path, and all below it.
+    pub path: String,
+    /// These methods; all when empty.
+    pub methods: Vec<Method>,
+    /// How they are called, with breakers, budgets and connections of their own; as the service's others when `None`.
+    pub policies: Option<Policies>,
+}
+
+impl Route {
+    /// Whether it takes requests that a route for just this `path` and these `methods` would take.
+    fn takes_of(&self, path: &str, methods: &[Method]) -> bool {
+        let all = self.methods.is_empty() || methods.is_empty();
+        self.path == path && (all || self.methods.iter().any(|method| methods.contains(method)))
+    }
+}
+
+impl Service {
+    /// Adds a route.
+    pub fn route(&mut self, route: Route) {
+        self.routes.push(route);
+        self.routes.sort_by_key(|route| std::cmp::Reverse(route.path.len()));
+    }
 }
 
 impl Plan {
@@ -83,7 +114,8 @@ impl Plan {
     ) -> Result<Self, NotSpiffe> {
         let id = id_of(self.identity.id().trust_domain(), name)?;
         let (endpoints, placements) = Placed::split(endpoints);
-        self.services.insert(name.into(), Service { id, endpoints, placements, policies });
+        let service = Service { id, endpoints, placements, policies, routes: Vec::new() };
+        self.services.insert(name.into(), service);
         Ok(self)
     }
 
@@ -110,19 +142,14 @@ impl Plan {
             if service.endpoints.is_empty() {
                 errors.push(PlanError::NoEndpoint { service: name.clone() });
             }
-            let resolved = service.policies.over(&config.defaults).resolve();
-            let prefers = resolved.as_ref().is_ok_and(|settings| settings.balance.config.zones.is_some());
-            if prefers && config.zone.is_none() {
-                errors.push(PlanError::Contradiction {
-                    place: format!("services.{name}.balance.zone"),
-                    fact: "nobody says which zone the pod stands in".to_owned(),
-                    hint: "write `zone = \"near\"` at the top".to_owned(),
-                });
-            }
-            errors.extend(resolved.err().into_iter().flatten().map(|found| PlanError::Contradiction {
-                place: format!("services.{name}.{}", found.key),
-                fact: found.fact,
-                hint: found.hint,
+            let called = contradictions(&service.policies.over(&config.defaults), config.zone.as_deref());
+            let routes = match called.as_slice() {
+                [] => routes(service, config).err().unwrap_or_default(),
+                // They would say the same once more.
+                _ => Vec::new(),
+            };
+            errors.extend(called.into_iter().chain(routes).map(|(key, fact, hint)| {
+                PlanError::Contradiction { place: format!("services.{name}.{key}"), fact, hint }
             }));
         }
         if config.inbound.listen == config.outbound.listen {
@@ -158,6 +185,8 @@ impl Plan {
         for (name, service) in &config.services {
             let policies = service.policies.over(&config.defaults);
             plan = plan.placed(name, service.endpoints.clone(), policies).expect("names were checked before");
+            let called = plan.services.last_mut().expect("it was just added").1;
+            routes(service, config).into_iter().flatten().for_each(|route| called.route(route));
         }
         plan
     }
@@ -214,6 +243,62 @@ pub enum PlanError {
     /// Both sides listen at one place.
     #[error("inbound.listen and outbound.listen are both {0}: they need a port each")]
     SamePort(SocketAddr),
+}
+
+/// A key at fault below a service, what is wrong, and what would be right.
+type Wrong = (String, String, String);
+
+/// What is wrong with how a service is called from a pod in `zone`.
+fn contradictions(policies: &Policies, zone: Option<&str>) -> Vec<Wrong> {
+    let settings = match policies.resolve() {
+        Ok(settings) => settings,
+        Err(found) => {
+            return found.into_iter().map(|found| (found.key.to_owned(), found.fact, found.hint)).collect();
+        }
+    };
+    if settings.balance.config.zones.is_none() || zone.is_some() {
+        return Vec::new();
+    }
+    let (fact, hint) = ("nobody says which zone the pod stands in", "write `zone = \"near\"` at the top");
+    vec![("balance.zone".to_owned(), fact.to_owned(), hint.to_owned())]
+}
+
+/// What the routes of a service mean, or all that is wrong with them.
+fn routes(service: &config::Service, config: &Config) -> Result<Vec<Route>, Vec<Wrong>> {
+    let (mut routes, mut wrong) = (Vec::<Route>::new(), Vec::new());
+    let mut note = |key: &str, fact: String, hint: &str| {
+        wrong.push((format!("routes.{key}"), fact, hint.to_owned()));
+    };
+    for written in &service.routes {
+        let text = written.path.as_deref().unwrap_or("/");
+        let path = path::prefix(text);
+        if path.is_none() {
+            let hint = "write it from the root and without a query, such as `/cart`";
+            note("path", format!("`{text}` is no path"), hint);
+        }
+        let mut methods = Vec::new();
+        for text in &written.methods {
+            match upstream::method(text) {
+                Ok(method) => methods.push(method),
+                Err(said) => {
+                    let (fact, hint) = said.split_once(": ").unwrap_or((&said, "write one such as `GET`"));
+                    note("methods", fact.to_owned(), hint);
+                }
+            }
+        }
+        let policies = written.policies.over(&service.policies).over(&config.defaults);
+        for (key, fact, hint) in contradictions(&policies, config.zone.as_deref()) {
+            note(&key, fact, &hint);
+        }
+        let Some(path) = path else { continue };
+        if routes.iter().any(|other| other.takes_of(&path, &methods)) {
+            let fact = format!("another route takes the same requests to `{path}`");
+            note("path", fact, "give it another path or method, or take it out");
+        }
+        let policies = (written.policies != Policies::default()).then_some(policies);
+        routes.push(Route { path, methods, policies });
+    }
+    if wrong.is_empty() { Ok(routes) } else { Err(wrong) }
 }
 
 fn outlets(config: &Config) -> Outlets {
@@ -353,6 +438,42 @@ mod tests {
             complaints(&text.replace("concurrency = 100, ", ""), "order"),
             ["inbound.limits.priority: priorities are shares of a concurrency limit, and there is none: \
               write `concurrency = 100` beside it, or take it out"]
+        );
+    }
+
+    #[test]
+    fn routes_of_a_service_have_policies_of_their_own() {
+        let text = r#"
+            [[services.cart.routes]]
+            [[services.cart.routes]]
+            path = "/items/"
+            methods = ["GET", "HEAD"]
+            breaker = { failures = 2 }
+        "#;
+        let plan = Plan::resolve(&config(&format!("{FILE}{text}")), files("order")).unwrap();
+        let cart = &plan.services["cart"];
+        let routes: Vec<_> = cart.routes.iter().map(|route| (&*route.path, route.methods.len())).collect();
+        assert_eq!(routes, [("/items", 2), ("/", 0)], "the longest path is looked at first");
+        assert_eq!(cart.policies.timeout, Some(Duration::from_secs(1)));
+        let items = cart.routes[0].policies.as_ref().unwrap().resolve().unwrap();
+        assert_eq!(items.timeout, Duration::from_secs(1), "the rest is the service's");
+        assert!(cart.routes[1].policies.is_none(), "it says nothing of its own");
+        let wrong = text
+            .replace("\"/items/\"", "\"items\"")
+            .replace("\"HEAD\"", "\"HE AD\"")
+            .replace("breaker = { failures = 2 }", "retry = { per_try_timeout = \"9s\" }")
+            + "[[services.cart.routes]]\nmethods = [\"GET\"]\n";
+        assert_eq!(
+            complaints(&format!("{FILE}{wrong}"), "order"),
+            [
+                "services.cart.routes.path: `items` is no path: \
+                 write it from the root and without a query, such as `/cart`",
+                "services.cart.routes.methods: `HE AD` is no method: write it in capitals, such as `GET`",
+                "services.cart.routes.retry.per_try_timeout: one try may take longer than the whole request: \
+                 make `per_try_timeout` shorter than `timeout`",
+                "services.cart.routes.path: another route takes the same requests to `/`: \
+                 give it another path or method, or take it out",
+            ]
         );
     }
 

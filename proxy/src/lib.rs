@@ -13,6 +13,7 @@ mod headers;
 pub mod host;
 pub mod load_control;
 pub mod message;
+pub mod path;
 pub mod policy;
 pub mod quantity;
 mod random;

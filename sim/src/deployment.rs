@@ -349,6 +349,18 @@ impl Deployment {
         routes
     }
 
+    /// A route for each endpoint of a service of which some have policies of their own.
+    fn mesh_routes(&self, service: usize) -> Vec<hoplab_mesh::plan::Route> {
+        let own = || self.plan.mesh_routes.iter().filter(|(id, _)| id.service.0 == service);
+        let endpoints = self.plan.services[service].endpoints.iter().enumerate();
+        let routes = endpoints.map(|(number, endpoint)| hoplab_mesh::plan::Route {
+            path: endpoint.path.clone(),
+            methods: vec![endpoint.method.clone()],
+            policies: own().find(|(id, _)| id.endpoint == number).map(|(_, policies)| policies.clone()),
+        });
+        if own().next().is_some() { routes.collect() } else { Vec::new() }
+    }
+
     fn asked_services(&self) -> Vec<usize> {
         let mut asked: Vec<usize> =
             requested_endpoints(&self.plan).iter().map(|endpoint| endpoint.service.0).collect();
@@ -382,6 +394,8 @@ impl Deployment {
             sidecar = sidecar
                 .placed(&self.plan.services[callee].name, endpoints, policies)
                 .expect("the plan's names are DNS labels");
+            let called = sidecar.services.last_mut().expect("it was just added").1;
+            self.mesh_routes(callee).into_iter().for_each(|route| called.route(route));
         }
         let seed = self.seed(name, u64::MAX);
         let serving = hoplab_mesh::sidecar::serve(host.clone(), sidecar, seed, shutdown);

@@ -1,19 +1,21 @@
 //! The outbound side: what the app sends to other services. The request's authority names the
-//! service; a pod of it is chosen and asked over mutual TLS, under the policies for that service.
+//! service; a pod of it is chosen and asked over mutual TLS, under the policies for that service, or
+//! for that path of it.
 
 use std::sync::Arc;
 
 use hoplab_proxy::body::Body;
 use hoplab_proxy::forward::Forwarder;
 use hoplab_proxy::host::Host;
+use hoplab_proxy::path;
 use hoplab_proxy::server::{Connection, Handler};
 use hoplab_proxy::tasks::Spawner;
 use hoplab_proxy::telemetry::{Fault, Role};
 use hoplab_proxy::tls::ClientTls;
-use hoplab_proxy::upstream::{Config, Protocol, Upstream};
+use hoplab_proxy::upstream::{Config, Policies, Protocol, Upstream};
 use http::{Request, Response};
 
-use crate::plan::Plan;
+use crate::plan::{Plan, Route};
 use crate::sidecar::directory::Directory;
 use crate::sidecar::seed_of;
 
@@ -21,7 +23,26 @@ use crate::sidecar::seed_of;
 pub(super) struct Outbound<H: Host> {
     forwarder: Forwarder<H>,
     directory: Directory,
-    services: Vec<Arc<Upstream<H>>>,
+    services: Vec<Called<H>>,
+}
+
+/// A service as the app calls it.
+struct Called<H: Host> {
+    upstream: Arc<Upstream<H>>,
+    /// What may go another way, the longest path first.
+    routes: Vec<(Route, Option<Arc<Upstream<H>>>)>,
+}
+
+impl<H: Host> Called<H> {
+    /// Where `request` goes.
+    fn upstream(&self, request: &Request<Body>) -> &Arc<Upstream<H>> {
+        let takes = |route: &Route| {
+            path::covers(&route.path, request.uri().path())
+                && (route.methods.is_empty() || route.methods.contains(request.method()))
+        };
+        let taken = self.routes.iter().find(|(route, _)| takes(route));
+        taken.and_then(|(_, upstream)| upstream.as_ref()).unwrap_or(&self.upstream)
+    }
 }
 
 impl<H: Host> Outbound<H> {
@@ -40,8 +61,16 @@ impl<H: Host> Outbound<H> {
             config.zone.clone_from(&plan.zone);
             config.protocol = Protocol::Http2;
             config.tls = Some(ClientTls::new(host, &plan.identity, service.id.clone())?);
-            config.policies = service.policies.clone();
-            services.push(Upstream::new(host.clone(), spawner, config, seed_of(seed, name)));
+            let open = |policies: &Policies, purpose: &str| {
+                let config = Config { policies: policies.clone(), ..config.clone() };
+                Upstream::new(host.clone(), spawner, config, seed_of(seed, purpose))
+            };
+            let routes = service.routes.iter().enumerate().map(|(number, route)| {
+                let own = route.policies.as_ref();
+                (route.clone(), own.map(|policies| open(policies, &format!("{name} route {number}"))))
+            });
+            let routes = routes.collect();
+            services.push(Called { upstream: open(&service.policies, name), routes });
         }
         let names = plan.services.iter().map(|(name, service)| (&**name, service.endpoints.as_slice()));
         Ok(Self {
@@ -57,7 +86,10 @@ impl<H: Host> Handler for Outbound<H> {
         let visit = self.forwarder.arrive(&request, &connection).await;
         let service = self.directory.find(request.headers(), connection.original_destination);
         match service.and_then(|number| self.services.get(number)) {
-            Some(service) => self.forwarder.forward(visit, request, service).await,
+            Some(service) => {
+                let upstream = service.upstream(&request);
+                self.forwarder.forward(visit, request, upstream).await
+            }
             None => self.forwarder.refuse(visit, Fault::NoRoute),
         }
     }

@@ -49,6 +49,8 @@ pub struct Plan {
     pub gateway_route_limits: Vec<(EndpointId, Settings)>,
     /// The mesh's policies, per service that is called; index as `services`.
     pub mesh: Vec<Policies>,
+    /// The mesh's policies for single endpoints, over those of their services.
+    pub mesh_routes: Vec<(EndpointId, Policies)>,
     /// What requests meet at the inbound sides of a service's pods; index as `services`.
     pub mesh_limits: Vec<LimitsPolicy>,
     /// What a gateway's work costs.

@@ -75,6 +75,8 @@ pub(super) fn resolve(file: File, overrides: &Overrides, context: &mut Context<'
         limits.map_or_else(Settings::default, |At { value, place }| resolved_limits(&value, place, context));
     let gateway = policies(defaults.as_ref(), &called, &names, context);
     let (gateway_routes, gateway_route_limits) = routes_of(routes, &gateway, &names, context);
+    let mesh = policies(file.mesh.0.defaults.as_ref(), &file.mesh.0.services, &names, context);
+    let (mesh_routes, _) = routes_of(file.mesh.0.routes, &mesh, &names, context);
     let mesh_limits = limits_of(file.mesh.0.limits.as_ref(), &file.mesh.0.services, &names, context);
     let scenario = file.scenario;
     Some(Plan {
@@ -92,7 +94,8 @@ pub(super) fn resolve(file: File, overrides: &Overrides, context: &mut Context<'
         gateway_routes,
         gateway_limits,
         gateway_route_limits,
-        mesh: policies(file.mesh.0.defaults.as_ref(), &file.mesh.0.services, &names, context),
+        mesh,
+        mesh_routes,
         mesh_limits,
         services,
         loads,

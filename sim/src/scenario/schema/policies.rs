@@ -59,9 +59,7 @@ impl Read for Gateway {
             table.pass(key);
         }
         let routes = named(&mut table, "routes", context);
-        let upstreams = named::<Policies>(&mut table, "upstreams", context);
-        let called = |policies| Called { policies, limits: None };
-        let services = upstreams.into_iter().map(|(name, policies)| (name, policies.map(called))).collect();
+        let services = called(named::<Policies>(&mut table, "upstreams", context));
         let zone = table.optional("zone", context);
         Some(Self { layers: Layers { services, routes, ..layers(table, context) }, zone })
     }
@@ -82,8 +80,15 @@ impl Read for Mesh {
             table.pass(key);
         }
         let services = named(&mut table, "services", context);
-        Some(Self(Layers { services, ..layers(table, context) }))
+        let routes = called(named::<Policies>(&mut table, "routes", context));
+        Some(Self(Layers { services, routes, ..layers(table, context) }))
     }
+}
+
+/// Where no limits may stand.
+fn called(policies: Named<Policies>) -> Named<Called> {
+    let called = |policies| Called { policies, limits: None };
+    policies.into_iter().map(|(name, policies)| (name, policies.map(called))).collect()
 }
 
 /// What both say besides; all else is unknown.
