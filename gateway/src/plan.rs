@@ -132,23 +132,21 @@ fn resolve_called(
 ) -> upstream::Config {
     let upstream = written.get_ref();
     let policies = upstream.policies.over(&config.defaults);
-    refuse_contradictions(&policies, &format!("upstreams.{name}"), written.span(), problems);
     let zone = config.zone.as_deref().map(Arc::from);
-    let prefers = policies.resolve().is_ok_and(|settings| settings.balance.config.zones.is_some());
-    if prefers && zone.is_none() {
-        problems.push(Problem {
-            place: written.span(),
-            fact: format!("upstreams.{name}.balance.zone: nobody says which zone the gateway stands in"),
-            hint: Some("write `zone = \"near\"` at the top".to_owned()),
-        });
-    }
+    refuse_contradictions(&policies, config, &format!("upstreams.{name}"), written.span(), problems);
     let (endpoints, placements) = Placed::split(upstream.endpoints.clone());
     let protocol = upstream.protocol;
     upstream::Config { placements, zone, protocol, policies, ..upstream::Config::new(name, endpoints) }
 }
 
-fn refuse_contradictions(policies: &Policies, of: &str, place: Range<usize>, problems: &mut Vec<Problem>) {
-    let contradictions = policies.resolve().err().unwrap_or_default();
+fn refuse_contradictions(
+    policies: &Policies,
+    config: &Config,
+    of: &str,
+    place: Range<usize>,
+    problems: &mut Vec<Problem>,
+) {
+    let contradictions = policies.contradictions_at("the gateway", config.zone.as_deref());
     problems.extend(contradictions.into_iter().map(|found| Problem {
         place: place.clone(),
         fact: format!("{of}.{}: {}", found.key, found.fact),
@@ -183,7 +181,7 @@ fn resolve_routes(config: &Config, plan: &mut Plan, problems: &mut Vec<Problem>)
         if written.policies != Policies::default() {
             let shared = &upstreams[route.upstream.0];
             let policies = written.policies.over(&shared.policies);
-            refuse_contradictions(&policies, "routes", written.upstream.span(), problems);
+            refuse_contradictions(&policies, config, "routes", written.upstream.span(), problems);
             route.upstream = UpstreamId(upstreams.len());
             upstreams.push(upstream::Config { policies, ..shared.clone() });
         }
@@ -501,6 +499,9 @@ mod tests {
             "upstreams.cart.balance.zone: nobody says which zone the gateway stands in: \
              write `zone = \"near\"` at the top"
         );
+        let own = text.replace("balance = { zone = \"prefer\" }\n", "").replace("zone = \"near\"\n", "\n");
+        let own = own.replace("timeout = \"3s\"", "balance = { zone = \"prefer\" }");
+        assert!(problems(&own)[0].1.starts_with("routes.balance.zone: nobody says which zone the gateway"));
         let weightless = text.replace("weight = 3", "weight = 0");
         assert!(problems(&weightless)[0].1.starts_with("`0` is no weight"), "{:?}", problems(&weightless));
         let keyless = text.replace("{ zone = \"prefer\" }", "\"maglev\"");

@@ -250,17 +250,8 @@ type Wrong = (String, String, String);
 
 /// What is wrong with how a service is called from a pod in `zone`.
 fn contradictions(policies: &Policies, zone: Option<&str>) -> Vec<Wrong> {
-    let settings = match policies.resolve() {
-        Ok(settings) => settings,
-        Err(found) => {
-            return found.into_iter().map(|found| (found.key.to_owned(), found.fact, found.hint)).collect();
-        }
-    };
-    if settings.balance.config.zones.is_none() || zone.is_some() {
-        return Vec::new();
-    }
-    let (fact, hint) = ("nobody says which zone the pod stands in", "write `zone = \"near\"` at the top");
-    vec![("balance.zone".to_owned(), fact.to_owned(), hint.to_owned())]
+    let found = policies.contradictions_at("the pod", zone).into_iter();
+    found.map(|found| (found.key.to_owned(), found.fact, found.hint)).collect()
 }
 
 /// What the routes of a service mean, or all that is wrong with them.

@@ -111,8 +111,8 @@ pub struct Upstream<H: Host> {
 }
 
 impl<H: Host> Upstream<H> {
-    /// An upstream with policies that resolve, whose connections live in `spawner`'s tasks. `seed` decides on span ids, on the
-    /// jitter of pauses, and on which endpoint is first.
+    /// An upstream with policies that resolve, whose connections live in `spawner`'s tasks. `seed` decides on span
+    /// ids, on the jitter of pauses, and on which endpoint is first.
     pub fn new(host: H, spawner: &Spawner<H>, config: Config, seed: u64) -> Arc<Self> {
         let settings = config.policies.resolve().expect("whoever read the policies has resolved them once");
         let pools = config.endpoints.iter().map(|endpoint| {

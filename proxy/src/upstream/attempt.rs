@@ -214,19 +214,14 @@ impl<H: Host> Upstream<H> {
                 lease.retire();
             }
             let error = error.into_error();
-            if tls::is_refusal(&error) {
-                *reach = Reach::Connecting;
+            *reach = how_far(&error, unwritten);
+            if *reach == Reach::Connecting {
                 return Err(Fault::Tls);
-            }
-            if is_refused_stream(&error) {
-                *reach = Reach::Refused;
-            } else if unwritten {
-                *reach = Reach::Unwritten;
             }
             let stale = lease.reused && freshness == Freshness::Any && replay.is_whole();
             let again =
                 self.protocol == Protocol::Http1 && retry::idempotent_methods().contains(&head.method);
-            if !stale || is_refused_stream(&error) || !(unwritten || again) {
+            if !stale || *reach == Reach::Refused || !(unwritten || again) {
                 return Err(Fault::Reset);
             }
             if !unwritten {
@@ -321,9 +316,19 @@ fn conclude<H: Host>(
     }
 }
 
-fn is_refused_stream(error: &hyper::Error) -> bool {
-    let reason = error.source().and_then(|source| source.downcast_ref::<h2::Error>());
-    reason.and_then(h2::Error::reason) == Some(h2::Reason::REFUSED_STREAM)
+/// How far a request came that was not answered, though there was a connection. With TLS 1.3 one may seem open
+/// whose handshake the peer has refused.
+fn how_far(error: &hyper::Error, unwritten: bool) -> Reach {
+    let broken = error.source().and_then(|source| source.downcast_ref::<h2::Error>());
+    if tls::is_refusal(error) {
+        Reach::Connecting
+    } else if broken.and_then(h2::Error::reason) == Some(h2::Reason::REFUSED_STREAM) {
+        Reach::Refused
+    } else if unwritten {
+        Reach::Unwritten
+    } else {
+        Reach::Sent
+    }
 }
 
 fn origin_form(uri: &Uri) -> Uri {

@@ -114,6 +114,21 @@ impl Policies {
         })
     }
 
+    /// What is wrong with these policies where they are applied by `whom`, who stands in `zone`, if anybody said so.
+    pub fn contradictions_at(&self, whom: &str, zone: Option<&str>) -> Vec<Contradiction> {
+        match self.resolve() {
+            Err(found) => found,
+            Ok(settings) if settings.balance.config.zones.is_some() && zone.is_none() => {
+                vec![Contradiction {
+                    key: "balance.zone",
+                    fact: format!("nobody says which zone {whom} stands in"),
+                    hint: "write `zone = \"near\"` at the top".to_owned(),
+                }]
+            }
+            Ok(_) => Vec::new(),
+        }
+    }
+
     fn contradictions(&self) -> Vec<Contradiction> {
         let mut found = Vec::new();
         let per_try = self.retry.as_ref().and_then(|retry| retry.per_try_timeout);

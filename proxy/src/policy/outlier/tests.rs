@@ -1,3 +1,5 @@
+//! What outlier detection does, by example, and what always holds.
+
 use proptest::prelude::*;
 use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
