@@ -22,7 +22,8 @@ pub(crate) fn judge(
                 || "the sample is too small to tell".to_owned(),
                 |value| in_words(expectation.metric, value),
             );
-            record::Expectation { text: expectation.text.clone(), seen: value, seen_text, holds }
+            let text = expectation.text.clone();
+            record::Expectation { text, seen: value, seen_text, holds, failed_in: Vec::new() }
         })
         .collect()
 }
@@ -65,7 +66,7 @@ fn figure(plan: &Plan, expectation: &Expectation, seen: &record::Architecture) -
         }
         _ => {}
     }
-    let record::Traffic { requests, latency } = scope.traffic?;
+    let record::Traffic { requests, latency, .. } = scope.traffic?;
     let ended = requests.sent - requests.open;
     match expectation.metric {
         Metric::Percentile(quantile) => latency.percentile_us(quantile).map(|us| us as f64),

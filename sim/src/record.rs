@@ -4,6 +4,8 @@
 //! it; its size is bounded by the settings of the recorder, not by the length of the run.
 
 mod in_words;
+mod interval;
+mod paired;
 mod policies;
 mod work;
 
@@ -15,6 +17,8 @@ use serde::{Deserialize, Serialize};
 use crate::deployment::called_by;
 use crate::recorder::requested_endpoints;
 use crate::scenario::plan::{self, Plan, Source};
+pub use interval::{Interval, Intervals, Quantile};
+pub use paired::{Difference, Paired};
 pub use policies::{Decided, PolicyEvent, decided};
 pub use work::{Wasted, Work};
 
@@ -36,8 +40,11 @@ pub struct Record {
     pub question: String,
     /// The texts that were run, the scenario file first.
     pub sources: Vec<Source>,
-    /// The seed.
+    /// The seed; the first where several were joined.
     pub seed: u64,
+    /// The seeds that were joined into this record; `None` for a single run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seeds: Option<Seeds>,
     /// What the scenario's duration and warm-up were multiplied by, as `--scale` asks.
     pub scale: f64,
     /// A hash over the digests of the architectures, in their order.
@@ -54,6 +61,23 @@ pub struct Record {
     pub faults: Vec<Fault>,
     /// What was seen under each architecture, in the order of the file.
     pub architectures: IndexMap<String, Architecture>,
+    /// Each architecture but the baseline (`direct`, or the first) against it, request by request.
+    #[serde(default)]
+    pub paired: IndexMap<String, Paired>,
+}
+
+/// Consecutive seeds whose runs were joined into one record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seeds {
+    /// The digest of each seed's run, from [`Record::seed`] on.
+    pub digests: Vec<String>,
+}
+
+impl Seeds {
+    /// How many.
+    pub fn count(&self) -> u64 {
+        self.digests.len() as u64
+    }
 }
 
 /// The services and who calls whom, as the scenario says it.
@@ -180,6 +204,9 @@ pub struct Traffic {
     pub requests: Requests,
     /// Response times from the intended send, of all that were answered, failed or timed out.
     pub latency: Latencies,
+    /// How far the figures can be trusted; empty where that is not known.
+    #[serde(default)]
+    pub intervals: Intervals,
 }
 
 /// What became of requests: `sent` is the sum of the others.
@@ -360,6 +387,13 @@ pub struct Window {
     pub p99_us: Option<u64>,
     /// The largest; `None` when there is none.
     pub max_us: Option<u64>,
+    /// The exact sum of the latencies.
+    #[serde(default)]
+    pub sum_us: u64,
+    /// `[value, count]` in rising order of value: the buckets of an HDR histogram with two significant
+    /// figures, each by its highest value.
+    #[serde(default)]
+    pub buckets: Vec<(u64, u64)>,
 }
 
 /// How an expectation came out.
@@ -371,8 +405,11 @@ pub struct Expectation {
     pub seen: Option<f64>,
     /// The same for people: `212 ms`, `0.4 %`.
     pub seen_text: String,
-    /// Whether it holds.
+    /// Whether it holds; of several seeds, in all of them. What was seen is then of the worst.
     pub holds: bool,
+    /// The seeds in which it does not hold, where several were joined.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failed_in: Vec<u64>,
 }
 
 /// One request, with the account of its time.

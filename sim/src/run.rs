@@ -74,6 +74,7 @@ pub fn run_disturbed(plan: &Arc<Plan>, progress: &Progress, disturb: impl Fn() +
         question: plan.question.clone(),
         sources: plan.sources.clone(),
         seed: plan.seed,
+        seeds: None,
         scale: plan.scale,
         digest: Journal::digest_of(digests),
         duration_us: plan.duration.as_micros() as u64,
@@ -82,6 +83,7 @@ pub fn run_disturbed(plan: &Arc<Plan>, progress: &Progress, disturb: impl Fn() +
         graph: record::Graph::of(plan),
         faults: plan.faults.iter().map(|fault| record::Fault::of(plan, fault)).collect(),
         architectures,
+        paired: IndexMap::new(),
     }
 }
 

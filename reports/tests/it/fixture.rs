@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use hoplab_sim::record::{
-    Architecture, BreakerChange, Decided, Edge, Effort, Expectation, Fault, FaultHits, Graph, Hop, Latencies,
-    Node, Phase, PolicyEvent, Record, Requests, SCHEMA, Stretch, Trace, Traffic, Wasted, Window, Work,
+    Architecture, BreakerChange, Decided, Edge, Effort, Expectation, Fault, FaultHits, Graph, Hop, Intervals,
+    Latencies, Node, Phase, PolicyEvent, Record, Requests, SCHEMA, Stretch, Trace, Traffic, Wasted, Window,
+    Work,
 };
 use hoplab_sim::scenario::plan::Source;
 use indexmap::IndexMap;
@@ -75,6 +76,7 @@ fn traffic(sent: u64, errors: f64, floor_us: f64, scale_us: f64) -> Traffic {
     Traffic {
         requests: Requests { sent, ok, failed, timed_out, open },
         latency: latencies(sent - open, floor_us, scale_us, 1.6),
+        intervals: Intervals::default(),
     }
 }
 
@@ -111,6 +113,7 @@ pub(crate) fn boutique() -> Record {
                 .into(),
         }],
         seed: 1,
+        seeds: None,
         scale: 1.0,
         digest: "5f0c2a9d81e4b7366a1f93c07de2b584".into(),
         duration_us: 30_000_000,
@@ -125,6 +128,7 @@ pub(crate) fn boutique() -> Record {
             for_us: 8_000_000,
         }],
         architectures: KINDS.iter().map(|kind| (kind.name.to_owned(), architecture(kind))).collect(),
+        paired: IndexMap::new(),
     }
 }
 
@@ -367,6 +371,8 @@ fn window(index: u64, kind: &Kind) -> Window {
         p90_us: Some(p50 * 2),
         p99_us: Some(p99),
         max_us: Some(p99 + p50),
+        sum_us: sent * p50 * 6 / 5,
+        buckets: vec![(p50 * 9 / 10, sent / 2), (p50 * 2, sent - sent / 2 - 1), (p99, 1)],
     }
 }
 
@@ -377,6 +383,7 @@ fn expectations(kind: &Kind) -> Vec<Expectation> {
         seen: Some(seen * 1_000.0),
         seen_text: format!("{seen} ms"),
         holds: seen <= 150.0,
+        failed_in: Vec::new(),
     }];
     if kind.proxies > 2.0 {
         expectations.push(Expectation {
@@ -384,6 +391,7 @@ fn expectations(kind: &Kind) -> Vec<Expectation> {
             seen: Some(kind.errors),
             seen_text: format!("{:.2} %", kind.errors * 310.0),
             holds: true,
+            failed_in: Vec::new(),
         });
     }
     expectations

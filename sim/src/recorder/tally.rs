@@ -51,11 +51,7 @@ impl Tally {
 
     pub(super) fn into_traffic(self) -> record::Traffic {
         let count = self.latencies.len();
-        let buckets = self
-            .latencies
-            .iter_recorded()
-            .map(|step| (step.value_iterated_to(), step.count_since_last_iteration()))
-            .collect();
+        let buckets = buckets(&self.latencies);
         let latency = record::Latencies {
             count,
             sum_us: self.sum_us,
@@ -63,7 +59,7 @@ impl Tally {
             max_us: self.max_us,
             buckets,
         };
-        record::Traffic { requests: self.requests, latency }
+        record::Traffic { requests: self.requests, latency, intervals: record::Intervals::default() }
     }
 }
 
@@ -142,6 +138,7 @@ impl Window {
     pub(super) fn ended(&mut self, outcome: Outcome, latency_us: u64) {
         let counter = if outcome.is_ok() { &mut self.counts.ok } else { &mut self.counts.errors };
         *counter += 1;
+        self.counts.sum_us += latency_us;
         self.latencies.record(latency_us).expect("the histogram grows as needed");
     }
 
@@ -161,9 +158,16 @@ impl Window {
             p90_us: quantile(0.9),
             p99_us: quantile(0.99),
             max_us,
+            buckets: buckets(&self.latencies),
             ..self.counts
         }
     }
+}
+
+/// `[value, count]` of what a histogram holds, each bucket by its highest value.
+fn buckets(latencies: &Histogram<u32>) -> Vec<(u64, u64)> {
+    let steps = latencies.iter_recorded();
+    steps.map(|step| (step.value_iterated_to(), step.count_since_last_iteration())).collect()
 }
 
 /// How wide the windows of a run of `duration` are: a round number that makes at most 120 of them.
