@@ -23,7 +23,8 @@ pub(crate) fn judge(
                 |value| in_words(expectation.metric, value),
             );
             let text = expectation.text.clone();
-            record::Expectation { text, seen: value, seen_text, holds, failed_in: Vec::new() }
+            let Expectation { min, max, .. } = *expectation;
+            record::Expectation { text, seen: value, seen_text, min, max, holds, failed_in: Vec::new() }
         })
         .collect()
 }

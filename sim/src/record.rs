@@ -5,6 +5,7 @@
 
 mod in_words;
 mod interval;
+mod of;
 mod paired;
 mod policies;
 mod work;
@@ -405,6 +406,12 @@ pub struct Expectation {
     pub seen: Option<f64>,
     /// The same for people: `212 ms`, `0.4 %`.
     pub seen_text: String,
+    /// The lowest value that is all right, in the metric's unit.
+    #[serde(default)]
+    pub min: Option<f64>,
+    /// The highest value that is all right, in the metric's unit.
+    #[serde(default)]
+    pub max: Option<f64>,
     /// Whether it holds; of several seeds, in all of them. What was seen is then of the worst.
     pub holds: bool,
     /// The seeds in which it does not hold, where several were joined.

@@ -23,6 +23,7 @@ use indexmap::IndexMap;
 use crate::account::{self, Hop, Share, Stretch, Visit};
 use crate::awaited::Waiter;
 use crate::journal::Journal;
+use crate::pairs::{End, Ends};
 use crate::record;
 use crate::scenario::plan::{Architecture, EndpointId, Plan};
 use decisions::Decisions;
@@ -46,12 +47,14 @@ pub struct Limits {
     pub settle: Duration,
     /// Requests remembered for whom something may still be going on after that.
     pub late: usize,
+    /// Requests whose ends are remembered, to be compared with those of other architectures.
+    pub ends: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
         let settle = Duration::from_secs(1);
-        Self { slowest: 20, breakers: 10_000, policies: 10_000, settle, late: 100_000 }
+        Self { slowest: 20, breakers: 10_000, policies: 10_000, settle, late: 100_000, ends: 1 << 19 }
     }
 }
 
@@ -76,6 +79,7 @@ struct State {
     /// Requests that ended before all their spans came, by when their account is closed.
     settling: VecDeque<(Instant, TraceId)>,
     late: Late,
+    ends: Ends,
     all: Scope,
     parts: Vec<Scope>,
     windows: Vec<Window>,
@@ -134,6 +138,7 @@ impl Recorder {
             pending: BTreeMap::new(),
             settling: VecDeque::new(),
             late: Late::new(limits.late),
+            ends: Ends::new(limits.ends),
             all: Scope::new(endpoints.len()),
             parts: phases.parts().iter().map(|_| Scope::new(endpoints.len())).collect(),
             windows: (0..windows).map(|_| Window::new()).collect(),
@@ -183,6 +188,11 @@ impl Recorder {
     /// for the caller to fill in.
     pub fn finish(&self) -> record::Architecture {
         self.state().finish()
+    }
+
+    /// How requests ended, to be compared with those of other architectures.
+    pub(crate) fn take_ends(&self) -> Ends {
+        std::mem::replace(&mut self.state().ends, Ends::new(0))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -309,6 +319,8 @@ impl State {
         self.open -= 1;
         if intended >= self.warmup_end {
             self.all.ended(endpoint, span.outcome, latency_us);
+            let end = End { endpoint, intended, latency_us, ok: span.outcome.is_ok() };
+            self.ends.ended(span.trace, end);
         }
         for part in self.phases.at(intended) {
             self.parts[part].ended(endpoint, span.outcome, latency_us);

@@ -382,6 +382,8 @@ fn expectations(kind: &Kind) -> Vec<Expectation> {
         text: "p99 of frontend.checkout during payment-slow at most 150 ms".into(),
         seen: Some(seen * 1_000.0),
         seen_text: format!("{seen} ms"),
+        min: None,
+        max: Some(150_000.0),
         holds: seen <= 150.0,
         failed_in: Vec::new(),
     }];
@@ -390,6 +392,8 @@ fn expectations(kind: &Kind) -> Vec<Expectation> {
             text: "error_rate during payment-slow at most 2 %".into(),
             seen: Some(kind.errors),
             seen_text: format!("{:.2} %", kind.errors * 310.0),
+            min: None,
+            max: Some(0.02),
             holds: true,
             failed_in: Vec::new(),
         });

@@ -1,0 +1,184 @@
+//! Runs many plans, each under each of its architectures, on as many threads as asked for: one simulation
+//! a thread, and a fresh thread for each, since some libraries count per thread. What comes out depends
+//! on the plans alone, not on the number of threads or on who is done first.
+
+use std::any::Any;
+use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use hoplab_proxy::host::Instant;
+
+use crate::record::{self, Record};
+use crate::run::{self, Simulated};
+use crate::scenario::plan::Plan;
+
+/// How far a batch has come, for whoever watches from another thread.
+#[derive(Debug, Default)]
+pub struct Progress {
+    total_us: AtomicU64,
+    done_us: AtomicU64,
+}
+
+impl Progress {
+    /// The progress of a run of `plan` that has not started.
+    pub fn new(plan: &Plan) -> Self {
+        let progress = Self::default();
+        progress.expect(plan);
+        progress
+    }
+
+    /// One more run of `plan` is to come.
+    pub fn expect(&self, plan: &Plan) {
+        let us = plan.duration.as_micros() as u64 * plan.architectures.len() as u64;
+        self.total_us.fetch_add(us, Ordering::Relaxed);
+    }
+
+    /// Simulated time so far, summed over the simulations.
+    pub fn done(&self) -> Duration {
+        Duration::from_micros(self.done_us.load(Ordering::Relaxed))
+    }
+
+    /// Simulated time in all.
+    pub fn total(&self) -> Duration {
+        Duration::from_micros(self.total_us.load(Ordering::Relaxed))
+    }
+}
+
+/// How far one simulation has come, as part of a batch.
+pub(crate) struct Reached<'a> {
+    progress: &'a Progress,
+    micros: AtomicU64,
+}
+
+impl<'a> Reached<'a> {
+    fn nothing(progress: &'a Progress) -> Self {
+        Self { progress, micros: AtomicU64::new(0) }
+    }
+
+    /// Simulated time has reached `now`.
+    pub(crate) fn now(&self, now: Instant) {
+        let before = self.micros.fetch_max(now.micros(), Ordering::Relaxed);
+        self.progress.done_us.fetch_add(now.micros().saturating_sub(before), Ordering::Relaxed);
+    }
+}
+
+/// A simulation panicked: a bug, of hoplab or of what it runs.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the simulation of {architecture} panicked: {message}")]
+pub struct Panicked {
+    /// Under which architecture.
+    pub architecture: String,
+    /// What the panic said.
+    pub message: String,
+}
+
+/// Runs `plan(0)`, `plan(1)`, … until there is none, on so many `threads`; `done` hears of each by its number,
+/// on one of the threads, as soon as it has run under all of its architectures, one at a time.
+pub fn run(
+    threads: NonZeroUsize,
+    plan: &(dyn Fn(usize) -> Option<Arc<Plan>> + Sync),
+    progress: &Progress,
+    done: &mut (dyn FnMut(usize, Result<Record, Panicked>) + Send),
+) {
+    run_disturbed(threads, plan, progress, &|| {}, done);
+}
+
+/// As [`run`], and calls `disturb` on each simulation's thread every ten simulated milliseconds.
+pub(crate) fn run_disturbed(
+    threads: NonZeroUsize,
+    plan: &(dyn Fn(usize) -> Option<Arc<Plan>> + Sync),
+    progress: &Progress,
+    disturb: &(dyn Fn() + Sync),
+    done: &mut (dyn FnMut(usize, Result<Record, Panicked>) + Send),
+) {
+    let queue = Mutex::new(Queue { plan, next: 0, current: None });
+    let done = Mutex::new(done);
+    std::thread::scope(|scope| {
+        for _ in 0..threads.get() {
+            scope.spawn(|| {
+                while let Some((job, index)) = locked(&queue).take() {
+                    let simulation = scope.spawn({
+                        let plan = Arc::clone(&job.plan);
+                        move || run::simulate(&plan, index, &Reached::nothing(progress), disturb)
+                    });
+                    if let Some(results) = job.ended(index, simulation.join()) {
+                        locked(&done)(job.number, record_of(&job.plan, results));
+                    }
+                }
+            });
+        }
+    });
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What is still to be run.
+struct Queue<'a> {
+    plan: &'a (dyn Fn(usize) -> Option<Arc<Plan>> + Sync),
+    next: usize,
+    /// The plan that has architectures left, and which of them is next.
+    current: Option<(Arc<Job>, usize)>,
+}
+
+impl Queue<'_> {
+    /// The next simulation: a plan and which of its architectures.
+    fn take(&mut self) -> Option<(Arc<Job>, usize)> {
+        let (job, index) = match self.current.take() {
+            Some(current) => current,
+            None => (Arc::new(self.next_job()?), 0),
+        };
+        if index + 1 < job.plan.architectures.len() {
+            self.current = Some((Arc::clone(&job), index + 1));
+        }
+        Some((job, index))
+    }
+
+    fn next_job(&mut self) -> Option<Job> {
+        let plan = (self.plan)(self.next)?;
+        let number = self.next;
+        self.next += 1;
+        Some(Job::new(number, plan))
+    }
+}
+
+type Ended = Result<Simulated, Panicked>;
+
+/// A plan that runs.
+struct Job {
+    number: usize,
+    plan: Arc<Plan>,
+    results: Mutex<Vec<Option<Ended>>>,
+}
+
+impl Job {
+    fn new(number: usize, plan: Arc<Plan>) -> Self {
+        let results = plan.architectures.iter().map(|_| None).collect();
+        Self { number, plan, results: Mutex::new(results) }
+    }
+
+    /// The simulation of an architecture has ended; all results when it was the last.
+    fn ended(&self, index: usize, result: Result<Simulated, Box<dyn Any + Send>>) -> Option<Vec<Ended>> {
+        let architecture = || self.plan.architectures[index].name().to_owned();
+        let result =
+            result.map_err(|panic| Panicked { architecture: architecture(), message: said(&*panic) });
+        let mut results = locked(&self.results);
+        results[index] = Some(result);
+        if results.iter().all(Option::is_some) { results.drain(..).collect() } else { None }
+    }
+}
+
+/// What a panic said.
+fn said(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+    text.unwrap_or_else(|| "nothing that is text".to_owned())
+}
+
+fn record_of(plan: &Plan, results: Vec<Ended>) -> Result<Record, Panicked> {
+    let simulated: Vec<Simulated> = results.into_iter().collect::<Result<_, _>>()?;
+    Ok(record::Record::of(plan, simulated))
+}

@@ -1,0 +1,186 @@
+//! Joins the records of several seeds into one, which says what a single run of all their requests would
+//! say: counters and histograms are summed, means are weighed, and the spread between the seeds gives
+//! the intervals. What shows single moments (breakers' changes, single decisions, the slowest requests)
+//! is the first seed's. The order of the records decides on nothing but what is first.
+
+mod sums;
+
+use indexmap::IndexMap;
+
+use crate::journal::Journal;
+use crate::record::{Architecture, Expectation, Paired, Phase, Record, Seeds, Traffic, Window};
+use crate::statistics::{Resamples, Spread};
+pub(crate) use sums::buckets;
+
+/// Why records do not belong together.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Mismatch {
+    /// There is none.
+    #[error("there is no record to join")]
+    Nothing,
+    /// They are of different scenarios, scales or architectures.
+    #[error("the record of seed {seed} is of another scenario, scale or list of architectures")]
+    Scenario {
+        /// Whose record it is.
+        seed: u64,
+    },
+    /// A seed is missing, or there twice.
+    #[error("the record of seed {seed} is not there, or there twice")]
+    Seed {
+        /// Which.
+        seed: u64,
+    },
+}
+
+/// What of a record is worth keeping when others are joined to it: single moments are left to the `first`.
+pub fn kept(record: Record, first: bool) -> Record {
+    if first {
+        return record;
+    }
+    let kept = |(name, mut seen): (String, Architecture)| {
+        seen.breakers_left_out += seen.breakers.len() as u64;
+        seen.policies_left_out += seen.policies.len() as u64;
+        let (breakers, policies, slowest) = (Vec::new(), Vec::new(), Vec::new());
+        (name, Architecture { breakers, policies, slowest, ..seen })
+    };
+    let architectures = record.architectures.into_iter().map(kept).collect();
+    Record { architectures, ..record }
+}
+
+/// Joins the records of consecutive seeds, given in their order, each as [`kept`] leaves it.
+pub fn join(records: Vec<Record>) -> Result<Record, Mismatch> {
+    let first = records.first().ok_or(Mismatch::Nothing)?;
+    for (record, seed) in records.iter().zip(first.seed..) {
+        let alike = record.sources == first.sources
+            && (record.scale - first.scale).abs() < f64::EPSILON
+            && record.architectures.keys().eq(first.architectures.keys());
+        if !alike {
+            return Err(Mismatch::Scenario { seed: record.seed });
+        }
+        if record.seed != seed {
+            return Err(Mismatch::Seed { seed });
+        }
+    }
+    let spread = Spread::Bootstrap(Resamples::draw(first.seed, records.len()));
+    let names: Vec<String> = first.architectures.keys().cloned().collect();
+    let seeds: Vec<u64> = records.iter().map(|record| record.seed).collect();
+    let architectures: IndexMap<String, Architecture> = names
+        .iter()
+        .map(|name| {
+            let all: Vec<&Architecture> = records.iter().map(|record| &record.architectures[name]).collect();
+            (name.clone(), architecture(&all, &seeds, &spread))
+        })
+        .collect();
+    let paired = first.paired.keys().map(|name| {
+        let all: Vec<&Paired> = records.iter().filter_map(|record| record.paired.get(name)).collect();
+        (name.clone(), paired(&all, &spread))
+    });
+    let paired = paired.collect();
+    let digests: Vec<String> = records.iter().map(|record| record.digest.clone()).collect();
+    let digest = Journal::digest_of(digests.iter().map(|digest| ("seed", digest.as_str())));
+    let first = records.into_iter().next().ok_or(Mismatch::Nothing)?;
+    Ok(Record { digest, seeds: Some(Seeds { digests }), architectures, paired, ..first })
+}
+
+fn architecture(all: &[&Architecture], seeds: &[u64], spread: &Spread) -> Architecture {
+    let first = all[0];
+    let traffic = |of: &dyn Fn(&Architecture) -> Option<&Traffic>| {
+        let all: Vec<&Traffic> = all.iter().filter_map(|seen| of(seen)).collect();
+        sums::traffic(&all, spread)
+    };
+    let digests = all.iter().map(|seen| ("seed", seen.digest.as_str()));
+    let ended = |seen: &Architecture| seen.total.requests.sent - seen.total.requests.open;
+    let weighed: Vec<_> = all.iter().map(|seen| (ended(seen), &seen.breakdown_us)).collect();
+    let total = traffic(&|seen| Some(&seen.total));
+    let endpoints = first.endpoints.keys();
+    let endpoints = endpoints.map(|name| (name.clone(), traffic(&|seen| seen.endpoints.get(name)))).collect();
+    let phases = first.phases.keys().map(|name| {
+        let all: Vec<&Phase> = all.iter().filter_map(|seen| seen.phases.get(name)).collect();
+        (name.clone(), phase(&all, spread))
+    });
+    let left_out = |of: fn(&Architecture) -> u64| all.iter().map(|seen| of(seen)).sum();
+    Architecture {
+        digest: Journal::digest_of(digests),
+        total,
+        endpoints,
+        phases: phases.collect(),
+        breakdown_us: sums::means(&weighed),
+        hops: sums::hops(all.iter().map(|seen| (ended(seen), &seen.hops[..]))),
+        edges: sums::edges(all.iter().map(|seen| &seen.edges)),
+        pods: sums::pods(all.iter().map(|seen| &seen.pods)),
+        breakers: first.breakers.clone(),
+        breakers_left_out: left_out(|seen| seen.breakers_left_out),
+        policies: first.policies.clone(),
+        policies_left_out: left_out(|seen| seen.policies_left_out),
+        decisions: sums::decisions(all.iter().map(|seen| &seen.decisions[..])),
+        work: sums::work(all.iter().map(|seen| &seen.work)),
+        faults: sums::faults(all.iter().map(|seen| &seen.faults[..])),
+        windows: windows(all),
+        expectations: expectations(all, seeds),
+        slowest: first.slowest.clone(),
+        effort: sums::effort(all.iter().map(|seen| seen.effort)),
+    }
+}
+
+fn phase(all: &[&Phase], spread: &Spread) -> Phase {
+    let first = all[0];
+    let traffic = |of: &dyn Fn(&Phase) -> Option<&Traffic>| {
+        let all: Vec<&Traffic> = all.iter().filter_map(|seen| of(seen)).collect();
+        sums::traffic(&all, spread)
+    };
+    let weighed: Vec<_> = all
+        .iter()
+        .map(|seen| (seen.total.requests.sent - seen.total.requests.open, &seen.breakdown_us))
+        .collect();
+    let endpoints = first.endpoints.keys();
+    Phase {
+        from_us: first.from_us,
+        until_us: first.until_us,
+        total: traffic(&|seen| Some(&seen.total)),
+        endpoints: endpoints.map(|name| (name.clone(), traffic(&|seen| seen.endpoints.get(name)))).collect(),
+        breakdown_us: sums::means(&weighed),
+        edges: sums::edges(all.iter().map(|seen| &seen.edges)),
+        work: sums::work(all.iter().map(|seen| &seen.work)),
+        pods: sums::pods(all.iter().map(|seen| &seen.pods)),
+        decisions: sums::decisions(all.iter().map(|seen| &seen.decisions[..])),
+    }
+}
+
+fn windows(all: &[&Architecture]) -> Vec<Window> {
+    let most = all.iter().map(|seen| seen.windows.len()).max().unwrap_or(0);
+    let joined = |index: usize| {
+        let windows: Vec<&Window> = all.iter().filter_map(|seen| seen.windows.get(index)).collect();
+        sums::window(&windows)
+    };
+    (0..most).map(joined).collect()
+}
+
+/// An expectation holds when it does in every seed; what was seen is that of the seed furthest from holding.
+fn expectations(all: &[&Architecture], seeds: &[u64]) -> Vec<Expectation> {
+    let joined = |index: usize| {
+        let of_seeds: Vec<&Expectation> = all.iter().map(|seen| &seen.expectations[index]).collect();
+        let failed = of_seeds.iter().zip(seeds).filter(|(seen, _)| !seen.holds);
+        let failed_in: Vec<u64> = failed.map(|(_, seed)| *seed).collect();
+        let worst = sums::worst(&of_seeds);
+        Expectation { holds: failed_in.is_empty(), failed_in, ..of_seeds[worst].clone() }
+    };
+    (0..all[0].expectations.len()).map(joined).collect()
+}
+
+fn paired(all: &[&Paired], spread: &Spread) -> Paired {
+    let first = all[0];
+    let joined = |of: &dyn Fn(&Paired) -> Option<&crate::record::Difference>| {
+        let all: Vec<_> = all.iter().filter_map(|paired| of(paired)).collect();
+        sums::difference(&all, spread)
+    };
+    let phases = first.phases.keys();
+    let endpoints = first.endpoints.keys();
+    Paired {
+        baseline: first.baseline.clone(),
+        total: joined(&|paired| Some(&paired.total)),
+        phases: phases.map(|name| (name.clone(), joined(&|paired| paired.phases.get(name)))).collect(),
+        endpoints: endpoints
+            .map(|name| (name.clone(), joined(&|paired| paired.endpoints.get(name))))
+            .collect(),
+    }
+}

@@ -1,0 +1,216 @@
+//! How each part of a record is summed over seeds. Owns no order and no choice of seeds.
+
+use std::collections::BTreeMap;
+
+use indexmap::IndexMap;
+
+use crate::record::{
+    Decided, Difference, Edge, Effort, Expectation, FaultHits, Hop, Intervals, Latencies, Requests, Traffic,
+    Window, Work,
+};
+use crate::statistics::{self, Cluster, Spread};
+
+/// Histograms of the same figures, summed.
+pub(crate) fn buckets<'a, V: Copy + Ord + 'a>(all: impl Iterator<Item = &'a [(V, u64)]>) -> Vec<(V, u64)> {
+    let mut sum: BTreeMap<V, u64> = BTreeMap::new();
+    for &(value, count) in all.flatten() {
+        *sum.entry(value).or_default() += count;
+    }
+    sum.into_iter().collect()
+}
+
+pub(super) fn traffic(all: &[&Traffic], spread: &Spread) -> Traffic {
+    let requests = all.iter().fold(Requests::default(), |sum, traffic| Requests {
+        sent: sum.sent + traffic.requests.sent,
+        ok: sum.ok + traffic.requests.ok,
+        failed: sum.failed + traffic.requests.failed,
+        timed_out: sum.timed_out + traffic.requests.timed_out,
+        open: sum.open + traffic.requests.open,
+    });
+    let latency = latencies(all);
+    let cluster = |traffic: &&Traffic| {
+        let buckets = traffic.latency.buckets.iter().map(|&(value, count)| (value as i64, count));
+        let Requests { failed, timed_out, sent, open, .. } = traffic.requests;
+        Cluster::new(buckets, traffic.latency.sum_us as f64, failed + timed_out, sent - open)
+    };
+    let clusters: Vec<_> = all.iter().map(cluster).collect();
+    let mut intervals = statistics::intervals(&clusters, |at| latency.quantile_us(at) as i64, spread);
+    intervals.quantiles.retain(|of| latency.percentile_us(of.quantile).is_some());
+    Traffic { requests, latency, intervals }
+}
+
+fn latencies(all: &[&Traffic]) -> Latencies {
+    let measured = all.iter().map(|traffic| &traffic.latency).filter(|latency| latency.count > 0);
+    Latencies {
+        count: measured.clone().map(|latency| latency.count).sum(),
+        sum_us: measured.clone().map(|latency| latency.sum_us).sum(),
+        min_us: measured.clone().map(|latency| latency.min_us).min().unwrap_or(0),
+        max_us: measured.clone().map(|latency| latency.max_us).max().unwrap_or(0),
+        buckets: buckets(measured.map(|latency| &latency.buckets[..])),
+    }
+}
+
+pub(super) fn difference(all: &[&Difference], spread: &Spread) -> Difference {
+    let measured = all.iter().filter(|difference| difference.both > 0);
+    let sum = |of: fn(&Difference) -> u64| all.iter().map(|difference| of(difference)).sum();
+    let joined = Difference {
+        pairs: sum(|difference| difference.pairs),
+        both: sum(|difference| difference.both),
+        saved: sum(|difference| difference.saved),
+        lost: sum(|difference| difference.lost),
+        neither: sum(|difference| difference.neither),
+        slower: sum(|difference| difference.slower),
+        faster: sum(|difference| difference.faster),
+        sum_us: all.iter().map(|difference| difference.sum_us).sum(),
+        min_us: measured.clone().map(|difference| difference.min_us).min().unwrap_or(0),
+        max_us: measured.map(|difference| difference.max_us).max().unwrap_or(0),
+        buckets: buckets(all.iter().map(|difference| &difference.buckets[..])),
+        intervals: Intervals::default(),
+    };
+    let cluster = |difference: &&Difference| {
+        Cluster::new(difference.buckets.iter().copied(), difference.sum_us as f64, 0, difference.both)
+    };
+    let clusters: Vec<_> = all.iter().map(cluster).collect();
+    let intervals = statistics::intervals(&clusters, |at| joined.quantile_us(at), spread);
+    Difference { intervals: Intervals { error_rate: None, ..intervals }, ..joined }
+}
+
+/// The mean split by owner, from those of so many requests each.
+pub(super) fn means(all: &[Split]) -> BTreeMap<String, f64> {
+    let requests: u64 = all.iter().map(|(requests, _)| requests).sum();
+    let mut sums: BTreeMap<String, f64> = BTreeMap::new();
+    for (requests, split) in all {
+        for (owner, us) in *split {
+            *sums.entry(owner.clone()).or_default() += us * *requests as f64;
+        }
+    }
+    for sum in sums.values_mut() {
+        *sum /= requests.max(1) as f64;
+    }
+    sums
+}
+
+/// The mean split by owner of so many requests.
+type Split<'a> = (u64, &'a BTreeMap<String, f64>);
+
+pub(super) fn hops<'a>(all: impl Iterator<Item = (u64, &'a [Hop])>) -> Vec<Hop> {
+    let mut requests = 0;
+    let mut named: IndexMap<&str, (f64, Vec<Split>)> = IndexMap::new();
+    for (of, hops) in all {
+        requests += of;
+        for hop in hops {
+            let (visits, splits) = named.entry(&hop.name).or_default();
+            *visits += hop.visits * of as f64;
+            splits.push((of, &hop.breakdown_us));
+        }
+    }
+    let hop = |(name, (visits, mut splits)): (&str, (f64, Vec<Split>))| {
+        // A seed in which nothing met the hop counts as well: with nothing.
+        let nothing = BTreeMap::new();
+        let met: u64 = splits.iter().map(|(of, _)| of).sum();
+        splits.push((requests - met, &nothing));
+        Hop { name: name.to_owned(), visits: visits / requests.max(1) as f64, breakdown_us: means(&splits) }
+    };
+    named.into_iter().map(hop).collect()
+}
+
+pub(super) fn edges<'a>(all: impl Iterator<Item = &'a IndexMap<String, Edge>>) -> IndexMap<String, Edge> {
+    let mut sums: IndexMap<String, Edge> = IndexMap::new();
+    for (name, edge) in all.flatten() {
+        let sum = sums.entry(name.clone()).or_default();
+        sum.requests += edge.requests;
+        sum.attempts += edge.attempts;
+        sum.errors += edge.errors;
+    }
+    sums
+}
+
+pub(super) fn pods<'a>(all: impl Iterator<Item = &'a BTreeMap<String, u64>>) -> BTreeMap<String, u64> {
+    let mut sums = BTreeMap::new();
+    for (pod, attempts) in all.flatten() {
+        *sums.entry(pod.clone()).or_default() += attempts;
+    }
+    sums
+}
+
+pub(super) fn decisions<'a>(all: impl Iterator<Item = &'a [Decided]>) -> Vec<Decided> {
+    type Key = (String, String, Option<String>, String);
+    let mut sums: IndexMap<Key, u64> = IndexMap::new();
+    for Decided { pod, upstream, endpoint, decision, count } in all.flatten() {
+        let key = (pod.clone(), upstream.clone(), endpoint.clone(), decision.clone());
+        *sums.entry(key).or_default() += count;
+    }
+    let decided =
+        |((pod, upstream, endpoint, decision), count)| Decided { pod, upstream, endpoint, decision, count };
+    sums.into_iter().map(decided).collect()
+}
+
+pub(super) fn work<'a>(all: impl Iterator<Item = &'a IndexMap<String, Work>>) -> IndexMap<String, Work> {
+    let mut sums: IndexMap<String, Work> = IndexMap::new();
+    for (service, work) in all.flatten() {
+        let sum = sums.entry(service.clone()).or_default();
+        *sum = [*sum, *work].into_iter().sum();
+    }
+    sums
+}
+
+pub(super) fn faults<'a>(all: impl Iterator<Item = &'a [FaultHits]>) -> Vec<FaultHits> {
+    let mut sums: IndexMap<&str, FaultHits> = IndexMap::new();
+    for fault in all.flatten() {
+        let nothing = || FaultHits { hits: 0, ..fault.clone() };
+        sums.entry(&fault.name).or_insert_with(nothing).hits += fault.hits;
+    }
+    sums.into_values().collect()
+}
+
+pub(super) fn effort(all: impl Iterator<Item = Effort>) -> Effort {
+    all.fold(Effort::default(), |sum, effort| Effort {
+        packets: sum.packets + effort.packets,
+        spans: sum.spans + effort.spans,
+    })
+}
+
+pub(super) fn window(all: &[&Window]) -> Window {
+    let sum = |of: fn(&Window) -> u64| all.iter().map(|window| of(window)).sum::<u64>();
+    let buckets = buckets(all.iter().map(|window| &window.buckets[..]));
+    let count: u64 = buckets.iter().map(|(_, count)| count).sum();
+    let quantile = |quantile: f64| {
+        let rank = ((count as f64 * quantile).ceil() as u64).max(1);
+        let mut seen = 0;
+        let reached = buckets.iter().find(|(_, count)| {
+            seen += count;
+            seen >= rank
+        });
+        reached.map(|(value, _)| *value)
+    };
+    Window {
+        sent: sum(|window| window.sent),
+        ok: sum(|window| window.ok),
+        errors: sum(|window| window.errors),
+        attempts: sum(|window| window.attempts),
+        calls: sum(|window| window.calls),
+        p50_us: quantile(0.5),
+        p90_us: quantile(0.9),
+        p99_us: quantile(0.99),
+        max_us: all.iter().filter_map(|window| window.max_us).max(),
+        sum_us: sum(|window| window.sum_us),
+        buckets,
+    }
+}
+
+/// Which of the outcomes of an expectation is furthest from holding; of equals the first.
+pub(super) fn worst(all: &[&Expectation]) -> usize {
+    let excess = |expectation: &Expectation| {
+        // What the sample cannot carry is worse than any figure.
+        let Some(seen) = expectation.seen else { return f64::INFINITY };
+        let below = expectation.min.map_or(f64::NEG_INFINITY, |min| min - seen);
+        let above = expectation.max.map_or(f64::NEG_INFINITY, |max| seen - max);
+        below.max(above)
+    };
+    let rank = |index: &usize| (excess(all[*index]), std::cmp::Reverse(*index));
+    let by_excess = |a: &usize, b: &usize| {
+        let (a, b) = (rank(a), rank(b));
+        a.0.total_cmp(&b.0).then(a.1.cmp(&b.1))
+    };
+    (0..all.len()).max_by(by_excess).unwrap_or(0)
+}
