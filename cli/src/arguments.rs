@@ -1,6 +1,9 @@
 //! The command line's grammar. What the arguments mean is for the commands to say.
 
+use std::fmt;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand};
 
@@ -16,6 +19,8 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Run a scenario under each of its architectures; print a table and write a report
     Run(RunArguments),
+    /// Join what several machines, or an interrupted one, left in their folders
+    Merge(MergeArguments),
     /// Read a scenario without running it
     Check(CheckArguments),
     /// Run a recorded run again and compare it, bit for bit
@@ -39,7 +44,76 @@ pub(crate) struct RunArguments {
     /// Multiply the scenario's duration and warm-up; faults must still fit
     #[arg(long, value_name = "FACTOR", default_value_t = 1.0, value_parser = factor, allow_negative_numbers = true)]
     pub(crate) scale: f64,
+    /// Run with so many seeds, one after the other from the first, and join what they saw; what an interrupted
+    /// command left in DIR is not run again
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=100_000))]
+    pub(crate) seeds: Option<u64>,
+    #[command(flatten)]
+    pub(crate) machine: Machine,
     /// Where the report goes [default: target/hoplab/NAME]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Print the summary as JSON instead of the table
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// How much of a machine is used, and how much of the work is its own. Decides on nothing but how long it takes.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Machine {
+    /// Simulations at a time [default: as many as there are cores]
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<NonZeroUsize>,
+    /// Do only the Ith of N equal shares of the work; `hoplab merge` joins them
+    #[arg(long, value_name = "I/N")]
+    pub(crate) shard: Option<Shard>,
+}
+
+impl Machine {
+    /// How many simulations run at a time.
+    pub(crate) fn threads(&self) -> NonZeroUsize {
+        self.threads.unwrap_or_else(hoplab_sim::run::cores)
+    }
+
+    /// Whether the `index`th piece of the work is this machine's.
+    pub(crate) fn takes(&self, index: u64) -> bool {
+        self.shard.is_none_or(|shard| index % shard.of == shard.number - 1)
+    }
+}
+
+/// A share of the work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Shard {
+    /// From 1 on.
+    number: u64,
+    of: u64,
+}
+
+impl FromStr for Shard {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let parts =
+            text.split_once('/').and_then(|(number, of)| Some((number.parse().ok()?, of.parse().ok()?)));
+        match parts {
+            Some((number, of)) if (1..=of).contains(&number) => Ok(Self { number, of }),
+            _ => Err("write, say, 1/4 to 4/4".to_owned()),
+        }
+    }
+}
+
+impl fmt::Display for Shard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.number, self.of)
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct MergeArguments {
+    /// The folders
+    #[arg(required = true)]
+    pub(crate) dirs: Vec<PathBuf>,
+    /// Where the report goes [default: the first of the folders]
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
     /// Print the summary as JSON instead of the table

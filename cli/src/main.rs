@@ -4,10 +4,12 @@
 //! missing; 3 the run is invalid. Results go to standard output, everything else to standard error.
 
 mod arguments;
+mod build;
 mod check;
 mod live;
 mod replay;
 mod run;
+mod seeds;
 mod terminal;
 
 use std::process::ExitCode;
@@ -21,6 +23,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     let end = match Arguments::parse().command {
         Command::Run(arguments) => run::run(&arguments),
+        Command::Merge(arguments) => seeds::merge(&arguments),
         Command::Check(arguments) => check::check(&arguments),
         Command::Replay(arguments) => replay::replay(&arguments),
         Command::Gateway(arguments) => live::gateway(&arguments),

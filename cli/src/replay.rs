@@ -12,7 +12,7 @@ use hoplab_sim::run::{self, Progress};
 use hoplab_sim::scenario::{self, Overrides};
 
 use crate::arguments::ReplayArguments;
-use crate::{End, terminal};
+use crate::{End, seeds, terminal};
 
 /// Runs the record in a folder again; [`End::Invalid`] when anything differs.
 pub(crate) fn replay(arguments: &ReplayArguments) -> anyhow::Result<End> {
@@ -33,8 +33,12 @@ pub(crate) fn replay(arguments: &ReplayArguments) -> anyhow::Result<End> {
             return Ok(End::Invalid);
         }
     };
-    let progress = Progress::new(&plan);
-    let fresh = terminal::with_progress(&progress, || run::run(&plan, &progress));
+    let fresh = if let Some(joined) = &recorded.seeds {
+        seeds::again(&plan, joined.count())?
+    } else {
+        let progress = Progress::new(&plan);
+        terminal::with_progress(&progress, || run::run(&plan, &progress))
+    };
     let differences = differences(&recorded, &fresh, &arguments.dir)?;
     let mut out = anstream::stdout();
     if differences.is_empty() {

@@ -1,16 +1,17 @@
 //! `hoplab run`: reads a scenario, runs it, writes the report, prints the table.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use anyhow::bail;
 use hoplab_reports as reports;
 use hoplab_sim::record::Record;
 use hoplab_sim::run::{self, Progress};
 use hoplab_sim::scenario::{self, Overrides};
 
 use crate::arguments::RunArguments;
-use crate::{End, terminal};
+use crate::{End, seeds, terminal};
 
 /// Runs a scenario. Nothing is written when it cannot be read.
 pub(crate) fn run(arguments: &RunArguments) -> anyhow::Result<End> {
@@ -30,17 +31,29 @@ pub(crate) fn run(arguments: &RunArguments) -> anyhow::Result<End> {
         }
     };
     terminal::problems(&plan.warnings);
-    let progress = Progress::new(&plan);
-    let record = terminal::with_progress(&progress, || run::run(&plan, &progress));
     let dir = arguments.out.clone().unwrap_or_else(|| PathBuf::from("target/hoplab").join(&plan.name));
-    reports::write(&record, &dir)?;
-    let mut out = anstream::stdout();
-    if arguments.json {
-        writeln!(out, "{}", reports::Summary::of(&record).to_json())?;
-    } else {
-        write!(out, "{}", reports::table(&record, Some(&dir), terminal::look()))?;
+    match (arguments.seeds, arguments.machine.shard) {
+        (Some(count), _) => seeds::run(&plan, count, &dir, arguments),
+        (None, Some(_)) => bail!("--shard shares out seeds: say how many with --seeds"),
+        (None, None) => {
+            let progress = Progress::new(&plan);
+            let threads = arguments.machine.threads();
+            let record = terminal::with_progress(&progress, || run::run_on(threads, &plan, &progress));
+            reports::write(&record, &dir)?;
+            show(&record, &dir, arguments.json)
+        }
     }
-    Ok(judge(&record))
+}
+
+/// Prints what a record says, and judges it.
+pub(crate) fn show(record: &Record, dir: &Path, json: bool) -> anyhow::Result<End> {
+    let mut out = anstream::stdout();
+    if json {
+        writeln!(out, "{}", reports::Summary::of(record).to_json())?;
+    } else {
+        write!(out, "{}", reports::table(record, Some(dir), terminal::look()))?;
+    }
+    Ok(judge(record))
 }
 
 /// The exit code that a record deserves; says on standard error why it is not 0.
@@ -55,7 +68,13 @@ fn judge(record: &Record) -> End {
     let mut end = End::Well;
     for (name, architecture) in &record.architectures {
         for expectation in architecture.expectations.iter().filter(|expectation| !expectation.holds) {
-            eprintln!("unmet under {name}: {}; seen: {}", expectation.text, expectation.seen_text);
+            let seeds = record.seeds.as_ref().map_or_else(String::new, |seeds| {
+                let failed: Vec<String> = expectation.failed_in.iter().take(5).map(u64::to_string).collect();
+                let more = if expectation.failed_in.len() > failed.len() { ", …" } else { "" };
+                let (unmet, of) = (expectation.failed_in.len(), seeds.count());
+                format!(" in {unmet} of {of} seeds ({}{more})", failed.join(", "))
+            });
+            eprintln!("unmet under {name}{seeds}: {}; seen: {}", expectation.text, expectation.seen_text);
             end = End::Unmet;
         }
     }

@@ -7,6 +7,7 @@
 //! | [`summary`] | `summary.json`, the figures that programs and gates read |
 //! | [`mod@table`] | the table on the terminal |
 //! | [`mod@write`] | the folder that a run leaves behind, and reading it again |
+//! | [`study`] | work in parts, of which each is a file |
 //! | [`page`] | `report.html`, one self-contained page |
 //! | [`plots`] | the same charts as SVG and PNG files |
 //! | [`data`] | the numbers behind the charts as CSV |
@@ -25,11 +26,13 @@ mod owners;
 pub mod page;
 mod palette;
 pub mod plots;
+pub mod study;
 pub mod summary;
 pub mod table;
 mod verdict;
 pub mod write;
 
+pub use study::Study;
 pub use summary::Summary;
 pub use table::{Look, table};
 pub use write::{Written, read, write};

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use hoplab_sim::record::{
-    self, BreakerChange, Decided, Expectation, FaultHits, Latencies, Record, Requests, Wasted, Work,
+    self, BreakerChange, Decided, Expectation, FaultHits, Latencies, Record, Requests, Seeds, Wasted, Work,
 };
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize, Serializer};
@@ -19,8 +19,11 @@ pub struct Summary {
     pub schema: u32,
     /// The scenario's name.
     pub scenario: String,
-    /// The seed.
+    /// The seed; the first where several were joined.
     pub seed: u64,
+    /// The seeds that were joined; left out for a single run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seeds: Option<Seeds>,
     /// A hash over the digests of the architectures.
     pub digest: String,
     /// The figures by architecture, in the order of the scenario.
@@ -144,6 +147,7 @@ impl Summary {
             schema: SCHEMA,
             scenario: record.scenario.clone(),
             seed: record.seed,
+            seeds: record.seeds.clone(),
             digest: record.digest.clone(),
             architectures: record
                 .architectures

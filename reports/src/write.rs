@@ -56,6 +56,18 @@ pub enum Error {
         /// The folder.
         dir: PathBuf,
     },
+    /// There is no study in the folder.
+    #[error("{} holds no study: there is no record/study.json in it", dir.display())]
+    NoStudy {
+        /// The folder.
+        dir: PathBuf,
+    },
+    /// A part of a study was made by another build of hoplab.
+    #[error("{} was made by another build of hoplab: it may have behaved differently", path.display())]
+    OtherBuild {
+        /// The part.
+        path: PathBuf,
+    },
     /// The file is something else.
     #[error("{} is not a record of a run: {reason}", path.display())]
     NotARecord {
@@ -129,7 +141,7 @@ fn render(record: &Record) -> Result<Vec<(PathBuf, Vec<u8>)>, Error> {
 }
 
 /// Puts a file in place in one step: written beside it first, then renamed.
-fn replace(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     let failed = |action, path: &Path| {
         let path = path.to_owned();
         move |source| Error::Files { action, path, source }

@@ -25,14 +25,14 @@ impl Progress {
     /// The progress of a run of `plan` that has not started.
     pub fn new(plan: &Plan) -> Self {
         let progress = Self::default();
-        progress.expect(plan);
+        progress.expect(plan, 1);
         progress
     }
 
-    /// One more run of `plan` is to come.
-    pub fn expect(&self, plan: &Plan) {
+    /// So many more runs of `plan` are to come.
+    pub fn expect(&self, plan: &Plan, times: u64) {
         let us = plan.duration.as_micros() as u64 * plan.architectures.len() as u64;
-        self.total_us.fetch_add(us, Ordering::Relaxed);
+        self.total_us.fetch_add(us * times, Ordering::Relaxed);
     }
 
     /// Simulated time so far, summed over the simulations.

@@ -33,7 +33,15 @@ pub const DRAIN: Duration = Duration::from_secs(30);
 /// # Panics
 /// As a simulation does that finds itself to be wrong.
 pub fn run(plan: &Arc<Plan>, progress: &Progress) -> Record {
-    run_disturbed(plan, progress, || {})
+    run_on(cores(), plan, progress)
+}
+
+/// As [`run`], on so many `threads`.
+///
+/// # Panics
+/// As [`run`].
+pub fn run_on(threads: NonZeroUsize, plan: &Arc<Plan>, progress: &Progress) -> Record {
+    run_once(threads, plan, progress, &|| {})
 }
 
 /// As [`run`], and calls `disturb` on the simulation's thread every ten simulated milliseconds. Whatever
@@ -42,9 +50,18 @@ pub fn run(plan: &Arc<Plan>, progress: &Progress) -> Record {
 /// # Panics
 /// As [`run`].
 pub fn run_disturbed(plan: &Arc<Plan>, progress: &Progress, disturb: impl Fn() + Sync) -> Record {
+    run_once(cores(), plan, progress, &disturb)
+}
+
+fn run_once(
+    threads: NonZeroUsize,
+    plan: &Arc<Plan>,
+    progress: &Progress,
+    disturb: &(dyn Fn() + Sync),
+) -> Record {
     let mut seen = None;
     let once = |number: usize| (number == 0).then(|| Arc::clone(plan));
-    batch::run_disturbed(cores(), &once, progress, &disturb, &mut |_, result| seen = Some(result));
+    batch::run_disturbed(threads, &once, progress, disturb, &mut |_, result| seen = Some(result));
     seen.expect("the one plan was run").unwrap_or_else(|panicked| panic!("{panicked}"))
 }
 

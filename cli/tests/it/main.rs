@@ -10,6 +10,7 @@
 mod commands;
 mod live;
 mod scenarios;
+mod seeds;
 mod telemetry;
 
 use std::path::{Path, PathBuf};
