@@ -30,5 +30,6 @@ mod service;
 mod session;
 mod statistics;
 mod stretches;
+pub mod sweep;
 mod timetable;
 pub mod world;

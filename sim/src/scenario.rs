@@ -5,6 +5,8 @@
 //! [`plan::Plan`] and nothing else. What is wrong is a [`Problems`], all of it at once. Start at
 //! [`load`]; `scenarios/README.md` is the reference of the language.
 
+pub mod edit;
+pub mod grid;
 mod place;
 pub mod plan;
 mod problem;

@@ -8,6 +8,7 @@ use hoplab_proxy::telemetry::Decision;
 use hoplab_proxy::upstream::Policies;
 use http::{HeaderName, HeaderValue, Method};
 
+use super::grid::{Axis, Search};
 use super::problem::Problems;
 use crate::costs::Costs;
 use crate::distribution::Distribution;
@@ -61,6 +62,10 @@ pub struct Plan {
     pub faults: Vec<Fault>,
     /// What must hold, in the order of the file.
     pub expectations: Vec<Expectation>,
+    /// The keys that a sweep varies, each with its values; empty when there is nothing to sweep.
+    pub sweep: Vec<Axis>,
+    /// What a search looks for.
+    pub search: Option<Search>,
     /// The texts that the plan was made from, the scenario file first.
     pub sources: Vec<Source>,
     /// What should be checked before the result is trusted.

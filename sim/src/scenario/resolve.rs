@@ -103,6 +103,8 @@ pub(super) fn resolve(file: File, overrides: &Overrides, context: &mut Context<'
         sidecar_costs: file.costs.sidecar.map_or(Costs::SIDECAR, costs),
         faults,
         expectations,
+        sweep: file.sweep.0,
+        search: file.search.map(|at| at.value),
         sources: context.sources.clone(),
         warnings: Problems::default(),
     })

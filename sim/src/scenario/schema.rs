@@ -6,12 +6,14 @@ pub(super) mod expect;
 pub(super) mod fault;
 pub(super) mod load;
 pub(super) mod policies;
+pub(super) mod sweep;
 pub(super) mod topology;
 
 use hoplab_proxy::quantity::{Bandwidth, Duration};
 use toml::Spanned;
 use toml::de::DeValue;
 
+use super::grid::Search;
 use super::place::{At, Place};
 use super::reader::{Context, Read, Table};
 use crate::distribution::Distribution;
@@ -19,6 +21,7 @@ use expect::Expect;
 use fault::Fault;
 use load::Load;
 use policies::{Gateway, Mesh};
+use sweep::Sweep;
 use topology::Service;
 
 /// Things with names, in the order of the file; what is `None` was noted as a problem.
@@ -45,6 +48,8 @@ pub(super) struct File {
     pub(super) costs: Costs,
     pub(super) faults: Vec<At<Fault>>,
     pub(super) expectations: Vec<At<Expect>>,
+    pub(super) sweep: Sweep,
+    pub(super) search: Option<At<Search>>,
 }
 
 impl Read for File {
@@ -61,6 +66,8 @@ impl Read for File {
             costs: table.optional("costs", context).map(|at| at.value).unwrap_or_default(),
             faults: table.optional("faults", context).map(|at| at.value).unwrap_or_default(),
             expectations: table.optional("expect", context).map(|at| at.value).unwrap_or_default(),
+            sweep: table.optional("sweep", context).map(|at| at.value).unwrap_or_default(),
+            search: table.optional("search", context),
         };
         table.refuse_rest(context);
         Some(file)

@@ -1,0 +1,235 @@
+//! What a sweep leaves behind: the figures of every point and how the searches came out. Plain data,
+//! serialised as JSON, of which everything that is shown is rendered. Times are microseconds.
+
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+
+use super::{Point, Try};
+use crate::journal::Journal;
+use crate::record::{self, Edge, Expectation, Interval, Requests};
+use crate::run::VERSION;
+use crate::scenario::grid;
+use crate::scenario::plan::{Plan, Source};
+
+/// The version of [`Sweep`]'s shape.
+pub const SCHEMA: u32 = 1;
+
+/// A scenario at many points.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Sweep {
+    /// [`SCHEMA`] when it was written.
+    pub schema: u32,
+    /// The version of hoplab that ran it.
+    pub version: String,
+    /// The scenario's name.
+    pub scenario: String,
+    /// The scenario's title.
+    pub title: String,
+    /// What the scenario asks; may be empty.
+    pub question: String,
+    /// The texts, the scenario file first.
+    pub sources: Vec<Source>,
+    /// The first seed.
+    pub seed: u64,
+    /// How many consecutive seeds each point was run with.
+    pub seeds: u64,
+    /// What duration and warm-up were multiplied by.
+    pub scale: f64,
+    /// A hash over the digests of all points.
+    pub digest: String,
+    /// The keys that were varied; none when only a search was asked for.
+    pub axes: Vec<Axis>,
+    /// The architectures, in order.
+    pub architectures: Vec<String>,
+    /// What was seen at each point, in the order of the grid; empty when there is no axis.
+    pub points: Vec<Seen>,
+    /// What was looked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub search: Option<Search>,
+}
+
+/// A key that was varied.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Axis {
+    /// The key, dotted.
+    pub key: String,
+    /// Its values as people read them.
+    pub labels: Vec<String>,
+    /// The same as numbers, in the quantity's own unit (µs, requests a second, a share, bytes, bits a
+    /// second); `None` for those that are none.
+    pub numbers: Vec<Option<f64>>,
+}
+
+/// A point of the grid.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Seen {
+    /// By axis, the index of its value.
+    pub places: Vec<usize>,
+    /// Faults that touched nothing there: the point does not show what it was made to show.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub untouched: Vec<String>,
+    /// The figures by architecture.
+    pub architectures: IndexMap<String, Figures>,
+}
+
+/// One architecture at one point, after the warm-up, over all seeds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Figures {
+    /// The hash over everything observable.
+    pub digest: String,
+    /// What became of the requests.
+    pub requests: Requests,
+    /// Requests sent a second, per seed.
+    pub offered_rps: f64,
+    /// Good answers a second, per seed.
+    pub goodput_rps: f64,
+    /// The share of ended requests that failed or timed out, 0 to 1; `None` when none ended.
+    pub error_rate: Option<Figure>,
+    /// Attempts per call between services, over all edges; `None` when there was none.
+    pub amplification: Option<f64>,
+    /// The mean response time.
+    pub mean_us: Option<Figure>,
+    /// The median.
+    pub p50_us: Option<Figure>,
+    /// The 90th percentile; as all of them `None` where the sample cannot carry it.
+    pub p90_us: Option<Figure>,
+    /// The 99th percentile.
+    pub p99_us: Option<Figure>,
+    /// The 99.9th percentile.
+    pub p999_us: Option<Figure>,
+    /// How the expectations came out.
+    pub expectations: Vec<Expectation>,
+}
+
+/// A figure, and how far it can be trusted where that is known.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Figure {
+    /// What was seen.
+    pub value: f64,
+    /// Its 95 % confidence interval.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interval: Option<Interval>,
+}
+
+/// A search at every point of the grid.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Search {
+    /// The key, dotted.
+    pub key: String,
+    /// The lowest and the highest value that came into question, as people read them.
+    pub range: (String, String),
+    /// The lowest result that is all right, as people read it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at_least: Option<String>,
+    /// What was found, by point and architecture.
+    pub found: Vec<Found>,
+}
+
+/// The highest value at which all that is expected holds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Found {
+    /// By axis, the index of the point's value.
+    pub places: Vec<usize>,
+    /// Under which architecture.
+    pub architecture: String,
+    /// The value as people read it; `None` when not even the lowest will do.
+    pub highest: Option<String>,
+    /// The same as a number.
+    pub number: Option<f64>,
+    /// Whether it held at the highest that came into question, so that the limit lies beyond.
+    pub open_ended: bool,
+    /// Whether it is at least what it must be.
+    pub holds: bool,
+    /// What was tried, in this order.
+    pub tries: Vec<Try>,
+}
+
+impl Sweep {
+    /// The sweep of `plan` with so many `seeds` a point, from what was `seen` and `found`.
+    pub fn of(plan: &Plan, seeds: u64, points: Vec<Seen>, found: Vec<Found>) -> Self {
+        let digests = points.iter().flat_map(|point| &point.architectures);
+        let digest =
+            Journal::digest_of(digests.map(|(name, figures)| (name.as_str(), figures.digest.as_str())));
+        let search = plan.search.as_ref().map(|search| {
+            let steps = &search.steps;
+            let range = (steps.value(0).label, steps.value(steps.count() - 1).label);
+            let at_least = search.at_least.as_ref().map(|value| value.label.clone());
+            Search { key: search.key.clone(), range, at_least, found }
+        });
+        Self {
+            schema: SCHEMA,
+            version: VERSION.to_owned(),
+            scenario: plan.name.clone(),
+            title: plan.title.clone(),
+            question: plan.question.clone(),
+            sources: plan.sources.clone(),
+            seed: plan.seed,
+            seeds,
+            scale: plan.scale,
+            digest,
+            axes: plan.sweep.iter().map(Axis::of).collect(),
+            architectures: plan.architectures.iter().map(|of| of.name().to_owned()).collect(),
+            points,
+            search,
+        }
+    }
+}
+
+impl Axis {
+    fn of(axis: &grid::Axis) -> Self {
+        Self {
+            key: axis.key.clone(),
+            labels: axis.values.iter().map(|value| value.label.clone()).collect(),
+            numbers: axis.values.iter().map(|value| value.number).collect(),
+        }
+    }
+}
+
+impl Seen {
+    /// What a record says of a point.
+    pub fn of(point: &Point, record: &record::Record) -> Self {
+        let untouched = record.untouched_faults();
+        let seconds = record.duration_us.saturating_sub(record.warmup_us) as f64 / 1e6
+            * record.seeds.as_ref().map_or(1, record::Seeds::count) as f64;
+        let figures =
+            |(name, seen): (&String, &record::Architecture)| (name.clone(), Figures::of(seen, seconds));
+        Self {
+            places: point.places.clone(),
+            untouched: untouched.into_iter().map(str::to_owned).collect(),
+            architectures: record.architectures.iter().map(figures).collect(),
+        }
+    }
+}
+
+impl Figures {
+    fn of(seen: &record::Architecture, seconds: f64) -> Self {
+        let record::Traffic { requests, latency, intervals } = &seen.total;
+        let ended = requests.sent - requests.open;
+        let percentile = |quantile: f64| {
+            let value = latency.percentile_us(quantile)? as f64;
+            Some(Figure { value, interval: intervals.of(quantile) })
+        };
+        let calls = seen.edges.values().fold(Edge::default(), |sum, edge| Edge {
+            requests: sum.requests + edge.requests,
+            attempts: sum.attempts + edge.attempts,
+            errors: sum.errors + edge.errors,
+        });
+        Self {
+            digest: seen.digest.clone(),
+            requests: *requests,
+            offered_rps: requests.sent as f64 / seconds,
+            goodput_rps: requests.ok as f64 / seconds,
+            error_rate: (ended > 0).then(|| Figure {
+                value: (requests.failed + requests.timed_out) as f64 / ended as f64,
+                interval: intervals.error_rate,
+            }),
+            amplification: (calls.requests > 0).then(|| calls.amplification()),
+            mean_us: latency.mean_us().map(|value| Figure { value, interval: intervals.mean }),
+            p50_us: percentile(0.5),
+            p90_us: percentile(0.9),
+            p99_us: percentile(0.99),
+            p999_us: percentile(0.999),
+            expectations: seen.expectations.clone(),
+        }
+    }
+}
