@@ -19,6 +19,8 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Run a scenario under each of its architectures; print a table and write a report
     Run(RunArguments),
+    /// Run a scenario at every point of its [sweep], and look for the limits that its [search] asks for
+    Sweep(SweepArguments),
     /// Join what several machines, or an interrupted one, left in their folders
     Merge(MergeArguments),
     /// Read a scenario without running it
@@ -51,6 +53,33 @@ pub(crate) struct RunArguments {
     #[command(flatten)]
     pub(crate) machine: Machine,
     /// Where the report goes [default: target/hoplab/NAME]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Print the summary as JSON instead of the table
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SweepArguments {
+    /// The scenario file, with a [sweep] table, a [search] table or both
+    pub(crate) file: PathBuf,
+    /// Run only these architectures, instead of the file's
+    #[arg(long, value_name = "A,B", value_delimiter = ',')]
+    pub(crate) arch: Vec<String>,
+    /// Seed the random streams with this, instead of the file's
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
+    /// Run each point with so many seeds, one after the other from the first
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=100_000))]
+    pub(crate) seeds: u64,
+    /// Multiply the scenario's duration and warm-up; faults must still fit
+    #[arg(long, value_name = "FACTOR", default_value_t = 1.0, value_parser = factor, allow_negative_numbers = true)]
+    pub(crate) scale: f64,
+    #[command(flatten)]
+    pub(crate) machine: Machine,
+    /// Where the report goes; what an interrupted command left there is not run again
+    /// [default: target/hoplab/NAME]
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
     /// Print the summary as JSON instead of the table

@@ -10,6 +10,7 @@ mod live;
 mod replay;
 mod run;
 mod seeds;
+mod sweep;
 mod terminal;
 
 use std::process::ExitCode;
@@ -23,6 +24,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     let end = match Arguments::parse().command {
         Command::Run(arguments) => run::run(&arguments),
+        Command::Sweep(arguments) => sweep::run(&arguments),
         Command::Merge(arguments) => seeds::merge(&arguments),
         Command::Check(arguments) => check::check(&arguments),
         Command::Replay(arguments) => replay::replay(&arguments),

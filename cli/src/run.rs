@@ -15,14 +15,8 @@ use crate::{End, seeds, terminal};
 
 /// Runs a scenario. Nothing is written when it cannot be read.
 pub(crate) fn run(arguments: &RunArguments) -> anyhow::Result<End> {
-    let mut asked = arguments.arch.clone();
-    asked.sort_by_key(|name| arguments.arch.iter().position(|first| first == name));
-    asked.dedup();
-    let overrides = Overrides {
-        architectures: (!asked.is_empty()).then_some(asked),
-        seed: arguments.seed,
-        scale: arguments.scale,
-    };
+    let overrides =
+        Overrides { architectures: asked(&arguments.arch), seed: arguments.seed, scale: arguments.scale };
     let plan = match scenario::load(&arguments.file, &overrides) {
         Ok(plan) => Arc::new(plan),
         Err(problems) => {
@@ -43,6 +37,17 @@ pub(crate) fn run(arguments: &RunArguments) -> anyhow::Result<End> {
             show(&record, &dir, arguments.json)
         }
     }
+}
+
+/// The architectures that a command names, each once; `None` when it names none.
+pub(crate) fn asked(names: &[String]) -> Option<Vec<String>> {
+    let mut asked: Vec<String> = Vec::new();
+    for name in names {
+        if !asked.contains(name) {
+            asked.push(name.clone());
+        }
+    }
+    (!asked.is_empty()).then_some(asked)
 }
 
 /// Prints what a record says, and judges it.

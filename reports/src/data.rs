@@ -31,9 +31,9 @@ pub fn files(record: &Record) -> Result<Vec<File>, csv::Error> {
     ])
 }
 
-type Row = Vec<String>;
+pub(crate) type Row = Vec<String>;
 
-fn file(name: &'static str, rows: Vec<Row>) -> Result<File, csv::Error> {
+pub(crate) fn file(name: &'static str, rows: Vec<Row>) -> Result<File, csv::Error> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     for row in rows {
         writer.write_record(row)?;

@@ -8,6 +8,7 @@
 //! | [`mod@table`] | the table on the terminal |
 //! | [`mod@write`] | the folder that a run leaves behind, and reading it again |
 //! | [`study`] | work in parts, of which each is a file |
+//! | [`sweep`] | a scenario at many points |
 //! | [`page`] | `report.html`, one self-contained page |
 //! | [`plots`] | the same charts as SVG and PNG files |
 //! | [`data`] | the numbers behind the charts as CSV |
@@ -28,6 +29,7 @@ mod palette;
 pub mod plots;
 pub mod study;
 pub mod summary;
+pub mod sweep;
 pub mod table;
 mod verdict;
 pub mod write;

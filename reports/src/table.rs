@@ -25,7 +25,7 @@ impl Look {
     /// For pipes and files: 100 characters, no colours.
     pub const PLAIN: Self = Self { width: 100, colour: false };
 
-    fn painted(self, ansi: &str, text: &str) -> String {
+    pub(crate) fn painted(self, ansi: &str, text: &str) -> String {
         if self.colour { format!("\u{1b}[{ansi}m{text}\u{1b}[0m") } else { text.to_owned() }
     }
 }
@@ -134,7 +134,7 @@ pub(crate) fn shown_groups(added: &[(&str, Option<Added>)]) -> Vec<Group> {
 }
 
 /// The grid as wide as it needs to be; where the terminal is narrower, a list per row.
-fn grid(rows: &[Vec<String>], look: Look) -> String {
+pub(crate) fn grid(rows: &[Vec<String>], look: Look) -> String {
     let mut table = Table::new();
     table.load_style(TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─')));
     table.set_header(&rows[0]);
@@ -252,7 +252,7 @@ fn wasted(record: &Record) -> Option<String> {
 }
 
 /// Without characters that would steer the terminal.
-fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     text.chars().map(|char| if char.is_control() { '\u{fffd}' } else { char }).collect()
 }
 
@@ -262,7 +262,7 @@ fn unbroken(text: &str) -> String {
 }
 
 /// In lines of at most `width` characters, broken at spaces; a longer word keeps a line to itself.
-fn wrapped(text: &str, width: usize) -> Vec<String> {
+pub(crate) fn wrapped(text: &str, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split([' ', '\n']).filter(|word| !word.is_empty()) {
         let word = word.replace('\u{a0}', " ");

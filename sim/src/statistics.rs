@@ -19,6 +19,11 @@ use crate::record::{Interval, Intervals, Quantile};
 /// Fewer clusters say too little about their spread.
 pub(crate) const CLUSTERS_MIN: usize = 5;
 
+/// Fewer independent observations beyond a percentile say too little about it: its own spread, which rests on
+/// these few, would be believed just where it happens to be too small. With as many, 200 runs of M/M/1 at 0.8
+/// hold the closed form of every percentile that is given in 93 to 96 %; with half as many, p99.9 in 64 %.
+const INDEPENDENT_MIN: f64 = 8.0;
+
 /// Resamples of a bootstrap.
 const RESAMPLES: usize = 1_000;
 
@@ -106,15 +111,30 @@ pub(crate) fn intervals(clusters: &[Cluster], whole: impl Fn(f64) -> i64, spread
         let rule_of_three = if interval.high > 0.0 { 0.0 } else { 3.0 / ended as f64 };
         Interval { low: interval.low.max(0.0), high: interval.high.max(rule_of_three).min(1.0) }
     });
-    let quantile = |&quantile: &f64| {
+    // How far the share of observations below a quantile's value may be off, downwards and upwards.
+    let reach = |quantile: f64| {
         let value = whole(quantile);
         let around = ratio(&|cluster| (cluster.at_most(value) as f64, cluster.count() as f64))?;
         let share = clusters.iter().map(|cluster| cluster.at_most(value)).sum::<u64>() as f64 / count as f64;
         // Never less than independent observations would spread.
         let least = Z * (quantile * (1.0 - quantile) / count as f64).sqrt();
-        let (below, above) = ((share - around.low).max(least), (around.high - share).max(least));
+        Some(((share - around.low).max(least), (around.high - share).max(least)))
+    };
+    // So many independent observations would spread as these do, judged where the spread is well known.
+    let independent = |quantile: f64| {
+        let (below, above) = reach(quantile)?;
+        Some(quantile * (1.0 - quantile) * (2.0 * Z / (below + above)).powi(2))
+    };
+    let (low_worth, high_worth) = (independent(0.1), independent(0.9));
+    let quantile = |&quantile: &f64| {
+        let beyond = match quantile {
+            low if low < 0.1 => low_worth? * low,
+            high if high > 0.9 => high_worth? * (1.0 - high),
+            _ => f64::INFINITY,
+        };
+        let (below, above) = reach(quantile)?;
         let (low, high) = (quantile - below, quantile + above);
-        let carried = low >= 0.0 && high <= 1.0;
+        let carried = beyond >= INDEPENDENT_MIN && low >= 0.0 && high <= 1.0;
         let interval = Interval { low: whole(low.max(0.0)) as f64, high: whole(high.min(1.0)) as f64 };
         carried.then_some(Quantile { quantile, interval })
     };

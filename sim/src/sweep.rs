@@ -4,13 +4,17 @@
 
 pub mod record;
 mod search;
+mod seek;
 
+use crate::join;
+use crate::record::Record;
 use crate::scenario::edit::Draft;
 use crate::scenario::grid::{Axis, Value};
 use crate::scenario::plan::Plan;
 use crate::scenario::{self, Overrides, Problems};
 
 pub use search::{Bracket, Try};
+pub use seek::{Lost, seek};
 
 /// A point of a grid: which value each axis has.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,6 +51,16 @@ impl Point {
         let settings = axes.iter().zip(&self.places);
         settings.map(|(axis, place)| (axis.key.as_str(), &axis.values[*place])).collect()
     }
+}
+
+/// What of a record is worth keeping for a sweep: its sums and histograms.
+pub fn kept(record: Record) -> Record {
+    let mut record = join::kept(record, false);
+    for seen in record.architectures.values_mut() {
+        seen.windows.clear();
+    }
+    record.paired.clear();
+    record
 }
 
 /// Why there is no scenario at a point.

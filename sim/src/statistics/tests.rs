@@ -106,7 +106,7 @@ fn coverage(intervals: impl Fn(u64) -> Intervals) -> [(u32, u32); 4] {
 /// Whether 95 % intervals are nearly always there, and hold the truth in 90 to 99 % of the runs.
 fn assert_honest(coverage: [(u32, u32); 4]) {
     for (held, carried) in coverage {
-        assert!(carried >= 190, "{coverage:?}");
+        assert!(carried >= 180, "{coverage:?}");
         assert!((0.90..=0.99).contains(&(f64::from(held) / f64::from(carried))), "{coverage:?}");
     }
 }
@@ -124,8 +124,8 @@ fn stretches_of_a_run_hold_the_closed_form() {
 #[test]
 fn seeds_hold_the_closed_form() {
     let held = coverage(|seed| {
-        let runs = (0..10).map(|run| queue(seed * 100 + run + 7, 6_000, 0.8, 10_000.0).split_off(1_000));
-        of(&runs.collect::<Vec<_>>(), &Spread::Bootstrap(Resamples::draw(seed, 10)))
+        let runs = (0..20).map(|run| queue(seed * 100 + run + 7, 6_000, 0.8, 10_000.0).split_off(1_000));
+        of(&runs.collect::<Vec<_>>(), &Spread::Bootstrap(Resamples::draw(seed, 20)))
     });
     assert_honest(held);
 }

@@ -1,0 +1,223 @@
+//! `hoplab sweep`: a scenario at every point of its grid, and the searches at each of them, every piece a part
+//! that is kept.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::bail;
+use hoplab_reports as reports;
+use hoplab_reports::study::{Kind, Parts, Study};
+use hoplab_sim::batch::{self, Progress};
+use hoplab_sim::join;
+use hoplab_sim::record::Record;
+use hoplab_sim::scenario::plan::Plan;
+use hoplab_sim::scenario::{self, Overrides};
+use hoplab_sim::sweep::record::{Found, Seen, Sweep};
+use hoplab_sim::sweep::{self, Point};
+
+use crate::arguments::{Machine, SweepArguments};
+use crate::{End, build, run, terminal};
+
+/// Runs a sweep and its searches.
+pub(crate) fn run(arguments: &SweepArguments) -> anyhow::Result<End> {
+    let overrides = Overrides {
+        architectures: run::asked(&arguments.arch),
+        seed: arguments.seed,
+        scale: arguments.scale,
+    };
+    let plan = match scenario::load(&arguments.file, &overrides) {
+        Ok(plan) => plan,
+        Err(problems) => {
+            terminal::problems(&problems);
+            return Ok(End::Unusable);
+        }
+    };
+    terminal::problems(&plan.warnings);
+    let dir = arguments.out.clone().unwrap_or_else(|| PathBuf::from("target/hoplab").join(&plan.name));
+    let study = Study::of(Kind::Sweep, &plan, arguments.seeds);
+    let pieces = Pieces::of(plan, arguments.seeds)?;
+    let parts = study.open(&dir, &build::name()?)?;
+    pieces.run_missing(&parts, &arguments.machine)?;
+    if let Some(shard) = arguments.machine.shard {
+        let of = dir.display();
+        writeln!(anstream::stdout(), "shard {shard} of {} pieces is in {of}", pieces.count())?;
+        eprintln!("join the shards with: hoplab merge DIR… --out DIR");
+        return Ok(End::Well);
+    }
+    pieces.finish(&parts, &dir, arguments.json)
+}
+
+/// Joins the parts of a sweep.
+pub(crate) fn merge(study: &Study, parts: &Parts, dir: &Path, json: bool) -> anyhow::Result<End> {
+    let overrides = Overrides {
+        architectures: Some(study.architectures.clone()),
+        seed: Some(study.seed),
+        scale: study.scale,
+    };
+    let Ok(plan) = scenario::parse(&study.sources, &overrides) else {
+        bail!("the scenario in {} cannot be read", dir.display());
+    };
+    Pieces::of(plan, study.seeds)?.finish(parts, dir, json)
+}
+
+/// The pieces that a sweep is made of: runs of points with seeds, then searches.
+struct Pieces {
+    base: Plan,
+    seeds: u64,
+    points: Vec<Point>,
+    /// The scenario at each point; empty when there is no grid to run.
+    plans: Vec<Arc<Plan>>,
+    /// A point and an architecture each.
+    searches: Vec<(usize, String)>,
+}
+
+impl Pieces {
+    fn of(base: Plan, seeds: u64) -> anyhow::Result<Self> {
+        if base.sweep.is_empty() && base.search.is_none() {
+            bail!("{}: nothing to sweep: write a [sweep] or a [search] table", base.sources[0].path);
+        }
+        let points = sweep::points(&base.sweep);
+        let mut plans = Vec::new();
+        for point in &points {
+            plans.push(Arc::new(sweep::plan_at(&base, &point.settings(&base.sweep), None)?));
+        }
+        let mut searches = Vec::new();
+        if base.search.is_some() {
+            for (place, architecture) in base.architectures.iter().enumerate() {
+                let expected = base.expectations.iter().any(|expect| expect.architectures.contains(&place));
+                if expected {
+                    searches.extend((0..points.len()).map(|point| (point, architecture.name().to_owned())));
+                } else {
+                    eprintln!("nothing is expected under {}: no search there", architecture.name());
+                }
+            }
+            if searches.is_empty() {
+                bail!("{}: a [search] without an [[expect]] to meet", base.sources[0].path);
+            }
+        }
+        if base.sweep.is_empty() {
+            plans.clear();
+        }
+        Ok(Self { base, seeds, points, plans, searches })
+    }
+
+    fn count(&self) -> usize {
+        self.runs() + self.searches.len()
+    }
+
+    fn runs(&self) -> usize {
+        self.plans.len() * self.seeds as usize
+    }
+
+    /// Which point and seed the `piece`th run is.
+    fn run_of(&self, piece: usize) -> (usize, u64) {
+        let seeds = self.seeds as usize;
+        (piece / seeds, self.base.seed + (piece % seeds) as u64)
+    }
+
+    fn run_name((point, seed): (usize, u64)) -> String {
+        format!("point-{point}-seed-{seed}")
+    }
+
+    fn search_name((point, architecture): &(usize, String)) -> String {
+        format!("search-{point}-{architecture}")
+    }
+
+    fn run_missing(&self, parts: &Parts, machine: &Machine) -> anyhow::Result<()> {
+        let missing = |piece: &usize| {
+            let name = Self::run_name(self.run_of(*piece));
+            machine.takes(*piece as u64) && parts.get::<Record>(&name).is_none()
+        };
+        let runs: Vec<usize> = (0..self.runs()).filter(missing).collect();
+        self.run_points(&runs, parts, machine)?;
+        let missing = |piece: &usize| {
+            let name = Self::search_name(&self.searches[*piece]);
+            machine.takes((self.runs() + piece) as u64) && parts.get::<Found>(&name).is_none()
+        };
+        let searches: Vec<usize> = (0..self.searches.len()).filter(missing).collect();
+        self.run_searches(&searches, parts, machine)
+    }
+
+    fn run_points(&self, runs: &[usize], parts: &Parts, machine: &Machine) -> anyhow::Result<()> {
+        let progress = Progress::default();
+        for run in runs {
+            progress.expect(&self.plans[self.run_of(*run).0], 1);
+        }
+        let plan = |number: usize| {
+            let (point, seed) = self.run_of(*runs.get(number)?);
+            Some(Arc::new(Plan { seed, ..Plan::clone(&self.plans[point]) }))
+        };
+        let mut failed = Ok(());
+        terminal::with_progress(&progress, || {
+            batch::run(machine.threads(), &plan, &progress, &mut |number, result| {
+                let name = Self::run_name(self.run_of(runs[number]));
+                let put = result.map_err(anyhow::Error::from);
+                let put = put.and_then(|record| Ok(parts.put(&name, &sweep::kept(record))?));
+                if let Err(error) = put {
+                    failed = Err(error.context(name));
+                }
+            });
+        });
+        failed
+    }
+
+    fn run_searches(&self, searches: &[usize], parts: &Parts, machine: &Machine) -> anyhow::Result<()> {
+        let Some(search) = &self.base.search else { return Ok(()) };
+        let mut results = batch::side_by_side(machine.threads(), searches.len(), &|number| {
+            let piece = &self.searches[searches[number]];
+            let found = sweep::seek(&self.base, search, &self.points[piece.0], &piece.1, self.seeds)?;
+            parts.put(&Self::search_name(piece), &found)?;
+            eprintln!("{}", reports::sweep::found(&self.base.sweep, search, &found));
+            anyhow::Ok(())
+        });
+        results.drain(..).collect()
+    }
+
+    /// Puts all parts together and reports.
+    fn finish(&self, parts: &Parts, dir: &Path, json: bool) -> anyhow::Result<End> {
+        let lacking = |name: &str| anyhow::anyhow!("{name} is missing in {}: run it again", dir.display());
+        let mut points = Vec::new();
+        for point in &self.points[..self.plans.len()] {
+            let mut records = Vec::new();
+            for seed in self.base.seed..self.base.seed + self.seeds {
+                let name = Self::run_name((point.number, seed));
+                records.push(parts.get::<Record>(&name).ok_or_else(|| lacking(&name))?);
+            }
+            let record = if self.seeds > 1 { join::join(records)? } else { records.remove(0) };
+            points.push(Seen::of(point, &record));
+        }
+        let mut found = Vec::new();
+        for piece in &self.searches {
+            let name = Self::search_name(piece);
+            found.push(parts.get::<Found>(&name).ok_or_else(|| lacking(&name))?);
+        }
+        let sweep = Sweep::of(&self.base, self.seeds, points, found);
+        reports::sweep::write(&sweep, dir)?;
+        show(&sweep, dir, json)
+    }
+}
+
+/// Prints what a sweep says, and judges it.
+fn show(sweep: &Sweep, dir: &Path, json: bool) -> anyhow::Result<End> {
+    let mut out = anstream::stdout();
+    if json {
+        write!(out, "{}", reports::sweep::summary(sweep))?;
+    } else {
+        write!(out, "{}", reports::sweep::table(sweep, Some(dir), terminal::look()))?;
+    }
+    let mut end = End::Well;
+    let found = sweep.search.iter().flat_map(|search| &search.found);
+    for found in found.filter(|found| !found.holds) {
+        let highest = found.highest.as_deref().unwrap_or("none");
+        eprintln!("unmet under {}: the highest value that holds is {highest}", found.architecture);
+        end = End::Unmet;
+    }
+    for (number, point) in sweep.points.iter().enumerate() {
+        for fault in &point.untouched {
+            eprintln!("invalid: fault \"{fault}\" touched nothing at point {number}");
+            end = End::Invalid;
+        }
+    }
+    Ok(end)
+}

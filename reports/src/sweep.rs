@@ -1,0 +1,88 @@
+//! What a sweep looks like to people and to programs: from its record alone to a table, figures and a page.
+//! Simulates nothing: the same record gives the same bytes.
+
+mod data;
+mod table;
+
+use std::path::Path;
+
+use hoplab_sim::scenario::grid;
+use hoplab_sim::sweep::record::{Found, Search, Seen, Sweep};
+use serde::Serialize;
+
+use crate::write::{Error, replace};
+pub use table::table;
+
+/// Where the record lies in a sweep's folder.
+const RECORD: &str = "record/sweep.json";
+
+/// The figures of a sweep that programs read.
+#[derive(Serialize)]
+struct Summary<'a> {
+    schema: u32,
+    kind: &'static str,
+    scenario: &'a str,
+    seed: u64,
+    seeds: u64,
+    digest: &'a str,
+    axes: &'a [hoplab_sim::sweep::record::Axis],
+    points: &'a [Seen],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    search: Option<&'a Search>,
+}
+
+/// The text of a sweep's `summary.json`.
+pub fn summary(sweep: &Sweep) -> String {
+    let summary = Summary {
+        schema: sweep.schema,
+        kind: "sweep",
+        scenario: &sweep.scenario,
+        seed: sweep.seed,
+        seeds: sweep.seeds,
+        digest: &sweep.digest,
+        axes: &sweep.axes,
+        points: &sweep.points,
+        search: sweep.search.as_ref(),
+    };
+    let text = serde_json::to_string_pretty(&summary);
+    text.expect("a sweep has string keys and numbers, which JSON can say") + "\n"
+}
+
+/// Writes a sweep's record, figures and page into `dir`; `summary.json` comes last.
+pub fn write(sweep: &Sweep, dir: &Path) -> Result<(), Error> {
+    let encode = |name, reason: String| Error::Encode { name, reason };
+    let mut record = serde_json::to_vec(sweep).map_err(|error| encode(RECORD, error.to_string()))?;
+    record.push(b'\n');
+    replace(&dir.join(RECORD), &record)?;
+    for file in data::files(sweep).map_err(|error| encode("record/*.csv", error.to_string()))? {
+        replace(&dir.join("record").join(file.name), &file.bytes)?;
+    }
+    replace(&dir.join("summary.json"), summary(sweep).as_bytes())
+}
+
+/// The record of the sweep in `dir`; `None` when what lies there is no sweep.
+pub fn read(dir: &Path) -> Result<Option<Sweep>, Error> {
+    let path = dir.join(RECORD);
+    match std::fs::read(&path) {
+        Ok(bytes) => {
+            let not_a_record = |reason| Error::NotARecord { path, reason };
+            serde_json::from_slice(&bytes).map(Some).map_err(not_a_record)
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(Error::Files { action: "read", path, source }),
+    }
+}
+
+/// What a search found, in one line: `mesh, faults.trigger.for = 2s: load.people.rate up to 340 rps (9 tries)`.
+pub fn found(axes: &[grid::Axis], search: &grid::Search, found: &Found) -> String {
+    let settings = axes.iter().zip(&found.places);
+    let settings = settings.map(|(axis, place)| format!("{} = {}", axis.key, axis.values[*place].label));
+    let at: Vec<String> = std::iter::once(found.architecture.clone()).chain(settings).collect();
+    let highest = match &found.highest {
+        Some(highest) if found.open_ended => format!("{highest} and beyond"),
+        Some(highest) => format!("up to {highest}"),
+        None => "not even the lowest".to_owned(),
+    };
+    let tries = found.tries.len();
+    format!("{}: {} {highest} ({tries} tries)", at.join(", "), search.key)
+}

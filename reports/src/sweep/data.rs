@@ -1,0 +1,94 @@
+//! The figures of a sweep as CSV: one file for its points, one for what was searched.
+
+use hoplab_sim::sweep::record::{Figure, Sweep};
+
+use crate::data::{File, Row, file};
+
+/// Every file of a sweep.
+pub(super) fn files(sweep: &Sweep) -> Result<Vec<File>, csv::Error> {
+    let mut files = Vec::new();
+    if !sweep.points.is_empty() {
+        files.push(file("sweep.csv", points(sweep))?);
+    }
+    if sweep.search.is_some() {
+        files.push(file("search.csv", tries(sweep))?);
+    }
+    Ok(files)
+}
+
+fn head(sweep: &Sweep, columns: &[&str]) -> Row {
+    let keys = sweep.axes.iter().map(|axis| axis.key.clone());
+    keys.chain(columns.iter().map(|&column| column.to_owned())).collect()
+}
+
+fn settings(sweep: &Sweep, places: &[usize]) -> Row {
+    sweep.axes.iter().zip(places).map(|(axis, place)| axis.labels[*place].clone()).collect()
+}
+
+fn points(sweep: &Sweep) -> Vec<Row> {
+    let columns = [
+        "architecture",
+        "sent",
+        "offered_rps",
+        "goodput_rps",
+        "error_rate",
+        "amplification",
+        "mean_us",
+        "p50_us",
+        "p90_us",
+        "p99_us",
+        "p99_us_low",
+        "p99_us_high",
+        "p999_us",
+        "expectations",
+        "held",
+    ];
+    let mut rows = vec![head(sweep, &columns)];
+    let said = |figure: Option<f64>| figure.map_or_else(String::new, |value| value.to_string());
+    let value = |figure: Option<Figure>| said(figure.map(|figure| figure.value));
+    for point in &sweep.points {
+        for (name, figures) in &point.architectures {
+            let interval = figures.p99_us.and_then(|figure| figure.interval);
+            let held = figures.expectations.iter().filter(|expectation| expectation.holds).count();
+            let mut row = settings(sweep, &point.places);
+            row.extend([
+                name.clone(),
+                figures.requests.sent.to_string(),
+                figures.offered_rps.to_string(),
+                figures.goodput_rps.to_string(),
+                value(figures.error_rate),
+                said(figures.amplification),
+                value(figures.mean_us),
+                value(figures.p50_us),
+                value(figures.p90_us),
+                value(figures.p99_us),
+                said(interval.map(|interval| interval.low)),
+                said(interval.map(|interval| interval.high)),
+                value(figures.p999_us),
+                figures.expectations.len().to_string(),
+                held.to_string(),
+            ]);
+            rows.push(row);
+        }
+    }
+    rows
+}
+
+fn tries(sweep: &Sweep) -> Vec<Row> {
+    let mut rows = vec![head(sweep, &["architecture", "value", "number", "holds", "unmet"])];
+    for found in sweep.search.iter().flat_map(|search| &search.found) {
+        for tried in &found.tries {
+            let mut row = settings(sweep, &found.places);
+            let holds = tried.holds.to_string();
+            row.extend([
+                found.architecture.clone(),
+                tried.value.clone(),
+                tried.number.to_string(),
+                holds,
+                tried.unmet.clone(),
+            ]);
+            rows.push(row);
+        }
+    }
+    rows
+}

@@ -1,0 +1,110 @@
+//! The table of a sweep on the terminal: a row a point and architecture, then what was searched for.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use hoplab_sim::sweep::record::{Figure, Figures, Search, Sweep};
+
+use crate::format::{duration, percent, plural, significant};
+use crate::table::{Look, grid, printable, wrapped};
+
+/// The table of a sweep whose report lies in `dir`, if it was written.
+pub fn table(sweep: &Sweep, dir: Option<&Path>, look: Look) -> String {
+    let mut text = String::new();
+    for line in wrapped(&printable(&sweep.title), look.width) {
+        let _ = writeln!(text, "{}", look.painted("1", &line));
+    }
+    let seeds = match sweep.seeds {
+        1 => format!("seed {}", sweep.seed),
+        count => format!("{} from {}", plural(count, "seed"), sweep.seed),
+    };
+    let points = plural(sweep.points.len().max(1) as u64, "point");
+    let line = format!("{}, {points}, {seeds}", printable(&sweep.scenario));
+    let _ = writeln!(text, "{}", look.painted("2", &line));
+    if !sweep.points.is_empty() {
+        let _ = write!(text, "\n{}", grid(&points_rows(sweep), look));
+    }
+    if let Some(search) = &sweep.search {
+        let title = format!("The highest {} at which all that is expected holds", search.key);
+        let _ = writeln!(text, "\n{}", look.painted("1", &title));
+        text.push_str(&grid(&search_rows(sweep, search), look));
+    }
+    let _ = writeln!(text, "\n {}  {}", look.painted("2", "digest  "), sweep.digest);
+    if let Some(dir) = dir {
+        let page = dir.join("report.html");
+        let _ = writeln!(text, " {}  {}", look.painted("2", "report  "), page.display());
+    }
+    text
+}
+
+/// The last part of a key says enough at the head of a column, unless another ends alike.
+fn heads(sweep: &Sweep) -> Vec<String> {
+    let last = |key: &str| key.rsplit('.').next().unwrap_or(key).trim_matches('"').to_owned();
+    let alike = |name: &str| sweep.axes.iter().filter(|axis| last(&axis.key) == name).count() > 1;
+    let head = |axis: &hoplab_sim::sweep::record::Axis| match last(&axis.key) {
+        name if alike(&name) => axis.key.clone(),
+        name => name,
+    };
+    sweep.axes.iter().map(head).collect()
+}
+
+fn settings(sweep: &Sweep, places: &[usize]) -> Vec<String> {
+    sweep.axes.iter().zip(places).map(|(axis, place)| printable(&axis.labels[*place])).collect()
+}
+
+fn points_rows(sweep: &Sweep) -> Vec<Vec<String>> {
+    let columns = ["", "offered", "goodput", "p50", "p99", "errors", "attempts a call", "expectations"];
+    let mut head = columns.map(str::to_owned).to_vec();
+    head.splice(0..1, std::iter::once(heads(sweep).join(", ")).chain(["architecture".to_owned()]));
+    let mut rows = vec![head];
+    for point in &sweep.points {
+        for (name, figures) in &point.architectures {
+            let mut row = vec![settings(sweep, &point.places).join(", "), printable(name)];
+            row.extend(figures_row(figures));
+            rows.push(row);
+        }
+    }
+    rows
+}
+
+fn figures_row(figures: &Figures) -> Vec<String> {
+    let dash = || "–".to_owned();
+    let time = |figure: Option<Figure>| figure.map_or_else(dash, |figure| duration(figure.value));
+    let held = figures.expectations.iter().filter(|expectation| expectation.holds).count();
+    let expectations = match figures.expectations.len() {
+        0 => String::new(),
+        all if held == all => "✓".to_owned(),
+        all => format!("✗ {held} of {all}"),
+    };
+    vec![
+        format!("{} rps", significant(figures.offered_rps)),
+        format!("{} rps", significant(figures.goodput_rps)),
+        time(figures.p50_us),
+        time(figures.p99_us),
+        figures.error_rate.map_or_else(dash, |figure| percent(figure.value)),
+        figures.amplification.map_or_else(dash, significant),
+        expectations,
+    ]
+}
+
+fn search_rows(sweep: &Sweep, search: &Search) -> Vec<Vec<String>> {
+    let mut head = heads(sweep);
+    head.extend(["architecture", "highest", "tries"].map(str::to_owned));
+    let mut rows = vec![head];
+    for found in &search.found {
+        let mut row = settings(sweep, &found.places);
+        let highest = match &found.highest {
+            Some(highest) if found.open_ended => format!("{highest} or more"),
+            Some(highest) => highest.clone(),
+            None => format!("below {}", search.range.0),
+        };
+        let mark = if found.holds { "" } else { " ✗" };
+        row.extend([
+            printable(&found.architecture),
+            format!("{highest}{mark}"),
+            found.tries.len().to_string(),
+        ]);
+        rows.push(row);
+    }
+    rows
+}
