@@ -18,6 +18,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use rustls::crypto::CryptoProvider;
+use rustls::{KeyLog, NoKeyLog};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::telemetry::{Interest, Report};
@@ -52,6 +53,12 @@ pub trait Host: Clone + Send + Sync + Unpin + 'static {
 
     /// The cryptography that TLS is to use; the simulation's is seeded.
     fn crypto(&self) -> Arc<CryptoProvider>;
+
+    /// Who is told the secrets of TLS sessions, for whoever wants to read what was captured of them; nobody, unless
+    /// the host says otherwise.
+    fn key_log(&self) -> Arc<dyn KeyLog> {
+        Arc::new(NoKeyLog {})
+    }
 
     /// Takes note of something that happened.
     fn report(&self, report: Report);

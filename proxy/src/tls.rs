@@ -80,6 +80,7 @@ impl ServerTls {
             .with_client_cert_verifier(Arc::new(verifier))
             .with_single_cert(identity.chain().to_vec(), identity.key())?;
         config.alpn_protocols = ALPN.map(<[u8]>::to_vec).to_vec();
+        config.key_log = host.key_log();
         config.session_storage = Arc::new(NoServerSessionStorage {});
         config.send_tls13_tickets = 0;
         Ok(Self { config: Arc::new(config) })
@@ -115,6 +116,7 @@ impl ClientTls {
             .with_custom_certificate_verifier(Arc::new(verifier))
             .with_client_auth_cert(identity.chain().to_vec(), identity.key())?;
         config.alpn_protocols = ALPN.map(<[u8]>::to_vec).to_vec();
+        config.key_log = host.key_log();
         config.resumption = Resumption::disabled();
         config.enable_sni = false;
         Ok(Self { config: Arc::new(config) })
