@@ -92,7 +92,7 @@ impl Share {
     }
 
     /// The share that time with `owner` at a hop of `role` counts to.
-    fn of(role: Role, owner: Owner) -> Self {
+    pub(crate) fn of(role: Role, owner: Owner) -> Self {
         let service = matches!(role, Role::Service | Role::Client);
         match owner {
             Owner::Queue if service => Self::ServiceQueue,

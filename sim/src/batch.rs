@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use hoplab_proxy::host::Instant;
 
+use crate::lens::Lens;
 use crate::record::{self, Record};
 use crate::run::{self, Simulated};
 use crate::scenario::plan::Plan;
@@ -53,7 +54,7 @@ pub(crate) struct Reached<'a> {
 }
 
 impl<'a> Reached<'a> {
-    fn nothing(progress: &'a Progress) -> Self {
+    pub(crate) fn nothing(progress: &'a Progress) -> Self {
         Self { progress, micros: AtomicU64::new(0) }
     }
 
@@ -101,7 +102,15 @@ pub(crate) fn run_disturbed(
                 while let Some((job, index)) = locked(&queue).take() {
                     let simulation = scope.spawn({
                         let plan = Arc::clone(&job.plan);
-                        move || run::simulate(&plan, index, &Reached::nothing(progress), disturb)
+                        move || {
+                            run::simulate(
+                                &plan,
+                                index,
+                                &Reached::nothing(progress),
+                                disturb,
+                                &Lens::default(),
+                            )
+                        }
                     });
                     if let Some(results) = job.ended(index, simulation.join()) {
                         locked(&done)(job.number, record_of(&job.plan, results));

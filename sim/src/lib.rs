@@ -18,6 +18,7 @@ mod faults;
 mod grpc_health;
 pub mod join;
 pub mod journal;
+pub mod lens;
 mod load;
 mod pairs;
 pub mod random;

@@ -6,6 +6,7 @@
 //! ([`crate::account`]), what is expected of the result (`expect`).
 
 mod decisions;
+mod eye;
 mod late;
 mod names;
 pub(crate) mod phases;
@@ -23,10 +24,12 @@ use indexmap::IndexMap;
 use crate::account::{self, Hop, Share, Stretch, Visit};
 use crate::awaited::Waiter;
 use crate::journal::Journal;
+use crate::lens::{self, Moment};
 use crate::pairs::{End, Ends};
 use crate::record;
 use crate::scenario::plan::{Architecture, EndpointId, Plan};
 use decisions::Decisions;
+use eye::Eye;
 use late::Late;
 use names::Names;
 use phases::Phases;
@@ -94,6 +97,8 @@ struct State {
     part_work: Vec<Works>,
     spans: u64,
     open: u64,
+    /// Set while a run is looked at.
+    eye: Option<Eye>,
 }
 
 /// A request whose account is not closed.
@@ -152,6 +157,7 @@ impl Recorder {
             part_work: phases.parts().iter().map(|_| Works::new(plan.services.len())).collect(),
             spans: 0,
             open: 0,
+            eye: None,
             plan: Arc::clone(plan),
             phases,
             endpoints,
@@ -177,6 +183,20 @@ impl Recorder {
     /// A core of a service was occupied for `waiter`.
     pub(crate) fn worked(&self, service: usize, from: Instant, until: Instant, waiter: &Waiter) {
         self.state().worked(Piece::of(service, from, until, waiter));
+    }
+
+    /// Keeps the requests that are `wanted` whole; to be called before the first one is sent.
+    pub(crate) fn look_at(&self, wanted: lens::Wanted) {
+        let mut state = self.state();
+        state.eye = Some(Eye::new(wanted, state.warmup_end));
+    }
+
+    /// The requests that were wanted, and how many there were without a limit; to be called after
+    /// [`Recorder::finish`].
+    pub(crate) fn looked_at(&self) -> (Vec<lens::Request>, u64) {
+        let mut state = self.state();
+        let plan = Arc::clone(&state.plan);
+        state.eye.take().map(|eye| eye.finish(&plan)).unwrap_or_default()
     }
 
     /// How many requests have been sent and have not ended.
@@ -222,7 +242,9 @@ impl Observer for Probe {
     fn observe(&self, report: Report) {
         let mut state = self.recorder.state();
         match report {
-            Report::Span(span) => state.span(Hop { role: span.role, service: self.service }, span),
+            Report::Span(span) => {
+                state.span(Hop { role: span.role, service: self.service }, &self.pod, span);
+            }
             Report::Breaker(moved) => state.breaker(&self.pod, &moved),
             Report::Policy(event) => state.policy(&self.pod, &event),
             // Nobody here wants it.
@@ -236,6 +258,9 @@ impl Observer for Probe {
 impl State {
     fn sent(&mut self, trace: TraceId, endpoint: EndpointId, intended: Instant) {
         self.settle(intended);
+        if let Some(eye) = &mut self.eye {
+            eye.sent(trace, endpoint, intended);
+        }
         let endpoint = self
             .endpoints
             .iter()
@@ -264,13 +289,16 @@ impl State {
         }
     }
 
-    fn span(&mut self, hop: Hop, span: Span) {
+    fn span(&mut self, hop: Hop, pod: &Arc<str>, span: Span) {
         self.spans += 1;
         self.journal.span(&span);
+        let is_root = hop.role == Role::Client && span.parent.is_none();
+        if let Some(eye) = &mut self.eye {
+            eye.span(hop, pod, &span, is_root);
+        }
         let Some(intended) = self.intended(span.trace) else { return };
         self.attempts(hop, &span, intended);
         let (trace, end) = (span.trace, span.end);
-        let is_root = hop.role == Role::Client && span.parent.is_none();
         if is_root {
             self.ended(&span, intended);
         }
@@ -358,6 +386,9 @@ impl State {
     fn close(&mut self, trace: TraceId) {
         let Some(pending) = self.pending.remove(&trace) else { return };
         let Some(root) = pending.root else { return };
+        if let Some(eye) = self.eye.as_mut().filter(|eye| eye.wants(trace)) {
+            eye.closed(&self.plan, trace, account::path(&pending.visits, root));
+        }
         if pending.intended < self.warmup_end {
             return;
         }
@@ -394,21 +425,28 @@ impl State {
 
     fn breaker(&mut self, pod: &str, moved: &BreakerMoved) {
         self.journal.breaker(pod, moved);
-        if self.breakers.len() == self.limits.breakers {
-            self.breakers_left_out += 1;
-            return;
-        }
-        self.breakers.push(record::BreakerChange {
+        let change = || record::BreakerChange {
             at_us: moved.at.micros(),
             pod: pod.to_owned(),
             upstream: moved.upstream.to_string(),
             endpoint: moved.endpoint.as_deref().map(str::to_owned),
             state: moved.state.name().to_owned(),
-        });
+        };
+        if let Some(eye) = &mut self.eye {
+            eye.moment(Moment::Breaker(change()));
+        }
+        if self.breakers.len() == self.limits.breakers {
+            self.breakers_left_out += 1;
+            return;
+        }
+        self.breakers.push(change());
     }
 
     fn policy(&mut self, pod: &Arc<str>, event: &PolicyEvent) {
         self.journal.policy(pod, event);
+        if let Some(eye) = &mut self.eye {
+            eye.moment(Moment::Policy(decisions::recorded(pod, event)));
+        }
         let is_warm = event.at >= self.warmup_end;
         self.decisions.decided(pod, event, is_warm, self.phases.at(event.at));
     }

@@ -12,6 +12,7 @@ use crate::deployment::Deployment;
 use crate::expect;
 use crate::faults::Faults;
 use crate::journal::Journal;
+use crate::lens::{Lens, Seen};
 use crate::pairs::Ends;
 use crate::record::{self, Record};
 use crate::recorder::{Limits, Recorder};
@@ -65,6 +66,22 @@ fn run_once(
     seen.expect("the one plan was run").unwrap_or_else(|panicked| panic!("{panicked}"))
 }
 
+/// Runs `plan` under its architecture of this `index` alone, looking through `lens`, which changes nothing: the record
+/// is that of [`run`].
+pub fn look(
+    plan: &Arc<Plan>,
+    index: usize,
+    lens: &Lens,
+    progress: &Progress,
+) -> (record::Architecture, Seen) {
+    std::thread::scope(|scope| {
+        let reached = Reached::nothing(progress);
+        let simulation = scope.spawn(move || simulate(plan, index, &reached, &|| {}, lens));
+        let simulated = simulation.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        (simulated.seen, simulated.looked)
+    })
+}
+
 /// How many simulations the machine can run at a time.
 pub fn cores() -> NonZeroUsize {
     std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
@@ -75,6 +92,8 @@ pub(crate) struct Simulated {
     pub(crate) seen: record::Architecture,
     /// How its requests ended, to be compared with those of others.
     pub(crate) ends: Ends,
+    /// What was asked to be looked at.
+    pub(crate) looked: Seen,
 }
 
 /// One simulation, on this thread.
@@ -83,6 +102,7 @@ pub(crate) fn simulate(
     index: usize,
     reached: &Reached,
     disturb: &(dyn Fn() + Sync),
+    lens: &Lens,
 ) -> Simulated {
     let architecture = plan.architectures[index];
     let journal = Journal::new();
@@ -94,6 +114,8 @@ pub(crate) fn simulate(
     };
     let mut simulated = world::run(config, |world: World| async move {
         let recorder = Recorder::new(plan, architecture, Limits::default(), journal);
+        lens.requests.iter().for_each(|wanted| recorder.look_at(wanted.clone()));
+        world.look(lens);
         let faults = Faults::new(plan);
         let deployment = Deployment::start(&world, plan, architecture, &recorder, &faults);
         let timetable = timetable::run(&deployment, &faults);
@@ -119,7 +141,9 @@ pub(crate) fn simulate(
         seen.faults = deployment.fault_hits(&faults);
         seen.effort.packets = world.packets();
         seen.digest = world.journal().digest();
-        Simulated { seen, ends: recorder.take_ends() }
+        let (requests, requests_found) = recorder.looked_at();
+        let looked = Seen { requests, requests_found, ..world.seen() };
+        Simulated { seen, ends: recorder.take_ends(), looked }
     });
     let seen = &mut simulated.seen;
     let reported = (plan.warmup.as_micros() as u64, plan.duration.as_micros() as u64);

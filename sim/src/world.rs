@@ -17,6 +17,7 @@ mod loopback;
 mod port;
 mod socket;
 mod stream;
+mod tap;
 mod wire;
 
 use std::convert::Infallible;
@@ -34,12 +35,15 @@ use turmoil_net::{EnterGuard, HostId, KernelConfig, Net};
 
 use crate::costs::Costs;
 use crate::journal::Journal;
+use crate::lens::{self, Lens};
 use crate::scenario::plan::{Network, ZoneId};
 use clock::Clock;
+use host::EPOCH;
 pub use host::SimHost;
 pub use link::{Impairment, ImpairmentId, ImpairmentKind};
 use port::Ports;
 pub use stream::{SimListener, SimStream};
+use tap::{Keys, Tap};
 use wire::Wire;
 
 /// What a kernel keeps of bytes that the application has not read. A window is 16 bits wide, so at
@@ -94,6 +98,8 @@ struct Shared {
     wire: Mutex<Wire>,
     ports: Mutex<Ports>,
     pods: Vec<Arc<Pod>>,
+    /// Set while somebody wants the secrets of TLS sessions.
+    keys: OnceLock<Arc<Keys>>,
 }
 
 /// What a pod consists of.
@@ -145,6 +151,7 @@ pub fn run<T, F: Future<Output = T>>(config: Config, main: impl FnOnce(World) ->
         wire: Mutex::new(wire),
         ports: Mutex::default(),
         pods,
+        keys: OnceLock::new(),
     });
     // Declared before the runtime, so that it goes after all tasks, also when `main` panics.
     let _installed = Installed(Arc::clone(&shared));
@@ -200,10 +207,33 @@ impl World {
 
     /// Resets every established connection between two sets of pods; how many there were.
     pub fn reset(&self, a: &[PodId], b: &[PodId]) -> u64 {
-        let resets = lock(&self.shared.wire).reset(a, b);
+        let resets = lock(&self.shared.wire).reset(self.shared.clock.now(), a, b);
         let count = resets.len() as u64 / 2;
         self.shared.deliver(resets);
         count
+    }
+
+    /// Keeps what `lens` wants of packets and secrets; to be called before anything is started.
+    pub fn look(&self, lens: &Lens) {
+        if lens.packets > 0 {
+            lock(&self.shared.wire).tap = Some(Tap::new(lens.packets));
+        }
+        if lens.keys {
+            self.shared.keys.get_or_init(Arc::default);
+        }
+    }
+
+    /// What [`World::look`] kept so far, without requests.
+    pub fn seen(&self) -> lens::Seen {
+        let tap = lock(&self.shared.wire).tap.take().unwrap_or_default();
+        let (packets, packets_left_out) = tap.into_packets();
+        let pod = |pod: &Arc<Pod>| match pod.address {
+            IpAddr::V4(address) => Some(lens::Pod { name: pod.name.clone(), address }),
+            IpAddr::V6(_) => None,
+        };
+        let pods = self.shared.pods.iter().filter_map(pod).collect();
+        let keys = self.shared.keys.get().map(|keys| keys.lines()).unwrap_or_default();
+        lens::Seen { epoch: EPOCH, pods, packets, packets_left_out, keys, ..lens::Seen::default() }
     }
 
     /// Packets that have left a pod for another.

@@ -55,13 +55,7 @@ impl Decisions {
             self.left_out += 1;
             return;
         }
-        self.events.push(record::PolicyEvent {
-            at_us: event.at.micros(),
-            pod: pod.to_string(),
-            upstream: event.upstream.to_string(),
-            endpoint: event.endpoint.as_deref().map(str::to_owned),
-            decision: event.decision.name().to_owned(),
-        });
+        self.events.push(recorded(pod, event));
     }
 
     /// The counts of the `part`th part.
@@ -77,6 +71,17 @@ impl Decisions {
     /// The events that were kept, and how many were not.
     pub(super) fn into_events(self) -> (Vec<record::PolicyEvent>, u64) {
         (self.events, self.left_out)
+    }
+}
+
+/// An event in `pod` as a record has it.
+pub(super) fn recorded(pod: &str, event: &PolicyEvent) -> record::PolicyEvent {
+    record::PolicyEvent {
+        at_us: event.at.micros(),
+        pod: pod.to_owned(),
+        upstream: event.upstream.to_string(),
+        endpoint: event.endpoint.as_deref().map(str::to_owned),
+        decision: event.decision.name().to_owned(),
     }
 }
 

@@ -17,7 +17,7 @@ pub(super) struct Names<'a> {
 }
 
 impl Names<'_> {
-    fn endpoint(&self, id: EndpointId) -> String {
+    pub(super) fn endpoint(&self, id: EndpointId) -> String {
         let service = &self.plan.services[id.service.0];
         format!("{}.{}", service.name, service.endpoints[id.endpoint].name)
     }
@@ -27,7 +27,7 @@ impl Names<'_> {
         format!("{caller} → {}", self.plan.services[callee].name)
     }
 
-    fn hop(&self, hop: Hop) -> String {
+    pub(super) fn hop(&self, hop: Hop) -> String {
         let service = hop.service.map_or("", |service| &self.plan.services[service].name);
         match hop.role {
             Role::Client => "client".to_owned(),

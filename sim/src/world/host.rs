@@ -12,6 +12,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use hoplab_proxy::host::{Endpoint, Host, Instant, Work, Worked};
 use hoplab_proxy::telemetry::{Observer, Report};
 use rustls::crypto::CryptoProvider;
+use rustls::{KeyLog, NoKeyLog};
 use tokio::sync::SemaphorePermit;
 
 use super::{Pod, Shared, SimListener, SimStream, lock};
@@ -19,7 +20,7 @@ use crate::costs::Costs;
 use crate::crypto;
 
 /// The calendar's time at the start of every simulation: 2026-01-01T00:00:00Z.
-const EPOCH: Duration = Duration::from_secs(1_767_225_600);
+pub(super) const EPOCH: Duration = Duration::from_secs(1_767_225_600);
 
 /// A handle to a simulated pod, for one product in it.
 #[derive(Clone)]
@@ -119,6 +120,13 @@ impl Host for SimHost {
     fn crypto(&self) -> Arc<CryptoProvider> {
         let seed = || crypto::seeded(lock(&self.shared.wire).links.seed(), &self.pod.name);
         Arc::clone(self.pod.crypto.get_or_init(seed))
+    }
+
+    fn key_log(&self) -> Arc<dyn KeyLog> {
+        match self.shared.keys.get() {
+            Some(keys) => Arc::clone(keys) as Arc<dyn KeyLog>,
+            None => Arc::new(NoKeyLog {}),
+        }
     }
 
     fn report(&self, report: Report) {

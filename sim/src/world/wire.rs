@@ -20,6 +20,7 @@ use turmoil_net::{Packet, TcpFlags, TcpSegment, Transport};
 
 use super::connection::{Connections, Departed, End, FlowId};
 use super::link::{Links, is_between};
+use super::tap::Tap;
 use super::{PodConfig, PodId};
 use crate::journal::{Departure, Journal};
 use crate::scenario::plan::Network;
@@ -50,6 +51,8 @@ pub(super) struct Wire {
     touched: bool,
     /// Flows that are looked at after each drain.
     watched: Vec<FlowId>,
+    /// Set while somebody looks at packets.
+    pub(super) tap: Option<Tap>,
     /// A buffer for packets, to be used again.
     buffer: Vec<Packet>,
 }
@@ -90,6 +93,7 @@ impl Wire {
             packets: 0,
             touched: false,
             watched: Vec::new(),
+            tap: None,
             buffer: Vec::new(),
         }
     }
@@ -211,7 +215,7 @@ impl Wire {
     }
 
     /// Tears down every connection between two sets of pods: a RST for both ends of each.
-    pub(super) fn reset(&mut self, a: &[PodId], b: &[PodId]) -> Vec<Packet> {
+    pub(super) fn reset(&mut self, now: Instant, a: &[PodId], b: &[PodId]) -> Vec<Packet> {
         let between = |ends: &[End; 2]| is_between((ends[0].0, ends[1].0), a, b);
         let torn: Vec<_> = self.connections.established().filter(|(_, ends)| between(ends)).collect();
         let mut packets = Vec::with_capacity(2 * torn.len());
@@ -220,6 +224,11 @@ impl Wire {
             packets.extend([reset_packet(opener, acceptor), reset_packet(acceptor, opener)]);
         }
         self.touched = true;
+        if let Some(tap) = &mut self.tap {
+            for packet in &packets {
+                tap.sent(now, packet, false);
+            }
+        }
         packets
     }
 
@@ -263,7 +272,11 @@ impl Wire {
     /// Sends a packet, after so many vain attempts; it arrives, or is tried again later.
     fn transmit(&mut self, now: Instant, id: FlowId, departed: Departed, vain: u32) {
         let flow = self.connections.flow(id);
-        let Some(arrival) = self.links.cross(now, flow.link, departed.packet.size()) else {
+        let arrival = self.links.cross(now, flow.link, departed.packet.size());
+        if let Some(tap) = &mut self.tap {
+            tap.sent(now, &departed.packet, arrival.is_none());
+        }
+        let Some(arrival) = arrival else {
             return self.lose(now, id, departed, vain);
         };
         // The clock's grain is a microsecond; rounding up keeps the order.
