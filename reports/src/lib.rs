@@ -12,6 +12,7 @@
 //! | [`page`] | `report.html`, one self-contained page |
 //! | [`plots`] | the same charts as SVG and PNG files |
 //! | [`data`] | the numbers behind the charts as CSV |
+//! | [`trace`] | single requests and packets that were looked at closely |
 //!
 //! Below them, shared so that page, plots and files cannot disagree: `charts` (what each chart shows
 //! and looks like), `axis` (scales and ticks), `added` (what an architecture costs over the
@@ -31,6 +32,7 @@ pub mod study;
 pub mod summary;
 pub mod sweep;
 pub mod table;
+pub mod trace;
 mod verdict;
 pub mod write;
 

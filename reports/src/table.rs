@@ -257,7 +257,7 @@ pub(crate) fn printable(text: &str) -> String {
 }
 
 /// With spaces at which [`wrapped`] does not break.
-fn unbroken(text: &str) -> String {
+pub(crate) fn unbroken(text: &str) -> String {
     text.replace(' ', "\u{a0}")
 }
 
