@@ -27,6 +27,8 @@ pub(crate) enum Command {
     Check(CheckArguments),
     /// Run a recorded run again and compare it, bit for bit
     Replay(ReplayArguments),
+    /// Run a recorded run again and look at some of its requests, or at its packets
+    Trace(TraceArguments),
     /// Serve real traffic as the gateway, until SIGTERM
     Gateway(LiveArguments),
     /// Serve real traffic as a mesh sidecar, until SIGTERM
@@ -164,6 +166,40 @@ pub(crate) struct ReplayArguments {
 }
 
 #[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("which").args(["request", "slowest", "failed"]))]
+pub(crate) struct TraceArguments {
+    /// The folder that a run was written to
+    pub(crate) dir: PathBuf,
+    /// A request: its trace id, or as much of its beginning or end as no other has [default: the slowest]
+    pub(crate) request: Option<String>,
+    /// The N slowest requests after the warm-up
+    #[arg(long, value_name = "N", value_parser = count)]
+    pub(crate) slowest: Option<usize>,
+    /// The first N requests after the warm-up that failed or were given up; one when N is left out
+    #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "1", value_parser = count)]
+    pub(crate) failed: Option<usize>,
+    /// Look at this architecture [default: the record's last]
+    #[arg(long, value_name = "A")]
+    pub(crate) arch: Option<String>,
+    /// Write the requests as Chrome's trace events, for ui.perfetto.dev
+    #[arg(long, value_name = "FILE")]
+    pub(crate) perfetto: Option<PathBuf>,
+    /// Write the requests as OpenTelemetry's JSON
+    #[arg(long, value_name = "FILE")]
+    pub(crate) otlp: Option<PathBuf>,
+    /// Write the run's packets as pcapng with the TLS secrets, for Wireshark; what passes within a pod is on no wire and
+    /// not in it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) pcap: Option<PathBuf>,
+    /// Write at most the first N packets
+    #[arg(long, value_name = "N", default_value_t = 200_000, requires = "pcap", value_parser = count)]
+    pub(crate) packets: usize,
+    /// Write the TLS secrets as an NSS key log
+    #[arg(long, value_name = "FILE")]
+    pub(crate) keys: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct LiveArguments {
     /// The configuration file
     #[arg(long, value_name = "FILE")]
@@ -171,6 +207,15 @@ pub(crate) struct LiveArguments {
     /// Threads that carry traffic
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) workers: usize,
+}
+
+/// A whole number above zero.
+fn count(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) => Err("must be above zero".to_owned()),
+        Ok(count) => Ok(count),
+        Err(_) => Err("not a whole number".to_owned()),
+    }
 }
 
 /// A number above zero.

@@ -12,6 +12,7 @@ mod run;
 mod seeds;
 mod sweep;
 mod terminal;
+mod trace;
 
 use std::process::ExitCode;
 
@@ -28,6 +29,7 @@ fn main() -> ExitCode {
         Command::Merge(arguments) => seeds::merge(&arguments),
         Command::Check(arguments) => check::check(&arguments),
         Command::Replay(arguments) => replay::replay(&arguments),
+        Command::Trace(arguments) => trace::trace(&arguments),
         Command::Gateway(arguments) => live::gateway(&arguments),
         Command::Sidecar(arguments) => live::sidecar(&arguments),
     };

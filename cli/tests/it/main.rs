@@ -12,6 +12,7 @@ mod live;
 mod scenarios;
 mod seeds;
 mod telemetry;
+mod trace;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
