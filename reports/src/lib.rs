@@ -13,6 +13,7 @@
 //! | [`plots`] | the same charts as SVG and PNG files |
 //! | [`data`] | the numbers behind the charts as CSV |
 //! | [`trace`] | single requests and packets that were looked at closely |
+//! | [`gate`] | what moved since a baseline, why, and whether that is too far |
 //!
 //! Below them, shared so that page, plots and files cannot disagree: `charts` (what each chart shows
 //! and looks like), `axis` (scales and ticks), `added` (what an architecture costs over the
@@ -24,6 +25,7 @@ mod axis;
 mod charts;
 pub mod data;
 mod format;
+pub mod gate;
 mod owners;
 pub mod page;
 mod palette;

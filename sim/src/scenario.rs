@@ -14,7 +14,7 @@ mod read;
 mod reader;
 mod resolve;
 mod schema;
-mod suggest;
+pub mod suggest;
 
 pub use place::Place;
 pub use problem::{Problem, Problems, Severity};

@@ -45,8 +45,8 @@ pub struct Problems {
 }
 
 impl Problems {
-    /// The problems of a scenario that is made of `sources`, the scenario file first.
-    pub(super) fn new(sources: Vec<Source>, mut list: Vec<Problem>) -> Self {
+    /// The problems of a text that is made of `sources`; of a scenario, its file first.
+    pub fn new(sources: Vec<Source>, mut list: Vec<Problem>) -> Self {
         list.sort_by_key(|problem| problem.place);
         list.dedup();
         Self { sources, list }

@@ -1,7 +1,7 @@
 //! Did you mean? Finds the known name that a wrong one was probably meant to be.
 
 /// A hint for the unknown `name`: the known name it resembles, or what there is.
-pub(super) fn hint<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+pub fn hint<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     /// A longer list hides what it is meant to show.
     const LIST_MAX: usize = 16;
     let known: Vec<&str> = known.into_iter().collect();

@@ -1,0 +1,220 @@
+//! The gate: the figures of a run against those that were accepted. Owns the order of things; reads
+//! no files and runs nothing.
+//!
+//! | module | owns |
+//! |---|---|
+//! | [`figures`] | which figures a run has, and their names |
+//! | [`metric`] | the metrics: units, which way is worse |
+//! | [`tolerance`] | how far a figure may move |
+//! | [`baseline`] | the text that is reviewed, both ways |
+//! | [`compare`] | what became of each figure |
+//! | [`explain`] | where it came from |
+//! | `table`, `markdown`, `annotations`, `junit`, `json` | one way of saying it each |
+
+mod annotations;
+pub mod baseline;
+pub mod compare;
+pub mod explain;
+pub mod figures;
+mod json;
+mod junit;
+mod markdown;
+pub mod metric;
+mod table;
+pub mod tolerance;
+mod words;
+
+use std::collections::BTreeMap;
+
+use baseline::{Baseline, Origin, Read};
+use compare::{Comparison, Finding, Verdict};
+use explain::Reasons;
+use figures::Figures;
+use hoplab_sim::record::Record;
+
+use crate::table::Look;
+
+/// How the gate came out, with all that its readers may ask.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Gate {
+    /// What was compared: the scenario's name, or the path of the figures.
+    pub subject: String,
+    /// The path of the baseline.
+    pub path: String,
+    /// The command that accepts what is now.
+    pub accept: String,
+    /// Every figure, then and now.
+    pub comparison: Comparison,
+    /// The expectations of the run: architecture, text, what was seen, whether it holds.
+    pub expectations: Vec<Expected>,
+    reasons: BTreeMap<String, Reasons>,
+    lines: BTreeMap<figures::Key, usize>,
+}
+
+/// An expectation and how it came out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Expected {
+    /// The architecture.
+    pub scope: String,
+    /// What was expected.
+    pub text: String,
+    /// What was seen.
+    pub seen: String,
+    /// Whether it holds.
+    pub holds: bool,
+}
+
+impl Gate {
+    /// Compares `now` with what was read from `path`.
+    pub fn new(subject: &str, path: &str, accept: &str, read: &Read, now: &Figures) -> Self {
+        let comparison = Comparison::of(&read.baseline, now);
+        let scopes = comparison.scopes();
+        let reasons = scopes.iter().map(|scope| ((*scope).to_owned(), Reasons::of(&comparison, scope)));
+        Self {
+            subject: subject.to_owned(),
+            path: path.to_owned(),
+            accept: accept.to_owned(),
+            reasons: reasons.collect(),
+            comparison,
+            expectations: Vec::new(),
+            lines: read.lines.clone(),
+        }
+    }
+
+    /// With the expectations of the run.
+    #[must_use]
+    pub fn expecting(mut self, record: &Record) -> Self {
+        for (scope, architecture) in &record.architectures {
+            let expected = architecture.expectations.iter().map(|expectation| Expected {
+                scope: scope.clone(),
+                text: expectation.text.clone(),
+                seen: expectation.seen_text.clone(),
+                holds: expectation.holds,
+            });
+            self.expectations.extend(expected);
+        }
+        self
+    }
+
+    /// How the figures came out; expectations are not in it.
+    pub fn verdict(&self) -> Verdict {
+        self.comparison.verdict()
+    }
+
+    /// For the terminal.
+    pub fn table(&self, look: Look) -> String {
+        table::table(self, look)
+    }
+
+    /// For a pull request, or the summary of a workflow.
+    pub fn markdown(&self) -> String {
+        markdown::markdown(self)
+    }
+
+    /// As workflow commands, which GitHub shows at the lines that they name.
+    pub fn annotations(&self) -> String {
+        annotations::annotations(self)
+    }
+
+    /// As `JUnit`'s XML: a case a figure and one an expectation.
+    pub fn junit(&self) -> String {
+        junit::junit(self)
+    }
+
+    /// As JSON, without what is the same.
+    pub fn json(&self) -> String {
+        json::json(self)
+    }
+
+    /// One line about how it came out: `2 figures are worse, 1 is better; 640 are the same`.
+    pub fn headline(&self) -> String {
+        let counted = [
+            ("worse", self.count(compare::Outcome::Worse)),
+            ("changed", self.count(compare::Outcome::Changed)),
+            ("gone", self.count(compare::Outcome::Gone)),
+            ("better", self.count(compare::Outcome::Better)),
+            ("new", self.count(compare::Outcome::New)),
+            ("moved within tolerance", self.count(compare::Outcome::Within)),
+            ("the same", self.count(compare::Outcome::Same)),
+        ];
+        let parts = counted.iter().filter(|(_, count)| *count > 0);
+        let parts: Vec<String> =
+            parts.map(|(label, count)| format!("{} {label}", crate::format::count(*count))).collect();
+        let verdict = match (self.verdict(), self.unmet().next()) {
+            (Verdict::Fail, _) => "the gate fails",
+            (_, Some(_)) => "an expectation is unmet",
+            (Verdict::Better, None) => "the gate passes, and something got better",
+            (Verdict::Pass, None) => "the gate passes",
+        };
+        format!("{}: {verdict} ({})", self.subject, parts.join(", "))
+    }
+
+    /// What to do about what stands out; `None` when nothing does.
+    pub fn hint(&self) -> Option<String> {
+        match self.verdict() {
+            Verdict::Pass => None,
+            Verdict::Better => Some(format!("to keep what was gained: {}", self.accept)),
+            Verdict::Fail => Some(format!("to accept this, if it is meant: {}", self.accept)),
+        }
+    }
+
+    /// The expectations that do not hold.
+    pub fn unmet(&self) -> impl Iterator<Item = &Expected> {
+        self.expectations.iter().filter(|expected| !expected.holds)
+    }
+
+    fn count(&self, outcome: compare::Outcome) -> u64 {
+        self.comparison.with(outcome).count() as u64
+    }
+
+    fn reasons(&self, finding: &Finding) -> &Reasons {
+        &self.reasons[&finding.key.scope]
+    }
+
+    /// The sentences that explain an architecture: digest, and the latencies of each subject that moved,
+    /// one each: the one that fails, or else the one that moved farthest. The reasons are the
+    /// architecture's, so that the first tells them and the others do not repeat them.
+    fn explanations(&self, scope: &str) -> Vec<String> {
+        let mut told: Vec<&[String]> = Vec::new();
+        let mut explained: Vec<compare::Outcome> = Vec::new();
+        let mut sentences = Vec::new();
+        for finding in self.comparison.standing_out(scope) {
+            let metric = finding.key.metric;
+            let fails_alone = metric == metric::Metric::Digest;
+            if !fails_alone && (!metric.is_latency() || told.contains(&finding.key.subject.as_slice())) {
+                continue;
+            }
+            if fails_alone {
+                sentences.push(explain::sentence(finding, self.reasons(finding)));
+                continue;
+            }
+            told.push(&finding.key.subject);
+            if explained.contains(&finding.outcome) {
+                sentences.push(explain::what(finding));
+            } else {
+                sentences.push(explain::sentence(finding, self.reasons(finding)));
+                explained.push(finding.outcome);
+            }
+        }
+        sentences
+    }
+}
+
+/// What `--update` writes: the figures of now under the tolerances and comments of before; where there
+/// is no before, under the defaults. Tolerances for single figures that are not there any more are
+/// dropped.
+pub fn accepted(before: Option<&Baseline>, origin: Origin, accept: &str, now: Figures) -> Baseline {
+    let Some(before) = before else {
+        let notes = vec![
+            format!("The figures that `hoplab gate` compares with. Accept a change: {accept}"),
+            "A counter that is not here is 0. Times are microseconds.".to_owned(),
+        ];
+        return Baseline { notes, origin, tolerances: tolerance::defaults(&now), figures: now };
+    };
+    let mut tolerances = before.tolerances.clone();
+    tolerances.retain(|stated| !stated.is_narrow() || now.keys().any(|key| stated.covers(key)));
+    Baseline { notes: before.notes.clone(), origin, tolerances, figures: now }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,85 @@
+//! The gate on the terminal: what stands out, per architecture, and where it came from.
+
+use std::fmt::Write as _;
+
+use super::Gate;
+use super::compare::Finding;
+use super::explain::{amount, change};
+use super::metric::Metric;
+use crate::format::percent;
+use crate::table::{Look, grid, printable, wrapped};
+
+/// More rows than these are counted, not shown.
+const ROWS_MAX: usize = 20;
+
+/// More sentences than these repeat themselves.
+const SENTENCES_MAX: usize = 6;
+
+pub(super) fn table(gate: &Gate, look: Look) -> String {
+    let mut text = String::new();
+    for line in wrapped(&printable(&gate.headline()), look.width) {
+        let _ = writeln!(text, "{}", look.painted("1", &line));
+    }
+    for scope in gate.comparison.scopes() {
+        let findings = gate.comparison.standing_out(scope);
+        if findings.is_empty() {
+            continue;
+        }
+        let _ = writeln!(text, "\n{}", look.painted("1", &printable(scope)));
+        let head = ["", "before", "now", "change", "tolerance", ""].map(str::to_owned).to_vec();
+        let rows = findings.iter().take(ROWS_MAX).map(|finding| row(finding));
+        let rows: Vec<Vec<String>> = [head].into_iter().chain(rows).collect();
+        text.push_str(&grid(&rows, look));
+        if findings.len() > ROWS_MAX {
+            let _ = writeln!(text, " … and {} more; --json lists them all", findings.len() - ROWS_MAX);
+        }
+        for sentence in gate.explanations(scope).iter().take(SENTENCES_MAX) {
+            let mut mark = " ▸ ";
+            for line in wrapped(&printable(sentence), look.width.saturating_sub(3)) {
+                let _ = writeln!(text, "{mark}{line}");
+                mark = "   ";
+            }
+        }
+    }
+    text
+}
+
+fn row(finding: &Finding) -> Vec<String> {
+    let [before, now, change, tolerance] = cells(finding);
+    // The step follows from before and now; a line is only so wide.
+    let change = change.split_once(" (").map_or(change.as_str(), |(_, share)| share.trim_end_matches(')'));
+    let outcome = finding.outcome.label().to_owned();
+    vec![printable(&called(finding)), before, now, change.to_owned(), tolerance, outcome]
+}
+
+/// A figure's name for people: `cart.add, p99`; what is counted by decision or state says it all.
+pub(super) fn called(finding: &Finding) -> String {
+    let about = finding.key.about();
+    match finding.key.metric {
+        Metric::Decisions | Metric::Changes => about,
+        metric => format!("{about}, {}", metric.label()),
+    }
+}
+
+/// Before, now, change and tolerance for people.
+pub(super) fn cells(finding: &Finding) -> [String; 4] {
+    let unit = finding.key.metric.unit();
+    let value = |value: &Option<super::figures::Value>| match value {
+        None => "–".to_owned(),
+        Some(super::figures::Value::Number(number)) => amount(number.as_f64(), unit),
+        Some(super::figures::Value::Text(text)) => crate::format::shortened(text, 9),
+    };
+    let moved = finding.numbers().map_or_else(
+        || "–".to_owned(),
+        |(before, now)| {
+            let step = change(before.as_f64(), now.as_f64(), unit);
+            let share = finding.share();
+            if share.is_finite() { format!("{step} ({})", percent_of(share)) } else { step }
+        },
+    );
+    [value(&finding.before), value(&finding.now), moved, finding.tolerance.text(unit)]
+}
+
+fn percent_of(share: f64) -> String {
+    format!("{}{}", if share < 0.0 { "−" } else { "+" }, percent(share.abs()))
+}

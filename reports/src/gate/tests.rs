@@ -1,0 +1,186 @@
+//! What always holds of baselines and comparisons, and how mistakes in a baseline are told.
+
+use proptest::prelude::*;
+
+use super::accepted;
+use super::baseline::{Baseline, Origin};
+use super::compare::{Comparison, Outcome, Verdict};
+use super::figures::{Figures, Key, Thousandths, Value};
+use super::metric::{Metric, Unit};
+use super::tolerance::{Stated, Tolerance};
+
+const NAME: &str = "[a-z \"\\\\\\n=#→*()-]{0,8}";
+
+fn metric() -> impl Strategy<Value = Metric> {
+    proptest::sample::select(Metric::all().collect::<Vec<_>>())
+}
+
+fn figures() -> impl Strategy<Value = Figures> {
+    let figure = (NAME, proptest::collection::vec(NAME, 1..4), metric(), 0..u64::MAX / 2_000);
+    proptest::collection::vec(figure, 1..20).prop_map(|figures| {
+        let figures = figures.into_iter().map(|(scope, subject, metric, number)| {
+            let value = match metric.unit() {
+                Unit::Text => Value::Text(format!("{number:x}")),
+                _ => Value::Number(Thousandths((number / 1_000) as i64)),
+            };
+            (Key { scope, subject, metric }, value)
+        });
+        figures.collect()
+    })
+}
+
+fn baseline() -> impl Strategy<Value = Baseline> {
+    let notes = proptest::collection::vec("[a-z][a-z =]{0,8}[a-z]", 0..3);
+    let tolerance = prop_oneof![
+        Just(Tolerance::Any),
+        (0..1_000_000_u64, 0..1_000_000_u64).prop_map(|(share, amount)| Tolerance::Within { share, amount }),
+    ];
+    let stated = (notes.clone(), metric(), tolerance).prop_map(|(notes, metric, tolerance)| {
+        let tolerance = if metric.unit() == Unit::Text { Tolerance::NONE } else { tolerance };
+        Stated { notes, scope: None, subject: Vec::new(), metric, tolerance }
+    });
+    let origin = (proptest::option::of(NAME), proptest::option::of(any::<u64>()))
+        .prop_map(|(scenario, seed)| Origin { scenario, seed, scale: None });
+    (notes, origin, proptest::collection::vec(stated, 0..4), figures()).prop_map(
+        |(notes, origin, mut tolerances, figures)| {
+            tolerances.sort_by_key(|stated| stated.metric);
+            tolerances.dedup_by_key(|stated| stated.metric);
+            // A tolerance of one figure alone.
+            let (key, _) = figures.iter().next().expect("there is a figure");
+            let tolerance = Tolerance::Any;
+            let scope = Some(key.scope.clone()).filter(|scope| scope != "*");
+            let (subject, metric) = (key.subject.clone(), key.metric);
+            tolerances.push(Stated { notes: Vec::new(), scope, subject, metric, tolerance });
+            Baseline { notes, origin, tolerances, figures }
+        },
+    )
+}
+
+proptest! {
+    #[test]
+    fn a_baseline_is_read_as_it_was_written(baseline in baseline()) {
+        let text = baseline.to_string();
+        let read = Baseline::parse("b", &text).map_err(|problems| TestCaseError::fail(problems.to_string()))?;
+        prop_assert_eq!(read.baseline.to_string(), text.clone());
+        prop_assert_eq!(&read.baseline, &baseline);
+        for (key, line) in read.lines {
+            let named = text.lines().nth(line - 1).expect("the line is there");
+            prop_assert!(named.starts_with(&super::baseline::name(&key)), "{}", named);
+        }
+    }
+
+    #[test]
+    fn no_text_makes_the_reader_panic(text in "\\PC{0,40}(\n[a-z\"\\\\ =#]{0,30}){0,5}") {
+        let _ = Baseline::parse("b", &text).map_err(|problems| problems.to_string());
+    }
+
+    #[test]
+    fn figures_are_the_same_as_themselves(figures in figures()) {
+        let baseline = Baseline { figures: figures.clone(), ..Baseline::default() };
+        prop_assert_eq!(Comparison::of(&baseline, &figures).verdict(), Verdict::Pass);
+    }
+
+    /// What is worse one way is better the other way, where a tolerance is none or an amount. With a
+    /// share of what it was, what is worse one way may be within it the other way, and never worse.
+    #[test]
+    fn worse_is_better_backwards(
+        metric in metric(), a in 0..5_000_i64, b in 0..5_000_i64, share in 0..20_000_u64, amount in 0..1_000_u64
+    ) {
+        prop_assume!(metric.unit() != Unit::Text);
+        let one = |number| Figures::from([(Key::new("mesh", &["all"], metric), Value::Number(Thousandths(number)))]);
+        let outcome = |before: i64, now: i64, tolerance| {
+            let stated =
+                Stated { notes: Vec::new(), scope: None, subject: Vec::new(), metric, tolerance };
+            let baseline =
+                Baseline { figures: one(before), tolerances: vec![stated], ..Baseline::default() };
+            Comparison::of(&baseline, &one(now)).findings[0].outcome
+        };
+        let mirrored = |outcome| match outcome {
+            Outcome::Worse => Outcome::Better,
+            Outcome::Better => Outcome::Worse,
+            other => other,
+        };
+        let absolute = Tolerance::Within { share: 0, amount };
+        prop_assert_eq!(outcome(a, b, absolute), mirrored(outcome(b, a, absolute)));
+        let relative = Tolerance::Within { share, amount };
+        let pair = (outcome(a, b, relative), outcome(b, a, relative));
+        prop_assert!(!matches!(pair, (Outcome::Worse, Outcome::Worse) | (Outcome::Better, Outcome::Better)));
+    }
+}
+
+/// Everything that is wrong is said at once, with place and hint.
+#[test]
+fn mistakes_are_located_and_have_hints() {
+    let text = "\
+scenaro = checkout
+seed = one
+seed = 1
+tolerance latency.p98_us = 5%
+tolerance latency.p99_us = 5 percent
+tolerance digest = 3%
+tolerance = 5%
+
+mesh all digest = 12xy
+mesh all latency.p99_us = 12ms
+mesh all latency.p99_us
+mesh all latency.p99_us =
+mesh latency.p99_us = 5
+mesh \"all latency.p99_us = 5
+mesh all requests.sent = 5 # all of them
+mesh all requests.ok = 5
+mesh all  requests.ok = 6
+# why
+<<<<<<< ours
+=======
+";
+    let problems = Baseline::parse("checkout.baseline", text).unwrap_err();
+    insta::assert_snapshot!(problems.to_string());
+    let aimless =
+        "tolerance * endpoint cart.ad latency.p99_us = 5%\nmesh endpoint cart.add latency.p99_us = 5\n";
+    insta::assert_snapshot!(Baseline::parse("checkout.baseline", aimless).unwrap_err().to_string());
+    insta::assert_snapshot!(Baseline::parse("checkout.baseline", "# nothing\n").unwrap_err().to_string());
+}
+
+#[test]
+fn accepting_keeps_what_people_wrote() {
+    let text = "\
+# mine
+scenario = checkout
+seed = 1
+
+# payment jumps
+tolerance latency.p99_us = 7%
+tolerance * endpoint gone latency.p99_us = 8%
+
+mesh all latency.p99_us = 5
+mesh endpoint gone latency.p99_us = 5
+";
+    let before = Baseline::parse("b", text).unwrap().baseline;
+    assert_eq!(before.to_string(), text);
+    let now = Figures::from([(
+        Key::new("mesh", &["all"], Metric::LatencyP99),
+        Value::Number(Thousandths::whole(9)),
+    )]);
+    let after = accepted(Some(&before), before.origin.clone(), "hoplab gate …", now);
+    let expected = "# mine\nscenario = checkout\nseed = 1\n\n# payment jumps\n\
+                    tolerance latency.p99_us = 7%\n\nmesh all latency.p99_us = 9\n";
+    assert_eq!(after.to_string(), expected);
+}
+
+#[test]
+fn a_counter_that_is_not_there_is_zero_and_a_latency_is_gone() {
+    let figures = |text: &str| Baseline::parse("b", text).unwrap().baseline;
+    let before = figures("mesh all latency.p99_us = 7\nmesh all requests.failed = 2\nmesh all digest = a\n");
+    let after = figures("mesh edge a->b errors = 1\nmesh all digest = a\nmesh all latency.p999_us = 7\n");
+    let found = Comparison::of(&before, &after.figures);
+    let outcomes: Vec<(&str, Outcome)> =
+        found.findings.iter().map(|finding| (finding.key.metric.name(), finding.outcome)).collect();
+    let expected = [
+        ("digest", Outcome::Same),
+        ("requests.failed", Outcome::Better),
+        ("latency.p99_us", Outcome::Gone),
+        ("latency.p999_us", Outcome::New),
+        ("errors", Outcome::Worse),
+    ];
+    assert_eq!(outcomes, expected);
+}
