@@ -29,6 +29,8 @@ pub(crate) enum Command {
     Replay(ReplayArguments),
     /// Run a recorded run again and look at some of its requests, or at its packets
     Trace(TraceArguments),
+    /// Run a scenario and compare its figures with those that were accepted
+    Gate(GateArguments),
     /// Serve real traffic as the gateway, until SIGTERM
     Gateway(LiveArguments),
     /// Serve real traffic as a mesh sidecar, until SIGTERM
@@ -197,6 +199,46 @@ pub(crate) struct TraceArguments {
     /// Write the TLS secrets as an NSS key log
     #[arg(long, value_name = "FILE")]
     pub(crate) keys: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct GateArguments {
+    /// The scenario file
+    #[arg(required_unless_present = "figures")]
+    pub(crate) file: Option<PathBuf>,
+    /// Compare the figures in this file, which something else measured, and run nothing
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["file", "arch", "seed", "scale"])]
+    pub(crate) figures: Option<PathBuf>,
+    /// The figures that were accepted, and how far each may move
+    #[arg(long, value_name = "FILE")]
+    pub(crate) baseline: PathBuf,
+    /// Run only these architectures, instead of the file's
+    #[arg(long, value_name = "A,B", value_delimiter = ',')]
+    pub(crate) arch: Vec<String>,
+    /// Seed the random streams with this, instead of the file's
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
+    /// Multiply the scenario's duration and warm-up; faults must still fit
+    #[arg(long, value_name = "FACTOR", default_value_t = 1.0, value_parser = factor, allow_negative_numbers = true)]
+    pub(crate) scale: f64,
+    /// Accept: write the figures of now into the baseline, and keep its tolerances
+    #[arg(long)]
+    pub(crate) update: bool,
+    /// Write JUnit's XML here
+    #[arg(long, value_name = "FILE")]
+    pub(crate) junit: Option<PathBuf>,
+    /// Write a summary in Markdown here
+    #[arg(long, value_name = "FILE")]
+    pub(crate) markdown: Option<PathBuf>,
+    /// Leave the run's report here as well
+    #[arg(long, value_name = "DIR", conflicts_with = "figures")]
+    pub(crate) out: Option<PathBuf>,
+    /// Print GitHub's workflow commands as well; on where GITHUB_ACTIONS is true
+    #[arg(long)]
+    pub(crate) annotations: bool,
+    /// Print the comparison as JSON instead of the table
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]

@@ -1,11 +1,12 @@
 //! The command `hoplab`: parses arguments, calls the other crates, prints, and sets the exit code.
 //!
-//! 0 all is well; 1 an expectation failed; 2 the command line, the scenario or the record is wrong or
-//! missing; 3 the run is invalid. Results go to standard output, everything else to standard error.
+//! 0 all is well; 1 an expectation or the gate failed; 2 the command line, the scenario, the record or the
+//! baseline is wrong or missing; 3 the run is invalid. Results go to standard output, everything else to standard error.
 
 mod arguments;
 mod build;
 mod check;
+mod gate;
 mod live;
 mod replay;
 mod run;
@@ -30,6 +31,7 @@ fn main() -> ExitCode {
         Command::Check(arguments) => check::check(&arguments),
         Command::Replay(arguments) => replay::replay(&arguments),
         Command::Trace(arguments) => trace::trace(&arguments),
+        Command::Gate(arguments) => gate::gate(&arguments),
         Command::Gateway(arguments) => live::gateway(&arguments),
         Command::Sidecar(arguments) => live::sidecar(&arguments),
     };
@@ -47,9 +49,9 @@ fn main() -> ExitCode {
 enum End {
     /// All is well.
     Well,
-    /// An expectation failed.
+    /// An expectation or the gate failed.
     Unmet,
-    /// The command line, the scenario or the record is wrong or missing.
+    /// The command line, the scenario, the record or the baseline is wrong or missing.
     Unusable,
     /// The run is invalid.
     Invalid,

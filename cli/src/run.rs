@@ -15,8 +15,7 @@ use crate::{End, seeds, terminal};
 
 /// Runs a scenario. Nothing is written when it cannot be read.
 pub(crate) fn run(arguments: &RunArguments) -> anyhow::Result<End> {
-    let overrides =
-        Overrides { architectures: asked(&arguments.arch), seed: arguments.seed, scale: arguments.scale };
+    let overrides = overrides(&arguments.arch, arguments.seed, arguments.scale);
     let plan = match scenario::load(&arguments.file, &overrides) {
         Ok(plan) => Arc::new(plan),
         Err(problems) => {
@@ -39,17 +38,6 @@ pub(crate) fn run(arguments: &RunArguments) -> anyhow::Result<End> {
     }
 }
 
-/// The architectures that a command names, each once; `None` when it names none.
-pub(crate) fn asked(names: &[String]) -> Option<Vec<String>> {
-    let mut asked: Vec<String> = Vec::new();
-    for name in names {
-        if !asked.contains(name) {
-            asked.push(name.clone());
-        }
-    }
-    (!asked.is_empty()).then_some(asked)
-}
-
 /// Prints what a record says, and judges it.
 pub(crate) fn show(record: &Record, dir: &Path, json: bool) -> anyhow::Result<End> {
     let mut out = anstream::stdout();
@@ -61,8 +49,16 @@ pub(crate) fn show(record: &Record, dir: &Path, json: bool) -> anyhow::Result<En
     Ok(judge(record))
 }
 
+/// What the command line says over the file. An architecture that is asked for twice runs once.
+pub(crate) fn overrides(architectures: &[String], seed: Option<u64>, scale: f64) -> Overrides {
+    let mut asked = architectures.to_vec();
+    asked.sort_by_key(|name| architectures.iter().position(|first| first == name));
+    asked.dedup();
+    Overrides { architectures: (!asked.is_empty()).then_some(asked), seed, scale }
+}
+
 /// The exit code that a record deserves; says on standard error why it is not 0.
-fn judge(record: &Record) -> End {
+pub(crate) fn judge(record: &Record) -> End {
     let untouched = record.untouched_faults();
     for fault in &untouched {
         eprintln!("invalid: fault \"{fault}\" touched nothing under any architecture it applies to");

@@ -21,11 +21,7 @@ use crate::{End, build, run, terminal};
 
 /// Runs a sweep and its searches.
 pub(crate) fn run(arguments: &SweepArguments) -> anyhow::Result<End> {
-    let overrides = Overrides {
-        architectures: run::asked(&arguments.arch),
-        seed: arguments.seed,
-        scale: arguments.scale,
-    };
+    let overrides = run::overrides(&arguments.arch, arguments.seed, arguments.scale);
     let plan = match scenario::load(&arguments.file, &overrides) {
         Ok(plan) => plan,
         Err(problems) => {
