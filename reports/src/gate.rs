@@ -171,24 +171,25 @@ impl Gate {
         &self.reasons[&finding.key.scope]
     }
 
-    /// The sentences that explain an architecture: digest, and the latencies of each subject that moved,
-    /// one each: the one that fails, or else the one that moved farthest. The reasons are the
-    /// architecture's, so that the first tells them and the others do not repeat them.
+    /// The sentences that explain an architecture: its digest, and for each subject one latency that moved.
+    /// The reasons are the architecture's, so that the first sentence of its kind tells them and the
+    /// others do not repeat them.
     fn explanations(&self, scope: &str) -> Vec<String> {
+        let standing_out = self.comparison.standing_out(scope);
         let mut told: Vec<&[String]> = Vec::new();
         let mut explained: Vec<compare::Outcome> = Vec::new();
         let mut sentences = Vec::new();
-        for finding in self.comparison.standing_out(scope) {
-            let metric = finding.key.metric;
-            let fails_alone = metric == metric::Metric::Digest;
-            if !fails_alone && (!metric.is_latency() || told.contains(&finding.key.subject.as_slice())) {
-                continue;
-            }
-            if fails_alone {
+        for finding in &standing_out {
+            let subject = finding.key.subject.as_slice();
+            if finding.key.metric == metric::Metric::Digest {
                 sentences.push(explain::sentence(finding, self.reasons(finding)));
                 continue;
             }
-            told.push(&finding.key.subject);
+            if !finding.key.metric.is_latency() || told.contains(&subject) {
+                continue;
+            }
+            told.push(subject);
+            let finding = explain::telling(&standing_out, finding);
             if explained.contains(&finding.outcome) {
                 sentences.push(explain::what(finding));
             } else {

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use super::Gate;
 use super::compare::{Finding, Verdict};
-use super::explain::{sentence, what};
+use super::explain::{sentence, telling, what};
 
 /// What GitHub shows of a kind, less one that counts the rest.
 const SHOWN_MAX: usize = 9;
@@ -21,10 +21,11 @@ pub(super) fn annotations(gate: &Gate) -> String {
     }
     let groups = groups(gate);
     for group in groups.iter().take(SHOWN_MAX) {
-        let first = group[0];
+        let first = telling(group, group[0]);
         let title = format!("{} under {}: {}", first.key.about(), first.key.scope, first.outcome.label());
         let mut sentences: Vec<String> = vec![sentence(first, gate.reasons(first))];
-        sentences.extend(group.iter().skip(1).take(SENTENCES_MAX - 1).map(|finding| what(finding)));
+        let others = group.iter().filter(|other| other.key != first.key);
+        sentences.extend(others.take(SENTENCES_MAX - 1).map(|finding| what(finding)));
         if group.len() > SENTENCES_MAX {
             sentences.push(format!("and {} more", group.len() - SENTENCES_MAX));
         }

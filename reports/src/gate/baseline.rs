@@ -100,9 +100,11 @@ impl fmt::Display for Baseline {
         if let Some(scale) = self.origin.scale {
             writeln!(f, "scale = {scale}")?;
         }
-        if !self.tolerances.is_empty() {
+        let mut begun = !self.notes.is_empty() || self.origin != Origin::default();
+        if begun && !self.tolerances.is_empty() {
             writeln!(f)?;
         }
+        begun |= !self.tolerances.is_empty();
         for stated in &self.tolerances {
             note(f, &stated.notes)?;
             let value = stated.tolerance.text(stated.metric.unit());
@@ -110,9 +112,10 @@ impl fmt::Display for Baseline {
         }
         let mut scope = None;
         for (key, value) in &self.figures {
-            if scope.replace(&key.scope) != Some(&key.scope) {
+            if scope.replace(&key.scope) != Some(&key.scope) && begun {
                 writeln!(f)?;
             }
+            begun = true;
             writeln!(f, "{} = {value}", name(key))?;
         }
         Ok(())

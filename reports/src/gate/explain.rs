@@ -25,8 +25,8 @@ const ATTEMPTS_MIN: f64 = 0.005;
 pub struct Reasons {
     /// `retry back-off at order (outbound)`, and by how many microseconds of the mean request.
     moved: Vec<(String, f64)>,
-    /// Counters that moved, in words, the largest first.
-    counters: Vec<String>,
+    /// Counters that moved, in words, and by how much; the largest of each kind first.
+    counters: Vec<(String, f64)>,
 }
 
 impl Reasons {
@@ -63,7 +63,8 @@ impl Reasons {
         if !owners.is_empty() {
             parts.push(format!("{} a request on average", owners.join(", ")));
         }
-        parts.extend(self.counters.iter().cloned());
+        let same_way = self.counters.iter().filter(|(_, by)| (*by > 0.0) == upwards);
+        parts.extend(same_way.map(|(text, _)| text.clone()));
         (!parts.is_empty()).then(|| parts.join("; "))
     }
 }
@@ -110,6 +111,26 @@ pub fn sentence(finding: &Finding, reasons: &Reasons) -> String {
     }
 }
 
+/// Of the latencies of the same subject that came out like `finding`, the one that says most: p99 where
+/// there is one.
+pub(super) fn telling<'a>(findings: &[&'a Finding], finding: &'a Finding) -> &'a Finding {
+    const ORDER: [Metric; 7] = [
+        Metric::LatencyP99,
+        Metric::LatencyP999,
+        Metric::LatencyP90,
+        Metric::LatencyP50,
+        Metric::LatencyMean,
+        Metric::LatencyMax,
+        Metric::LatencyMin,
+    ];
+    let alike = findings.iter().copied().filter(|other| {
+        (other.outcome, &other.key.subject, &other.key.scope)
+            == (finding.outcome, &finding.key.subject, &finding.key.scope)
+    });
+    let rank = |finding: &&Finding| ORDER.iter().position(|metric| *metric == finding.key.metric);
+    alike.filter(|other| rank(other).is_some()).min_by_key(rank).unwrap_or(finding)
+}
+
 /// An amount for people.
 pub(super) fn amount(value: f64, unit: Unit) -> String {
     match unit {
@@ -129,7 +150,7 @@ pub(super) fn change(before: f64, now: f64, unit: Unit) -> String {
 }
 
 /// Edges whose calls need more or fewer attempts than they did.
-fn attempts(findings: &[&Finding]) -> Vec<String> {
+fn attempts(findings: &[&Finding]) -> Vec<(String, f64)> {
     #[derive(Default)]
     struct Edge {
         calls: (f64, f64),
@@ -146,30 +167,32 @@ fn attempts(findings: &[&Finding]) -> Vec<String> {
         }
     }
     let ratio = |attempts: f64, calls: f64| if calls > 0.0 { attempts / calls } else { 0.0 };
-    let mut moved: Vec<(f64, String)> = edges
+    let mut moved: Vec<(String, f64)> = edges
         .into_iter()
         .map(|(name, Edge { calls, attempts })| {
             let (before, now) = (ratio(attempts.0, calls.0), ratio(attempts.1, calls.1));
-            ((now - before).abs(), format!("{name}: attempts {before:.2} → {now:.2} a request"))
+            (format!("{name}: attempts {before:.2} → {now:.2} a request"), now - before)
         })
-        .filter(|(moved, _)| *moved >= ATTEMPTS_MIN)
+        .filter(|(_, by)| by.abs() >= ATTEMPTS_MIN)
         .collect();
-    moved.sort_by(|a, b| b.0.total_cmp(&a.0));
-    moved.into_iter().take(COUNTERS_MAX).map(|(_, text)| text).collect()
+    moved.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()));
+    moved.truncate(COUNTERS_MAX);
+    moved
 }
 
 /// Decisions of policies, or changes of breakers, that there are more or fewer of.
-fn counted(findings: &[&Finding], metric: Metric) -> Vec<String> {
-    let mut moved: Vec<(f64, String)> = findings
+fn counted(findings: &[&Finding], metric: Metric) -> Vec<(String, f64)> {
+    let mut moved: Vec<(String, f64)> = findings
         .iter()
         .filter(|finding| finding.key.metric == metric)
         .filter_map(|finding| {
             let (before, now) = finding.numbers()?;
             let (before, now) = (before.as_f64(), now.as_f64());
             let text = format!("{} {} → {}", finding.key.about(), count(before as u64), count(now as u64));
-            (before.to_bits() != now.to_bits()).then(|| ((now - before).abs(), text))
+            (before.to_bits() != now.to_bits()).then_some((text, now - before))
         })
         .collect();
-    moved.sort_by(|a, b| b.0.total_cmp(&a.0));
-    moved.into_iter().take(COUNTERS_MAX).map(|(_, text)| text).collect()
+    moved.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()));
+    moved.truncate(COUNTERS_MAX);
+    moved
 }
