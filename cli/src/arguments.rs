@@ -224,7 +224,7 @@ pub(crate) struct GateArguments {
     /// Accept: write the figures of now into the baseline, and keep its tolerances
     #[arg(long)]
     pub(crate) update: bool,
-    /// Write JUnit's XML here
+    /// Write a test case a figure here, in the XML that CI servers read
     #[arg(long, value_name = "FILE")]
     pub(crate) junit: Option<PathBuf>,
     /// Write a summary in Markdown here
@@ -233,7 +233,7 @@ pub(crate) struct GateArguments {
     /// Leave the run's report here as well
     #[arg(long, value_name = "DIR", conflicts_with = "figures")]
     pub(crate) out: Option<PathBuf>,
-    /// Print GitHub's workflow commands as well; on where GITHUB_ACTIONS is true
+    /// Print GitHub's workflow commands as well; on by itself in GitHub's workflows
     #[arg(long)]
     pub(crate) annotations: bool,
     /// Print the comparison as JSON instead of the table

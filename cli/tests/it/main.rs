@@ -8,11 +8,13 @@
 #![expect(clippy::unwrap_used, reason = "a test's helpers fail as the test does")]
 
 mod commands;
+mod gate;
 mod live;
 mod scenarios;
 mod seeds;
 mod telemetry;
 mod trace;
+mod workflow;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -48,7 +50,10 @@ impl Drop for Folder {
 
 /// Runs `hoplab` in `folder`.
 fn hoplab(folder: &Folder, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_hoplab")).args(arguments).current_dir(&folder.0).output().unwrap()
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hoplab"));
+    // Tests may run on GitHub, which is what they are not about.
+    command.env_remove("GITHUB_ACTIONS").env_remove("GITHUB_STEP_SUMMARY");
+    command.args(arguments).current_dir(&folder.0).output().unwrap()
 }
 
 fn stdout(output: &Output) -> String {

@@ -98,13 +98,12 @@ impl Key {
         let words: Vec<&str> = self.subject.iter().map(String::as_str).collect();
         match words.as_slice() {
             ["all"] => "all requests".to_owned(),
-            ["endpoint", name] => (*name).to_owned(),
+            ["endpoint" | "service", name] => (*name).to_owned(),
             ["edge", edge] => edge.replace("->", " → "),
             ["owner", owner] => label(owner).to_owned(),
             ["hop", hop, owner] => format!("{} at {hop}", label(owner)),
             ["policy", upstream, decision] => format!("{decision} at {upstream}"),
             ["breaker", upstream, state] => format!("{state} breakers of {upstream}"),
-            ["service", name] => (*name).to_owned(),
             words => words.join(" "),
         }
     }
