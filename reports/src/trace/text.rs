@@ -384,6 +384,7 @@ mod tests {
             question: String::new(),
             sources: Vec::new(),
             seed: 1,
+            seeds: None,
             scale: 1.0,
             digest: String::new(),
             duration_us: 1_000_000,
@@ -392,6 +393,7 @@ mod tests {
             graph: Graph { services: Vec::new(), edges: Vec::new() },
             faults: Vec::new(),
             architectures: IndexMap::new(),
+            paired: IndexMap::new(),
         }
     }
 
