@@ -99,7 +99,7 @@ pub fn plan_at(
     };
     let mut draft = Draft::of(&base.sources).map_err(|error| refused("", "", error.to_string()))?;
     for (key, value) in settings {
-        draft.set(key, &value.toml).map_err(|error| refused(key, &value.label, error.to_string()))?;
+        draft.set(key, value.toml.as_str()).map_err(|error| refused(key, &value.label, error.to_string()))?;
     }
     let chosen = base.architectures.iter().map(|of| of.name().to_owned()).collect();
     let overrides = Overrides {

@@ -1,264 +1,180 @@
-//! A scenario's text that can be changed: keys set and removed, tables added, the application written into
-//! it. Comments and layout stay. Owns the text, not what it means: whether a key is one that scenarios have
-//! is for [`super::parse`] to say.
+//! A scenario's text that can be changed: values are set, entries are added and taken away, and comments
+//! and layout stay as they are.
+//!
+//! A path is dotted keys as TOML writes them, `load.shoppers.rate`; an entry of a list is named by its
+//! `name` or its number, `faults.trigger.for`, `expect.0.max`. Whether what is written means anything is
+//! for [`super::parse`] to say.
 
-use toml_edit::{ArrayOfTables, DocumentMut, Item, Key, Table, TableLike, Value};
+mod app;
+mod walk;
+
+use toml_edit::{DocumentMut, InlineTable, Item, Key, Table, TableLike, Value};
 
 use super::plan::Source;
-use super::suggest;
 
-/// The text of a scenario, with the files that it names.
+/// A scenario's text that can be changed, with the files that it names.
 #[derive(Debug, Clone)]
 pub struct Draft {
     path: String,
     document: DocumentMut,
-    others: Vec<Source>,
+    /// The files that the scenario names, by their paths relative to it.
+    beside: Vec<Source>,
 }
 
-/// Why a text cannot be changed so.
+/// Why a text cannot be changed as it was asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Error {
-    /// The text is no TOML.
-    #[error("{path} is not TOML: {reason}")]
+pub enum NotEdited {
+    /// The text is not TOML.
+    #[error("{path} is not TOML: {why}")]
     NotToml {
-        /// Which file.
+        /// Of which file.
         path: String,
-        /// What the parser says.
-        reason: String,
+        /// What is wrong with it.
+        why: String,
     },
-    /// The path is no sequence of keys.
-    #[error("\"{path}\" is no key: {reason}")]
-    NotAKey {
-        /// The path.
+    /// What was to be a path is none.
+    #[error("\"{path}\" is no path: write keys with dots between them, such as \"load.shoppers.rate\"")]
+    NotAPath {
+        /// What was given.
         path: String,
-        /// What the parser says.
-        reason: String,
     },
-    /// The value is no TOML value.
-    #[error("`{value}` is no value: {reason}")]
+    /// What was to be a value is none.
+    #[error("`{value}` is no value: write it as TOML does, such as `\"200 rps\"`, `3` or `[\"mesh\"]`")]
     NotAValue {
-        /// The value.
+        /// What was given.
         value: String,
-        /// What the parser says.
-        reason: String,
     },
-    /// There is nothing of this name in a list of tables.
-    #[error("there is no \"{name}\" in \"{list}\": {hint}")]
-    NotInList {
-        /// The list's path.
-        list: String,
-        /// The name or index.
-        name: String,
-        /// What there is.
+    /// There is no such part.
+    #[error("\"{path}\": there is no \"{part}\"; {hint}")]
+    Missing {
+        /// Where to.
+        path: String,
+        /// What is not there.
+        part: String,
+        /// What is.
         hint: String,
     },
-    /// Something that is no table has no keys.
-    #[error("\"{path}\" is no table: it has no \"{key}\"")]
+    /// A path leads through something that has no parts.
+    #[error("\"{path}\": what stands before \"{part}\" has no parts")]
     NotATable {
-        /// Where.
+        /// Where to.
         path: String,
-        /// The key.
-        key: String,
+        /// What cannot be there.
+        part: String,
     },
+}
+
+/// What can be written at a path: a value, or a text that is one in TOML.
+pub trait IntoTomlValue {
+    /// The value.
+    fn into_toml_value(self) -> Result<Value, NotEdited>;
+}
+
+impl IntoTomlValue for Value {
+    fn into_toml_value(self) -> Result<Value, NotEdited> {
+        Ok(self)
+    }
+}
+
+impl IntoTomlValue for &str {
+    fn into_toml_value(self) -> Result<Value, NotEdited> {
+        self.parse().map_err(|_| NotEdited::NotAValue { value: self.to_owned() })
+    }
 }
 
 impl Draft {
-    /// The scenario that `sources` are, the scenario file first.
-    pub fn of(sources: &[Source]) -> Result<Self, Error> {
+    /// The texts of a plan, the scenario file first.
+    pub fn of(sources: &[Source]) -> Result<Self, NotEdited> {
         let empty = Source { path: String::new(), text: String::new() };
-        let (first, others) = sources.split_first().unwrap_or((&empty, &[]));
-        Ok(Self { path: first.path.clone(), document: document(first)?, others: others.to_vec() })
+        let (scenario, beside) = sources.split_first().unwrap_or((&empty, &[]));
+        let document = walk::document(scenario)?;
+        Ok(Self { path: scenario.path.clone(), document, beside: beside.to_vec() })
     }
 
-    /// Its text.
+    /// What stands at `path`, if anything does.
+    pub fn get(&self, path: &str) -> Option<Item> {
+        walk::get(self.document.as_item(), &keys(path).ok()?)
+    }
+
+    /// Writes `value` at `path`, over what stands there or anew, with the tables that lead to it.
+    pub fn set(&mut self, path: &str, value: impl IntoTomlValue) -> Result<(), NotEdited> {
+        let value = value.into_toml_value()?;
+        walk::set(self.document.as_item_mut(), &keys(path)?, value, path)
+    }
+
+    /// Takes what stands at `path` away.
+    pub fn remove(&mut self, path: &str) -> Result<(), NotEdited> {
+        walk::remove(self.document.as_item_mut(), &keys(path)?, path)
+    }
+
+    /// Adds an entry at the end of the list of tables `name`, such as `faults`.
+    pub fn push(&mut self, name: &str, entry: Table) -> Result<(), NotEdited> {
+        walk::push(self.document.as_table_mut(), name, entry)
+    }
+
+    /// The names in the table at `path`, in the order of the text; none where there is no table.
+    pub fn names(&self, path: &str) -> Vec<String> {
+        let item = self.get(path);
+        let table = item.as_ref().and_then(Item::as_table_like);
+        table.map_or_else(Vec::new, |table| table.iter().map(|(name, _)| name.to_owned()).collect())
+    }
+
+    /// How many entries the list at `path` has; 0 where there is no list.
+    pub fn count(&self, path: &str) -> usize {
+        self.get(path).as_ref().map_or(0, walk::count)
+    }
+
+    /// Lays the scenario's services over those of its application and names no application any more, so that
+    /// the text stands alone; measurements that it names lie beside it afterwards.
+    pub fn inline_app(&mut self) -> Result<(), NotEdited> {
+        app::lay_under(&mut self.document, &mut self.beside)
+    }
+
+    /// Puts a comment before everything else, in place of the one that opens the file.
+    pub fn open_with(&mut self, comment: &str) {
+        let text = self.text();
+        let rest = text.trim_start_matches(|c: char| c.is_whitespace());
+        let rest = rest.lines().skip_while(|line| line.trim_start().starts_with('#'));
+        let rest = rest.skip_while(|line| line.trim().is_empty()).collect::<Vec<_>>().join("\n");
+        let comment: Vec<String> = comment
+            .lines()
+            .map(|line| if line.is_empty() { "#".to_owned() } else { format!("# {line}") })
+            .collect();
+        if let Ok(document) = format!("{}\n{rest}\n", comment.join("\n")).parse() {
+            self.document = document;
+        }
+    }
+
+    /// The scenario file's text.
     pub fn text(&self) -> String {
         self.document.to_string()
     }
 
-    /// The texts, for [`super::parse`].
+    /// The texts, for [`super::parse`]: the scenario file first.
     pub fn sources(&self) -> Vec<Source> {
-        let first = Source { path: self.path.clone(), text: self.text() };
-        std::iter::once(first).chain(self.others.iter().cloned()).collect()
-    }
-
-    /// Sets the key at `path` to `value`, a TOML value (`"200 rps"` with its quotes, `3`). Tables on the way
-    /// are made where there are none. An entry of a list of tables is found by its `name` or its index:
-    /// `faults.payment-slow.for`, `expect.0.max`.
-    pub fn set(&mut self, path: &str, value: &str) -> Result<(), Error> {
-        let refused = |error: toml_edit::TomlError| {
-            let reason = error.message().to_owned();
-            Error::NotAValue { value: value.to_owned(), reason }
-        };
-        let parsed: Value = value.parse().map_err(refused)?;
-        let keys = keys(path)?;
-        let Some((last, way)) = keys.split_last() else { return Ok(()) };
-        let table =
-            reach(self.document.as_table_mut(), &[], way, Missing::Make).map_err(|error| match error {
-                Error::NotATable { path, key } if key.is_empty() => {
-                    Error::NotATable { path, key: last.get().to_owned() }
-                }
-                error => error,
-            })?;
-        if let Some(table) = table {
-            put(table, last, parsed);
-        }
-        Ok(())
-    }
-
-    /// Removes what is at `path`, which may be an entry of a list of tables; says whether there was something.
-    pub fn remove(&mut self, path: &str) -> Result<bool, Error> {
-        let keys = keys(path)?;
-        let Some((last, way)) = keys.split_last() else { return Ok(false) };
-        if let Some((list, up)) = way.split_last()
-            && let Some(parent) = reach(self.document.as_table_mut(), &[], up, Missing::Leave)?
-            && let Some(Item::ArrayOfTables(list)) = parent.get_mut(list.get())
-        {
-            let found = position(list, last.get());
-            if let Some(index) = found {
-                list.remove(index);
-            }
-            return Ok(found.is_some());
-        }
-        let table = reach(self.document.as_table_mut(), &[], way, Missing::Leave)?;
-        Ok(table.is_some_and(|table| table.remove(last.get()).is_some()))
-    }
-
-    /// Adds `table`, the text of a TOML document, to the list of tables called `list`: `faults`, `expect`.
-    pub fn push(&mut self, list: &str, table: &str) -> Result<(), Error> {
-        let refused = |error: toml_edit::TomlError| Error::NotAValue {
-            value: table.to_owned(),
-            reason: error.message().to_owned(),
-        };
-        let parsed: DocumentMut = table.parse().map_err(refused)?;
-        let tables = self.document.entry(list).or_insert(Item::ArrayOfTables(ArrayOfTables::new()));
-        let Some(tables) = tables.as_array_of_tables_mut() else {
-            return Err(Error::NotATable { path: list.to_owned(), key: "[[…]]".to_owned() });
-        };
-        let mut table = parsed.as_table().clone();
-        table.decor_mut().set_prefix("\n");
-        tables.push(table);
-        Ok(())
-    }
-
-    /// Writes the application's services into the scenario, those of the scenario laid over them key by key, so
-    /// that the text stands without it.
-    pub fn inline_app(&mut self) -> Result<(), Error> {
-        let app =
-            self.document.get("scenario").and_then(|table| table.get("app")?.as_str().map(str::to_owned));
-        let Some(app) = app else { return Ok(()) };
-        let Some(index) = self.others.iter().position(|source| source.path == app) else { return Ok(()) };
-        let app = document(&self.others[index])?;
-        let own = self.document.remove("services");
-        let mut services = app.get("services").cloned().unwrap_or(Item::Table(Table::new()));
-        if let Some(own) = own {
-            overlay(&mut services, own, &["services"]);
-        }
-        self.document.insert("services", services);
-        self.others.remove(index);
-        self.remove("scenario.app").map(|_| ())
+        let scenario = Source { path: self.path.clone(), text: self.text() };
+        std::iter::once(scenario).chain(self.beside.iter().cloned()).collect()
     }
 }
 
-/// What becomes of tables on the way that are not there.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Missing {
-    Make,
-    Leave,
+/// The keys of a path.
+fn keys(path: &str) -> Result<Vec<Key>, NotEdited> {
+    Key::parse(path).map_err(|_| NotEdited::NotAPath { path: path.to_owned() })
 }
 
-fn document(source: &Source) -> Result<DocumentMut, Error> {
-    source.text.parse().map_err(|error: toml_edit::TomlError| Error::NotToml {
-        path: source.path.clone(),
-        reason: error.message().to_owned(),
-    })
+/// An inline table of `entries`, as `{ service = "payment", times = 20 }`.
+pub fn inline(entries: impl IntoIterator<Item = (&'static str, Value)>) -> Value {
+    let table: InlineTable = entries.into_iter().collect();
+    Value::InlineTable(table)
 }
 
-fn keys(path: &str) -> Result<Vec<Key>, Error> {
-    Key::parse(path)
-        .map_err(|error| Error::NotAKey { path: path.to_owned(), reason: error.message().to_owned() })
-}
-
-fn dotted(keys: &[Key]) -> String {
-    keys.iter().map(Key::get).collect::<Vec<_>>().join(".")
-}
-
-/// The table at the end of `way`, from `table` on; `None` when it is not there and not to be made. `walked` is
-/// the way behind, for messages.
-fn reach<'a>(
-    table: &'a mut dyn TableLike,
-    walked: &[Key],
-    way: &[Key],
-    missing: Missing,
-) -> Result<Option<&'a mut dyn TableLike>, Error> {
-    let Some((key, rest)) = way.split_first() else { return Ok(Some(table)) };
-    let walked = [walked, std::slice::from_ref(key)].concat();
-    if !table.contains_key(key.get()) {
-        if missing == Missing::Leave {
-            return Ok(None);
-        }
-        // Within an inline table it becomes one itself.
-        let mut made = Table::new();
-        made.set_implicit(true);
-        let made = Item::Table(made);
-        table.insert(key.get(), made);
+/// A table of `entries`.
+pub fn table(entries: impl IntoIterator<Item = (&'static str, Value)>) -> Table {
+    let mut table = Table::new();
+    for (key, value) in entries {
+        TableLike::insert(&mut table, key, Item::Value(value));
     }
-    let item = table.get_mut(key.get()).expect("it is there or was made");
-    if let Item::ArrayOfTables(list) = item {
-        let Some((name, rest)) = rest.split_first() else {
-            return Err(Error::NotATable { path: dotted(&walked), key: String::new() });
-        };
-        let Some(index) = position(list, name.get()) else {
-            let names: Vec<String> = list.iter().filter_map(named).map(str::to_owned).collect();
-            let hint = suggest::hint(name.get(), names.iter().map(String::as_str));
-            return Err(Error::NotInList { list: dotted(&walked), name: name.get().to_owned(), hint });
-        };
-        let table = list.get_mut(index).expect("the position is within");
-        return reach(table, &[walked, vec![name.clone()]].concat(), rest, missing);
-    }
-    let Some(table) = item.as_table_like_mut() else {
-        let key = rest.first().map_or("", Key::get).to_owned();
-        return Err(Error::NotATable { path: dotted(&walked), key });
-    };
-    reach(table, &walked, rest, missing)
-}
-
-fn position(list: &ArrayOfTables, name: &str) -> Option<usize> {
-    let by_name = list.iter().position(|table| named(table) == Some(name));
-    by_name.or_else(|| name.parse().ok().filter(|index| *index < list.len()))
-}
-
-fn named(table: &Table) -> Option<&str> {
-    table.get("name")?.as_str()
-}
-
-/// Sets a key, keeping the comment behind the value that it had.
-fn put(table: &mut dyn TableLike, key: &Key, value: Value) {
-    match table.get_mut(key.get()).and_then(Item::as_value_mut) {
-        Some(known) => {
-            let decor = known.decor().clone();
-            *known = value;
-            *known.decor_mut() = decor;
-        }
-        None => drop(table.insert(key.get(), Item::Value(value))),
-    }
-}
-
-/// Lays `over` over `under`. Services and their endpoints are laid over each other key by key, what lies
-/// deeper is replaced.
-fn overlay(under: &mut Item, over: Item, way: &[&str]) {
-    let deep = matches!(way.len(), 1 | 2) || (way.len() == 3 && way[2] == "endpoints") || way.len() == 4;
-    let Some(over) = over.as_table_like().filter(|_| deep) else {
-        *under = over;
-        return;
-    };
-    let Some(under) = under.as_table_like_mut() else { return };
-    for (key, item) in over.iter() {
-        let way = [way, &[key]].concat();
-        match under.get_mut(key) {
-            Some(known) => overlay(known, item.clone(), &way),
-            None => drop(under.insert(key, item.clone())),
-        }
-    }
+    table
 }
 
 #[cfg(test)]

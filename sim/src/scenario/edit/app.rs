@@ -1,0 +1,143 @@
+//! An application's services written into the scenario that names it: what the scenario says lies over
+//! them key by key, and endpoint by endpoint, as when a scenario is read.
+
+use toml_edit::visit_mut::{self, VisitMut};
+use toml_edit::{DocumentMut, Formatted, Item, Key, Table, TableLike, Value};
+
+use super::{NotEdited, walk};
+use crate::scenario::plan::Source;
+
+/// Lays the services of `document` over those of its application and forgets about the application.
+pub(super) fn lay_under(document: &mut DocumentMut, beside: &mut Vec<Source>) -> Result<(), NotEdited> {
+    let scenario = document.get_mut("scenario").and_then(Item::as_table_like_mut);
+    let named = scenario.and_then(|scenario| scenario.remove("app"));
+    if let Some(path) = named.as_ref().and_then(Item::as_str) {
+        let index = beside.iter().position(|source| source.path == path);
+        let source = index.map(|index| beside.remove(index)).ok_or_else(|| NotEdited::Missing {
+            path: "scenario.app".to_owned(),
+            part: path.to_owned(),
+            hint: "the application's text must be given beside the scenario's".to_owned(),
+        })?;
+        let mut app = walk::document(&source)?;
+        if let Some((folder, _)) = path.rsplit_once('/') {
+            Rename(&|name| if name.starts_with('/') { name.to_owned() } else { format!("{folder}/{name}") })
+                .visit_document_mut(&mut app);
+        }
+        let mut services = services(app.get("services"), None);
+        services = self::services(document.get("services"), Some(services));
+        put_services(document, services);
+    }
+    bring_beside(document, beside);
+    Ok(())
+}
+
+/// Every service with a header of its own, over those of `below`.
+fn services(item: Option<&Item>, below: Option<Table>) -> Table {
+    let mut all = below.unwrap_or_else(leading);
+    each(item, |key, service| {
+        let below = taken(&mut all, key.get());
+        let mut over = below.unwrap_or_default();
+        each(Some(service), |key, value| match key.get() {
+            "endpoints" => {
+                let below = taken(&mut over, "endpoints").unwrap_or_else(leading);
+                over.insert("endpoints", Item::Table(endpoints(value, below)));
+            }
+            _ => put(&mut over, key, value),
+        });
+        all.insert(key.get(), Item::Table(over));
+    });
+    all
+}
+
+fn endpoints(item: &Item, mut all: Table) -> Table {
+    each(Some(item), |key, endpoint| {
+        let mut over = taken(&mut all, key.get()).unwrap_or_default();
+        each(Some(endpoint), |key, value| put(&mut over, key, value));
+        all.insert(key.get(), Item::Table(over));
+    });
+    all
+}
+
+/// Copies the table below `name`, in its place, so that the order stays.
+fn taken(table: &mut Table, name: &str) -> Option<Table> {
+    table.get_mut(name).and_then(Item::as_table_mut).map(std::mem::take)
+}
+
+/// A table without a header of its own.
+fn leading() -> Table {
+    let mut table = Table::new();
+    table.set_implicit(true);
+    table
+}
+
+fn put(table: &mut Table, key: &Key, value: &Item) {
+    if let Ok(mut value) = value.clone().into_value() {
+        value.decor_mut().clear();
+        table.insert(key.get(), Item::Value(value));
+    }
+}
+
+fn each(item: Option<&Item>, mut hear: impl FnMut(&Key, &Item)) {
+    if let Some(table) = item.and_then(Item::as_table_like) {
+        for (name, value) in TableLike::iter(table) {
+            hear(&Key::new(name), value);
+        }
+    }
+}
+
+/// Puts the services behind the tables that say how the run is made, as scenarios are written.
+fn put_services(document: &mut DocumentMut, services: Table) {
+    const BEFORE: [&str; 4] = ["scenario", "compare", "invariants", "network"];
+    let root = document.as_table_mut();
+    root.remove("services");
+    let later: Vec<String> =
+        root.iter().map(|(key, _)| key.to_owned()).filter(|key| !BEFORE.contains(&key.as_str())).collect();
+    let later: Vec<_> = later.iter().filter_map(|key| root.remove_entry(key)).collect();
+    root.insert("services", Item::Table(services));
+    for (key, item) in later {
+        root.insert_formatted(&key, item);
+    }
+}
+
+/// Measurements lie right beside the scenario, each under a name of its own.
+fn bring_beside(document: &mut DocumentMut, beside: &mut [Source]) {
+    let names: Vec<(String, String)> = beside
+        .iter()
+        .enumerate()
+        .map(|(index, source)| {
+            let name = source.path.rsplit_once('/').map_or(&*source.path, |(_, name)| name);
+            let taken = beside[..index].iter().any(|other| other.path.ends_with(name));
+            let own = if taken { format!("{index}-{name}") } else { name.to_owned() };
+            (source.path.clone(), own)
+        })
+        .collect();
+    let renamed = |name: &str| {
+        let found = names.iter().find(|(path, _)| path == name);
+        found.map_or_else(|| name.to_owned(), |(_, own)| own.clone())
+    };
+    Rename(&renamed).visit_document_mut(document);
+    for (source, (_, own)) in beside.iter_mut().zip(names) {
+        source.path = own;
+    }
+}
+
+/// Gives files of measurements other names wherever a text of the document names one.
+struct Rename<'a>(&'a dyn Fn(&str) -> String);
+
+impl VisitMut for Rename<'_> {
+    fn visit_string_mut(&mut self, node: &mut Formatted<String>) {
+        const CALL: &str = "empirical(";
+        let text = node.value();
+        let Some(from) = text.find(CALL).map(|at| at + CALL.len()) else { return };
+        let Some(length) = text[from..].find(')') else { return };
+        let renamed = (self.0)(text[from..from + length].trim());
+        let text = format!("{}{renamed}{}", &text[..from], &text[from + length..]);
+        let decor = node.decor().clone();
+        *node = Formatted::new(text);
+        *node.decor_mut() = decor;
+    }
+
+    fn visit_value_mut(&mut self, node: &mut Value) {
+        visit_mut::visit_value_mut(self, node);
+    }
+}
