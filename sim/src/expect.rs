@@ -55,6 +55,10 @@ fn figure(plan: &Plan, expectation: &Expectation, seen: &record::Architecture) -
             let service = service.map(|id| plan.services[id.0].name.as_str());
             return Some(record::decided(scope.decisions, decision.name(), service) as f64);
         }
+        Metric::Violations(invariant) => {
+            let name = invariant.map(crate::invariants::Invariant::name);
+            return Some(record::violated(&seen.violations, name) as f64);
+        }
         Metric::Wasted(service) => {
             let name = service.map(|id| plan.services[id.0].name.as_str());
             return wasted(scope.work, name);
@@ -83,6 +87,7 @@ fn figure(plan: &Plan, expectation: &Expectation, seen: &record::Architecture) -
         | Metric::AmplificationAt(_)
         | Metric::Decisions { .. }
         | Metric::Share { .. }
+        | Metric::Violations(_)
         | Metric::Wasted(_) => unreachable!("handled above"),
     }
 }
@@ -150,7 +155,7 @@ fn in_words(metric: Metric, value: f64) -> String {
         Metric::ErrorRate | Metric::Share { .. } | Metric::Wasted(_) => format!("{:.2} %", value * 100.0),
         Metric::Goodput => format!("{value:.1} rps"),
         Metric::Amplification | Metric::AmplificationAt(_) => format!("{value:.3}"),
-        Metric::Requests | Metric::Decisions { .. } => format!("{value:.0}"),
+        Metric::Requests | Metric::Violations(_) | Metric::Decisions { .. } => format!("{value:.0}"),
     }
 }
 

@@ -113,6 +113,7 @@ fn architecture(all: &[&Architecture], seeds: &[u64], spread: &Spread) -> Archit
         policies: first.policies.clone(),
         policies_left_out: left_out(|seen| seen.policies_left_out),
         decisions: sums::decisions(all.iter().map(|seen| &seen.decisions[..])),
+        violations: sums::violations(all.iter().map(|seen| &seen.violations[..])),
         work: sums::work(all.iter().map(|seen| &seen.work)),
         faults: sums::faults(all.iter().map(|seen| &seen.faults[..])),
         windows: windows(all),

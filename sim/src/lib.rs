@@ -16,6 +16,7 @@ pub mod distribution;
 mod expect;
 mod faults;
 mod grpc_health;
+pub mod invariants;
 pub mod join;
 pub mod journal;
 pub mod lens;

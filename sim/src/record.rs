@@ -8,6 +8,7 @@ mod interval;
 mod of;
 mod paired;
 mod policies;
+mod violation;
 mod work;
 
 use std::collections::BTreeMap;
@@ -21,6 +22,7 @@ use crate::scenario::plan::{self, Plan, Source};
 pub use interval::{Interval, Intervals, Quantile};
 pub use paired::{Difference, Paired};
 pub use policies::{Decided, PolicyEvent, decided};
+pub use violation::{Violation, violated};
 pub use work::{Wasted, Work};
 
 /// The version of [`Record`]'s shape.
@@ -183,6 +185,9 @@ pub struct Architecture {
     /// How often policies decided what, after the warm-up, all counted; ask with [`decided`].
     #[serde(default)]
     pub decisions: Vec<Decided>,
+    /// What of what must always hold did not, over the whole run; those that were broken.
+    #[serde(default)]
+    pub violations: Vec<Violation>,
     /// Per service, its processor time, by the end of each piece of work; those that did some.
     #[serde(default)]
     pub work: IndexMap<String, Work>,

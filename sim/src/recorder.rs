@@ -23,6 +23,8 @@ use indexmap::IndexMap;
 
 use crate::account::{self, Hop, Share, Stretch, Visit};
 use crate::awaited::Waiter;
+use crate::call::CallKey;
+use crate::invariants::Watch;
 use crate::journal::Journal;
 use crate::lens::{self, Moment};
 use crate::pairs::{End, Ends};
@@ -93,6 +95,7 @@ struct State {
     breakers: Vec<record::BreakerChange>,
     breakers_left_out: u64,
     decisions: Decisions,
+    watch: Watch,
     work: Works,
     part_work: Vec<Works>,
     spans: u64,
@@ -153,6 +156,7 @@ impl Recorder {
             breakers: Vec::new(),
             breakers_left_out: 0,
             decisions: Decisions::new(phases.parts().len(), limits.policies),
+            watch: Watch::new(plan),
             work: Works::new(plan.services.len()),
             part_work: phases.parts().iter().map(|_| Works::new(plan.services.len())).collect(),
             spans: 0,
@@ -178,6 +182,11 @@ impl Recorder {
     /// A service, or a client when `caller` is `None`, wants to call another, on behalf of a request.
     pub fn called(&self, trace: TraceId, caller: Option<usize>, callee: usize) {
         self.state().called(trace, (caller, callee));
+    }
+
+    /// An endpoint that may complete only once for each logical call has completed for `call`.
+    pub(crate) fn completed(&self, endpoint: EndpointId, call: CallKey, at: Instant) {
+        self.state().watch.completed(endpoint, call, at);
     }
 
     /// A core of a service was occupied for `waiter`.
@@ -282,6 +291,7 @@ impl State {
 
     fn called(&mut self, trace: TraceId, edge: EdgeKey) {
         if let Some(intended) = self.intended(trace) {
+            self.watch.called(edge, intended);
             self.each_scope(intended, |scope| scope.called(edge));
             if let Some(window) = self.window(intended) {
                 window.called();
@@ -389,6 +399,7 @@ impl State {
         if let Some(eye) = self.eye.as_mut().filter(|eye| eye.wants(trace)) {
             eye.closed(&self.plan, trace, account::path(&pending.visits, root));
         }
+        self.watch.ended(trace, self.endpoints[pending.endpoint], &pending.visits, root);
         if pending.intended < self.warmup_end {
             return;
         }
@@ -494,7 +505,7 @@ impl State {
         let decisions = std::mem::replace(&mut self.decisions, Decisions::new(0, 0));
         let counted = decisions.all();
         let (policies, policies_left_out) = decisions.into_events();
-        record::Architecture {
+        let mut seen = record::Architecture {
             digest: String::new(),
             total,
             endpoints,
@@ -508,13 +519,16 @@ impl State {
             policies,
             policies_left_out,
             decisions: counted,
+            violations: Vec::new(),
             work: self.work.record(&plan),
             faults: Vec::new(),
             windows: std::mem::take(&mut self.windows).into_iter().map(Window::into_record).collect(),
             expectations: Vec::new(),
             slowest: self.slowest.iter().map(|slow| names.trace(slow, &self.endpoints)).collect(),
             effort: record::Effort { packets: 0, spans: self.spans },
-        }
+        };
+        seen.violations = self.watch.finish(&seen, self.open);
+        seen
     }
 }
 

@@ -33,7 +33,7 @@ use crate::faults::{Faults, Place};
 use crate::grpc_health;
 use crate::random;
 use crate::recorder::Recorder;
-use crate::scenario::plan::{Call, DeadlineUse, EndpointId, OnCancel, OnError, Plan, Step};
+use crate::scenario::plan::{Call, DeadlineUse, EndpointId, OnCancel, OnError, Plan, ServiceId, Step};
 use crate::session;
 use crate::world::SimHost;
 
@@ -109,6 +109,7 @@ impl Service {
         let context = TraceContext::read(request.headers());
         let trace = context.map_or(TraceId(1), |context| context.trace);
         let key = CallKey::read(request.headers()).unwrap_or_else(|| self.unkeyed());
+        let call = CallKey::of_call(request.headers());
         let parent = context.map(|context| context.parent);
         let mut answering = Answering::start(self.host.clone(), trace, parent, waiter);
         answering.activity.exchange.flags = context.map_or(TraceFlags::NONE, |context| context.flags);
@@ -131,9 +132,21 @@ impl Service {
             None if grpc_health::asks(&head) => self.fail(usize::MAX, key).map(|()| grpc_health::serving()),
             None => Err(Refusal(StatusCode::NOT_FOUND)),
         };
+        if let (Ok(_), Some(endpoint), Some(call)) = (&answer, endpoint, call) {
+            self.completed(endpoint, call);
+        }
         let response = answer.unwrap_or_else(|Refusal(status)| refusal(status));
         answering.answered(response.status().as_u16());
         response
+    }
+
+    /// Notes that an endpoint has completed its steps for a logical call, where that may happen only once.
+    fn completed(&self, endpoint: usize, call: CallKey) {
+        let service = self.place.service;
+        if self.plan.services[service].endpoints[endpoint].once {
+            let id = EndpointId { service: ServiceId(service), endpoint };
+            self.recorder.completed(id, call, self.host.now());
+        }
     }
 
     /// When a request must be done, if the service heeds what it says.

@@ -173,6 +173,7 @@ fn architecture(kind: &Kind) -> Architecture {
         policies: policies(kind),
         policies_left_out: 0,
         decisions: decisions(kind, 5_000_000),
+        violations: Vec::new(),
         work: work(kind),
         faults: vec![FaultHits { name: "payment-slow".into(), hits: 84, applies: true }],
         windows: (0..122).map(|index| window(index, kind)).collect(),

@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 
 use crate::record::{
     Decided, Difference, Edge, Effort, Expectation, FaultHits, Hop, Intervals, Latencies, Requests, Traffic,
-    Window, Work,
+    Violation, Window, Work,
 };
 use crate::statistics::{self, Cluster, Spread};
 
@@ -143,6 +143,22 @@ pub(super) fn decisions<'a>(all: impl Iterator<Item = &'a [Decided]>) -> Vec<Dec
     let decided =
         |((pod, upstream, endpoint, decision), count)| Decided { pod, upstream, endpoint, decision, count };
     sums.into_iter().map(decided).collect()
+}
+
+/// Violations by invariant, with the first few of the first seeds in words.
+pub(super) fn violations<'a>(all: impl Iterator<Item = &'a [Violation]>) -> Vec<Violation> {
+    const FIRST: usize = 5;
+    let mut joined: Vec<Violation> = Vec::new();
+    for found in all.flatten() {
+        match joined.iter_mut().find(|known| known.invariant == found.invariant) {
+            Some(known) => {
+                known.count += found.count;
+                known.first.extend(found.first.iter().take(FIRST - known.first.len().min(FIRST)).cloned());
+            }
+            None => joined.push(found.clone()),
+        }
+    }
+    joined
 }
 
 pub(super) fn work<'a>(all: impl Iterator<Item = &'a IndexMap<String, Work>>) -> IndexMap<String, Work> {

@@ -12,6 +12,7 @@ use super::grid::{Axis, Search};
 use super::problem::Problems;
 use crate::costs::Costs;
 use crate::distribution::Distribution;
+use crate::invariants::Invariant;
 
 /// A scenario that can run.
 #[derive(Debug, Clone)]
@@ -66,10 +67,68 @@ pub struct Plan {
     pub sweep: Vec<Axis>,
     /// What a search looks for.
     pub search: Option<Search>,
+    /// The bounds of what must always hold.
+    pub invariants: Invariants,
+    /// What exploration draws from.
+    pub explore: Explore,
     /// The texts that the plan was made from, the scenario file first.
     pub sources: Vec<Source>,
     /// What should be checked before the result is trusted.
     pub warnings: Problems,
+}
+
+/// The bounds of what must always hold.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Invariants {
+    /// How long after the last fault everything must be as before.
+    pub settle: Duration,
+    /// How many times as long the median request may then take.
+    pub slower: f64,
+    /// By how much the share of failed requests may then be higher, 0 to 1.
+    pub errors: f64,
+}
+
+impl Default for Invariants {
+    fn default() -> Self {
+        Self { settle: Duration::from_secs(10), slower: 2.0, errors: 0.01 }
+    }
+}
+
+/// The kinds of faults, by their keys in a scenario.
+pub const FAULT_KINDS: [&str; 8] =
+    ["slow", "error", "crash", "restart", "partition", "latency", "loss", "reset"];
+
+/// What exploration draws from; each range is the smallest and the largest.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Explore {
+    /// How often each of [`FAULT_KINDS`] is drawn in relation to the others.
+    pub weights: Vec<f64>,
+    /// How many faults there are in a run at most; at least 1.
+    pub at_most: u32,
+    /// Where.
+    pub services: Vec<ServiceId>,
+    /// How long a fault lasts.
+    pub lasts: (Duration, Duration),
+    /// How many times as long work takes.
+    pub times: (f64, f64),
+    /// How much longer packets take.
+    pub add: (Duration, Duration),
+    /// Shares of requests that fail, and of segments that are lost.
+    pub share: (f64, f64),
+}
+
+impl Default for Explore {
+    fn default() -> Self {
+        Self {
+            weights: vec![1.0; FAULT_KINDS.len()],
+            at_most: 3,
+            services: Vec::new(),
+            lasts: (Duration::from_millis(500), Duration::from_secs(10)),
+            times: (2.0, 100.0),
+            add: (Duration::from_millis(1), Duration::from_millis(500)),
+            share: (0.01, 1.0),
+        }
+    }
 }
 
 /// A file that a plan was made from.
@@ -206,6 +265,8 @@ pub struct Endpoint {
     pub path: String,
     /// Bytes of the answer's body.
     pub response: u64,
+    /// Whether it may complete only once for each logical call.
+    pub once: bool,
     /// What is done before the answer, in order.
     pub steps: Vec<Step>,
 }
@@ -467,6 +528,8 @@ pub enum Metric {
         /// The pod.
         replica: u32,
     },
+    /// How often what must always hold did not; all of it when `None`.
+    Violations(Option<Invariant>),
     /// How often policies decided something.
     Decisions {
         /// What.

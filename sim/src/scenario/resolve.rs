@@ -5,6 +5,7 @@
 mod architectures;
 mod cycles;
 mod expectations;
+mod explore;
 mod faults;
 mod loads;
 mod names;
@@ -78,6 +79,8 @@ pub(super) fn resolve(file: File, overrides: &Overrides, context: &mut Context<'
     let mesh = policies(file.mesh.0.defaults.as_ref(), &file.mesh.0.services, &names, context);
     let (mesh_routes, _) = routes_of(file.mesh.0.routes, &mesh, &names, context);
     let mesh_limits = limits_of(file.mesh.0.limits.as_ref(), &file.mesh.0.services, &names, context);
+    let invariants = explore::invariants(file.invariants, context);
+    let explore = explore::explore(file.explore, &names, context);
     let scenario = file.scenario;
     Some(Plan {
         name: stem(&context.sources[0].path).to_owned(),
@@ -105,6 +108,8 @@ pub(super) fn resolve(file: File, overrides: &Overrides, context: &mut Context<'
         expectations,
         sweep: file.sweep.0,
         search: file.search.map(|at| at.value),
+        invariants,
+        explore,
         sources: context.sources.clone(),
         warnings: Problems::default(),
     })

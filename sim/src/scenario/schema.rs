@@ -3,6 +3,7 @@
 //! resolved into a plan. No files are opened but through the reader's context.
 
 pub(super) mod expect;
+pub(super) mod explore;
 pub(super) mod fault;
 pub(super) mod load;
 pub(super) mod policies;
@@ -50,6 +51,8 @@ pub(super) struct File {
     pub(super) expectations: Vec<At<Expect>>,
     pub(super) sweep: Sweep,
     pub(super) search: Option<At<Search>>,
+    pub(super) invariants: explore::Invariants,
+    pub(super) explore: explore::Explore,
 }
 
 impl Read for File {
@@ -68,6 +71,8 @@ impl Read for File {
             expectations: table.optional("expect", context).map(|at| at.value).unwrap_or_default(),
             sweep: table.optional("sweep", context).map(|at| at.value).unwrap_or_default(),
             search: table.optional("search", context),
+            invariants: table.optional("invariants", context).map(|at| at.value).unwrap_or_default(),
+            explore: table.optional("explore", context).map(|at| at.value).unwrap_or_default(),
         };
         table.refuse_rest(context);
         Some(file)

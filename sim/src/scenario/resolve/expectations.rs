@@ -5,6 +5,7 @@ use hoplab_proxy::telemetry::Decision;
 
 use super::architectures;
 use super::names::Names;
+use crate::invariants::Invariant;
 use crate::scenario::place::{At, Place};
 use crate::scenario::plan::{
     Architecture, During, EndpointId, Expectation, Fault, Load, Metric, Service, ServiceId,
@@ -98,6 +99,13 @@ impl Expectations<'_> {
         if let Some(key) = expect.pod.as_ref().filter(|_| name.value != "share") {
             let hint = "write `metric = \"share\"`, or leave it out";
             context.error(key.place, "only a share is that of a pod").hint(hint);
+        }
+        if let Some(key) = expect.invariant.as_ref().filter(|_| name.value != "violations") {
+            let hint = "write `metric = \"violations\"`, or leave it out";
+            context.error(key.place, "only violations are those of an invariant").hint(hint);
+        }
+        if name.value == "violations" {
+            return violations(expect, context);
         }
         if name.value == "share" {
             return self.share(name.place, expect, context);
@@ -237,6 +245,21 @@ impl Expectations<'_> {
     }
 }
 
+/// Violations of an invariant, over the whole run: nothing else can be said about them.
+fn violations(expect: &Expect, context: &mut Context<'_>) -> Option<Metric> {
+    let others = [&expect.of, &expect.edge, &expect.service, &expect.during];
+    for other in others.into_iter().flatten() {
+        let hint = "leave it out: invariants are those of a whole run";
+        context.error(other.place, "violations are counted over everything").hint(hint);
+    }
+    let Some(name) = &expect.invariant else { return Some(Metric::Violations(None)) };
+    let known = Invariant::ALL.into_iter().find(|known| known.name() == name.value);
+    if known.is_none() {
+        context.unknown("invariant", name, Invariant::ALL.into_iter().map(Invariant::name));
+    }
+    known.map(|known| Metric::Violations(Some(known)))
+}
+
 /// `None` when something was said and is wrong.
 #[expect(clippy::option_option, reason = "said or not, and right or not")]
 fn transpose<T>(value: Option<Option<T>>) -> Option<Option<T>> {
@@ -263,7 +286,8 @@ fn metric(name: &At<String>, context: &mut Context<'_>) -> Option<Metric> {
             context.error(name.place, fact).hint("write, say, \"p99.9\"; \"max\" is the largest");
         }
         None => {
-            let known = ["p50", "p90", "p95", "p99", "p99.9", "decisions", "share", "wasted"].into_iter();
+            let known = ["p50", "p90", "p95", "p99", "p99.9", "decisions", "share", "violations", "wasted"]
+                .into_iter();
             context.unknown("metric", name, known.chain(METRICS.iter().map(|(name, _)| *name)));
         }
     }
@@ -285,17 +309,19 @@ fn limit(metric: Metric, bound: &At<Bound>, context: &mut Context<'_>) -> Option
             quantity(&bound.value, "a percentage such as `\"2%\"`", place, context).map(share)
         }
         Metric::Goodput => quantity(&bound.value, "a rate such as `\"200 rps\"`", place, context).map(rate),
-        Metric::Amplification | Metric::AmplificationAt(_) | Metric::Requests | Metric::Decisions { .. } => {
-            match bound.value {
-                Bound::Number(value) => Some(Limit { value, text: value.to_string() }),
-                Bound::Text(_) => {
-                    context
-                        .error(place, "a text where a number belongs")
-                        .hint("write a plain number such as `1.2`");
-                    None
-                }
+        Metric::Amplification
+        | Metric::AmplificationAt(_)
+        | Metric::Requests
+        | Metric::Violations(_)
+        | Metric::Decisions { .. } => match bound.value {
+            Bound::Number(value) => Some(Limit { value, text: value.to_string() }),
+            Bound::Text(_) => {
+                context
+                    .error(place, "a text where a number belongs")
+                    .hint("write a plain number such as `1.2`");
+                None
             }
-        }
+        },
     }
 }
 
@@ -318,6 +344,9 @@ fn quantity<Q: std::str::FromStr<Err = hoplab_proxy::quantity::NotAQuantity>>(
 
 /// `p99 of order.place`, `ejected of payment`.
 fn figure(expect: &Expect) -> String {
+    if let Some(invariant) = &expect.invariant {
+        return format!("violations of {}", invariant.value);
+    }
     let metric = expect.decision.as_ref().or(expect.metric.as_ref()).map_or("", |name| &name.value);
     let subject = expect.of.as_ref().or(expect.edge.as_ref());
     let subject = subject.or(expect.service.as_ref()).or(expect.pod.as_ref());

@@ -120,6 +120,7 @@ impl Resolver<'_> {
             let endpoint = Endpoint {
                 method: method(endpoint.method, context),
                 path: path(endpoint.path, &name.value, context),
+                once: endpoint.once.is_some_and(|at| at.value),
                 response: endpoint.response.map_or(0, |at| at.value.0),
                 steps: self.steps(id, endpoint.steps.map(|at| at.value).unwrap_or_default(), context),
                 name: name.value,

@@ -88,6 +88,7 @@ pub(in crate::scenario) struct Endpoint {
     pub(in crate::scenario) method: Option<At<String>>,
     pub(in crate::scenario) path: Option<At<String>>,
     pub(in crate::scenario) response: Option<At<Size>>,
+    pub(in crate::scenario) once: Option<At<bool>>,
     pub(in crate::scenario) steps: Option<At<Vec<At<Step>>>>,
 }
 
@@ -98,6 +99,7 @@ impl Read for Endpoint {
             method: table.optional("method", context),
             path: table.optional("path", context),
             response: table.optional("response", context),
+            once: table.optional("once", context),
             steps: table.optional("steps", context),
         };
         table.refuse_rest(context);
@@ -110,6 +112,7 @@ impl Endpoint {
         self.method = other.method.or(self.method.take());
         self.path = other.path.or(self.path.take());
         self.response = other.response.or(self.response.take());
+        self.once = other.once.or(self.once.take());
         self.steps = other.steps.or(self.steps.take());
     }
 }
