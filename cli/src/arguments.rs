@@ -4,6 +4,7 @@ use std::fmt;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
@@ -23,6 +24,10 @@ pub(crate) enum Command {
     Sweep(SweepArguments),
     /// Join what several machines, or an interrupted one, left in their folders
     Merge(MergeArguments),
+    /// Draw faults at random, seed by seed, and report what they break; exits with 1 if they break anything
+    Explore(ExploreArguments),
+    /// Make a failing scenario as small as it can be while the same expectation fails
+    Shrink(ShrinkArguments),
     /// Read a scenario without running it
     Check(CheckArguments),
     /// Run a recorded run again and compare it, bit for bit
@@ -139,6 +144,61 @@ impl fmt::Display for Shard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.number, self.of)
     }
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Exit codes: 0 nothing was broken; 1 something was; 2 the scenario is wrong or missing"
+)]
+pub(crate) struct ExploreArguments {
+    /// The scenario file
+    pub(crate) file: PathBuf,
+    /// Draw from so many seeds, one after the other from the first [default: 100]; what an interrupted command left
+    /// in DIR is not run again
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=100_000))]
+    pub(crate) seeds: Option<u64>,
+    /// Begin no more runs after so long, such as 10m
+    #[arg(long, value_name = "TIME", value_parser = crate::explore::time)]
+    pub(crate) time: Option<Duration>,
+    /// The first seed, instead of the file's
+    #[arg(long, value_name = "FIRST")]
+    pub(crate) seed: Option<u64>,
+    /// Explore only these architectures, instead of the file's
+    #[arg(long, value_name = "A,B", value_delimiter = ',')]
+    pub(crate) arch: Vec<String>,
+    #[command(flatten)]
+    pub(crate) machine: Machine,
+    /// Where summary.json and failures/ go [default: target/hoplab/NAME]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Print the summary as JSON instead of text
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Exit codes: 0 it was written; 2 the scenario is wrong or missing, or nothing in it fails; \
+                        3 the run is invalid"
+)]
+pub(crate) struct ShrinkArguments {
+    /// The scenario file, which fails
+    pub(crate) file: PathBuf,
+    /// Seed the random streams with this, instead of the file's
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
+    /// Look under this architecture only, instead of the first in which an expectation fails
+    #[arg(long, value_name = "A")]
+    pub(crate) arch: Option<String>,
+    /// Keep the first failing expectation whose line contains this, instead of the first
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) expect: Option<String>,
+    /// Where the small scenario goes [default: NAME-small.toml beside FILE]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    /// Try no more candidates than this
+    #[arg(long, value_name = "N", default_value_t = 500)]
+    pub(crate) runs: u32,
 }
 
 #[derive(Debug, Args)]

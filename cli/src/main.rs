@@ -6,11 +6,13 @@
 mod arguments;
 mod build;
 mod check;
+mod explore;
 mod gate;
 mod live;
 mod replay;
 mod run;
 mod seeds;
+mod shrink;
 mod sweep;
 mod terminal;
 mod trace;
@@ -28,6 +30,8 @@ fn main() -> ExitCode {
         Command::Run(arguments) => run::run(&arguments),
         Command::Sweep(arguments) => sweep::run(&arguments),
         Command::Merge(arguments) => seeds::merge(&arguments),
+        Command::Explore(arguments) => explore::explore(&arguments),
+        Command::Shrink(arguments) => shrink::shrink(&arguments),
         Command::Check(arguments) => check::check(&arguments),
         Command::Replay(arguments) => replay::replay(&arguments),
         Command::Trace(arguments) => trace::trace(&arguments),

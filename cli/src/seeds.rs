@@ -17,7 +17,7 @@ use hoplab_sim::run::cores;
 use hoplab_sim::scenario::plan::Plan;
 
 use crate::arguments::{MergeArguments, RunArguments};
-use crate::{End, build, run, sweep, terminal};
+use crate::{End, build, explore, run, sweep, terminal};
 
 /// Runs `plan` with `count` seeds from its own on, and joins what they saw.
 pub(crate) fn run(plan: &Arc<Plan>, count: u64, dir: &Path, arguments: &RunArguments) -> anyhow::Result<End> {
@@ -56,7 +56,7 @@ pub(crate) fn merge(arguments: &MergeArguments) -> anyhow::Result<End> {
     match study.kind {
         Kind::Seeds => finish(&study, &parts, &dir, arguments.json),
         Kind::Sweep => sweep::merge(&study, &parts, &dir, arguments.json),
-        Kind::Explore => bail!("{} holds an exploration", first.display()),
+        Kind::Explore => explore::merge(&study, &parts, &dir, arguments.json),
     }
 }
 

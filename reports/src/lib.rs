@@ -7,6 +7,7 @@
 //! | [`summary`] | `summary.json`, the figures that programs and gates read |
 //! | [`mod@table`] | the table on the terminal |
 //! | [`mod@write`] | the folder that a run leaves behind, and reading it again |
+//! | [`explore`] | what drawn faults broke, and what they never exercised |
 //! | [`study`] | work in parts, of which each is a file |
 //! | [`sweep`] | a scenario at many points |
 //! | [`page`] | `report.html`, one self-contained page |
@@ -24,6 +25,7 @@ mod added;
 mod axis;
 mod charts;
 pub mod data;
+pub mod explore;
 mod format;
 pub mod gate;
 mod owners;
@@ -41,4 +43,4 @@ pub mod write;
 pub use study::Study;
 pub use summary::Summary;
 pub use table::{Look, table};
-pub use write::{Written, read, write};
+pub use write::{Written, read, write, write_file};

@@ -140,6 +140,11 @@ fn render(record: &Record) -> Result<Vec<(PathBuf, Vec<u8>)>, Error> {
     Ok(files)
 }
 
+/// Writes one file, whole or not at all, and the folders that lead to it.
+pub fn write_file(path: &Path, text: &str) -> Result<(), Error> {
+    replace(path, text.as_bytes())
+}
+
 /// Puts a file in place in one step: written beside it first, then renamed.
 pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     let failed = |action, path: &Path| {

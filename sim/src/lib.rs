@@ -14,6 +14,7 @@ pub mod crypto;
 mod deployment;
 pub mod distribution;
 mod expect;
+pub mod explore;
 mod faults;
 mod grpc_health;
 pub mod invariants;

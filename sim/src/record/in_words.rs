@@ -11,7 +11,7 @@ pub(super) fn fault(plan: &Plan, kind: &FaultKind) -> String {
         FaultKind::Error { target, endpoint, status, share } => {
             let endpoint =
                 endpoint.map_or("requests", |index| &plan.services[target.service.0].endpoints[index].name);
-            format!("{} answers {} % of {endpoint} with {status}", pods(plan, *target), share * 100.0)
+            format!("{} answers {} % of {endpoint} with {status}", pods(plan, *target), percent(*share))
         }
         FaultKind::Crash { target } => format!("{} is down", pods(plan, *target)),
         FaultKind::Restart { target, drain, down } => {
@@ -23,10 +23,15 @@ pub(super) fn fault(plan: &Plan, kind: &FaultKind) -> String {
             format!("packets between {} take {add} longer", sides(plan, between))
         }
         FaultKind::Loss { between, share } => {
-            format!("{} % of segments between {} are lost", share * 100.0, sides(plan, between))
+            format!("{} % of segments between {} are lost", percent(*share), sides(plan, between))
         }
         FaultKind::Reset(between) => format!("connections between {} are reset", sides(plan, between)),
     }
+}
+
+/// A share in percent, without the dust of binary fractions.
+fn percent(share: f64) -> f64 {
+    (share * 1e8).round() / 1e6
 }
 
 /// The services that a fault is aimed at, by index.

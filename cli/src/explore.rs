@@ -1,0 +1,189 @@
+//! `hoplab explore`: draws faults from seeds, runs each scenario, keeps what each showed, and says what was
+//! broken and what was never exercised.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use anyhow::bail;
+use hoplab_reports::explore::{Summary, failure_file};
+use hoplab_reports::study::{Kind, Parts, Study};
+use hoplab_reports::{self as reports};
+use hoplab_sim::batch::{self, Progress};
+use hoplab_sim::explore::{CannotExplore, Drawn, Exploration, Seen};
+use hoplab_sim::scenario::plan::Plan;
+use hoplab_sim::scenario::{self, Overrides};
+
+use crate::arguments::ExploreArguments;
+use crate::{End, build, terminal};
+
+/// How many seeds are run when neither a number nor a time is asked for.
+const SEEDS: u64 = 100;
+/// How many seeds there are at most when only a time is.
+const SEEDS_MAX: u64 = 100_000;
+
+/// Explores a scenario.
+pub(crate) fn explore(arguments: &ExploreArguments) -> anyhow::Result<End> {
+    let overrides = Overrides {
+        architectures: (!arguments.arch.is_empty()).then(|| arguments.arch.clone()),
+        seed: arguments.seed,
+        ..Overrides::default()
+    };
+    let plan = match scenario::load(&arguments.file, &overrides) {
+        Ok(plan) => Arc::new(plan),
+        Err(problems) => {
+            terminal::problems(&problems);
+            return Ok(End::Unusable);
+        }
+    };
+    terminal::problems(&plan.warnings);
+    let exploration = Exploration::of(&plan)?;
+    let dir = arguments.out.clone().unwrap_or_else(|| PathBuf::from("target/hoplab").join(&plan.name));
+    // No number: as many as the time allows.
+    let count = match (arguments.seeds, arguments.time) {
+        (Some(count), _) => count,
+        (None, Some(_)) => 0,
+        (None, None) => SEEDS,
+    };
+    let study = Study::of(Kind::Explore, &plan, count);
+    let parts = study.open(&dir, &build::name()?)?;
+    let there = |seed: &u64| parts.get::<Seen>(&name(*seed)).is_some();
+    let (kept, missing): (Vec<u64>, Vec<u64>) =
+        seeds(&study).filter(|seed| arguments.machine.takes(seed - study.seed)).partition(there);
+    if !kept.is_empty() {
+        eprintln!("{} seeds are in {} already", kept.len(), dir.display());
+    }
+    let until = arguments.time.and_then(|time| now().checked_add(time));
+    run(&exploration, &missing, until, &parts, arguments)?;
+    if let Some(shard) = arguments.machine.shard {
+        let done = seeds(&study).filter(there).count();
+        writeln!(anstream::stdout(), "shard {shard}: {done} seeds are in {}", dir.display())?;
+        eprintln!("join the shards with: hoplab merge DIR… --out DIR");
+        return Ok(End::Well);
+    }
+    finish(&exploration, &study, &parts, &dir, arguments.json)
+}
+
+/// Reports on the parts of a study that were put together.
+pub(crate) fn merge(study: &Study, parts: &Parts, dir: &Path, json: bool) -> anyhow::Result<End> {
+    let overrides = Overrides {
+        architectures: Some(study.architectures.clone()),
+        seed: Some(study.seed),
+        scale: study.scale,
+    };
+    let plan = scenario::parse(&study.sources, &overrides)?;
+    finish(&Exploration::of(&Arc::new(plan))?, study, parts, dir, json)
+}
+
+fn seeds(study: &Study) -> impl Iterator<Item = u64> + use<> {
+    let count = if study.seeds == 0 { SEEDS_MAX } else { study.seeds };
+    study.seed..study.seed + count
+}
+
+fn name(seed: u64) -> String {
+    format!("seed-{seed}")
+}
+
+#[expect(clippy::disallowed_methods, reason = "a time budget is one of the person who waits")]
+fn now() -> Instant {
+    Instant::now()
+}
+
+/// Runs the `missing` seeds, in order, until the time is over, and keeps what each showed.
+fn run(
+    exploration: &Exploration,
+    missing: &[u64],
+    until: Option<Instant>,
+    parts: &Parts,
+    arguments: &ExploreArguments,
+) -> anyhow::Result<()> {
+    let progress = Progress::default();
+    progress.expect(exploration.plan(), if until.is_some() { 0 } else { missing.len() as u64 });
+    let draws: Mutex<Vec<Option<Drawn>>> = Mutex::new(missing.iter().map(|_| None).collect());
+    let refused: Mutex<Option<CannotExplore>> = Mutex::default();
+    let draw = |number: usize| -> Option<Arc<Plan>> {
+        let seed = *missing.get(number)?;
+        if until.is_some_and(|until| now() >= until) {
+            return None;
+        }
+        match exploration.draw(seed) {
+            Ok(drawn) => {
+                let plan = Arc::clone(&drawn.plan);
+                draws.lock().unwrap_or_else(PoisonError::into_inner)[number] = Some(drawn);
+                Some(plan)
+            }
+            Err(error) => {
+                *refused.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+                None
+            }
+        }
+    };
+    let mut failed = Ok(());
+    terminal::with_progress(&progress, || {
+        batch::run(arguments.machine.threads(), &draw, &progress, &mut |number, result| {
+            let drawn = draws.lock().unwrap_or_else(PoisonError::into_inner)[number].take();
+            let Some(drawn) = drawn else { return };
+            if let Err(error) = parts.put(&name(drawn.seed), &exploration.judge(&drawn, &result)) {
+                failed = Err(error);
+            }
+        });
+    });
+    if let Some(error) = refused.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        return Err(error.into());
+    }
+    Ok(failed?)
+}
+
+/// Says what all seeds showed, and writes the scenarios that fail.
+fn finish(
+    exploration: &Exploration,
+    study: &Study,
+    parts: &Parts,
+    dir: &Path,
+    json: bool,
+) -> anyhow::Result<End> {
+    let seen: Vec<Seen> = seeds(study).filter_map(|seed| parts.get(&name(seed))).collect();
+    if study.seeds > seen.len() as u64 {
+        bail!("{} of {} seeds are missing", study.seeds - seen.len() as u64, study.seeds);
+    }
+    for of in seen.iter().filter(|of| !of.broken.is_empty()) {
+        write_failing(&exploration.draw(of.seed)?, of, dir)?;
+    }
+    let summary = Summary::of(exploration.plan(), &seen);
+    reports::write_file(&dir.join("summary.json"), &format!("{}\n", summary.to_json()))?;
+    let mut out = anstream::stdout();
+    if json {
+        writeln!(out, "{}", summary.to_json())?;
+    } else {
+        write!(out, "{}", summary.to_text())?;
+    }
+    if summary.findings.is_empty() {
+        return Ok(End::Well);
+    }
+    eprintln!("make one smaller with: hoplab shrink {}", dir.join(&summary.findings[0].file).display());
+    Ok(End::Unmet)
+}
+
+/// Writes the scenario that shows what `seen` broke, with the measurements that it names beside it.
+fn write_failing(drawn: &Drawn, seen: &Seen, dir: &Path) -> anyhow::Result<()> {
+    let path = dir.join(failure_file(seen.seed));
+    let sources = drawn.failing(seen)?.sources();
+    write_sources(&path, &sources)
+}
+
+/// Writes a scenario's text to `path` and the files that it names beside it.
+pub(crate) fn write_sources(path: &Path, sources: &[scenario::plan::Source]) -> anyhow::Result<()> {
+    for (index, source) in sources.iter().enumerate() {
+        let path = if index == 0 { path.to_owned() } else { path.with_file_name(&source.path) };
+        reports::write_file(&path, &source.text)?;
+    }
+    Ok(())
+}
+
+/// A time budget, such as `10m`.
+pub(crate) fn time(text: &str) -> Result<Duration, String> {
+    let time: hoplab_proxy::quantity::Duration =
+        text.parse().map_err(|wrong: hoplab_proxy::quantity::NotAQuantity| wrong.to_string())?;
+    if time.0.is_zero() { Err("must be above zero".to_owned()) } else { Ok(time.0) }
+}

@@ -1,0 +1,183 @@
+//! What exploration found: which rules were broken under which seeds, and what was never exercised. From what
+//! each seed showed alone; as text for people, as JSON for programs.
+
+use std::fmt::Write;
+
+use hoplab_sim::explore::coverage::{Exercised, Missed};
+use hoplab_sim::explore::{RuleKind, Seen};
+use hoplab_sim::journal::Journal;
+use hoplab_sim::scenario::plan::Plan;
+use serde::Serialize;
+
+/// The version of the summary's shape.
+pub const SCHEMA: u32 = 1;
+
+/// How many seeds of a finding are named.
+const FIRST: usize = 10;
+
+/// What exploration found.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Summary {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// `explore`.
+    pub kind: &'static str,
+    /// The scenario's name.
+    pub scenario: String,
+    /// The architectures, in order.
+    pub architectures: Vec<String>,
+    /// The first seed.
+    pub seed: u64,
+    /// How many seeds were run.
+    pub seeds: u64,
+    /// A hash over the digests of the runs, in the order of their seeds.
+    pub digest: String,
+    /// What was broken, panics first, then invariants, then expectations.
+    pub findings: Vec<Finding>,
+    /// What was never exercised.
+    pub missed: Missed,
+    /// What was.
+    pub exercised: Exercised,
+}
+
+/// A rule that was broken.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Finding {
+    /// An invariant, `panic`, or an expectation.
+    pub rule: String,
+    /// What kind of rule.
+    pub kind: RuleKind,
+    /// Under which architectures.
+    pub architectures: Vec<String>,
+    /// Under how many seeds.
+    pub seeds: u64,
+    /// The first of them.
+    pub first: Vec<u64>,
+    /// What was seen under the first.
+    pub text: String,
+    /// The faults of the first.
+    pub faults: Vec<String>,
+    /// The scenario that shows it, relative to the folder.
+    pub file: String,
+}
+
+impl Summary {
+    /// What `seen` shows of an exploration of `plan`, in the order of the seeds.
+    pub fn of(plan: &Plan, seen: &[Seen]) -> Self {
+        let mut exercised = Exercised::default();
+        seen.iter().for_each(|of| exercised.add(&of.exercised));
+        Self {
+            schema: SCHEMA,
+            kind: "explore",
+            scenario: plan.name.clone(),
+            architectures: plan.architectures.iter().map(|of| of.name().to_owned()).collect(),
+            seed: plan.seed,
+            seeds: seen.len() as u64,
+            digest: Journal::digest_of(seen.iter().map(|of| ("seed", of.digest.as_str()))),
+            findings: findings(seen),
+            missed: exercised.missed(plan),
+            exercised,
+        }
+    }
+
+    /// As JSON.
+    pub fn to_json(&self) -> String {
+        serde_json::to_string_pretty(self).expect("a summary has string keys and finite numbers")
+    }
+
+    /// As text.
+    pub fn to_text(&self) -> String {
+        let mut text = String::new();
+        let mut line = |words: String| {
+            let _ = writeln!(text, "{words}");
+        };
+        line(format!(
+            "{}: {} seeds from {} on, under {}",
+            self.scenario,
+            self.seeds,
+            self.seed,
+            self.architectures.join(", ")
+        ));
+        line(format!("digest {}", self.digest));
+        line(String::new());
+        if self.findings.is_empty() {
+            line("nothing was broken".to_owned());
+        }
+        for finding in &self.findings {
+            let first: Vec<String> = finding.first.iter().map(u64::to_string).collect();
+            let more = if finding.seeds > first.len() as u64 { ", …" } else { "" };
+            line(format!("broken: {} under {}", finding.rule, finding.architectures.join(", ")));
+            line(format!("  in {} of {} seeds: {}{more}", finding.seeds, self.seeds, first.join(", ")));
+            line(format!("  seen: {}", finding.text));
+            line(format!("  faults: {}", finding.faults.join("; ")));
+            line(format!("  scenario: {}", finding.file));
+        }
+        line(String::new());
+        let missed = self.missed();
+        if missed.is_empty() {
+            line("everything was exercised".to_owned());
+        }
+        for (what, names) in missed {
+            line(format!("{what}: {}", names.join(", ")));
+        }
+        text
+    }
+
+    /// What was never exercised, as far as there is any.
+    fn missed(&self) -> Vec<(&'static str, &[String])> {
+        let Missed { never_drawn, never_hit, never_called, never_failed, never_retried, never_decided } =
+            &self.missed;
+        let all: [(&'static str, &[String]); 6] = [
+            ("never drawn", never_drawn),
+            ("never touched anything", never_hit),
+            ("never called", never_called),
+            ("never failed", never_failed),
+            ("never tried again", never_retried),
+            ("never decided", never_decided),
+        ];
+        all.into_iter().filter(|(_, names)| !names.is_empty()).collect()
+    }
+}
+
+/// Where the scenario of a seed goes, relative to the folder.
+pub fn failure_file(seed: u64) -> String {
+    format!("failures/{seed}.toml")
+}
+
+/// Every rule that was broken, over all seeds.
+fn findings(seen: &[Seen]) -> Vec<Finding> {
+    let mut findings: Vec<Finding> = Vec::new();
+    for of in seen {
+        for broken in &of.broken {
+            let known =
+                findings.iter_mut().find(|known| known.rule == broken.rule && known.kind == broken.kind);
+            let Some(known) = known else {
+                findings.push(Finding {
+                    rule: broken.rule.clone(),
+                    kind: broken.kind,
+                    architectures: vec![broken.architecture.clone()],
+                    seeds: 1,
+                    first: vec![of.seed],
+                    text: broken.text.clone(),
+                    faults: of.faults.iter().map(|fault| fault.text.clone()).collect(),
+                    file: failure_file(of.seed),
+                });
+                continue;
+            };
+            if !known.architectures.contains(&broken.architecture) {
+                known.architectures.push(broken.architecture.clone());
+            }
+            if known.first.last() != Some(&of.seed) && known.first.len() < FIRST {
+                known.first.push(of.seed);
+            }
+            known.seeds = count(seen, &broken.rule);
+        }
+    }
+    findings.sort_by_key(|finding| finding.kind);
+    findings
+}
+
+/// Under how many seeds `rule` was broken.
+fn count(seen: &[Seen], rule: &str) -> u64 {
+    seen.iter().filter(|of| of.broken.iter().any(|broken| broken.rule == rule)).count() as u64
+}

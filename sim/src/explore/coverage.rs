@@ -1,0 +1,210 @@
+//! What runs exercised, and what of what there is never was: kinds of faults at services, edges of the graph,
+//! and what policies can decide.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::record::{Edge, Record};
+use crate::recorder::requested_endpoints;
+use crate::scenario::plan::{FAULT_KINDS, Plan};
+
+/// What was exercised, in one run or in many.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Exercised {
+    /// By kind of fault and service, `slow payment`: how many were drawn, and how many of them touched something.
+    pub faults: BTreeMap<String, (u64, u64)>,
+    /// By edge: requests, attempts and errors.
+    pub edges: BTreeMap<String, Edge>,
+    /// What policies decided, `gateway → payment: retried`, and states of breakers.
+    pub states: BTreeSet<String>,
+}
+
+/// What is there and was never exercised.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Missed {
+    /// Kinds of faults with a weight that were never drawn at a service.
+    pub never_drawn: Vec<String>,
+    /// Those that were drawn and never touched anything.
+    pub never_hit: Vec<String>,
+    /// Edges on which there was no attempt.
+    pub never_called: Vec<String>,
+    /// Edges on which no attempt failed.
+    pub never_failed: Vec<String>,
+    /// Edges on which nothing was tried again, where retries or hedges are configured.
+    pub never_retried: Vec<String>,
+    /// What policies could decide and never did.
+    pub never_decided: Vec<String>,
+}
+
+impl Exercised {
+    /// What a run of `plan` exercised; only what was drawn when it left no record.
+    pub(super) fn of(plan: &Plan, record: Option<&Record>) -> Self {
+        let mut all = Self::default();
+        for (index, fault) in plan.faults.iter().enumerate() {
+            let seen = record.iter().flat_map(|record| record.architectures.values());
+            let is_hit = seen.filter_map(|seen| seen.faults.get(index)).any(|hits| hits.hits > 0);
+            let services = crate::record::Fault::of(plan, fault).services;
+            // A fault between two services is one of the one that is called.
+            if let Some(service) = services.last() {
+                let name = at_service(fault.kind.key(), &plan.services[*service].name);
+                let (drawn, hit) = all.faults.entry(name).or_default();
+                *drawn += 1;
+                *hit += u64::from(is_hit);
+            }
+        }
+        for seen in record.iter().flat_map(|record| record.architectures.values()) {
+            for (name, edge) in &seen.edges {
+                all.edge(name, edge);
+            }
+            for decided in &seen.policies {
+                let product = product_of(&decided.pod);
+                all.states.insert(state(product, &decided.upstream, &decided.decision));
+                all.states.insert(state(product, ANY, &decided.decision));
+            }
+            for change in &seen.breakers {
+                all.states.insert(state(product_of(&change.pod), &change.upstream, &breaker(&change.state)));
+            }
+        }
+        all
+    }
+
+    /// Adds what other runs exercised.
+    pub fn add(&mut self, other: &Self) {
+        for (name, (drawn, hit)) in &other.faults {
+            let sum = self.faults.entry(name.clone()).or_default();
+            *sum = (sum.0 + drawn, sum.1 + hit);
+        }
+        for (name, edge) in &other.edges {
+            self.edge(name, edge);
+        }
+        self.states.extend(other.states.iter().cloned());
+    }
+
+    fn edge(&mut self, name: &str, edge: &Edge) {
+        let sum = self.edges.entry(name.to_owned()).or_default();
+        sum.requests += edge.requests;
+        sum.attempts += edge.attempts;
+        sum.errors += edge.errors;
+    }
+
+    /// What of `plan` is not in it.
+    pub fn missed(&self, plan: &Plan) -> Missed {
+        let mut missed = Missed::default();
+        for (kind, _) in FAULT_KINDS.iter().zip(&plan.explore.weights).filter(|(_, weight)| **weight > 0.0) {
+            for service in &plan.explore.services {
+                let name = at_service(kind, &plan.services[service.0].name);
+                match self.faults.get(&name) {
+                    None => missed.never_drawn.push(name),
+                    Some((_, 0)) => missed.never_hit.push(name),
+                    Some(_) => {}
+                }
+            }
+        }
+        for name in edges(plan) {
+            let edge = self.edges.get(&name).copied().unwrap_or_default();
+            if edge.attempts == 0 {
+                missed.never_called.push(name);
+                continue;
+            }
+            if edge.errors == 0 {
+                missed.never_failed.push(name.clone());
+            }
+            if edge.attempts <= edge.requests {
+                missed.never_retried.push(name);
+            }
+        }
+        let decided = |state: &String| self.states.contains(state);
+        missed.never_decided = states(plan).into_iter().filter(|state| !decided(state)).collect();
+        missed
+    }
+}
+
+/// Stands for every upstream.
+const ANY: &str = "any";
+
+fn at_service(kind: &str, service: &str) -> String {
+    format!("{kind} {service}")
+}
+
+fn state(product: &str, upstream: &str, decision: &str) -> String {
+    format!("{product} → {upstream}: {decision}")
+}
+
+fn breaker(state: &str) -> String {
+    format!("breaker {state}")
+}
+
+fn product_of(pod: &str) -> &'static str {
+    if pod.starts_with("gateway-") { "gateway" } else { "mesh" }
+}
+
+/// Every edge that the scenario has, by name.
+fn edges(plan: &Plan) -> Vec<String> {
+    let graph = crate::record::Graph::of(plan);
+    let name = |index: usize| &graph.services[index].name;
+    let edge = |(caller, callee): &(Option<usize>, usize)| {
+        format!("{} → {}", caller.map_or("client", |caller| name(caller)), name(*callee))
+    };
+    graph.edges.iter().map(edge).collect()
+}
+
+/// Everything that the policies of `plan` could decide, in the order of its services.
+fn states(plan: &Plan) -> Vec<String> {
+    let graph = crate::record::Graph::of(plan);
+    let mut all = Vec::new();
+    if plan.architectures.iter().any(|of| of.gateway) {
+        let mut asked: Vec<usize> = requested_endpoints(plan).iter().map(|id| id.service.0).collect();
+        asked.sort_unstable();
+        asked.dedup();
+        for service in asked {
+            of_upstream("gateway", &plan.services[service].name, &plan.gateway[service], &mut all);
+        }
+        of_limits("gateway", &plan.gateway_limits, &mut all);
+    }
+    if plan.architectures.iter().any(|of| of.mesh) {
+        for (index, service) in plan.services.iter().enumerate() {
+            if graph.edges.iter().any(|(caller, callee)| caller.is_some() && *callee == index) {
+                of_upstream("mesh", &service.name, &plan.mesh[index], &mut all);
+            }
+        }
+        for limits in plan.mesh_limits.iter().filter_map(|limits| limits.resolve().ok()) {
+            of_limits("mesh", &limits, &mut all);
+        }
+    }
+    let mut known = BTreeSet::new();
+    all.retain(|state| known.insert(state.clone()));
+    all
+}
+
+fn of_upstream(
+    product: &str,
+    upstream: &str,
+    policies: &hoplab_proxy::upstream::Policies,
+    all: &mut Vec<String>,
+) {
+    let Ok(settings) = policies.resolve() else { return };
+    let mut can = |possible: bool, decisions: &[&str]| {
+        if possible {
+            all.extend(decisions.iter().map(|decision| state(product, upstream, decision)));
+        }
+    };
+    can(settings.retry.is_some(), &["retried"]);
+    can(settings.retry.is_some() && settings.budget.is_some(), &["retry-budget-spent"]);
+    can(settings.hedge.is_some(), &["hedged", "hedge-budget-spent"]);
+    can(settings.breaker.is_some(), &["breaker open", "breaker half-open", "breaker closed"]);
+    can(settings.outlier.is_some(), &["ejected", "readmitted"]);
+    can(settings.health.is_some(), &["unhealthy", "healthy"]);
+    can(settings.queue.is_some(), &["failfast-began", "failfast-ended"]);
+    can(settings.deadline.is_some(), &["deadline-passed"]);
+}
+
+fn of_limits(product: &str, limits: &hoplab_proxy::load_control::Settings, all: &mut Vec<String>) {
+    let possible = [
+        (limits.rate.is_some(), "rate-limited"),
+        (limits.admission.is_some(), "admission-refused"),
+        (limits.concurrency.is_some(), "concurrency-limited"),
+        (limits.priority.is_some(), "priority-shed"),
+    ];
+    all.extend(possible.iter().filter(|(is, _)| *is).map(|(_, decision)| state(product, ANY, decision)));
+}

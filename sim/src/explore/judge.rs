@@ -1,0 +1,132 @@
+//! What a drawn run shows: what was broken, and what was exercised.
+
+use serde::{Deserialize, Serialize};
+
+use super::Drawn;
+use super::coverage::Exercised;
+use crate::batch::Panicked;
+use crate::record::{Architecture, Fault, Record};
+
+/// What a run with drawn faults shows.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Seen {
+    /// The seed.
+    pub seed: u64,
+    /// The run's digest; empty when it panicked.
+    pub digest: String,
+    /// Its faults, those of the scenario first.
+    pub faults: Vec<DrawnFault>,
+    /// What did not hold: invariants first.
+    pub broken: Vec<Broken>,
+    /// What was exercised.
+    pub exercised: Exercised,
+}
+
+/// A fault of a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DrawnFault {
+    /// Its name.
+    pub name: String,
+    /// What it does, in words.
+    pub text: String,
+    /// Whether it was drawn.
+    pub is_drawn: bool,
+    /// The architectures under which it touched nothing, though they have what it is aimed at.
+    pub untouched: Vec<String>,
+}
+
+impl DrawnFault {
+    /// Whether it touched nothing in one of `architectures`.
+    pub(super) fn untouched_in(&self, architectures: &[String]) -> bool {
+        self.untouched.iter().any(|name| architectures.contains(name))
+    }
+}
+
+/// Something that did not hold.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Broken {
+    /// The invariant's name, `panic`, or the expectation.
+    pub rule: String,
+    /// What kind of rule it is.
+    pub kind: RuleKind,
+    /// Under which architecture.
+    pub architecture: String,
+    /// What was seen.
+    pub text: String,
+}
+
+/// A kind of rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RuleKind {
+    /// No simulation panics.
+    Panic,
+    /// What must hold of any run.
+    Invariant,
+    /// What the scenario expects.
+    Expectation,
+}
+
+impl Broken {
+    /// The invariant, if it is one.
+    pub(super) fn invariant(&self) -> Option<&str> {
+        (self.kind == RuleKind::Invariant).then_some(&*self.rule)
+    }
+}
+
+/// What the run of `drawn` shows, of which the first `written` faults are the scenario's own.
+pub(super) fn judge(written: usize, drawn: &Drawn, result: &Result<Record, Panicked>) -> Seen {
+    let plan = &*drawn.plan;
+    let faults = plan.faults.iter().enumerate().map(|(index, fault)| DrawnFault {
+        name: fault.name.clone(),
+        text: Fault::of(plan, fault).text,
+        is_drawn: index >= written,
+        untouched: untouched(&fault.name, result),
+    });
+    let (digest, broken) = match result {
+        Ok(record) => (record.digest.clone(), broken(record)),
+        Err(panicked) => (String::new(), vec![panic(panicked)]),
+    };
+    let exercised = Exercised::of(plan, result.as_ref().ok());
+    Seen { seed: drawn.seed, digest, faults: faults.collect(), broken, exercised }
+}
+
+fn panic(panicked: &Panicked) -> Broken {
+    Broken {
+        rule: "panic".to_owned(),
+        kind: RuleKind::Panic,
+        architecture: panicked.architecture.clone(),
+        text: panicked.message.clone(),
+    }
+}
+
+fn untouched(fault: &str, result: &Result<Record, Panicked>) -> Vec<String> {
+    let Ok(record) = result else { return Vec::new() };
+    let misses = |seen: &Architecture| {
+        seen.faults.iter().any(|hits| hits.name == fault && hits.applies && hits.hits == 0)
+    };
+    let all = record.architectures.iter().filter(|(_, seen)| misses(seen));
+    all.map(|(name, _)| name.clone()).collect()
+}
+
+/// Everything that did not hold in a run, invariants first.
+fn broken(record: &Record) -> Vec<Broken> {
+    let mut all = Vec::new();
+    for (architecture, seen) in &record.architectures {
+        all.extend(seen.violations.iter().map(|found| Broken {
+            rule: found.invariant.clone(),
+            kind: RuleKind::Invariant,
+            architecture: architecture.clone(),
+            text: found.first.first().cloned().unwrap_or_default(),
+        }));
+        let failed = seen.expectations.iter().filter(|expectation| !expectation.holds);
+        all.extend(failed.map(|expectation| Broken {
+            rule: expectation.text.clone(),
+            kind: RuleKind::Expectation,
+            architecture: architecture.clone(),
+            text: expectation.seen_text.clone(),
+        }));
+    }
+    all.sort_by_key(|broken| broken.kind);
+    all
+}

@@ -1,0 +1,214 @@
+//! Shrinks a failing scenario: takes faults, load, services, steps and time away as long as the same expectation
+//! still fails under the same architecture. Every candidate is an ordinary text that is read and run like any
+//! other; one that cannot be read, or in which a fault touches nothing, does not fail. Faults by delta debugging
+//! (Zeller and Hildebrandt, "Simplifying and isolating failure-inducing input", 2002), the rest one by one and by
+//! halves, again and again until nothing more can go.
+
+mod passes;
+
+use std::sync::Arc;
+
+use super::keep_architectures;
+use crate::batch::{self, Panicked};
+use crate::record::{Expectation, Record};
+use crate::run::cores;
+use crate::scenario::edit::{Draft, NotEdited};
+use crate::scenario::plan::{Pace, Plan};
+use crate::scenario::{Overrides, Problems, parse};
+
+/// Why there is nothing to shrink.
+#[derive(Debug, thiserror::Error)]
+pub enum CannotShrink {
+    /// Its text cannot be changed.
+    #[error(transparent)]
+    NotEdited(#[from] NotEdited),
+    /// It cannot be read.
+    #[error("{0}")]
+    NotAScenario(Problems),
+    /// All expectations hold.
+    #[error("no expectation fails: there is nothing to shrink")]
+    NothingFails,
+    /// The run is invalid.
+    #[error("fault \"{fault}\" touched nothing: the run is invalid")]
+    Untouched {
+        /// Which fault.
+        fault: String,
+    },
+    /// The simulation panicked.
+    #[error(transparent)]
+    Panicked(#[from] Panicked),
+}
+
+/// How large a scenario is.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Size {
+    /// Faults.
+    pub faults: usize,
+    /// Services.
+    pub services: usize,
+    /// Pods.
+    pub pods: u32,
+    /// Endpoints.
+    pub endpoints: usize,
+    /// Loads.
+    pub loads: usize,
+    /// Requests that are sent.
+    pub requests: u64,
+    /// Simulated microseconds of load.
+    pub duration_us: u64,
+}
+
+/// A scenario that fails, as small as it was made.
+#[derive(Debug, Clone)]
+pub struct Shrunk {
+    /// Its text.
+    pub draft: Draft,
+    /// The expectation that fails.
+    pub expectation: String,
+    /// What is seen instead.
+    pub seen: String,
+    /// Under which architecture.
+    pub architecture: String,
+    /// The seed.
+    pub seed: u64,
+    /// How large it was.
+    pub before: Size,
+    /// How large it is.
+    pub after: Size,
+    /// How many runs it took.
+    pub runs: u32,
+    /// Whether nothing more can go; else the runs were used up.
+    pub is_smallest: bool,
+}
+
+/// What a candidate that fails shows.
+#[derive(Debug, Clone)]
+struct Failure {
+    requests: u64,
+    seen: String,
+}
+
+/// The search: the smallest failing text so far.
+struct Search {
+    best: Draft,
+    failure: Failure,
+    /// The expectation, as one line.
+    expectation: String,
+    runs: u32,
+    runs_max: u32,
+}
+
+/// Shrinks `plan`, which fails, in at most `runs_max` runs. Looks under the first of its architectures in which an
+/// expectation fails; only those whose line contains `named` count.
+pub fn shrink(plan: &Arc<Plan>, named: Option<&str>, runs_max: u32) -> Result<Shrunk, CannotShrink> {
+    let record = run(plan)?;
+    if let Some(fault) = record.untouched_faults().first() {
+        return Err(CannotShrink::Untouched { fault: (*fault).to_owned() });
+    }
+    let is_meant = |found: &Expectation| named.is_none_or(|named| found.text.contains(named));
+    let failing = record.architectures.iter().find_map(|(name, seen)| {
+        let place = seen.expectations.iter().position(|found| is_broken(found) && is_meant(found))?;
+        Some((name.clone(), place, seen.expectations[place].clone()))
+    });
+    let (architecture, place, expectation) = failing.ok_or(CannotShrink::NothingFails)?;
+    let mut draft = Draft::of(&plan.sources)?;
+    draft.inline_app()?;
+    draft.set("scenario.seed", toml_edit::Value::from(i64::try_from(plan.seed).unwrap_or(i64::MAX)))?;
+    keep_architectures(&mut draft, std::slice::from_ref(&architecture))?;
+    for index in (0..draft.count("expect")).rev().filter(|index| *index != place) {
+        draft.remove(&format!("expect.{index}"))?;
+    }
+    let requests = record.architectures[&architecture].total.requests.sent;
+    let mut search = Search {
+        best: draft,
+        failure: Failure { requests, seen: expectation.seen_text },
+        expectation: expectation.text,
+        runs: 1,
+        runs_max,
+    };
+    let is_smallest = passes::all(&mut search);
+    let after = read(&search.best).map_err(CannotShrink::NotAScenario)?;
+    Ok(Shrunk {
+        architecture,
+        seed: plan.seed,
+        before: size(plan, requests),
+        after: size(&after, search.failure.requests),
+        draft: search.best,
+        expectation: search.expectation,
+        seen: search.failure.seen,
+        runs: search.runs,
+        is_smallest,
+    })
+}
+
+impl Search {
+    /// Takes `candidate` if it still fails; whether it does.
+    fn try_out(&mut self, candidate: Draft) -> bool {
+        if self.is_over() || candidate.text() == self.best.text() {
+            return false;
+        }
+        let Ok(plan) = read(&candidate) else { return false };
+        self.runs += 1;
+        let Some(failure) = self.failure(&plan) else { return false };
+        (self.best, self.failure) = (candidate, failure);
+        true
+    }
+
+    /// Tries what `change` makes of the best so far.
+    fn try_change(&mut self, change: impl FnOnce(&mut Draft) -> Result<(), NotEdited>) -> bool {
+        let mut candidate = self.best.clone();
+        change(&mut candidate).is_ok() && self.try_out(candidate)
+    }
+
+    fn is_over(&self) -> bool {
+        self.runs >= self.runs_max
+    }
+
+    fn failure(&self, plan: &Plan) -> Option<Failure> {
+        let record = run(&Arc::new(plan.clone())).ok()?;
+        let seen = record.architectures.values().next()?;
+        let expectation = seen.expectations.first()?;
+        let fails = is_broken(expectation) && expectation.text == self.expectation;
+        let is_valid = record.untouched_faults().is_empty();
+        let failure = Failure { requests: seen.total.requests.sent, seen: expectation.seen_text.clone() };
+        (fails && is_valid).then_some(failure)
+    }
+}
+
+/// Whether an expectation fails by what was seen, not for want of it.
+fn is_broken(expectation: &Expectation) -> bool {
+    !expectation.holds && expectation.seen.is_some()
+}
+
+fn read(draft: &Draft) -> Result<Plan, Problems> {
+    parse(&draft.sources(), &Overrides::default())
+}
+
+/// Runs `plan` once.
+pub(super) fn run(plan: &Arc<Plan>) -> Result<Record, Panicked> {
+    let mut seen = None;
+    let once = |number: usize| (number == 0).then(|| Arc::clone(plan));
+    batch::run(cores(), &once, &batch::Progress::default(), &mut |_, result| seen = Some(result));
+    seen.expect("the one plan was run")
+}
+
+fn size(plan: &Plan, requests: u64) -> Size {
+    Size {
+        faults: plan.faults.len(),
+        services: plan.services.len(),
+        pods: plan.services.iter().map(|service| service.replicas).sum(),
+        endpoints: plan.services.iter().map(|service| service.endpoints.len()).sum(),
+        loads: plan.loads.len(),
+        requests,
+        duration_us: plan.duration.as_micros() as u64,
+    }
+}
+
+/// The single rate of an open load, in requests per second.
+fn rate(plan: &Plan, load: &str) -> Option<f64> {
+    let load = plan.loads.iter().find(|known| known.name == load)?;
+    match &load.pace {
+        Pace::Open { curve, .. } if curve.len() == 1 => Some(curve[0].1),
+        _ => None,
+    }
+}

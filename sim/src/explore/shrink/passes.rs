@@ -1,0 +1,242 @@
+//! What is taken away, in which order: what matters most first, since it makes all later runs shorter.
+
+use std::time::Duration;
+
+use toml_edit::{Item, Value};
+
+use super::super::draw::text;
+use super::{Search, rate, read};
+use crate::scenario::edit::{Draft, NotEdited};
+
+/// Everything, again and again; whether nothing more can go.
+pub(super) fn all(search: &mut Search) -> bool {
+    loop {
+        let before = search.best.text();
+        faults(search);
+        if search.best.get("explore").is_some() {
+            search.try_change(|draft| draft.remove("explore"));
+        }
+        durations(search);
+        loads(search);
+        services(search);
+        policies(search);
+        sizes(search);
+        if search.is_over() {
+            return false;
+        }
+        if search.best.text() == before {
+            return true;
+        }
+    }
+}
+
+/// Faults, by delta debugging: halves, then smaller and smaller parts, each alone and all but each.
+fn faults(search: &mut Search) {
+    let mut parts = 2;
+    loop {
+        let count = search.best.count("faults");
+        if count < 2 || search.is_over() {
+            break;
+        }
+        parts = parts.min(count);
+        let part = |number: usize| number * count / parts..(number + 1) * count / parts;
+        let alone = (0..parts).any(|number| keep(search, &|index| part(number).contains(&index), count));
+        let without =
+            !alone && (0..parts).any(|number| keep(search, &|index| !part(number).contains(&index), count));
+        match (alone, without) {
+            (true, _) => parts = 2,
+            (_, true) => parts = (parts - 1).max(2),
+            _ if parts >= count => break,
+            _ => parts = (parts * 2).min(count),
+        }
+    }
+    if search.best.count("faults") == 1 {
+        keep(search, &|_| false, 1);
+    }
+}
+
+/// Tries to keep only the faults that `kept` says.
+fn keep(search: &mut Search, kept: &dyn Fn(usize) -> bool, count: usize) -> bool {
+    search.try_change(|draft| {
+        for index in (0..count).rev().filter(|index| !kept(*index)) {
+            draft.remove(&format!("faults.{index}"))?;
+        }
+        Ok(())
+    })
+}
+
+/// The run's length, and when and how long faults are.
+fn durations(search: &mut Search) {
+    remove(search, "scenario.warmup");
+    shorter(search, "scenario.duration");
+    for index in 0..search.best.count("faults") {
+        shorter(search, &format!("faults.{index}.for"));
+        shorter(search, &format!("faults.{index}.at"));
+    }
+    shorter(search, "scenario.duration");
+}
+
+/// Loads, what they ask for, and how much of it.
+fn loads(search: &mut Search) {
+    for load in search.best.names("load") {
+        let path = format!("load.{}", quoted(&load));
+        if remove(search, &path) {
+            continue;
+        }
+        for asked in search.best.names(&format!("{path}.mix")) {
+            remove(search, &format!("{path}.mix.{}", quoted(&asked)));
+        }
+        for key in ["headers", "sessions", "timeout", "send_deadline"] {
+            remove(search, &format!("{path}.{key}"));
+        }
+        while let Some(half) =
+            read(&search.best).ok().and_then(|plan| rate(&plan, &load)).map(|rate| rate / 2.0)
+        {
+            let half = if half >= 1.0 { half.floor() } else { half };
+            let less = Value::from(format!("{half} rps"));
+            if half < 0.1 || !search.try_change(|draft| draft.set(&format!("{path}.rate"), less)) {
+                break;
+            }
+        }
+        fewer(search, &format!("{path}.users"));
+    }
+}
+
+/// Steps of endpoints, endpoints and services that nothing reaches any more, and pods.
+fn services(search: &mut Search) {
+    for service in search.best.names("services") {
+        if without_service(search, &service) {
+            continue;
+        }
+        let path = format!("services.{}", quoted(&service));
+        for endpoint in search.best.names(&format!("{path}.endpoints")) {
+            let path = format!("{path}.endpoints.{}", quoted(&endpoint));
+            if !remove(search, &path) {
+                steps(search, &format!("{path}.steps"));
+                remove(search, &format!("{path}.response"));
+            }
+        }
+        search.try_change(|draft| {
+            for list in ["zones", "weights"] {
+                let list = format!("{path}.{list}");
+                if draft.get(&list).is_some() {
+                    draft.remove(&list)?;
+                }
+            }
+            draft
+                .get(&format!("{path}.replicas"))
+                .map_or(Ok(()), |_| draft.remove(&format!("{path}.replicas")))
+        });
+        fewer(search, &format!("{path}.replicas"));
+        for key in ["cores", "queue", "overload", "zone"] {
+            remove(search, &format!("{path}.{key}"));
+        }
+    }
+    for service in search.best.names("services") {
+        without_service(search, &service);
+    }
+}
+
+/// A service, with the policies for it.
+fn without_service(search: &mut Search, service: &str) -> bool {
+    let service = quoted(service);
+    search.try_change(|draft| {
+        draft.remove(&format!("services.{service}"))?;
+        for policies in ["gateway.upstreams", "mesh.services"] {
+            let path = format!("{policies}.{service}");
+            if draft.get(&path).is_some() {
+                draft.remove(&path)?;
+            }
+        }
+        Ok(())
+    })
+}
+
+/// Steps, the last first; of those that stay, what they contain.
+fn steps(search: &mut Search, path: &str) {
+    for index in (0..search.best.count(path)).rev() {
+        let step = format!("{path}.{index}");
+        if remove(search, &step) {
+            continue;
+        }
+        steps(search, &format!("{step}.all"));
+        for key in ["times", "chance", "request", "at_most"] {
+            remove(search, &format!("{step}.{key}"));
+        }
+    }
+}
+
+/// Everything that is said about policies, costs and the network, table by table and key by key.
+fn policies(search: &mut Search) {
+    for path in ["costs", "network", "gateway", "mesh"] {
+        pruned(search, path, 4);
+    }
+}
+
+/// Takes away what stands at `path`, or else as much of it as can go.
+fn pruned(search: &mut Search, path: &str, depth: u32) {
+    if search.best.get(path).is_none() || remove(search, path) || depth == 0 {
+        return;
+    }
+    for key in search.best.names(path) {
+        pruned(search, &format!("{path}.{}", quoted(&key)), depth - 1);
+    }
+}
+
+/// How bad faults are.
+fn sizes(search: &mut Search) {
+    for index in 0..search.best.count("faults") {
+        let path = format!("faults.{index}.slow.times");
+        while let Some(times) = search.best.get(&path).and_then(|item| number(&item)) {
+            let half = (times / 2.0 * 10.0).round() / 10.0;
+            if half < 1.0 || !search.try_change(|draft| draft.set(&path, Value::from(half))) {
+                break;
+            }
+        }
+        shorter(search, &format!("faults.{index}.latency.add"));
+    }
+}
+
+fn number(item: &Item) -> Option<f64> {
+    item.as_float().or_else(|| item.as_integer().map(|whole| whole as f64))
+}
+
+fn remove(search: &mut Search, path: &str) -> bool {
+    search.best.get(path).is_some() && search.try_change(|draft| draft.remove(path))
+}
+
+/// Halves the duration at `path`, while it still fails.
+fn shorter(search: &mut Search, path: &str) {
+    while let Some(duration) = duration(&search.best, path) {
+        let half = Duration::from_millis((duration / 2).as_millis() as u64);
+        let is_longer = half < duration && !half.is_zero();
+        if !is_longer || !search.try_change(|draft| draft.set(path, text(half))) {
+            // Between half and all of it: three quarters, once.
+            let rest = Duration::from_millis((duration * 3 / 4).as_millis() as u64);
+            if !rest.is_zero() && rest < duration {
+                search.try_change(|draft| draft.set(path, text(rest)));
+            }
+            break;
+        }
+    }
+}
+
+fn duration(draft: &Draft, path: &str) -> Option<Duration> {
+    let item = draft.get(path)?;
+    item.as_str()?.parse::<hoplab_proxy::quantity::Duration>().ok().map(|duration| duration.0)
+}
+
+/// Halves the whole number at `path`, while it still fails.
+fn fewer(search: &mut Search, path: &str) {
+    while let Some(count) = search.best.get(path).and_then(|item| item.as_integer()) {
+        let half = |draft: &mut Draft| -> Result<(), NotEdited> { draft.set(path, Value::from(count / 2)) };
+        if count < 2 || !search.try_change(half) {
+            break;
+        }
+    }
+}
+
+/// A key as TOML writes it.
+fn quoted(key: &str) -> String {
+    toml_edit::Key::new(key).to_string()
+}
