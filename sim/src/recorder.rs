@@ -355,6 +355,7 @@ impl State {
         let latency_us = (span.end - intended).as_micros() as u64;
         let endpoint = self.pending[&span.trace].endpoint;
         self.open -= 1;
+        self.watch.answered(endpoint, intended, span.outcome, latency_us);
         if intended >= self.warmup_end {
             self.all.ended(endpoint, span.outcome, latency_us);
             let end = End { endpoint, intended, latency_us, ok: span.outcome.is_ok() };
@@ -399,7 +400,7 @@ impl State {
         if let Some(eye) = self.eye.as_mut().filter(|eye| eye.wants(trace)) {
             eye.closed(&self.plan, trace, account::path(&pending.visits, root));
         }
-        self.watch.ended(trace, self.endpoints[pending.endpoint], &pending.visits, root);
+        self.watch.closed(trace, self.endpoints[pending.endpoint], &pending.visits, root);
         if pending.intended < self.warmup_end {
             return;
         }

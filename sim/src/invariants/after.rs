@@ -3,14 +3,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use hdrhistogram::Histogram;
 use hoplab_proxy::host::Instant;
+use hoplab_proxy::telemetry::Outcome;
 
-use crate::record::{Architecture, BreakerChange, Window};
-use crate::recorder::window_width;
-use crate::scenario::plan::{Fault, FaultKind, Plan};
+use crate::record::{Architecture, BreakerChange};
+use crate::scenario::plan::{Fault, FaultKind, Invariants, Plan};
 
-/// With fewer requests before or after, nothing is compared.
-const REQUESTS_MIN: u64 = 20;
+/// With fewer requests before or after, shares of failures are not compared.
+const ERRORS_OF_MIN: u64 = 20;
+/// With fewer requests to an endpoint, its medians are not.
+const MEDIAN_OF_MIN: u64 = 50;
 
 /// When everything should be as before; `None` when there is no fault, or the run ends too early to tell.
 pub(super) fn settled(plan: &Plan) -> Option<Instant> {
@@ -83,56 +86,63 @@ fn started_anew(plan: &Plan, pod: &str, at_us: u64) -> bool {
     plan.faults.iter().any(anew)
 }
 
-/// Latency and errors are what they were.
-pub(super) fn recovery(plan: &Plan, seen: &Architecture, settled: Instant, broken: &mut dyn FnMut(String)) {
-    let width = window_width(plan.duration).as_micros() as u64;
-    let first = plan.faults.iter().map(|fault| fault.at).min().unwrap_or(plan.duration);
-    let part = |from: u64, until: u64| {
-        let windows = seen.windows.iter().zip(0_u64..);
-        let within = windows.filter(|(_, index)| index * width >= from && (index + 1) * width <= until);
-        Part::of(within.map(|(window, _)| window))
-    };
-    let before = part(plan.warmup.as_micros() as u64, first.as_micros() as u64);
-    let after = part(settled.micros(), plan.duration.as_micros() as u64);
-    let (Some(before), Some(after)) = (before, after) else { return };
-    if after.median_us as f64 > before.median_us as f64 * plan.invariants.slower {
-        let ms = |us: u64| us as f64 / 1e3;
-        broken(format!(
-            "the median was {:.3} ms before the first fault and is {:.3} ms from {:.1} s on",
-            ms(before.median_us),
-            ms(after.median_us),
-            settled.micros() as f64 / 1e6
-        ));
-    }
-    if after.errors > before.errors + plan.invariants.errors {
-        broken(format!(
-            "{:.2} % of requests failed before the first fault and {:.2} % from {:.1} s on",
-            before.errors * 100.0,
-            after.errors * 100.0,
-            settled.micros() as f64 / 1e6
-        ));
-    }
-}
-
-/// What is compared of a part of a run.
-struct Part {
-    /// The median of the windows' medians.
-    median_us: u64,
-    /// The share of requests that failed.
-    errors: f64,
+/// What is compared of a part of a run: latencies by endpoint, as load asks for them, and how many requests failed.
+pub(super) struct Part {
+    latencies: Vec<Histogram<u32>>,
+    errors: u64,
 }
 
 impl Part {
-    /// `None` when there is too little of it.
-    fn of<'a>(windows: impl Iterator<Item = &'a Window>) -> Option<Self> {
-        let (mut medians, mut ended, mut errors) = (Vec::new(), 0, 0);
-        for window in windows {
-            medians.extend(window.p50_us);
-            ended += window.ok + window.errors;
-            errors += window.errors;
+    /// Nothing yet, of so many endpoints.
+    pub(super) fn new(endpoints: usize) -> Self {
+        let empty = || Histogram::new(2).expect("two significant figures are within the crate's bounds");
+        Self { latencies: (0..endpoints).map(|_| empty()).collect(), errors: 0 }
+    }
+
+    /// A request has ended.
+    pub(super) fn ended(&mut self, endpoint: usize, outcome: Outcome, latency_us: u64) {
+        self.latencies[endpoint].record(latency_us).expect("the histogram grows as needed");
+        self.errors += u64::from(!outcome.is_ok());
+    }
+
+    /// The share of requests that failed; `None` when there are too few to tell.
+    fn error_rate(&self) -> Option<f64> {
+        let ended: u64 = self.latencies.iter().map(Histogram::len).sum();
+        (ended >= ERRORS_OF_MIN).then(|| self.errors as f64 / ended as f64)
+    }
+
+    /// The median of an endpoint in milliseconds; `None` when there are too few requests to tell.
+    fn median_ms(&self, endpoint: usize) -> Option<f64> {
+        let latencies = &self.latencies[endpoint];
+        (latencies.len() >= MEDIAN_OF_MIN).then(|| latencies.value_at_quantile(0.5) as f64 / 1e3)
+    }
+}
+
+/// Latency and errors are what they were.
+pub(super) fn recovery(
+    bounds: &Invariants,
+    endpoints: &[String],
+    (before, after): (&Part, &Part),
+    settled: Instant,
+    broken: &mut dyn FnMut(String),
+) {
+    let since = settled.micros() as f64 / 1e6;
+    for (index, name) in endpoints.iter().enumerate() {
+        if let (Some(was), Some(is)) = (before.median_ms(index), after.median_ms(index))
+            && is > was * bounds.slower
+        {
+            broken(format!(
+                "the median of {name} was {was:.3} ms before the first fault and is {is:.3} ms from {since:.1} s on"
+            ));
         }
-        medians.sort_unstable();
-        let median_us = medians.get(medians.len() / 2).copied()?;
-        (ended >= REQUESTS_MIN).then(|| Self { median_us, errors: errors as f64 / ended as f64 })
+    }
+    if let (Some(was), Some(is)) = (before.error_rate(), after.error_rate())
+        && is > was + bounds.errors
+    {
+        broken(format!(
+            "{:.2} % of requests failed before the first fault and {:.2} % from {since:.1} s on",
+            was * 100.0,
+            is * 100.0
+        ));
     }
 }

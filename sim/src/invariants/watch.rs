@@ -2,15 +2,18 @@
 //! forgotten first, and keeps the first few violations of each rule in words.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::ops::Range;
 use std::sync::Arc;
 
 use hoplab_proxy::host::Instant;
 use hoplab_proxy::telemetry::{Outcome, Role, TraceId};
 
+use super::after::Part;
 use super::{Invariant, after};
 use crate::account::Visit;
 use crate::call::CallKey;
 use crate::record::{self, Violation};
+use crate::recorder::requested_endpoints;
 use crate::scenario::plan::{EndpointId, Plan};
 
 /// How many completed calls are remembered.
@@ -24,10 +27,16 @@ type Edge = (Option<usize>, usize);
 /// What is remembered of one run under one architecture.
 pub(crate) struct Watch {
     plan: Arc<Plan>,
+    /// The endpoints that load asks for.
+    asked: Vec<EndpointId>,
     completed: BTreeSet<(EndpointId, CallKey)>,
     order: VecDeque<(EndpointId, CallKey)>,
     /// When everything should be as before: some time after the last fault; `None` when there is no such time.
     settled: Option<Instant>,
+    /// When what is compared begins and ends, before the first fault.
+    steady: Range<Instant>,
+    before: Part,
+    after: Part,
     /// Who still called whom after that.
     called_settled: BTreeSet<Edge>,
     violations: BTreeMap<Invariant, (u64, Vec<String>)>,
@@ -36,7 +45,13 @@ pub(crate) struct Watch {
 impl Watch {
     /// Nothing has happened yet in a run of `plan`.
     pub(crate) fn new(plan: &Arc<Plan>) -> Self {
+        let asked = requested_endpoints(plan);
+        let first = plan.faults.iter().map(|fault| fault.at).min().unwrap_or(plan.duration);
         Self {
+            steady: Instant::START + plan.warmup..Instant::START + first,
+            before: Part::new(asked.len()),
+            after: Part::new(asked.len()),
+            asked,
             plan: Arc::clone(plan),
             completed: BTreeSet::new(),
             order: VecDeque::new(),
@@ -70,8 +85,18 @@ impl Watch {
         }
     }
 
-    /// A request for `endpoint` has ended; `visits` are what was seen of it.
-    pub(crate) fn ended(&mut self, trace: TraceId, endpoint: EndpointId, visits: &[Visit], root: usize) {
+    /// A request that was to be sent at `intended`, for one of the endpoints that load asks for, has ended.
+    pub(crate) fn answered(&mut self, endpoint: usize, intended: Instant, outcome: Outcome, latency_us: u64) {
+        if self.steady.contains(&intended) {
+            self.before.ended(endpoint, outcome, latency_us);
+        }
+        if self.settled.is_some_and(|settled| intended >= settled) {
+            self.after.ended(endpoint, outcome, latency_us);
+        }
+    }
+
+    /// The account of a request for `endpoint` is closed; `visits` are what was seen of it.
+    pub(crate) fn closed(&mut self, trace: TraceId, endpoint: EndpointId, visits: &[Visit], root: usize) {
         let Outcome::Answered(status @ (401 | 403 | 429)) = visits[root].span.outcome else { return };
         let answers = || {
             let at_service = |visit: &&Visit| {
@@ -96,7 +121,11 @@ impl Watch {
             let called: BTreeSet<String> =
                 self.called_settled.iter().map(|edge| edge_name(&plan, *edge)).collect();
             after::breakers(&plan, seen, &called, &mut |text| self.note(Invariant::BreakersClose, || text));
-            after::recovery(&plan, seen, settled, &mut |text| self.note(Invariant::Recovery, || text));
+            let names: Vec<String> = self.asked.iter().map(|id| self.name(*id)).collect();
+            let mut broken = Vec::new();
+            let parts = (&self.before, &self.after);
+            after::recovery(&plan.invariants, &names, parts, settled, &mut |text| broken.push(text));
+            broken.into_iter().for_each(|text| self.note(Invariant::Recovery, || text));
         }
         let violation = |(invariant, (count, first)): (Invariant, _)| Violation {
             invariant: invariant.name().to_owned(),
