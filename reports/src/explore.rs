@@ -65,7 +65,9 @@ impl Summary {
     /// What `seen` shows of an exploration of `plan`, in the order of the seeds.
     pub fn of(plan: &Plan, seen: &[Seen]) -> Self {
         let mut exercised = Exercised::default();
-        seen.iter().for_each(|of| exercised.add(&of.exercised));
+        for of in seen {
+            exercised.add(&of.exercised);
+        }
         Self {
             schema: SCHEMA,
             kind: "explore",

@@ -478,6 +478,7 @@ pub(crate) fn silent() -> Record {
             policies: Vec::new(),
             policies_left_out: 0,
             decisions: Vec::new(),
+            violations: Vec::new(),
             work: IndexMap::new(),
             faults: Vec::new(),
             windows: Vec::new(),

@@ -130,3 +130,37 @@ fn broken(record: &Record) -> Vec<Broken> {
     all.sort_by_key(|broken| broken.kind);
     all
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::explore::Exploration;
+    use crate::scenario::plan::Source;
+    use crate::scenario::{Overrides, parse};
+
+    #[test]
+    fn a_panic_is_a_broken_rule_and_the_same_seed_draws_the_same() {
+        let text = "[scenario]\nduration = \"60s\"\n[compare]\narchitectures = [\"gateway\"]\n\
+                    [services.first]\nreplicas = 2\nendpoints.get.steps = [{ work = \"1ms\" }]\n\
+                    [load.all]\nrate = \"1 rps\"\nmix = { \"first.get\" = 1 }";
+        let source = Source { path: "it.toml".to_owned(), text: text.to_owned() };
+        let plan =
+            Arc::new(parse(&[source], &Overrides::default()).unwrap_or_else(|wrong| panic!("{wrong}")));
+        let exploration = Exploration::of(&plan).unwrap_or_else(|wrong| panic!("{wrong}"));
+        for seed in 1..=300 {
+            let drawn = exploration.draw(seed).unwrap_or_else(|wrong| panic!("{wrong}"));
+            assert!((1..=3).contains(&drawn.plan.faults.len()));
+            let settled = drawn.plan.faults.iter().map(|fault| fault.at + fault.lasts).max();
+            assert!(settled.is_some_and(|settled| settled + plan.invariants.settle < plan.duration));
+            let again = exploration.draw(seed).unwrap_or_else(|wrong| panic!("{wrong}"));
+            assert_eq!(drawn.draft.text(), again.draft.text());
+        }
+        let drawn = exploration.draw(7).unwrap_or_else(|wrong| panic!("{wrong}"));
+        let panicked = Panicked { architecture: "gateway".to_owned(), message: "a bug".to_owned() };
+        let seen = exploration.judge(&drawn, &Err(panicked));
+        assert_eq!((&*seen.broken[0].rule, &*seen.broken[0].text), ("panic", "a bug"));
+        assert!(seen.faults.iter().all(|fault| fault.is_drawn));
+    }
+}

@@ -125,7 +125,9 @@ impl Watch {
             let mut broken = Vec::new();
             let parts = (&self.before, &self.after);
             after::recovery(&plan.invariants, &names, parts, settled, &mut |text| broken.push(text));
-            broken.into_iter().for_each(|text| self.note(Invariant::Recovery, || text));
+            for text in broken {
+                self.note(Invariant::Recovery, || text);
+            }
         }
         let violation = |(invariant, (count, first)): (Invariant, _)| Violation {
             invariant: invariant.name().to_owned(),
@@ -158,4 +160,68 @@ fn edge_name(plan: &Plan, (caller, callee): Edge) -> String {
 /// An instant as people read it: `12.345 s`.
 fn time(at: Instant) -> String {
     format!("{:.3} s", at.micros() as f64 / 1e6)
+}
+
+#[cfg(test)]
+mod tests {
+    use hoplab_proxy::telemetry::Span;
+
+    use super::*;
+    use crate::account::Hop;
+    use crate::scenario::plan::{ServiceId, Source};
+    use crate::scenario::{Overrides, parse};
+
+    fn watch() -> Watch {
+        let text = "[scenario]\nduration = \"1s\"\n[compare]\narchitectures = [\"gateway\"]\n\
+                    [services.first.endpoints.get]\n[load.all]\nrate = \"1 rps\"\nmix = { \"first.get\" = 1 }";
+        let source = Source { path: "it.toml".to_owned(), text: text.to_owned() };
+        let plan = parse(&[source], &Overrides::default()).unwrap_or_else(|wrong| panic!("{wrong}"));
+        Watch::new(&Arc::new(plan))
+    }
+
+    fn visit(role: Role, service: Option<usize>, status: u16) -> Visit {
+        let at = Instant::from_nanos(7_000_000);
+        let span = Span {
+            trace: TraceId(1),
+            parent: None,
+            role,
+            start: at,
+            end: at,
+            segments: Vec::new(),
+            attempts: Vec::new(),
+            outcome: Outcome::Answered(status),
+            facts: None,
+        };
+        Visit { hop: Hop { role, service }, span }
+    }
+
+    #[test]
+    fn who_is_refused_and_served_all_the_same_is_noted() {
+        let get = EndpointId { service: ServiceId(0), endpoint: 0 };
+        for (client, service, is_broken) in [
+            (429, Some(200), true),
+            (401, Some(204), true),
+            (429, Some(429), false),
+            (403, None, false),
+            (200, Some(200), false),
+        ] {
+            let mut watch = watch();
+            let answered = service.map(|status| visit(Role::Service, Some(0), status));
+            let visits: Vec<Visit> =
+                [visit(Role::Client, None, client)].into_iter().chain(answered).collect();
+            watch.closed(TraceId(1), get, &visits, 0);
+            let noted = watch.violations.get(&Invariant::Denied).map(|(count, _)| *count);
+            assert_eq!(noted, is_broken.then_some(1), "{client} {service:?}");
+        }
+    }
+
+    #[test]
+    fn only_the_same_call_again_is_twice() {
+        let get = EndpointId { service: ServiceId(0), endpoint: 0 };
+        let mut watch = watch();
+        for call in [1, 2, 3, 2] {
+            watch.completed(get, CallKey::root(0, call), Instant::START);
+        }
+        assert_eq!(watch.violations[&Invariant::OnceOnly].0, 1);
+    }
 }

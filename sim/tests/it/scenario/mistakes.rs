@@ -21,6 +21,14 @@ macro_rules! mistakes {
 }
 
 mistakes! {
+    wrong_invariants:
+        "[network]" => "[invariants]\nsettle = \"5\"\nslower = 0.5\nerrors = 1\nquick = 1\n\n[network]";
+    wrong_exploration:
+        "[network]" => "[explore]\nfaults = { slwo = 1, crash = 0 }\nservices = [\"paymnt\"]\nfor = [\"5s\", \"1s\"]\n\n[network]";
+    violations_of_what:
+        r#"metric = "p99""# => "metric = \"violations\"\ninvariant = \"once\"";
+    invariant_of_another_metric:
+        r#"metric = "p99""# => "metric = \"p99\"\ninvariant = \"once-only\"";
     unknown_service:
         r#""payment.charge""# => r#""payement.charge""#;
     unknown_endpoint:
