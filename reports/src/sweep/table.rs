@@ -53,7 +53,7 @@ fn settings(sweep: &Sweep, places: &[usize]) -> Vec<String> {
 }
 
 fn points_rows(sweep: &Sweep) -> Vec<Vec<String>> {
-    let columns = ["", "offered", "goodput", "p50", "p99", "errors", "attempts a call", "expectations"];
+    let columns = ["", "offered", "goodput", "p50", "p99", "errors", "attempts", "holds"];
     let mut head = columns.map(str::to_owned).to_vec();
     head.splice(0..1, std::iter::once(heads(sweep).join(", ")).chain(["architecture".to_owned()]));
     let mut rows = vec![head];
