@@ -13,9 +13,8 @@ pub(super) fn all(search: &mut Search) -> bool {
     loop {
         let before = search.best.text();
         faults(search);
-        if search.best.get("explore").is_some() {
-            search.try_change(|draft| draft.remove("explore"));
-        }
+        remove(search, "explore");
+        remove(search, "sweep");
         durations(search);
         loads(search);
         services(search);
