@@ -1,6 +1,8 @@
 //! The numbers behind the charts as CSV, one file a subject, units in the header. Owns their columns,
 //! not where the files lie.
 
+mod trust;
+
 use std::collections::BTreeMap;
 
 use hoplab_sim::record::{Decided, Edge, Record};
@@ -28,6 +30,8 @@ pub fn files(record: &Record) -> Result<Vec<File>, csv::Error> {
         file("policies.csv", policies(record))?,
         file("decisions.csv", decisions(record))?,
         file("work.csv", work(record))?,
+        file("paired.csv", trust::paired(record))?,
+        file("intervals.csv", trust::intervals(record))?,
     ])
 }
 
@@ -54,8 +58,7 @@ fn latency(record: &Record) -> Vec<Row> {
         let endpoints = architecture.endpoints.iter().map(|(name, traffic)| (name.as_str(), traffic));
         for (endpoint, traffic) in total.chain(endpoints) {
             for (nines, us) in curves::percentiles(&traffic.latency) {
-                let percentile = format!("{:.6}", curves::quantile(nines) * 100.0);
-                let percentile = percentile.trim_end_matches('0').trim_end_matches('.').to_owned();
+                let percentile = percentile(curves::quantile(nines));
                 rows.push(vec![name.clone(), endpoint.to_owned(), percentile, us.to_string()]);
             }
         }
@@ -221,6 +224,12 @@ fn work(record: &Record) -> Vec<Row> {
         }
     }
     rows
+}
+
+/// A quantile in per cent, with as many decimals as it needs, at most six.
+fn percentile(quantile: f64) -> String {
+    let text = format!("{:.6}", quantile * 100.0);
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 /// With at most three decimals, none when it is whole.

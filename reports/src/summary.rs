@@ -1,6 +1,9 @@
 //! `summary.json`: the figures of a run that programs, gates and reviewers read. A contract: keys are
 //! added, never renamed. Owns the file's shape, not where it lies.
 
+mod intervals;
+mod paired;
+
 use std::collections::BTreeMap;
 
 use hoplab_sim::record::{
@@ -8,6 +11,9 @@ use hoplab_sim::record::{
 };
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize, Serializer};
+
+pub use intervals::Intervals;
+pub use paired::{Difference, Paired, Spread};
 
 /// The version of the file's shape.
 pub const SCHEMA: u32 = 1;
@@ -39,6 +45,12 @@ pub struct Architecture {
     pub requests: Requests,
     /// Response times from the intended send.
     pub latency_us: Latency,
+    /// How far the figures can be trusted; left out where that is not known.
+    #[serde(default, skip_serializing_if = "Intervals::is_empty")]
+    pub intervals: Intervals,
+    /// The same requests under the baseline; left out for the baseline itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paired: Option<Paired>,
     /// The same per endpoint.
     pub endpoints: IndexMap<String, Traffic>,
     /// Mean microseconds per request by owner.
@@ -72,6 +84,9 @@ pub struct Traffic {
     pub requests: Requests,
     /// Response times from the intended send.
     pub latency_us: Latency,
+    /// How far the figures can be trusted; left out where that is not known.
+    #[serde(default, skip_serializing_if = "Intervals::is_empty")]
+    pub intervals: Intervals,
 }
 
 /// Response times in microseconds; `null` where the sample cannot carry the figure.
@@ -152,7 +167,7 @@ impl Summary {
             architectures: record
                 .architectures
                 .iter()
-                .map(|(name, architecture)| (name.clone(), Architecture::of(architecture)))
+                .map(|(name, seen)| (name.clone(), Architecture::of(seen, record.paired.get(name))))
                 .collect(),
         }
     }
@@ -165,12 +180,14 @@ impl Summary {
 }
 
 impl Architecture {
-    fn of(architecture: &record::Architecture) -> Self {
-        let Traffic { requests, latency_us } = Traffic::of(&architecture.total);
+    fn of(architecture: &record::Architecture, paired: Option<&record::Paired>) -> Self {
+        let Traffic { requests, latency_us, intervals } = Traffic::of(&architecture.total);
         Self {
             digest: architecture.digest.clone(),
             requests,
             latency_us,
+            intervals,
+            paired: paired.map(Paired::of),
             endpoints: architecture
                 .endpoints
                 .iter()
@@ -195,7 +212,11 @@ impl Architecture {
 
 impl Traffic {
     fn of(traffic: &record::Traffic) -> Self {
-        Self { requests: traffic.requests, latency_us: Latency::of(&traffic.latency) }
+        Self {
+            requests: traffic.requests,
+            latency_us: Latency::of(&traffic.latency),
+            intervals: Intervals::of(&traffic.intervals),
+        }
     }
 }
 

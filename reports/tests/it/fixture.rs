@@ -1,14 +1,17 @@
 //! Records that look like real ones, from simple formulae: no randomness, no simulation.
 
+mod trust;
+
 use std::collections::BTreeMap;
 
 use hoplab_sim::record::{
-    Architecture, BreakerChange, Decided, Edge, Effort, Expectation, Fault, FaultHits, Graph, Hop, Intervals,
-    Latencies, Node, Phase, PolicyEvent, Record, Requests, SCHEMA, Stretch, Trace, Traffic, Wasted, Window,
-    Work,
+    Architecture, BreakerChange, Decided, Edge, Effort, Expectation, Fault, FaultHits, Graph, Hop, Latencies,
+    Node, Phase, PolicyEvent, Record, Requests, SCHEMA, Stretch, Trace, Traffic, Wasted, Window, Work,
 };
 use hoplab_sim::scenario::plan::Source;
 use indexmap::IndexMap;
+
+pub(crate) use trust::joined;
 
 const SERVICES: [(&str, u32); 11] = [
     ("frontend", 3),
@@ -73,11 +76,10 @@ fn traffic(sent: u64, errors: f64, floor_us: f64, scale_us: f64) -> Traffic {
     let timed_out = (sent as f64 * errors * 0.3).round() as u64;
     let open = u64::from(errors > 0.0);
     let ok = sent - failed - timed_out - open;
-    Traffic {
-        requests: Requests { sent, ok, failed, timed_out, open },
-        latency: latencies(sent - open, floor_us, scale_us, 1.6),
-        intervals: Intervals::default(),
-    }
+    let requests = Requests { sent, ok, failed, timed_out, open };
+    let latency = latencies(sent - open, floor_us, scale_us, 1.6);
+    let intervals = trust::intervals(&latency, requests);
+    Traffic { requests, latency, intervals }
 }
 
 /// What differs between the architectures of the fixture.
@@ -128,7 +130,7 @@ pub(crate) fn boutique() -> Record {
             for_us: 8_000_000,
         }],
         architectures: KINDS.iter().map(|kind| (kind.name.to_owned(), architecture(kind))).collect(),
-        paired: IndexMap::new(),
+        paired: trust::paired(),
     }
 }
 
@@ -451,9 +453,11 @@ fn stretch(hop: &str, owner: &str, us: u64) -> Stretch {
 /// The boutique with its architectures replaced by `count` of them under invented names.
 pub(crate) fn with_architectures(count: usize) -> Record {
     let mut record = boutique();
-    let architecture = record.architectures["mesh"].clone();
-    record.architectures =
-        (0..count).map(|index| (format!("part-{index}+mesh:linkerd"), architecture.clone())).collect();
+    let (architecture, paired) = (record.architectures["mesh"].clone(), record.paired["mesh"].clone());
+    let name = |index: usize| format!("part-{index}+mesh:linkerd");
+    record.architectures = (0..count).map(|index| (name(index), architecture.clone())).collect();
+    record.paired = (1..count).map(|index| (name(index), paired.clone())).collect();
+    record.paired.values_mut().for_each(|paired| paired.baseline = name(0));
     record
 }
 
@@ -462,6 +466,7 @@ pub(crate) fn silent() -> Record {
     let mut record = boutique();
     record.faults.clear();
     record.question.clear();
+    record.paired.clear();
     for architecture in record.architectures.values_mut() {
         let digest = std::mem::take(&mut architecture.digest);
         *architecture = Architecture {

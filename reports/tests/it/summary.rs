@@ -48,3 +48,12 @@ fn whole_numbers_have_no_decimals_and_others_at_most_three() {
         assert!(text.contains(line), "{line}");
     }
 }
+
+#[test]
+fn joined_seeds_are_named_and_so_are_those_that_failed() {
+    let summary: Value = serde_json::from_str(&Summary::of(&fixture::joined()).to_json()).unwrap();
+    assert_eq!(summary["seeds"]["digests"].as_array().unwrap().len(), 20);
+    assert_eq!(summary["architectures"]["direct"]["expectations"][0]["failed_in"][1], 11);
+    assert!(summary["architectures"]["direct"].get("paired").is_none(), "the baseline has no pairs");
+    assert_eq!(summary["architectures"]["mesh"]["paired"]["baseline"], "direct");
+}
