@@ -99,7 +99,10 @@ pub(crate) fn run_disturbed(
     std::thread::scope(|scope| {
         for _ in 0..threads.get() {
             scope.spawn(|| {
-                while let Some((job, index)) = locked(&queue).take() {
+                loop {
+                    // The queue is free again while this runs.
+                    let next = locked(&queue).take();
+                    let Some((job, index)) = next else { return };
                     let simulation = scope.spawn({
                         let plan = Arc::clone(&job.plan);
                         move || {
@@ -217,4 +220,40 @@ fn said(panic: &(dyn Any + Send)) -> String {
 fn record_of(plan: &Plan, results: Vec<Ended>) -> Result<Record, Panicked> {
     let simulated: Vec<Simulated> = results.into_iter().collect::<Result<_, _>>()?;
     Ok(record::Record::of(plan, simulated))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::plan::Source;
+    use crate::scenario::{Overrides, parse};
+
+    #[test]
+    fn two_threads_run_two_simulations_at_a_time() {
+        let text = "[scenario]\nduration = \"100ms\"\n[compare]\narchitectures = [\"direct\", \"gateway\"]\n\
+                    [services.first.endpoints.get]\n[load.all]\nrate = \"10 rps\"\nmix = { \"first.get\" = 1 }";
+        let source = Source { path: "it.toml".to_owned(), text: text.to_owned() };
+        let plan = parse(&[source], &Overrides::default()).unwrap_or_else(|wrong| panic!("{wrong}"));
+        let plan = Arc::new(plan);
+        let once = |number: usize| (number == 0).then(|| Arc::clone(&plan));
+        let begun = AtomicUsize::new(0);
+        let threads = Mutex::new(std::collections::BTreeSet::new());
+        // Each simulation waits for the other to have begun, but not for ever.
+        let meet = || {
+            let me = format!("{:?}", std::thread::current().id());
+            if locked(&threads).insert(me) {
+                begun.fetch_add(1, Ordering::SeqCst);
+                let mut patience = 1_000_000;
+                while begun.load(Ordering::SeqCst) < 2 && patience > 0 {
+                    patience -= 1;
+                    std::thread::yield_now();
+                }
+                assert!(patience > 0, "the other simulation has not begun");
+            }
+        };
+        let mut seen = None;
+        let two = NonZeroUsize::new(2).unwrap();
+        run_disturbed(two, &once, &Progress::default(), &meet, &mut |_, result| seen = Some(result));
+        assert_eq!(seen.map(|result| result.is_ok()), Some(true));
+    }
 }
