@@ -56,13 +56,16 @@ pub(crate) fn compared(record: &Record) -> Option<&'static str> {
     (!record.faults.is_empty() && all).then_some(STEADY)
 }
 
+/// When what is compared was seen: `while all is well (5 s to 10 s)`; `None` where it is all of the run.
+pub(crate) fn when(record: &Record) -> Option<String> {
+    let phase = record.architectures.values().next()?.phases.get(compared(record)?)?;
+    Some(format!("while all is well ({} to {})", moment(phase.from_us), moment(phase.until_us)))
+}
+
 /// What [`over_baseline`] shows, as a heading.
 pub(crate) fn title(record: &Record) -> String {
     let name = baseline(record).unwrap_or("the baseline");
-    let phase = compared(record).and_then(|phase| record.architectures.values().next()?.phases.get(phase));
-    let when = phase.map_or_else(String::new, |phase| {
-        format!(" while all is well ({} to {})", moment(phase.from_us), moment(phase.until_us))
-    });
+    let when = when(record).map_or_else(String::new, |when| format!(" {when}"));
     format!("Mean added over {name}{when}")
 }
 

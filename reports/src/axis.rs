@@ -4,10 +4,14 @@
 use crate::format;
 
 /// How values spread along the axis.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Scale {
     Linear,
     Log,
+    /// On both sides of zero, evenly up to a size, beyond it by orders of magnitude.
+    Signed {
+        even: f64,
+    },
 }
 
 /// A value that is written on the axis.
@@ -50,6 +54,15 @@ impl Axis {
             1.0
         };
         Self::from_zero(most / unit, ticks, |value| format::duration(value * unit)).times(unit)
+    }
+
+    /// Durations in microseconds on a logarithmic scale; `None` without any above zero.
+    pub(crate) fn log_durations(values: impl Iterator<Item = f64>) -> Option<Self> {
+        let (mut least, mut most) = (f64::INFINITY, 0.0_f64);
+        for value in values.filter(|value| *value > 0.0) {
+            (least, most) = (least.min(value), most.max(value));
+        }
+        (most > 0.0).then(|| Self::log(least, most.max(least * 2.0), format::duration))
     }
 
     /// Lengths of bars in microseconds, from the least (not above zero) to the most.
@@ -105,6 +118,46 @@ impl Axis {
         Self { from: 0.0, until: until.max(1.0), scale: Scale::Linear, ticks }
     }
 
+    /// Differences in microseconds, with zero among them: even, or by orders of magnitude where most of
+    /// them are small (a typical one is `usual`) and some are far out.
+    pub(crate) fn differences(least: f64, most: f64, usual: f64, ticks: usize) -> Self {
+        let (from, until) = (least.min(0.0), most.max(0.0).max(least.min(0.0) + 1.0));
+        let even = usual.abs().max(1.0);
+        let width = (until - from) * 0.02;
+        if until - from <= even * LOG_FROM_RATIO {
+            let step = nice_step((until - from) / ticks as f64);
+            let (first, last) = ((from / step).floor() as i64, (until / step).ceil() as i64);
+            let ticks = (first..=last).map(|index| index as f64 * step);
+            let ticks = ticks.filter(|at| (from - width..=until + width).contains(at));
+            let ticks = ticks.map(|at| Tick { at, label: zero_or(at, format::difference) }).collect();
+            return Self { from: from - width, until: until + width, scale: Scale::Linear, ticks };
+        }
+        let far = from.abs().max(until);
+        let sizes = |step: f64| {
+            let first = 10_f64.powf(even.log10().ceil());
+            std::iter::successors(Some(first), move |at| Some(at * step)).take_while(move |at| *at <= far)
+        };
+        let step = if sizes(10.0).count() > ticks / 2 { 100.0 } else { 10.0 };
+        let outwards: Vec<f64> = sizes(step).collect();
+        let all = outwards.iter().rev().map(|at| -at).chain([0.0]).chain(outwards.iter().copied());
+        let ticks = all.filter(|at| (from..=until).contains(at));
+        let ticks = ticks.map(|at| Tick { at, label: zero_or(at, format::difference) }).collect();
+        Self { from, until, scale: Scale::Signed { even }, ticks }
+    }
+
+    /// The value at a place, where [`Self::place`] is that place.
+    pub(crate) fn value(&self, place: f64) -> f64 {
+        match self.scale {
+            Scale::Linear => self.from + (self.until - self.from) * place,
+            Scale::Log => self.from * (self.until / self.from).powf(place),
+            Scale::Signed { even } => {
+                let (from, until) = (signed(self.from, even), signed(self.until, even));
+                let at: f64 = from + (until - from) * place;
+                at.signum() * even * (at.abs().exp() - 1.0)
+            }
+        }
+    }
+
     /// Requests per second.
     pub(crate) fn rate(most: f64, ticks: usize) -> Self {
         Self::from_zero(most.max(1.0), ticks, |value| format!("{}/s", format::significant(value)))
@@ -118,6 +171,12 @@ impl Axis {
         .times(0.01)
     }
 
+    /// From nothing to all.
+    pub(crate) fn whole() -> Self {
+        let ticks = [0.0, 0.25, 0.5, 0.75, 1.0].map(|at| Tick { at, label: zero_or(at, format::percent) });
+        Self { from: 0.0, until: 1.0, scale: Scale::Linear, ticks: ticks.into() }
+    }
+
     /// Plain numbers.
     pub(crate) fn number(most: f64, ticks: usize) -> Self {
         Self::from_zero(most, ticks, format::significant)
@@ -127,6 +186,10 @@ impl Axis {
     pub(crate) fn place(&self, value: f64) -> f64 {
         let place = match self.scale {
             Scale::Linear => (value - self.from) / (self.until - self.from),
+            Scale::Signed { even } => {
+                let (from, until) = (signed(self.from, even), signed(self.until, even));
+                (signed(value, even) - from) / (until - from)
+            }
             Scale::Log => (value.max(self.from) / self.from).ln() / (self.until / self.from).ln(),
         };
         if place.is_finite() { place.clamp(0.0, 1.0) } else { 0.0 }
@@ -172,6 +235,11 @@ impl Axis {
     }
 }
 
+/// Grows evenly about zero and with the logarithm far from it.
+fn signed(value: f64, even: f64) -> f64 {
+    value.signum() * (value.abs() / even).ln_1p()
+}
+
 fn zero_or(at: f64, label: impl Fn(f64) -> String) -> String {
     if at.abs() < 1e-9 { "0".to_owned() } else { label(at) }
 }
@@ -211,6 +279,17 @@ mod tests {
         assert_eq!(axis.scale, Scale::Log);
         assert_eq!(labels(&axis), ["500 µs", "1 ms", "2 ms", "5 ms", "10 ms", "20 ms", "50 ms", "100 ms"]);
         assert!(axis.place(500.0).abs() < 1e-9 && (axis.place(1e5) - 1.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn differences_stand_on_both_sides_of_zero() {
+        let axis = Axis::differences(-900.0, 3_800.0, 700.0, 6);
+        assert_eq!(labels(&axis), ["0", "+1 ms", "+2 ms", "+3 ms"]);
+        let axis = Axis::differences(-6e6, 160_000.0, 600.0, 8);
+        assert_eq!(labels(&axis), ["−1 s", "−100 ms", "−10 ms", "−1 ms", "0", "+1 ms", "+10 ms", "+100 ms"]);
+        for place in [0.0, 0.2, 0.5, 0.9, 1.0] {
+            assert!((axis.place(axis.value(place)) - place).abs() < 1e-9);
+        }
     }
 
     #[test]

@@ -5,12 +5,15 @@
 pub(crate) mod breakdown;
 pub(crate) mod breakers;
 pub(crate) mod curves;
+pub(crate) mod differences;
 mod drawing;
+pub(crate) mod heat;
 mod lanes;
-mod lines;
+pub(crate) mod lines;
+pub(crate) mod load;
 pub(crate) mod over_time;
 pub(crate) mod percentiles;
 pub(crate) mod policies;
 pub(crate) mod waterfall;
 
-pub(crate) use drawing::{Align, Drawing, Ink, Mark, Room};
+pub(crate) use drawing::{Align, Cell, Drawing, HEAT_LEVELS, Ink, Mark, Room};

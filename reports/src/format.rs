@@ -18,6 +18,18 @@ pub(crate) fn difference(us: f64) -> String {
     if us > 0.0 && !text.starts_with("0 ") { format!("+{text}") } else { text }
 }
 
+/// From one duration to another, the unit once where it is the same: `3.1 to 3.14 ms`; `None` where both
+/// are written alike.
+pub(crate) fn range(low_us: f64, high_us: f64) -> Option<String> {
+    let (low, high) = (duration(low_us), duration(high_us));
+    if low == high {
+        return None;
+    }
+    let unit = |text: &str| text.rsplit(' ').next().map(str::to_owned);
+    let low = if unit(&low) == unit(&high) { low.split(' ').next().unwrap_or(&low).to_owned() } else { low };
+    Some(format!("{low} to {high}"))
+}
+
 /// A number to three significant digits, without trailing zeros; whole numbers keep theirs.
 pub(crate) fn significant(value: f64) -> String {
     let size = value.abs();
@@ -141,6 +153,14 @@ mod tests {
         assert_eq!(difference(0.0), "0 µs");
         assert_eq!(difference(-0.001), "0 µs");
         assert_eq!(difference(0.001), "0 µs");
+    }
+
+    #[test]
+    fn ranges_say_a_common_unit_once_and_nothing_where_there_is_no_width() {
+        assert_eq!(range(3_100.0, 3_140.0).as_deref(), Some("3.1 to 3.14 ms"));
+        assert_eq!(range(850.0, 1_250.0).as_deref(), Some("850 µs to 1.25 ms"));
+        assert_eq!(range(-40.0, 20.0).as_deref(), Some("−40 to 20 µs"));
+        assert_eq!(range(3_121.0, 3_122.0), None);
     }
 
     #[test]

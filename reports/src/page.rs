@@ -2,26 +2,54 @@
 //! light or dark theme, fits a phone and prints. Owns the order of what is told; each part has a file
 //! of its own below.
 
-mod frame;
+pub(crate) mod frame;
 mod graph;
 mod layout;
-mod svg;
+mod pairs;
+pub(crate) mod svg;
 mod tables;
 mod theme;
+mod thin;
 
 use hoplab_sim::record::{Record, Window};
 use indexmap::IndexSet;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
+use crate::charts::heat::Heat;
 use crate::charts::over_time::{self, Figure};
+use crate::charts::percentiles::Part;
 use crate::charts::{self, Room};
 use crate::format::{count, duration, glued, moment, plural, share};
-use crate::table::expectations_by_text;
+use crate::table::{expectations_by_text, seeds};
 use crate::verdict::{self, Verdict};
 use frame::{Keys, Tabs, section};
 
 /// The page of a run.
 pub fn page(record: &Record) -> String {
+    let body = html! {
+        (frame::switches(record))
+        main {
+            (head(record))
+            (tables::overview(record))
+            (graph_section(record))
+            (latency(record))
+            @if let Some(pairs) = pairs::pairs(record) { (pairs) }
+            (time(record))
+            (breakdown(record))
+            (breakers(record))
+            (policies(record))
+            (goodput(record))
+            (slowest(record))
+            (tables::expectations(record))
+            (tables::details(record))
+        }
+        (foot(record))
+    };
+    shell(&record.title, Some(&record.version), panels(record), &body)
+}
+
+/// What every page is wrapped in; `panels` is how many its largest tabs have.
+pub(crate) fn shell(title: &str, version: Option<&str>, panels: usize, body: &Markup) -> String {
     html! {
         (DOCTYPE)
         html lang="en" {
@@ -29,28 +57,13 @@ pub fn page(record: &Record) -> String {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
-                meta name="generator" content={ "hoplab " (record.version) };
+                @if let Some(version) = version { meta name="generator" content={ "hoplab " (version) }; }
                 link rel="icon" href="data:,";
-                title { (record.title) " · hoplab" }
-                style { (PreEscaped(theme::style(record))) }
+                title { (title) " · hoplab" }
+                style { (PreEscaped(theme::style(panels))) }
             }
             body {
-                (frame::switches(record))
-                main {
-                    (head(record))
-                    (tables::overview(record))
-                    (graph_section(record))
-                    (latency(record))
-                    (time(record))
-                    (breakdown(record))
-                    (breakers(record))
-                    (policies(record))
-                    (goodput(record))
-                    (slowest(record))
-                    (tables::expectations(record))
-                    (tables::details(record))
-                }
-                (foot(record))
+                (body)
                 div #tip hidden {}
                 script { (PreEscaped(include_str!("page/script.js"))) }
             }
@@ -59,14 +72,20 @@ pub fn page(record: &Record) -> String {
     .into_string()
 }
 
-/// The parts that every page has, for the links at its top.
-const PARTS: [(&str, &str); 9] = [
+/// The most panels that any tabs of the page have.
+fn panels(record: &Record) -> usize {
+    record.architectures.len().max(percentile_parts(record).len())
+}
+
+/// The parts of a page, for the links at its top.
+const PARTS: [(&str, &str); 10] = [
     ("overview", "side by side"),
     ("graph", "service graph"),
     ("latency", "percentiles"),
+    ("pairs", "request by request"),
     ("time", "over time"),
     ("breakdown", "where the time goes"),
-    ("breakers", "breakers"),
+    ("breakers", "breakers and ejections"),
     ("policies", "policies"),
     ("goodput", "goodput and errors"),
     ("details", "all the figures"),
@@ -102,11 +121,11 @@ fn head(record: &Record) -> Markup {
                 li { span { "load" } (moment(measured))
                     @if record.warmup_us > 0 { " after " (moment(record.warmup_us)) " of warm-up" } }
                 li { span { "services" } (count(record.graph.services.len() as u64)) }
-                li { span { "seed" } (record.seed) }
+                li { span { "run" } (seeds(record)) }
                 li { span { "digest" } code { (record.digest.get(..12).unwrap_or(&record.digest)) } }
             }
             nav aria-label="parts of this page" {
-                @for (id, name) in PARTS { a href={ "#" (id) } { (name) } }
+                @for (id, name) in PARTS.iter().filter(|(id, _)| *id != "pairs" || !record.paired.is_empty()) { a href={ "#" (id) } { (name) } }
             }
         }
     }
@@ -120,29 +139,37 @@ fn graph_section(record: &Record) -> Markup {
     let tabs = Tabs::new("graph", "architecture").chosen_last();
     let panels = record.architectures.iter();
     let panels = panels.map(|(name, architecture)| (name.clone(), graph::graph(record, name, architecture)));
+    let tabs = tabs.architectures(record, record.architectures.keys());
     section("graph", "Service graph", &note, &tabs.of(&panels.collect::<Vec<_>>()))
 }
 
 fn latency(record: &Record) -> Markup {
     let note = html! {
         "From the moment a request was meant to be sent, so that waiting to be sent counts. Each step to the \
-         right is ten times rarer; a line ends where the sample cannot carry the percentile."
+         right is ten times rarer; a line ends where the sample cannot carry the percentile. A strip is the 95 % \
+         confidence interval, where the run is even enough to tell."
     };
-    let mut endpoints: Vec<Option<&str>> = vec![None];
-    for architecture in record.architectures.values() {
-        for endpoint in architecture.endpoints.keys() {
-            if !endpoints.contains(&Some(endpoint)) {
-                endpoints.push(Some(endpoint));
-            }
-        }
-    }
-    let panel = |endpoint: Option<&str>| {
-        let draw = |room| charts::percentiles::percentiles(record, endpoint, room);
-        let name = endpoint.unwrap_or("all requests").to_owned();
-        (name, svg::figure(&draw(Room::Wide), &draw(Room::Narrow), &Keys::architectures(record)))
+    let panel = |part: Part| {
+        let draw = |room| charts::percentiles::percentiles(record, part, room);
+        let figure = svg::figure(&draw(Room::Wide), &draw(Room::Narrow), &Keys::architectures(record));
+        (part.name().to_owned(), figure)
     };
-    let panels: Vec<_> = endpoints.into_iter().map(panel).collect();
-    section("latency", "Response time by percentile", &note, &Tabs::new("latency", "endpoint").of(&panels))
+    let panels: Vec<_> = percentile_parts(record).into_iter().map(panel).collect();
+    let tabs = Tabs::new("latency", "part of the run or endpoint");
+    section("latency", "Response time by percentile", &note, &tabs.of(&panels))
+}
+
+/// All requests, those of each part of the run where it has several, and those of each endpoint.
+fn percentile_parts(record: &Record) -> Vec<Part<'_>> {
+    let seen = || record.architectures.values();
+    let phases: IndexSet<&str> = seen().flat_map(|seen| seen.phases.keys().map(String::as_str)).collect();
+    let phases = if phases.len() > 1 { phases } else { IndexSet::new() };
+    let endpoints: IndexSet<&str> =
+        seen().flat_map(|seen| seen.endpoints.keys().map(String::as_str)).collect();
+    let mut parts = vec![Part::All];
+    parts.extend(phases.into_iter().map(Part::Phase));
+    parts.extend(endpoints.into_iter().map(Part::Endpoint));
+    parts
 }
 
 fn time(record: &Record) -> Markup {
@@ -153,7 +180,29 @@ fn time(record: &Record) -> Markup {
         (duration(record.window_us as f64)) "."
     };
     let figure = svg::figure(&draw(Room::Wide), &draw(Room::Narrow), &Keys::architectures(record));
-    section("time", "Response time over time", &note, &html! { (figure) (tables::phases(record)) })
+    let body = html! { (figure) (tables::phases(record)) (heat(record)) };
+    section("time", "Response time over time", &note, &body)
+}
+
+/// How many requests took how long, over time.
+fn heat(record: &Record) -> Markup {
+    let Some(heat) = Heat::of(record) else { return html! {} };
+    let tabs = Tabs::new("heat", "architecture").chosen_last();
+    let tabs = tabs.architectures(record, record.architectures.keys());
+    let panels: Vec<_> = record
+        .architectures
+        .iter()
+        .map(|(name, seen)| {
+            let draw = |room| heat.map(name, seen, room);
+            (name.clone(), svg::figure(&draw(Room::Wide), &draw(Room::Narrow), &Keys::none()))
+        })
+        .collect();
+    html! {
+        h3 { "How many took how long" }
+        p.note { "Requests in a cell; the shades are the same under each architecture." }
+        (Keys::shades(heat.shades()).markup())
+        (tabs.of(&panels))
+    }
 }
 
 fn breakdown(record: &Record) -> Markup {
@@ -179,8 +228,9 @@ fn breakdown(record: &Record) -> Markup {
         })
         .collect();
     let added = |room| charts::breakdown::added(record, room);
-    let tabs = Tabs::new("hops", "architecture").chosen_last();
     let architectures = record.architectures.iter().filter(|(_, architecture)| !architecture.hops.is_empty());
+    let tabs = Tabs::new("hops", "architecture").chosen_last();
+    let tabs = tabs.architectures(record, architectures.clone().map(|(name, _)| name));
     let panels: Vec<_> = architectures
         .map(|(name, architecture)| {
             let draw = |room| charts::breakdown::by_hop(name, architecture, room);
@@ -204,10 +254,13 @@ fn breakdown(record: &Record) -> Markup {
 
 fn breakers(record: &Record) -> Markup {
     let Some(wide) = charts::breakers::breakers(record, Room::Wide) else {
-        let note = html! { "No breaker changed its state." };
-        return section("breakers", "Circuit breakers", &note, &html! {});
+        let note = html! { "No breaker changed its state, and no endpoint was ejected." };
+        return section("breakers", "Circuit breakers and ejections", &note, &html! {});
     };
-    let note = html! { "A lane for each breaker that ever moved. All start closed." };
+    let note = html! {
+        "A lane for each breaker that ever moved (→), and for each endpoint that a proxy's outlier detection ever \
+         took out of its pool (⇢). All start closed, all endpoints in the pool."
+    };
     let narrow = charts::breakers::breakers(record, Room::Narrow).unwrap_or_else(|| wide.clone());
     let left_out: u64 =
         record.architectures.values().map(|architecture| architecture.breakers_left_out).sum();
@@ -215,7 +268,7 @@ fn breakers(record: &Record) -> Markup {
         (svg::figure(&wide, &narrow, &Keys::states()))
         @if left_out > 0 { p.note { (plural(left_out, "later change")) " were not kept by the recorder." } }
     };
-    section("breakers", "Circuit breakers", &note, &body)
+    section("breakers", "Circuit breakers and ejections", &note, &body)
 }
 
 fn policies(record: &Record) -> Markup {
@@ -256,11 +309,24 @@ fn goodput(record: &Record) -> Markup {
          retries: load that the fault breeds."
     };
     let figure = svg::figure(&draw(Room::Wide), &draw(Room::Narrow), &Keys::architectures(record));
-    section("goodput", "Goodput, errors and retries", &note, &figure)
+    let clouds = charts::load::clouds(record);
+    let load = |room| charts::load::goodput(&clouds, room);
+    let body = html! {
+        (figure)
+        @if let (Some(wide), Some(narrow)) = (load(Room::Wide), load(Room::Narrow)) {
+            h3 { (wide.title) }
+            p.note {
+                "A point for each " (duration(record.window_us as f64)) " after the warm-up; on the dashed line all \
+                 that was asked is answered well."
+            }
+            (svg::figure(&wide, &narrow, &Keys::architectures(record)))
+        }
+    };
+    section("goodput", "Goodput, errors and retries", &note, &body)
 }
 
-/// So many of the slowest requests are drawn for each architecture.
-const SLOWEST_SHOWN: usize = 3;
+/// At most so many of the slowest requests are drawn for each architecture, and so many for all.
+const SLOWEST_SHOWN: (usize, usize) = (3, 12);
 
 fn slowest(record: &Record) -> Markup {
     let note = html! {
@@ -268,10 +334,11 @@ fn slowest(record: &Record) -> Markup {
     };
     let architectures =
         record.architectures.iter().filter(|(_, architecture)| !architecture.slowest.is_empty());
+    let shown = (SLOWEST_SHOWN.1 / architectures.clone().count().max(1)).clamp(1, SLOWEST_SHOWN.0);
     let panels: Vec<_> = architectures
         .map(|(name, architecture)| {
             let panel = html! {
-                @for (rank, trace) in architecture.slowest.iter().take(SLOWEST_SHOWN).enumerate() {
+                @for (rank, trace) in architecture.slowest.iter().take(shown).enumerate() {
                     details open[rank == 0] {
                         summary {
                             b { (duration(trace.latency_us as f64)) } " " (trace.endpoint)
@@ -293,7 +360,10 @@ fn slowest(record: &Record) -> Markup {
         return html! {};
     }
     let keys = Keys::owners(&charts::breakdown::owners_seen(record)).markup();
-    let body = html! { (keys) (Tabs::new("slowest", "architecture").chosen_last().of(&panels)) };
+    let with_traces = record.architectures.iter().filter(|(_, seen)| !seen.slowest.is_empty());
+    let tabs = Tabs::new("slowest", "architecture").chosen_last();
+    let tabs = tabs.architectures(record, with_traces.map(|(name, _)| name));
+    let body = html! { (keys) (tabs.of(&panels)) };
     section("slowest", "The slowest requests", &note, &body)
 }
 

@@ -32,6 +32,20 @@ pub(crate) const BREAKER_HALF_OPEN: Colour = Colour { light: (230, 159, 0), dark
 /// A breaker that refuses.
 pub(crate) const BREAKER_OPEN: Colour = Colour { light: (200, 54, 54), dark: (235, 92, 88) };
 
+/// An endpoint that is kept out of the pool.
+pub(crate) const EJECTED: Colour = Colour { light: (124, 77, 180), dark: (176, 136, 228) };
+
+/// The shades of a heat map, from few to many: one hue, darker with more on light ground, brighter on dark.
+pub(crate) const HEAT: [Colour; 7] = [
+    Colour { light: (222, 235, 247), dark: (26, 46, 68) },
+    Colour { light: (189, 215, 236), dark: (29, 64, 98) },
+    Colour { light: (147, 189, 221), dark: (32, 84, 131) },
+    Colour { light: (97, 158, 203), dark: (42, 108, 166) },
+    Colour { light: (49, 124, 182), dark: (72, 140, 200) },
+    Colour { light: (16, 88, 150), dark: (127, 181, 228) },
+    Colour { light: (8, 48, 100), dark: (205, 229, 250) },
+];
+
 /// The slot of each architecture: well-known names keep theirs, others take the first free one.
 pub(crate) fn slots<'a>(names: impl Iterator<Item = &'a str>) -> Vec<usize> {
     let known = ["direct", "gateway", "mesh", "gateway+mesh", "ambient", "bff", "microgateway"];

@@ -9,12 +9,15 @@ use hoplab_sim::record::Record;
 use plotters::backend::{BitMapBackend, DrawingBackend, SVGBackend};
 use plotters::coord::Shift;
 use plotters::drawing::{DrawingArea, IntoDrawingArea};
-use plotters::element::{PathElement, Rectangle, Text};
+use plotters::element::{Circle, PathElement, Polygon, Rectangle, Text};
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{Color as _, FontStyle, IntoTextStyle, RGBColor, register_font};
 
+use crate::added;
 use crate::charts::curves::State;
+use crate::charts::heat::Heat;
 use crate::charts::over_time::{self, Figure};
+use crate::charts::percentiles::Part;
 use crate::charts::{self, Align, Drawing, Ink, Mark, Room};
 use crate::owners::OWNERS;
 use crate::palette::{self, COLOURS, SLOTS};
@@ -41,13 +44,45 @@ pub struct Error {
 /// Device pixels to a pixel of the drawing: plotters rounds to whole ones.
 const SCALE: f64 = 2.0;
 
+/// How much of its colour the strip about a line has.
+const STRIP_OPACITY: f64 = 0.16;
+
+/// How much of its colour a dot has: many lie over each other.
+const DOT_OPACITY: f64 = 0.55;
+
 /// How much finer a PNG is drawn than it is stored: plotters does not smooth polygons' edges.
 const OVERSAMPLING: usize = 2;
 
 /// Every plot of a run, as SVG and as PNG. Each is always there, also when there is nothing to show.
 pub fn files(record: &Record) -> Result<Vec<File>, Error> {
+    let mut drawings = drawings(record);
+    drawings.extend(heat_maps(record));
+    let mut files = Vec::with_capacity(drawings.len() * 2);
+    for (name, drawing) in drawings {
+        let svg = svg(&drawing).map(String::into_bytes);
+        let png = png(&drawing);
+        for (extension, bytes) in [("svg", svg), ("png", png)] {
+            let name = format!("{name}.{extension}");
+            match bytes {
+                Ok(bytes) => files.push(File { name, bytes }),
+                Err(reason) => return Err(Error { name, reason }),
+            }
+        }
+    }
+    Ok(files)
+}
+
+/// Every plot but the heat maps, by name.
+fn drawings(record: &Record) -> Vec<(String, Drawing)> {
+    let file = Room::File;
+    let phase = added::compared(record);
+    let title = added::when(record)
+        .map_or_else(|| "Difference by request".to_owned(), |when| format!("Difference by request {when}"));
+    let differences =
+        charts::differences::differences(&charts::differences::subjects(record, phase), &title, file);
+    let goodput = charts::load::goodput(&charts::load::clouds(record), file);
     let drawings = [
-        ("latency-percentiles", charts::percentiles::percentiles(record, None, Room::File)),
+        ("latency-percentiles", charts::percentiles::percentiles(record, Part::All, Room::File)),
         (
             "latency-over-time",
             over_time::stacked(record, &[Figure::Median, Figure::P99], "Response time over time", Room::File),
@@ -64,24 +99,35 @@ pub fn files(record: &Record) -> Result<Vec<File>, Error> {
                 Room::File,
             ),
         ),
+        (
+            "differences",
+            differences.unwrap_or_else(|| nothing("Difference by request", "Nothing was paired.")),
+        ),
+        (
+            "load-and-goodput",
+            goodput.unwrap_or_else(|| nothing("Offered load against goodput", "Nothing was offered.")),
+        ),
     ];
-    let mut files = Vec::with_capacity(drawings.len() * 2);
-    for (name, drawing) in drawings {
-        let svg = svg(&drawing).map(String::into_bytes);
-        let png = png(&drawing);
-        for (extension, bytes) in [("svg", svg), ("png", png)] {
-            let name = format!("{name}.{extension}");
-            match bytes {
-                Ok(bytes) => files.push(File { name, bytes }),
-                Err(reason) => return Err(Error { name, reason }),
-            }
-        }
-    }
-    Ok(files)
+    drawings.map(|(name, drawing)| (name.to_owned(), drawing)).into()
+}
+
+/// A heat map for each architecture that has windows.
+fn heat_maps(record: &Record) -> Vec<(String, Drawing)> {
+    let Some(heat) = Heat::of(record) else { return Vec::new() };
+    let architectures = record.architectures.iter().filter(|(_, seen)| !seen.windows.is_empty());
+    architectures
+        .enumerate()
+        .map(|(index, (name, seen))| {
+            let plain: String =
+                name.chars().filter(|char| char.is_ascii_alphanumeric() || "+-".contains(*char)).collect();
+            let plain = if plain == *name { plain } else { format!("{plain}-{index}") };
+            (format!("heat-{plain}"), heat.map(name, seen, Room::File))
+        })
+        .collect()
 }
 
 fn no_breakers() -> Drawing {
-    nothing("Breaker states over time", "No breaker changed its state.")
+    nothing("Breakers and ejections over time", "No breaker changed its state, and nothing was ejected.")
 }
 
 fn no_decisions() -> Drawing {
@@ -156,9 +202,41 @@ fn paint<DB: DrawingBackend>(
 ) -> Result<(), String> {
     font()?;
     area.fill(&RGBColor(255, 255, 255)).map_err(said)?;
+    paint_marks(area, &drawing.marks, scale)?;
+    area.present().map_err(said)
+}
+
+fn paint_marks<DB: DrawingBackend>(
+    area: &DrawingArea<DB, Shift>,
+    marks: &[Mark],
+    scale: f64,
+) -> Result<(), String> {
     let at = |(x, y): (f64, f64)| ((x * scale).round() as i32, (y * scale).round() as i32);
-    for mark in &drawing.marks {
+    for mark in marks {
         match mark {
+            Mark::Strip { points, ink } => {
+                let points: Vec<_> = points.iter().copied().map(at).collect();
+                area.draw(&Polygon::new(points, colour(*ink).mix(STRIP_OPACITY).filled())).map_err(said)?;
+            }
+            Mark::Dots { points, ink, size } => {
+                let style = colour(*ink).mix(DOT_OPACITY).filled();
+                let radius = (size * scale / 2.0).round() as i32;
+                for &point in points {
+                    area.draw(&Circle::new(at(point), radius, style)).map_err(said)?;
+                }
+            }
+            Mark::Heat { x, y, width, height, columns, rows, cells } => {
+                let (cell_width, cell_height) = (width / *columns as f64, height / *rows as f64);
+                for cell in cells {
+                    let (left, top) =
+                        (x + cell_width * cell.column as f64, y + cell_height * cell.row as f64);
+                    let right = left + cell_width * cell.run as f64;
+                    let corners = [at((left, top)), at((right, top + cell_height))];
+                    let style = colour(Ink::Heat(cell.level)).filled();
+                    area.draw(&Rectangle::new(corners, style)).map_err(said)?;
+                }
+            }
+            Mark::Group { marks, .. } => paint_marks(area, marks, scale)?,
             Mark::Line { points, ink, width, dashed } => {
                 let style = colour(*ink).stroke_width((width * scale).round().max(1.0) as u32);
                 for stretch in if *dashed { dashes(points) } else { vec![points.clone()] } {
@@ -181,7 +259,7 @@ fn paint<DB: DrawingBackend>(
             Mark::Spot { .. } => {}
         }
     }
-    area.present().map_err(said)
+    Ok(())
 }
 
 fn horizontal(align: Align) -> HPos {
@@ -237,6 +315,8 @@ fn colour(ink: Ink) -> RGBColor {
         Ink::State(State::Closed) => palette::BREAKER_CLOSED.light,
         Ink::State(State::HalfOpen) => palette::BREAKER_HALF_OPEN.light,
         Ink::State(State::Open) => palette::BREAKER_OPEN.light,
+        Ink::State(State::Ejected) => palette::EJECTED.light,
+        Ink::Heat(level) => palette::HEAT[level].light,
         Ink::State(State::Unknown) => (150, 156, 164),
     };
     RGBColor(red, green, blue)

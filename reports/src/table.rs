@@ -1,6 +1,8 @@
 //! The table on the terminal: what each architecture costs, and whether what was expected holds.
 //! Owns the text, not the terminal: the caller says how wide it is and whether it takes colours.
 
+mod trust;
+
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -33,7 +35,8 @@ impl Look {
 /// The table of a run whose report lies in `dir`, if it was written.
 pub fn table(record: &Record, dir: Option<&Path>, look: Look) -> String {
     let mut text = heading(record, look);
-    for (title, rows) in [latency_rows(record), added_rows(record)].into_iter().flatten() {
+    let grids = [latency_rows(record), trust::intervals(record), added_rows(record), trust::paired(record)];
+    for (title, rows) in grids.into_iter().flatten() {
         text.push('\n');
         for line in wrapped(&title, look.width) {
             let _ = writeln!(text, "{}", look.painted("1", &line));
@@ -57,11 +60,19 @@ fn heading(record: &Record, look: Look) -> String {
     } else {
         format!("{} of load after {} of warm-up", moment(measured), moment(record.warmup_us))
     };
-    let line = format!("{}, seed {}, {load}", printable(&record.scenario), record.seed);
+    let line = format!("{}, {}, {load}", printable(&record.scenario), seeds(record));
     for line in wrapped(&line, look.width) {
         let _ = writeln!(text, "{}", look.painted("2", &line));
     }
     text
+}
+
+/// With which seeds it was run: `seed 1`, `20 seeds from 1`.
+pub(crate) fn seeds(record: &Record) -> String {
+    match &record.seeds {
+        Some(seeds) => format!("{} from {}", plural(seeds.count(), "seed"), record.seed),
+        None => format!("seed {}", record.seed),
+    }
 }
 
 /// A titled grid: the first row is its head, the first column its names.
@@ -169,7 +180,11 @@ fn expectations(record: &Record, look: Look) -> String {
         return String::new();
     }
     let held = by_text.values().flatten().filter(|(_, expectation)| expectation.holds).count();
-    let title = format!("Expectations: {held} of {all} hold");
+    let each = record
+        .seeds
+        .as_ref()
+        .map_or_else(String::new, |seeds| format!(" in each of {} seeds", seeds.count()));
+    let title = format!("Expectations: {held} of {all} hold{each}");
     let mut text = format!("\n{}\n", look.painted("1", &title));
     for (expected, seen) in by_text {
         let holds = seen.iter().all(|(_, expectation)| expectation.holds);
@@ -178,7 +193,8 @@ fn expectations(record: &Record, look: Look) -> String {
             .iter()
             .map(|(name, expectation)| {
                 let failed = if expectation.holds { "" } else { " ✗" };
-                unbroken(&format!("{} {}{failed}", printable(name), printable(&expectation.seen_text)))
+                let seeds = failed_seeds(record, expectation);
+                unbroken(&format!("{} {}{failed}{seeds}", printable(name), printable(&expectation.seen_text)))
             })
             .collect();
         let line = format!("{}: {}", printable(expected), seen.join(", "));
@@ -189,6 +205,17 @@ fn expectations(record: &Record, look: Look) -> String {
         }
     }
     text
+}
+
+/// In how many of several seeds an expectation holds, and one to run again where it does not.
+pub(crate) fn failed_seeds(record: &Record, expectation: &Expectation) -> String {
+    match (&record.seeds, expectation.failed_in.first()) {
+        (Some(seeds), Some(first)) => {
+            let held = seeds.count() - expectation.failed_in.len() as u64;
+            format!(" (in {held} of {} seeds, not with --seed {first})", seeds.count())
+        }
+        _ => String::new(),
+    }
 }
 
 /// The expectations, each with how it came out by architecture.
@@ -225,7 +252,7 @@ fn facts(record: &Record, dir: Option<&Path>, look: Look) -> String {
         facts.push(("breakers", changed.join(", ")));
     }
     facts.extend(wasted(record).map(|wasted| ("wasted", wasted)));
-    facts.push(("digest", format!("{}, seed {}", printable(&record.digest), record.seed)));
+    facts.push(("digest", format!("{}, {}", printable(&record.digest), seeds(record))));
     if let Some(dir) = dir {
         facts.push(("report", dir.join("report.html").display().to_string()));
     }

@@ -1,7 +1,10 @@
 //! The answer in words: what each architecture costs when all is well, and what it saves when
-//! something breaks, with numbers from the record. Owns the sentences, not where they stand.
+//! something breaks, with numbers from the record; request by request where it has pairs. Owns the
+//! sentences, not where they stand.
 
-use hoplab_sim::record::{Architecture, Fault, Record, Traffic};
+mod pairs;
+
+use hoplab_sim::record::{Architecture, Fault, Paired, Record, Traffic};
 
 use crate::added::{self, STEADY};
 use crate::format::{duration, glued, listed, moment, percent};
@@ -37,14 +40,22 @@ pub(crate) fn verdict(record: &Record) -> Verdict {
         .architectures
         .iter()
         .filter(|(name, architecture)| *name != baseline && architecture.total.latency.count > 0)
-        .map(|(name, architecture)| Subject { name, architecture })
+        .map(|(name, architecture)| {
+            let paired = record.paired.get(name).filter(|paired| paired.baseline == *baseline);
+            Subject { name, architecture, paired }
+        })
         .collect();
-    let baseline = Subject { name: baseline, architecture: from };
+    let baseline = Subject { name: baseline, architecture: from, paired: None };
     let faults = record.faults.iter();
     let savings: Vec<(&Fault, Saving)> =
         faults.filter_map(|fault| Some((fault, saving(fault, &baseline, &others)?))).collect();
     let mut sentences = vec![cost(&baseline, &others)];
-    sentences.extend(record.faults.iter().filter_map(|fault| damage(fault, &baseline, &others)));
+    sentences.extend(pairs::slower(&baseline, &others));
+    for fault in &record.faults {
+        let fates =
+            pairs::fates(fault, &baseline, &others).map_or_else(String::new, |said| format!(" {said}"));
+        sentences.extend(damage(fault, &baseline, &others).map(|said| said + &fates));
+    }
     let headline = savings
         .iter()
         .max_by(|a, b| a.1.weight.total_cmp(&b.1.weight))
@@ -58,6 +69,8 @@ pub(crate) fn verdict(record: &Record) -> Verdict {
 struct Subject<'a> {
     name: &'a str,
     architecture: &'a Architecture,
+    /// The same requests under the baseline.
+    paired: Option<&'a Paired>,
 }
 
 impl Subject<'_> {
@@ -125,10 +138,13 @@ fn saving<'a>(fault: &Fault, baseline: &Subject, others: &'a [Subject]) -> Optio
 fn told(fault: &Fault, saving: &Saving, baseline: &Subject) -> String {
     let Saving { subject, from, to, kind, weight } = saving;
     let name = subject.name;
-    let price = match subject.median_us() - baseline.median_us() {
-        added if added.abs() < 0.5 => "the median request costs nothing more".to_owned(),
-        added if added < 0.0 => format!("the median request takes {} less", duration(-added)),
-        added => format!("the median request takes {} more", duration(added)),
+    let price = match pairs::median(subject) {
+        Some(median) => median.price(),
+        None => match subject.median_us() - baseline.median_us() {
+            added if added.abs() < 0.5 => "the median request costs nothing more".to_owned(),
+            added if added < 0.0 => format!("the median request takes {} less", duration(-added)),
+            added => format!("the median request takes {} more", duration(added)),
+        },
     };
     let while_it_lasts = format!("while {}", fault.text);
     match kind {
@@ -168,15 +184,20 @@ fn cost(baseline: &Subject, others: &[Subject]) -> String {
     let added: Vec<String> = others
         .iter()
         .map(|other| {
-            let added = other.median_us() - baseline.median_us();
+            let paired = pairs::median(other);
+            let added = paired.as_ref().map_or(other.median_us() - baseline.median_us(), |median| median.us);
             let verb = if added < 0.0 { "saves" } else { "adds" };
             let verb = if std::mem::replace(&mut said, verb) == verb { "" } else { verb };
             let space = if verb.is_empty() { "" } else { " " };
             let amount = if added == 0.0 { "nothing".to_owned() } else { duration(added.abs()) };
-            format!("{} {verb}{space}{amount}", other.name)
+            let interval = paired.map_or_else(String::new, |median| median.interval());
+            format!("{} {verb}{space}{amount}{interval}", other.name)
         })
         .collect();
-    format!("{when} median request takes {median} with {name}; {}.", listed(&added))
+    let by_request =
+        if others.iter().all(|other| pairs::median(other).is_some()) { "request by request, " } else { "" };
+    let at_median = if by_request.is_empty() { "" } else { " at the median" };
+    format!("{when} median request takes {median} with {name}; {by_request}{}{at_median}.", listed(&added))
 }
 
 /// What a fault does to each architecture.

@@ -10,6 +10,7 @@ use crate::added;
 use crate::axis::Axis;
 use crate::format::{difference, duration, plural, significant};
 use crate::owners::{self, OWNERS};
+use crate::palette::{self, SLOTS};
 
 /// A bar with its parts in the order of [`OWNERS`].
 struct Bar {
@@ -18,6 +19,8 @@ struct Bar {
     aside: String,
     total: String,
     parts_us: [f64; OWNERS.len()],
+    /// The architecture that it belongs to alone, by its slot.
+    slot: Option<usize>,
 }
 
 /// At most so many hops have a bar of their own; the rest share one.
@@ -25,22 +28,38 @@ const HOPS_MAX: usize = 18;
 
 /// A bar for each architecture: the mean response time by owner, in a part of the run or all of it.
 pub(crate) fn by_architecture(record: &Record, phase: Option<&str>, room: Room) -> Drawing {
-    let bar = |(name, architecture): (&String, &Architecture)| {
+    let slots = palette::slots(record.architectures.keys().map(String::as_str));
+    let bar = |((name, architecture), slot): ((&String, &Architecture), usize)| {
         let mean = added::mean(architecture, phase);
         Bar {
             name: name.clone(),
             aside: String::new(),
             total: mean.map_or_else(|| "–".to_owned(), |(mean_us, _)| duration(mean_us)),
             parts_us: mean.map_or([0.0; OWNERS.len()], |(_, split)| owners::amounts(split)),
+            slot: Some(slot % SLOTS),
         }
     };
-    let bars: Vec<Bar> = record.architectures.iter().map(bar).collect();
+    let bars: Vec<Bar> = record.architectures.iter().zip(slots).map(bar).collect();
     let when = phase.map_or_else(String::new, |phase| format!(", {phase}"));
     bar_chart(&format!("Whose the time of the mean request is{when}"), &bars, room)
 }
 
+/// A bar for each of some splits by owner, each with its name.
+pub(crate) fn split_bars(title: &str, splits: &[(&str, &BTreeMap<String, f64>)], room: Room) -> Drawing {
+    let bar = |&(name, split): &(&str, &BTreeMap<String, f64>)| Bar {
+        name: name.to_owned(),
+        aside: String::new(),
+        total: duration(split.values().sum()),
+        parts_us: owners::amounts(split),
+        slot: None,
+    };
+    bar_chart(title, &splits.iter().map(bar).collect::<Vec<_>>(), room)
+}
+
 /// A bar for each architecture but the baseline: what it adds to the mean; savings go to the left.
 pub(crate) fn added(record: &Record, room: Room) -> Drawing {
+    let slots = palette::slots(record.architectures.keys().map(String::as_str));
+    let slot = |name: &str| record.architectures.get_index_of(name).map(|index| slots[index] % SLOTS);
     let bars: Vec<Bar> = added::over_baseline(record)
         .into_iter()
         .filter_map(|(name, added)| {
@@ -50,6 +69,7 @@ pub(crate) fn added(record: &Record, room: Room) -> Drawing {
                 aside: String::new(),
                 total: difference(added.mean_us),
                 parts_us: added.owners_us,
+                slot: slot(name),
             })
         })
         .collect();
@@ -75,6 +95,7 @@ pub(crate) fn by_hop(name: &str, architecture: &Architecture, room: Room) -> Dra
                 aside: format!("× {}", significant(hop.visits)),
                 total: duration(sum(&hop.breakdown_us)),
                 parts_us: owners::amounts(&hop.breakdown_us),
+                slot: None,
             }
         })
         .collect();
@@ -89,6 +110,7 @@ pub(crate) fn by_hop(name: &str, architecture: &Architecture, room: Room) -> Dra
             aside: String::new(),
             total: duration(parts_us.iter().sum()),
             parts_us,
+            slot: None,
         });
     }
     bar_chart(&format!("Whose the time is at each hop, {name}"), &bars, room)
@@ -108,7 +130,7 @@ pub(crate) fn owners_seen(record: &Record) -> Vec<usize> {
 
 fn bar_chart(title: &str, bars: &[Bar], room: Room) -> Drawing {
     let mut drawing = Drawing::new(room, title);
-    let total = |bar: &Bar| format!("{}: {}.", bar.name, bar.total);
+    let total = |bar: &Bar| format!("{}: {}{}.", bar.name, bar.total, largest(bar));
     drawing.description =
         format!("A bar each, stacked by owner. {}", bars.iter().map(total).collect::<Vec<_>>().join(" "));
     let used = |index: &usize| bars.iter().any(|bar| bar.parts_us[*index].abs() >= 0.005);
@@ -141,14 +163,31 @@ fn bar_chart(title: &str, bars: &[Bar], room: Room) -> Drawing {
     drawing.grid_lines(frame, &axis, &heights);
     for (index, bar) in bars.iter().enumerate() {
         let (row, y) = (row(index), bar_top(index));
-        stack(&mut drawing, frame, &axis, bar, (y, bar_height));
-        names(&mut drawing, frame, &axis, bar, (row, y + bar_height / 2.0));
+        let draw = |drawing: &mut Drawing| {
+            stack(drawing, frame, &axis, bar, (y, bar_height));
+            names(drawing, frame, &axis, bar, (row, y + bar_height / 2.0));
+        };
+        match bar.slot {
+            Some(slot) => drawing.group(slot, draw),
+            None => draw(&mut drawing),
+        }
     }
     let zero = frame.x(&axis, 0.0);
     for (top, bottom) in heights {
         drawing.line(vec![(zero, top), (zero, bottom)], Ink::Muted, 1.0, false);
     }
     drawing
+}
+
+/// The largest parts of a bar, for those who do not see it.
+fn largest(bar: &Bar) -> String {
+    const SAID_MAX: usize = 3;
+    let mut order: Vec<usize> = (0..OWNERS.len()).filter(|&owner| bar.parts_us[owner].abs() >= 0.5).collect();
+    order.sort_by(|&a, &b| bar.parts_us[b].abs().total_cmp(&bar.parts_us[a].abs()).then(a.cmp(&b)));
+    let said = order.iter().take(SAID_MAX);
+    let said: Vec<_> =
+        said.map(|&owner| format!("{} {}", OWNERS[owner].label, duration(bar.parts_us[owner]))).collect();
+    if said.is_empty() { String::new() } else { format!(", of which {}", said.join(", ")) }
 }
 
 fn aside_width(bars: &[Bar]) -> f64 {

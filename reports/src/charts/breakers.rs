@@ -1,45 +1,80 @@
-//! The states of circuit breakers over the run, a lane each, under the architectures that have any.
+//! The states of circuit breakers over the run, and of endpoints that outlier detection ejected, a lane each,
+//! under the architectures that have any.
 
 use hoplab_sim::record::Record;
 
-use super::curves::{self, State};
+use super::curves::{self, Lane, State};
 use super::drawing::{Drawing, Ink, Room};
 use super::lanes::{self, Lanes};
-use crate::format::{moment, plural};
+use crate::format::{listed, moment, plural};
+use crate::palette;
 
 /// How high a bar is.
 const BAR: f64 = 12.0;
 
 /// The states that the legend explains.
-pub(crate) const STATES: [State; 3] = [State::Closed, State::HalfOpen, State::Open];
+pub(crate) const STATES: [State; 4] = [State::Closed, State::HalfOpen, State::Open, State::Ejected];
 
-/// The chart; `None` when no breaker ever moved.
+/// The chart; `None` when no breaker ever moved and nothing was ejected.
 pub(crate) fn breakers(record: &Record, room: Room) -> Option<Drawing> {
+    let slots = palette::slots(record.architectures.keys().map(String::as_str));
     let groups: Vec<_> = record
         .architectures
         .iter()
-        .map(|(name, architecture)| (name, curves::lanes(record, architecture)))
-        .filter(|(_, lanes)| !lanes.is_empty())
+        .zip(slots)
+        .map(|((name, architecture), slot)| {
+            let lanes = curves::lanes(record, architecture);
+            (name, slot, lanes, curves::ejections(record, architecture))
+        })
+        .filter(|(_, _, lanes, ejections)| !lanes.is_empty() || !ejections.is_empty())
         .collect();
     if groups.is_empty() {
         return None;
     }
-    let mut drawing = Drawing::new(room, "Breaker states over time");
+    let mut drawing = Drawing::new(room, "Breakers and ejections over time");
     let keys: Vec<_> = STATES.iter().map(|&state| (state.name().to_owned(), Ink::State(state))).collect();
     let y = drawing.title_and_legend(&keys);
-    let sizes: Vec<_> = groups.iter().map(|(_, lanes)| lanes.len()).collect();
+    let sizes: Vec<_> = groups.iter().map(|(_, _, lanes, ejections)| lanes.len() + ejections.len()).collect();
     let mut chart = Lanes::new(drawing, record, y, &sizes);
     let mut said = Vec::new();
-    for (name, mut lanes) in groups {
-        said.push(format!("{name}: {} moved", plural(lanes.len() as u64, "breaker")));
-        chart.group(name);
-        let left_out = lanes::keep_most(&mut lanes, |lane| lane.spans.len() as u64);
-        for lane in &lanes {
-            draw(&mut chart, lane);
-        }
-        chart.left_out(left_out, "breaker");
+    for (name, slot, mut lanes, ejections) in groups {
+        said.push(in_words(name, &lanes, &ejections));
+        lanes.extend(ejections);
+        chart.of(slot, |chart| {
+            chart.group(name);
+            let left_out = lanes::keep_most(&mut lanes, |lane| lane.spans.len() as u64);
+            for lane in &lanes {
+                draw(chart, lane);
+            }
+            chart.left_out(left_out, "lane");
+        });
     }
     Some(chart.finish(&said))
+}
+
+/// How many moved, and for how long each was not closed, those with most first.
+fn in_words(name: &str, breakers: &[Lane], ejections: &[Lane]) -> String {
+    const SAID_MAX: usize = 4;
+    let away = |lane: &Lane, state: State| -> u64 {
+        let spans = lane.spans.iter().filter(|span| span.2 == state);
+        spans.map(|(from, until, _)| until - from).sum()
+    };
+    let longest = |lanes: &[Lane], state: State| {
+        let mut times: Vec<(u64, &str)> = lanes.iter().map(|lane| (away(lane, state), &*lane.name)).collect();
+        times.sort_by_key(|time| std::cmp::Reverse(time.0));
+        let times = times.into_iter().take(SAID_MAX);
+        listed(&times.map(|(us, name)| format!("{name} {}", moment(us))).collect::<Vec<_>>())
+    };
+    let mut said = Vec::new();
+    if !breakers.is_empty() {
+        let moved = plural(breakers.len() as u64, "breaker");
+        said.push(format!("{moved} moved, open for longest: {}", longest(breakers, State::Open)));
+    }
+    if !ejections.is_empty() {
+        let ejected = plural(ejections.len() as u64, "endpoint");
+        said.push(format!("{ejected} ejected, for longest: {}", longest(ejections, State::Ejected)));
+    }
+    format!("{name}: {}", said.join("; "))
 }
 
 fn draw(chart: &mut Lanes, lane: &curves::Lane) {

@@ -101,6 +101,8 @@ pub(crate) enum State {
     Closed,
     HalfOpen,
     Open,
+    /// An endpoint that a proxy's outlier detection keeps out of its pool.
+    Ejected,
     Unknown,
 }
 
@@ -121,6 +123,7 @@ impl State {
             Self::Closed => "closed",
             Self::HalfOpen => "half-open",
             Self::Open => "open",
+            Self::Ejected => "ejected",
             Self::Unknown => "unknown",
         }
     }
@@ -138,23 +141,45 @@ pub(crate) fn lanes(record: &Record, architecture: &Architecture) -> Vec<Lane> {
     }
     changes.sort_keys();
     let end = end_us(record);
-    changes.into_iter().map(|(name, changes)| lane(name, &changes, end)).collect()
+    let states = |changes: Vec<&BreakerChange>| {
+        changes.into_iter().map(|change| (change.at_us, State::of(&change.state))).collect::<Vec<_>>()
+    };
+    let changes = changes.into_iter();
+    changes.map(|(name, changes)| lane(name, states(changes).into_iter(), end)).collect()
 }
 
-fn lane(name: String, changes: &[&BreakerChange], end: u64) -> Lane {
-    let mut spans = Vec::with_capacity(changes.len() + 1);
+fn lane(name: String, changes: impl Iterator<Item = (u64, State)>, end: u64) -> Lane {
+    let mut spans = Vec::new();
     let (mut from, mut state) = (0, State::Closed);
-    for change in changes {
-        let at = change.at_us.clamp(from, end);
+    for (at, next) in changes {
+        let at = at.clamp(from, end);
         if at > from {
             spans.push((from, at, state));
         }
-        (from, state) = (at, State::of(&change.state));
+        (from, state) = (at, next);
     }
     if end > from {
         spans.push((from, end, state));
     }
     Lane { name, spans }
+}
+
+/// A lane for each endpoint that a proxy ever ejected, by their names; all start in the pool, which is drawn
+/// as a closed breaker is.
+pub(crate) fn ejections(record: &Record, architecture: &Architecture) -> Vec<Lane> {
+    let mut changes: BTreeMap<String, Vec<(u64, State)>> = BTreeMap::new();
+    for event in &architecture.policies {
+        let state = match &*event.decision {
+            "ejected" => State::Ejected,
+            "readmitted" => State::Closed,
+            _ => continue,
+        };
+        let endpoint = event.endpoint.as_deref().unwrap_or(&event.upstream);
+        let endpoint = endpoint.split(':').next().unwrap_or(endpoint);
+        changes.entry(format!("{} ⇢ {endpoint}", event.pod)).or_default().push((event.at_us, state));
+    }
+    let end = end_us(record);
+    changes.into_iter().map(|(name, changes)| lane(name, changes.into_iter(), end)).collect()
 }
 
 /// How finely decisions are told apart in time: into so many stretches of the run.
@@ -205,10 +230,6 @@ pub(crate) fn events(record: &Record, architecture: &Architecture) -> Vec<Events
 mod tests {
     use super::*;
 
-    fn change(at_us: u64, state: &str) -> BreakerChange {
-        BreakerChange { at_us, pod: "a-0".into(), upstream: "b".into(), endpoint: None, state: state.into() }
-    }
-
     #[test]
     fn a_curve_ends_where_the_sample_no_longer_carries_it() {
         let buckets: Vec<(u64, u64)> = (1..=1000).map(|value| (value, 1)).collect();
@@ -225,8 +246,9 @@ mod tests {
 
     #[test]
     fn a_lane_tiles_the_run() {
-        let (open, half, closed) = (change(10, "open"), change(30, "half-open"), change(31, "closed"));
-        let lane = lane("x".into(), &[&open, &half, &closed], 50);
+        let changes = [(10, "open"), (30, "half-open"), (31, "closed")];
+        let changes = changes.map(|(at, state)| (at, State::of(state)));
+        let lane = lane("x".into(), changes.into_iter(), 50);
         let spans = [
             (0, 10, State::Closed),
             (10, 30, State::Open),

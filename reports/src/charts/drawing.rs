@@ -10,6 +10,9 @@ use crate::format;
 /// From one row of the bands' names to the next, in sizes of the text.
 const ROW: f64 = 1.3;
 
+/// How many shades a heat map has.
+pub(crate) const HEAT_LEVELS: usize = 7;
+
 /// Where a drawing will stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Room {
@@ -67,6 +70,8 @@ pub(crate) enum Ink {
     Owner(usize),
     /// The state of a breaker.
     State(State),
+    /// A cell of a heat map, by how full it is: 0 to [`HEAT_LEVELS`] less one.
+    Heat(usize),
 }
 
 /// Which end of a text its place is.
@@ -82,12 +87,40 @@ pub(crate) enum Align {
 pub(crate) enum Mark {
     /// Joined points.
     Line { points: Vec<(f64, f64)>, ink: Ink, width: f64, dashed: bool },
+    /// A see-through strip about lines: its outline.
+    Strip { points: Vec<(f64, f64)>, ink: Ink },
+    /// Points that are not joined.
+    Dots { points: Vec<(f64, f64)>, ink: Ink, size: f64 },
+    /// Cells of equal size over a rectangle, from its upper left corner.
+    Heat { x: f64, y: f64, width: f64, height: f64, columns: usize, rows: usize, cells: Vec<Cell> },
+    /// What belongs to one architecture alone, by its slot, and goes when a reader hides it.
+    Group { slot: usize, marks: Vec<Mark> },
     /// A filled rectangle; readers who point at it see the note.
     Area { x: f64, y: f64, width: f64, height: f64, ink: Ink, note: Option<String> },
     /// A line of text; `y` is its baseline.
     Text { x: f64, y: f64, text: String, align: Align, ink: Ink, size: f64, bold: bool },
     /// An invisible rectangle; readers who point at it see the note. For screens only.
     Spot { x: f64, y: f64, width: f64, height: f64, note: String },
+}
+
+/// Neighbouring cells of one row of a heat map that have the same shade.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Cell {
+    pub(crate) column: usize,
+    pub(crate) row: usize,
+    /// How many cells.
+    pub(crate) run: usize,
+    /// The shade, as in [`Ink::Heat`].
+    pub(crate) level: usize,
+}
+
+/// The part of a drawing that lies over an axis of time, for readers who look closer.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Timeline {
+    pub(crate) left: f64,
+    pub(crate) right: f64,
+    /// Where the axis ends.
+    pub(crate) until_s: f64,
 }
 
 /// A chart, ready to paint.
@@ -100,6 +133,8 @@ pub(crate) struct Drawing {
     /// What it says, in words, for those who do not see it.
     pub(crate) description: String,
     pub(crate) marks: Vec<Mark>,
+    /// Where time runs from left to right.
+    pub(crate) timeline: Option<Timeline>,
 }
 
 /// The rectangle inside a chart's axes.
@@ -133,7 +168,8 @@ impl Frame {
 
 impl Drawing {
     pub(crate) fn new(room: Room, title: impl Into<String>) -> Self {
-        Self { room, height: 0.0, title: title.into(), description: String::new(), marks: Vec::new() }
+        let (title, description) = (title.into(), String::new());
+        Self { room, height: 0.0, title, description, marks: Vec::new(), timeline: None }
     }
 
     /// How wide a text will be, roughly.
@@ -159,6 +195,14 @@ impl Drawing {
 
     pub(crate) fn line(&mut self, points: Vec<(f64, f64)>, ink: Ink, width: f64, dashed: bool) {
         self.marks.push(Mark::Line { points, ink, width, dashed });
+    }
+
+    /// What `draw` draws belongs to the architecture in `slot` alone.
+    pub(crate) fn group(&mut self, slot: usize, draw: impl FnOnce(&mut Self)) {
+        let before = self.marks.len();
+        draw(self);
+        let marks = self.marks.split_off(before);
+        self.marks.push(Mark::Group { slot, marks });
     }
 
     pub(crate) fn area(
@@ -197,6 +241,7 @@ impl Drawing {
 
     /// Grid lines and labels of the vertical axis, with its name above it.
     pub(crate) fn vertical_axis(&mut self, frame: Frame, axis: &Axis, name: &str) {
+        let name = self.fitted(name, self.room.width() - frame.left);
         self.text((frame.left, frame.top - 10.0), name, Align::Start, Ink::Muted);
         for tick in &axis.ticks {
             let y = frame.y(axis, tick.at);
@@ -232,6 +277,7 @@ impl Drawing {
 
     /// The warm-up and the faults as bands behind what follows.
     pub(crate) fn bands(&mut self, frame: Frame, time: &Axis, record: &Record) {
+        self.timeline = Some(Timeline { left: frame.left, right: frame.right(), until_s: time.until });
         let place = |us: u64| frame.x(time, curves::seconds(us));
         let warm = place(record.warmup_us) - frame.left;
         self.area((frame.left, frame.top), (warm, frame.height), Ink::WarmUp, None);

@@ -4,9 +4,10 @@
 use hoplab_sim::record::Record;
 
 use super::curves;
-use super::drawing::{Align, Drawing, Frame, Ink};
+use super::drawing::{Align, Drawing, Frame, Ink, Mark};
 use crate::axis::Axis;
 use crate::format::plural;
+use crate::palette::SLOTS;
 
 /// At most so many lanes a group.
 const LANES_MAX: usize = 16;
@@ -43,6 +44,14 @@ impl Lanes {
         drawing.horizontal_axis(frame, &time);
         drawing.band_names(frame, &time, record);
         Self { drawing, time, pitch, y: frame.top + headroom, frame }
+    }
+
+    /// What `draw` draws belongs to the architecture in `slot` alone.
+    pub(super) fn of(&mut self, slot: usize, draw: impl FnOnce(&mut Self)) {
+        let before = self.drawing.marks.len();
+        draw(self);
+        let marks = self.drawing.marks.split_off(before);
+        self.drawing.marks.push(Mark::Group { slot: slot % SLOTS, marks });
     }
 
     /// Begins the group `name`.

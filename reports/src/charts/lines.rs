@@ -11,14 +11,25 @@ pub(crate) struct Line {
     /// In the palette.
     pub(crate) slot: usize,
     pub(crate) points: Vec<(f64, Option<f64>)>,
+    /// Where the true line lies with 95 % confidence: `[x, low, high]`; empty where that is not known.
+    pub(crate) band: Vec<(f64, f64, f64)>,
 }
 
 /// At most so many columns answer to pointing.
 const COLUMNS_MAX: usize = 75;
 
+/// And at most so many values are said in all of them: notes are most of a page's size.
+const NOTES_MAX: usize = 360;
+
 impl Drawing {
     pub(crate) fn lines(&mut self, frame: Frame, (x, y): (&Axis, &Axis), lines: &[Line]) {
         let width = if self.room == Room::Narrow { 1.8 } else { 2.0 };
+        for line in lines.iter().filter(|line| line.band.len() > 1) {
+            let lower = line.band.iter().map(|&(at, low, _)| (frame.x(x, at), frame.y(y, low)));
+            let upper = line.band.iter().rev().map(|&(at, _, high)| (frame.x(x, at), frame.y(y, high)));
+            let ink = Ink::Architecture(line.slot % SLOTS);
+            self.marks.push(Mark::Strip { points: lower.chain(upper).collect(), ink });
+        }
         for line in lines {
             let (ink, dashed) = (Ink::Architecture(line.slot % SLOTS), line.slot >= SLOTS);
             for stretch in line.points.split(|(_, value)| value.is_none()) {
@@ -46,7 +57,8 @@ impl Drawing {
         if self.room != Room::Wide {
             return;
         }
-        let step = longest.points.len().div_ceil(COLUMNS_MAX).max(1);
+        let columns = (NOTES_MAX / lines.len().max(1)).min(COLUMNS_MAX);
+        let step = longest.points.len().div_ceil(columns).max(1);
         let places: Vec<f64> = longest.points.iter().step_by(step).map(|point| point.0).collect();
         for (column, &at) in places.iter().enumerate() {
             let middle = frame.x(x, at);

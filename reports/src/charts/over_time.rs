@@ -97,6 +97,7 @@ fn lines(record: &Record, figure: Figure) -> Vec<Line> {
                 Figure::Errors => (window.sent > 0).then(|| curves::error_ratio(window)),
                 Figure::Attempts => (window.calls > 0).then(|| window.attempts as f64 / window.calls as f64),
             }),
+            band: Vec::new(),
         })
         .collect()
 }

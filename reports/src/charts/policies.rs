@@ -35,12 +35,14 @@ pub(crate) fn policies(record: &Record, room: Room) -> Option<Drawing> {
     let mut said = Vec::new();
     for (name, slot, mut lanes) in groups {
         said.push(in_words(name, &lanes));
-        chart.group(name);
-        let left_out = lanes::keep_most(&mut lanes, Events::count);
-        for lane in &lanes {
-            draw(&mut chart, lane, slot);
-        }
-        chart.left_out(left_out, "lane");
+        chart.of(slot, |chart| {
+            chart.group(name);
+            let left_out = lanes::keep_most(&mut lanes, Events::count);
+            for lane in &lanes {
+                draw(chart, lane, slot % palette::SLOTS);
+            }
+            chart.left_out(left_out, "lane");
+        });
     }
     Some(chart.finish(&said))
 }

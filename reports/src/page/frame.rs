@@ -57,6 +57,12 @@ impl Keys {
         Self(record.architectures.keys().zip(slots).map(key).collect())
     }
 
+    /// Without the one of this name.
+    pub(crate) fn without(mut self, name: &str) -> Self {
+        self.0.retain(|key| key.name != name);
+        self
+    }
+
     pub(crate) fn owners(indexes: &[usize]) -> Self {
         let key = |&index: &usize| Key {
             name: OWNERS[index].label.to_owned(),
@@ -64,6 +70,11 @@ impl Keys {
             switch: None,
         };
         Self(indexes.iter().map(key).collect())
+    }
+
+    /// Shades with what they stand for.
+    pub(crate) fn shades(shades: Vec<(String, Ink)>) -> Self {
+        Self(shades.into_iter().map(|(name, ink)| Key { name, ink, switch: None }).collect())
     }
 
     pub(crate) fn states() -> Self {
@@ -99,7 +110,16 @@ pub(crate) struct Tabs {
     id: &'static str,
     /// What is chosen, for screen readers.
     subject: &'static str,
-    last: bool,
+    chosen: Chosen,
+    /// The architecture of each panel by its slot, where panels are architectures.
+    slots: Vec<usize>,
+}
+
+/// Which panel is shown at first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Chosen {
+    Number(usize),
+    Last,
 }
 
 /// More panels than this are shown one below the other.
@@ -107,17 +127,42 @@ pub(crate) const PANELS_MAX: usize = 48;
 
 impl Tabs {
     pub(crate) fn new(id: &'static str, subject: &'static str) -> Self {
-        Self { id, subject, last: false }
+        Self { id, subject, chosen: Chosen::Number(0), slots: Vec::new() }
     }
 
     /// Shows the last panel at first: the architecture with the most parts.
     pub(crate) fn chosen_last(self) -> Self {
-        Self { last: true, ..self }
+        Self { chosen: Chosen::Last, ..self }
+    }
+
+    /// Shows this panel at first.
+    pub(crate) fn chosen(self, index: usize) -> Self {
+        Self { chosen: Chosen::Number(index), ..self }
+    }
+
+    /// The panels are these architectures: who hides one hides its tab.
+    pub(crate) fn architectures<'a>(
+        mut self,
+        record: &Record,
+        names: impl Iterator<Item = &'a String>,
+    ) -> Self {
+        let slots = palette::slots(record.architectures.keys().map(String::as_str));
+        let slot = |name| record.architectures.get_index_of(name).map(|index| slots[index] % SLOTS);
+        self.slots = names.filter_map(slot).collect();
+        self
+    }
+
+    fn class(&self, index: usize) -> Option<String> {
+        self.slots.get(index).map(|slot| format!("of-{slot}"))
     }
 
     /// The tabs with named panels; a single one needs none.
     pub(crate) fn of(&self, panels: &[(String, Markup)]) -> Markup {
-        let chosen = if self.last { panels.len().saturating_sub(1) } else { 0 };
+        let last = panels.len().saturating_sub(1);
+        let chosen = match self.chosen {
+            Chosen::Last => last,
+            Chosen::Number(index) => index.min(last),
+        };
         if panels.len() <= 1 || panels.len() > PANELS_MAX {
             return html! {
                 @for (name, panel) in panels {
@@ -134,7 +179,7 @@ impl Tabs {
                 }
                 div.names {
                     @for (index, (name, _)) in panels.iter().enumerate() {
-                        label for={ "tab-" (self.id) "-" (index) } { (name) }
+                        label class=[self.class(index)] for={ "tab-" (self.id) "-" (index) } { (name) }
                     }
                 }
                 div.panels {

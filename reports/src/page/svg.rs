@@ -6,8 +6,9 @@ use std::fmt::Write as _;
 use maud::{Markup, Render, html};
 
 use crate::charts::curves::State;
-use crate::charts::{Align, Drawing, Ink, Mark};
+use crate::charts::{Align, Cell, Drawing, HEAT_LEVELS, Ink, Mark, Room};
 use crate::page::frame::Keys;
+use crate::page::thin::thinned;
 
 /// A chart for the desk and for the phone; the style sheet shows the one that fits.
 pub(crate) fn figure(wide: &Drawing, narrow: &Drawing, keys: &Keys) -> Markup {
@@ -34,35 +35,71 @@ pub(crate) fn class(ink: Ink) -> String {
         Ink::State(State::Closed) => "closed".to_owned(),
         Ink::State(State::HalfOpen) => "half".to_owned(),
         Ink::State(State::Open) => "open".to_owned(),
+        Ink::State(State::Ejected) => "ejected".to_owned(),
+        Ink::Heat(level) => format!("h{level}"),
     }
 }
 
 fn painted(drawing: &Drawing, size: &str) -> Markup {
     let label = format!("{}. {}", drawing.title, drawing.description);
     let view = format!("0 0 {} {}", drawing.room.width(), drawing.height.ceil());
+    // Only who has a pointer or a keyboard looks closer.
+    let timeline = drawing.timeline.filter(|_| drawing.room == Room::Wide);
+    let tolerance = if timeline.is_some() { TOLERANCE_CLOSE } else { TOLERANCE };
+    let time = timeline.map(|of| format!("{} {} {}", round(of.left), round(of.right), of.until_s));
     html! {
         svg class={ "chart " (size) } viewBox=(view) role="img" aria-label=(label)
-            font-size=(drawing.room.text()) {
-            desc { (drawing.description) }
-            @for mark in &drawing.marks { (mark) }
+            font-size=(drawing.room.text()) data-time=[time] {
+            @for mark in &drawing.marks { (Painted { mark, tolerance }) }
         }
     }
 }
 
-impl Render for Mark {
+/// Bends smaller than this are not seen.
+const TOLERANCE: f64 = 0.3;
+
+/// Where a reader looks closer smaller ones are.
+const TOLERANCE_CLOSE: f64 = 0.05;
+
+/// A mark, with the size in pixels of the bends in its lines that do not matter.
+struct Painted<'a> {
+    mark: &'a Mark,
+    tolerance: f64,
+}
+
+impl Render for Painted<'_> {
     fn render(&self) -> Markup {
-        match self {
-            Self::Line { points, ink, width, dashed } => html! {
-                polyline class={ "l " (class(*ink)) } points=(joined(points)) stroke-width=(width)
+        let tolerance = self.tolerance;
+        match self.mark {
+            Mark::Line { points, ink, width, dashed } => html! {
+                polyline class={ "l " (class(*ink)) } points=(joined(&thinned(points, tolerance))) stroke-width=(width)
                     stroke-dasharray=[dashed.then_some("7 5")] {}
             },
-            Self::Area { x, y, width, height, ink, note } => html! {
+            Mark::Strip { points, ink } => html! {
+                polygon class={ "b " (class(*ink)) } points=(joined(points)) {}
+            },
+            Mark::Dots { points, ink, size } => html! {
+                path class={ "d " (class(*ink)) } d=(dots(points)) stroke-width=(size) {}
+            },
+            Mark::Heat { x, y, width, height, columns, rows, cells } => html! {
+                svg.heat x=(round(*x)) y=(round(*y)) width=(round(*width)) height=(round(*height))
+                    viewBox={ "0 0 " (columns) " " (rows) } preserveAspectRatio="none" {
+                    @for level in 0..HEAT_LEVELS {
+                        @let path = filled(cells, level);
+                        @if !path.is_empty() { path class={ "f " (class(Ink::Heat(level))) } d=(path) {} }
+                    }
+                }
+            },
+            Mark::Group { slot, marks } => html! {
+                g class={ "of-" (slot) } { @for mark in marks { (Painted { mark, tolerance }) } }
+            },
+            Mark::Area { x, y, width, height, ink, note } => html! {
                 rect class={ "f " (class(*ink)) } x=(round(*x)) y=(round(*y)) width=(round(*width).max(0.1))
                     height=(round(*height)) {
                     @if let Some(note) = note { title { (note) } }
                 }
             },
-            Self::Text { x, y, text, align, ink, size, bold } => {
+            Mark::Text { x, y, text, align, ink, size, bold } => {
                 let align = match align {
                     Align::Start => "",
                     Align::Middle => " mid",
@@ -73,13 +110,29 @@ impl Render for Mark {
                         font-size=[bold.then_some(size)] font-weight=[bold.then_some("600")] { (text) }
                 }
             }
-            Self::Spot { x, y, width, height, note } => html! {
+            Mark::Spot { x, y, width, height, note } => html! {
                 rect.spot x=(round(*x)) y=(round(*y)) width=(round(*width)) height=(round(*height)) {
                     title { (note) }
                 }
             },
         }
     }
+}
+
+/// Strokes without length: with round ends they are dots.
+fn dots(points: &[(f64, f64)]) -> String {
+    points.iter().fold(String::new(), |mut text, &(x, y)| {
+        let _ = write!(text, "M{} {}h0", round(x), round(y));
+        text
+    })
+}
+
+/// The cells of one shade, in units of cells.
+fn filled(cells: &[Cell], level: usize) -> String {
+    cells.iter().filter(|cell| cell.level == level).fold(String::new(), |mut text, cell| {
+        let _ = write!(text, "M{} {}h{}v1h-{2}z", cell.column, cell.row, cell.run);
+        text
+    })
 }
 
 fn joined(points: &[(f64, f64)]) -> String {

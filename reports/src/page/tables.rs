@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use hoplab_sim::record::{Architecture, Record, Traffic, decided};
-use indexmap::IndexSet;
+use indexmap::{IndexMap, IndexSet};
 use maud::{Markup, html};
 
 use super::svg;
@@ -13,7 +13,7 @@ use crate::charts::Ink;
 use crate::format::{count, difference, duration, moment, plural, share, significant};
 use crate::page::frame::section;
 use crate::palette::{self, SLOTS};
-use crate::table::{errors, expectations_by_text, retries, shown_groups};
+use crate::table::{errors, expectations_by_text, failed_seeds, retries, shown_groups};
 
 /// The architectures side by side, and what each adds over the baseline.
 pub(crate) fn overview(record: &Record) -> Markup {
@@ -29,7 +29,7 @@ pub(crate) fn overview(record: &Record) -> Markup {
                 th scope="col" { "p99.9" } th scope="col" { "errors" } th scope="col" { "retries" }
                 th scope="col" { "breaker changes" }
             } }
-            tbody { @for (name, architecture, slot) in architectures(record) { tr {
+            tbody { @for (name, architecture, slot) in architectures(record) { tr class={ "of-" (slot % SLOTS) } {
                 th scope="row" { (swatch(slot)) (name) }
                 td { (count(architecture.total.requests.sent)) }
                 td { (architecture.total.latency.mean_us().map_or_else(|| "–".to_owned(), duration)) }
@@ -59,7 +59,7 @@ fn added(record: &Record) -> Markup {
                 th scope="col" {} th scope="col" { "total" }
                 @for group in &groups { th scope="col" { (group.label()) } }
             } }
-            tbody { @for (name, added) in &added { tr {
+            tbody { @for (name, added) in &added { tr class={ "of-" (slot(name) % SLOTS) } {
                 th scope="row" { (swatch(slot(name))) (name) }
                 @if let Some(added) = added {
                     td.total { (difference(added.mean_us)) }
@@ -106,7 +106,7 @@ pub(crate) fn phases(record: &Record) -> Markup {
                     }
                 }
             }
-            tbody { @for (name, architecture, slot) in architectures(record) { tr {
+            tbody { @for (name, architecture, slot) in architectures(record) { tr class={ "of-" (slot % SLOTS) } {
                 th scope="row" { (swatch(slot)) (name) }
                 @for phase in &names {
                     @if let Some(phase) = architecture.phases.get(*phase) {
@@ -167,7 +167,7 @@ pub(crate) fn expectations(record: &Record) -> Markup {
                 @for name in record.architectures.keys() {
                     @if let Some((_, expectation)) = seen.iter().find(|(of, _)| of == name) {
                         td {
-                            (expectation.seen_text) " "
+                            (expectation.seen_text) (failed_seeds(record, expectation)) " "
                             @if expectation.holds { span.mark-ok role="img" aria-label="holds" { "✓" } }
                             @else { span.mark-no role="img" aria-label="does not hold" { "✗" } }
                         }
@@ -334,12 +334,17 @@ fn faults(record: &Record) -> Markup {
     }
 }
 
+/// The slot of each architecture, within the palette.
+pub(crate) fn slots(record: &Record) -> IndexMap<&str, usize> {
+    architectures(record).map(|(name, _, slot)| (name.as_str(), slot % SLOTS)).collect()
+}
+
 fn architectures(record: &Record) -> impl Iterator<Item = (&String, &Architecture, usize)> {
     let slots = palette::slots(record.architectures.keys().map(String::as_str));
     record.architectures.iter().zip(slots).map(|((name, architecture), slot)| (name, architecture, slot))
 }
 
-fn swatch(slot: usize) -> Markup {
+pub(crate) fn swatch(slot: usize) -> Markup {
     html! { i class={ "swatch " (svg::class(Ink::Architecture(slot % SLOTS))) } {} }
 }
 

@@ -3,15 +3,12 @@
 
 use std::fmt::Write as _;
 
-use hoplab_sim::record::Record;
-use indexmap::IndexSet;
-
 use super::frame::PANELS_MAX;
 use crate::owners::OWNERS;
 use crate::palette::{self, COLOURS, SLOTS};
 
-/// The style sheet of a page.
-pub(crate) fn style(record: &Record) -> String {
+/// The style sheet of a page whose tabs have at most so many panels.
+pub(crate) fn style(panels: usize) -> String {
     let mut text = String::from(":root{");
     colours(&mut text, Ground::Light);
     text += "}@media(prefers-color-scheme:dark){:root{";
@@ -22,7 +19,7 @@ pub(crate) fn style(record: &Record) -> String {
         let hidden = format!("body:has(#show-{slot}:not(:checked))");
         let _ = writeln!(
             text,
-            ".a{slot}{{--c:var(--a{slot})}}{hidden} polyline.a{slot}{{display:none}}{hidden} \
+            ".a{slot}{{--c:var(--a{slot})}}{hidden} :is(.l,.b,.d).a{slot},{hidden} .of-{slot}{{display:none}}{hidden} \
              label[for=show-{slot}]{{opacity:.4}}body:has(#show-{slot}:focus-visible) \
              label[for=show-{slot}]{{outline:2px solid var(--accent)}}"
         );
@@ -30,12 +27,9 @@ pub(crate) fn style(record: &Record) -> String {
     for index in 0..OWNERS.len() {
         let _ = writeln!(text, ".o{index}{{--c:var(--o{index})}}");
     }
-    let architectures = record.architectures.values();
-    let endpoints: IndexSet<&String> =
-        architectures.flat_map(|architecture| architecture.endpoints.keys()).collect();
-    let architectures = record.architectures.values();
-    let phases = architectures.map(|architecture| architecture.phases.len()).max().unwrap_or(0);
-    let panels = record.architectures.len().max(endpoints.len() + 1).max(phases + 1);
+    for level in 0..palette::HEAT.len() {
+        let _ = writeln!(text, ".h{level}{{--c:var(--h{level})}}");
+    }
     for index in 1..=panels.min(PANELS_MAX) {
         let chosen = format!(".tabs>input:nth-of-type({index}):checked~");
         let focused = format!(".tabs>input:nth-of-type({index}):focus-visible~");
@@ -67,10 +61,14 @@ fn colours(text: &mut String, ground: Ground) {
     for (index, owner) in OWNERS.iter().enumerate() {
         put(format!("o{index}"), owner.light, owner.dark);
     }
+    for (level, colour) in palette::HEAT.iter().enumerate() {
+        put(format!("h{level}"), colour.light, colour.dark);
+    }
     for (name, colour) in [
         ("closed", palette::BREAKER_CLOSED),
         ("half", palette::BREAKER_HALF_OPEN),
         ("open", palette::BREAKER_OPEN),
+        ("ejected", palette::EJECTED),
     ] {
         put(name.to_owned(), colour.light, colour.dark);
     }

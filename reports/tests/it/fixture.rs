@@ -375,8 +375,19 @@ fn window(index: u64, kind: &Kind) -> Window {
         p99_us: Some(p99),
         max_us: Some(p99 + p50),
         sum_us: sent * p50 * 6 / 5,
-        buckets: vec![(p50 * 9 / 10, sent / 2), (p50 * 2, sent - sent / 2 - 1), (p99, 1)],
+        buckets: spread(p50, p99, sent),
     }
+}
+
+/// A window's requests over a curve through its median and its tail.
+fn spread(p50: u64, p99: u64, sent: u64) -> Vec<(u64, u64)> {
+    let mut buckets: BTreeMap<u64, u64> = BTreeMap::new();
+    for index in 0..sent {
+        let part = (index as f64 + 0.5) / sent as f64;
+        let tail = (p99 - p50) as f64 * part.powi(24);
+        *buckets.entry((p50 as f64 * (0.4 + 1.2 * part) + tail) as u64 / 100 * 100).or_default() += 1;
+    }
+    buckets.into_iter().collect()
 }
 
 fn expectations(kind: &Kind) -> Vec<Expectation> {

@@ -117,7 +117,7 @@ fn a_hostile_name_stays_a_name() {
 fn nothing_was_sent() {
     let html = assert_sound(&fixture::silent());
     assert!(html.contains("No request was measured."));
-    assert!(html.contains("No breaker changed its state."));
+    assert!(html.contains("No breaker changed its state, and no endpoint was ejected."));
     assert!(html.contains("No policy decided anything"));
 }
 
@@ -145,6 +145,7 @@ fn of_many_policies_the_busiest_are_drawn_and_all_are_counted() {
 fn one_architecture_alone() {
     let mut record = fixture::boutique();
     record.architectures.truncate(1);
+    record.paired.clear();
     let html = assert_sound(&record);
     assert!(html.contains("takes 4.57\u{a0}ms with direct"), "a verdict without comparison");
     assert!(!html.contains("Mean added over"));
@@ -160,7 +161,9 @@ fn no_faults_and_no_breakers() {
         architecture.faults.clear();
     }
     let html = assert_sound(&record);
-    assert!(html.contains("gateway adds 95\u{a0}µs, mesh 2\u{a0}ms and gateway+mesh 2.09\u{a0}ms"));
+    assert!(
+        html.contains("request by request, gateway adds 95\u{a0}µs (94 to 96\u{a0}µs), mesh 2\u{a0}ms (")
+    );
 }
 
 #[test]
@@ -173,13 +176,24 @@ fn a_percentile_that_the_sample_cannot_carry_is_a_dash() {
 #[test]
 fn eight_architectures_and_twenty_endpoints() {
     let mut record = fixture::with_architectures(8);
-    for architecture in record.architectures.values_mut() {
-        let endpoint = architecture.endpoints[0].clone();
-        for index in 0..14 {
-            architecture.endpoints.insert(format!("service-{index}.endpoint"), endpoint.clone());
+    for index in 0..14 {
+        let name = format!("service-{index}.endpoint");
+        for seen in record.architectures.values_mut() {
+            let endpoint = seen.endpoints[0].clone();
+            seen.endpoints.insert(name.clone(), endpoint.clone());
+            seen.phases.values_mut().for_each(|phase| {
+                phase.endpoints.insert(name.clone(), endpoint.clone());
+            });
+        }
+        for paired in record.paired.values_mut() {
+            let endpoint = paired.endpoints[0].clone();
+            paired.endpoints.insert(name.clone(), endpoint);
         }
     }
-    assert_sound(&record);
+    let html = assert_sound(&record);
+    for slot in 0..8 {
+        assert!(html.contains(&format!("id=\"show-{slot}\"")), "each has a switch of its own");
+    }
 }
 
 #[test]

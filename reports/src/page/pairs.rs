@@ -1,0 +1,112 @@
+//! The part of the page that compares architectures request by request: how the difference spreads, and
+//! the same in figures by part of the run and by endpoint. Owns what is shown of it, not the chart.
+
+use hoplab_sim::record::{Difference, Paired, Record};
+use indexmap::{IndexMap, IndexSet};
+use maud::{Markup, html};
+
+use super::frame::{Keys, Tabs, section};
+use super::{svg, tables};
+use crate::added;
+use crate::charts::Room;
+use crate::charts::differences::{differences, subjects};
+use crate::format::{count, difference, range, share};
+
+/// The part; `None` where nothing was paired.
+pub(crate) fn pairs(record: &Record) -> Option<Markup> {
+    let shown = record.paired.iter().find(|(name, _)| record.architectures.contains_key(*name))?;
+    let baseline = &shown.1.baseline;
+    let phases: IndexSet<&str> =
+        record.paired.values().flat_map(|paired| paired.phases.keys().map(String::as_str)).collect();
+    let compared = added::compared(record);
+    let phases = if phases.len() > 1 { phases } else { IndexSet::new() };
+    let parts = std::iter::once(None).chain(phases.iter().copied().map(Some));
+    let panels: Vec<_> = parts
+        .clone()
+        .filter_map(|phase| {
+            let subjects = subjects(record, phase);
+            let name = phase.unwrap_or("the whole run");
+            let draw = |room| differences(&subjects, &format!("Difference by request, {name}"), room);
+            let keys = Keys::architectures(record).without(baseline);
+            Some((name.to_owned(), svg::figure(&draw(Room::Wide)?, &draw(Room::Narrow)?, &keys)))
+        })
+        .collect();
+    let chosen = parts.clone().position(|phase| phase == compared).unwrap_or(0);
+    let note = html! {
+        "The same request meets the same arrival, demands and faults under each architecture, so what differs is the \
+         architecture's. A curve says which share of requests is slower than with " (baseline) " by at most so much; \
+         left of zero they are faster. The outermost 1 % at either end lie beyond the axis. Only requests that were \
+         answered well under both have a difference; those under one alone are saved or lost."
+    };
+    let by_phase = by(record, "", &parts.collect::<Vec<_>>(), |paired, phase| match phase {
+        None => Some(&paired.total),
+        Some(phase) => paired.phases.get(phase),
+    });
+    let endpoints: IndexSet<&String> =
+        record.paired.values().flat_map(|paired| paired.endpoints.keys()).collect();
+    let endpoints: Vec<Option<&str>> = endpoints.into_iter().map(|name| Some(name.as_str())).collect();
+    let by_endpoint = by(record, "endpoint", &endpoints, |paired, endpoint| paired.endpoints.get(endpoint?));
+    let body = html! {
+        (Tabs::new("pairs", "part of the run").chosen(chosen).of(&panels))
+        (by_phase)
+        @if endpoints.len() > 1 {
+            details {
+                summary { "Endpoint by endpoint" }
+                (by_endpoint)
+            }
+        }
+    };
+    let title = format!("Request by request against {baseline}");
+    Some(section("pairs", &title, &note, &body))
+}
+
+/// A table with a row for each part and architecture.
+fn by<'a>(
+    record: &'a Record,
+    head: &str,
+    parts: &[Option<&str>],
+    of: impl Fn(&'a Paired, Option<&str>) -> Option<&'a Difference>,
+) -> Markup {
+    let slots = tables::slots(record);
+    let rows: IndexMap<&str, Vec<(&String, usize, &Difference)>> = parts
+        .iter()
+        .map(|part| {
+            let seen = record.paired.iter().filter_map(|(name, paired)| {
+                let difference = of(paired, *part)?;
+                (difference.pairs > 0).then_some((name, *slots.get(name.as_str())?, difference))
+            });
+            (part.unwrap_or("the whole run"), seen.collect::<Vec<_>>())
+        })
+        .filter(|(_, seen)| !seen.is_empty())
+        .collect();
+    html! {
+        div.scroll { table {
+            thead { tr {
+                th scope="col" { (head) } th.text scope="col" { "architecture" } th scope="col" { "requests" }
+                th scope="col" { "median" } th scope="col" { "95 % interval" } th scope="col" { "p99" }
+                th scope="col" { "slower" } th scope="col" { "faster" }
+                th scope="col" { "saved" } th scope="col" { "lost" }
+            } }
+            @for (part, seen) in &rows { tbody { @for (index, (name, slot, of)) in seen.iter().enumerate() {
+                tr class={ "of-" (slot) } {
+                    @if index == 0 { th.long scope="rowgroup" rowspan=(seen.len()) title=(part) { (part) } }
+                    td.text { (tables::swatch(*slot)) (name) }
+                    td { (count(of.pairs)) }
+                    td { (of.percentile_us(0.5).map_or_else(dash, |us| difference(us as f64))) }
+                    td { (of.intervals.of(0.5).map_or_else(dash, |of| {
+                        range(of.low, of.high).unwrap_or_else(|| difference(of.low))
+                    })) }
+                    td { (of.percentile_us(0.99).map_or_else(dash, |us| difference(us as f64))) }
+                    td { (share(of.slower, of.both)) }
+                    td { (share(of.faster, of.both)) }
+                    td { (count(of.saved)) }
+                    td { (count(of.lost)) }
+                }
+            } } }
+        } }
+    }
+}
+
+fn dash() -> String {
+    "–".to_owned()
+}
