@@ -7,7 +7,8 @@ mod paired;
 use std::collections::BTreeMap;
 
 use hoplab_sim::record::{
-    self, BreakerChange, Decided, Expectation, FaultHits, Latencies, Record, Requests, Seeds, Wasted, Work,
+    self, BreakerChange, Decided, Expectation, FaultHits, Latencies, Record, Requests, Seeds, Violation,
+    Wasted, Work,
 };
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize, Serializer};
@@ -73,6 +74,9 @@ pub struct Architecture {
     pub work: IndexMap<String, Work>,
     /// How often each fault touched something.
     pub faults: Vec<Fault>,
+    /// The invariants that were broken; left out when none was.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub violations: Vec<Violation>,
     /// How the expectations came out.
     pub expectations: Vec<Expectation>,
 }
@@ -205,6 +209,7 @@ impl Architecture {
             wasted: architecture.work.values().copied().sum::<Work>().wasted,
             work: architecture.work.clone(),
             faults: architecture.faults.iter().map(Fault::of).collect(),
+            violations: architecture.violations.clone(),
             expectations: architecture.expectations.clone(),
         }
     }

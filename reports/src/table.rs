@@ -251,6 +251,7 @@ fn facts(record: &Record, dir: Option<&Path>, look: Look) -> String {
     if !changed.is_empty() {
         facts.push(("breakers", changed.join(", ")));
     }
+    facts.extend(broken(record).into_iter().map(|broken| ("broken", broken)));
     facts.extend(wasted(record).map(|wasted| ("wasted", wasted)));
     facts.push(("digest", format!("{}, {}", printable(&record.digest), seeds(record))));
     if let Some(dir) = dir {
@@ -265,6 +266,19 @@ fn facts(record: &Record, dir: Option<&Path>, look: Look) -> String {
         }
     }
     text
+}
+
+/// The invariants that were broken, each with the architectures and the first time that it was.
+fn broken(record: &Record) -> Vec<String> {
+    let all = record.architectures.iter().flat_map(|(name, architecture)| {
+        architecture.violations.iter().map(move |violation| (name, violation))
+    });
+    all.map(|(name, violation)| {
+        let first = violation.first.first().map_or_else(String::new, |first| format!(": {first}"));
+        let times = plural(violation.count, "time");
+        format!("{} under {} {times}{first}", violation.invariant, printable(name))
+    })
+    .collect()
 }
 
 /// What services did for nobody; `None` when they did nothing of the kind.
