@@ -32,6 +32,8 @@ pub(crate) enum Command {
     Check(CheckArguments),
     /// Run a recorded run again and compare it, bit for bit
     Replay(ReplayArguments),
+    /// Render recorded runs again, list many of them on one page, or lay two side by side; runs nothing
+    Report(ReportArguments),
     /// Run a recorded run again and look at some of its requests, or at its packets
     Trace(TraceArguments),
     /// Run a scenario and compare its figures with those that were accepted
@@ -225,6 +227,18 @@ pub(crate) struct CheckArguments {
 pub(crate) struct ReplayArguments {
     /// The folder that a run was written to
     pub(crate) dir: PathBuf,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Exit codes: 0 it was written; 2 something could not be read")]
+pub(crate) struct ReportArguments {
+    /// The folders that runs, sweeps and explorations were written to, or folders of such folders
+    #[arg(required = true, value_name = "DIR")]
+    pub(crate) dirs: Vec<PathBuf>,
+    /// Where the page goes: of one run all of its report, else index.html
+    /// [default: DIR if it is one; else target/hoplab/report]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

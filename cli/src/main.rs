@@ -10,6 +10,7 @@ mod explore;
 mod gate;
 mod live;
 mod replay;
+mod report;
 mod run;
 mod seeds;
 mod shrink;
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
         Command::Shrink(arguments) => shrink::shrink(&arguments),
         Command::Check(arguments) => check::check(&arguments),
         Command::Replay(arguments) => replay::replay(&arguments),
+        Command::Report(arguments) => report::report(&arguments),
         Command::Trace(arguments) => trace::trace(&arguments),
         Command::Gate(arguments) => gate::gate(&arguments),
         Command::Gateway(arguments) => live::gateway(&arguments),

@@ -2,12 +2,16 @@
 //! each seed showed alone; as text for people, as JSON for programs.
 
 use std::fmt::Write;
+use std::path::Path;
+use std::{fs, io};
 
 use hoplab_sim::explore::coverage::{Exercised, Missed};
 use hoplab_sim::explore::{RuleKind, Seen};
 use hoplab_sim::journal::Journal;
 use hoplab_sim::scenario::plan::Plan;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+
+use crate::write::Error;
 
 /// The version of the summary's shape.
 pub const SCHEMA: u32 = 1;
@@ -16,12 +20,12 @@ pub const SCHEMA: u32 = 1;
 const FIRST: usize = 10;
 
 /// What exploration found.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
     /// [`SCHEMA`].
     pub schema: u32,
     /// `explore`.
-    pub kind: &'static str,
+    pub kind: String,
     /// The scenario's name.
     pub scenario: String,
     /// The architectures, in order.
@@ -41,7 +45,7 @@ pub struct Summary {
 }
 
 /// A rule that was broken.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Finding {
     /// An invariant, `panic`, or an expectation.
     pub rule: String,
@@ -70,7 +74,7 @@ impl Summary {
         }
         Self {
             schema: SCHEMA,
-            kind: "explore",
+            kind: "explore".to_owned(),
             scenario: plan.name.clone(),
             architectures: plan.architectures.iter().map(|of| of.name().to_owned()).collect(),
             seed: plan.seed,
@@ -80,6 +84,16 @@ impl Summary {
             missed: exercised.missed(plan),
             exercised,
         }
+    }
+
+    /// The summary that an exploration left in `dir`: all that is kept of it as a whole.
+    pub fn read(dir: &Path) -> Result<Self, Error> {
+        let path = dir.join("summary.json");
+        let bytes = fs::read(&path).map_err(|source| match source.kind() {
+            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Error::Nothing { dir: dir.to_owned() },
+            _ => Error::Files { action: "read", path: path.clone(), source },
+        })?;
+        serde_json::from_slice(&bytes).map_err(|reason| Error::NotARecord { path, reason })
     }
 
     /// As JSON.

@@ -7,6 +7,8 @@
 //! | [`summary`] | `summary.json`, the figures that programs and gates read |
 //! | [`mod@table`] | the table on the terminal |
 //! | [`mod@write`] | the folder that a run leaves behind, and reading it again |
+//! | [`folder`] | which of these a folder holds, and rendering it again |
+//! | [`index`] | one page over the runs of a folder |
 //! | [`explore`] | what drawn faults broke, and what they never exercised |
 //! | [`study`] | work in parts, of which each is a file |
 //! | [`sweep`] | a scenario at many points |
@@ -26,8 +28,10 @@ mod axis;
 mod charts;
 pub mod data;
 pub mod explore;
+pub mod folder;
 mod format;
 pub mod gate;
+pub mod index;
 mod owners;
 pub mod page;
 mod palette;

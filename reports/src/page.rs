@@ -6,9 +6,10 @@ pub(crate) mod frame;
 mod graph;
 mod layout;
 mod pairs;
+pub(crate) mod shell;
 pub(crate) mod svg;
 mod tables;
-mod theme;
+pub(crate) mod theme;
 mod thin;
 
 use hoplab_sim::record::{Record, Window};

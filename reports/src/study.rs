@@ -62,7 +62,7 @@ struct Part<T> {
 }
 
 /// Where the study and its parts lie in a run's folder.
-const STUDY: &str = "record/study.json";
+pub(crate) const STUDY: &str = "record/study.json";
 const PARTS: &str = "record/parts";
 
 impl Study {

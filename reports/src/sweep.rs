@@ -14,7 +14,7 @@ use crate::write::{Error, replace};
 pub use table::table;
 
 /// Where the record lies in a sweep's folder.
-const RECORD: &str = "record/sweep.json";
+pub(crate) const RECORD: &str = "record/sweep.json";
 
 /// The figures of a sweep that programs read.
 #[derive(Serialize)]

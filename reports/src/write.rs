@@ -56,6 +56,26 @@ pub enum Error {
         /// The folder.
         dir: PathBuf,
     },
+    /// There is nothing in the folder that could be rendered.
+    #[error(
+        "{0} holds neither a run nor a sweep nor an exploration, nor does a folder in it\n\
+         help: `hoplab run FILE --out {0}` leaves a run there",
+        dir.display()
+    )]
+    Nothing {
+        /// The folder.
+        dir: PathBuf,
+    },
+    /// There are parts in the folder, and nobody joined them.
+    #[error(
+        "{0} holds parts of a study that were not joined\n\
+         help: `hoplab merge {0}` joins them, with the folders of the other shards",
+        dir.display()
+    )]
+    NotJoined {
+        /// The folder.
+        dir: PathBuf,
+    },
     /// There is no study in the folder.
     #[error("{} holds no study: there is no record/study.json in it", dir.display())]
     NoStudy {
@@ -91,7 +111,7 @@ pub enum Error {
 }
 
 /// Where the record lies in a run's folder.
-const RECORD: &str = "record/record.json";
+pub(crate) const RECORD: &str = "record/record.json";
 
 /// Writes the record, its figures, plots and page into `dir`, which is made when it is missing.
 pub fn write(record: &Record, dir: &Path) -> Result<Written, Error> {

@@ -49,7 +49,8 @@ fn json(text: &str) -> Value {
 fn help_says_what_there_is() {
     let folder = Folder::new("help");
     let mut help = stdout(&hoplab(&folder, &["--help"]));
-    let commands = ["run", "sweep", "merge", "check", "replay", "trace", "gate", "gateway", "sidecar"];
+    let commands =
+        ["run", "sweep", "merge", "check", "replay", "report", "trace", "gate", "gateway", "sidecar"];
     for command in commands {
         let of_command = stdout(&hoplab(&folder, &[command, "--help"]));
         help = format!("{help}\n$ hoplab {command} --help\n{of_command}");

@@ -11,6 +11,7 @@ mod commands;
 mod explore;
 mod gate;
 mod live;
+mod report;
 mod scenarios;
 mod seeds;
 mod telemetry;

@@ -7,8 +7,8 @@ use super::frame::PANELS_MAX;
 use crate::owners::OWNERS;
 use crate::palette::{self, COLOURS, SLOTS};
 
-/// The style sheet of a page whose tabs have at most so many panels.
-pub(crate) fn style(panels: usize) -> String {
+/// What every page has: the sheet, and the colours.
+pub(crate) fn fixed() -> String {
     let mut text = String::from(":root{");
     colours(&mut text, Ground::Light);
     text += "}@media(prefers-color-scheme:dark){:root{";
@@ -30,6 +30,12 @@ pub(crate) fn style(panels: usize) -> String {
     for level in 0..palette::HEAT.len() {
         let _ = writeln!(text, ".h{level}{{--c:var(--h{level})}}");
     }
+    text
+}
+
+/// The style sheet of a page whose tabs have at most so many panels.
+pub(crate) fn style(panels: usize) -> String {
+    let mut text = fixed();
     for index in 1..=panels.min(PANELS_MAX) {
         let chosen = format!(".tabs>input:nth-of-type({index}):checked~");
         let focused = format!(".tabs>input:nth-of-type({index}):focus-visible~");

@@ -2,6 +2,7 @@
 
 mod data;
 mod fixture;
+mod index;
 mod page;
 mod plots;
 mod summary;

@@ -1,0 +1,198 @@
+//! `index.html`: one page over many runs, in the look of a run's own page, and the same as a table.
+//! Keeps of each run only what it shows. Owns what is said about a run among others; knows no dates,
+//! since none is recorded.
+
+mod link;
+mod page;
+
+use std::path::Path;
+
+use hoplab_sim::record::Record;
+use hoplab_sim::sweep::record::Sweep;
+
+use crate::explore;
+use crate::folder::Kept;
+use crate::format::{count, duration, plural, share, shortened};
+use crate::table::{Look, errors, expectations_by_text, grid, printable};
+use crate::verdict;
+use crate::write::Error;
+
+/// So many digits of a digest tell runs apart.
+const DIGEST_DIGITS: usize = 12;
+
+/// What the index says about a run, a sweep or an exploration.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Entry {
+    /// The name under which it is listed: the path of its folder.
+    name: String,
+    noun: &'static str,
+    title: String,
+    question: String,
+    /// The answer in one sentence.
+    headline: String,
+    /// `seed 1`, `10 seeds from 1 on`.
+    seeds: String,
+    digest: String,
+    /// How many expectations are met, of how many.
+    expectations: Option<(u64, u64)>,
+    /// The architectures with their figures, under [`HEADS`]; none for what is no run.
+    rows: Vec<(String, [String; HEADS.len()])>,
+    /// Where its page is.
+    link: Option<String>,
+}
+
+/// The figures of an architecture.
+const HEADS: [&str; 4] = ["requests", "p50", "p99", "errors"];
+
+impl Entry {
+    /// What to say about `kept`, which lies in `dir`, on a page that will lie in `out`.
+    pub fn of(kept: &Kept, name: &str, dir: &Path, out: &Path) -> Result<Self, Error> {
+        let files = ["report.html", "summary.json"];
+        let file = files.into_iter().find(|file| dir.join(file).is_file());
+        let linked = |file| {
+            let action = "find the way to";
+            link::between(out, dir, file).map_err(|source| Error::Files {
+                action,
+                path: dir.to_owned(),
+                source,
+            })
+        };
+        let link = file.map(linked).transpose()?;
+        let entry = match kept {
+            Kept::Run(record) => Self::of_run(record),
+            Kept::Sweep(sweep) => Self::of_sweep(sweep),
+            Kept::Exploration(summary) => Self::of_exploration(summary),
+        };
+        Ok(Self { name: name.to_owned(), noun: kept.noun(), link, ..entry })
+    }
+
+    fn of_run(record: &Record) -> Self {
+        let outcomes = expectations_by_text(record).into_values().flatten();
+        let (mut met, mut all) = (0, 0);
+        for (_, expectation) in outcomes {
+            all += 1;
+            met += u64::from(expectation.holds);
+        }
+        let rows = record.architectures.iter().map(|(name, architecture)| {
+            let total = &architecture.total;
+            let percentile = |quantile| {
+                total.latency.percentile_us(quantile).map_or_else(|| "–".to_owned(), |us| duration(us as f64))
+            };
+            let sent = total.requests.sent;
+            let figures = [count(sent), percentile(0.5), percentile(0.99), share(errors(architecture), sent)];
+            (name.clone(), figures)
+        });
+        Self {
+            headline: verdict::verdict(record).headline,
+            seeds: seeds(record.seed, record.seeds.as_ref().map_or(1, hoplab_sim::record::Seeds::count)),
+            expectations: (all > 0).then_some((met, all)),
+            rows: rows.collect(),
+            ..Self::titled(&record.title, &record.question, &record.digest)
+        }
+    }
+
+    fn of_sweep(sweep: &Sweep) -> Self {
+        let keys: Vec<String> = sweep
+            .axes
+            .iter()
+            .map(|axis| {
+                let ends = [axis.labels.first(), axis.labels.last()];
+                let ends: Vec<&str> = ends.into_iter().flatten().map(String::as_str).collect();
+                format!("{} from {}", axis.key, ends.join(" to "))
+            })
+            .collect();
+        let mut parts = Vec::new();
+        if !sweep.points.is_empty() {
+            parts.push(format!("{} over {}", plural(sweep.points.len() as u64, "point"), keys.join(" and ")));
+        }
+        if let Some(search) = &sweep.search {
+            parts.push(format!("the highest {} at which all that is expected holds", search.key));
+        }
+        let found = sweep.search.iter().flat_map(|search| &search.found);
+        let (mut met, mut all) = (0, 0);
+        for found in found {
+            all += 1;
+            met += u64::from(found.holds);
+        }
+        Self {
+            headline: sentence(&parts.join("; ")),
+            seeds: seeds(sweep.seed, sweep.seeds),
+            expectations: (all > 0).then_some((met, all)),
+            ..Self::titled(&sweep.title, &sweep.question, &sweep.digest)
+        }
+    }
+
+    fn of_exploration(summary: &explore::Summary) -> Self {
+        let rules: Vec<String> = summary
+            .findings
+            .iter()
+            .map(|finding| format!("{} in {}", finding.rule, plural(finding.seeds, "seed")))
+            .collect();
+        let headline = if rules.is_empty() {
+            "Nothing was broken.".to_owned()
+        } else {
+            format!("Broken: {}.", rules.join("; "))
+        };
+        Self {
+            headline,
+            seeds: seeds(summary.seed, summary.seeds),
+            ..Self::titled(&summary.scenario, "", &summary.digest)
+        }
+    }
+
+    fn titled(title: &str, question: &str, digest: &str) -> Self {
+        Self {
+            name: String::new(),
+            noun: "",
+            title: title.to_owned(),
+            question: question.to_owned(),
+            headline: String::new(),
+            seeds: String::new(),
+            digest: digest.get(..DIGEST_DIGITS).unwrap_or(digest).to_owned(),
+            expectations: None,
+            rows: Vec::new(),
+            link: None,
+        }
+    }
+
+    /// Whether everything that was expected of it came true.
+    fn is_met(&self) -> bool {
+        self.expectations.is_none_or(|(met, all)| met == all)
+    }
+}
+
+/// The page over `entries`, sorted by their names.
+pub fn page(title: &str, mut entries: Vec<Entry>) -> String {
+    entries.sort_by(|a, b| a.name.cmp(&b.name));
+    page::page(title, &entries)
+}
+
+/// The same for the terminal, a line each.
+pub fn table(entries: &[Entry], look: Look) -> String {
+    const TITLE_MAX: usize = 30;
+    let mut entries: Vec<&Entry> = entries.iter().collect();
+    entries.sort_by(|a, b| a.name.cmp(&b.name));
+    let mut rows = vec![["", "", "title", "met", "digest"].map(str::to_owned).to_vec()];
+    rows.extend(entries.into_iter().map(|entry| {
+        let met = match entry.expectations {
+            None => "–".to_owned(),
+            Some((met, all)) if met == all => format!("✓ {all}"),
+            Some((met, all)) => format!("✗ {met} of {all}"),
+        };
+        let title = shortened(&printable(&entry.title), TITLE_MAX);
+        let (name, noun) = (printable(&entry.name), entry.noun.to_owned());
+        vec![name, noun, title, met, printable(&entry.digest)]
+    }));
+    grid(&rows, look)
+}
+
+fn seeds(first: u64, number: u64) -> String {
+    if number == 1 { format!("seed {first}") } else { format!("{} from {first} on", plural(number, "seed")) }
+}
+
+/// With a capital and a full stop.
+fn sentence(text: &str) -> String {
+    let mut chars = text.chars();
+    let Some(first) = chars.next() else { return String::new() };
+    format!("{}{}.", first.to_uppercase(), chars.as_str())
+}
