@@ -235,7 +235,13 @@ pub(crate) struct ReportArguments {
     /// The folders that runs, sweeps and explorations were written to, or folders of such folders
     #[arg(required = true, value_name = "DIR")]
     pub(crate) dirs: Vec<PathBuf>,
-    /// Where the page goes: of one run all of its report, else index.html
+    /// Lay two runs side by side: what was run differently, what came out differently, and why
+    #[arg(long)]
+    pub(crate) compare: bool,
+    /// What the two are called [default: the names of their folders]
+    #[arg(long, value_name = "A,B", value_delimiter = ',', requires = "compare")]
+    pub(crate) labels: Vec<String>,
+    /// Where the page goes: of one run all of its report, else index.html or compare.html
     /// [default: DIR if it is one; else target/hoplab/report]
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,

@@ -5,9 +5,12 @@ use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use anyhow::bail;
 use hoplab_reports as reports;
+use hoplab_reports::compare::Comparison;
 use hoplab_reports::folder::{self, Kept};
 use hoplab_reports::index::{self, Entry};
+use hoplab_sim::record::Record;
 
 use crate::arguments::ReportArguments;
 use crate::{End, terminal};
@@ -17,6 +20,9 @@ const OUT: &str = "target/hoplab/report";
 
 /// Renders the folders that are asked for.
 pub(crate) fn report(arguments: &ReportArguments) -> anyhow::Result<End> {
+    if arguments.compare {
+        return compare(arguments);
+    }
     match arguments.dirs.as_slice() {
         [dir] if folder::holds(dir) => one(dir, arguments.out.as_deref().unwrap_or(dir)),
         [dir] => {
@@ -77,6 +83,50 @@ fn entry(dir: &Path, name: &str, out: &Path) -> Result<Entry, reports::write::Er
     let kept = Kept::read(dir)?;
     kept.write(dir)?;
     Entry::of(&kept, name, dir, out)
+}
+
+/// Lays two runs side by side.
+fn compare(arguments: &ReportArguments) -> anyhow::Result<End> {
+    let [first, second] = arguments.dirs.as_slice() else {
+        bail!("--compare lays two runs side by side: name two folders, not {}", arguments.dirs.len());
+    };
+    let labels = labels(first, second, &arguments.labels)?;
+    let (before, now) = (recorded_run(first)?, recorded_run(second)?);
+    let comparison = Comparison::of((&labels[0], &before), (&labels[1], &now))?;
+    let out = arguments.out.clone().unwrap_or_else(|| PathBuf::from(OUT));
+    let page = out.join("compare.html");
+    reports::write_file(&page, &comparison.page())?;
+    let mut stdout = anstream::stdout();
+    write!(stdout, "{}", comparison.table(terminal::look()))?;
+    writeln!(stdout, " report: {}", page.display())?;
+    Ok(End::Well)
+}
+
+/// The run that was recorded in `dir`; nothing else can be laid beside one.
+fn recorded_run(dir: &Path) -> anyhow::Result<Record> {
+    match Kept::read(dir)? {
+        Kept::Run(record) => Ok(*record),
+        other => {
+            let (place, noun) = (dir.display(), other.noun());
+            bail!("{place} holds the record of a {noun}\nhelp: --compare lays two runs side by side")
+        }
+    }
+}
+
+/// What the two are called: as is asked for, or by the last parts of their paths that differ.
+fn labels(first: &Path, second: &Path, asked: &[String]) -> anyhow::Result<[String; 2]> {
+    let last = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
+    match asked {
+        [] => Ok(match (last(first), last(second)) {
+            (Some(first), Some(second)) if first != second => [first, second],
+            _ if first != second => [first, second].map(|path| path.display().to_string()),
+            _ => ["first", "second"].map(str::to_owned),
+        }),
+        [first, second] if !first.is_empty() && !second.is_empty() && first != second => {
+            Ok([first.clone(), second.clone()])
+        }
+        _ => bail!("--labels: write two different names, such as main,pr-12"),
+    }
 }
 
 /// A folder's own name.

@@ -16,4 +16,4 @@ pub(crate) mod percentiles;
 pub(crate) mod policies;
 pub(crate) mod waterfall;
 
-pub(crate) use drawing::{Align, Cell, Drawing, HEAT_LEVELS, Ink, Mark, Room};
+pub(crate) use drawing::{Align, Cell, Drawing, Frame, HEAT_LEVELS, Ink, Mark, Room};

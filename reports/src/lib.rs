@@ -9,6 +9,7 @@
 //! | [`mod@write`] | the folder that a run leaves behind, and reading it again |
 //! | [`folder`] | which of these a folder holds, and rendering it again |
 //! | [`index`] | one page over the runs of a folder |
+//! | [`mod@compare`] | two runs side by side |
 //! | [`explore`] | what drawn faults broke, and what they never exercised |
 //! | [`study`] | work in parts, of which each is a file |
 //! | [`sweep`] | a scenario at many points |
@@ -26,6 +27,7 @@
 mod added;
 mod axis;
 mod charts;
+pub mod compare;
 pub mod data;
 pub mod explore;
 pub mod folder;

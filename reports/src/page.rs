@@ -14,7 +14,7 @@ mod thin;
 
 use hoplab_sim::record::{Record, Window};
 use indexmap::IndexSet;
-use maud::{DOCTYPE, Markup, PreEscaped, html};
+use maud::{Markup, html};
 
 use crate::charts::heat::Heat;
 use crate::charts::over_time::{self, Figure};
@@ -46,35 +46,13 @@ pub fn page(record: &Record) -> String {
         }
         (foot(record))
     };
-    shell(&record.title, Some(&record.version), panels(record), &body)
-}
-
-/// What every page is wrapped in; `panels` is how many its largest tabs have.
-pub(crate) fn shell(title: &str, version: Option<&str>, panels: usize, body: &Markup) -> String {
-    html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta name="color-scheme" content="light dark";
-                @if let Some(version) = version { meta name="generator" content={ "hoplab " (version) }; }
-                link rel="icon" href="data:,";
-                title { (title) " · hoplab" }
-                style { (PreEscaped(theme::style(panels))) }
-            }
-            body {
-                (body)
-                div #tip hidden {}
-                script { (PreEscaped(include_str!("page/script.js"))) }
-            }
-        }
-    }
-    .into_string()
+    let body = html! { (body) div #tip hidden {} };
+    let style = theme::style(panels(record));
+    shell::document(&record.title, &record.version, &style, &body, include_str!("page/script.js"))
 }
 
 /// The most panels that any tabs of the page have.
-fn panels(record: &Record) -> usize {
+pub(crate) fn panels(record: &Record) -> usize {
     record.architectures.len().max(percentile_parts(record).len())
 }
 

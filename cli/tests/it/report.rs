@@ -197,3 +197,91 @@ fn mistakes_are_told() {
     let page = fs::read_to_string(folder.path("all/index.html")).unwrap();
     assert!(page.contains("good/report.html"), "what can be read is there");
 }
+
+/// Two seeds of the same scenario, and the second with another text.
+fn two_runs(folder: &Folder) {
+    folder.write("small.toml", SMALL);
+    run(folder, &["run", "small.toml", "--out", "main"]);
+    folder.write("small.toml", &SMALL.replace("exp(1ms)", "exp(2ms)"));
+    run(folder, &["run", "small.toml", "--seed", "4", "--out", "pr-12"]);
+    folder.write("small.toml", SMALL);
+    run(folder, &["run", "small.toml", "--seed", "4", "--out", "seed-4"]);
+}
+
+#[test]
+fn two_runs_are_laid_side_by_side() {
+    let folder = Folder::new("report-compare");
+    two_runs(&folder);
+    let compared = hoplab(&folder, &["report", "main", "pr-12", "--compare"]);
+    assert_eq!(code(&compared), 0, "{}", stderr(&compared));
+    let told = stdout(&compared);
+    let texts = [
+        "What differs most in pr-12: p50 of direct",
+        "- steps = [{ work = \"exp(1ms)\" }]",
+        "+ steps = [{ work = \"exp(2ms)\" }]",
+        " seed       3       4",
+        "all requests, errors",
+        "service work at shop",
+        "main: digest ",
+        " report: target/hoplab/report/compare.html",
+    ];
+    let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    for text in texts {
+        assert!(words(&told).contains(&words(text)), "{text} is not in {told}");
+    }
+    let page = fs::read_to_string(folder.path("target/hoplab/report/compare.html")).unwrap();
+    for text in ["main and pr-12, side by side", "<del>", "<ins>", "stroke-dasharray", "≠"] {
+        assert!(page.contains(text), "{text} is not in the page");
+    }
+    let labels = ["report", "main", "pr-12", "--compare", "--labels", "then,now", "--out", "out"];
+    let labelled = stdout(&hoplab(&folder, &labels));
+    assert!(labelled.contains("What differs most in now:"), "{labelled}");
+    assert!(folder.path("out/compare.html").exists());
+    assert_eq!(stdout(&hoplab(&folder, &labels)), labelled);
+    let seeds = stdout(&hoplab(&folder, &["report", "main", "seed-4", "--compare"]));
+    assert!(seeds.starts_with("The runs differ, but no response time and no error rate"), "{seeds}");
+}
+
+#[test]
+fn of_the_same_run_nothing_differs() {
+    let folder = Folder::new("report-same");
+    folder.write("small.toml", SMALL);
+    run(&folder, &["run", "small.toml", "--out", "a/out"]);
+    run(&folder, &["run", "small.toml", "--out", "b/out"]);
+    let compared = hoplab(&folder, &["report", "a/out", "b/out", "--compare"]);
+    assert_eq!(code(&compared), 0, "{}", stderr(&compared));
+    let told = stdout(&compared);
+    assert!(
+        told.starts_with("Nothing differs: every figure is the same, and so are the digests.\n"),
+        "{told}"
+    );
+    assert!(told.contains("\nThe same was run\n"), "{told}");
+    assert!(told.contains(" a/out: digest"), "{told}");
+}
+
+#[test]
+fn what_cannot_be_compared_is_told() {
+    let folder = Folder::new("report-incomparable");
+    folder.write("small.toml", SMALL);
+    folder.write("swept.toml", &format!("{SMALL}{SWEPT}"));
+    run(&folder, &["run", "small.toml", "--arch", "direct", "--out", "direct"]);
+    run(&folder, &["run", "small.toml", "--arch", "gateway", "--out", "gateway"]);
+    run(&folder, &["sweep", "swept.toml", "--out", "swept"]);
+    let said = |arguments: &[&str]| {
+        let output = hoplab(&folder, &[&["report"], arguments].concat());
+        assert_eq!(code(&output), 2, "{arguments:?}");
+        assert_eq!(stdout(&output), "", "{arguments:?}");
+        format!("$ hoplab report {}\n{}", arguments.join(" "), stderr(&output))
+    };
+    let cases: [&[&str]; 7] = [
+        &["--compare", "direct"],
+        &["--compare", "direct", "gateway", "swept"],
+        &["--compare", "direct", "swept"],
+        &["--compare", "direct", "gateway"],
+        &["--compare", "direct", "nowhere"],
+        &["--compare", "direct", "direct", "--labels", "a,a"],
+        &["direct", "--labels", "a,b"],
+    ];
+    insta::assert_snapshot!("incomparable", cases.map(said).join("\n"));
+    assert!(!folder.path("target").exists(), "nothing is left behind");
+}

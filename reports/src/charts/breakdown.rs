@@ -44,18 +44,6 @@ pub(crate) fn by_architecture(record: &Record, phase: Option<&str>, room: Room) 
     bar_chart(&format!("Whose the time of the mean request is{when}"), &bars, room)
 }
 
-/// A bar for each of some splits by owner, each with its name.
-pub(crate) fn split_bars(title: &str, splits: &[(&str, &BTreeMap<String, f64>)], room: Room) -> Drawing {
-    let bar = |&(name, split): &(&str, &BTreeMap<String, f64>)| Bar {
-        name: name.to_owned(),
-        aside: String::new(),
-        total: duration(split.values().sum()),
-        parts_us: owners::amounts(split),
-        slot: None,
-    };
-    bar_chart(title, &splits.iter().map(bar).collect::<Vec<_>>(), room)
-}
-
 /// A bar for each architecture but the baseline: what it adds to the mean; savings go to the left.
 pub(crate) fn added(record: &Record, room: Room) -> Drawing {
     let slots = palette::slots(record.architectures.keys().map(String::as_str));

@@ -1,6 +1,7 @@
 //! The page itself: a part a run, its verdict first. Works without script; with it a box to filter by
 //! any word appears. Owns no figure.
 
+use hoplab_sim::run::VERSION;
 use maud::{Markup, html};
 
 use super::{Entry, HEADS};
@@ -17,7 +18,7 @@ pub(super) fn page(title: &str, entries: &[Entry]) -> String {
         }
         footer {}
     };
-    shell::document(title, &style, &body, include_str!("filter.js"))
+    shell::document(title, VERSION, &style, &body, include_str!("filter.js"))
 }
 
 fn head(title: &str, entries: &[Entry]) -> Markup {

@@ -1,11 +1,9 @@
-//! What every page is wrapped in that is not the report of one run: the document about a body, in the
-//! same look. Owns no content.
+//! What every page is wrapped in: the document about a body, in the same look. Owns no content.
 
-use hoplab_sim::run::VERSION;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-/// A whole page, which needs nothing else.
-pub(crate) fn document(title: &str, style: &str, body: &Markup, script: &str) -> String {
+/// A whole page, which needs nothing else, made by a `version` of hoplab.
+pub(crate) fn document(title: &str, version: &str, style: &str, body: &Markup, script: &str) -> String {
     html! {
         (DOCTYPE)
         html lang="en" {
@@ -13,7 +11,7 @@ pub(crate) fn document(title: &str, style: &str, body: &Markup, script: &str) ->
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
-                meta name="generator" content={ "hoplab " (VERSION) };
+                meta name="generator" content={ "hoplab " (version) };
                 link rel="icon" href="data:,";
                 title { (title) " · hoplab" }
                 style { (PreEscaped(style)) }

@@ -1,0 +1,130 @@
+//! Two runs side by side: what was run differently, what came out differently, and where that came from.
+//! From their records alone. Owns the order of what is told; one way of telling it each is in `table`
+//! and `page`.
+//!
+//! | module | owns |
+//! |---|---|
+//! | `inputs` | what differs between what was run |
+//! | `figures` | latencies and errors, with their intervals |
+//! | `moved` | owners, hops, edges, decisions and expectations that moved |
+//! | `words` | the answer in words |
+//! | `chart` | both curves of an architecture |
+
+mod chart;
+mod figures;
+mod inputs;
+mod moved;
+mod page;
+mod table;
+mod words;
+
+use hoplab_sim::record::{Architecture, Record};
+
+use crate::gate::baseline::Baseline;
+use crate::gate::compare::{self as gate, Outcome};
+use crate::gate::explain::Reasons;
+use crate::gate::figures::of;
+use crate::table::Look;
+use figures::Subject;
+use inputs::{Input, Text};
+use moved::Moved;
+use words::Verdict;
+
+/// Two runs side by side.
+#[derive(Debug)]
+pub struct Comparison<'a> {
+    first: Side<'a>,
+    second: Side<'a>,
+    inputs: Vec<Input>,
+    texts: Vec<Text>,
+    architectures: Vec<Compared<'a>>,
+    verdict: Verdict,
+}
+
+/// Two runs that have nothing to compare.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "{first} and {second} have no architecture in common: {}; {}\nhelp: --arch of `hoplab run` says which are run",
+    of_first.join(", "),
+    of_second.join(", ")
+)]
+pub struct NothingInCommon {
+    first: String,
+    second: String,
+    of_first: Vec<String>,
+    of_second: Vec<String>,
+}
+
+/// One of the two.
+#[derive(Debug, Clone)]
+struct Side<'a> {
+    label: String,
+    record: &'a Record,
+}
+
+/// An architecture that both have.
+#[derive(Debug)]
+struct Compared<'a> {
+    name: String,
+    before: &'a Architecture,
+    now: &'a Architecture,
+    /// All requests, then each endpoint that either has.
+    subjects: Vec<Subject>,
+    moved: Moved,
+    reasons: Reasons,
+    /// Whether no figure differs, digest included.
+    same: bool,
+}
+
+impl<'a> Comparison<'a> {
+    /// Lays two runs side by side, each with the label that it is called by.
+    pub fn of(first: (&str, &'a Record), second: (&str, &'a Record)) -> Result<Self, NothingInCommon> {
+        let side = |(label, record): (&str, &'a Record)| Side { label: label.to_owned(), record };
+        let (first, second) = (side(first), side(second));
+        let architectures = compared(first.record, second.record);
+        if architectures.is_empty() {
+            let names = |side: &Side| side.record.architectures.keys().cloned().collect();
+            return Err(NothingInCommon {
+                of_first: names(&first),
+                of_second: names(&second),
+                first: first.label,
+                second: second.label,
+            });
+        }
+        let inputs = inputs::inputs(first.record, second.record);
+        let texts = inputs::texts(&first.record.sources, &second.record.sources);
+        let verdict = words::verdict(&architectures, &second.label);
+        Ok(Self { first, second, inputs, texts, architectures, verdict })
+    }
+
+    /// For the terminal.
+    pub fn table(&self, look: Look) -> String {
+        table::table(self, look)
+    }
+
+    /// `compare.html`: one page, which needs nothing else.
+    pub fn page(&self) -> String {
+        page::page(self)
+    }
+}
+
+/// The architectures that both runs have, in the order of the second.
+fn compared<'a>(first: &'a Record, second: &'a Record) -> Vec<Compared<'a>> {
+    let before = Baseline { figures: of(first), ..Baseline::default() };
+    let all = gate::Comparison::of(&before, &of(second));
+    let both = second.architectures.iter().filter_map(|(name, now)| {
+        let before = first.architectures.get(name)?;
+        let findings: Vec<&gate::Finding> =
+            all.findings.iter().filter(|finding| finding.key.scope == *name).collect();
+        Some(Compared {
+            name: name.clone(),
+            before,
+            now,
+            subjects: figures::subjects(before, now),
+            moved: Moved::of(&findings, before, now),
+            reasons: Reasons::of(&all, name),
+            same: findings.iter().all(|finding| finding.outcome == Outcome::Same),
+        })
+    });
+    both.collect()
+}

@@ -1,0 +1,151 @@
+//! What moved besides the figures themselves: owners and hops of the mean request, attempts along the
+//! edges, decisions of policies, expectations. Largest first. Owns no sentence.
+
+use hoplab_sim::record::{Architecture, Edge, Expectation};
+
+use crate::format::{count, difference, duration, significant};
+use crate::gate::compare::Finding;
+use crate::gate::metric::Metric;
+
+use super::figures::signed;
+
+/// An owner that moved the mean request by less than this many microseconds is left out.
+const MOVED_US_MIN: f64 = 1.0;
+
+/// Attempts a call that moved by less than this are left out.
+const ATTEMPTS_MIN: f64 = 0.005;
+
+/// What a step is measured in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unit {
+    Micros,
+    Ratio,
+    Count,
+}
+
+/// Something that was so much and is so much now.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Step {
+    pub(super) what: String,
+    before: f64,
+    now: f64,
+    unit: Unit,
+}
+
+impl Step {
+    pub(super) fn by(&self) -> f64 {
+        self.now - self.before
+    }
+
+    /// Before, now and the difference, for people.
+    pub(super) fn cells(&self) -> [String; 3] {
+        let by = self.by();
+        let text = |value: f64| match self.unit {
+            Unit::Micros => duration(value),
+            Unit::Ratio => significant(value),
+            Unit::Count => count(value as u64),
+        };
+        let change = match self.unit {
+            Unit::Micros => difference(by),
+            Unit::Ratio | Unit::Count => signed(by, &text(by.abs())),
+        };
+        [text(self.before), text(self.now), change]
+    }
+}
+
+/// How an expectation came out in both: whether it holds, and what was seen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Turned {
+    pub(super) text: String,
+    pub(super) before: Option<(bool, String)>,
+    pub(super) now: Option<(bool, String)>,
+}
+
+impl Turned {
+    /// Whether it is worse: it held, or was not asked for, and does not hold.
+    pub(super) fn is_worse(&self) -> bool {
+        self.now.as_ref().is_some_and(|(holds, _)| !holds)
+    }
+}
+
+/// What moved under one architecture.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Moved {
+    /// By owner.
+    pub(super) owners: Vec<Step>,
+    /// By hop and owner.
+    pub(super) hops: Vec<Step>,
+    /// Attempts a call along each edge.
+    pub(super) edges: Vec<Step>,
+    /// Decisions of policies and changes of breakers.
+    pub(super) decisions: Vec<Step>,
+    /// Expectations whose outcome is another one.
+    pub(super) expectations: Vec<Turned>,
+}
+
+impl Moved {
+    pub(super) fn of(findings: &[&Finding], before: &Architecture, now: &Architecture) -> Self {
+        Self {
+            owners: times(findings, "owner"),
+            hops: times(findings, "hop"),
+            edges: attempts(before, now),
+            decisions: decisions(findings),
+            expectations: turned(&before.expectations, &now.expectations),
+        }
+    }
+}
+
+fn times(findings: &[&Finding], kind: &str) -> Vec<Step> {
+    let of_kind =
+        findings.iter().filter(|finding| finding.key.subject.first().is_some_and(|word| word == kind));
+    let steps = of_kind.filter_map(|finding| step(finding, Unit::Micros));
+    sorted(steps.filter(|step| step.by().abs() >= MOVED_US_MIN).collect())
+}
+
+fn decisions(findings: &[&Finding]) -> Vec<Step> {
+    let counted = |finding: &&&Finding| matches!(finding.key.metric, Metric::Decisions | Metric::Changes);
+    let steps = findings.iter().filter(counted).filter_map(|finding| step(finding, Unit::Count));
+    sorted(steps.filter(|step| step.by().abs() > 0.0).collect())
+}
+
+fn step(finding: &Finding, unit: Unit) -> Option<Step> {
+    let (before, now) = finding.numbers()?;
+    Some(Step { what: finding.key.about(), before: before.as_f64(), now: now.as_f64(), unit })
+}
+
+fn attempts(before: &Architecture, now: &Architecture) -> Vec<Step> {
+    let gone = before.edges.keys().filter(|name| !now.edges.contains_key(*name));
+    let ratio = |edge: Option<&Edge>| edge.map_or(0.0, Edge::amplification);
+    let steps = now.edges.keys().chain(gone).map(|name| Step {
+        what: name.clone(),
+        before: ratio(before.edges.get(name)),
+        now: ratio(now.edges.get(name)),
+        unit: Unit::Ratio,
+    });
+    sorted(steps.filter(|step| step.by().abs() >= ATTEMPTS_MIN).collect())
+}
+
+fn sorted(mut steps: Vec<Step>) -> Vec<Step> {
+    steps.sort_by(|a, b| b.by().abs().total_cmp(&a.by().abs()));
+    steps
+}
+
+fn turned(before: &[Expectation], now: &[Expectation]) -> Vec<Turned> {
+    let outcome = |all: &[Expectation], text: &str| {
+        let found = all.iter().find(|expectation| expectation.text == text)?;
+        Some((found.holds, found.seen_text.clone()))
+    };
+    let mut texts: Vec<&str> = Vec::new();
+    for expectation in now.iter().chain(before) {
+        if !texts.contains(&expectation.text.as_str()) {
+            texts.push(&expectation.text);
+        }
+    }
+    let all = texts.into_iter().map(|text| Turned {
+        text: text.to_owned(),
+        before: outcome(before, text),
+        now: outcome(now, text),
+    });
+    let holds = |outcome: &Option<(bool, String)>| outcome.as_ref().map(|(holds, _)| *holds);
+    all.filter(|turned| holds(&turned.before) != holds(&turned.now)).collect()
+}

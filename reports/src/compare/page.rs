@@ -1,0 +1,264 @@
+//! `compare.html`: the same as the table on the terminal, with all of it, and both curves. Works without
+//! script. Owns no figure.
+
+use hoplab_sim::run::VERSION;
+use maud::{Markup, html};
+
+use super::figures::{Figure, Measure, Subject};
+use super::inputs::{Line, Text};
+use super::moved::{Step, Turned};
+use super::{Compared, Comparison, chart};
+use crate::charts::Room;
+use crate::page::frame::{Keys, Tabs, section};
+use crate::page::{self, shell, svg, theme};
+
+pub(super) fn page(comparison: &Comparison) -> String {
+    let title = format!("{} and {}, side by side", comparison.first.label, comparison.second.label);
+    let style = theme::style(page::panels(comparison.second.record)) + include_str!("style.css");
+    let differing: Vec<&Compared> =
+        comparison.architectures.iter().filter(|compared| !compared.same).collect();
+    let body = html! {
+        main {
+            (head(comparison, &title))
+            (inputs(comparison))
+            @if !differing.is_empty() {
+                (figures(comparison, &differing))
+                (curves(comparison, &differing))
+                (moved(comparison, &differing))
+            }
+            (expectations(comparison))
+        }
+        footer {}
+        div #tip hidden {}
+    };
+    shell::document(&title, VERSION, &style, &body, include_str!("../page/script.js"))
+}
+
+fn head(comparison: &Comparison, title: &str) -> Markup {
+    let record = comparison.second.record;
+    html! {
+        header {
+            p.eyebrow { span.mark { "hoplab" } " compare · " (record.scenario) }
+            h1 { (title) }
+            p.question { (record.title) }
+            div.verdict {
+                p.headline { (comparison.verdict.headline) }
+                @for sentence in &comparison.verdict.sentences { p { (sentence) } }
+            }
+            ul.facts {
+                @for side in [&comparison.first, &comparison.second] {
+                    li { span { (side.label) } "seed " (side.record.seed) ", digest "
+                        code { (side.record.digest.get(..12).unwrap_or(&side.record.digest)) } }
+                }
+            }
+        }
+    }
+}
+
+fn inputs(comparison: &Comparison) -> Markup {
+    let note = if comparison.inputs.is_empty() && comparison.texts.is_empty() {
+        html! { "The same: seed, scale, version, architectures and every line of the scenario." }
+    } else {
+        html! { "Whatever is not named here was the same in both." }
+    };
+    let (first, second) = (&comparison.first.label, &comparison.second.label);
+    let body = html! {
+        @if !comparison.inputs.is_empty() {
+            div.scroll { table {
+                thead { tr { th scope="col" {} th.text scope="col" { (first) } th.text scope="col" { (second) } } }
+                tbody { @for input in &comparison.inputs { tr {
+                    th scope="row" { (input.name) } td.text { (input.before) } td.text { (input.now) }
+                } } }
+            } }
+        }
+        @for text in &comparison.texts { (difference(text)) }
+    };
+    section("inputs", "What was run", &note, &body)
+}
+
+fn difference(text: &Text) -> Markup {
+    html! {
+        h3 { code { (text.path) } }
+        pre.source.diff { code {
+            @for line in &text.lines {
+                @match line {
+                    Line::Gap => span.gap { "  …\n" },
+                    Line::Same(line) => span { "  " (line) "\n" },
+                    Line::Before(line) => del { "- " (line) "\n" },
+                    Line::Now(line) => ins { "+ " (line) "\n" },
+                }
+            }
+        } }
+    }
+}
+
+/// Panels of the architectures, the last one chosen.
+fn tabs(id: &'static str, differing: &[&Compared], panel: impl Fn(&Compared) -> Markup) -> Markup {
+    let panels: Vec<_> = differing.iter().map(|compared| (compared.name.clone(), panel(compared))).collect();
+    Tabs::new(id, "architecture").chosen_last().of(&panels)
+}
+
+fn figures(comparison: &Comparison, differing: &[&Compared]) -> Markup {
+    let note = html! {
+        b.apart { "≠" } " marks what chance alone does not explain: the 95 % intervals of both runs do not overlap. \
+         A dash is a figure that the sample cannot carry."
+    };
+    let body = tabs("figures", differing, |compared| {
+        html! {
+            (all_requests(comparison, &compared.subjects[0]))
+            @if compared.subjects.len() > 1 { (endpoints(comparison, &compared.subjects[1..])) }
+        }
+    });
+    section("figures", "Figures", &note, &body)
+}
+
+fn all_requests(comparison: &Comparison, subject: &Subject) -> Markup {
+    html! {
+        div.scroll { table {
+            thead { tr {
+                th scope="col" { "all requests" } th scope="col" { (comparison.first.label) }
+                th scope="col" { (comparison.second.label) } th scope="col" { "change" }
+                th scope="col" { "95 % intervals" }
+            } }
+            tbody { @for figure in &subject.figures { tr {
+                th scope="row" { (figure.measure.label()) }
+                (cells(figure))
+                td.quiet { (figure.intervals().unwrap_or_default()) }
+            } } }
+        } }
+    }
+}
+
+fn cells(figure: &Figure) -> Markup {
+    let apart = figure.is_apart();
+    html! {
+        td { (figure.measure.text(figure.before)) }
+        td { (figure.measure.text(figure.now)) }
+        td.apart[apart] { (figure.change()) @if apart { " ≠" } }
+    }
+}
+
+fn endpoints(comparison: &Comparison, subjects: &[Subject]) -> Markup {
+    let shown = [Measure::P50, Measure::P99, Measure::Errors];
+    html! {
+        h3 { "By endpoint" }
+        div.scroll { table {
+            thead {
+                tr {
+                    th {}
+                    @for measure in shown { th.group scope="colgroup" colspan="3" { (measure.label()) } }
+                }
+                tr {
+                    th scope="col" {}
+                    @for _ in shown {
+                        th scope="col" { (comparison.first.label) } th scope="col" { (comparison.second.label) }
+                        th scope="col" { "change" }
+                    }
+                }
+            }
+            tbody { @for subject in subjects { tr {
+                th.long scope="row" title=(subject.name) { (subject.name) }
+                @for measure in shown { (cells(subject.figure(measure))) }
+            } } }
+        } }
+    }
+}
+
+fn curves(comparison: &Comparison, differing: &[&Compared]) -> Markup {
+    let (first, second) = (comparison.first.label.as_str(), comparison.second.label.as_str());
+    let note = html! {
+        (first) " is dashed, " (second) " drawn through. Each step to the right is ten times rarer; a line ends where \
+         the sample cannot carry the percentile."
+    };
+    let body = tabs("curves", differing, |compared| {
+        let draw = |room| {
+            let traffic = [&compared.before.total, &compared.now.total];
+            chart::overlay(&compared.name, &compared.subjects[0], [first, second], traffic, room)
+        };
+        svg::figure(&draw(Room::Wide), &draw(Room::Narrow), &Keys::none())
+    });
+    section("latency", "Response time by percentile", &note, &body)
+}
+
+fn moved(comparison: &Comparison, differing: &[&Compared]) -> Markup {
+    let note = html! {
+        "Where the mean request spends more or less time, how often calls are tried, and what policies decided; what \
+         moved most comes first."
+    };
+    let body = tabs("moved", differing, |compared| {
+        let moved = &compared.moved;
+        let parts = [
+            ("Mean request, by owner", &moved.owners),
+            ("Mean request, by hop and owner", &moved.hops),
+            ("Attempts a call", &moved.edges),
+            ("Decisions of policies and changes of breakers", &moved.decisions),
+        ];
+        let nothing = parts.iter().all(|(_, steps)| steps.is_empty());
+        html! {
+            @for (title, steps) in parts {
+                @if !steps.is_empty() { (steps_table(comparison, title, steps)) }
+            }
+            @if nothing { p.note { "Nothing of this moved." } }
+        }
+    });
+    section("moved", "What moved", &note, &body)
+}
+
+/// So many rows are shown at once.
+const ROWS_OPEN: usize = 10;
+
+fn steps_table(comparison: &Comparison, title: &str, steps: &[Step]) -> Markup {
+    let rows = |steps: &[Step]| {
+        html! {
+            div.scroll { table {
+                thead { tr {
+                    th scope="col" {} th scope="col" { (comparison.first.label) }
+                    th scope="col" { (comparison.second.label) } th scope="col" { "change" }
+                } }
+                tbody { @for step in steps { tr {
+                    th.wrap scope="row" { (step.what) }
+                    @for cell in step.cells() { td { (cell) } }
+                } } }
+            } }
+        }
+    };
+    let (open, more) = steps.split_at(steps.len().min(ROWS_OPEN));
+    html! {
+        h3 { (title) }
+        (rows(open))
+        @if !more.is_empty() { details { summary { (more.len()) " more, which moved less" } (rows(more)) } }
+    }
+}
+
+fn expectations(comparison: &Comparison) -> Markup {
+    let turned: Vec<(&str, &Turned)> = comparison
+        .architectures
+        .iter()
+        .flat_map(|compared| {
+            compared.moved.expectations.iter().map(|turned| (compared.name.as_str(), turned))
+        })
+        .collect();
+    if turned.is_empty() {
+        let note = html! { "Every expectation came out the same." };
+        return section("expectations", "Expectations", &note, &html! {});
+    }
+    let outcome = |outcome: &Option<(bool, String)>| match outcome {
+        None => html! { span.quiet { "not expected" } },
+        Some((true, seen)) => html! { span.mark-ok { "✓" } " " (seen) },
+        Some((false, seen)) => html! { span.mark-no { "✗" } " " (seen) },
+    };
+    let note = html! { "Those that came out differently; all others did not." };
+    let body = html! {
+        div.scroll { table {
+            thead { tr {
+                th scope="col" {} th.text scope="col" { "under" } th.text scope="col" { (comparison.first.label) }
+                th.text scope="col" { (comparison.second.label) }
+            } }
+            tbody { @for (name, turned) in turned { tr {
+                th.wrap scope="row" { (turned.text) } td.text { (name) }
+                td.text { (outcome(&turned.before)) } td.text { (outcome(&turned.now)) }
+            } } }
+        } }
+    };
+    section("expectations", "Expectations", &note, &body)
+}

@@ -1,0 +1,153 @@
+//! Two runs side by side on the terminal. Owns the text, not the terminal.
+
+use std::fmt::Write as _;
+
+use super::figures::{Measure, Subject};
+use super::inputs::Line;
+use super::moved::{Step, Turned};
+use super::{Compared, Comparison};
+use crate::table::{Look, grid, printable, wrapped};
+
+/// So many lines of a text's difference are shown; the page has all.
+const LINES_MAX: usize = 40;
+
+/// So many of what moved are shown of each kind; the page has all.
+const STEPS_MAX: usize = 5;
+
+pub(super) fn table(comparison: &Comparison, look: Look) -> String {
+    let mut text = String::new();
+    for line in wrapped(&printable(&comparison.verdict.headline), look.width) {
+        let _ = writeln!(text, "{}", look.painted("1", &line));
+    }
+    for sentence in &comparison.verdict.sentences {
+        let mut mark = " ▸ ";
+        for line in wrapped(&printable(sentence), look.width.saturating_sub(3)) {
+            let _ = writeln!(text, "{mark}{line}");
+            mark = "   ";
+        }
+    }
+    text.push_str(&inputs(comparison, look));
+    for compared in comparison.architectures.iter().filter(|compared| !compared.same) {
+        text.push_str(&architecture(comparison, compared, look));
+    }
+    text.push('\n');
+    for side in [&comparison.first, &comparison.second] {
+        let fact = format!("{}: digest {}, seed {}", side.label, side.record.digest, side.record.seed);
+        let _ = writeln!(text, " {}", printable(&fact));
+    }
+    text
+}
+
+fn inputs(comparison: &Comparison, look: Look) -> String {
+    let mut text = String::new();
+    let title = if comparison.inputs.is_empty() && comparison.texts.is_empty() {
+        "The same was run"
+    } else {
+        "What was run differently"
+    };
+    let _ = writeln!(text, "\n{}", look.painted("1", title));
+    if !comparison.inputs.is_empty() {
+        let mut rows = vec![vec![String::new(), label(&comparison.first), label(&comparison.second)]];
+        rows.extend(
+            comparison
+                .inputs
+                .iter()
+                .map(|input| vec![input.name.to_owned(), printable(&input.before), printable(&input.now)]),
+        );
+        text.push_str(&grid(&rows, look));
+    }
+    for source in &comparison.texts {
+        let _ = writeln!(text, " {}", printable(&source.path));
+        for line in source.lines.iter().take(LINES_MAX) {
+            let (colour, line) = match line {
+                Line::Gap => ("2", "   …".to_owned()),
+                Line::Same(line) => ("2", format!("   {}", printable(line))),
+                Line::Before(line) => ("31", format!(" - {}", printable(line))),
+                Line::Now(line) => ("32", format!(" + {}", printable(line))),
+            };
+            let _ = writeln!(text, "{}", look.painted(colour, line.trim_end()));
+        }
+        if source.lines.len() > LINES_MAX {
+            let _ = writeln!(text, "   … and {} more lines", source.lines.len() - LINES_MAX);
+        }
+    }
+    text
+}
+
+fn label(side: &super::Side) -> String {
+    printable(&side.label)
+}
+
+fn architecture(comparison: &Comparison, compared: &Compared, look: Look) -> String {
+    let mut text = String::new();
+    let _ = writeln!(text, "\n{}", look.painted("1", &printable(&compared.name)));
+    let head = |what: &str| {
+        let (first, second) = (label(&comparison.first), label(&comparison.second));
+        vec![what.to_owned(), first, second, "change".to_owned(), String::new()]
+    };
+    let mut rows = vec![head("")];
+    // One endpoint alone is all requests.
+    let subjects: &[Subject] =
+        if compared.subjects.len() == 2 { &compared.subjects[..1] } else { &compared.subjects };
+    for (place, subject) in subjects.iter().enumerate() {
+        rows.extend(figures(subject, place == 0));
+    }
+    if rows.len() > 1 {
+        text.push_str(&grid(&rows, look));
+    }
+    let moved = &compared.moved;
+    let parts = [
+        ("the mean request, by owner", &moved.owners),
+        ("the mean request, by hop", &moved.hops),
+        ("attempts a call", &moved.edges),
+        ("decisions", &moved.decisions),
+    ];
+    for (title, steps) in parts.into_iter().filter(|(_, steps)| !steps.is_empty()) {
+        let mut rows = vec![head(title)];
+        rows.extend(steps.iter().take(STEPS_MAX).map(row));
+        let _ = write!(text, "\n{}", grid(&rows, look));
+        if steps.len() > STEPS_MAX {
+            let _ = writeln!(text, " … and {} more, which moved less", steps.len() - STEPS_MAX);
+        }
+    }
+    for turned in &moved.expectations {
+        let _ = writeln!(text, " {}", outcome(turned, look));
+    }
+    text
+}
+
+/// All figures of all requests; of an endpoint the few that say most, where they differ.
+fn figures(subject: &Subject, all: bool) -> Vec<Vec<String>> {
+    let few = [Measure::P50, Measure::P99, Measure::Errors];
+    let shown = subject
+        .figures
+        .iter()
+        .filter(|figure| all || (few.contains(&figure.measure) && figure.step().is_some()));
+    let rows = shown.map(|figure| {
+        let mark = if figure.is_apart() { "≠" } else { "" };
+        vec![
+            format!("{}, {}", printable(&subject.name), figure.measure.label()),
+            figure.measure.text(figure.before),
+            figure.measure.text(figure.now),
+            figure.change(),
+            mark.to_owned(),
+        ]
+    });
+    rows.collect()
+}
+
+fn row(step: &Step) -> Vec<String> {
+    let [before, now, change] = step.cells();
+    vec![printable(&step.what), before, now, change, String::new()]
+}
+
+fn outcome(turned: &Turned, look: Look) -> String {
+    let mark = if turned.is_worse() { look.painted("31", "✗") } else { look.painted("32", "✓") };
+    let side = |outcome: &Option<(bool, String)>| match outcome {
+        None => "not expected".to_owned(),
+        Some((holds, seen)) => {
+            format!("{} ({})", if *holds { "holds" } else { "does not hold" }, printable(seen))
+        }
+    };
+    format!("{mark} {}: {} → {}", printable(&turned.text), side(&turned.before), side(&turned.now))
+}
