@@ -10,6 +10,7 @@
 mod commands;
 mod explore;
 mod gate;
+mod launchers;
 mod live;
 mod report;
 mod scenarios;

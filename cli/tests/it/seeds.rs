@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::{Folder, code, hoplab, stderr, stdout};
 
 /// A service that fails now and then, a quarter of a second long.
-const QUICK: &str = r#"# Does it add up?
+pub(crate) const QUICK: &str = r#"# Does it add up?
 [scenario]
 title = "Quick"
 duration = "300ms"
