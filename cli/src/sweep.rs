@@ -62,9 +62,11 @@ struct Pieces {
     base: Plan,
     seeds: u64,
     points: Vec<Point>,
+    /// The points of all axes but the one that is searched along.
+    search_points: Vec<Point>,
     /// The scenario at each point; empty when there is no grid to run.
     plans: Vec<Arc<Plan>>,
-    /// A point and an architecture each.
+    /// One of the search's points and an architecture each.
     searches: Vec<(usize, String)>,
 }
 
@@ -73,7 +75,9 @@ impl Pieces {
         if base.sweep.is_empty() && base.search.is_none() {
             bail!("{}: nothing to sweep: write a [sweep] or a [search] table", base.sources[0].path);
         }
-        let points = sweep::points(&base.sweep);
+        let points = sweep::points(&base.sweep, None);
+        let along = base.search.as_ref().map(|search| search.key.as_str());
+        let search_points = sweep::points(&base.sweep, along);
         let mut plans = Vec::new();
         for point in &points {
             plans.push(Arc::new(sweep::plan_at(&base, &point.settings(&base.sweep), None)?));
@@ -83,7 +87,8 @@ impl Pieces {
             for (place, architecture) in base.architectures.iter().enumerate() {
                 let expected = base.expectations.iter().any(|expect| expect.architectures.contains(&place));
                 if expected {
-                    searches.extend((0..points.len()).map(|point| (point, architecture.name().to_owned())));
+                    let name = architecture.name();
+                    searches.extend((0..search_points.len()).map(|point| (point, name.to_owned())));
                 } else {
                     eprintln!("nothing is expected under {}: no search there", architecture.name());
                 }
@@ -95,7 +100,7 @@ impl Pieces {
         if base.sweep.is_empty() {
             plans.clear();
         }
-        Ok(Self { base, seeds, points, plans, searches })
+        Ok(Self { base, seeds, points, search_points, plans, searches })
     }
 
     fn count(&self) -> usize {
@@ -162,7 +167,7 @@ impl Pieces {
         let Some(search) = &self.base.search else { return Ok(()) };
         let mut results = batch::side_by_side(machine.threads(), searches.len(), &|number| {
             let piece = &self.searches[searches[number]];
-            let found = sweep::seek(&self.base, search, &self.points[piece.0], &piece.1, self.seeds)?;
+            let found = sweep::seek(&self.base, search, &self.search_points[piece.0], &piece.1, self.seeds)?;
             parts.put(&Self::search_name(piece), &found)?;
             eprintln!("{}", reports::sweep::found(&self.base.sweep, search, &found));
             anyhow::Ok(())

@@ -76,7 +76,8 @@ pub fn read(dir: &Path) -> Result<Option<Sweep>, Error> {
 /// What a search found, in one line: `mesh, faults.trigger.for = 2s: load.people.rate up to 340 rps (9 tries)`.
 pub fn found(axes: &[grid::Axis], search: &grid::Search, found: &Found) -> String {
     let settings = axes.iter().zip(&found.places);
-    let settings = settings.map(|(axis, place)| format!("{} = {}", axis.key, axis.values[*place].label));
+    let settings =
+        settings.filter_map(|(axis, place)| Some(format!("{} = {}", axis.key, axis.values[(*place)?].label)));
     let at: Vec<String> = std::iter::once(found.architecture.clone()).chain(settings).collect();
     let highest = match &found.highest {
         Some(highest) if found.open_ended => format!("{highest} and beyond"),

@@ -16,27 +16,31 @@ use crate::scenario::{self, Overrides, Problems};
 pub use search::{Bracket, Try};
 pub use seek::{Lost, seek};
 
-/// A point of a grid: which value each axis has.
+/// A point of a grid: which value each axis has, but for one along which is searched.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Point {
     /// Its place in the grid, from 0 on; the last axis turns fastest.
     pub number: usize,
-    /// By axis, the index of its value.
-    pub places: Vec<usize>,
+    /// By axis, the index of its value; `None` on the axis that is searched along.
+    pub places: Vec<Option<usize>>,
 }
 
-/// Every point of the grid over `axes`, in order; a single one when there is no axis.
-pub fn points(axes: &[Axis]) -> Vec<Point> {
-    let count: usize = axes.iter().map(|axis| axis.values.len()).product();
+/// Every point of the grid over `axes` but the one of the key `along`, in order; a single one when there is
+/// no other axis.
+pub fn points(axes: &[Axis], along: Option<&str>) -> Vec<Point> {
+    let stands = |axis: &Axis| along != Some(axis.key.as_str());
+    let count: usize = axes.iter().filter(|axis| stands(axis)).map(|axis| axis.values.len()).product();
     let point = |number: usize| {
         let mut rest = number;
-        let mut places: Vec<usize> = axes
+        let mut places: Vec<Option<usize>> = axes
             .iter()
             .rev()
             .map(|axis| {
-                let place = rest % axis.values.len();
-                rest /= axis.values.len();
-                place
+                stands(axis).then(|| {
+                    let place = rest % axis.values.len();
+                    rest /= axis.values.len();
+                    place
+                })
             })
             .collect();
         places.reverse();
@@ -49,7 +53,7 @@ impl Point {
     /// The keys that the point sets, with their values.
     pub fn settings<'a>(&self, axes: &'a [Axis]) -> Vec<(&'a str, &'a Value)> {
         let settings = axes.iter().zip(&self.places);
-        settings.map(|(axis, place)| (axis.key.as_str(), &axis.values[*place])).collect()
+        settings.filter_map(|(axis, place)| Some((axis.key.as_str(), &axis.values[(*place)?]))).collect()
     }
 }
 
@@ -124,8 +128,18 @@ mod tests {
     #[test]
     fn the_last_axis_turns_fastest() {
         let axes = [axis("a", &["1", "2"]), axis("b", &["1", "2", "3"])];
-        let places: Vec<_> = points(&axes).into_iter().map(|point| point.places).collect();
-        assert_eq!(places, [[0, 0], [0, 1], [0, 2], [1, 0], [1, 1], [1, 2]]);
-        assert_eq!(points(&[]), [Point { number: 0, places: Vec::new() }]);
+        let places: Vec<_> = points(&axes, None).into_iter().map(|point| point.places).collect();
+        let expected = [[0, 0], [0, 1], [0, 2], [1, 0], [1, 1], [1, 2]].map(|places| places.map(Some));
+        assert_eq!(places, expected);
+        assert_eq!(points(&[], None), [Point { number: 0, places: Vec::new() }]);
+    }
+
+    #[test]
+    fn the_axis_that_is_searched_along_stands_still() {
+        let axes = [axis("a", &["1", "2"]), axis("b", &["1", "2", "3"])];
+        let places: Vec<_> = points(&axes, Some("b")).into_iter().map(|point| point.places).collect();
+        assert_eq!(places, [[Some(0), None], [Some(1), None]]);
+        assert_eq!(points(&axes[..1], Some("a")), [Point { number: 0, places: vec![None] }]);
+        assert_eq!(points(&axes, Some("b"))[1].settings(&axes), [("a", &axes[0].values[1])]);
     }
 }

@@ -1,6 +1,6 @@
 //! The figures of a sweep as CSV: one file for its points, one for what was searched.
 
-use hoplab_sim::sweep::record::{Figure, Sweep};
+use hoplab_sim::sweep::record::{Axis, Figure, Sweep};
 
 use crate::data::{File, Row, file};
 
@@ -21,8 +21,12 @@ fn head(sweep: &Sweep, columns: &[&str]) -> Row {
     keys.chain(columns.iter().map(|&column| column.to_owned())).collect()
 }
 
-fn settings(sweep: &Sweep, places: &[usize]) -> Row {
-    sweep.axes.iter().zip(places).map(|(axis, place)| axis.labels[*place].clone()).collect()
+/// A cell an axis; an empty one where the axis was searched along.
+fn settings(sweep: &Sweep, places: impl IntoIterator<Item = Option<usize>>) -> Row {
+    let label = |(axis, place): (&Axis, Option<usize>)| {
+        place.map_or_else(String::new, |place| axis.labels[place].clone())
+    };
+    sweep.axes.iter().zip(places).map(label).collect()
 }
 
 fn points(sweep: &Sweep) -> Vec<Row> {
@@ -50,7 +54,7 @@ fn points(sweep: &Sweep) -> Vec<Row> {
         for (name, figures) in &point.architectures {
             let interval = figures.p99_us.and_then(|figure| figure.interval);
             let held = figures.expectations.iter().filter(|expectation| expectation.holds).count();
-            let mut row = settings(sweep, &point.places);
+            let mut row = settings(sweep, point.places.iter().copied().map(Some));
             row.extend([
                 name.clone(),
                 figures.requests.sent.to_string(),
@@ -78,7 +82,7 @@ fn tries(sweep: &Sweep) -> Vec<Row> {
     let mut rows = vec![head(sweep, &["architecture", "value", "number", "holds", "unmet"])];
     for found in sweep.search.iter().flat_map(|search| &search.found) {
         for tried in &found.tries {
-            let mut row = settings(sweep, &found.places);
+            let mut row = settings(sweep, found.places.iter().copied());
             let holds = tried.holds.to_string();
             row.extend([
                 found.architecture.clone(),

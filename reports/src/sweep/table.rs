@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use hoplab_sim::sweep::record::{Figure, Figures, Search, Sweep};
+use hoplab_sim::sweep::record::{Axis, Figure, Figures, Search, Sweep};
 
 use crate::format::{duration, percent, plural, significant};
 use crate::table::{Look, grid, printable, wrapped};
@@ -38,10 +38,10 @@ pub fn table(sweep: &Sweep, dir: Option<&Path>, look: Look) -> String {
 }
 
 /// The last part of a key says enough at the head of a column, unless another ends alike.
-fn heads(sweep: &Sweep) -> Vec<String> {
+pub(super) fn heads(sweep: &Sweep) -> Vec<String> {
     let last = |key: &str| key.rsplit('.').next().unwrap_or(key).trim_matches('"').to_owned();
     let alike = |name: &str| sweep.axes.iter().filter(|axis| last(&axis.key) == name).count() > 1;
-    let head = |axis: &hoplab_sim::sweep::record::Axis| match last(&axis.key) {
+    let head = |axis: &Axis| match last(&axis.key) {
         name if alike(&name) => axis.key.clone(),
         name => name,
     };
@@ -88,11 +88,15 @@ fn figures_row(figures: &Figures) -> Vec<String> {
 }
 
 fn search_rows(sweep: &Sweep, search: &Search) -> Vec<Vec<String>> {
-    let mut head = heads(sweep);
+    let fixed = |axis: &&Axis| axis.key != search.key;
+    let mut head: Vec<String> =
+        sweep.axes.iter().zip(heads(sweep)).filter(|(axis, _)| fixed(axis)).map(|(_, head)| head).collect();
     head.extend(["architecture", "highest", "tries"].map(str::to_owned));
     let mut rows = vec![head];
     for found in &search.found {
-        let mut row = settings(sweep, &found.places);
+        let places = sweep.axes.iter().zip(&found.places);
+        let mut row: Vec<String> =
+            places.filter_map(|(axis, place)| Some(printable(&axis.labels[(*place)?]))).collect();
         let highest = match &found.highest {
             Some(highest) if found.open_ended => format!("{highest} or more"),
             Some(highest) => highest.clone(),

@@ -111,7 +111,7 @@ pub struct Figure {
     pub interval: Option<Interval>,
 }
 
-/// A search at every point of the grid.
+/// A search at every point of the grid over all axes but its own.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Search {
     /// The key, dotted.
@@ -128,8 +128,8 @@ pub struct Search {
 /// The highest value at which all that is expected holds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Found {
-    /// By axis, the index of the point's value.
-    pub places: Vec<usize>,
+    /// By axis, the index of the point's value; `None` on the axis of the key that was searched along.
+    pub places: Vec<Option<usize>>,
     /// Under which architecture.
     pub architecture: String,
     /// The value as people read it; `None` when not even the lowest will do.
@@ -194,7 +194,7 @@ impl Seen {
         let figures =
             |(name, seen): (&String, &record::Architecture)| (name.clone(), Figures::of(seen, seconds));
         Self {
-            places: point.places.clone(),
+            places: point.places.iter().copied().flatten().collect(),
             untouched: untouched.into_iter().map(str::to_owned).collect(),
             architectures: record.architectures.iter().map(figures).collect(),
         }
