@@ -131,7 +131,7 @@ fn labels(first: &Path, second: &Path, asked: &[String]) -> anyhow::Result<[Stri
 
 /// A folder's own name.
 fn title(dir: &Path) -> String {
-    let name = dir.file_name().or_else(|| dir.components().next_back().map(|part| part.as_os_str()));
+    let name = dir.file_name().or_else(|| dir.components().next_back().map(std::path::Component::as_os_str));
     match name.map(|name| name.to_string_lossy().into_owned()) {
         Some(name) if name != "." && name != ".." => name,
         _ => "Runs".to_owned(),

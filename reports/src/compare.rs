@@ -70,6 +70,8 @@ struct Compared<'a> {
     now: &'a Architecture,
     /// All requests, then each endpoint that either has.
     subjects: Vec<Subject>,
+    /// All requests of each part of the run that both have, where there are several.
+    phases: Vec<Subject>,
     moved: Moved,
     reasons: Reasons,
     /// Whether no figure differs, digest included.
@@ -93,7 +95,8 @@ impl<'a> Comparison<'a> {
         }
         let inputs = inputs::inputs(first.record, second.record);
         let texts = inputs::texts(&first.record.sources, &second.record.sources);
-        let verdict = words::verdict(&architectures, &second.label);
+        let verdict =
+            words::verdict(&architectures, (&first.label, first.record), (&second.label, second.record));
         Ok(Self { first, second, inputs, texts, architectures, verdict })
     }
 
@@ -121,6 +124,7 @@ fn compared<'a>(first: &'a Record, second: &'a Record) -> Vec<Compared<'a>> {
             before,
             now,
             subjects: figures::subjects(before, now),
+            phases: figures::phases(before, now),
             moved: Moved::of(&findings, before, now),
             reasons: Reasons::of(&all, name),
             same: findings.iter().all(|finding| finding.outcome == Outcome::Same),

@@ -33,6 +33,8 @@ pub struct Entry {
     /// `seed 1`, `10 seeds from 1 on`.
     seeds: String,
     digest: String,
+    /// Whether an exploration broke something.
+    broken: bool,
     /// How many expectations are met, of how many.
     expectations: Option<(u64, u64)>,
     /// The architectures with their figures, under [`HEADS`]; none for what is no run.
@@ -136,6 +138,7 @@ impl Entry {
         Self {
             headline,
             seeds: seeds(summary.seed, summary.seeds),
+            broken: !summary.findings.is_empty(),
             ..Self::titled(&summary.scenario, "", &summary.digest)
         }
     }
@@ -149,15 +152,16 @@ impl Entry {
             headline: String::new(),
             seeds: String::new(),
             digest: digest.get(..DIGEST_DIGITS).unwrap_or(digest).to_owned(),
+            broken: false,
             expectations: None,
             rows: Vec::new(),
             link: None,
         }
     }
 
-    /// Whether everything that was expected of it came true.
+    /// Whether everything that was expected of it came true, and nothing was broken.
     fn is_met(&self) -> bool {
-        self.expectations.is_none_or(|(met, all)| met == all)
+        !self.broken && self.expectations.is_none_or(|(met, all)| met == all)
     }
 }
 

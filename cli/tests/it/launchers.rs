@@ -46,7 +46,8 @@ fn gnu_parallel_gives_what_one_machine_gives() {
     assert_eq!(code(&output), 0, "{}", stderr(&output));
     assert_eq!(fs::read(folder.path("joined/summary.json")).unwrap(), whole);
 
-    let output = run(&folder, &launcher("parallel.sh"), &["2", "joined", "run", "nothing.toml", "--seeds", "5"]);
+    let output =
+        run(&folder, &launcher("parallel.sh"), &["2", "joined", "run", "nothing.toml", "--seeds", "5"]);
     assert_ne!(code(&output), 0);
     assert!(stderr(&output).contains("there is no file \"nothing.toml\""), "{}", stderr(&output));
     assert_eq!(code(&run(&folder, &launcher("parallel.sh"), &["2"])), 2);

@@ -19,6 +19,7 @@ pub(super) enum Measure {
 impl Measure {
     pub(super) const P50: Self = Self::Percentile("p50", 0.5);
     pub(super) const P99: Self = Self::Percentile("p99", 0.99);
+    pub(super) const P999: Self = Self::Percentile("p99.9", 0.999);
 
     /// All of them, in the order of a table.
     pub(super) const ALL: [Self; 7] = [
@@ -27,7 +28,7 @@ impl Measure {
         Self::P50,
         Self::Percentile("p90", 0.9),
         Self::P99,
-        Self::Percentile("p99.9", 0.999),
+        Self::P999,
         Self::Errors,
     ];
 
@@ -184,6 +185,16 @@ pub(super) fn subjects(before: &Architecture, now: &Architecture) -> Vec<Subject
         ));
     }
     subjects
+}
+
+/// All requests by part of the run, of those parts that both runs have; none where there is but one.
+pub(super) fn phases(before: &Architecture, now: &Architecture) -> Vec<Subject> {
+    let both = now.phases.iter().filter_map(|(name, now)| {
+        let before = before.phases.get(name)?;
+        Some(Subject::of(name, &before.total, &now.total))
+    });
+    let phases: Vec<Subject> = both.collect();
+    if phases.len() > 1 { phases } else { Vec::new() }
 }
 
 #[cfg(test)]

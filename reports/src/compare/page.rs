@@ -9,6 +9,7 @@ use super::inputs::{Line, Text};
 use super::moved::{Step, Turned};
 use super::{Compared, Comparison, chart};
 use crate::charts::Room;
+use crate::format::glued;
 use crate::page::frame::{Keys, Tabs, section};
 use crate::page::{self, shell, svg, theme};
 
@@ -42,8 +43,8 @@ fn head(comparison: &Comparison, title: &str) -> Markup {
             h1 { (title) }
             p.question { (record.title) }
             div.verdict {
-                p.headline { (comparison.verdict.headline) }
-                @for sentence in &comparison.verdict.sentences { p { (sentence) } }
+                p.headline { (glued(&comparison.verdict.headline)) }
+                @for sentence in &comparison.verdict.sentences { p { (glued(sentence)) } }
             }
             ul.facts {
                 @for side in [&comparison.first, &comparison.second] {
@@ -106,24 +107,26 @@ fn figures(comparison: &Comparison, differing: &[&Compared]) -> Markup {
     let body = tabs("figures", differing, |compared| {
         html! {
             (all_requests(comparison, &compared.subjects[0]))
-            @if compared.subjects.len() > 1 { (endpoints(comparison, &compared.subjects[1..])) }
+            @if !compared.phases.is_empty() { (by(comparison, "By part of the run", &compared.phases)) }
+            @if compared.subjects.len() > 1 { (by(comparison, "By endpoint", &compared.subjects[1..])) }
         }
     });
     section("figures", "Figures", &note, &body)
 }
 
 fn all_requests(comparison: &Comparison, subject: &Subject) -> Markup {
+    let known = subject.figures.iter().any(|figure| figure.intervals().is_some());
     html! {
         div.scroll { table {
             thead { tr {
                 th scope="col" { "all requests" } th scope="col" { (comparison.first.label) }
                 th scope="col" { (comparison.second.label) } th scope="col" { "change" }
-                th scope="col" { "95 % intervals" }
+                @if known { th scope="col" { "95 % intervals" } }
             } }
             tbody { @for figure in &subject.figures { tr {
                 th scope="row" { (figure.measure.label()) }
                 (cells(figure))
-                td.quiet { (figure.intervals().unwrap_or_default()) }
+                @if known { td.quiet { (figure.intervals().unwrap_or_default()) } }
             } } }
         } }
     }
@@ -138,10 +141,10 @@ fn cells(figure: &Figure) -> Markup {
     }
 }
 
-fn endpoints(comparison: &Comparison, subjects: &[Subject]) -> Markup {
+fn by(comparison: &Comparison, title: &str, subjects: &[Subject]) -> Markup {
     let shown = [Measure::P50, Measure::P99, Measure::Errors];
     html! {
-        h3 { "By endpoint" }
+        h3 { (title) }
         div.scroll { table {
             thead {
                 tr {

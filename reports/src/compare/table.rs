@@ -6,6 +6,7 @@ use super::figures::{Measure, Subject};
 use super::inputs::Line;
 use super::moved::{Step, Turned};
 use super::{Compared, Comparison};
+use crate::format::glued;
 use crate::table::{Look, grid, printable, wrapped};
 
 /// So many lines of a text's difference are shown; the page has all.
@@ -16,12 +17,12 @@ const STEPS_MAX: usize = 5;
 
 pub(super) fn table(comparison: &Comparison, look: Look) -> String {
     let mut text = String::new();
-    for line in wrapped(&printable(&comparison.verdict.headline), look.width) {
+    for line in wrapped(&prose(&comparison.verdict.headline), look.width) {
         let _ = writeln!(text, "{}", look.painted("1", &line));
     }
     for sentence in &comparison.verdict.sentences {
         let mut mark = " ▸ ";
-        for line in wrapped(&printable(sentence), look.width.saturating_sub(3)) {
+        for line in wrapped(&prose(sentence), look.width.saturating_sub(3)) {
             let _ = writeln!(text, "{mark}{line}");
             mark = "   ";
         }
@@ -36,6 +37,11 @@ pub(super) fn table(comparison: &Comparison, look: Look) -> String {
         let _ = writeln!(text, " {}", printable(&fact));
     }
     text
+}
+
+/// Words in which numbers keep to their units where lines break.
+fn prose(text: &str) -> String {
+    printable(&glued(text).replace('\u{2060}', ""))
 }
 
 fn inputs(comparison: &Comparison, look: Look) -> String {
@@ -92,6 +98,7 @@ fn architecture(comparison: &Comparison, compared: &Compared, look: Look) -> Str
     for (place, subject) in subjects.iter().enumerate() {
         rows.extend(figures(subject, place == 0));
     }
+    rows.extend(compared.phases.iter().flat_map(|phase| figures(phase, false)));
     if rows.len() > 1 {
         text.push_str(&grid(&rows, look));
     }

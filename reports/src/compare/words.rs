@@ -1,9 +1,11 @@
 //! The answer in words: what differs most, then a sentence an architecture, with where it came from.
 //! Owns the sentences, not where they stand.
 
+use hoplab_sim::record::{Record, Seeds};
+
 use super::Compared;
 use super::figures::{Figure, Measure, Subject};
-use crate::format::{duration, glued, percent};
+use crate::format::{duration, percent, plural};
 
 /// What a reader wants first.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,47 +20,99 @@ pub(super) struct Verdict {
 const TIMES_FROM: f64 = 3.0;
 
 /// What a verdict speaks of, the first that differs leads.
-const TOLD: [Measure; 3] = [Measure::P99, Measure::P50, Measure::Errors];
+const TOLD: [Measure; 4] = [Measure::P99, Measure::P50, Measure::P999, Measure::Errors];
+
+/// A run with what it is called.
+type Called<'a> = (&'a str, &'a Record);
 
 /// The verdict on two runs.
-pub(super) fn verdict(architectures: &[Compared], second: &str) -> Verdict {
-    let headline = headline(architectures, second);
-    let sentences = if architectures.iter().all(|compared| compared.same) {
-        Vec::new()
-    } else {
-        architectures.iter().map(|compared| glued(&sentence(compared))).collect()
-    };
-    Verdict { headline: glued(&headline), sentences }
+pub(super) fn verdict(architectures: &[Compared], first: Called, second: Called) -> Verdict {
+    if architectures.iter().all(|compared| compared.same) {
+        let headline = "Nothing differs: every figure is the same, and so are the digests.".to_owned();
+        return Verdict { headline, sentences: Vec::new() };
+    }
+    let mut sentences: Vec<String> = architectures.iter().map(sentence).collect();
+    sentences.extend(doubt(architectures, first.1, second.1));
+    Verdict { headline: headline(architectures, second.0), sentences }
+}
+
+/// A figure, with what it is of.
+type Told<'a> = (String, &'a Figure);
+
+/// The figures of all requests that a headline may speak of.
+fn of_all<'a>(compared: &'a Compared<'a>) -> impl Iterator<Item = Told<'a>> {
+    TOLD.iter().map(|measure| (compared.name.clone(), compared.subjects[0].figure(*measure)))
+}
+
+/// The same of each part of the run.
+fn of_phases<'a>(compared: &'a Compared<'a>) -> impl Iterator<Item = Told<'a>> {
+    compared.phases.iter().flat_map(|phase| {
+        let of = format!("{} ({})", compared.name, phase.name);
+        TOLD.iter().map(move |measure| (of.clone(), phase.figure(*measure)))
+    })
+}
+
+/// The one that moved furthest; of those that moved as far, the first.
+fn heaviest<'a>(told: impl Iterator<Item = Told<'a>>) -> Option<Told<'a>> {
+    let moved = told.filter(|(_, figure)| figure.weight() > 0.0);
+    moved.reduce(|most, next| if next.1.weight() > most.1.weight() { next } else { most })
 }
 
 fn headline(architectures: &[Compared], second: &str) -> String {
-    if architectures.iter().all(|compared| compared.same) {
-        return "Nothing differs: every figure is the same, and so are the digests.".to_owned();
-    }
-    let apart = architectures.iter().flat_map(|compared| {
-        let figures = TOLD.iter().map(|measure| compared.subjects[0].figure(*measure));
-        figures.filter(|figure| figure.is_apart()).map(move |figure| (compared, figure))
-    });
-    // The first of those that weigh the same.
-    let most = apart.fold(None, |most: Option<(&Compared, &Figure)>, next| match most {
-        Some(most) if most.1.weight() >= next.1.weight() => Some(most),
-        _ => Some(next),
-    });
-    match most {
-        Some((compared, figure)) => {
-            let text = clause(figure, Some(&compared.name)).unwrap_or_default();
-            format!("What differs most in {second}: {text}.")
-        }
-        None if architectures.iter().all(|compared| is_chance(&compared.subjects[0])) => {
-            "The runs differ, but no response time and no error rate of all requests by more than chance \
-             explains: their 95 % intervals overlap."
+    let all = || architectures.iter().flat_map(of_all);
+    let phases = || architectures.iter().flat_map(of_phases);
+    let most = heaviest(all().filter(|(_, figure)| figure.is_apart()))
+        .or_else(|| heaviest(phases().filter(|(_, figure)| figure.is_apart())))
+        .or_else(|| heaviest(all().filter(|(_, figure)| !figure.is_chance())));
+    let moved = heaviest(all()).is_some();
+    let text = match most.and_then(|(of, figure)| clause(figure, Some(&of))) {
+        Some(text) => format!("What differs most in {second}: {text}."),
+        None if moved => {
+            "The runs differ, but no response time and no error rate of all requests by more than \
+                          chance explains."
                 .to_owned()
         }
-        None => {
-            "The runs differ; of no figure of all requests it is sure that chance alone does not explain it."
-                .to_owned()
+        None => "The runs differ, but not in p50, p99, p99.9 and errors of all requests.".to_owned(),
+    };
+    text + &turned(architectures)
+}
+
+/// What became of expectations: ` 1 expectation is not met any more.`; empty where all came out the same.
+fn turned(architectures: &[Compared]) -> String {
+    let turned = || architectures.iter().flat_map(|compared| &compared.moved.expectations);
+    let holds = |outcome: &Option<(bool, String)>| outcome.as_ref().map(|(holds, _)| *holds);
+    let with = |before, now| {
+        turned()
+            .filter(|turned| holds(&turned.before) == Some(before) && holds(&turned.now) == Some(now))
+            .count()
+    };
+    let told = |count: usize, what: &str| {
+        let verb = if count == 1 { "is" } else { "are" };
+        if count == 0 {
+            String::new()
+        } else {
+            format!(" {} {verb} {what}.", plural(count as u64, "expectation"))
         }
-    }
+    };
+    told(with(true, false), "not met any more") + &told(with(false, true), "met now")
+}
+
+/// Said where nothing tells chance from change.
+fn doubt(architectures: &[Compared], first: &Record, second: &Record) -> Option<String> {
+    let seeds = |record: &Record| (record.seed, record.seeds.as_ref().map_or(1, Seeds::count));
+    let unsure = |compared: &Compared| {
+        let all = &compared.subjects[0];
+        TOLD.iter().any(|measure| {
+            let figure = all.figure(*measure);
+            figure.step().is_some() && !figure.is_apart() && !figure.is_chance()
+        })
+    };
+    let doubtful = seeds(first) != seeds(second) && architectures.iter().any(unsure);
+    doubtful.then(|| {
+        "The seeds differ, and for some figures it is not known how far chance alone moves them: runs of \
+         several seeds (--seeds) tell."
+            .to_owned()
+    })
 }
 
 /// `mesh: p99 32.3 ms → 41 ms, 27 % slower; errors 0 % → 0.4 %. From: …`.
@@ -69,9 +123,9 @@ fn sentence(compared: &Compared) -> String {
     }
     let clauses: Vec<String> = TOLD.iter().filter_map(|measure| clause(all.figure(*measure), None)).collect();
     if clauses.is_empty() {
-        return format!("{}: p50, p99 and errors are the same.", compared.name);
+        return format!("{}: p50, p99, p99.9 and errors are the same.", compared.name);
     }
-    let chance = if is_chance(all) { " All of it within what chance explains." } else { "" };
+    let chance = if is_chance(all) { " Chance alone may explain it." } else { "" };
     let reason = TOLD
         .iter()
         .filter_map(|measure| all.figure(*measure).step().filter(|_| *measure != Measure::Errors))

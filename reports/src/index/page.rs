@@ -23,7 +23,7 @@ pub(super) fn page(title: &str, entries: &[Entry]) -> String {
 
 fn head(title: &str, entries: &[Entry]) -> Markup {
     let unmet = entries.iter().filter(|entry| !entry.is_met()).count() as u64;
-    let judged = entries.iter().any(|entry| entry.expectations.is_some());
+    let judged = unmet > 0 || entries.iter().any(|entry| entry.expectations.is_some());
     html! {
         header {
             p.eyebrow { span.mark { "hoplab" } " index" }
@@ -33,7 +33,7 @@ fn head(title: &str, entries: &[Entry]) -> Markup {
                 @if unmet == 0 {
                     p { span.pill.good { "✓ everything expected is met" } }
                 } @else {
-                    p { span.pill.bad { "✗ something is not met in " (count(unmet)) " of them" } }
+                    p { span.pill.bad { "✗ something fails in " (count(unmet)) " of them" } }
                 }
             }
             label #filter hidden {

@@ -26,8 +26,9 @@ fn entries(dir: &Path) -> Vec<Entry> {
     records[1].1.question = hostile.into();
     let entry = |(name, record): (&str, _)| {
         let run = dir.join(name);
-        write(&record, &run).unwrap();
-        Entry::of(&Kept::read(&run).unwrap(), name, &run, dir).unwrap()
+        write(&record, &run).expect("a run can be written");
+        let kept = Kept::read(&run).expect("what was written can be read");
+        Entry::of(&kept, name, &run, dir).expect("a link can be made")
     };
     records.into_iter().map(entry).collect()
 }

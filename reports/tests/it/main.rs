@@ -1,5 +1,6 @@
 //! What people and programs get to see of a run: table, summary, files, plots and page.
 
+mod compare;
 mod data;
 mod fixture;
 mod index;
