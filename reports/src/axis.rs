@@ -33,6 +33,9 @@ pub(crate) struct Axis {
 /// Beyond this ratio of largest to smallest, durations are drawn on a logarithmic scale.
 const LOG_FROM_RATIO: f64 = 40.0;
 
+/// The same for differences, of the width of the axis to what is usual.
+const SIGNED_FROM_RATIO: f64 = 12.0;
+
 /// Room above the largest value, for the names of faults.
 const HEADROOM: f64 = 1.06;
 
@@ -124,7 +127,7 @@ impl Axis {
         let (from, until) = (least.min(0.0), most.max(0.0).max(least.min(0.0) + 1.0));
         let even = usual.abs().max(1.0);
         let width = (until - from) * 0.02;
-        if until - from <= even * LOG_FROM_RATIO {
+        if until - from <= even * SIGNED_FROM_RATIO {
             let step = nice_step((until - from) / ticks as f64);
             let (first, last) = ((from / step).floor() as i64, (until / step).ceil() as i64);
             let ticks = (first..=last).map(|index| index as f64 * step);

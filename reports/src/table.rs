@@ -212,7 +212,7 @@ pub(crate) fn failed_seeds(record: &Record, expectation: &Expectation) -> String
     match (&record.seeds, expectation.failed_in.first()) {
         (Some(seeds), Some(first)) => {
             let held = seeds.count() - expectation.failed_in.len() as u64;
-            format!(" (in {held} of {} seeds, not with --seed {first})", seeds.count())
+            format!(" (holds in {held} of {} seeds; try --seed {first})", seeds.count())
         }
         _ => String::new(),
     }

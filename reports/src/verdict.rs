@@ -49,13 +49,12 @@ pub(crate) fn verdict(record: &Record) -> Verdict {
     let faults = record.faults.iter();
     let savings: Vec<(&Fault, Saving)> =
         faults.filter_map(|fault| Some((fault, saving(fault, &baseline, &others)?))).collect();
-    let mut sentences = vec![cost(&baseline, &others)];
-    sentences.extend(pairs::slower(&baseline, &others));
-    for fault in &record.faults {
-        let fates =
-            pairs::fates(fault, &baseline, &others).map_or_else(String::new, |said| format!(" {said}"));
-        sentences.extend(damage(fault, &baseline, &others).map(|said| said + &fates));
-    }
+    let named = Named::of(&others, |other| {
+        pairs::median(other).map_or(other.median_us() - baseline.median_us(), |median| median.us)
+    });
+    let mut sentences = vec![named.told(cost(&baseline, &named.subjects), "cheapest", "dearest")];
+    sentences.extend(pairs::slower(&baseline, &named.subjects));
+    sentences.extend(record.faults.iter().filter_map(|fault| broken(fault, &baseline, &others)));
     let headline = savings
         .iter()
         .max_by(|a, b| a.1.weight.total_cmp(&b.1.weight))
@@ -65,7 +64,44 @@ pub(crate) fn verdict(record: &Record) -> Verdict {
     Verdict { headline: glued(&headline), sentences: sentences.iter().map(|text| glued(text)).collect() }
 }
 
+/// More architectures than this are not spoken of one by one.
+const NAMED_MAX: usize = 4;
+
+/// The architectures that a sentence speaks of: all, or where they are many the first and the last of them.
+struct Named<'a> {
+    subjects: Vec<Subject<'a>>,
+    /// How many there are.
+    of: usize,
+}
+
+impl<'a> Named<'a> {
+    fn of(others: &[Subject<'a>], figure: impl Fn(&Subject) -> f64) -> Self {
+        let of = others.len();
+        if of <= NAMED_MAX {
+            return Self { subjects: others.to_vec(), of };
+        }
+        let least = others.iter().min_by(|a, b| figure(a).total_cmp(&figure(b)));
+        let most = others.iter().rev().max_by(|a, b| figure(a).total_cmp(&figure(b)));
+        Self { subjects: least.into_iter().chain(most).copied().collect(), of }
+    }
+
+    /// The sentence, with the reason why only two are spoken of.
+    fn told(&self, sentence: String, first: &str, last: &str) -> String {
+        if self.of <= NAMED_MAX {
+            sentence
+        } else {
+            format!("{sentence} They are the {first} and the {last} of {}.", self.of)
+        }
+    }
+}
+
+/// Of two parts of a run the one is worse in which more fail, or in which p99 is higher where as many do.
+fn hurt(traffic: &Traffic) -> f64 {
+    error_ratio(traffic) * 1e12 + traffic.latency.quantile_us(0.99) as f64
+}
+
 /// An architecture that is spoken of.
+#[derive(Clone, Copy)]
 struct Subject<'a> {
     name: &'a str,
     architecture: &'a Architecture,
@@ -198,6 +234,14 @@ fn cost(baseline: &Subject, others: &[Subject]) -> String {
         if others.iter().all(|other| pairs::median(other).is_some()) { "request by request, " } else { "" };
     let at_median = if by_request.is_empty() { "" } else { " at the median" };
     format!("{when} median request takes {median} with {name}; {by_request}{}{at_median}.", listed(&added))
+}
+
+/// What a fault does, and what became of the requests that failed with some and not with others.
+fn broken(fault: &Fault, baseline: &Subject, others: &[Subject]) -> Option<String> {
+    let named = Named::of(others, |other| other.during(&fault.name).map_or(0.0, hurt));
+    let damage = named.told(damage(fault, baseline, &named.subjects)?, "best", "worst");
+    let fates = pairs::fates(fault, baseline, &named.subjects);
+    Some(fates.map_or_else(|| damage.clone(), |fates| format!("{damage} {fates}")))
 }
 
 /// What a fault does to each architecture.

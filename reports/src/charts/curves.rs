@@ -2,11 +2,12 @@
 //! time, stacks and breaker lanes. Owns no pixel and no colour.
 
 use std::collections::BTreeMap;
+use std::f64::consts::LOG10_2;
 
 use hoplab_sim::record::{Architecture, BreakerChange, Latencies, Record, Window};
 use indexmap::IndexMap;
 
-/// Points of a percentile curve between two nines.
+/// Points of a percentile curve between two nines; the median has one of its own.
 const POINTS_PER_NINE: u32 = 24;
 
 /// The nines beyond which no curve goes: 99.9999 %.
@@ -14,7 +15,7 @@ const NINES_MAX: u32 = 6;
 
 /// The quantile with so many nines: 0 is the minimum, 1 is p90, 2 is p99, …
 pub(crate) fn quantile(nines: f64) -> f64 {
-    1.0 - 10_f64.powf(-nines)
+    if (nines - LOG10_2).abs() < f64::EPSILON { 0.5 } else { 1.0 - 10_f64.powf(-nines) }
 }
 
 /// `[nines, µs]` in rising order, as far as the sample carries a percentile; empty without samples.
@@ -25,8 +26,10 @@ pub(crate) fn percentiles(latencies: &Latencies) -> Vec<(f64, u64)> {
     let mut curve = vec![(0.0, latencies.min_us)];
     let mut buckets = latencies.buckets.iter();
     let (mut value, mut seen) = (latencies.min_us, 0);
-    for step in 1..=NINES_MAX * POINTS_PER_NINE {
-        let at = f64::from(step) / f64::from(POINTS_PER_NINE);
+    let even = (1..=NINES_MAX * POINTS_PER_NINE).map(|step| f64::from(step) / f64::from(POINTS_PER_NINE));
+    let mut places: Vec<f64> = even.chain([LOG10_2]).collect();
+    places.sort_by(f64::total_cmp);
+    for at in places {
         let quantile = quantile(at);
         if !carries(latencies.count, quantile) {
             break;

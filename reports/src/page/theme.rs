@@ -11,7 +11,7 @@ use crate::palette::{self, COLOURS, SLOTS};
 pub(crate) fn fixed() -> String {
     let mut text = String::from(":root{");
     colours(&mut text, Ground::Light);
-    text += "}@media(prefers-color-scheme:dark){:root{";
+    text += "}@media screen and (prefers-color-scheme:dark){:root{";
     colours(&mut text, Ground::Dark);
     text += "}}\n";
     text += include_str!("style.css");
@@ -44,6 +44,7 @@ pub(crate) fn style(panels: usize) -> String {
             "{chosen}.panels>.panel:nth-of-type({index}){{display:block}}\
              {chosen}.names>label:nth-of-type({index}){{color:var(--text);border-color:var(--accent);\
              box-shadow:inset 0 0 0 1px var(--accent)}}\
+             @media print{{{chosen}.names>label:nth-of-type({index}){{display:inline-block}}}}\
              {focused}.names>label:nth-of-type({index}){{outline:2px solid var(--accent);outline-offset:2px}}"
         );
     }

@@ -50,12 +50,11 @@ pub(super) fn slower(baseline: &Subject, others: &[Subject]) -> Option<String> {
     let said = |other: &Subject| {
         let of = steady(other)?;
         let part = |part: u64| percent(part as f64 / of.both as f64);
-        let faster = if of.faster > 0 { format!(", {} faster", part(of.faster)) } else { String::new() };
+        let faster = if of.faster > 0 { format!(" ({} faster)", part(of.faster)) } else { String::new() };
         Some(format!("{} with {}{faster}", part(of.slower), other.name))
     };
     let said: Vec<String> = others.iter().filter_map(said).collect();
-    let joined = if said.iter().any(|said| said.contains(',')) { said.join("; ") } else { listed(&said) };
-    (!said.is_empty()).then(|| format!("Slower than with {}: {joined}.", baseline.name))
+    (!said.is_empty()).then(|| format!("Slower than with {}: {}.", baseline.name, listed(&said)))
 }
 
 /// What became of the requests that failed under one of two architectures while a fault lasted; `None` where

@@ -5,6 +5,7 @@ mod data;
 mod fixture;
 mod index;
 mod page;
+mod pages;
 mod plots;
 mod summary;
 mod table;

@@ -40,13 +40,19 @@ fn assert_well_formed(html: &str) {
 
 fn assert_sound(record: &Record) -> String {
     let html = page(record);
-    assert_well_formed(&html);
+    assert_sound_page(&html);
+    html
+}
+
+/// Panics where a page is not well-formed, not whole or too large.
+pub(crate) fn assert_sound_page(html: &str) {
+    assert_well_formed(html);
+    assert_eq!(html.matches("<script>").count(), 1);
     for outside in ["http://", "https://", "src=", "@import", "url(", "<iframe"] {
         assert!(!html.contains(outside), "{outside}");
     }
     assert!(!html.contains("NaN") && !html.contains("inf\""), "a coordinate is no number");
     assert!(html.len() < 2_000_000, "{} bytes", html.len());
-    html
 }
 
 #[test]
@@ -191,6 +197,7 @@ fn eight_architectures_and_twenty_endpoints() {
         }
     }
     let html = assert_sound(&record);
+    assert!(html.contains("They are the cheapest and the dearest of 7."), "the verdict stays short");
     for slot in 0..8 {
         assert!(html.contains(&format!("id=\"show-{slot}\"")), "each has a switch of its own");
     }
@@ -214,6 +221,46 @@ fn very_long_names_are_cut_where_there_is_no_room() {
 fn where_nothing_helps_the_verdict_says_so() {
     let html = assert_sound(&fixture::with_architectures(2));
     assert!(html.contains("Nothing does better than part-\u{2060}0+mesh:linkerd while payment is"));
+}
+
+#[test]
+fn every_figure_says_its_numbers_to_those_who_do_not_see_it() {
+    let html = assert_sound(&fixture::boutique());
+    let mut labels = 0;
+    for figure in html.split("<svg class=\"chart ").skip(1) {
+        let tag = &figure[..figure.find('>').unwrap()];
+        let (_, label) = tag.split_once("role=\"img\" aria-label=\"").expect("a figure has a label");
+        let label = &label[..label.find('"').unwrap()];
+        assert!(label.len() > 80 && label.chars().any(|char| char.is_ascii_digit()), "{label}");
+        labels += 1;
+    }
+    assert!(labels > 60, "{labels}");
+    for said in [
+        "p50 7.07 ms (6.9 to 7.24 ms)",
+        "mesh against direct, 1,399 requests answered under both: median +2 ms (1.97 to 2.02 ms), 98 % from",
+        "payment-slow: half within",
+        "open for longest: checkout-",
+        "1 endpoint ejected, for longest: checkout-0 ⇢ payment-0 8.7 s",
+        "/s were offered, at worst",
+    ] {
+        assert!(html.contains(said), "{said}");
+    }
+}
+
+#[test]
+fn hiding_an_architecture_hides_all_that_is_its_own() {
+    let html = assert_sound(&fixture::boutique());
+    for own in ["<tr class=\"of-2\">", "<g class=\"of-2\">", "<label class=\"of-2\" for=\"tab-heat-2\">"] {
+        assert!(html.contains(own), "{own}");
+    }
+    assert!(html.contains("body:has(#show-2:not(:checked)) :is(.l,.b,.d).a2"));
+}
+
+#[test]
+fn heat_maps_keep_small() {
+    let html = assert_sound(&fixture::boutique());
+    let largest = html.split("<svg class=\"heat\"").skip(1).map(|map| map.find("</svg>").unwrap()).max();
+    assert!((1_000..16_000).contains(&largest.unwrap()), "{largest:?} bytes");
 }
 
 #[test]

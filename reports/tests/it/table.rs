@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use hoplab_reports::{Look, table};
+use hoplab_sim::record::Intervals;
 
 use crate::fixture;
 
@@ -30,6 +31,26 @@ fn coloured_text_is_the_plain_text_with_colours() {
         plain = plain.replace(code, "");
     }
     assert_eq!(plain, table(&record, None, Look::PLAIN));
+}
+
+#[test]
+fn several_seeds() {
+    let text = table(&fixture::joined(), None, Look::PLAIN);
+    let kept = ["seeds", "✗", "✓", "--seed"];
+    let lines: Vec<&str> = text.lines().filter(|line| kept.iter().any(|kept| line.contains(kept))).collect();
+    insta::assert_snapshot!(lines.join("\n"));
+}
+
+#[test]
+fn without_pairs_and_intervals_the_table_is_as_it_was() {
+    let mut record = fixture::boutique();
+    record.paired.clear();
+    for seen in record.architectures.values_mut() {
+        seen.total.intervals = Intervals::default();
+        seen.phases.values_mut().for_each(|phase| phase.total.intervals = Intervals::default());
+    }
+    let text = table(&record, None, Look::PLAIN);
+    assert!(!text.contains("confidence") && !text.contains("request by request"), "{text}");
 }
 
 #[test]
