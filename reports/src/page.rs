@@ -12,7 +12,7 @@ mod tables;
 pub(crate) mod theme;
 mod thin;
 
-use hoplab_sim::record::{Record, Window};
+use hoplab_sim::record::{Architecture, Record, Window};
 use indexmap::IndexSet;
 use maud::{Markup, html};
 
@@ -42,6 +42,7 @@ pub fn page(record: &Record) -> String {
             (goodput(record))
             (slowest(record))
             (tables::expectations(record))
+            (tables::invariants(record))
             (tables::details(record))
         }
         (foot(record))
@@ -75,6 +76,9 @@ fn head(record: &Record) -> Markup {
     let by_text = expectations_by_text(record);
     let all = by_text.values().flatten().count();
     let held = by_text.values().flatten().filter(|(_, expectation)| expectation.holds).count();
+    let rules =
+        |seen: &Architecture| seen.violations.iter().map(|found| found.invariant.clone()).collect::<Vec<_>>();
+    let broken = record.architectures.values().flat_map(rules).collect::<IndexSet<_>>().len() as u64;
     let measured = record.duration_us.saturating_sub(record.warmup_us);
     html! {
         header {
@@ -86,6 +90,9 @@ fn head(record: &Record) -> Markup {
             div.verdict {
                 p.headline { (headline) }
                 @for sentence in &sentences { p { (sentence) } }
+                @if broken > 0 {
+                    p { a.pill.bad href="#invariants" { "✗ " (plural(broken, "invariant")) " broken" } }
+                }
                 @if all > 0 {
                     p {
                         @if held == all {

@@ -115,47 +115,7 @@ pub(crate) const RECORD: &str = "record/record.json";
 
 /// Writes the record, its figures, plots and page into `dir`, which is made when it is missing.
 pub fn write(record: &Record, dir: &Path) -> Result<Written, Error> {
-    put(render(record)?, dir)
-}
-
-/// Renders the run in `dir` again, from its record alone: figures, plots and page. The record stays as it is.
-pub fn again(dir: &Path) -> Result<Record, Error> {
-    let record = read(dir)?;
-    let files = render(&record)?;
-    put(files.into_iter().filter(|(name, _)| name != Path::new(RECORD)).collect(), dir)?;
-    Ok(record)
-}
-
-/// The folders under `dir` that hold runs, itself among them, by name. A run's own folders are not looked into.
-pub fn runs(dir: &Path) -> Result<Vec<PathBuf>, Error> {
-    if dir.join(RECORD).is_file() {
-        return Ok(vec![dir.to_owned()]);
-    }
-    let failed = |source| Error::Files { action: "read", path: dir.to_owned(), source };
-    let mut inner = Vec::new();
-    for entry in fs::read_dir(dir).map_err(failed)? {
-        let entry = entry.map_err(failed)?;
-        if entry.file_type().map_err(failed)?.is_dir() {
-            inner.push(entry.path());
-        }
-    }
-    inner.sort();
-    let mut found = Vec::new();
-    for dir in inner {
-        found.extend(runs(&dir)?);
-    }
-    Ok(found)
-}
-
-/// Writes a page of its own, as `dir/name`.
-pub fn page(text: &str, dir: &Path, name: &str) -> Result<PathBuf, Error> {
-    let path = dir.join(name);
-    replace(&path, text.as_bytes())?;
-    Ok(path)
-}
-
-/// Puts the files in place, in their order.
-fn put(files: Vec<(PathBuf, Vec<u8>)>, dir: &Path) -> Result<Written, Error> {
+    let files = render(record)?;
     let mut written = Vec::with_capacity(files.len());
     for (name, bytes) in files {
         replace(&dir.join(&name), &bytes)?;

@@ -180,6 +180,31 @@ pub(crate) fn expectations(record: &Record) -> Markup {
     section("expectations", "Expectations", &note, &body)
 }
 
+/// The rules that any run must keep and this one did not; nothing where it kept them all.
+pub(crate) fn invariants(record: &Record) -> Markup {
+    if record.architectures.values().all(|seen| seen.violations.is_empty()) {
+        return html! {};
+    }
+    let body = html! {
+        div.scroll { table {
+            thead { tr {
+                th scope="col" {} th.text scope="col" { "architecture" } th scope="col" { "times" }
+                th.text scope="col" { "first" }
+            } }
+            tbody { @for (name, architecture, slot) in architectures(record) {
+                @for found in &architecture.violations { tr class={ "of-" (slot % SLOTS) } {
+                    th scope="row" { (found.invariant) }
+                    td.text { (swatch(slot)) (name) }
+                    td { (count(found.count)) }
+                    td.text { @for first in &found.first { div { (first) } } }
+                } }
+            } }
+        } }
+    };
+    let note = html! { "What must hold of any run, and did not of this one: a fault of an architecture, or of hoplab." };
+    section("invariants", "Broken invariants", &note, &body)
+}
+
 /// The figures by endpoint and by edge, and the faults' hits, folded away.
 pub(crate) fn details(record: &Record) -> Markup {
     let body = html! {

@@ -5,7 +5,6 @@ mod data;
 mod fixture;
 mod index;
 mod page;
-mod pages;
 mod plots;
 mod summary;
 mod table;

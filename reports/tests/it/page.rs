@@ -1,7 +1,7 @@
 //! The page: well-formed, self-contained, complete, and sane at the edges.
 
 use hoplab_reports::page::page;
-use hoplab_sim::record::{Decided, Edge, Node, PolicyEvent, Record};
+use hoplab_sim::record::{Decided, Edge, Node, PolicyEvent, Record, Violation};
 
 use crate::fixture;
 
@@ -245,6 +245,20 @@ fn every_figure_says_its_numbers_to_those_who_do_not_see_it() {
     ] {
         assert!(html.contains(said), "{said}");
     }
+}
+
+#[test]
+fn broken_invariants_are_told_at_the_top_and_in_a_table() {
+    let mut record = fixture::boutique();
+    assert!(!assert_sound(&record).contains("id=\"invariants\""));
+    record.architectures["mesh"].violations = vec![Violation {
+        invariant: "once-only".into(),
+        count: 3,
+        first: vec!["at 12.3 s payment.charge ran twice for one order".into()],
+    }];
+    let html = assert_sound(&record);
+    assert!(html.contains("✗ 1 invariant broken"));
+    assert!(html.contains("at 12.3 s payment.charge ran twice for one order"));
 }
 
 #[test]
