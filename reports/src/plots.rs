@@ -57,6 +57,11 @@ const OVERSAMPLING: usize = 2;
 pub fn files(record: &Record) -> Result<Vec<File>, Error> {
     let mut drawings = drawings(record);
     drawings.extend(heat_maps(record));
+    painted(drawings)
+}
+
+/// Each drawing as SVG and as PNG, under its name.
+pub(crate) fn painted(drawings: Vec<(String, Drawing)>) -> Result<Vec<File>, Error> {
     let mut files = Vec::with_capacity(drawings.len() * 2);
     for (name, drawing) in drawings {
         let svg = svg(&drawing).map(String::into_bytes);
@@ -307,6 +312,7 @@ fn colour(ink: Ink) -> RGBColor {
     let (red, green, blue) = match ink {
         Ink::Text | Ink::FaultName => (28, 32, 38),
         Ink::Muted => (96, 104, 115),
+        Ink::Ground => (255, 255, 255),
         Ink::Grid => (230, 233, 237),
         Ink::Fault => (253, 240, 222),
         Ink::WarmUp => (243, 245, 247),

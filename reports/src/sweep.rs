@@ -1,8 +1,16 @@
 //! What a sweep looks like to people and to programs: from its record alone to a table, figures and a page.
 //! Simulates nothing: the same record gives the same bytes.
 
+mod boundary;
+mod curves;
 mod data;
+mod figures;
+mod files;
+mod heat;
+mod page;
+mod slice;
 mod table;
+mod verdict;
 
 use std::path::Path;
 
@@ -48,7 +56,12 @@ pub fn summary(sweep: &Sweep) -> String {
     text.expect("a sweep has string keys and numbers, which JSON can say") + "\n"
 }
 
-/// Writes a sweep's record, figures and page into `dir`; `summary.json` comes last.
+/// The page of a sweep, which needs nothing else.
+pub fn page(sweep: &Sweep) -> String {
+    page::page(sweep)
+}
+
+/// Writes a sweep's record, figures, plots and page into `dir`; `summary.json` comes last.
 pub fn write(sweep: &Sweep, dir: &Path) -> Result<(), Error> {
     let encode = |name, reason: String| Error::Encode { name, reason };
     let mut record = serde_json::to_vec(sweep).map_err(|error| encode(RECORD, error.to_string()))?;
@@ -57,6 +70,12 @@ pub fn write(sweep: &Sweep, dir: &Path) -> Result<(), Error> {
     for file in data::files(sweep).map_err(|error| encode("record/*.csv", error.to_string()))? {
         replace(&dir.join("record").join(file.name), &file.bytes)?;
     }
+    let plots =
+        files::plots(sweep).map_err(|error| Error::Plot { name: error.name, reason: error.reason })?;
+    for file in plots {
+        replace(&dir.join("plots").join(file.name), &file.bytes)?;
+    }
+    replace(&dir.join("report.html"), page(sweep).as_bytes())?;
     replace(&dir.join("summary.json"), summary(sweep).as_bytes())
 }
 

@@ -59,6 +59,8 @@ impl Room {
 pub(crate) enum Ink {
     Text,
     Muted,
+    /// The ground that all lies on: for words on a full cell of a heat map.
+    Ground,
     Grid,
     Fault,
     /// A name on a fault's band.

@@ -24,9 +24,14 @@ pub(crate) fn section(id: &str, title: &str, note: &Markup, body: &Markup) -> Ma
 /// One switch an architecture; legends are their labels, so that a click on a name hides its lines in
 /// every chart.
 pub(crate) fn switches(record: &Record) -> Markup {
-    let slots = palette::slots(record.architectures.keys().map(String::as_str));
+    switches_of(record.architectures.keys())
+}
+
+/// The switches of architectures by these names.
+pub(crate) fn switches_of<'a>(names: impl Iterator<Item = &'a String> + Clone) -> Markup {
+    let slots = palette::slots(names.clone().map(String::as_str));
     html! {
-        @for (name, slot) in record.architectures.keys().zip(slots).take(SLOTS) {
+        @for (name, slot) in names.zip(slots).take(SLOTS) {
             input.switch type="checkbox" id={ "show-" (slot % SLOTS) } checked aria-label={ "show " (name) };
         }
     }
@@ -48,13 +53,18 @@ impl Keys {
     }
 
     pub(crate) fn architectures(record: &Record) -> Self {
-        let slots = palette::slots(record.architectures.keys().map(String::as_str));
+        Self::named(record.architectures.keys())
+    }
+
+    /// Architectures by their names.
+    pub(crate) fn named<'a>(names: impl Iterator<Item = &'a String> + Clone) -> Self {
+        let slots = palette::slots(names.clone().map(String::as_str));
         let key = |(name, slot): (&String, usize)| Key {
             name: name.clone(),
             ink: Ink::Architecture(slot % SLOTS),
             switch: Some(slot % SLOTS),
         };
-        Self(record.architectures.keys().zip(slots).map(key).collect())
+        Self(names.zip(slots).map(key).collect())
     }
 
     /// Without the one of this name.
@@ -107,7 +117,7 @@ impl Keys {
 
 /// Panels of which one is shown, chosen by radio buttons.
 pub(crate) struct Tabs {
-    id: &'static str,
+    id: String,
     /// What is chosen, for screen readers.
     subject: &'static str,
     chosen: Chosen,
@@ -126,8 +136,8 @@ enum Chosen {
 pub(crate) const PANELS_MAX: usize = 48;
 
 impl Tabs {
-    pub(crate) fn new(id: &'static str, subject: &'static str) -> Self {
-        Self { id, subject, chosen: Chosen::Number(0), slots: Vec::new() }
+    pub(crate) fn new(id: impl Into<String>, subject: &'static str) -> Self {
+        Self { id: id.into(), subject, chosen: Chosen::Number(0), slots: Vec::new() }
     }
 
     /// Shows the last panel at first: the architecture with the most parts.

@@ -26,6 +26,7 @@ pub(crate) fn class(ink: Ink) -> String {
     match ink {
         Ink::Text => "t".to_owned(),
         Ink::Muted | Ink::State(State::Unknown) => "m".to_owned(),
+        Ink::Ground => "ground".to_owned(),
         Ink::Grid => "g".to_owned(),
         Ink::Fault => "fault".to_owned(),
         Ink::FaultName => "on-fault".to_owned(),

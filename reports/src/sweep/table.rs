@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use hoplab_sim::sweep::record::{Axis, Figure, Figures, Search, Sweep};
+use hoplab_sim::sweep::record::{Axis, Figure, Figures, Found, Search, Sweep};
 
 use crate::format::{duration, percent, plural, significant};
 use crate::table::{Look, grid, printable, wrapped};
@@ -67,7 +67,7 @@ fn points_rows(sweep: &Sweep) -> Vec<Vec<String>> {
     rows
 }
 
-fn figures_row(figures: &Figures) -> Vec<String> {
+pub(super) fn figures_row(figures: &Figures) -> Vec<String> {
     let dash = || "–".to_owned();
     let time = |figure: Option<Figure>| figure.map_or_else(dash, |figure| duration(figure.value));
     let held = figures.expectations.iter().filter(|expectation| expectation.holds).count();
@@ -97,11 +97,7 @@ fn search_rows(sweep: &Sweep, search: &Search) -> Vec<Vec<String>> {
         let places = sweep.axes.iter().zip(&found.places);
         let mut row: Vec<String> =
             places.filter_map(|(axis, place)| Some(printable(&axis.labels[(*place)?]))).collect();
-        let highest = match &found.highest {
-            Some(highest) if found.open_ended => format!("{highest} or more"),
-            Some(highest) => highest.clone(),
-            None => format!("below {}", search.range.0),
-        };
+        let highest = highest(search, found);
         let mark = if found.holds { "" } else { " ✗" };
         row.extend([
             printable(&found.architecture),
@@ -111,4 +107,13 @@ fn search_rows(sweep: &Sweep, search: &Search) -> Vec<Vec<String>> {
         rows.push(row);
     }
     rows
+}
+
+/// What a search found, as people read it: `340 rps`, `600 rps or more`, `below 50 rps`.
+pub(super) fn highest(search: &Search, found: &Found) -> String {
+    match &found.highest {
+        Some(highest) if found.open_ended => format!("{highest} or more"),
+        Some(highest) => highest.clone(),
+        None => format!("below {}", search.range.0),
+    }
 }

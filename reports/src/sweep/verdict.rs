@@ -1,0 +1,203 @@
+//! A sweep's answer in words: how far each architecture goes, where its knee is, and what gives way first. Owns
+//! the sentences, not where they stand.
+
+use hoplab_sim::sweep::record::{Figures, Found, Search, Sweep};
+
+use super::slice::{self, Quantity, Slice};
+use super::table::{heads, highest};
+use crate::format::{glued, listed, plural};
+use crate::verdict::Verdict;
+
+/// The knee is where p99 is more than so many times that of the lowest value.
+const KNEE: f64 = 2.0;
+
+/// The verdict on a sweep.
+pub(super) fn verdict(sweep: &Sweep) -> Verdict {
+    let headline = match &sweep.search {
+        Some(search) => found(sweep, search),
+        None => held(sweep),
+    };
+    let mut sentences = Vec::new();
+    if let Some(search) = &sweep.search {
+        sentences.extend(gives_way(sweep, search));
+        if !sweep.points.is_empty() && sweep.points.iter().any(has_expectations) {
+            sentences.push(held(sweep));
+        }
+    } else {
+        sentences.extend(first_unmet(sweep));
+    }
+    sentences.extend(knees(sweep));
+    Verdict { headline: glued(&headline), sentences: sentences.iter().map(|text| glued(text)).collect() }
+}
+
+fn has_expectations(point: &hoplab_sim::sweep::record::Seen) -> bool {
+    point.architectures.values().any(|figures| !figures.expectations.is_empty())
+}
+
+/// What the search found, all architectures in a sentence.
+fn found(sweep: &Sweep, search: &Search) -> String {
+    let by_name = |name: &String| -> Vec<&Found> {
+        search.found.iter().filter(|found| found.architecture == *name).collect()
+    };
+    let groups: Vec<_> = sweep.architectures.iter().map(|name| (name, by_name(name))).collect();
+    let groups: Vec<_> = groups.into_iter().filter(|(_, found)| !found.is_empty()).collect();
+    let Some((first, found)) = groups.first() else { return "Nothing was searched for.".to_owned() };
+    let from = found[0].number;
+    let limit = |(index, (_, found)): (usize, &(&String, Vec<&Found>))| match found[..] {
+        [found] => {
+            let more = from.zip(found.number).filter(|_| index > 0).map(|of| compared(of.0, of.1));
+            format!("{}{}", highest(search, found), more.unwrap_or_default())
+        }
+        _ => spread(sweep, search, found),
+    };
+    let mut limits: Vec<String> = groups.iter().enumerate().map(limit).collect();
+    if Quantity::of(&search.range.1) == Quantity::Rate {
+        let first = format!("{first} carries {} within the expectations", limits.remove(0));
+        let others = groups[1..].iter().zip(limits).map(|((name, _), limit)| format!("{name} {limit}"));
+        return sentence(std::iter::once(first).chain(others));
+    }
+    let limits = groups.iter().zip(limits).map(|((name, _), limit)| format!("{limit} with {name}"));
+    format!("All that is expected holds up to {}: {}", search.key, sentence(limits))
+}
+
+/// Parts that may have commas in them, as one sentence.
+fn sentence(parts: impl Iterator<Item = String>) -> String {
+    let parts: Vec<String> = parts.collect();
+    let comma = parts.iter().any(|part| part.contains(", "));
+    if comma { parts.join("; ") + "." } else { listed(&parts) + "." }
+}
+
+/// How much less, or more, a number is than the first architecture's.
+fn compared(first: f64, number: f64) -> String {
+    let ratio = number / first - 1.0;
+    if ratio.abs() < 0.005 {
+        ", as much".to_owned()
+    } else {
+        let word = if ratio < 0.0 { "less" } else { "more" };
+        format!(", {} % {word}", (ratio.abs() * 100.0).round())
+    }
+}
+
+/// The greatest and the least of what was found at several points.
+fn spread(sweep: &Sweep, search: &Search, found: &[&Found]) -> String {
+    let number = |found: &Found| found.number.unwrap_or(f64::NEG_INFINITY);
+    let most = found.iter().copied().reduce(|a, b| if number(b) > number(a) { b } else { a });
+    let least = found.iter().copied().reduce(|a, b| if number(b) < number(a) { b } else { a });
+    let said = |found: &Found| {
+        format!("{} where {}", highest(search, found), Slice(found.places.clone()).name(sweep))
+    };
+    match (most, least) {
+        (Some(most), Some(least)) if number(most) > number(least) => {
+            format!("{}, but {}", said(most), said(least))
+        }
+        (Some(most), _) => format!("{} everywhere", highest(search, most)),
+        _ => String::new(),
+    }
+}
+
+/// What fails first above the limits: of each architecture the lowest try that did not hold.
+fn gives_way(sweep: &Sweep, search: &Search) -> Option<String> {
+    let first = |name: &String| {
+        let found: Vec<&Found> = search.found.iter().filter(|found| found.architecture == *name).collect();
+        let place = |found: &Found| {
+            let place = Slice(found.places.clone()).name(sweep);
+            if place.is_empty() { place } else { format!(" where {place}") }
+        };
+        let failed = found.iter().flat_map(|found| {
+            found.tries.iter().filter(|tried| !tried.holds).map(|tried| (place(found), tried))
+        });
+        let (place, tried) = failed.min_by(|a, b| a.1.number.total_cmp(&b.1.number))?;
+        Some(format!("{name} at {}{place} ({})", tried.value, tried.unmet))
+    };
+    let said: Vec<String> = sweep.architectures.iter().filter_map(first).collect();
+    (!said.is_empty()).then(|| format!("The first expectation to fail: {}.", listed(&said)))
+}
+
+/// At how many points all that is expected holds.
+fn held(sweep: &Sweep) -> String {
+    let said = |name: &String| {
+        let figures = || sweep.points.iter().filter_map(|point| point.architectures.get(name));
+        let expected = figures().filter(|figures| !figures.expectations.is_empty());
+        let all = expected.clone().count();
+        let well = expected.filter(|figures| is_well(figures)).count();
+        (all > 0).then(|| format!("{name} at {well} of {}", plural(all as u64, "point")))
+    };
+    let said: Vec<String> = sweep.architectures.iter().filter_map(said).collect();
+    if said.is_empty() {
+        format!("Nothing is expected at {}.", plural(sweep.points.len() as u64, "point"))
+    } else {
+        format!("All that is expected holds under {}.", listed(&said))
+    }
+}
+
+fn is_well(figures: &Figures) -> bool {
+    figures.expectations.iter().all(|expectation| expectation.holds)
+}
+
+/// Along the only axis: at which value the first expectation fails, and which.
+fn first_unmet(sweep: &Sweep) -> Option<String> {
+    let [axis] = &sweep.axes[..] else { return None };
+    if !slice::is_numeric(axis) {
+        return None;
+    }
+    let slice = Slice(vec![None]);
+    let first = |name: &String| {
+        let along = slice.along(sweep, 0, name);
+        let (_, place, figures) = along.iter().find(|(_, _, figures)| !is_well(figures))?;
+        let unmet = figures.expectations.iter().find(|expectation| !expectation.holds)?;
+        Some(format!("{name} at {} ({}; seen: {})", axis.labels[*place], unmet.text, unmet.seen_text))
+    };
+    let said: Vec<String> = sweep.architectures.iter().filter_map(first).collect();
+    (!said.is_empty())
+        .then(|| format!("The first expectation to fail along {}: {}.", axis.key, listed(&said)))
+}
+
+/// Where the knees are along each axis of numbers, when no other axis moves them.
+fn knees(sweep: &Sweep) -> Vec<String> {
+    let heads = heads(sweep);
+    let mut sentences = Vec::new();
+    for (index, axis) in sweep.axes.iter().enumerate() {
+        if !slice::is_numeric(axis) || axis.labels.len() < 3 || sweep.points.is_empty() {
+            continue;
+        }
+        for slice in Slice::all(sweep, &[index]) {
+            let knees = sweep.architectures.iter().map(|name| knee(sweep, index, &slice, name));
+            let knees: Vec<_> = knees.collect();
+            if knees.iter().all(Option::is_none) || sentences.len() >= SENTENCES_MAX {
+                continue;
+            }
+            let said = sweep.architectures.iter().zip(knees).map(|(name, knee)| match knee {
+                Some((below, at)) => format!("between {below} and {at} with {name}"),
+                None => format!("not reached with {name}"),
+            });
+            let said = listed(&said.collect::<Vec<_>>());
+            let still = slice.name(sweep);
+            let still = if still.is_empty() { still } else { format!(", where {still},") };
+            sentences.push(format!(
+                "The knee along {}{still}, where p99 first exceeds twice that of the lowest, is {said}.",
+                heads[index]
+            ));
+        }
+    }
+    sentences.iter().map(|text| text.replace(",,", ",")).collect()
+}
+
+/// More knees than this are left to the curves.
+const SENTENCES_MAX: usize = 3;
+
+/// The last value before the knee and the first beyond it.
+fn knee<'a>(sweep: &'a Sweep, along: usize, slice: &Slice, name: &str) -> Option<(&'a str, &'a str)> {
+    let seen = slice.along(sweep, along, name);
+    let p99 = |figures: &Figures| figures.p99_us.map(|figure| figure.value);
+    let lowest = p99(seen.first()?.2)?;
+    let beyond = seen.iter().position(|(_, _, figures)| p99(figures).is_some_and(|us| us > lowest * KNEE))?;
+    let label = |index: usize| sweep.axes[along].labels[seen[index].1].as_str();
+    Some((label(beyond.checked_sub(1)?), label(beyond)))
+}
+
+/// What of the limits falls short of the least that is all right; `None` when nothing must be met.
+pub(super) fn met(search: &Search) -> Option<(usize, usize)> {
+    search.at_least.as_ref()?;
+    let short = search.found.iter().filter(|found| !found.holds).count();
+    Some((search.found.len(), short))
+}
