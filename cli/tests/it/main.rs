@@ -15,6 +15,7 @@ mod live;
 mod report;
 mod scenarios;
 mod seeds;
+mod sweep;
 mod telemetry;
 mod trace;
 mod workflow;
