@@ -47,9 +47,7 @@ pub fn page(record: &Record) -> String {
         }
         (foot(record))
     };
-    let body = html! { (body) div #tip hidden {} };
-    let style = theme::style(panels(record));
-    shell::document(&record.title, &record.version, &style, &body, include_str!("page/script.js"))
+    shell::with_charts(&record.title, &record.version, panels(record), &body)
 }
 
 /// The most panels that any tabs of the page have.

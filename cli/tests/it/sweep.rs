@@ -41,7 +41,8 @@ max = "30ms"
 
 /// The files that a sweep leaves, by their contents.
 fn files(folder: &Folder, dir: &str) -> Vec<Vec<u8>> {
-    let names = ["summary.json", "record/sweep.json", "report.html", "record/search.csv", "plots/curves-rate.svg"];
+    let names =
+        ["summary.json", "record/sweep.json", "report.html", "record/search.csv", "plots/curves-rate.svg"];
     names.map(|name| fs::read(folder.path(dir).join(name)).unwrap()).to_vec()
 }
 
@@ -105,7 +106,11 @@ fn a_limit_that_is_too_low_is_told() {
     folder.write("queue.toml", &QUEUE.replace("steps = 6", "steps = 6\nat_least = \"550 rps\""));
     let output = hoplab(&folder, &["sweep", "queue.toml", "--out", "out"]);
     assert_eq!(code(&output), 1, "{}", stderr(&output));
-    assert!(stderr(&output).contains("unmet under direct: the highest value that holds is"), "{}", stderr(&output));
+    assert!(
+        stderr(&output).contains("unmet under direct: the highest value that holds is"),
+        "{}",
+        stderr(&output)
+    );
     let page = fs::read_to_string(folder.path("out/report.html")).unwrap();
     assert!(page.contains("limits below 550 rps"), "the page says so, too");
 }

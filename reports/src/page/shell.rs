@@ -2,6 +2,14 @@
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
+use super::theme;
+
+/// A page with charts, whose largest tabs have so many `panels`: values under the pointer, and a closer look.
+pub(crate) fn with_charts(title: &str, version: &str, panels: usize, body: &Markup) -> String {
+    let body = html! { (body) div #tip hidden {} };
+    document(title, version, &theme::style(panels), &body, include_str!("script.js"))
+}
+
 /// A whole page, which needs nothing else, made by a `version` of hoplab.
 pub(crate) fn document(title: &str, version: &str, style: &str, body: &Markup, script: &str) -> String {
     html! {

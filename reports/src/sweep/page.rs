@@ -33,7 +33,7 @@ pub(super) fn page(sweep: &Sweep) -> String {
         }
         (foot(sweep))
     };
-    shell(&sweep.title, Some(&sweep.version), panels, &body)
+    shell::with_charts(&sweep.title, &sweep.version, panels, &body)
 }
 
 fn head(sweep: &Sweep) -> Markup {
