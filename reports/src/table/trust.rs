@@ -52,7 +52,10 @@ pub(super) fn paired(record: &Record) -> Option<Grid> {
             signed(of.percentile_us(0.99)),
             share(of.slower, of.both),
             share(of.faster, of.both),
-            format!("{} of {}", count(paired.total.saved), count(paired.total.saved + paired.total.neither)),
+            match paired.total.saved + paired.total.neither {
+                0 => "–".to_owned(),
+                failed => format!("{} of {}", count(paired.total.saved), count(failed)),
+            },
             count(paired.total.lost),
         ]);
     }
