@@ -291,7 +291,7 @@ fn points(sweep: &Sweep) -> Markup {
                 tr class={ "of-" (slot(sweep, name)) } {
                     @let labels = sweep.axes.iter().zip(&point.places).map(|(axis, &place)| axis.labels[place].as_str());
                     th scope="row" { (labels.collect::<Vec<_>>().join(", ")) }
-                    td.text { (swatch(sweep, name)) (name) }
+                    td.name { (swatch(sweep, name)) (name) }
                     @for cell in figures_row(figures) { td { (cell) } }
                 }
             } } }

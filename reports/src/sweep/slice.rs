@@ -6,8 +6,8 @@ use hoplab_sim::sweep::record::{Axis, Figures, Found, Seen, Sweep};
 use super::table::heads;
 use crate::axis::{self, Scale, Tick};
 
-/// Beyond this ratio of its largest to its smallest number an axis is drawn on a logarithmic scale.
-const LOG_FROM_RATIO: f64 = 30.0;
+/// Where the widest gap between two numbers of an axis is so many times the narrowest, they are spread by ratio.
+const LOG_FROM_RATIO: f64 = 4.0;
 
 /// A part of the grid: the index of the value of each axis that stands still, `None` for those that are looked
 /// along.
@@ -96,7 +96,9 @@ pub(super) fn scale(axis: &Axis) -> axis::Axis {
     let mut ticks: Vec<Tick> =
         numbers.iter().zip(&axis.labels).map(|(&at, label)| Tick { at, label: label.clone() }).collect();
     ticks.sort_by(|a, b| a.at.total_cmp(&b.at));
-    let far = least > 0.0 && most / least > LOG_FROM_RATIO;
+    let gaps = ticks.windows(2).map(|pair| pair[1].at - pair[0].at).filter(|gap| *gap > 0.0);
+    let widest = gaps.clone().fold(0.0, f64::max);
+    let far = least > 0.0 && widest > gaps.fold(f64::INFINITY, f64::min) * LOG_FROM_RATIO;
     let scale = if is_numeric(axis) && far { Scale::Log } else { Scale::Linear };
     let room = if is_numeric(axis) && most > least { 0.0 } else { 0.5 };
     axis::Axis { from: least - room, until: most + room, scale, ticks }
@@ -129,6 +131,7 @@ impl Quantity {
         match self {
             Self::Duration => axis::Axis::durations(values.iter().copied(), 5),
             Self::Rate => axis::Axis::rate(most, 5),
+            Self::Share if (0.9..=1.0).contains(&most) => axis::Axis::whole(),
             Self::Share => axis::Axis::share(most, 5),
             Self::Number => axis::Axis::number(most, 5),
         }

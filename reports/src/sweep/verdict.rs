@@ -4,7 +4,7 @@
 use hoplab_sim::sweep::record::{Figures, Found, Search, Sweep};
 
 use super::slice::{self, Quantity, Slice};
-use super::table::{heads, highest};
+use super::table::{heads, highest, key_name};
 use crate::format::{glued, listed, plural};
 use crate::verdict::Verdict;
 
@@ -56,8 +56,13 @@ fn found(sweep: &Sweep, search: &Search) -> String {
         let others = groups[1..].iter().zip(limits).map(|((name, _), limit)| format!("{name} {limit}"));
         return sentence(std::iter::once(first).chain(others));
     }
-    let limits = groups.iter().zip(limits).map(|((name, _), limit)| format!("{limit} with {name}"));
-    format!("All that is expected holds up to {}: {}", search.key, sentence(limits))
+    let key = key_name(&search.key);
+    let parts = groups.iter().zip(limits).enumerate();
+    let part = |(index, ((name, _), limit)): (usize, (&(&String, _), String))| match index {
+        0 => format!("With {name} all that is expected holds up to {key} = {limit}"),
+        _ => format!("with {name} up to {limit}"),
+    };
+    sentence(parts.map(part))
 }
 
 /// Parts that may have commas in them, as one sentence.
@@ -88,7 +93,7 @@ fn spread(sweep: &Sweep, search: &Search, found: &[&Found]) -> String {
     };
     match (most, least) {
         (Some(most), Some(least)) if number(most) > number(least) => {
-            format!("{}, but {}", said(most), said(least))
+            format!("{}, but only {}", said(most), said(least))
         }
         (Some(most), _) => format!("{} everywhere", highest(search, most)),
         _ => String::new(),
@@ -152,46 +157,32 @@ fn first_unmet(sweep: &Sweep) -> Option<String> {
         .then(|| format!("The first expectation to fail along {}: {}.", axis.key, listed(&said)))
 }
 
-/// Where the knees are along each axis of numbers, when no other axis moves them.
-fn knees(sweep: &Sweep) -> Vec<String> {
-    let heads = heads(sweep);
-    let mut sentences = Vec::new();
-    for (index, axis) in sweep.axes.iter().enumerate() {
-        if !slice::is_numeric(axis) || axis.labels.len() < 3 || sweep.points.is_empty() {
-            continue;
-        }
-        for slice in Slice::all(sweep, &[index]) {
-            let knees = sweep.architectures.iter().map(|name| knee(sweep, index, &slice, name));
-            let knees: Vec<_> = knees.collect();
-            if knees.iter().all(Option::is_none) || sentences.len() >= SENTENCES_MAX {
-                continue;
-            }
-            let said = sweep.architectures.iter().zip(knees).map(|(name, knee)| match knee {
-                Some((below, at)) => format!("between {below} and {at} with {name}"),
-                None => format!("not reached with {name}"),
-            });
-            let said = listed(&said.collect::<Vec<_>>());
-            let still = slice.name(sweep);
-            let still = if still.is_empty() { still } else { format!(", where {still},") };
-            sentences.push(format!(
-                "The knee along {}{still}, where p99 first exceeds twice that of the lowest, is {said}.",
-                heads[index]
-            ));
-        }
+/// Where the knees are along an axis of numbers that is the only one; where there are more the curves tell.
+fn knees(sweep: &Sweep) -> Option<String> {
+    let [axis] = &sweep.axes[..] else { return None };
+    if !slice::is_numeric(axis) {
+        return None;
     }
-    sentences.iter().map(|text| text.replace(",,", ",")).collect()
+    let knees: Vec<_> = sweep.architectures.iter().map(|name| (name, knee(sweep, name))).collect();
+    let head = &heads(sweep)[0];
+    if knees.iter().all(|(_, knee)| knee.is_none()) {
+        return Some(format!("Along {head} there is no knee: p99 stays below twice that of the lowest."));
+    }
+    let said = knees.into_iter().map(|(name, knee)| match knee {
+        Some((below, at)) => format!("between {below} and {at} with {name}"),
+        None => format!("not reached with {name}"),
+    });
+    let said = listed(&said.collect::<Vec<_>>());
+    Some(format!("The knee along {head}, where p99 first exceeds twice that of the lowest, is {said}."))
 }
 
-/// More knees than this are left to the curves.
-const SENTENCES_MAX: usize = 3;
-
-/// The last value before the knee and the first beyond it.
-fn knee<'a>(sweep: &'a Sweep, along: usize, slice: &Slice, name: &str) -> Option<(&'a str, &'a str)> {
-    let seen = slice.along(sweep, along, name);
+/// The last value before the knee and the first beyond it, along the only axis.
+fn knee<'a>(sweep: &'a Sweep, name: &str) -> Option<(&'a str, &'a str)> {
+    let seen = Slice(vec![None]).along(sweep, 0, name);
     let p99 = |figures: &Figures| figures.p99_us.map(|figure| figure.value);
     let lowest = p99(seen.first()?.2)?;
     let beyond = seen.iter().position(|(_, _, figures)| p99(figures).is_some_and(|us| us > lowest * KNEE))?;
-    let label = |index: usize| sweep.axes[along].labels[seen[index].1].as_str();
+    let label = |index: usize| sweep.axes[0].labels[seen[index].1].as_str();
     Some((label(beyond.checked_sub(1)?), label(beyond)))
 }
 
