@@ -67,7 +67,7 @@ impl Map<'_> {
         let heads = heads(self.sweep);
         let (text, row_height) = (room.text(), Self::row_height(room));
         let longest = up.labels.iter().map(|label| drawing.text_width(label)).fold(0.0, f64::max);
-        let margin = longest.min(width * 0.28) + 10.0;
+        let margin = (longest * 1.2).min(width * 0.28) + 16.0;
         drawing.heading((left, top + text * 1.3), shortened(name, 40), text + 1.5);
         let (x, y) = (left + margin, top + text * 3.4);
         let up_name = drawing.fitted(&format!("{} ↑", heads[self.axes.1]), width);

@@ -228,8 +228,8 @@ fn maps(sweep: &Sweep) -> (Markup, usize) {
         return (html! {}, 0);
     }
     let note = html! {
-        "Two axes at once, a panel an architecture, all panels of a figure in the same shades: the darker, or on \
-         dark ground the brighter, the more."
+        "A cell a point, a panel an architecture, all panels of a figure in the same shades: the darker, or on dark \
+         ground the brighter, the more."
     };
     let several = slices.len() > 1;
     let mut panels = Vec::new();

@@ -1,5 +1,6 @@
 //! Records that look like real ones, from simple formulae: no randomness, no simulation.
 
+pub(crate) mod sweep;
 mod trust;
 
 use std::collections::BTreeMap;

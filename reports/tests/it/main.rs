@@ -7,5 +7,6 @@ mod index;
 mod page;
 mod plots;
 mod summary;
+mod sweep;
 mod table;
 mod write;

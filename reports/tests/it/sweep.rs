@@ -1,0 +1,145 @@
+//! What a sweep looks like: its words, its table, its page and its plots.
+
+use std::path::Path;
+
+use hoplab_reports::{Look, sweep};
+use hoplab_sim::sweep::record::Sweep;
+
+use crate::fixture::sweep::{grid, knee};
+use crate::page::assert_sound_page;
+
+/// The page, of which every figure has a name and a description.
+fn page(sweep: &Sweep) -> String {
+    let html = sweep::page(sweep);
+    assert_sound_page(&html);
+    for figure in html.split("<svg class=\"chart").skip(1) {
+        let head = figure.split('>').next().unwrap();
+        assert!(head.contains("role=\"img\""), "{head}");
+        let label = head.split("aria-label=\"").nth(1).expect("a label").split('"').next().unwrap();
+        assert!(label.len() > 60 && label.contains(". "), "{label}");
+    }
+    html
+}
+
+/// The verdict's words, a paragraph a line.
+fn verdict(html: &str) -> String {
+    let box_of = html.split("<div class=\"verdict\">").nth(1).unwrap().split("</div>").next().unwrap();
+    let paragraphs = box_of.split("<p").skip(1).map(|part| {
+        let mut text = String::new();
+        let mut inside = true;
+        for char in part.chars() {
+            match char {
+                '<' => inside = true,
+                '>' => inside = false,
+                _ if !inside => text.push(char),
+                _ => {}
+            }
+        }
+        text.replace('\u{a0}', " ").replace('\u{2060}', "")
+    });
+    paragraphs.collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn the_verdict_says_how_far_each_goes_what_gives_way_and_where_the_knee_is() {
+    insta::assert_snapshot!("knee_verdict", verdict(&page(&knee())));
+    insta::assert_snapshot!("grid_verdict", verdict(&page(&grid())));
+    let unsearched = Sweep { search: None, ..knee() };
+    insta::assert_snapshot!("unsearched_verdict", verdict(&page(&unsearched)));
+    let mut share = Sweep { points: Vec::new(), axes: Vec::new(), ..knee() };
+    let search = share.search.as_mut().unwrap();
+    search.range = ("1%".into(), "100%".into());
+    search.key = "faults.trigger.error.share".into();
+    search.found.iter_mut().for_each(|found| found.places.clear());
+    insta::assert_snapshot!("share_verdict", verdict(&page(&share)));
+}
+
+#[test]
+fn the_table_has_a_row_a_point_and_what_was_found() {
+    let look = Look { width: 100, colour: false };
+    let text = sweep::table(&knee(), Some(Path::new("target/hoplab/knee")), look);
+    insta::assert_snapshot!("sweep_table", text);
+}
+
+#[test]
+fn the_page_tells_everything_in_order() {
+    let html = page(&grid());
+    let mut from = 0;
+    for part in [
+        "<h1>The knee of a small shop</h1>",
+        "id=\"limits\"",
+        "along cores, balance = round-robin",
+        "Every try",
+        "id=\"curves\"",
+        "along rate, cores = 1, balance = round-robin",
+        "good answers per second; dashed: what was offered",
+        "id=\"maps\"",
+        "expectations held along rate and cores",
+        "id=\"points\"",
+        "hoplab sweep scenarios/sweeps/knee.toml --seed 1 --seeds 3 --arch direct,mesh,gateway+mesh",
+        "# Where is the knee?",
+    ] {
+        let found = html[from..].find(part);
+        from += found.unwrap_or_else(|| panic!("{part} is not there, or in the wrong place"));
+    }
+    assert!(
+        html.contains("<details open><summary>10 points") || html.contains("<details><summary>18 points")
+    );
+    assert_eq!(html, page(&grid()));
+}
+
+#[test]
+fn a_hostile_name_stays_a_name() {
+    let hostile = "</title><script>alert(1)</script>\" onload=\"x & 'y'";
+    let mut sweep = knee();
+    sweep.title = hostile.into();
+    sweep.axes[0].key = hostile.into();
+    sweep.axes[0].labels[3] = hostile.into();
+    sweep.search.as_mut().unwrap().found[0].tries[0].unmet = hostile.into();
+    let html = page(&sweep);
+    assert_eq!(html.matches("<script>").count(), 1);
+    assert!(!html.contains("onload=\"x"));
+}
+
+#[test]
+fn there_is_a_page_also_of_little() {
+    let mut searched_alone = Sweep { points: Vec::new(), axes: Vec::new(), ..knee() };
+    for found in &mut searched_alone.search.as_mut().unwrap().found {
+        (found.highest, found.number) = (None, None);
+        found.places.clear();
+    }
+    let html = page(&searched_alone);
+    assert!(html.contains("below 50 rps") && !html.contains("id=\"curves\""));
+
+    let mut silent = knee();
+    for figures in silent.points.iter_mut().flat_map(|point| point.architectures.values_mut()) {
+        (figures.error_rate, figures.amplification) = (None, None);
+        (figures.mean_us, figures.p50_us, figures.p90_us, figures.p99_us) = (None, None, None, None);
+        (figures.offered_rps, figures.goodput_rps) = (0.0, 0.0);
+        figures.expectations.clear();
+    }
+    page(&silent);
+
+    let mut alone = Sweep { search: None, ..knee() };
+    alone.axes[0].labels.truncate(1);
+    alone.axes[0].numbers.truncate(1);
+    alone.points.truncate(1);
+    assert!(!page(&alone).contains("id=\"curves\""));
+}
+
+#[test]
+fn every_plot_is_there_under_a_name_of_its_own() {
+    let dir = std::env::temp_dir().join(format!("hoplab-sweep-plots-{}", std::process::id()));
+    sweep::write(&knee(), &dir).unwrap();
+    let names = |dir: &Path| {
+        let entries = std::fs::read_dir(dir.join("plots")).unwrap();
+        let mut names: Vec<String> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    };
+    let expected = ["curves-rate.png", "curves-rate.svg", "limits.png", "limits.svg"];
+    assert_eq!(names(&dir), expected);
+    assert_eq!(sweep::read(&dir).unwrap().as_ref(), Some(&knee()));
+    std::fs::remove_dir_all(&dir).unwrap();
+}
