@@ -2,11 +2,12 @@
 
 use std::fmt;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
+use hoplab_reports::study::note_share;
 
 /// A wind tunnel for API gateways and service meshes: real proxies in a deterministic simulation.
 #[derive(Debug, Parser)]
@@ -115,18 +116,30 @@ impl Machine {
         self.threads.unwrap_or_else(hoplab_sim::run::cores)
     }
 
+    /// Notes in `dir` which share of a study it was asked for.
+    pub(crate) fn note_share(&self, dir: &Path) -> anyhow::Result<()> {
+        Ok(note_share(dir, self.shard.map(|shard| shard.to_string()).as_deref())?)
+    }
+
     /// Whether the `index`th piece of the work is this machine's.
     pub(crate) fn takes(&self, index: u64) -> bool {
-        self.shard.is_none_or(|shard| index % shard.of == shard.number - 1)
+        self.shard.is_none_or(|shard| shard == Shard::with(index, shard.of))
     }
 }
 
 /// A share of the work.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Shard {
     /// From 1 on.
-    number: u64,
-    of: u64,
+    pub(crate) number: u64,
+    pub(crate) of: u64,
+}
+
+impl Shard {
+    /// The one of so many shards whose the `index`th piece of the work is.
+    pub(crate) fn with(index: u64, of: u64) -> Self {
+        Self { number: index % of + 1, of }
+    }
 }
 
 impl FromStr for Shard {

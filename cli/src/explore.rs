@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use anyhow::bail;
 use hoplab_reports::explore::{Summary, failure_file};
 use hoplab_reports::study::{Kind, Parts, Study};
 use hoplab_reports::{self as reports};
@@ -16,6 +15,7 @@ use hoplab_sim::scenario::plan::Plan;
 use hoplab_sim::scenario::{self, Overrides};
 
 use crate::arguments::ExploreArguments;
+use crate::joining::{Joining, Missing};
 use crate::{End, build, terminal};
 
 /// How many seeds are run when neither a number nor a time is asked for.
@@ -48,6 +48,7 @@ pub(crate) fn explore(arguments: &ExploreArguments) -> anyhow::Result<End> {
     };
     let study = Study::of(Kind::Explore, &plan, count);
     let parts = study.open(&dir, &build::name()?)?;
+    arguments.machine.note_share(&dir)?;
     let there = |seed: &u64| parts.get::<Seen>(&name(*seed)).is_some();
     let (kept, missing): (Vec<u64>, Vec<u64>) =
         seeds(&study).filter(|seed| arguments.machine.takes(seed - study.seed)).partition(there);
@@ -62,18 +63,20 @@ pub(crate) fn explore(arguments: &ExploreArguments) -> anyhow::Result<End> {
         eprintln!("join the shards with: hoplab merge DIR… --out DIR");
         return Ok(End::Well);
     }
-    finish(&exploration, &study, &parts, &dir, arguments.json)
+    let joining = Joining { study: &study, parts: &parts, dir: &dir, from: &[], json: arguments.json };
+    finish(&exploration, &joining)
 }
 
 /// Reports on the parts of a study that were put together.
-pub(crate) fn merge(study: &Study, parts: &Parts, dir: &Path, json: bool) -> anyhow::Result<End> {
+pub(crate) fn merge(joining: &Joining<'_>) -> anyhow::Result<End> {
+    let study = joining.study;
     let overrides = Overrides {
         architectures: Some(study.architectures.clone()),
         seed: Some(study.seed),
         scale: study.scale,
     };
     let plan = scenario::parse(&study.sources, &overrides)?;
-    finish(&Exploration::of(&Arc::new(plan))?, study, parts, dir, json)
+    finish(&Exploration::of(&Arc::new(plan))?, joining)
 }
 
 fn seeds(study: &Study) -> impl Iterator<Item = u64> + use<> {
@@ -136,16 +139,14 @@ fn run(
 }
 
 /// Says what all seeds showed, and writes the scenarios that fail.
-fn finish(
-    exploration: &Exploration,
-    study: &Study,
-    parts: &Parts,
-    dir: &Path,
-    json: bool,
-) -> anyhow::Result<End> {
-    let seen: Vec<Seen> = seeds(study).filter_map(|seed| parts.get(&name(seed))).collect();
-    if study.seeds > seen.len() as u64 {
-        bail!("{} of {} seeds are missing", study.seeds - seen.len() as u64, study.seeds);
+fn finish(exploration: &Exploration, joining: &Joining<'_>) -> anyhow::Result<End> {
+    let &Joining { study, parts, dir, json, .. } = joining;
+    let mut missing = Missing::default();
+    let part = |seed: u64| missing.note(parts.get::<Seen>(&name(seed)), seed - study.seed, seed);
+    let seen: Vec<Seen> = seeds(study).filter_map(part).collect();
+    // Where only a time was asked for, there are as many as there was time for.
+    if study.seeds > 0 {
+        joining.whole(&missing, "seeds", study.seeds)?;
     }
     for of in seen.iter().filter(|of| !of.broken.is_empty()) {
         write_failing(&exploration.draw(of.seed)?, of, dir)?;

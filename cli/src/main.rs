@@ -8,6 +8,7 @@ mod build;
 mod check;
 mod explore;
 mod gate;
+mod joining;
 mod live;
 mod replay;
 mod report;

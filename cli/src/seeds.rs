@@ -17,12 +17,14 @@ use hoplab_sim::run::cores;
 use hoplab_sim::scenario::plan::Plan;
 
 use crate::arguments::{MergeArguments, RunArguments};
+use crate::joining::{Joining, Missing};
 use crate::{End, build, explore, run, sweep, terminal};
 
 /// Runs `plan` with `count` seeds from its own on, and joins what they saw.
 pub(crate) fn run(plan: &Arc<Plan>, count: u64, dir: &Path, arguments: &RunArguments) -> anyhow::Result<End> {
     let study = Study::of(Kind::Seeds, plan, count);
     let parts = study.open(dir, &build::name()?)?;
+    arguments.machine.note_share(dir)?;
     let there = |seed: &u64| parts.get::<Record>(&name(*seed)).is_some();
     let (kept, missing): (Vec<u64>, Vec<u64>) =
         seeds(&study).filter(|seed| arguments.machine.takes(seed - study.seed)).partition(there);
@@ -36,7 +38,7 @@ pub(crate) fn run(plan: &Arc<Plan>, count: u64, dir: &Path, arguments: &RunArgum
         eprintln!("join the shards with: hoplab merge DIR… --out DIR");
         return Ok(End::Well);
     }
-    finish(&study, &parts, dir, arguments.json)
+    finish(&Joining { study: &study, parts: &parts, dir, from: &[], json: arguments.json })
 }
 
 /// Joins the parts that lie in several folders.
@@ -53,10 +55,12 @@ pub(crate) fn merge(arguments: &MergeArguments) -> anyhow::Result<End> {
     for from in &arguments.dirs {
         parts.take_from(from)?;
     }
+    let joining =
+        Joining { study: &study, parts: &parts, dir: &dir, from: &arguments.dirs, json: arguments.json };
     match study.kind {
-        Kind::Seeds => finish(&study, &parts, &dir, arguments.json),
-        Kind::Sweep => sweep::merge(&study, &parts, &dir, arguments.json),
-        Kind::Explore => explore::merge(&study, &parts, &dir, arguments.json),
+        Kind::Seeds => finish(&joining),
+        Kind::Sweep => sweep::merge(&joining),
+        Kind::Explore => explore::merge(&joining),
     }
 }
 
@@ -106,28 +110,15 @@ fn each(
 }
 
 /// Joins all parts of a study and reports.
-fn finish(study: &Study, parts: &Parts, dir: &Path, json: bool) -> anyhow::Result<End> {
-    let mut records = Vec::new();
-    let mut missing = Vec::new();
-    for seed in seeds(study) {
-        match parts.get::<Record>(&name(seed)) {
-            Some(record) => records.push(record),
-            None => missing.push(seed.to_string()),
-        }
-    }
-    if !missing.is_empty() {
-        bail!("{} of {} seeds are missing: {}", missing.len(), study.seeds, listed(&missing));
-    }
+fn finish(joining: &Joining<'_>) -> anyhow::Result<End> {
+    let &Joining { study, parts, dir, json, .. } = joining;
+    let mut missing = Missing::default();
+    let part = |seed: u64| missing.note(parts.get::<Record>(&name(seed)), seed - study.seed, seed);
+    let records: Vec<Record> = seeds(study).filter_map(part).collect();
+    joining.whole(&missing, "seeds", study.seeds)?;
     let record = join::join(records)?;
     reports::write(&record, dir)?;
     run::show(&record, dir, json)
-}
-
-/// The first few, and that there are more.
-fn listed(names: &[String]) -> String {
-    const SHOWN: usize = 10;
-    let more = if names.len() > SHOWN { ", …" } else { "" };
-    format!("{}{more}", names[..names.len().min(SHOWN)].join(", "))
 }
 
 /// Runs `plan` again with `count` seeds, and joins what they see.

@@ -17,6 +17,7 @@ use hoplab_sim::sweep::record::{Found, Seen, Sweep};
 use hoplab_sim::sweep::{self, Point};
 
 use crate::arguments::{Machine, SweepArguments};
+use crate::joining::{Joining, Missing};
 use crate::{End, build, run, terminal};
 
 /// Runs a sweep and its searches.
@@ -34,6 +35,7 @@ pub(crate) fn run(arguments: &SweepArguments) -> anyhow::Result<End> {
     let study = Study::of(Kind::Sweep, &plan, arguments.seeds);
     let pieces = Pieces::of(plan, arguments.seeds)?;
     let parts = study.open(&dir, &build::name()?)?;
+    arguments.machine.note_share(&dir)?;
     pieces.run_missing(&parts, &arguments.machine)?;
     if let Some(shard) = arguments.machine.shard {
         let of = dir.display();
@@ -41,20 +43,21 @@ pub(crate) fn run(arguments: &SweepArguments) -> anyhow::Result<End> {
         eprintln!("join the shards with: hoplab merge DIR… --out DIR");
         return Ok(End::Well);
     }
-    pieces.finish(&parts, &dir, arguments.json)
+    pieces.finish(&Joining { study: &study, parts: &parts, dir: &dir, from: &[], json: arguments.json })
 }
 
 /// Joins the parts of a sweep.
-pub(crate) fn merge(study: &Study, parts: &Parts, dir: &Path, json: bool) -> anyhow::Result<End> {
+pub(crate) fn merge(joining: &Joining<'_>) -> anyhow::Result<End> {
+    let study = joining.study;
     let overrides = Overrides {
         architectures: Some(study.architectures.clone()),
         seed: Some(study.seed),
         scale: study.scale,
     };
     let Ok(plan) = scenario::parse(&study.sources, &overrides) else {
-        bail!("the scenario in {} cannot be read", dir.display());
+        bail!("the scenario in {} cannot be read", joining.dir.display());
     };
-    Pieces::of(plan, study.seeds)?.finish(parts, dir, json)
+    Pieces::of(plan, study.seeds)?.finish(joining)
 }
 
 /// The pieces that a sweep is made of: runs of points with seeds, then searches.
@@ -176,23 +179,29 @@ impl Pieces {
     }
 
     /// Puts all parts together and reports.
-    fn finish(&self, parts: &Parts, dir: &Path, json: bool) -> anyhow::Result<End> {
-        let lacking = |name: &str| anyhow::anyhow!("{name} is missing in {}: run it again", dir.display());
+    fn finish(&self, joining: &Joining<'_>) -> anyhow::Result<End> {
+        let &Joining { parts, dir, json, .. } = joining;
+        let mut missing = Missing::default();
         let mut points = Vec::new();
-        for point in &self.points[..self.plans.len()] {
-            let mut records = Vec::new();
-            for seed in self.base.seed..self.base.seed + self.seeds {
-                let name = Self::run_name((point.number, seed));
-                records.push(parts.get::<Record>(&name).ok_or_else(|| lacking(&name))?);
+        for (place, point) in self.points[..self.plans.len()].iter().enumerate() {
+            let first = place * self.seeds as usize;
+            let run = |piece: usize| {
+                let name = Self::run_name(self.run_of(piece));
+                missing.note(parts.get::<Record>(&name), piece as u64, name)
+            };
+            let mut records: Vec<Record> = (first..first + self.seeds as usize).filter_map(run).collect();
+            if (records.len() as u64) < self.seeds {
+                continue;
             }
             let record = if self.seeds > 1 { join::join(records)? } else { records.remove(0) };
             points.push(Seen::of(point, &record));
         }
-        let mut found = Vec::new();
-        for piece in &self.searches {
+        let search = |(place, piece): (usize, &(usize, String))| {
             let name = Self::search_name(piece);
-            found.push(parts.get::<Found>(&name).ok_or_else(|| lacking(&name))?);
-        }
+            missing.note(parts.get::<Found>(&name), (self.runs() + place) as u64, name)
+        };
+        let found: Vec<Found> = self.searches.iter().enumerate().filter_map(search).collect();
+        joining.whole(&missing, "pieces", self.count() as u64)?;
         let sweep = Sweep::of(&self.base, self.seeds, points, found);
         reports::sweep::write(&sweep, dir)?;
         show(&sweep, dir, json)

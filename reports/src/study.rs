@@ -64,6 +64,27 @@ struct Part<T> {
 /// Where the study and its parts lie in a run's folder.
 pub(crate) const STUDY: &str = "record/study.json";
 const PARTS: &str = "record/parts";
+/// Where it is said which share of the study the folder was asked for.
+const SHARE: &str = "record/share";
+
+/// Notes which share of its study, as `I/N`, `dir` was asked for; none: all of it.
+pub fn note_share(dir: &Path, share: Option<&str>) -> Result<(), Error> {
+    let path = dir.join(SHARE);
+    if let Some(share) = share {
+        return replace(&path, format!("{share}\n").as_bytes());
+    }
+    match fs::remove_file(&path) {
+        Err(source) if source.kind() != io::ErrorKind::NotFound => {
+            Err(Error::Files { action: "remove", path, source })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The share of its study that `dir` was asked for, when it was not all of it.
+pub fn share_of(dir: &Path) -> Option<String> {
+    Some(fs::read_to_string(dir.join(SHARE)).ok()?.trim_end().to_owned())
+}
 
 impl Study {
     /// A study of `plan` from its seed on.

@@ -83,7 +83,11 @@ pub enum Error {
         dir: PathBuf,
     },
     /// A part of a study was made by another build of hoplab.
-    #[error("{} was made by another build of hoplab: it may have behaved differently", path.display())]
+    #[error(
+        "{} was made by another build of hoplab, which may have behaved differently: run all shards with copies of \
+         the binary that merges",
+        path.display()
+    )]
     OtherBuild {
         /// The part.
         path: PathBuf,
