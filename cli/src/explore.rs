@@ -142,7 +142,7 @@ fn run(
 fn finish(exploration: &Exploration, joining: &Joining<'_>) -> anyhow::Result<End> {
     let &Joining { study, parts, dir, json, .. } = joining;
     let mut missing = Missing::default();
-    let part = |seed: u64| missing.note(parts.get::<Seen>(&name(seed)), seed - study.seed, seed);
+    let part = |seed: u64| missing.note(parts.get::<Seen>(&name(seed)), seed - study.seed, &seed);
     let seen: Vec<Seen> = seeds(study).filter_map(part).collect();
     // Where only a time was asked for, there are as many as there was time for.
     if study.seeds > 0 {

@@ -28,7 +28,7 @@ pub(crate) struct Missing(Vec<(u64, String)>);
 
 impl Missing {
     /// Passes a part on, and notes it when it is not there.
-    pub(crate) fn note<T>(&mut self, part: Option<T>, index: u64, called: impl ToString) -> Option<T> {
+    pub(crate) fn note<T>(&mut self, part: Option<T>, index: u64, called: &impl ToString) -> Option<T> {
         if part.is_none() {
             self.0.push((index, called.to_string()));
         }
@@ -53,7 +53,7 @@ impl Joining<'_> {
         let command = command(self.study);
         let _ = write!(text, "\nrun them here, and report, with: {command} --out {}", quoted(self.dir));
         for (shard, dir) in &shards {
-            let dir = dir.map_or_else(|| "DIR".to_owned(), |dir| quoted(dir));
+            let dir = dir.map_or_else(|| "DIR".to_owned(), quoted);
             let _ =
                 write!(text, "\nor elsewhere, and merge again, with: {command} --shard {shard} --out {dir}");
         }

@@ -113,7 +113,7 @@ fn each(
 fn finish(joining: &Joining<'_>) -> anyhow::Result<End> {
     let &Joining { study, parts, dir, json, .. } = joining;
     let mut missing = Missing::default();
-    let part = |seed: u64| missing.note(parts.get::<Record>(&name(seed)), seed - study.seed, seed);
+    let part = |seed: u64| missing.note(parts.get::<Record>(&name(seed)), seed - study.seed, &seed);
     let records: Vec<Record> = seeds(study).filter_map(part).collect();
     joining.whole(&missing, "seeds", study.seeds)?;
     let record = join::join(records)?;

@@ -187,7 +187,7 @@ impl Pieces {
             let first = place * self.seeds as usize;
             let run = |piece: usize| {
                 let name = Self::run_name(self.run_of(piece));
-                missing.note(parts.get::<Record>(&name), piece as u64, name)
+                missing.note(parts.get::<Record>(&name), piece as u64, &name)
             };
             let mut records: Vec<Record> = (first..first + self.seeds as usize).filter_map(run).collect();
             if (records.len() as u64) < self.seeds {
@@ -198,7 +198,7 @@ impl Pieces {
         }
         let search = |(place, piece): (usize, &(usize, String))| {
             let name = Self::search_name(piece);
-            missing.note(parts.get::<Found>(&name), (self.runs() + place) as u64, name)
+            missing.note(parts.get::<Found>(&name), (self.runs() + place) as u64, &name)
         };
         let found: Vec<Found> = self.searches.iter().enumerate().filter_map(search).collect();
         joining.whole(&missing, "pieces", self.count() as u64)?;

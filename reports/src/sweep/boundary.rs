@@ -75,9 +75,9 @@ pub(super) fn limits(sweep: &Sweep, search: &Search, slice: &Slice, room: Room) 
     let rows = by_architecture(sweep, search, slice);
     let (text, row_height) = (room.text(), if room.is_narrow() { 50.0 } else { 44.0 });
     let longest = rows.iter().map(|(name, ..)| drawing.text_width(&shortened(name, 24))).fold(0.0, f64::max);
-    let left = if room.is_narrow() { 8.0 } else { longest + 16.0 };
+    let left = if room.is_narrow() { 8.0 } else { longest * 1.1 + 24.0 };
     let height = row_height * rows.len() as f64;
-    let frame = Frame { left, top, width: room.width() - left - 76.0, height };
+    let frame = Frame { left, top, width: room.width() - left - 24.0, height };
     drawing.height = frame.bottom() + 30.0;
     let x = value_axis(search);
     drawing.horizontal_axis(frame, &x);
@@ -94,15 +94,11 @@ pub(super) fn limits(sweep: &Sweep, search: &Search, slice: &Slice, room: Room) 
             let ink = Ink::Architecture(slot % SLOTS);
             let end = found.number.map_or(frame.left, |number| frame.x(&x, number));
             let note = format!("{name}\n{}: {}", search.key, highest(search, found));
-            drawing.area((frame.left, middle - 3.0), (end - frame.left, 6.0), ink, Some(note));
+            drawing.area((frame.left, middle - 1.5), (end - frame.left, 3.0), ink, Some(note));
             tries(drawing, &found.tries, slot, |tried| (frame.x(&x, tried.number), middle));
-            let last = found.tries.iter().map(|tried| frame.x(&x, tried.number)).fold(end, f64::max);
-            let at = (last + 12.0, middle + text * 0.35);
             let said = shortened(&highest(search, found), 18);
-            let room_left = drawing.room.width() - drawing.text_width(&said) - 4.0;
-            let above = at.0 > room_left;
-            let at = if above { (room_left, middle - text * 0.7) } else { at };
-            drawing.text(at, said, Align::Start, Ink::Text);
+            let middle_of = end.max(frame.left + drawing.text_width(&said) / 2.0);
+            drawing.text((middle_of, middle - text * 0.7), said, Align::Middle, Ink::Text);
         });
     }
     drawing
@@ -120,7 +116,7 @@ fn tries(drawing: &mut Drawing, tries: &[Try], slot: usize, place: impl Fn(&Try)
     let ink = Ink::Architecture(slot % SLOTS);
     let held: Vec<_> = tries.iter().filter(|tried| tried.holds).map(&place).collect();
     if !held.is_empty() {
-        drawing.marks.push(Mark::Dots { points: held, ink, size: 5.0 });
+        drawing.marks.push(Mark::Dots { points: held, ink, size: 7.0 });
     }
     for (x, y) in tries.iter().filter(|tried| !tried.holds).map(&place) {
         for side in [CROSS, -CROSS] {

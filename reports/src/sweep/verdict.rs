@@ -5,7 +5,7 @@ use hoplab_sim::sweep::record::{Figures, Found, Search, Sweep};
 
 use super::slice::{self, Quantity, Slice};
 use super::table::{heads, highest, key_name};
-use crate::format::{glued, listed, plural};
+use crate::format::{glued, listed, percent, plural};
 use crate::verdict::Verdict;
 
 /// The knee is where p99 is more than so many times that of the lowest value.
@@ -41,28 +41,35 @@ fn found(sweep: &Sweep, search: &Search) -> String {
     };
     let groups: Vec<_> = sweep.architectures.iter().map(|name| (name, by_name(name))).collect();
     let groups: Vec<_> = groups.into_iter().filter(|(_, found)| !found.is_empty()).collect();
-    let Some((first, found)) = groups.first() else { return "Nothing was searched for.".to_owned() };
+    let Some((_, found)) = groups.first() else { return "Nothing was searched for.".to_owned() };
     let from = found[0].number;
+    let alone = groups.iter().all(|(_, found)| found.len() == 1);
     let limit = |(index, (_, found)): (usize, &(&String, Vec<&Found>))| match found[..] {
         [found] => {
-            let more = from.zip(found.number).filter(|_| index > 0).map(|of| compared(of.0, of.1));
+            let other =
+                from.zip(found.number).filter(|(from, number)| index > 0 && from.total_cmp(number).is_ne());
+            let more = other.map(|of| compared(of.0, of.1));
             format!("{}{}", highest(search, found), more.unwrap_or_default())
         }
         _ => spread(sweep, search, found),
     };
-    let mut limits: Vec<String> = groups.iter().enumerate().map(limit).collect();
-    if Quantity::of(&search.range.1) == Quantity::Rate {
-        let first = format!("{first} carries {} within the expectations", limits.remove(0));
-        let others = groups[1..].iter().zip(limits).map(|((name, _), limit)| format!("{name} {limit}"));
-        return sentence(std::iter::once(first).chain(others));
-    }
-    let key = key_name(&search.key);
-    let parts = groups.iter().zip(limits).enumerate();
-    let part = |(index, ((name, _), limit)): (usize, (&(&String, _), String))| match index {
-        0 => format!("With {name} all that is expected holds up to {key} = {limit}"),
-        _ => format!("with {name} up to {limit}"),
-    };
-    sentence(parts.map(part))
+    let limits = groups.iter().enumerate().map(|(index, group)| (limit((index, group)), group.0.clone()));
+    let limits = by_text(limits);
+    let is_rate = Quantity::of(&search.range.1) == Quantity::Rate;
+    let parts = limits.into_iter().enumerate().map(|(index, (limit, names))| {
+        let carry = if names.len() == 1 { "carries" } else { "carry" };
+        match (index, is_rate, listed(&names)) {
+            (0, true, names) if alone => format!("{names} {carry} {limit} within the expectations"),
+            (0, true, names) => format!("Within the expectations {names} {carry} {limit}"),
+            (_, true, names) => format!("{names} {limit}"),
+            (0, false, names) => {
+                let key = key_name(&search.key);
+                format!("With {names} all that is expected holds up to {key} = {limit}")
+            }
+            (_, false, names) => format!("with {names} up to {limit}"),
+        }
+    });
+    sentence(parts)
 }
 
 /// Parts that may have commas in them, as one sentence.
@@ -75,12 +82,9 @@ fn sentence(parts: impl Iterator<Item = String>) -> String {
 /// How much less, or more, a number is than the first architecture's.
 fn compared(first: f64, number: f64) -> String {
     let ratio = number / first - 1.0;
-    if ratio.abs() < 0.005 {
-        ", as much".to_owned()
-    } else {
-        let word = if ratio < 0.0 { "less" } else { "more" };
-        format!(", {} % {word}", (ratio.abs() * 100.0).round())
-    }
+    let word = if ratio < 0.0 { "less" } else { "more" };
+    let size = ratio.abs();
+    format!(", {} {word}", percent(if size < 0.02 { size } else { (size * 100.0).round() / 100.0 }))
 }
 
 /// The greatest and the least of what was found at several points.
@@ -125,14 +129,33 @@ fn held(sweep: &Sweep) -> String {
         let expected = figures().filter(|figures| !figures.expectations.is_empty());
         let all = expected.clone().count();
         let well = expected.filter(|figures| is_well(figures)).count();
-        (all > 0).then(|| format!("{name} at {well} of {}", plural(all as u64, "point")))
+        (all > 0).then(|| (format!("{well} of {}", plural(all as u64, "point")), name.clone()))
     };
-    let said: Vec<String> = sweep.architectures.iter().filter_map(said).collect();
+    let said = grouped(sweep.architectures.iter().filter_map(said), "with");
     if said.is_empty() {
         format!("Nothing is expected at {}.", plural(sweep.points.len() as u64, "point"))
     } else {
-        format!("All that is expected holds under {}.", listed(&said))
+        format!("All that is expected holds at {said}.")
     }
+}
+
+/// What is the same is said once: `4 of 9 with a and b; 3 of 9 with c`.
+fn grouped(said: impl Iterator<Item = (String, String)>, with: &str) -> String {
+    let parts: Vec<String> =
+        by_text(said).into_iter().map(|(what, names)| format!("{what} {with} {}", listed(&names))).collect();
+    parts.join("; ")
+}
+
+/// Names by what is said of them, in the order of the first of each.
+fn by_text(said: impl Iterator<Item = (String, String)>) -> Vec<(String, Vec<String>)> {
+    let mut groups: Vec<(String, Vec<String>)> = Vec::new();
+    for (what, name) in said {
+        match groups.iter_mut().find(|(other, _)| *other == what) {
+            Some((_, names)) => names.push(name),
+            None => groups.push((what, vec![name])),
+        }
+    }
+    groups
 }
 
 fn is_well(figures: &Figures) -> bool {
@@ -168,11 +191,12 @@ fn knees(sweep: &Sweep) -> Option<String> {
     if knees.iter().all(|(_, knee)| knee.is_none()) {
         return Some(format!("Along {head} there is no knee: p99 stays below twice that of the lowest."));
     }
-    let said = knees.into_iter().map(|(name, knee)| match knee {
-        Some((below, at)) => format!("between {below} and {at} with {name}"),
-        None => format!("not reached with {name}"),
+    let said = knees.into_iter().map(|(name, knee)| {
+        let place =
+            knee.map_or_else(|| "not reached".to_owned(), |(below, at)| format!("between {below} and {at}"));
+        (place, name.clone())
     });
-    let said = listed(&said.collect::<Vec<_>>());
+    let said = grouped(said, "with");
     Some(format!("The knee along {head}, where p99 first exceeds twice that of the lowest, is {said}."))
 }
 
