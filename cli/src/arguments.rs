@@ -21,7 +21,7 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Run a scenario under each of its architectures; print a table and write a report
     Run(RunArguments),
-    /// Run a scenario at every point of its [sweep], and look for the limits that its [search] asks for
+    /// Run a scenario at every point of its grid, and look for the limits that its search asks for
     Sweep(SweepArguments),
     /// Join what several machines, or an interrupted one, left in their folders
     Merge(MergeArguments),
@@ -74,7 +74,7 @@ pub(crate) struct RunArguments {
 
 #[derive(Debug, Args)]
 pub(crate) struct SweepArguments {
-    /// The scenario file, with a [sweep] table, a [search] table or both
+    /// The scenario file, with a `sweep` table, a `search` table or both
     pub(crate) file: PathBuf,
     /// Run only these architectures, instead of the file's
     #[arg(long, value_name = "A,B", value_delimiter = ',')]

@@ -2,7 +2,7 @@
 //! broken and what was never exercised.
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -16,6 +16,7 @@ use hoplab_sim::scenario::{self, Overrides};
 
 use crate::arguments::ExploreArguments;
 use crate::joining::{Joining, Missing};
+use crate::run::{overrides, plan_of, report_dir};
 use crate::{End, build, terminal};
 
 /// How many seeds are run when neither a number nor a time is asked for.
@@ -25,21 +26,10 @@ const SEEDS_MAX: u64 = 100_000;
 
 /// Explores a scenario.
 pub(crate) fn explore(arguments: &ExploreArguments) -> anyhow::Result<End> {
-    let overrides = Overrides {
-        architectures: (!arguments.arch.is_empty()).then(|| arguments.arch.clone()),
-        seed: arguments.seed,
-        ..Overrides::default()
-    };
-    let plan = match scenario::load(&arguments.file, &overrides) {
-        Ok(plan) => Arc::new(plan),
-        Err(problems) => {
-            terminal::problems(&problems);
-            return Ok(End::Unusable);
-        }
-    };
-    terminal::problems(&plan.warnings);
+    let overrides = overrides(&arguments.arch, arguments.seed, 1.0);
+    let Some(plan) = plan_of(&arguments.file, &overrides) else { return Ok(End::Unusable) };
     let exploration = Exploration::of(&plan)?;
-    let dir = arguments.out.clone().unwrap_or_else(|| PathBuf::from("target/hoplab").join(&plan.name));
+    let dir = report_dir(arguments.out.as_deref(), &plan);
     // No number: as many as the time allows.
     let count = match (arguments.seeds, arguments.time) {
         (Some(count), _) => count,

@@ -7,21 +7,20 @@
 use std::fs;
 use std::io::{ErrorKind, Write};
 use std::path::Path;
-use std::sync::Arc;
 
 use anyhow::Context;
 use hoplab_reports as reports;
 use hoplab_sim::record::Record;
 use hoplab_sim::run::{self, Progress};
+use hoplab_sim::scenario::Problems;
 use hoplab_sim::scenario::plan::Plan;
-use hoplab_sim::scenario::{self, Problems};
 use reports::gate::baseline::{Baseline, Origin, Read};
 use reports::gate::compare::Verdict;
 use reports::gate::figures::{self, Figures};
 use reports::gate::{self, Gate};
 
 use crate::arguments::GateArguments;
-use crate::run::{judge, overrides};
+use crate::run::{judge, overrides, plan_of};
 use crate::{End, terminal};
 
 /// Compares with the baseline, or accepts what is now.
@@ -94,14 +93,7 @@ fn measured(path: &Path) -> anyhow::Result<Result<Now, End>> {
 
 fn ran(arguments: &GateArguments, file: &Path, read: Option<&Read>) -> anyhow::Result<Result<Now, End>> {
     let overrides = overrides(&arguments.arch, arguments.seed, arguments.scale);
-    let plan = match scenario::load(file, &overrides) {
-        Ok(plan) => Arc::new(plan),
-        Err(problems) => {
-            terminal::problems(&problems);
-            return Ok(Err(End::Unusable));
-        }
-    };
-    terminal::problems(&plan.warnings);
+    let Some(plan) = plan_of(file, &overrides) else { return Ok(Err(End::Unusable)) };
     let origin = Origin {
         scenario: Some(plan.name.clone()),
         seed: Some(plan.seed),

@@ -8,6 +8,7 @@ use anyhow::bail;
 use hoplab_reports as reports;
 use hoplab_sim::record::Record;
 use hoplab_sim::run::{self, Progress};
+use hoplab_sim::scenario::plan::Plan;
 use hoplab_sim::scenario::{self, Overrides};
 
 use crate::arguments::RunArguments;
@@ -16,15 +17,8 @@ use crate::{End, seeds, terminal};
 /// Runs a scenario. Nothing is written when it cannot be read.
 pub(crate) fn run(arguments: &RunArguments) -> anyhow::Result<End> {
     let overrides = overrides(&arguments.arch, arguments.seed, arguments.scale);
-    let plan = match scenario::load(&arguments.file, &overrides) {
-        Ok(plan) => Arc::new(plan),
-        Err(problems) => {
-            terminal::problems(&problems);
-            return Ok(End::Unusable);
-        }
-    };
-    terminal::problems(&plan.warnings);
-    let dir = arguments.out.clone().unwrap_or_else(|| PathBuf::from("target/hoplab").join(&plan.name));
+    let Some(plan) = plan_of(&arguments.file, &overrides) else { return Ok(End::Unusable) };
+    let dir = report_dir(arguments.out.as_deref(), &plan);
     match (arguments.seeds, arguments.machine.shard) {
         (Some(count), _) => seeds::run(&plan, count, &dir, arguments),
         (None, Some(_)) => bail!("--shard shares out seeds: say how many with --seeds"),
@@ -36,6 +30,25 @@ pub(crate) fn run(arguments: &RunArguments) -> anyhow::Result<End> {
             show(&record, &dir, arguments.json)
         }
     }
+}
+
+/// The plan of a scenario file; `None` when there is none. Says what is wrong with it, or worth a look.
+pub(crate) fn plan_of(file: &Path, overrides: &Overrides) -> Option<Arc<Plan>> {
+    match scenario::load(file, overrides) {
+        Ok(plan) => {
+            terminal::problems(&plan.warnings);
+            Some(Arc::new(plan))
+        }
+        Err(problems) => {
+            terminal::problems(&problems);
+            None
+        }
+    }
+}
+
+/// Where a report on `plan` goes, unless it is said.
+pub(crate) fn report_dir(out: Option<&Path>, plan: &Plan) -> PathBuf {
+    out.map_or_else(|| Path::new("target/hoplab").join(&plan.name), Path::to_owned)
 }
 
 /// Prints what a record says, and judges it.

@@ -3,15 +3,15 @@
 use std::fmt::Write as _;
 use std::io::Write;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use hoplab_proxy::quantity;
 use hoplab_sim::explore::shrink::{self, CannotShrink, Shrunk, Size};
+use hoplab_sim::scenario::Overrides;
 use hoplab_sim::scenario::plan::Plan;
-use hoplab_sim::scenario::{self, Overrides};
 
 use crate::arguments::ShrinkArguments;
-use crate::{End, explore, terminal};
+use crate::run::plan_of;
+use crate::{End, explore};
 
 /// Shrinks a scenario. Nothing is written when nothing in it fails.
 pub(crate) fn shrink(arguments: &ShrinkArguments) -> anyhow::Result<End> {
@@ -20,13 +20,7 @@ pub(crate) fn shrink(arguments: &ShrinkArguments) -> anyhow::Result<End> {
         seed: arguments.seed,
         ..Overrides::default()
     };
-    let plan = match scenario::load(&arguments.file, &overrides) {
-        Ok(plan) => Arc::new(plan),
-        Err(problems) => {
-            terminal::problems(&problems);
-            return Ok(End::Unusable);
-        }
-    };
+    let Some(plan) = plan_of(&arguments.file, &overrides) else { return Ok(End::Unusable) };
     let mut shrunk = match shrink::shrink(&plan, arguments.expect.as_deref(), arguments.runs) {
         Err(error @ CannotShrink::Untouched { .. }) => {
             eprintln!("invalid: {error}");

@@ -2,7 +2,7 @@
 //! that is kept.
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::bail;
@@ -23,17 +23,10 @@ use crate::{End, build, run, terminal};
 /// Runs a sweep and its searches.
 pub(crate) fn run(arguments: &SweepArguments) -> anyhow::Result<End> {
     let overrides = run::overrides(&arguments.arch, arguments.seed, arguments.scale);
-    let plan = match scenario::load(&arguments.file, &overrides) {
-        Ok(plan) => plan,
-        Err(problems) => {
-            terminal::problems(&problems);
-            return Ok(End::Unusable);
-        }
-    };
-    terminal::problems(&plan.warnings);
-    let dir = arguments.out.clone().unwrap_or_else(|| PathBuf::from("target/hoplab").join(&plan.name));
+    let Some(plan) = run::plan_of(&arguments.file, &overrides) else { return Ok(End::Unusable) };
+    let dir = run::report_dir(arguments.out.as_deref(), &plan);
     let study = Study::of(Kind::Sweep, &plan, arguments.seeds);
-    let pieces = Pieces::of(plan, arguments.seeds)?;
+    let pieces = Pieces::of(Plan::clone(&plan), arguments.seeds)?;
     let parts = study.open(&dir, &build::name()?)?;
     arguments.machine.note_share(&dir)?;
     pieces.run_missing(&parts, &arguments.machine)?;
