@@ -35,8 +35,8 @@ to = "550 rps"
 steps = 6
 
 [[expect]]
-metric = "p90"
-max = "30ms"
+metric = "mean"
+max = "15ms"
 "#;
 
 /// The files that a sweep leaves, by their contents.

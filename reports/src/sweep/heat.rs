@@ -29,16 +29,17 @@ pub(super) fn maps(sweep: &Sweep, axes: (usize, usize), slice: &Slice, figure: S
     let top = drawing.title_and_legend(&[]);
     let range = range(sweep, axes, slice, figure);
     let beside = if room.is_narrow() || sweep.architectures.len() == 1 { 1 } else { 2 };
-    let width = (room.width() - 24.0 * (beside - 1) as f64) / beside as f64;
+    let margin = if room == Room::File { 20.0 } else { 0.0 };
+    let width = (room.width() - 2.0 * margin - 24.0 * (beside - 1) as f64) / beside as f64;
     let map = Map { sweep, axes, slice, figure, range };
     let mut lowest = top;
     for (index, name) in sweep.architectures.iter().enumerate() {
-        let left = (width + 24.0) * (index % beside) as f64;
+        let left = margin + (width + 24.0) * (index % beside) as f64;
         let at = (left, top + (index / beside) as f64 * (map.height(room) + 22.0));
         map.panel(&mut drawing, name, at, width);
         lowest = at.1 + map.height(room);
     }
-    drawing.height = lowest;
+    drawing.height = lowest + margin;
     drawing
 }
 
@@ -105,7 +106,11 @@ impl Map<'_> {
         (name, column, row): (&str, usize, usize),
         figures: &Figures,
     ) {
-        let Some(value) = self.figure.value(figures) else { return };
+        let text = drawing.room.text();
+        let Some(value) = self.figure.value(figures) else {
+            let at = (x + width / 2.0 - 1.0, y + height / 2.0 - 1.0 + text * 0.35);
+            return drawing.text(at, "–", Align::Middle, Ink::Muted);
+        };
         let along = self.figure.along(value, self.range) * SHADES.len() as f64;
         let shade = SHADES[(along as usize).min(SHADES.len() - 1)];
         let (axes, heads) = (&self.sweep.axes, heads(self.sweep));

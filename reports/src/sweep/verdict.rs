@@ -42,6 +42,9 @@ fn found(sweep: &Sweep, search: &Search) -> String {
     let groups: Vec<_> = sweep.architectures.iter().map(|name| (name, by_name(name))).collect();
     let groups: Vec<_> = groups.into_iter().filter(|(_, found)| !found.is_empty()).collect();
     let Some((_, found)) = groups.first() else { return "Nothing was searched for.".to_owned() };
+    if search.found.iter().all(|found| found.highest.is_none()) {
+        return format!("Not even at {} does all that is expected hold anywhere.", search.range.0);
+    }
     let from = found[0].number;
     let alone = groups.iter().all(|(_, found)| found.len() == 1);
     let limit = |(index, (_, found)): (usize, &(&String, Vec<&Found>))| match found[..] {
