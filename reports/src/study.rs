@@ -141,8 +141,11 @@ pub struct Parts {
 impl Parts {
     /// The part called `name`, if it is there, whole, of this study and by this build.
     pub fn get<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
-        let bytes = fs::read(self.path(name)).ok()?;
-        let part: Part<T> = serde_json::from_slice(&bytes).ok()?;
+        self.read(&self.path(name))
+    }
+
+    fn read<T: DeserializeOwned>(&self, path: &Path) -> Option<T> {
+        let part: Part<T> = serde_json::from_slice(&fs::read(path).ok()?).ok()?;
         (part.study == self.study && part.build == self.build).then_some(part.seen)
     }
 
@@ -183,7 +186,8 @@ impl Parts {
                 return Err(Error::OtherBuild { path });
             }
             let to = self.dir.join(name);
-            if !to.exists() {
+            // What an earlier study left there, or was cut short, is no part.
+            if self.read::<serde::de::IgnoredAny>(&to).is_none() {
                 replace(&to, &bytes)?;
                 taken += 1;
             }
