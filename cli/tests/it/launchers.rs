@@ -67,6 +67,12 @@ fn slurm_gives_what_one_machine_gives() {
     let output = run(&folder, &cluster, &[&[place, script], &study[..]].concat());
     assert_eq!(code(&output), 0, "{}", stderr(&output));
     assert_eq!(fs::read(folder.path("joined/summary.json")).unwrap(), whole);
+
+    // A scenario that is not there: the shards fail, and so does what joins them.
+    let study = ["2", out.to_str().unwrap(), "run", "nothing.toml", "--seeds", "5"];
+    fs::remove_dir_all(&out).unwrap();
+    let output = run(&folder, &cluster, &[&[place, script], &study[..]].concat());
+    assert_eq!(code(&output), 2, "{}", stderr(&output));
 }
 
 #[test]
