@@ -11,8 +11,8 @@ use hoplab_reports::study::{Kind, Parts, Study};
 use hoplab_reports::{self as reports};
 use hoplab_sim::batch::{self, Progress};
 use hoplab_sim::explore::{CannotExplore, Drawn, Exploration, Seen};
+use hoplab_sim::scenario;
 use hoplab_sim::scenario::plan::Plan;
-use hoplab_sim::scenario::{self, Overrides};
 
 use crate::arguments::ExploreArguments;
 use crate::joining::{Joining, Missing};
@@ -39,7 +39,7 @@ pub(crate) fn explore(arguments: &ExploreArguments) -> anyhow::Result<End> {
     let study = Study::of(Kind::Explore, &plan, count);
     let parts = study.open(&dir, &build::name()?)?;
     arguments.machine.note_share(&dir)?;
-    let there = |seed: &u64| parts.get::<Seen>(&name(*seed)).is_some();
+    let there = |seed: &u64| parts.has(&name(*seed));
     let (kept, missing): (Vec<u64>, Vec<u64>) =
         seeds(&study).filter(|seed| arguments.machine.takes(seed - study.seed)).partition(there);
     if !kept.is_empty() {
@@ -60,12 +60,7 @@ pub(crate) fn explore(arguments: &ExploreArguments) -> anyhow::Result<End> {
 /// Reports on the parts of a study that were put together.
 pub(crate) fn merge(joining: &Joining<'_>) -> anyhow::Result<End> {
     let study = joining.study;
-    let overrides = Overrides {
-        architectures: Some(study.architectures.clone()),
-        seed: Some(study.seed),
-        scale: study.scale,
-    };
-    let plan = scenario::parse(&study.sources, &overrides)?;
+    let plan = scenario::parse(&study.sources, &study.overrides())?;
     finish(&Exploration::of(&Arc::new(plan))?, joining)
 }
 

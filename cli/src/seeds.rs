@@ -25,7 +25,7 @@ pub(crate) fn run(plan: &Arc<Plan>, count: u64, dir: &Path, arguments: &RunArgum
     let study = Study::of(Kind::Seeds, plan, count);
     let parts = study.open(dir, &build::name()?)?;
     arguments.machine.note_share(dir)?;
-    let there = |seed: &u64| parts.get::<Record>(&name(*seed)).is_some();
+    let there = |seed: &u64| parts.has(&name(*seed));
     let (kept, missing): (Vec<u64>, Vec<u64>) =
         seeds(&study).filter(|seed| arguments.machine.takes(seed - study.seed)).partition(there);
     if !kept.is_empty() {

@@ -11,8 +11,8 @@ use hoplab_reports::study::{Kind, Parts, Study};
 use hoplab_sim::batch::{self, Progress};
 use hoplab_sim::join;
 use hoplab_sim::record::Record;
+use hoplab_sim::scenario;
 use hoplab_sim::scenario::plan::Plan;
-use hoplab_sim::scenario::{self, Overrides};
 use hoplab_sim::sweep::record::{Found, Seen, Sweep};
 use hoplab_sim::sweep::{self, Point};
 
@@ -42,12 +42,7 @@ pub(crate) fn run(arguments: &SweepArguments) -> anyhow::Result<End> {
 /// Joins the parts of a sweep.
 pub(crate) fn merge(joining: &Joining<'_>) -> anyhow::Result<End> {
     let study = joining.study;
-    let overrides = Overrides {
-        architectures: Some(study.architectures.clone()),
-        seed: Some(study.seed),
-        scale: study.scale,
-    };
-    let Ok(plan) = scenario::parse(&study.sources, &overrides) else {
+    let Ok(plan) = scenario::parse(&study.sources, &study.overrides()) else {
         bail!("the scenario in {} cannot be read", joining.dir.display());
     };
     Pieces::of(plan, study.seeds)?.finish(joining)
@@ -124,13 +119,13 @@ impl Pieces {
     fn run_missing(&self, parts: &Parts, machine: &Machine) -> anyhow::Result<()> {
         let missing = |piece: &usize| {
             let name = Self::run_name(self.run_of(*piece));
-            machine.takes(*piece as u64) && parts.get::<Record>(&name).is_none()
+            machine.takes(*piece as u64) && !parts.has(&name)
         };
         let runs: Vec<usize> = (0..self.runs()).filter(missing).collect();
         self.run_points(&runs, parts, machine)?;
         let missing = |piece: &usize| {
             let name = Self::search_name(&self.searches[*piece]);
-            machine.takes((self.runs() + piece) as u64) && parts.get::<Found>(&name).is_none()
+            machine.takes((self.runs() + piece) as u64) && !parts.has(&name)
         };
         let searches: Vec<usize> = (0..self.searches.len()).filter(missing).collect();
         self.run_searches(&searches, parts, machine)

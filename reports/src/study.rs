@@ -7,6 +7,7 @@ use std::{fs, io};
 
 use hoplab_sim::journal::Journal;
 use hoplab_sim::run::VERSION;
+use hoplab_sim::scenario::Overrides;
 use hoplab_sim::scenario::plan::{Plan, Source};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -120,6 +121,12 @@ impl Study {
         Ok(Parts { dir: dir.join(PARTS), study: self.key(), build: build.to_owned() })
     }
 
+    /// What its runs have over their file.
+    pub fn overrides(&self) -> Overrides {
+        let architectures = Some(self.architectures.clone());
+        Overrides { architectures, seed: Some(self.seed), scale: self.scale }
+    }
+
     /// A hash over all of it.
     pub fn key(&self) -> String {
         Journal::digest_of([("study", self.to_json().as_str())])
@@ -142,6 +149,11 @@ impl Parts {
     /// The part called `name`, if it is there, whole, of this study and by this build.
     pub fn get<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
         self.read(&self.path(name))
+    }
+
+    /// Whether [`Parts::get`] has the part called `name`, without making anything of what is in it.
+    pub fn has(&self, name: &str) -> bool {
+        self.read::<serde::de::IgnoredAny>(&self.path(name)).is_some()
     }
 
     fn read<T: DeserializeOwned>(&self, path: &Path) -> Option<T> {

@@ -86,6 +86,24 @@ pub fn run(
     run_disturbed(threads, plan, progress, &|| {}, done);
 }
 
+/// Runs `plan` alone.
+pub fn once(threads: NonZeroUsize, plan: &Arc<Plan>, progress: &Progress) -> Result<Record, Panicked> {
+    once_disturbed(threads, plan, progress, &|| {})
+}
+
+/// As [`once`], and calls `disturb` on each simulation's thread every ten simulated milliseconds.
+pub(crate) fn once_disturbed(
+    threads: NonZeroUsize,
+    plan: &Arc<Plan>,
+    progress: &Progress,
+    disturb: &(dyn Fn() + Sync),
+) -> Result<Record, Panicked> {
+    let mut seen = None;
+    let first = |number: usize| (number == 0).then(|| Arc::clone(plan));
+    run_disturbed(threads, &first, progress, disturb, &mut |_, result| seen = Some(result));
+    seen.expect("the one plan was run")
+}
+
 /// As [`run`], and calls `disturb` on each simulation's thread every ten simulated milliseconds.
 pub(crate) fn run_disturbed(
     threads: NonZeroUsize,
@@ -235,7 +253,6 @@ mod tests {
         let source = Source { path: "it.toml".to_owned(), text: text.to_owned() };
         let plan = parse(&[source], &Overrides::default()).unwrap_or_else(|wrong| panic!("{wrong}"));
         let plan = Arc::new(plan);
-        let once = |number: usize| (number == 0).then(|| Arc::clone(&plan));
         let begun = AtomicUsize::new(0);
         let threads = Mutex::new(std::collections::BTreeSet::new());
         // Each simulation waits for the other to have begun, but not for ever.
@@ -251,9 +268,7 @@ mod tests {
                 assert!(patience > 0, "the other simulation has not begun");
             }
         };
-        let mut seen = None;
         let two = NonZeroUsize::new(2).unwrap();
-        run_disturbed(two, &once, &Progress::default(), &meet, &mut |_, result| seen = Some(result));
-        assert_eq!(seen.map(|result| result.is_ok()), Some(true));
+        assert!(once_disturbed(two, &plan, &Progress::default(), &meet).is_ok());
     }
 }

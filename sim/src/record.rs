@@ -264,16 +264,21 @@ impl Latencies {
     /// The latency that a share `quantile` of requests did not exceed, however small the sample; 0
     /// when it is empty. For curves, not for claims.
     pub fn quantile_us(&self, quantile: f64) -> u64 {
-        let rank = ((self.count as f64 * quantile).ceil() as u64).max(1);
-        let mut seen = 0;
-        for &(value, count) in &self.buckets {
-            seen += count;
-            if seen >= rank {
-                return value.clamp(self.min_us, self.max_us);
-            }
-        }
-        self.max_us
+        let value = at_quantile(&self.buckets, self.count, quantile);
+        value.map_or(self.max_us, |value| value.clamp(self.min_us, self.max_us))
     }
+}
+
+/// The value of the bucket, of `[value, count]` in rising order, that a share `quantile` of `count` values does not
+/// exceed; `None` when the buckets hold fewer.
+pub(crate) fn at_quantile<V: Copy>(buckets: &[(V, u64)], count: u64, quantile: f64) -> Option<V> {
+    let rank = ((count as f64 * quantile).ceil() as u64).max(1);
+    let mut seen = 0;
+    let reached = buckets.iter().find(|(_, count)| {
+        seen += count;
+        seen >= rank
+    });
+    reached.map(|(value, _)| *value)
 }
 
 /// A part of a run.

@@ -42,7 +42,7 @@ pub fn run(plan: &Arc<Plan>, progress: &Progress) -> Record {
 /// # Panics
 /// As [`run`].
 pub fn run_on(threads: NonZeroUsize, plan: &Arc<Plan>, progress: &Progress) -> Record {
-    run_once(threads, plan, progress, &|| {})
+    batch::once(threads, plan, progress).unwrap_or_else(|panicked| panic!("{panicked}"))
 }
 
 /// As [`run`], and calls `disturb` on the simulation's thread every ten simulated milliseconds. Whatever
@@ -51,19 +51,8 @@ pub fn run_on(threads: NonZeroUsize, plan: &Arc<Plan>, progress: &Progress) -> R
 /// # Panics
 /// As [`run`].
 pub fn run_disturbed(plan: &Arc<Plan>, progress: &Progress, disturb: impl Fn() + Sync) -> Record {
-    run_once(cores(), plan, progress, &disturb)
-}
-
-fn run_once(
-    threads: NonZeroUsize,
-    plan: &Arc<Plan>,
-    progress: &Progress,
-    disturb: &(dyn Fn() + Sync),
-) -> Record {
-    let mut seen = None;
-    let once = |number: usize| (number == 0).then(|| Arc::clone(plan));
-    batch::run_disturbed(threads, &once, progress, disturb, &mut |_, result| seen = Some(result));
-    seen.expect("the one plan was run").unwrap_or_else(|panicked| panic!("{panicked}"))
+    let record = batch::once_disturbed(cores(), plan, progress, &disturb);
+    record.unwrap_or_else(|panicked| panic!("{panicked}"))
 }
 
 /// Runs `plan` under its architecture of this `index` alone, looking through `lens`, which changes nothing: the record

@@ -186,10 +186,7 @@ fn read(draft: &Draft) -> Result<Plan, Problems> {
 
 /// Runs `plan` once.
 pub(super) fn run(plan: &Arc<Plan>) -> Result<Record, Panicked> {
-    let mut seen = None;
-    let once = |number: usize| (number == 0).then(|| Arc::clone(plan));
-    batch::run(cores(), &once, &batch::Progress::default(), &mut |_, result| seen = Some(result));
-    seen.expect("the one plan was run")
+    batch::once(cores(), plan, &batch::Progress::default())
 }
 
 fn size(plan: &Plan, requests: u64) -> Size {

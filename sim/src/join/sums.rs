@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 
 use crate::record::{
     Decided, Difference, Edge, Effort, Expectation, FaultHits, Hop, Intervals, Latencies, Requests, Traffic,
-    Violation, Window, Work,
+    Violation, Window, Work, at_quantile,
 };
 use crate::statistics::{self, Cluster, Spread};
 
@@ -190,15 +190,7 @@ pub(super) fn window(all: &[&Window]) -> Window {
     let sum = |of: fn(&Window) -> u64| all.iter().map(|window| of(window)).sum::<u64>();
     let buckets = buckets(all.iter().map(|window| &window.buckets[..]));
     let count: u64 = buckets.iter().map(|(_, count)| count).sum();
-    let quantile = |quantile: f64| {
-        let rank = ((count as f64 * quantile).ceil() as u64).max(1);
-        let mut seen = 0;
-        let reached = buckets.iter().find(|(_, count)| {
-            seen += count;
-            seen >= rank
-        });
-        reached.map(|(value, _)| *value)
-    };
+    let quantile = |quantile: f64| at_quantile(&buckets, count, quantile);
     Window {
         sent: sum(|window| window.sent),
         ok: sum(|window| window.ok),

@@ -4,7 +4,7 @@
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
-use super::Intervals;
+use super::{Intervals, at_quantile};
 
 /// An architecture against the baseline.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -66,14 +66,7 @@ impl Difference {
 
     /// The same however small the sample; 0 when it is empty. For curves, not for claims.
     pub fn quantile_us(&self, quantile: f64) -> i64 {
-        let rank = ((self.both as f64 * quantile).ceil() as u64).max(1);
-        let mut seen = 0;
-        for &(value, count) in &self.buckets {
-            seen += count;
-            if seen >= rank {
-                return value.clamp(self.min_us, self.max_us);
-            }
-        }
-        self.max_us
+        let value = at_quantile(&self.buckets, self.both, quantile);
+        value.map_or(self.max_us, |value| value.clamp(self.min_us, self.max_us))
     }
 }

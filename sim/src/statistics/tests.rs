@@ -1,6 +1,7 @@
 //! Intervals against what mathematics knows: tabled points, and how often they hold the truth.
 
 use super::*;
+use crate::record::at_quantile;
 
 fn close(seen: f64, known: f64, share: f64) {
     assert!((seen / known - 1.0).abs() < share, "{seen} instead of {known}");
@@ -33,17 +34,6 @@ fn counted(mut values: Vec<i64>) -> Vec<(i64, u64)> {
     buckets
 }
 
-fn quantile(buckets: &[(i64, u64)], quantile: f64) -> i64 {
-    let count: u64 = buckets.iter().map(|(_, count)| count).sum();
-    let rank = ((count as f64 * quantile).ceil() as u64).max(1);
-    let mut seen = 0;
-    let reached = buckets.iter().find(|(_, count)| {
-        seen += count;
-        seen >= rank
-    });
-    reached.map_or(0, |(value, _)| *value)
-}
-
 /// The intervals of what so many clusters of values saw.
 fn of(clusters: &[Vec<i64>], spread: &Spread) -> Intervals {
     let whole = counted(clusters.iter().flatten().copied().collect());
@@ -52,7 +42,8 @@ fn of(clusters: &[Vec<i64>], spread: &Spread) -> Intervals {
         Cluster::new(counted(values.clone()).into_iter(), sum, 0, count)
     };
     let clusters: Vec<_> = clusters.iter().map(cluster).collect();
-    intervals(&clusters, |at| quantile(&whole, at), spread)
+    let count = whole.iter().map(|(_, count)| count).sum();
+    intervals(&clusters, |at| at_quantile(&whole, count, at).unwrap_or(0), spread)
 }
 
 #[test]

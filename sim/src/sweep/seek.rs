@@ -7,7 +7,6 @@ use std::sync::Arc;
 use super::record::Found;
 use super::{Bracket, NoPlan, Point, Try, plan_at};
 use crate::batch::{self, Panicked, Progress};
-use crate::record::Record;
 use crate::scenario::grid::Search;
 use crate::scenario::plan::Plan;
 
@@ -60,7 +59,8 @@ pub fn seek(
 /// The first thing that is expected and does not hold, under the first seed that shows it; `None` when all holds.
 fn unmet(plan: &Plan, seeds: u64) -> Result<Option<String>, Panicked> {
     for seed in plan.seed..plan.seed + seeds {
-        let record = alone(Arc::new(Plan { seed, ..plan.clone() }))?;
+        let record =
+            batch::once(NonZeroUsize::MIN, &Arc::new(Plan { seed, ..plan.clone() }), &Progress::default())?;
         let expectations = record.architectures.values().flat_map(|seen| &seen.expectations);
         let first = expectations.into_iter().find(|expectation| !expectation.holds);
         if let Some(expectation) = first {
@@ -69,12 +69,4 @@ fn unmet(plan: &Plan, seeds: u64) -> Result<Option<String>, Panicked> {
         }
     }
     Ok(None)
-}
-
-/// One run on one thread.
-fn alone(plan: Arc<Plan>) -> Result<Record, Panicked> {
-    let mut seen = None;
-    let once = move |number: usize| (number == 0).then(|| Arc::clone(&plan));
-    batch::run(NonZeroUsize::MIN, &once, &Progress::default(), &mut |_, result| seen = Some(result));
-    seen.expect("the one plan was run")
 }
