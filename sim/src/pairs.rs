@@ -42,7 +42,7 @@ impl Ends {
 
     /// A request has ended.
     pub(crate) fn ended(&mut self, trace: TraceId, end: End) {
-        if !kept(trace, self.thinned) {
+        if self.most == 0 || !kept(trace, self.thinned) {
             return;
         }
         self.requests.insert(trace, end);
