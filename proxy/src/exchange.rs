@@ -7,7 +7,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::host::{Instant, Worked};
+use crate::host::Instant;
 use crate::telemetry::{
     Attempt, Facts, Fault, Outcome, Owner, Role, Span, SpanId, SpanIds, Timeline, TraceContext, TraceFlags,
     TraceId,
@@ -86,9 +86,10 @@ impl Exchange {
         self.timeline.mark(self.owner, now);
     }
 
-    /// Gives the time since the last mark to the phases of `worked`, which ended at `now`.
-    pub fn worked(&mut self, worked: Worked, now: Instant) {
-        self.timeline.worked(worked, now);
+    /// From `from` on, time belongs to `owner`; until then, to whoever entered last.
+    pub fn turn(&mut self, owner: Owner, from: Instant) {
+        self.mark(from);
+        self.enter(owner);
     }
 
     /// Notes that an attempt begins. Until it is told otherwise, the attempt counts as cancelled.

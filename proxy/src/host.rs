@@ -21,7 +21,7 @@ use rustls::crypto::CryptoProvider;
 use rustls::{KeyLog, NoKeyLog};
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use crate::telemetry::{Interest, Report};
+use crate::telemetry::{Interest, Owner, Report};
 
 /// What a product may ask of its machine. Cloning gives another handle to the same machine.
 pub trait Host: Clone + Send + Sync + Unpin + 'static {
@@ -46,10 +46,14 @@ pub trait Host: Clone + Send + Sync + Unpin + 'static {
     /// The calendar's time, for certificates and tokens.
     fn wall(&self) -> SystemTime;
 
-    /// Accounts for processor time. Simulated, it occupies one of the machine's cores, first come
+    /// Accounts for processor time. Simulated, it occupies one of the container's cores, first come
     /// first served, for as long as the host's cost table says, and then waits out the table's
     /// fixed latency on no core. Live, it returns at once: the processor was really spent.
-    fn work(&self, work: Work) -> impl Future<Output = Worked> + Send;
+    ///
+    /// `enters` hears whose the time is, from an instant on that may lie in the past: [`Owner::Tls`],
+    /// [`Owner::Cpu`] and [`Owner::Latency`], in this order, as far as each takes time. Until the first,
+    /// the work waits for a core. Who drops the future knows by that what was given up.
+    fn work(&self, work: Work, enters: impl FnMut(Owner, Instant) + Send) -> impl Future<Output = ()> + Send;
 
     /// The cryptography that TLS is to use; the simulation's is seeded.
     fn crypto(&self) -> Arc<CryptoProvider>;
@@ -106,19 +110,6 @@ pub struct Work {
     pub handshakes: u32,
     /// Connections accepted.
     pub connections: u32,
-}
-
-/// When a piece of [`Work`] was done. The phases follow one another: waiting for a core until
-/// `started`, then cryptography for `tls`, then the rest until `finished`; what remains until the
-/// future completed was fixed latency.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Worked {
-    /// When a core was free.
-    pub started: Instant,
-    /// How much of the time on the core went into TLS.
-    pub tls: Duration,
-    /// When the core was given back.
-    pub finished: Instant,
 }
 
 /// Nanoseconds since the host started. Simulated time has a grain of one microsecond.

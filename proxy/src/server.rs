@@ -150,7 +150,7 @@ impl<H: Host, A: Handler> Acceptance<H, A> {
     /// Serves one connection to its end.
     async fn serve(self, accepted: Accepted<H::Stream>) {
         let Accepted { stream, peer, original_destination } = accepted;
-        self.host.work(Work { connections: 1, ..Work::default() }).await;
+        self.host.work(Work { connections: 1, ..Work::default() }, |_, _| {}).await;
         let mut connection = Connection { peer, original_destination, identity: None };
         let Some(Ok((stream, opening))) = self.patiently(Sniffed::new(stream)).await else { return };
         match (opening, &self.settings.security) {

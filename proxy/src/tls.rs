@@ -93,7 +93,7 @@ impl ServerTls {
         stream: Sniffed<H::Stream>,
     ) -> io::Result<Secured<Sniffed<H::Stream>>> {
         let handshake = LazyConfigAcceptor::new(Acceptor::default(), stream).await?;
-        host.work(HANDSHAKE).await;
+        host.work(HANDSHAKE, |_, _| {}).await;
         let stream = handshake.into_stream(Arc::clone(&self.config)).await?;
         secured(TlsStream::Server(stream))
     }
@@ -127,7 +127,7 @@ impl ClientTls {
     /// In TLS 1.3 the client is done before the server has judged the client's certificate: a
     /// server's refusal arrives with the first read. [`is_refusal`] recognises it.
     pub async fn connect<H: Host>(&self, host: &H, stream: H::Stream) -> io::Result<Secured<H::Stream>> {
-        host.work(HANDSHAKE).await;
+        host.work(HANDSHAKE, |_, _| {}).await;
         // The verifier knows whom it expects: this name is neither sent nor compared.
         let nobody = ServerName::IpAddress(IpAddr::V4(Ipv4Addr::UNSPECIFIED).into());
         let stream = TlsConnector::from(Arc::clone(&self.config)).connect(nobody, stream).await?;

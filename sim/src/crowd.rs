@@ -1,5 +1,5 @@
 //! How many requests came to a pod within the last second, as far as that matters: a pod that suffers
-//! from too many works slower while there are. Owns no work; the service asks before it begins some.
+//! from too many works slower while there are. Owns no work and no cores: it says until when they are slow.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
@@ -25,21 +25,20 @@ impl Crowd {
         Self { overload, arrivals: Mutex::default() }
     }
 
-    /// A request comes.
-    pub(crate) fn joined(&self, now: Instant) {
+    /// A request comes; until when it is one of too many, if it is.
+    pub(crate) fn joined(&self, now: Instant) -> Option<Instant> {
         let mut arrivals = self.arrivals.lock().unwrap_or_else(PoisonError::into_inner);
         if arrivals.len() > self.overload.above as usize {
             arrivals.pop_front();
         }
         arrivals.push_back(now);
+        let first = arrivals.front().filter(|_| arrivals.len() > self.overload.above as usize)?;
+        Some(*first + WINDOW).filter(|until| *until > now)
     }
 
-    /// How many times as long work takes.
-    pub(crate) fn times(&self, now: Instant) -> f64 {
-        let arrivals = self.arrivals.lock().unwrap_or_else(PoisonError::into_inner);
-        let too_many = arrivals.len() > self.overload.above as usize
-            && arrivals.front().is_some_and(|first| now.saturating_since(*first) < WINDOW);
-        if too_many { self.overload.times } else { 1.0 }
+    /// How many times as long work takes then.
+    pub(crate) fn times(&self) -> f64 {
+        self.overload.times
     }
 }
 
@@ -52,12 +51,11 @@ mod tests {
         let crowd = Crowd::new(Overload { above: 10, times: 3.0 });
         let at = |millis: u64| Instant::START + Duration::from_millis(millis);
         for request in 0..100 {
-            crowd.joined(at(request * 100));
-            assert!((crowd.times(at(request * 100)) - 1.0).abs() < 1e-9, "ten a second are all right");
+            assert_eq!(crowd.joined(at(request * 100)), None, "ten a second are all right");
         }
-        crowd.joined(at(9_950));
-        assert!((crowd.times(at(9_950)) - 3.0).abs() < 1e-9);
-        assert!((crowd.times(at(9_999)) - 3.0).abs() < 1e-9);
-        assert!((crowd.times(at(10_000)) - 1.0).abs() < 1e-9, "the first of eleven is a second old");
+        assert_eq!(crowd.joined(at(9_950)), Some(at(10_000)), "then the first of eleven is a second old");
+        assert_eq!(crowd.joined(at(9_960)), Some(at(10_100)));
+        assert_eq!(crowd.joined(at(10_500)), Some(at(10_600)));
+        assert_eq!(crowd.joined(at(12_000)), None);
     }
 }

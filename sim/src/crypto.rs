@@ -126,8 +126,8 @@ mod tests {
     use std::task::{Context, Poll};
     use std::time::{Duration, SystemTime};
 
-    use hoplab_proxy::host::{Accepted, Endpoint, Host, Instant, Listener, Work, Worked};
-    use hoplab_proxy::telemetry::Report;
+    use hoplab_proxy::host::{Accepted, Endpoint, Host, Instant, Listener, Work};
+    use hoplab_proxy::telemetry::{Owner, Report};
     use hoplab_proxy::tls::{Authority, ClientTls, Identity, ServerTls, Sniffed, SpiffeId};
     use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, duplex};
 
@@ -161,9 +161,7 @@ mod tests {
             SystemTime::UNIX_EPOCH + Duration::from_hours(24 * 20_000)
         }
 
-        async fn work(&self, _: Work) -> Worked {
-            Worked { started: Instant::START, tls: Duration::ZERO, finished: Instant::START }
-        }
+        async fn work(&self, _: Work, _: impl FnMut(Owner, Instant) + Send) {}
 
         fn crypto(&self) -> Arc<CryptoProvider> {
             Arc::clone(&self.0)

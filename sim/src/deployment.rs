@@ -18,6 +18,7 @@ use hoplab_proxy::upstream::{
     self, DeadlinePolicy, Placed, Placement, Policies, PoolPolicy, Protocol, Upstream,
 };
 
+use indexmap::IndexMap;
 use tokio::sync::oneshot;
 
 use crate::awaited::Awaited;
@@ -29,18 +30,16 @@ use crate::random;
 use crate::record;
 use crate::recorder::{Recorder, requested_endpoints};
 use crate::scenario::plan::{
-    Architecture, Between, EndpointId, FaultKind, Plan, Service, ServiceId, Side, Step, Target, ZoneId,
+    Architecture, Between, EndpointId, FaultKind, Plan, ProxyCores, Service, ServiceId, Side, Step, Target,
+    ZoneId,
 };
 use crate::service;
-use crate::world::{PodConfig, PodId, SimHost, World};
+use crate::world::{Container, ContainerKind, CoresOf, PodConfig, PodId, SimHost, World};
 
 const APP_PORT: u16 = 8080;
 const GATEWAY_PORT: u16 = 8080;
 const OUTBOUND_PORT: u16 = 15001;
 const INBOUND_PORT: u16 = 15006;
-
-/// Cores of the gateway's pod, as many workers as Istio gives an Envoy.
-const GATEWAY_CORES: u32 = 2;
 
 /// How long an application waits for an answer when the scenario sets no timeout: longer than any run drains.
 const PATIENCE: Duration = Duration::from_secs(3_600);
@@ -67,14 +66,22 @@ pub(crate) struct Deployment {
 impl Deployment {
     /// The pods that a world of `plan` under `architecture` must have.
     pub(crate) fn pods(plan: &Plan, architecture: Architecture) -> Vec<PodConfig> {
-        let pod = |name: String, cores, zone| PodConfig { name, cores, zone };
-        let client = pod("client-0".to_owned(), None, None);
-        let gateway =
-            architecture.gateway.then(|| pod("gateway-0".to_owned(), Some(GATEWAY_CORES), plan.gateway_zone));
+        let own = |kind, cores| Container { kind, cores: CoresOf::Own(cores) };
+        let pod = |name: String, zone, containers| PodConfig { name, zone, containers };
+        let client = pod("client-0".to_owned(), None, vec![own(ContainerKind::Client, None)]);
+        let gateway = architecture.gateway.then(|| {
+            let container = own(ContainerKind::Gateway, Some(plan.gateway_cores));
+            pod("gateway-0".to_owned(), plan.gateway_zone, vec![container])
+        });
+        let sidecar = architecture.mesh.then(|| match plan.sidecar_cores {
+            ProxyCores::Own(cores) => own(ContainerKind::Sidecar, Some(cores)),
+            ProxyCores::Shared => Container { kind: ContainerKind::Sidecar, cores: CoresOf::Shared },
+        });
         let services = plan.services.iter().flat_map(|service| {
             let replica = move |replica: u32| {
-                let zone = service.zones[replica as usize];
-                pod(format!("{}-{replica}", service.name), Some(service.cores), zone)
+                let application = own(ContainerKind::Application, Some(service.cores));
+                let containers = std::iter::once(application).chain(sidecar).collect();
+                pod(format!("{}-{replica}", service.name), service.zones[replica as usize], containers)
             };
             (0..service.replicas).map(replica)
         });
@@ -95,7 +102,8 @@ impl Deployment {
         let gateway = architecture.gateway.then(&mut next);
         let services = plan.services.iter().map(|service| (0..service.replicas).map(|_| next()).collect());
         let trust_domain = "hoplab".parse().expect("the name is a trust domain's");
-        let epoch = world.host(client, Costs::default(), recorder.observer(None, "client-0")).wall();
+        let observer = recorder.observer(None, "client-0");
+        let epoch = world.host(client, ContainerKind::Client, Costs::default(), observer).wall();
         let deployment = Self {
             services: services.collect(),
             world: world.clone(),
@@ -131,7 +139,7 @@ impl Deployment {
 
     /// A handle to the machine that clients stand on.
     pub(crate) fn client_host(&self) -> SimHost {
-        self.host(self.client, "client-0", None, Costs::default())
+        self.host(self.client, ContainerKind::Client, "client-0", None, Costs::default())
     }
 
     /// The pods that `target` means.
@@ -176,10 +184,38 @@ impl Deployment {
         let hits = self.plan.faults.iter().enumerate().map(|(index, fault)| record::FaultHits {
             name: fault.name.clone(),
             hits: faults.hits(index)
-                + faults.impairment(index).map_or(0, |id| self.world.impairment_hits(id)),
+                + faults.impairment(index).map_or(0, |id| self.world.impairment_hits(id))
+                + faults
+                    .slowdowns(index)
+                    .iter()
+                    .map(|(pod, id)| self.world.slowdown_hits(*pod, *id))
+                    .sum::<u64>(),
             applies: self.architecture.gateway || !names_gateway(&fault.kind),
         });
         hits.collect()
+    }
+
+    /// What each kind of container that there is has taken.
+    pub(crate) fn resources(&self) -> IndexMap<String, record::Resources> {
+        let Architecture { gateway, mesh } = self.architecture;
+        let kinds = [
+            (ContainerKind::Application, true),
+            (ContainerKind::Sidecar, mesh),
+            (ContainerKind::Gateway, gateway),
+        ];
+        let reported = self.plan.duration.saturating_sub(self.plan.warmup);
+        let resources = |(kind, _): (ContainerKind, bool)| {
+            let used = self.world.usage(kind);
+            let resources = record::Resources {
+                processor_us: used.processor.as_micros() as u64,
+                cores_mean: used.processor.as_secs_f64() / reported.as_secs_f64(),
+                cores_peak: used.cores_peak,
+                connections_peak: used.connections_peak,
+                bytes: used.bytes,
+            };
+            (kind.name().to_owned(), resources)
+        };
+        kinds.into_iter().filter(|(_, is_there)| *is_there).map(resources).collect()
     }
 
     /// The clients, ready to send.
@@ -212,7 +248,8 @@ impl Deployment {
     pub(crate) fn start_pod(&self, place: Place) {
         let pod = self.pod_id(place);
         let name = format!("{}-{}", self.plan.services[place.service].name, place.replica);
-        let host = self.host(pod, &name, Some(place.service), Costs::default());
+        let kind = ContainerKind::Application;
+        let host = self.host(pod, kind, &name, Some(place.service), Costs::default());
         let (stop, stopped) = oneshot::channel();
         self.stops().insert(pod, stop);
         let stopped = async move {
@@ -281,7 +318,7 @@ impl Deployment {
     /// The gateway routes by host, one upstream a service that clients ask. Under a mesh it is part of
     /// it: it proves its name and speaks HTTP/2 to the inbound sidecars.
     fn start_gateway(&self, pod: PodId) {
-        let host = self.host(pod, "gateway-0", None, self.plan.gateway_costs);
+        let host = self.host(pod, ContainerKind::Gateway, "gateway-0", None, self.plan.gateway_costs);
         let identity = self.architecture.mesh.then(|| self.identity("gateway", "gateway-0", &host));
         let upstream = |service: usize, policies: &Policies| {
             let name = self.plan.services[service].name.as_str();
@@ -380,7 +417,8 @@ impl Deployment {
         name: &str,
         shutdown: impl Future<Output = ()> + Send + 'static,
     ) {
-        let host = self.host(pod, name, Some(place.service), self.plan.sidecar_costs);
+        let kind = ContainerKind::Sidecar;
+        let host = self.host(pod, kind, name, Some(place.service), self.plan.sidecar_costs);
         let service = &self.plan.services[place.service];
         let identity = self.identity(&service.name, name, &host);
         let mut sidecar = hoplab_mesh::plan::Plan::new(service.name.as_str(), identity);
@@ -449,8 +487,15 @@ impl Deployment {
         zone.map_or("", |ZoneId(zone)| &self.plan.network.zones[zone].name).into()
     }
 
-    fn host(&self, pod: PodId, name: &str, service: Option<usize>, costs: Costs) -> SimHost {
-        self.world.host(pod, costs, self.recorder.observer(service, name))
+    fn host(
+        &self,
+        pod: PodId,
+        kind: ContainerKind,
+        name: &str,
+        service: Option<usize>,
+        costs: Costs,
+    ) -> SimHost {
+        self.world.host(pod, kind, costs, self.recorder.observer(service, name))
     }
 
     /// What decides on span ids, among others: no two upstreams may share one.

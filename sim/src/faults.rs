@@ -1,7 +1,7 @@
 //! Faults: which are on, what they do to a service's requests, and how often each has bitten.
 //!
-//! Faults of the network are carried out by the world and crashes by the deployment; here is the
-//! timetable that switches all of them, and the part that services ask about.
+//! Faults of the network and slow cores are carried out by the world and crashes by the deployment; here is
+//! the part that services ask about.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -9,7 +9,7 @@ use std::sync::{Arc, OnceLock};
 use crate::call::CallKey;
 use crate::random;
 use crate::scenario::plan::{FaultKind, Plan, Target};
-use crate::world::ImpairmentId;
+use crate::world::{ImpairmentId, PodId, SlowdownId};
 
 /// The faults of a run. Cloning gives another handle.
 #[derive(Clone)]
@@ -24,6 +24,8 @@ struct State {
     hits: AtomicU64,
     /// What the world knows it by, when it is one of the network's.
     impairment: OnceLock<ImpairmentId>,
+    /// What the world knows it by in each pod, when it slows some.
+    slowdowns: OnceLock<Vec<(PodId, SlowdownId)>>,
 }
 
 /// The pod that a request is answered in.
@@ -74,18 +76,15 @@ impl Faults {
         self.states[index].hits.load(Ordering::Relaxed)
     }
 
-    /// How many times as long work takes at `place` right now.
-    pub(crate) fn slowdown(&self, place: Place) -> f64 {
-        let mut slowdown = 1.0;
-        for (index, kind) in self.active() {
-            if let FaultKind::Slow { target, times } = kind
-                && place.is_in(*target)
-            {
-                slowdown *= times;
-                self.hit(index, 1);
-            }
-        }
-        slowdown
+    /// Notes what the world knows the `index`th fault by in each pod: the world counts its bites.
+    pub(crate) fn slows(&self, index: usize, slowdowns: Vec<(PodId, SlowdownId)>) {
+        // A fault is switched on once.
+        let _ = self.states[index].slowdowns.set(slowdowns);
+    }
+
+    /// What the world knows the `index`th fault by in each pod, once it is on.
+    pub(crate) fn slowdowns(&self, index: usize) -> &[(PodId, SlowdownId)] {
+        self.states[index].slowdowns.get().map_or(&[], Vec::as_slice)
     }
 
     /// The status that the request `key` to `endpoint` at `place` is to fail with, if any.

@@ -115,6 +115,7 @@ fn architecture(all: &[&Architecture], seeds: &[u64], spread: &Spread) -> Archit
         decisions: sums::decisions(all.iter().map(|seen| &seen.decisions[..])),
         violations: sums::violations(all.iter().map(|seen| &seen.violations[..])),
         work: sums::work(all.iter().map(|seen| &seen.work)),
+        resources: sums::resources(all.iter().map(|seen| &seen.resources)),
         faults: sums::faults(all.iter().map(|seen| &seen.faults[..])),
         windows: windows(all),
         expectations: expectations(all, seeds),

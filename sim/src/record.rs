@@ -8,6 +8,7 @@ mod interval;
 mod of;
 mod paired;
 mod policies;
+mod resources;
 mod violation;
 mod work;
 
@@ -22,6 +23,7 @@ use crate::scenario::plan::{self, Plan, Source};
 pub use interval::{Interval, Intervals, Quantile};
 pub use paired::{Difference, Paired};
 pub use policies::{Decided, PolicyEvent, decided};
+pub use resources::Resources;
 pub use violation::{Violation, violated};
 pub use work::{Wasted, Work};
 
@@ -191,6 +193,10 @@ pub struct Architecture {
     /// Per service, its processor time, by the end of each piece of work; those that did some.
     #[serde(default)]
     pub work: IndexMap<String, Work>,
+    /// Per kind of container that the architecture has, `application`, `sidecar`, `gateway`: what it took of its
+    /// machines.
+    #[serde(default)]
+    pub resources: IndexMap<String, Resources>,
     /// How often each fault touched something, in the order of the scenario, over the whole run.
     pub faults: Vec<FaultHits>,
     /// The whole run in windows of equal width, warm-up included.

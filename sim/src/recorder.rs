@@ -213,8 +213,8 @@ impl Recorder {
         self.state().open
     }
 
-    /// Closes all accounts and says what was seen. Faults' hits, expectations and packets are
-    /// for the caller to fill in.
+    /// Closes all accounts and says what was seen. Faults' hits, resources, expectations and
+    /// packets are for the caller to fill in.
     pub fn finish(&self) -> record::Architecture {
         self.state().finish()
     }
@@ -522,6 +522,7 @@ impl State {
             decisions: counted,
             violations: Vec::new(),
             work: self.work.record(&plan),
+            resources: IndexMap::new(),
             faults: Vec::new(),
             windows: std::mem::take(&mut self.windows).into_iter().map(Window::into_record).collect(),
             expectations: Vec::new(),

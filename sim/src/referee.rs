@@ -12,8 +12,8 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use hoplab_proxy::host::{Accepted, Endpoint, Host, Instant, Listener, Work, Worked};
-use hoplab_proxy::telemetry::{Observer, Report};
+use hoplab_proxy::host::{Accepted, Endpoint, Host, Instant, Listener, Work};
+use hoplab_proxy::telemetry::{Observer, Owner, Report};
 use rustls::crypto::CryptoProvider;
 use turmoil::net::{TcpListener, TcpStream};
 
@@ -116,10 +116,7 @@ impl Host for RefereeHost {
         UNIX_EPOCH + EPOCH + self.now().saturating_since(Instant::START)
     }
 
-    async fn work(&self, _: Work) -> Worked {
-        let now = self.now();
-        Worked { started: now, tls: Duration::ZERO, finished: now }
-    }
+    async fn work(&self, _: Work, _: impl FnMut(Owner, Instant) + Send) {}
 
     fn crypto(&self) -> Arc<CryptoProvider> {
         Arc::clone(&self.crypto)

@@ -100,6 +100,7 @@ pub(crate) fn simulate(
         seed: plan.seed,
         journal: journal.clone(),
         pods: Deployment::pods(plan, architecture),
+        reported: Instant::START + plan.warmup..Instant::START + plan.duration,
     };
     let mut simulated = world::run(config, |world: World| async move {
         let mut limits = Limits::default();
@@ -133,6 +134,7 @@ pub(crate) fn simulate(
         }
         let mut seen = recorder.finish();
         seen.faults = deployment.fault_hits(&faults);
+        seen.resources = deployment.resources();
         seen.effort.packets = world.packets();
         seen.digest = world.journal().digest();
         let (requests, requests_found) = recorder.looked_at();

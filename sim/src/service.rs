@@ -35,7 +35,7 @@ use crate::random;
 use crate::recorder::Recorder;
 use crate::scenario::plan::{Call, DeadlineUse, EndpointId, OnCancel, OnError, Plan, ServiceId, Step};
 use crate::session;
-use crate::world::SimHost;
+use crate::world::{Full, SimHost};
 
 /// One pod's service.
 pub(crate) struct Service {
@@ -83,6 +83,20 @@ struct Leaves {
 impl Drop for Leaves {
     fn drop(&mut self) {
         self.waiter.leaves(self.host.now());
+    }
+}
+
+/// Notes how long a core was occupied, when it is dropped.
+struct Working<'a> {
+    service: &'a Service,
+    waiter: Arc<Waiter>,
+    started: Instant,
+}
+
+impl Drop for Working<'_> {
+    fn drop(&mut self) {
+        let Service { recorder, place, host, .. } = self.service;
+        recorder.worked(place.service, self.started, host.now(), &self.waiter);
     }
 }
 
@@ -204,16 +218,12 @@ impl Service {
     /// Does what the endpoint does; the number of bytes to answer with.
     async fn perform(&self, activity: &mut Activity, endpoint: usize, key: CallKey) -> Result<u64, Refusal> {
         self.fail(endpoint, key)?;
-        if let Some(crowd) = &self.crowd {
-            crowd.joined(self.host.now());
+        if let Some(crowd) = &self.crowd
+            && let Some(until) = crowd.joined(self.host.now())
+        {
+            self.host.crowd(crowd.times(), until);
         }
-        let service = &self.plan.services[self.place.service];
-        let endpoint = &service.endpoints[endpoint];
-        let works = matches!(endpoint.steps.first(), Some(Step::Work(_)));
-        let full = service.queue.is_some_and(|most| self.host.queue_length() >= most as usize);
-        if works && full && !self.host.has_free_core() {
-            return Err(Refusal(StatusCode::SERVICE_UNAVAILABLE));
-        }
+        let endpoint = &self.plan.services[self.place.service].endpoints[endpoint];
         self.steps(activity, &endpoint.steps, key).await?;
         Ok(endpoint.response)
     }
@@ -235,15 +245,8 @@ impl Service {
         Box::pin(async move {
             match step {
                 Step::Work(duration) => {
-                    let duration = duration.sample(&mut random::stream(self.plan.seed, "work", key.0, 0));
-                    let crowded = self.crowd.as_ref().map_or(1.0, |crowd| crowd.times(self.host.now()));
-                    let duration = duration.mul_f64(self.faults.slowdown(self.place) * crowded);
-                    activity.doing(Owner::Queue);
-                    let waiter = Arc::clone(&activity.waiter);
-                    let ended = |from, until| self.recorder.worked(self.place.service, from, until, &waiter);
-                    let worked = self.host.occupy_until(duration, ended).await;
-                    activity.exchange.worked(worked, self.host.now());
-                    Ok(())
+                    let work = duration.sample(&mut random::stream(self.plan.seed, "work", key.0, 0));
+                    self.work(activity, work).await
                 }
                 Step::Sleep(duration) => {
                     let duration = duration.sample(&mut random::stream(self.plan.seed, "sleep", key.0, 0));
@@ -256,6 +259,20 @@ impl Service {
                 Step::All { branches, at_most } => self.all(activity, branches, *at_most, key).await,
             }
         })
+    }
+
+    /// Works on a core, unless as many requests wait for one as may.
+    async fn work(&self, activity: &mut Activity, work: Duration) -> Result<(), Refusal> {
+        activity.doing(Owner::Queue);
+        let waiter = Arc::clone(&activity.waiter);
+        let queue = self.plan.services[self.place.service].queue;
+        let began = |started| {
+            activity.doing(Owner::Cpu);
+            Working { service: self, waiter, started }
+        };
+        let worked = self.host.occupy(work, queue, began).await;
+        activity.settle();
+        worked.map_err(|Full| Refusal(StatusCode::SERVICE_UNAVAILABLE))
     }
 
     /// Runs all branches, at most so many at a time, and waits for every one even when one fails.

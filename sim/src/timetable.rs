@@ -30,7 +30,13 @@ async fn carry_out(deployment: &Deployment, faults: &Faults, index: usize, fault
     let world = deployment.world();
     world.journal().fault(start, &fault.name, true);
     match &fault.kind {
-        FaultKind::Slow { .. } | FaultKind::Error { .. } => {
+        FaultKind::Slow { target, times } => {
+            let pods = deployment.pods_of(*target).into_iter().map(|pod| deployment.pod_id(pod));
+            faults.slows(index, pods.map(|pod| (pod, world.slow(pod, *times))).collect());
+            host.sleep_until(end).await;
+            faults.slowdowns(index).iter().for_each(|(pod, id)| world.lift_slowdown(*pod, *id));
+        }
+        FaultKind::Error { .. } => {
             faults.switch(index, true);
             host.sleep_until(end).await;
             faults.switch(index, false);

@@ -11,9 +11,12 @@
 
 mod clock;
 mod connection;
+mod cores;
 mod host;
 mod link;
 mod loopback;
+mod meter;
+mod pace;
 mod port;
 mod socket;
 mod stream;
@@ -23,14 +26,15 @@ mod wire;
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
 use std::net::{IpAddr, Ipv4Addr};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Poll, ready};
 
+use hoplab_proxy::host::Instant;
 use hoplab_proxy::tasks::Tasks;
 use hoplab_proxy::telemetry::Observer;
 use rustls::crypto::CryptoProvider;
-use tokio::sync::Semaphore;
 use turmoil_net::{EnterGuard, HostId, KernelConfig, Net};
 
 use crate::costs::Costs;
@@ -38,9 +42,13 @@ use crate::journal::Journal;
 use crate::lens::{self, Lens};
 use crate::scenario::plan::{Network, ZoneId};
 use clock::Clock;
+pub use cores::SlowdownId;
+use cores::{Cores, Lane};
 use host::EPOCH;
-pub use host::SimHost;
+pub use host::{Full, SimHost};
 pub use link::{Impairment, ImpairmentId, ImpairmentKind};
+use meter::Meters;
+pub use meter::{ContainerKind, Usage};
 use port::Ports;
 pub use stream::{SimListener, SimStream};
 use tap::{Keys, Tap};
@@ -65,6 +73,8 @@ pub struct Config {
     pub journal: Journal,
     /// The pods; a [`PodId`] is an index into them. turmoil-net takes hosts only before it starts.
     pub pods: Vec<PodConfig>,
+    /// The part of the run of which [`World::usage`] tells.
+    pub reported: Range<Instant>,
 }
 
 /// A pod of the world.
@@ -72,10 +82,28 @@ pub struct Config {
 pub struct PodConfig {
     /// Its name, which resolves to its address.
     pub name: String,
-    /// How many pieces of work it does at a time; any number when `None`.
-    pub cores: Option<u32>,
     /// Where it stands.
     pub zone: Option<ZoneId>,
+    /// What runs in it, the innermost first: its traffic with other pods is the last one's.
+    pub containers: Vec<Container>,
+}
+
+/// A container of a pod: a program with cores.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Container {
+    /// What it is; a pod has one of a kind.
+    pub kind: ContainerKind,
+    /// Its cores.
+    pub cores: CoresOf,
+}
+
+/// Whose cores a container works on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CoresOf {
+    /// So many of its own; as many as it asks for when `None`.
+    Own(Option<u32>),
+    /// Those of the container before it, ahead of what waits there.
+    Shared,
 }
 
 /// Index into [`Config::pods`].
@@ -90,12 +118,13 @@ pub struct World {
 
 struct Shared {
     journal: Journal,
-    clock: Clock,
+    clock: Arc<Clock>,
     /// The installed network; taken when the world ends.
     net: Mutex<Option<EnterGuard>>,
     /// Whether the network is still there. A socket that outlives it must not touch it.
     alive: AtomicBool,
     wire: Mutex<Wire>,
+    meters: Arc<Mutex<Meters>>,
     ports: Mutex<Ports>,
     pods: Vec<Arc<Pod>>,
     /// Set while somebody wants the secrets of TLS sessions.
@@ -108,12 +137,36 @@ struct Pod {
     name: String,
     address: IpAddr,
     kernel: HostId,
-    cores: Option<Semaphore>,
-    /// How many callers of [`SimHost::occupy`] wait for a core.
-    waiting: AtomicUsize,
+    containers: Vec<Running>,
     /// Made when first asked for: most pods never encrypt.
     crypto: OnceLock<Arc<CryptoProvider>>,
     tasks: Mutex<Tasks>,
+}
+
+/// A container as it runs in a pod.
+#[derive(Clone)]
+struct Running {
+    kind: ContainerKind,
+    cores: Arc<Cores>,
+    lane: Lane,
+}
+
+impl Running {
+    /// The containers of a pod.
+    fn all(containers: &[Container], clock: &Arc<Clock>, meters: &Arc<Mutex<Meters>>) -> Vec<Self> {
+        let mut all: Vec<Self> = Vec::with_capacity(containers.len());
+        for &Container { kind, cores } in containers {
+            let (cores, lane) = match (cores, all.last()) {
+                (CoresOf::Shared, Some(before)) => (Arc::clone(&before.cores), Lane::Ahead),
+                (CoresOf::Shared, None) => panic!("a container shares the cores of the one before it"),
+                (CoresOf::Own(count), _) => {
+                    (Arc::new(Cores::new(count, Arc::clone(clock), Arc::clone(meters))), Lane::Behind)
+                }
+            };
+            all.push(Self { kind, cores, lane });
+        }
+        all
+    }
 }
 
 /// Simulates a world on this thread for as long as `main` runs. The thread should be a fresh one:
@@ -126,7 +179,10 @@ pub fn run<T, F: Future<Output = T>>(config: Config, main: impl FnOnce(World) ->
         .send_buf_cap(SEND_BUFFER)
         .recv_buf_cap(RECEIVE_BUFFER);
     let mut net = Net::with_config(kernel);
-    let wire = Wire::new(config.network, config.seed, config.journal.clone(), &config.pods);
+    let clock = Arc::new(Clock::default());
+    let meters = Arc::new(Mutex::new(Meters::new(config.reported)));
+    let wire =
+        Wire::new(config.network, config.seed, config.journal.clone(), Arc::clone(&meters), &config.pods);
     let pods = config.pods.into_iter().enumerate().map(|(index, pod)| {
         let id = PodId(index);
         let address = id.address();
@@ -135,8 +191,7 @@ pub fn run<T, F: Future<Output = T>>(config: Config, main: impl FnOnce(World) ->
             id,
             address,
             kernel,
-            cores: pod.cores.map(|cores| Semaphore::new(cores as usize)),
-            waiting: AtomicUsize::new(0),
+            containers: Running::all(&pod.containers, &clock, &meters),
             crypto: OnceLock::new(),
             tasks: Mutex::default(),
             name: pod.name,
@@ -145,7 +200,8 @@ pub fn run<T, F: Future<Output = T>>(config: Config, main: impl FnOnce(World) ->
     let pods = pods.collect();
     let shared = Arc::new(Shared {
         journal: config.journal,
-        clock: Clock::default(),
+        clock: Arc::clone(&clock),
+        meters: Arc::clone(&meters),
         net: Mutex::new(Some(net.enter())),
         alive: AtomicBool::new(true),
         wire: Mutex::new(wire),
@@ -172,10 +228,43 @@ pub fn run<T, F: Future<Output = T>>(config: Config, main: impl FnOnce(World) ->
 }
 
 impl World {
-    /// A handle to the machine that `pod` is, for one product in it: what its work costs, and who
-    /// hears its reports. All handles to a pod share its cores and its loopback.
-    pub fn host(&self, pod: PodId, costs: Costs, observer: Arc<dyn Observer>) -> SimHost {
-        SimHost::new(Arc::clone(&self.shared), self.pod(pod), costs, observer)
+    /// A handle to the machine that `pod` is, for the product in its container of this `kind`: what its work
+    /// costs, and who hears its reports. All handles to a pod share its loopback.
+    ///
+    /// # Panics
+    /// If the pod has no such container.
+    pub fn host(
+        &self,
+        pod: PodId,
+        kind: ContainerKind,
+        costs: Costs,
+        observer: Arc<dyn Observer>,
+    ) -> SimHost {
+        let pod = self.pod(pod);
+        let container = pod.containers.iter().find(|container| container.kind == kind).cloned();
+        let container = container.unwrap_or_else(|| panic!("{} has no {}", pod.name, kind.name()));
+        SimHost::new(Arc::clone(&self.shared), pod, container, costs, observer)
+    }
+
+    /// Slows the cores of a pod's innermost container, its application: work takes so many `times` as long, also
+    /// what is under way, until that is lifted.
+    pub fn slow(&self, pod: PodId, times: f64) -> SlowdownId {
+        self.pod(pod).containers[0].cores.slow(times)
+    }
+
+    /// Ends a slowdown of `pod`.
+    pub fn lift_slowdown(&self, pod: PodId, id: SlowdownId) {
+        self.pod(pod).containers[0].cores.lift(id);
+    }
+
+    /// How many pieces of work a slowdown of `pod` has hit.
+    pub fn slowdown_hits(&self, pod: PodId, id: SlowdownId) -> u64 {
+        self.pod(pod).containers[0].cores.hits(id)
+    }
+
+    /// What containers of a kind have taken so far, within the reported part of the run.
+    pub fn usage(&self, kind: ContainerKind) -> Usage {
+        lock(&self.shared.meters).usage(kind, self.shared.clock.now())
     }
 
     /// Runs `task` in `pod` until it is done or the pod crashes. `host` hears of a panic.

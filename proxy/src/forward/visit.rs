@@ -4,7 +4,7 @@
 use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
@@ -13,7 +13,7 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 
 use crate::body::Body;
 use crate::exchange::Exchange;
-use crate::host::{Host, Work, Worked};
+use crate::host::{Host, Instant, Work};
 use crate::load_control::Pass;
 use crate::server::Connection;
 use crate::telemetry::{Fault, Outcome, Owner, Report, Role};
@@ -83,10 +83,11 @@ impl<H: Host> Visit<H> {
         if self.secure && work.requests > 0 {
             work.tls_bytes += work.bytes;
         }
-        self.exchange().enter(Owner::Queue);
-        let worked = self.host.work(work).await;
-        let now = self.host.now();
-        self.exchange().worked(worked, now);
+        let Self { host, exchange, .. } = self;
+        let exchange = exchange.as_mut().expect("only the end of a visit takes its exchange");
+        exchange.enter(Owner::Queue);
+        host.work(work, |owner, from| exchange.turn(owner, from)).await;
+        exchange.mark(host.now());
     }
 
     /// The request's content on its way to the upstream. Content of known length is encrypted now,
@@ -142,19 +143,38 @@ impl Meter {
 }
 
 /// Work that is being done for a frame, and the frame.
-type Paying = (Pin<Box<dyn Future<Output = Worked> + Send>>, Frame<Bytes>);
+struct Paying {
+    work: Pin<Box<dyn Future<Output = ()> + Send>>,
+    /// Whose its time was, from when on.
+    turns: Turns,
+    frame: Frame<Bytes>,
+}
 
-/// The frame's work, begun; `None` when it costs nothing.
-fn pay<H: Host>(
-    host: &H,
-    meter: Meter,
-    frame: &Frame<Bytes>,
-) -> Option<Pin<Box<dyn Future<Output = Worked> + Send>>> {
-    let bytes = frame.data_ref().map_or(0, Bytes::len) as u64;
-    let host = host.clone();
-    (bytes > 0).then(|| -> Pin<Box<dyn Future<Output = Worked> + Send>> {
-        Box::pin(async move { host.work(meter.work(bytes)).await })
-    })
+type Turns = Arc<Mutex<Vec<(Owner, Instant)>>>;
+
+impl Paying {
+    /// The work for `frame`, begun; the frame itself when it costs nothing.
+    fn begin<H: Host>(host: &H, meter: Meter, frame: Frame<Bytes>) -> Result<Self, Frame<Bytes>> {
+        let bytes = frame.data_ref().map_or(0, Bytes::len) as u64;
+        if bytes == 0 {
+            return Err(frame);
+        }
+        let turns = Turns::default();
+        let (host, noted) = (host.clone(), Arc::clone(&turns));
+        let work = Box::pin(async move {
+            host.work(meter.work(bytes), |owner, from| lock(&noted).push((owner, from))).await;
+        });
+        Ok(Self { work, turns, frame })
+    }
+
+    /// Says whose the time was so far.
+    fn account(&self, exchange: &mut Exchange) {
+        lock(&self.turns).drain(..).for_each(|(owner, from)| exchange.turn(owner, from));
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A request's content of unknown length, paid for as it passes. Its time belongs to the attempt
@@ -176,14 +196,14 @@ impl<H: Host> HttpBody for Metered<H> {
     ) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
         let this = &mut *self;
         loop {
-            if let Some((work, _)) = &mut this.paying {
-                ready!(work.as_mut().poll(cx));
-                return Poll::Ready(this.paying.take().map(|(_, frame)| Ok(frame)));
+            if let Some(paying) = &mut this.paying {
+                ready!(paying.work.as_mut().poll(cx));
+                return Poll::Ready(this.paying.take().map(|paying| Ok(paying.frame)));
             }
             match ready!(Pin::new(&mut this.body).poll_frame(cx)) {
-                Some(Ok(frame)) => match pay(&this.host, this.meter, &frame) {
-                    Some(work) => this.paying = Some((work, frame)),
-                    None => return Poll::Ready(Some(Ok(frame))),
+                Some(Ok(frame)) => match Paying::begin(&this.host, this.meter, frame) {
+                    Ok(paying) => this.paying = Some(paying),
+                    Err(frame) => return Poll::Ready(Some(Ok(frame))),
                 },
                 end => return Poll::Ready(end),
             }
@@ -251,15 +271,19 @@ impl<H: Host> Counted<H> {
     }
 
     fn poll_paid(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
-        let Some((work, _)) = &mut self.paying else { return Poll::Ready(None) };
-        let worked = ready!(work.as_mut().poll(cx));
-        let now = self.visit.host.now();
-        if let Some(exchange) = &mut self.visit.exchange {
-            exchange.worked(worked, now);
-        }
+        let Some(paying) = &mut self.paying else { return Poll::Ready(None) };
+        ready!(paying.work.as_mut().poll(cx));
+        self.account();
         match self.paying.take() {
-            Some((_, frame)) => self.hand_over(frame),
+            Some(paying) => self.hand_over(paying.frame),
             None => Poll::Ready(None),
+        }
+    }
+
+    /// Says whose the time of the work was that was being done, as far as it was.
+    fn account(&mut self) {
+        if let (Some(exchange), Some(paying)) = (&mut self.visit.exchange, &self.paying) {
+            paying.account(exchange);
         }
     }
 }
@@ -279,10 +303,12 @@ impl<H: Host> HttpBody for Counted<H> {
         this.begin_reading();
         match ready!(Pin::new(&mut this.body).poll_frame(cx)) {
             Some(Ok(frame)) => {
-                let work = this.meter.and_then(|meter| pay(&this.visit.host, meter, &frame));
-                let Some(work) = work else { return this.hand_over(frame) };
+                let Some(meter) = this.meter else { return this.hand_over(frame) };
+                match Paying::begin(&this.visit.host, meter, frame) {
+                    Ok(paying) => this.paying = Some(paying),
+                    Err(frame) => return this.hand_over(frame),
+                }
                 this.turn_to(Owner::Queue);
-                this.paying = Some((work, frame));
                 this.poll_paid(cx)
             }
             Some(Err(fault)) => {
@@ -302,5 +328,11 @@ impl<H: Host> HttpBody for Counted<H> {
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
+    }
+}
+
+impl<H: Host> Drop for Counted<H> {
+    fn drop(&mut self) {
+        self.account();
     }
 }

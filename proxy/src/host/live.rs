@@ -17,8 +17,8 @@ use std::time::SystemTime;
 use rustls::crypto::CryptoProvider;
 use tokio::net::{TcpListener, TcpStream};
 
-use super::{Accepted, Endpoint, Host, Instant, Listener, Work, Worked};
-use crate::telemetry::{Interest, Observer, Report};
+use super::{Accepted, Endpoint, Host, Instant, Listener, Work};
+use crate::telemetry::{Interest, Observer, Owner, Report};
 
 /// A handle to the machine that this process runs on.
 #[derive(Clone)]
@@ -67,10 +67,7 @@ impl Host for Live {
         SystemTime::now()
     }
 
-    async fn work(&self, _: Work) -> Worked {
-        let now = self.now();
-        Worked { started: now, tls: std::time::Duration::ZERO, finished: now }
-    }
+    async fn work(&self, _: Work, _: impl FnMut(Owner, Instant) + Send) {}
 
     fn crypto(&self) -> Arc<CryptoProvider> {
         Arc::clone(&self.shared.crypto)

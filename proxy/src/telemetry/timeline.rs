@@ -2,7 +2,7 @@
 //! Owns no clock: the caller says what time it is.
 
 use super::{Owner, Segment};
-use crate::host::{Instant, Worked};
+use crate::host::Instant;
 
 /// The segments of a span while it is being measured.
 #[derive(Debug, Clone)]
@@ -39,14 +39,6 @@ impl Timeline {
             Some(segment) if segment.owner == owner => segment.end = now,
             _ => self.segments.push(Segment { owner, end: now }),
         }
-    }
-
-    /// Gives the time since the last mark to the phases of `worked`, which ended at `now`.
-    pub fn worked(&mut self, worked: Worked, now: Instant) {
-        self.mark(Owner::Queue, worked.started);
-        self.mark(Owner::Tls, worked.started + worked.tls);
-        self.mark(Owner::Cpu, worked.finished);
-        self.mark(Owner::Latency, now);
     }
 
     /// Appends the segments of `other`, which must have started where this one stands.

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use hoplab_proxy::body::Body;
 use hoplab_proxy::exchange::Exchange;
 use hoplab_proxy::host::live::Live;
-use hoplab_proxy::host::{Endpoint, Host, Instant, Work, Worked};
+use hoplab_proxy::host::{Endpoint, Host, Instant, Work};
 use hoplab_proxy::telemetry::{Fault, Outcome, Owner, Report, Role, Span};
 use hoplab_proxy::upstream::{Config, Upstream};
 use http::{Method, Response, StatusCode};
@@ -164,8 +164,8 @@ impl Host for Swallowing {
         self.0.wall()
     }
 
-    async fn work(&self, work: Work) -> Worked {
-        self.0.work(work).await
+    async fn work(&self, work: Work, enters: impl FnMut(Owner, Instant) + Send) {
+        self.0.work(work, enters).await;
     }
 
     fn crypto(&self) -> Arc<CryptoProvider> {

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use indexmap::IndexMap;
 
 use crate::record::{
-    Decided, Difference, Edge, Effort, Expectation, FaultHits, Hop, Intervals, Latencies, Requests, Traffic,
-    Violation, Window, Work, at_quantile,
+    Decided, Difference, Edge, Effort, Expectation, FaultHits, Hop, Intervals, Latencies, Requests,
+    Resources, Traffic, Violation, Window, Work, at_quantile,
 };
 use crate::statistics::{self, Cluster, Spread};
 
@@ -168,6 +168,28 @@ pub(super) fn work<'a>(all: impl Iterator<Item = &'a IndexMap<String, Work>>) ->
         *sum = [*sum, *work].into_iter().sum();
     }
     sums
+}
+
+/// Sums over the seeds, the mean of the means, and the highest of the peaks.
+pub(super) fn resources<'a>(
+    all: impl Iterator<Item = &'a IndexMap<String, Resources>>,
+) -> IndexMap<String, Resources> {
+    let mut joined: IndexMap<String, (Resources, u32)> = IndexMap::new();
+    for (kind, of) in all.flatten() {
+        let (sum, seeds) = joined.entry(kind.clone()).or_default();
+        *seeds += 1;
+        *sum = Resources {
+            processor_us: sum.processor_us + of.processor_us,
+            cores_mean: sum.cores_mean + of.cores_mean,
+            cores_peak: sum.cores_peak.max(of.cores_peak),
+            connections_peak: sum.connections_peak.max(of.connections_peak),
+            bytes: sum.bytes + of.bytes,
+        };
+    }
+    let mean = |(kind, (sum, seeds)): (String, (Resources, u32))| {
+        (kind, Resources { cores_mean: sum.cores_mean / f64::from(seeds), ..sum })
+    };
+    joined.into_iter().map(mean).collect()
 }
 
 pub(super) fn faults<'a>(all: impl Iterator<Item = &'a [FaultHits]>) -> Vec<FaultHits> {

@@ -55,6 +55,10 @@ pub struct Plan {
     pub mesh_routes: Vec<(EndpointId, Policies)>,
     /// What requests meet at the inbound sides of a service's pods; index as `services`.
     pub mesh_limits: Vec<LimitsPolicy>,
+    /// Cores of the gateway; at least 1.
+    pub gateway_cores: u32,
+    /// Whose cores each sidecar works on.
+    pub sidecar_cores: ProxyCores,
     /// What a gateway's work costs.
     pub gateway_costs: Costs,
     /// What a sidecar's work costs.
@@ -196,6 +200,15 @@ pub struct EndpointId {
     pub service: ServiceId,
     /// The endpoint within the service.
     pub endpoint: usize,
+}
+
+/// Whose cores a proxy beside an application works on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProxyCores {
+    /// So many of its own; at least 1.
+    Own(u32),
+    /// The application's, ahead of what waits there.
+    Shared,
 }
 
 /// A service.

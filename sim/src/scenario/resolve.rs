@@ -18,10 +18,10 @@ use hoplab_proxy::upstream::Policies;
 
 use super::Overrides;
 use super::place::{At, Place};
-use super::plan::{EndpointId, Network, Plan, ServiceId, Zone};
+use super::plan::{EndpointId, Network, Plan, ProxyCores, ServiceId, Zone};
 use super::problem::Problems;
 use super::reader::Context;
-use super::schema::policies::{Called, Layers};
+use super::schema::policies::{Called, Cores, Layers};
 use super::schema::topology::Service;
 use super::schema::{self, App, File, Named};
 use crate::costs::Costs;
@@ -70,15 +70,18 @@ pub(super) fn resolve(file: File, overrides: &Overrides, context: &mut Context<'
         chosen: &architectures,
     };
     let expectations = expectations.resolve(file.expectations, context);
+    let gateway_cores = gateway_cores(file.gateway.cores.as_ref(), context);
+    let sidecar_cores = proxy_cores(file.mesh.cores.as_ref(), context);
     let gateway_zone = file.gateway.zone.and_then(|name| topology::zone(&name, &network.zones, context));
     let Layers { defaults, limits, services: called, routes } = file.gateway.layers;
     let gateway_limits =
         limits.map_or_else(Settings::default, |At { value, place }| resolved_limits(&value, place, context));
     let gateway = policies(defaults.as_ref(), &called, &names, context);
     let (gateway_routes, gateway_route_limits) = routes_of(routes, &gateway, &names, context);
-    let mesh = policies(file.mesh.0.defaults.as_ref(), &file.mesh.0.services, &names, context);
-    let (mesh_routes, _) = routes_of(file.mesh.0.routes, &mesh, &names, context);
-    let mesh_limits = limits_of(file.mesh.0.limits.as_ref(), &file.mesh.0.services, &names, context);
+    let mesh = policies(file.mesh.layers.defaults.as_ref(), &file.mesh.layers.services, &names, context);
+    let (mesh_routes, _) = routes_of(file.mesh.layers.routes, &mesh, &names, context);
+    let mesh_limits =
+        limits_of(file.mesh.layers.limits.as_ref(), &file.mesh.layers.services, &names, context);
     let invariants = explore::invariants(file.invariants, context);
     let explore = explore::explore(file.explore, &names, context);
     let scenario = file.scenario;
@@ -102,6 +105,8 @@ pub(super) fn resolve(file: File, overrides: &Overrides, context: &mut Context<'
         mesh_limits,
         services,
         loads,
+        gateway_cores,
+        sidecar_cores,
         gateway_costs: file.costs.gateway.map_or(Costs::GATEWAY, costs),
         sidecar_costs: file.costs.sidecar.map_or(Costs::SIDECAR, costs),
         faults,
@@ -305,6 +310,36 @@ fn at_least_one(what: &str, written: Option<&At<u32>>, context: &mut Context<'_>
             1
         }
         Some(&At { value, .. }) => value,
+    }
+}
+
+/// Cores of a proxy that says nothing: as many workers as Istio gives an Envoy.
+const PROXY_CORES: u32 = 2;
+
+fn gateway_cores(written: Option<&At<Cores>>, context: &mut Context<'_>) -> u32 {
+    match proxy_cores(written, context) {
+        ProxyCores::Own(cores) => cores,
+        ProxyCores::Shared => {
+            let place = written.map_or(beginning(), |at| at.place);
+            let hint = "it stands alone in its pod: write how many cores it has";
+            context.error(place, "the gateway has no application to share cores with").hint(hint);
+            PROXY_CORES
+        }
+    }
+}
+
+fn proxy_cores(written: Option<&At<Cores>>, context: &mut Context<'_>) -> ProxyCores {
+    match written {
+        None => ProxyCores::Own(PROXY_CORES),
+        Some(&At { value: Cores::Number(cores), place }) => {
+            ProxyCores::Own(at_least_one("core", Some(&At { value: cores, place }), context))
+        }
+        Some(At { value: Cores::Name(name), .. }) if name == "shared" => ProxyCores::Shared,
+        Some(At { value: Cores::Name(name), place }) => {
+            let name = At { value: name.clone(), place: *place };
+            context.unknown("use of cores", &name, ["shared"]);
+            ProxyCores::Own(PROXY_CORES)
+        }
     }
 }
 

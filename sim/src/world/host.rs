@@ -1,22 +1,20 @@
 //! The simulated machine: the [`Host`] that products see in a pod.
 //!
-//! Several handles to one pod (an application, its sidecar) share its cores and its loopback and
-//! differ in what their work costs and who hears their reports.
+//! Several handles to one pod (an application, its sidecar) share its loopback and differ in whose cores they
+//! work on, in what their work costs and in who hears their reports.
 
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use hoplab_proxy::host::{Endpoint, Host, Instant, Work, Worked};
-use hoplab_proxy::telemetry::{Observer, Report};
+use hoplab_proxy::host::{Endpoint, Host, Instant, Work};
+use hoplab_proxy::telemetry::{Observer, Owner, Report};
 use rustls::crypto::CryptoProvider;
 use rustls::{KeyLog, NoKeyLog};
-use tokio::sync::SemaphorePermit;
 
-use super::{Pod, Shared, SimListener, SimStream, lock};
-use crate::costs::Costs;
+use super::{Pod, Running, Shared, SimListener, SimStream, lock};
+use crate::costs::{Costs, Price};
 use crate::crypto;
 
 /// The calendar's time at the start of every simulation: 2026-01-01T00:00:00Z.
@@ -27,65 +25,84 @@ pub(super) const EPOCH: Duration = Duration::from_secs(1_767_225_600);
 pub struct SimHost {
     shared: Arc<Shared>,
     pod: Arc<Pod>,
+    container: Running,
     costs: Costs,
     observer: Arc<dyn Observer>,
 }
 
+/// No core is free, and as many pieces of work wait for one as may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Full;
+
 impl SimHost {
-    pub(super) fn new(shared: Arc<Shared>, pod: Arc<Pod>, costs: Costs, observer: Arc<dyn Observer>) -> Self {
-        Self { shared, pod, costs, observer }
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        pod: Arc<Pod>,
+        container: Running,
+        costs: Costs,
+        observer: Arc<dyn Observer>,
+    ) -> Self {
+        Self { shared, pod, container, costs, observer }
     }
 
-    /// Occupies one of the pod's cores for `duration`, first come first served. No time needs no core.
-    pub async fn occupy(&self, duration: Duration) -> Worked {
-        self.occupy_until(duration, |_, _| {}).await
-    }
-
-    /// As [`SimHost::occupy`]; `ended` learns from when until when a core was occupied, also when the future is dropped
-    /// while it is.
-    pub async fn occupy_until(&self, duration: Duration, ended: impl FnOnce(Instant, Instant)) -> Worked {
-        let mut worked = Worked { started: self.now(), tls: Duration::ZERO, finished: self.now() };
-        if !duration.is_zero() {
-            let waiting = Waiting::start(&self.pod);
-            let core = self.core().await;
-            drop(waiting);
-            worked.started = self.now();
-            let occupied = Occupied { host: self, started: worked.started, ended: Some(ended) };
-            self.sleep_until(worked.started + duration).await;
-            drop((occupied, core));
-            worked.finished = self.now();
+    /// Occupies one of the container's cores with what takes `work` at full pace, first come first served; no time
+    /// needs no core. Does not wait behind as many as `queue`. Once a core is occupied, `began` is told; what it
+    /// returns is dropped when the core is given back, also when the future is.
+    pub async fn occupy<G>(
+        &self,
+        work: Duration,
+        queue: Option<u32>,
+        began: impl FnOnce(Instant) -> G,
+    ) -> Result<(), Full> {
+        if work.is_zero() {
+            return Ok(());
         }
-        worked
+        let Running { kind, ref cores, lane } = self.container;
+        if !cores.has_free() && queue.is_some_and(|most| cores.waiting(lane) >= most as usize) {
+            return Err(Full);
+        }
+        let core = cores.core(kind, lane).await;
+        let _guard = began(self.now());
+        core.work(work).await;
+        Ok(())
     }
 
-    /// How many callers of [`SimHost::occupy`] wait for a core.
-    pub fn queue_length(&self) -> usize {
-        self.pod.waiting.load(Ordering::Relaxed)
+    /// From now until `until` work of the container takes so many `times` as long. Said again, it lasts longer.
+    pub fn crowd(&self, times: f64, until: Instant) {
+        self.container.cores.crowd(times, until);
     }
 
-    /// Whether a core is free right now.
-    pub fn has_free_core(&self) -> bool {
-        self.pod.cores.as_ref().is_none_or(|cores| cores.available_permits() > 0)
-    }
-
-    async fn core(&self) -> Option<SemaphorePermit<'_>> {
-        match &self.pod.cores {
-            Some(cores) => Some(cores.acquire().await.expect("the cores of a pod are never taken away")),
-            None => None,
+    /// Does what costs `price` on a core, and says when which part of it began.
+    async fn pay(&self, price: Price, enters: &mut (impl FnMut(Owner, Instant) + Send)) {
+        let on_core = price.tls + price.cpu;
+        let core = self.container.cores.core(self.container.kind, self.container.lane).await;
+        let started = self.now();
+        enters(if price.tls.is_zero() { Owner::Cpu } else { Owner::Tls }, started);
+        core.work(on_core).await;
+        drop(core);
+        if !price.tls.is_zero() && !price.cpu.is_zero() {
+            // Slowed cores are as slow for the one as for the other.
+            let took = self.now() - started;
+            let slowed = took > on_core + CLOCK_GRAIN;
+            let share = price.tls.as_secs_f64() / on_core.as_secs_f64();
+            enters(Owner::Cpu, started + if slowed { took.mul_f64(share) } else { price.tls });
         }
     }
 }
+
+/// What is rounded up to the next microsecond is no slower for it.
+const CLOCK_GRAIN: Duration = Duration::from_micros(1);
 
 impl Host for SimHost {
     type Stream = SimStream;
     type Listener = SimListener;
 
     async fn bind(&self, address: SocketAddr) -> io::Result<SimListener> {
-        SimListener::bind(&self.shared, &self.pod, address).await
+        SimListener::bind(&self.shared, &self.pod, self.container.kind, address).await
     }
 
     async fn connect(&self, endpoint: &Endpoint) -> io::Result<SimStream> {
-        SimStream::connect(&self.shared, &self.pod, endpoint).await
+        SimStream::connect(&self.shared, &self.pod, self.container.kind, endpoint).await
     }
 
     fn now(&self) -> Instant {
@@ -100,21 +117,16 @@ impl Host for SimHost {
         UNIX_EPOCH + EPOCH + self.now().saturating_since(Instant::START)
     }
 
-    async fn work(&self, work: Work) -> Worked {
+    async fn work(&self, work: Work, mut enters: impl FnMut(Owner, Instant) + Send) {
         let price = self.costs.price(work);
-        let mut worked = Worked { started: self.now(), tls: price.tls, finished: self.now() };
-        let on_core = price.tls + price.cpu;
-        if !on_core.is_zero() {
-            let core = self.core().await;
-            worked.started = self.now();
-            self.sleep_until(worked.started + on_core).await;
-            drop(core);
-            worked.finished = self.now();
+        if price.tls + price.cpu > Duration::ZERO {
+            self.pay(price, &mut enters).await;
         }
         if !price.latency.is_zero() {
-            self.sleep_until(worked.finished + price.latency).await;
+            let from = self.now();
+            enters(Owner::Latency, from);
+            self.sleep_until(from + price.latency).await;
         }
-        worked
     }
 
     fn crypto(&self) -> Arc<CryptoProvider> {
@@ -131,36 +143,5 @@ impl Host for SimHost {
 
     fn report(&self, report: Report) {
         self.observer.observe(report);
-    }
-}
-
-/// A core that is occupied until it is dropped.
-struct Occupied<'a, F: FnOnce(Instant, Instant)> {
-    host: &'a SimHost,
-    started: Instant,
-    ended: Option<F>,
-}
-
-impl<F: FnOnce(Instant, Instant)> Drop for Occupied<'_, F> {
-    fn drop(&mut self) {
-        if let Some(ended) = self.ended.take() {
-            ended(self.started, self.host.now());
-        }
-    }
-}
-
-/// Counts as waiting for a core until it is dropped.
-struct Waiting<'a>(&'a Pod);
-
-impl<'a> Waiting<'a> {
-    fn start(pod: &'a Pod) -> Self {
-        pod.waiting.fetch_add(1, Ordering::Relaxed);
-        Self(pod)
-    }
-}
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        self.0.waiting.fetch_sub(1, Ordering::Relaxed);
     }
 }

@@ -11,6 +11,7 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex};
 use std::task::Waker;
 use std::time::Duration;
 
@@ -20,8 +21,9 @@ use turmoil_net::{Packet, TcpFlags, TcpSegment, Transport};
 
 use super::connection::{Connections, Departed, End, FlowId};
 use super::link::{Links, is_between};
+use super::meter::{ContainerKind, Meters};
 use super::tap::Tap;
-use super::{PodConfig, PodId};
+use super::{PodConfig, PodId, lock};
 use crate::journal::{Departure, Journal};
 use crate::scenario::plan::Network;
 
@@ -47,6 +49,9 @@ pub(super) struct Wire {
     sequence: u64,
     retransmissions: u64,
     packets: u64,
+    meters: Arc<Mutex<Meters>>,
+    /// Per pod, whose its traffic is.
+    senders: Vec<ContainerKind>,
     /// Whether anything happened since the last drain that a kernel may have something to send for.
     touched: bool,
     /// Flows that are looked at after each drain.
@@ -74,7 +79,15 @@ enum Event {
 }
 
 impl Wire {
-    pub(super) fn new(network: Network, seed: u64, journal: Journal, pods: &[PodConfig]) -> Self {
+    pub(super) fn new(
+        network: Network,
+        seed: u64,
+        journal: Journal,
+        meters: Arc<Mutex<Meters>>,
+        pods: &[PodConfig],
+    ) -> Self {
+        let outermost =
+            |pod: &PodConfig| pod.containers.last().map_or(ContainerKind::Client, |last| last.kind);
         let names = pods.iter().enumerate().map(|(index, pod)| (pod.name.clone(), PodId(index)));
         Self {
             links: Links::new(network, seed, pods),
@@ -91,6 +104,8 @@ impl Wire {
             sequence: 0,
             retransmissions: 0,
             packets: 0,
+            meters,
+            senders: pods.iter().map(outermost).collect(),
             touched: false,
             watched: Vec::new(),
             tap: None,
@@ -272,7 +287,11 @@ impl Wire {
     /// Sends a packet, after so many vain attempts; it arrives, or is tried again later.
     fn transmit(&mut self, now: Instant, id: FlowId, departed: Departed, vain: u32) {
         let flow = self.connections.flow(id);
-        let arrival = self.links.cross(now, flow.link, departed.packet.size());
+        let bytes = departed.packet.size();
+        let arrival = self.links.cross(now, flow.link, bytes);
+        if let Some(PodId(sender)) = PodId::at(departed.packet.src) {
+            lock(&self.meters).sent(self.senders[sender], now, bytes);
+        }
         if let Some(tap) = &mut self.tap {
             tap.sent(now, &departed.packet, arrival.is_none());
         }

@@ -6,6 +6,7 @@
 mod conformance;
 mod invariants;
 mod lens;
+mod processors;
 mod scenario;
 mod wasted;
 mod world_faults;

@@ -5,10 +5,11 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use hoplab_proxy::host::{Endpoint, Host, Instant, Listener, Work};
+use hoplab_proxy::telemetry::Owner;
 use hoplab_sim::costs::Costs;
 use hoplab_sim::distribution::Distribution;
 use hoplab_sim::scenario::plan::{Zone, ZoneId};
-use hoplab_sim::world::{self, Config, PodId, SimHost, World};
+use hoplab_sim::world::{self, Config, Container, ContainerKind, CoresOf, Full, PodId, SimHost, World};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::worlds::{Deaf, host, network, pods};
@@ -151,68 +152,90 @@ fn a_link_is_a_queue() {
     assert_eq!(times, (240, 380, 240));
 }
 
+/// When work began on a core and when it was done, in microseconds.
+async fn occupy(host: &SimHost, micros: u64) -> (u64, u64) {
+    let mut began = 0;
+    let work = Duration::from_micros(micros);
+    host.occupy(work, None, |at| began = at.micros()).await.expect("nothing is ever full");
+    (began, host.now().micros())
+}
+
 #[test]
 fn work_waits_for_a_core_first_come_first_served() {
     let mut config = pods(network(Duration::ZERO), 1, 1);
-    config.pods[0].cores = Some(2);
+    config.pods[0].containers[0].cores = CoresOf::Own(Some(2));
+    let (worked, full, free) = world::run(config, async |world| {
+        let app = host(&world, 0);
+        let dropped = async {
+            let waiting = std::pin::pin!(occupy(&app, 1_000_000));
+            let timer = std::pin::pin!(app.sleep_until(Instant::from_nanos(10_000)));
+            futures_util::future::select(waiting, timer).await;
+            app.occupy(Duration::from_micros(1), Some(1), |_| ()).await
+        };
+        let (a, b, full, c) = tokio::join!(occupy(&app, 300), occupy(&app, 100), dropped, occupy(&app, 100));
+        ([a, b, c], full, occupy(&app, 0).await)
+    });
+    // Two cores: the third waits for the second. Who has gone is no longer in the way, and who comes when one waits
+    // where one may is refused.
+    assert_eq!(worked, [(0, 300), (0, 100), (100, 200)]);
+    assert_eq!(full, Err(Full));
+    assert_eq!(free, (0, 300), "no work needs no core");
+}
+
+#[test]
+fn a_proxy_has_cores_of_its_own_or_goes_ahead_of_what_waits() {
     let costs = Costs {
         request: Duration::from_micros(80),
         handshake: Duration::from_micros(20),
         latency: Duration::from_micros(500),
         ..Costs::default()
     };
-    let (worked, ends) = world::run(config, async |world| {
-        let app = host(&world, 0);
-        let sidecar = world.host(PodId(0), costs, std::sync::Arc::new(Deaf));
-        let work = Work { requests: 1, handshakes: 1, ..Work::default() };
-        let occupy = async {
-            let worked = app.occupy(Duration::from_micros(300)).await;
-            (worked, app.now().micros())
-        };
-        let proxy = async || {
-            let worked = sidecar.work(work).await;
-            (worked, sidecar.now().micros())
-        };
-        let dropped = async {
-            let waiting = std::pin::pin!(app.occupy(Duration::from_secs(1)));
-            let timer = std::pin::pin!(app.sleep_until(Instant::from_nanos(10_000)));
-            futures_util::future::select(waiting, timer).await;
-            assert!(!app.has_free_core());
-        };
-        let (a, b, (), c) = tokio::join!(occupy, proxy(), dropped, proxy());
-        assert!(app.has_free_core());
-        assert_eq!(app.queue_length(), 0);
-        let free = app.occupy(Duration::ZERO).await;
-        assert_eq!(free.started, free.finished);
-        ([a.0, b.0, c.0].map(|worked| (worked.started.micros(), worked.finished.micros())), [a.1, b.1, c.1])
-    });
-    // Two cores: the third waits for the second, which has them for 20 + 80 µs.
-    assert_eq!(worked, [(0, 300), (0, 100), (100, 200)]);
-    assert_eq!(ends, [300, 600, 700]);
+    let run = |cores: CoresOf| {
+        let mut config = pods(network(Duration::ZERO), 1, 1);
+        config.pods[0].containers[0].cores = CoresOf::Own(Some(1));
+        config.pods[0].containers.push(Container { kind: ContainerKind::Sidecar, cores });
+        world::run(config, async |world| {
+            let app = host(&world, 0);
+            let sidecar = world.host(PodId(0), ContainerKind::Sidecar, costs, std::sync::Arc::new(Deaf));
+            let proxy = async {
+                sidecar.sleep_until(Instant::from_nanos(1_000)).await;
+                let mut turns = Vec::new();
+                let work = Work { requests: 1, handshakes: 1, ..Work::default() };
+                sidecar.work(work, |owner, from| turns.push((owner, from.micros()))).await;
+                (turns, sidecar.now().micros())
+            };
+            let (a, b, proxy) = tokio::join!(occupy(&app, 1_000), occupy(&app, 1_000), proxy);
+            let used = [ContainerKind::Application, ContainerKind::Sidecar].map(|kind| world.usage(kind));
+            ([a, b], proxy, used.map(|used| (used.processor.as_micros(), used.cores_peak)))
+        })
+    };
+    let turns = |from| vec![(Owner::Tls, from), (Owner::Cpu, from + 20), (Owner::Latency, from + 100)];
+    let own = run(CoresOf::Own(Some(2)));
+    assert_eq!(own, ([(0, 1_000), (1_000, 2_000)], (turns(1), 601), [(2_000, 1), (100, 1)]));
+    // It does not interrupt what is under way.
+    let shared = run(CoresOf::Shared);
+    assert_eq!(shared, ([(0, 1_000), (1_100, 2_100)], (turns(1_000), 1_600), [(2_000, 1), (100, 1)]));
 }
 
 #[test]
-fn only_occupiers_count_as_a_services_queue() {
+fn a_slow_core_is_slow_while_it_lasts() {
     let mut config = pods(network(Duration::ZERO), 1, 1);
-    config.pods[0].cores = Some(1);
-    let costs = Costs { request: Duration::from_micros(80), ..Costs::default() };
-    world::run(config, async |world| {
+    config.pods[0].containers[0].cores = CoresOf::Own(Some(1));
+    let (worked, hits) = world::run(config, async |world| {
         let app = host(&world, 0);
-        let sidecar = world.host(PodId(0), costs, std::sync::Arc::new(Deaf));
-        let look = async {
-            app.sleep_until(Instant::from_nanos(1_000)).await;
-            assert_eq!(app.queue_length(), 2);
+        let slowness = async {
+            app.sleep_until(Instant::from_nanos(400_000)).await;
+            let id = world.slow(PodId(0), 20.0);
+            app.sleep_until(Instant::from_nanos(2_400_000)).await;
+            world.lift_slowdown(PodId(0), id);
+            id
         };
-        let millisecond = Duration::from_millis(1);
-        tokio::join!(
-            app.occupy(millisecond),
-            sidecar.work(Work { requests: 1, ..Work::default() }),
-            app.occupy(millisecond),
-            app.occupy(millisecond),
-            look
-        );
-        assert_eq!(app.now().micros(), 3_080);
+        let (a, b, c, id) = tokio::join!(occupy(&app, 450), occupy(&app, 100), occupy(&app, 100), slowness);
+        ([a, b, c], world.slowdown_hits(PodId(0), id))
     });
+    // 50 µs are left when the core gets slow: 1,000. The next has another 1,000, in which it does 50 of its 100.
+    assert_eq!(worked, [(0, 1_400), (1_400, 2_450), (2_450, 2_550)]);
+    assert_eq!(hits, 2);
 }
 
 /// Some traffic with random latencies; `disturb` is called as it goes.

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use hoplab_proxy::host::Instant;
 use hoplab_proxy::telemetry::{Observer, Report};
 use hoplab_sim::costs::Costs;
 use hoplab_sim::distribution::Distribution;
 use hoplab_sim::journal::Journal;
 use hoplab_sim::scenario::plan::Network;
-use hoplab_sim::world::{Config, PodConfig, PodId, SimHost, World};
+use hoplab_sim::world::{Config, Container, ContainerKind, CoresOf, PodConfig, PodId, SimHost, World};
 
 /// Hears nothing.
 pub(crate) struct Deaf;
@@ -26,11 +27,13 @@ pub(crate) fn network(latency: Duration) -> Network {
 
 /// A world of `count` pods without cores to wait for.
 pub(crate) fn pods(network: Network, seed: u64, count: usize) -> Config {
-    let pod = |index| PodConfig { name: format!("pod-{index}"), cores: None, zone: None };
-    Config { network, seed, journal: Journal::new(), pods: (0..count).map(pod).collect() }
+    let containers = vec![Container { kind: ContainerKind::Application, cores: CoresOf::Own(None) }];
+    let pod = |index| PodConfig { name: format!("pod-{index}"), zone: None, containers: containers.clone() };
+    let reported = Instant::START..Instant::from_nanos(u64::MAX);
+    Config { network, seed, journal: Journal::new(), pods: (0..count).map(pod).collect(), reported }
 }
 
 /// A handle to a pod in which nothing costs anything.
 pub(crate) fn host(world: &World, pod: usize) -> SimHost {
-    world.host(PodId(pod), Costs::default(), Arc::new(Deaf))
+    world.host(PodId(pod), ContainerKind::Application, Costs::default(), Arc::new(Deaf))
 }

@@ -46,6 +46,22 @@ impl Read for Called {
 pub(in crate::scenario) struct Gateway {
     pub(in crate::scenario) layers: Layers,
     pub(in crate::scenario) zone: Option<At<String>>,
+    pub(in crate::scenario) cores: Option<At<Cores>>,
+}
+
+/// `cores = 2`, or `cores = "shared"`.
+pub(in crate::scenario) enum Cores {
+    Number(u32),
+    Name(String),
+}
+
+impl Read for Cores {
+    fn read(value: &Spanned<DeValue<'_>>, place: Place, context: &mut Context<'_>) -> Option<Self> {
+        match value.get_ref().as_str() {
+            Some(name) => Some(Self::Name(name.to_owned())),
+            None => u32::read(value, place, context).map(Self::Number),
+        }
+    }
 }
 
 impl Read for Gateway {
@@ -61,13 +77,17 @@ impl Read for Gateway {
         let routes = named(&mut table, "routes", context);
         let services = called(named::<Policies>(&mut table, "upstreams", context));
         let zone = table.optional("zone", context);
-        Some(Self { layers: Layers { services, routes, ..layers(table, context) }, zone })
+        let cores = table.optional("cores", context);
+        Some(Self { layers: Layers { services, routes, ..layers(table, context) }, zone, cores })
     }
 }
 
 /// `[mesh]`: the live sidecar's keys, less what a scenario knows by itself.
 #[derive(Default)]
-pub(in crate::scenario) struct Mesh(pub(in crate::scenario) Layers);
+pub(in crate::scenario) struct Mesh {
+    pub(in crate::scenario) layers: Layers,
+    pub(in crate::scenario) cores: Option<At<Cores>>,
+}
 
 impl Read for Mesh {
     fn read(value: &Spanned<DeValue<'_>>, place: Place, context: &mut Context<'_>) -> Option<Self> {
@@ -81,7 +101,8 @@ impl Read for Mesh {
         }
         let services = named(&mut table, "services", context);
         let routes = called(named::<Policies>(&mut table, "routes", context));
-        Some(Self(Layers { services, routes, ..layers(table, context) }))
+        let cores = table.optional("cores", context);
+        Some(Self { layers: Layers { services, routes, ..layers(table, context) }, cores })
     }
 }
 
