@@ -49,6 +49,17 @@ pub(crate) fn count(value: u64) -> String {
     grouped(&value.to_string())
 }
 
+/// A number of bytes: `850 B`, `12.4 MB`, by thousands as networks count.
+pub(crate) fn bytes(value: u64) -> String {
+    let value = value as f64;
+    match value {
+        _ if value < 999.5 => format!("{} B", significant(value)),
+        _ if value < 999_500.0 => format!("{} kB", significant(value / 1e3)),
+        _ if value < 999.5e6 => format!("{} MB", significant(value / 1e6)),
+        _ => format!("{} GB", significant(value / 1e9)),
+    }
+}
+
 /// A part of a whole in per cent: `0 %`, `0.42 %`, `<0.01 %`; `–` of nothing.
 pub(crate) fn share(part: u64, whole: u64) -> String {
     if whole == 0 {

@@ -3,6 +3,7 @@
 
 mod intervals;
 mod paired;
+mod resources;
 
 use std::collections::BTreeMap;
 
@@ -15,6 +16,7 @@ use serde::{Deserialize, Serialize, Serializer};
 
 pub use intervals::Intervals;
 pub use paired::{Difference, Paired, Spread};
+pub use resources::Resources;
 
 /// The version of the file's shape.
 pub const SCHEMA: u32 = 1;
@@ -72,6 +74,9 @@ pub struct Architecture {
     /// The processor time of each service, and what of it was wasted.
     #[serde(default)]
     pub work: IndexMap<String, Work>,
+    /// What each kind of container took of its machines: `application`, `sidecar`, `gateway`.
+    #[serde(default)]
+    pub resources: IndexMap<String, Resources>,
     /// How often each fault touched something.
     pub faults: Vec<Fault>,
     /// The invariants that were broken; left out when none was.
@@ -208,6 +213,11 @@ impl Architecture {
             policies: architecture.decisions.clone(),
             wasted: architecture.work.values().copied().sum::<Work>().wasted,
             work: architecture.work.clone(),
+            resources: architecture
+                .resources
+                .iter()
+                .map(|(kind, of)| (kind.clone(), Resources::of(of)))
+                .collect(),
             faults: architecture.faults.iter().map(Fault::of).collect(),
             violations: architecture.violations.clone(),
             expectations: architecture.expectations.clone(),

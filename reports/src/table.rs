@@ -1,6 +1,7 @@
 //! The table on the terminal: what each architecture costs, and whether what was expected holds.
 //! Owns the text, not the terminal: the caller says how wide it is and whether it takes colours.
 
+pub(crate) mod resources;
 mod trust;
 
 use std::fmt::Write as _;
@@ -35,7 +36,13 @@ impl Look {
 /// The table of a run whose report lies in `dir`, if it was written.
 pub fn table(record: &Record, dir: Option<&Path>, look: Look) -> String {
     let mut text = heading(record, look);
-    let grids = [latency_rows(record), trust::intervals(record), added_rows(record), trust::paired(record)];
+    let grids = [
+        latency_rows(record),
+        trust::intervals(record),
+        added_rows(record),
+        trust::paired(record),
+        resources::rows(record),
+    ];
     for (title, rows) in grids.into_iter().flatten() {
         text.push('\n');
         for line in wrapped(&title, look.width) {

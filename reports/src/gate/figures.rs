@@ -99,6 +99,7 @@ impl Key {
         match words.as_slice() {
             ["all"] => "all requests".to_owned(),
             ["endpoint" | "service", name] => (*name).to_owned(),
+            ["container", kind] => format!("{kind}s"),
             ["edge", edge] => edge.replace("->", " → "),
             ["owner", owner] => label(owner).to_owned(),
             ["hop", hop, owner] => format!("{} at {hop}", label(owner)),
@@ -169,6 +170,13 @@ impl Collected {
             }
         }
         self.policies(scope, seen);
+        for (kind, of) in &seen.resources {
+            let subject = ["container", kind.as_str()];
+            self.count(scope, &subject, Metric::ProcessorTime, of.processor_us);
+            self.count(scope, &subject, Metric::CoresPeak, of.cores_peak);
+            self.count(scope, &subject, Metric::ConnectionsPeak, of.connections_peak);
+            self.count(scope, &subject, Metric::BytesSent, of.bytes);
+        }
         for (name, work) in &seen.work {
             self.count(scope, &["service", name], Metric::WastedRequests, work.wasted.requests);
             self.count(scope, &["service", name], Metric::WastedCpu, work.wasted.cpu_us);

@@ -48,6 +48,14 @@ pub enum Metric {
     WastedRequests,
     /// The processor time that was spent for nobody.
     WastedCpu,
+    /// Processor time that a kind of container took.
+    ProcessorTime,
+    /// The most cores that were busy at a time.
+    CoresPeak,
+    /// The most connections that were open at a time.
+    ConnectionsPeak,
+    /// Bytes sent to other pods.
+    BytesSent,
     /// Instructions that a piece of a product executes.
     Instructions,
 }
@@ -104,7 +112,7 @@ const fn latency(
     Definition { metric, name, label, unit: Unit::Micros, better: Better::Less, counter: false, tolerance }
 }
 
-const DEFINITIONS: [Definition; 23] = [
+const DEFINITIONS: [Definition; 27] = [
     Definition {
         metric: Metric::Digest,
         name: "digest",
@@ -151,6 +159,18 @@ const DEFINITIONS: [Definition; 23] = [
         counter: true,
         tolerance: "0",
     },
+    Definition {
+        metric: Metric::ProcessorTime,
+        name: "processor.us",
+        label: "processor time",
+        unit: Unit::Micros,
+        better: Better::Less,
+        counter: true,
+        tolerance: "1%",
+    },
+    counter(Metric::CoresPeak, "cores.peak", "cores busy at most", Better::Less),
+    counter(Metric::ConnectionsPeak, "connections.peak", "connections at most", Better::Less),
+    counter(Metric::BytesSent, "bytes.sent", "bytes sent", Better::Less),
     Definition {
         metric: Metric::Instructions,
         name: "instructions",

@@ -10,7 +10,7 @@ use maud::{Markup, html};
 use super::svg;
 use crate::added;
 use crate::charts::Ink;
-use crate::format::{count, difference, duration, moment, plural, share, significant};
+use crate::format::{bytes, count, difference, duration, moment, plural, share, significant};
 use crate::page::frame::section;
 use crate::palette::{self, SLOTS};
 use crate::table::{errors, expectations_by_text, failed_seeds, retries, shown_groups};
@@ -40,6 +40,7 @@ pub(crate) fn overview(record: &Record) -> Markup {
             } } }
         } }
         (added(record))
+        (resources(record))
     };
     section("overview", "Side by side", &note, &body)
 }
@@ -70,6 +71,38 @@ fn added(record: &Record) -> Markup {
             } } }
         } }
         p.note { "Wire includes connecting and waiting for a pooled connection." }
+    }
+}
+
+/// What each architecture takes of its machines, by kind of container.
+fn resources(record: &Record) -> Markup {
+    let rows: Vec<_> = architectures(record)
+        .flat_map(|(name, seen, slot)| seen.resources.iter().map(move |(kind, of)| (name, slot, kind, of)))
+        .collect();
+    if rows.is_empty() {
+        return html! {};
+    }
+    html! {
+        h3 { "What it takes" }
+        div.scroll { table {
+            thead { tr {
+                th scope="col" {} th.text scope="col" { "containers" } th scope="col" { "processor time" }
+                th scope="col" { "cores busy" } th scope="col" { "at most" }
+                th scope="col" { "connections at most" } th scope="col" { "sent" }
+            } }
+            tbody { @for (name, slot, kind, of) in rows { tr class={ "of-" (slot % SLOTS) } {
+                th scope="row" { (swatch(slot)) (name) }
+                td.text { (kind) }
+                td { (duration(of.processor_us as f64)) }
+                td { (significant(of.cores_mean)) }
+                td { (count(of.cores_peak)) }
+                td { (count(of.connections_peak)) }
+                td { (bytes(of.bytes)) }
+            } } }
+        } }
+        p.note {
+            "Of all containers of a kind together, after the warm-up and while there was load. A connection counts at              each of its ends; what is sent to other pods counts for the outermost container, headers included."
+        }
     }
 }
 

@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 
 use hoplab_sim::record::{
     Architecture, BreakerChange, Decided, Edge, Effort, Expectation, Fault, FaultHits, Graph, Hop, Latencies,
-    Node, Phase, PolicyEvent, Record, Requests, SCHEMA, Stretch, Trace, Traffic, Wasted, Window, Work,
+    Node, Phase, PolicyEvent, Record, Requests, Resources, SCHEMA, Stretch, Trace, Traffic, Wasted, Window,
+    Work,
 };
 use hoplab_sim::scenario::plan::Source;
 use indexmap::IndexMap;
@@ -178,6 +179,7 @@ fn architecture(kind: &Kind) -> Architecture {
         decisions: decisions(kind, 5_000_000),
         violations: Vec::new(),
         work: work(kind),
+        resources: resources(kind),
         faults: vec![FaultHits { name: "payment-slow".into(), hits: 84, applies: true }],
         windows: (0..122).map(|index| window(index, kind)).collect(),
         expectations: expectations(kind),
@@ -186,6 +188,25 @@ fn architecture(kind: &Kind) -> Architecture {
         endpoints,
         total,
     }
+}
+
+fn resources(kind: &Kind) -> IndexMap<String, Resources> {
+    let of = |processor_us: u64, cores_peak, connections_peak, bytes| Resources {
+        processor_us,
+        cores_mean: processor_us as f64 / 25e6,
+        cores_peak,
+        connections_peak,
+        bytes,
+    };
+    let application = of(12_300_000, 9, 140, if kind.proxies > 1.0 { 0 } else { 81_000_000 });
+    let mut all = IndexMap::from([("application".to_owned(), application)]);
+    if kind.proxies > 1.0 {
+        all.insert("sidecar".to_owned(), of(5_400_000, 6, 230, 94_500_000));
+    }
+    if kind.name.starts_with("gateway") {
+        all.insert("gateway".to_owned(), of(410_000, 2, 96, 9_300_000));
+    }
+    all
 }
 
 fn breakdown(kind: &Kind, mean_us: f64) -> BTreeMap<String, f64> {
@@ -497,6 +518,7 @@ pub(crate) fn silent() -> Record {
             decisions: Vec::new(),
             violations: Vec::new(),
             work: IndexMap::new(),
+            resources: IndexMap::new(),
             faults: Vec::new(),
             windows: Vec::new(),
             expectations: Vec::new(),

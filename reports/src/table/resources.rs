@@ -1,0 +1,40 @@
+//! The grid that says what each architecture takes of its machines: cores busy by kind of container,
+//! connections, bytes on the wire.
+
+use hoplab_sim::record::{Architecture, Record, Resources};
+
+use super::{Grid, printable};
+use crate::format::{bytes, count, significant};
+
+/// A kind of container: its key in a record, and what its column is called.
+pub(crate) const KINDS: [(&str, &str); 3] =
+    [("application", "applications"), ("sidecar", "sidecars"), ("gateway", "gateway")];
+
+/// What each architecture takes; `None` where the record does not know.
+pub(super) fn rows(record: &Record) -> Option<Grid> {
+    let is_there = |kind: &str| record.architectures.values().any(|seen| seen.resources.contains_key(kind));
+    let kinds: Vec<_> = KINDS.into_iter().filter(|(kind, _)| is_there(kind)).collect();
+    let mut head = vec![String::new()];
+    head.extend(kinds.iter().map(|(_, label)| (*label).to_owned()));
+    head.extend(["connections", "sent"].map(str::to_owned));
+    let mut rows = vec![head];
+    for (name, seen) in record.architectures.iter().filter(|(_, seen)| !seen.resources.is_empty()) {
+        let mut row = vec![printable(name)];
+        row.extend(kinds.iter().map(|(kind, _)| seen.resources.get(*kind).map_or("–".to_owned(), cores)));
+        let all = all(seen);
+        row.extend([count(all.connections_peak), bytes(all.bytes)]);
+        rows.push(row);
+    }
+    let title = "Cores busy on average (at most), connections open at most, and bytes on the wire";
+    (rows.len() > 1).then(|| (title.to_owned(), rows))
+}
+
+/// `0.49 (8)`: the mean, and the peak.
+pub(crate) fn cores(of: &Resources) -> String {
+    format!("{} ({})", significant(of.cores_mean), count(of.cores_peak))
+}
+
+/// What all kinds of containers took together.
+pub(crate) fn all(seen: &Architecture) -> Resources {
+    seen.resources.values().copied().sum()
+}
