@@ -13,6 +13,7 @@ use crate::charts::Ink;
 use crate::format::{bytes, count, difference, duration, moment, plural, share, significant};
 use crate::page::frame::section;
 use crate::palette::{self, SLOTS};
+use crate::table::resources::busy;
 use crate::table::{errors, expectations_by_text, failed_seeds, retries, shown_groups};
 
 /// The architectures side by side, and what each adds over the baseline.
@@ -94,7 +95,7 @@ fn resources(record: &Record) -> Markup {
                 th scope="row" { (swatch(slot)) (name) }
                 td.text { (kind) }
                 td { (duration(of.processor_us as f64)) }
-                td { (significant(of.cores_mean)) }
+                td { (busy(of)) }
                 td { (count(of.cores_peak)) }
                 td { (count(of.connections_peak)) }
                 td { (bytes(of.bytes)) }

@@ -7,7 +7,7 @@ use super::{Grid, printable};
 use crate::format::{bytes, count, significant};
 
 /// A kind of container: its key in a record, and what its column is called.
-pub(crate) const KINDS: [(&str, &str); 3] =
+const KINDS: [(&str, &str); 3] =
     [("application", "applications"), ("sidecar", "sidecars"), ("gateway", "gateway")];
 
 /// What each architecture takes; `None` where the record does not know.
@@ -30,11 +30,19 @@ pub(super) fn rows(record: &Record) -> Option<Grid> {
 }
 
 /// `0.49 (8)`: the mean, and the peak.
-pub(crate) fn cores(of: &Resources) -> String {
-    format!("{} ({})", significant(of.cores_mean), count(of.cores_peak))
+fn cores(of: &Resources) -> String {
+    format!("{} ({})", busy(of), count(of.cores_peak))
+}
+
+/// The mean number of cores that were busy.
+pub(crate) fn busy(of: &Resources) -> String {
+    match of.cores_mean {
+        mean if mean > 0.0 && mean < 0.01 => "<0.01".to_owned(),
+        mean => significant(mean),
+    }
 }
 
 /// What all kinds of containers took together.
-pub(crate) fn all(seen: &Architecture) -> Resources {
+fn all(seen: &Architecture) -> Resources {
     seen.resources.values().copied().sum()
 }
