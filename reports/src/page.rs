@@ -20,7 +20,7 @@ use crate::charts::heat::Heat;
 use crate::charts::over_time::{self, Figure};
 use crate::charts::percentiles::Part;
 use crate::charts::{self, Room};
-use crate::format::{count, duration, glued, moment, plural, share};
+use crate::format::{count, duration, glued, listed, moment, plural, share};
 use crate::table::{expectations_by_text, seeds};
 use crate::verdict::{self, Verdict};
 use frame::{Keys, Tabs, section};
@@ -246,13 +246,33 @@ fn breakers(record: &Record) -> Markup {
          took out of its pool (⇢). All start closed, all endpoints in the pool."
     };
     let narrow = charts::breakers::breakers(record, Room::Narrow).unwrap_or_else(|| wide.clone());
-    let left_out: u64 =
-        record.architectures.values().map(|architecture| architecture.breakers_left_out).sum();
     let body = html! {
         (svg::figure(&wide, &narrow, &Keys::states()))
-        @if left_out > 0 { p.note { (plural(left_out, "later change")) " were not kept by the recorder." } }
+        (not_drawn(record, "change", |seen| (seen.breakers_left_out, seen.breakers_cut_us)))
     };
     section("breakers", "Circuit breakers and ejections", &note, &body)
+}
+
+/// Which events a chart of single ones leaves out: the later ones, where there were too many to keep, or those of all
+/// seeds but the first.
+fn not_drawn(record: &Record, noun: &str, of: impl Fn(&Architecture) -> (u64, Option<u64>)) -> Markup {
+    let all = record.architectures.iter().map(|(name, seen)| (name, of(seen)));
+    let left_out: u64 = all.clone().map(|(_, (left_out, _))| left_out).sum();
+    let cut = all.filter_map(|(name, (_, cut))| Some(format!("{name} from {} on", moment(cut?))));
+    let cut: Vec<String> = cut.collect();
+    html! {
+        @if !cut.is_empty() {
+            p.note {
+                "There were too many to keep one by one: nothing is drawn under " (listed(&cut)) ". "
+                (plural(left_out, noun)) " more are counted, as all are, in the table."
+            }
+        } @else if left_out > 0 {
+            p.note {
+                "Drawn are those of the first seed; " (plural(left_out, noun)) " of the others are counted in the \
+                 table."
+            }
+        }
+    }
 }
 
 fn policies(record: &Record) -> Markup {
@@ -265,13 +285,9 @@ fn policies(record: &Record) -> Markup {
          decisions, measured by its lane's highest."
     };
     let narrow = charts::policies::policies(record, Room::Narrow).unwrap_or_else(|| wide.clone());
-    let left_out: u64 =
-        record.architectures.values().map(|architecture| architecture.policies_left_out).sum();
     let body = html! {
         (svg::figure(&wide, &narrow, &Keys::none()))
-        @if left_out > 0 {
-            p.note { (plural(left_out, "later decision")) " were not kept one by one; the table counts all." }
-        }
+        (not_drawn(record, "decision", |seen| (seen.policies_left_out, seen.policies_cut_us)))
         (tables::decisions(record))
     };
     section("policies", "What policies decided", &note, &body)

@@ -176,17 +176,30 @@ pub struct Architecture {
     pub pods: BTreeMap<String, u64>,
     /// Every change of a circuit breaker's state over the whole run, up to the recorder's limit.
     pub breakers: Vec<BreakerChange>,
-    /// Changes of breakers that the limit left out.
+    /// Changes of breakers that the limit left out; of joined seeds, all but the first's own as well.
     pub breakers_left_out: u64,
+    /// When the first change was that the limit left out: [`Architecture::breakers`] says nothing of what came then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub breakers_cut_us: Option<u64>,
+    /// How often breakers changed to which state over the whole run, all counted.
+    #[serde(default)]
+    pub changes: Vec<Changed>,
     /// What policies decided over the whole run, up to the recorder's limit.
     #[serde(default)]
     pub policies: Vec<PolicyEvent>,
-    /// Decisions that the limit left out.
+    /// Decisions that the limit left out; of joined seeds, all but the first's own as well.
     #[serde(default)]
     pub policies_left_out: u64,
+    /// When the first decision was taken that the limit left out: [`Architecture::policies`] says nothing of what came
+    /// then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policies_cut_us: Option<u64>,
     /// How often policies decided what, after the warm-up, all counted; ask with [`decided`].
     #[serde(default)]
     pub decisions: Vec<Decided>,
+    /// The same before the end of the warm-up.
+    #[serde(default)]
+    pub decisions_in_warmup: Vec<Decided>,
     /// What of what must always hold did not, over the whole run; those that were broken.
     #[serde(default)]
     pub violations: Vec<Violation>,
@@ -356,6 +369,21 @@ pub struct BreakerChange {
     pub endpoint: Option<String>,
     /// `closed`, `open` or `half-open`.
     pub state: String,
+}
+
+/// How often a breaker changed to a state.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Changed {
+    /// As [`BreakerChange::pod`].
+    pub pod: String,
+    /// As [`BreakerChange::upstream`].
+    pub upstream: String,
+    /// As [`BreakerChange::endpoint`].
+    pub endpoint: Option<String>,
+    /// As [`BreakerChange::state`].
+    pub state: String,
+    /// How often, all counted.
+    pub count: u64,
 }
 
 /// How often a fault touched something.

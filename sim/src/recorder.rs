@@ -5,6 +5,7 @@
 //! Not here: what a span contains (`hoplab_proxy::telemetry`), how spans are joined
 //! ([`crate::account`]), what is expected of the result (`expect`).
 
+mod breakers;
 mod decisions;
 mod eye;
 mod late;
@@ -30,6 +31,7 @@ use crate::lens::{self, Moment};
 use crate::pairs::{End, Ends};
 use crate::record;
 use crate::scenario::plan::{Architecture, EndpointId, Plan};
+use breakers::Breakers;
 use decisions::Decisions;
 use eye::Eye;
 use late::Late;
@@ -44,7 +46,7 @@ use work::{Piece, Works};
 pub struct Limits {
     /// Slowest requests kept with their path.
     pub slowest: usize,
-    /// Changes of breakers kept.
+    /// Changes of breakers kept; all are counted.
     pub breakers: usize,
     /// Decisions of policies kept; all are counted.
     pub policies: usize,
@@ -92,8 +94,7 @@ struct State {
     /// By part of the run, the time of its requests by owner.
     part_nanos: Vec<BTreeMap<Share, u64>>,
     slowest: Vec<Slow>,
-    breakers: Vec<record::BreakerChange>,
-    breakers_left_out: u64,
+    breakers: Breakers,
     decisions: Decisions,
     watch: Watch,
     work: Works,
@@ -153,8 +154,7 @@ impl Recorder {
             hops: IndexMap::new(),
             part_nanos: phases.parts().iter().map(|_| BTreeMap::new()).collect(),
             slowest: Vec::new(),
-            breakers: Vec::new(),
-            breakers_left_out: 0,
+            breakers: Breakers::new(limits.breakers),
             decisions: Decisions::new(phases.parts().len(), limits.policies),
             watch: Watch::new(plan),
             work: Works::new(plan.services.len()),
@@ -435,23 +435,12 @@ impl State {
         }
     }
 
-    fn breaker(&mut self, pod: &str, moved: &BreakerMoved) {
+    fn breaker(&mut self, pod: &Arc<str>, moved: &BreakerMoved) {
         self.journal.breaker(pod, moved);
-        let change = || record::BreakerChange {
-            at_us: moved.at.micros(),
-            pod: pod.to_owned(),
-            upstream: moved.upstream.to_string(),
-            endpoint: moved.endpoint.as_deref().map(str::to_owned),
-            state: moved.state.name().to_owned(),
-        };
         if let Some(eye) = &mut self.eye {
-            eye.moment(Moment::Breaker(change()));
+            eye.moment(Moment::Breaker(breakers::recorded(pod, moved)));
         }
-        if self.breakers.len() == self.limits.breakers {
-            self.breakers_left_out += 1;
-            return;
-        }
-        self.breakers.push(change());
+        self.breakers.moved(pod, moved);
     }
 
     fn policy(&mut self, pod: &Arc<str>, event: &PolicyEvent) {
@@ -504,8 +493,13 @@ impl State {
         });
         let phases = phases.collect();
         let decisions = std::mem::replace(&mut self.decisions, Decisions::new(0, 0));
-        let counted = decisions.all();
+        let (counted, decisions_in_warmup) = (decisions.all(), decisions.in_warmup());
+        let policies_cut_us = decisions.cut_us();
         let (policies, policies_left_out) = decisions.into_events();
+        let moved = std::mem::replace(&mut self.breakers, Breakers::new(0));
+        let (changes, breakers_cut_us) = (moved.counts(), moved.cut_us());
+        let last: Vec<record::BreakerChange> = moved.last().cloned().collect();
+        let (breakers, breakers_left_out) = moved.into_events();
         let mut seen = record::Architecture {
             digest: String::new(),
             total,
@@ -515,11 +509,15 @@ impl State {
             hops,
             edges,
             pods,
-            breakers: std::mem::take(&mut self.breakers),
-            breakers_left_out: self.breakers_left_out,
+            breakers,
+            breakers_left_out,
+            breakers_cut_us,
+            changes,
             policies,
             policies_left_out,
+            policies_cut_us,
             decisions: counted,
+            decisions_in_warmup,
             violations: Vec::new(),
             work: self.work.record(&plan),
             resources: IndexMap::new(),
@@ -529,7 +527,7 @@ impl State {
             slowest: self.slowest.iter().map(|slow| names.trace(slow, &self.endpoints)).collect(),
             effort: record::Effort { packets: 0, spans: self.spans },
         };
-        seen.violations = self.watch.finish(&seen, self.open);
+        seen.violations = self.watch.finish(&seen, &last, self.open);
         seen
     }
 }

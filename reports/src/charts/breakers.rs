@@ -24,9 +24,11 @@ pub(crate) fn breakers(record: &Record, room: Room) -> Option<Drawing> {
         .zip(slots)
         .map(|((name, architecture), slot)| {
             let lanes = curves::lanes(record, architecture);
-            (name, slot, lanes, curves::ejections(record, architecture))
+            let cut =
+                [architecture.breakers_cut_us, architecture.policies_cut_us].into_iter().flatten().min();
+            (name, slot, (lanes, curves::ejections(record, architecture)), cut)
         })
-        .filter(|(_, _, lanes, ejections)| !lanes.is_empty() || !ejections.is_empty())
+        .filter(|(_, _, (lanes, ejections), _)| !lanes.is_empty() || !ejections.is_empty())
         .collect();
     if groups.is_empty() {
         return None;
@@ -34,11 +36,12 @@ pub(crate) fn breakers(record: &Record, room: Room) -> Option<Drawing> {
     let mut drawing = Drawing::new(room, "Breakers and ejections over time");
     let keys: Vec<_> = STATES.iter().map(|&state| (state.name().to_owned(), Ink::State(state))).collect();
     let y = drawing.title_and_legend(&keys);
-    let sizes: Vec<_> = groups.iter().map(|(_, _, lanes, ejections)| lanes.len() + ejections.len()).collect();
+    let sizes: Vec<_> =
+        groups.iter().map(|(_, _, (lanes, ejections), _)| lanes.len() + ejections.len()).collect();
     let mut chart = Lanes::new(drawing, record, y, &sizes);
     let mut said = Vec::new();
-    for (name, slot, mut lanes, ejections) in groups {
-        said.push(in_words(name, &lanes, &ejections));
+    for (name, slot, (mut lanes, ejections), cut) in groups {
+        said.push(in_words(name, &lanes, &ejections) + &curves::until(cut));
         lanes.extend(ejections);
         chart.of(slot, |chart| {
             chart.group(name);

@@ -7,6 +7,8 @@ use std::f64::consts::LOG10_2;
 use hoplab_sim::record::{Architecture, BreakerChange, Latencies, Record, Window};
 use indexmap::IndexMap;
 
+use crate::format::moment;
+
 /// Points of a percentile curve between two nines; the median has one of its own.
 const POINTS_PER_NINE: u32 = 24;
 
@@ -132,7 +134,8 @@ impl State {
     }
 }
 
-/// A lane for each breaker that ever moved, by the breaker's name; breakers start closed.
+/// A lane for each breaker that ever moved, by the breaker's name; breakers start closed. Lanes end where the list of
+/// changes was cut: nothing is known of what came then.
 pub(crate) fn lanes(record: &Record, architecture: &Architecture) -> Vec<Lane> {
     let mut changes: IndexMap<String, Vec<&BreakerChange>> = IndexMap::new();
     for change in &architecture.breakers {
@@ -143,7 +146,7 @@ pub(crate) fn lanes(record: &Record, architecture: &Architecture) -> Vec<Lane> {
         changes.entry(name).or_default().push(change);
     }
     changes.sort_keys();
-    let end = end_us(record);
+    let end = architecture.breakers_cut_us.unwrap_or(u64::MAX).min(end_us(record));
     let states = |changes: Vec<&BreakerChange>| {
         changes.into_iter().map(|change| (change.at_us, State::of(&change.state))).collect::<Vec<_>>()
     };
@@ -168,7 +171,7 @@ fn lane(name: String, changes: impl Iterator<Item = (u64, State)>, end: u64) -> 
 }
 
 /// A lane for each endpoint that a proxy ever ejected, by their names; all start in the pool, which is drawn
-/// as a closed breaker is.
+/// as a closed breaker is. Lanes end where the list of decisions was cut.
 pub(crate) fn ejections(record: &Record, architecture: &Architecture) -> Vec<Lane> {
     let mut changes: BTreeMap<String, Vec<(u64, State)>> = BTreeMap::new();
     for event in &architecture.policies {
@@ -181,8 +184,13 @@ pub(crate) fn ejections(record: &Record, architecture: &Architecture) -> Vec<Lan
         let endpoint = endpoint.split(':').next().unwrap_or(endpoint);
         changes.entry(format!("{} ⇢ {endpoint}", event.pod)).or_default().push((event.at_us, state));
     }
-    let end = end_us(record);
+    let end = architecture.policies_cut_us.unwrap_or(u64::MAX).min(end_us(record));
     changes.into_iter().map(|(name, changes)| lane(name, changes.into_iter(), end)).collect()
+}
+
+/// What is said of a list of events that was `cut`.
+pub(crate) fn until(cut: Option<u64>) -> String {
+    cut.map_or_else(String::new, |us| format!(" (what came from {} on is counted, not listed)", moment(us)))
 }
 
 /// How finely decisions are told apart in time: into so many stretches of the run.

@@ -22,19 +22,19 @@ pub(crate) fn policies(record: &Record, room: Room) -> Option<Drawing> {
         .architectures
         .iter()
         .zip(slots)
-        .map(|((name, architecture), slot)| (name, slot, curves::events(record, architecture)))
-        .filter(|(_, _, lanes)| !lanes.is_empty())
+        .map(|((name, seen), slot)| (name, slot, curves::events(record, seen), seen.policies_cut_us))
+        .filter(|(_, _, lanes, _)| !lanes.is_empty())
         .collect();
     if groups.is_empty() {
         return None;
     }
     let mut drawing = Drawing::new(room, "Decisions of policies over time");
     let y = drawing.title_and_legend(&[]);
-    let sizes: Vec<_> = groups.iter().map(|(_, _, lanes)| lanes.len()).collect();
+    let sizes: Vec<_> = groups.iter().map(|(_, _, lanes, _)| lanes.len()).collect();
     let mut chart = Lanes::new(drawing, record, y, &sizes);
     let mut said = Vec::new();
-    for (name, slot, mut lanes) in groups {
-        said.push(in_words(name, &lanes));
+    for (name, slot, mut lanes, cut) in groups {
+        said.push(in_words(name, &lanes) + &curves::until(cut));
         chart.of(slot, |chart| {
             chart.group(name);
             let left_out = lanes::keep_most(&mut lanes, Events::count);

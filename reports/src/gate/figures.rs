@@ -188,9 +188,9 @@ impl Collected {
             let subject = ["policy", decided.upstream.as_str(), decided.decision.as_str()];
             self.add(scope, &subject, Metric::Decisions, decided.count);
         }
-        for change in &seen.breakers {
+        for change in &seen.changes {
             let subject = ["breaker", change.upstream.as_str(), change.state.as_str()];
-            self.add(scope, &subject, Metric::Changes, 1);
+            self.add(scope, &subject, Metric::Changes, change.count);
         }
         self.count(scope, &["all"], Metric::ChangesLeftOut, seen.breakers_left_out);
     }

@@ -6,9 +6,9 @@ mod trust;
 use std::collections::BTreeMap;
 
 use hoplab_sim::record::{
-    Architecture, BreakerChange, Decided, Edge, Effort, Expectation, Fault, FaultHits, Graph, Hop, Latencies,
-    Node, Phase, PolicyEvent, Record, Requests, Resources, SCHEMA, Stretch, Trace, Traffic, Wasted, Window,
-    Work,
+    Architecture, BreakerChange, Changed, Decided, Edge, Effort, Expectation, Fault, FaultHits, Graph, Hop,
+    Latencies, Node, Phase, PolicyEvent, Record, Requests, Resources, SCHEMA, Stretch, Trace, Traffic,
+    Wasted, Window, Work,
 };
 use hoplab_sim::scenario::plan::Source;
 use indexmap::IndexMap;
@@ -174,9 +174,13 @@ fn architecture(kind: &Kind) -> Architecture {
         pods: BTreeMap::from([("payment-0".to_owned(), 30), ("payment-1".to_owned(), 90)]),
         breakers: if kind.breakers { breakers(kind) } else { Vec::new() },
         breakers_left_out: 0,
+        breakers_cut_us: None,
+        changes: if kind.breakers { changes(&breakers(kind)) } else { Vec::new() },
         policies: policies(kind),
         policies_left_out: 0,
+        policies_cut_us: None,
         decisions: decisions(kind, 5_000_000),
+        decisions_in_warmup: Vec::new(),
         violations: Vec::new(),
         work: work(kind),
         resources: resources(kind),
@@ -334,6 +338,26 @@ fn breakers(kind: &Kind) -> Vec<BreakerChange> {
         }
     }
     changes.sort_by_key(|change| change.at_us);
+    changes
+}
+
+/// The counts of `breakers`.
+fn changes(breakers: &[BreakerChange]) -> Vec<Changed> {
+    let mut changes: Vec<Changed> = Vec::new();
+    for BreakerChange { pod, upstream, endpoint, state, .. } in breakers {
+        let one = Changed {
+            pod: pod.clone(),
+            upstream: upstream.clone(),
+            endpoint: endpoint.clone(),
+            state: state.clone(),
+            count: 1,
+        };
+        let is_same = |known: &&mut Changed| Changed { count: 1, ..(*known).clone() } == one;
+        match changes.iter_mut().find(is_same) {
+            Some(known) => known.count += 1,
+            None => changes.push(one),
+        }
+    }
     changes
 }
 
@@ -513,9 +537,13 @@ pub(crate) fn silent() -> Record {
             pods: BTreeMap::new(),
             breakers: Vec::new(),
             breakers_left_out: 0,
+            breakers_cut_us: None,
+            changes: Vec::new(),
             policies: Vec::new(),
             policies_left_out: 0,
+            policies_cut_us: None,
             decisions: Vec::new(),
+            decisions_in_warmup: Vec::new(),
             violations: Vec::new(),
             work: IndexMap::new(),
             resources: IndexMap::new(),

@@ -133,6 +133,7 @@ fn of_many_policies_the_busiest_are_drawn_and_all_are_counted() {
     let mesh = &mut record.architectures["mesh"];
     let (event, counted) = (mesh.policies[0].clone(), mesh.decisions[0].clone());
     mesh.policies_left_out = 7;
+    mesh.policies_cut_us = Some(20_500_000);
     for service in 0..20_u64 {
         let upstream = format!("service-{service}");
         for number in 0..=service {
@@ -143,7 +144,8 @@ fn of_many_policies_the_busiest_are_drawn_and_all_are_counted() {
     }
     let html = assert_sound(&record);
     assert!(html.contains("and 8 lanes not shown"), "24 lanes, of which 16 are drawn");
-    assert!(html.contains("7 later decisions were not kept one by one"));
+    assert!(html.contains("nothing is drawn under mesh from 20.5 s on. 7 decisions more are counted"));
+    assert!(html.contains("(what came from 20.5 s on is counted, not listed)"));
     assert!(html.contains("<td class=\"text\">service-0</td>"), "the table has the least of them, too");
 }
 

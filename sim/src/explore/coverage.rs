@@ -57,12 +57,12 @@ impl Exercised {
             for (name, edge) in &seen.edges {
                 all.edge(name, edge);
             }
-            for decided in &seen.policies {
+            for decided in seen.decisions.iter().chain(&seen.decisions_in_warmup) {
                 let product = product_of(&decided.pod);
                 all.states.insert(state(product, &decided.upstream, &decided.decision));
                 all.states.insert(state(product, ANY, &decided.decision));
             }
-            for change in &seen.breakers {
+            for change in &seen.changes {
                 all.states.insert(state(product_of(&change.pod), &change.upstream, &breaker(&change.state)));
             }
         }

@@ -1,7 +1,7 @@
 //! The rules that are judged from a whole run: what is left at its end, and whether what was before the first
 //! fault is there again some time after the last.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use hdrhistogram::Histogram;
 use hoplab_proxy::host::Instant;
@@ -44,27 +44,22 @@ pub(super) fn conservation(seen: &Architecture, open: u64, broken: &mut dyn FnMu
     }
 }
 
-/// Breakers are closed at the end, unless nobody calls what they guard.
+/// Breakers are closed at the end, by the `last` change of each, unless nobody calls what they guard.
 pub(super) fn breakers(
     plan: &Plan,
-    seen: &Architecture,
+    last: &[BreakerChange],
     called: &BTreeSet<String>,
     broken: &mut dyn FnMut(String),
 ) {
-    if seen.breakers_left_out > 0 {
-        return;
-    }
-    let mut last: BTreeMap<(&str, &str, Option<&str>), &BreakerChange> = BTreeMap::new();
-    for change in &seen.breakers {
-        last.insert((&change.pod, &change.upstream, change.endpoint.as_deref()), change);
-    }
-    for ((pod, upstream, endpoint), change) in last {
-        let caller = pod.rsplit_once('-').map_or(pod, |(service, _)| service);
+    for change in last {
+        let BreakerChange { pod, upstream, endpoint, .. } = change;
+        let caller = pod.rsplit_once('-').map_or(&**pod, |(service, _)| service);
         let caller = if caller == "gateway" { "client" } else { caller };
         let is_called = called.contains(&format!("{caller} → {upstream}"));
         if change.state != "closed" && is_called && !started_anew(plan, pod, change.at_us) {
-            let guarded =
-                endpoint.map_or_else(|| upstream.to_owned(), |endpoint| format!("{upstream} ({endpoint})"));
+            let guarded = endpoint
+                .as_ref()
+                .map_or_else(|| upstream.clone(), |endpoint| format!("{upstream} ({endpoint})"));
             let since = change.at_us as f64 / 1e6;
             broken(format!("the breaker of {pod} for {guarded} is {} since {since:.3} s", change.state));
         }

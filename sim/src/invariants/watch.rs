@@ -114,13 +114,20 @@ impl Watch {
     }
 
     /// Looks back on a whole run, and says what was broken.
-    pub(crate) fn finish(&mut self, seen: &record::Architecture, open: u64) -> Vec<Violation> {
+    pub(crate) fn finish(
+        &mut self,
+        seen: &record::Architecture,
+        breakers: &[record::BreakerChange],
+        open: u64,
+    ) -> Vec<Violation> {
         after::conservation(seen, open, &mut |text| self.note(Invariant::Conservation, || text));
         if let Some(settled) = self.settled {
             let plan = Arc::clone(&self.plan);
             let called: BTreeSet<String> =
                 self.called_settled.iter().map(|edge| edge_name(&plan, *edge)).collect();
-            after::breakers(&plan, seen, &called, &mut |text| self.note(Invariant::BreakersClose, || text));
+            after::breakers(&plan, breakers, &called, &mut |text| {
+                self.note(Invariant::BreakersClose, || text)
+            });
             let names: Vec<String> = self.asked.iter().map(|id| self.name(*id)).collect();
             let mut broken = Vec::new();
             let parts = (&self.before, &self.after);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use indexmap::IndexMap;
 
 use crate::record::{
-    Decided, Difference, Edge, Effort, Expectation, FaultHits, Hop, Intervals, Latencies, Requests,
+    Changed, Decided, Difference, Edge, Effort, Expectation, FaultHits, Hop, Intervals, Latencies, Requests,
     Resources, Traffic, Violation, Window, Work, at_quantile,
 };
 use crate::statistics::{self, Cluster, Spread};
@@ -143,6 +143,18 @@ pub(super) fn decisions<'a>(all: impl Iterator<Item = &'a [Decided]>) -> Vec<Dec
     let decided =
         |((pod, upstream, endpoint, decision), count)| Decided { pod, upstream, endpoint, decision, count };
     sums.into_iter().map(decided).collect()
+}
+
+pub(super) fn changes<'a>(all: impl Iterator<Item = &'a [Changed]>) -> Vec<Changed> {
+    type Key = (String, String, Option<String>, String);
+    let mut sums: IndexMap<Key, u64> = IndexMap::new();
+    for Changed { pod, upstream, endpoint, state, count } in all.flatten() {
+        let key = (pod.clone(), upstream.clone(), endpoint.clone(), state.clone());
+        *sums.entry(key).or_default() += count;
+    }
+    let changed =
+        |((pod, upstream, endpoint, state), count)| Changed { pod, upstream, endpoint, state, count };
+    sums.into_iter().map(changed).collect()
 }
 
 /// Violations by invariant, with the first few of the first seeds in words.

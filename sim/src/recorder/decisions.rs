@@ -1,5 +1,5 @@
 //! What policies decided: every event up to a limit, and exact counts by pod, upstream, endpoint and
-//! decision, over the run after its warm-up and by part of it. The counts grow with the topology, not
+//! decision, over the run after its warm-up, within it, and by part of the run. The counts grow with the topology, not
 //! with the length of the run. Not here: which parts an instant lies in ([`super::phases`]).
 
 use std::collections::BTreeMap;
@@ -17,7 +17,9 @@ pub(super) struct Decisions {
     events_max: usize,
     events: Vec<record::PolicyEvent>,
     left_out: u64,
+    cut_us: Option<u64>,
     all: BTreeMap<Key, u64>,
+    in_warmup: BTreeMap<Key, u64>,
     parts: Vec<BTreeMap<Key, u64>>,
 }
 
@@ -28,7 +30,9 @@ impl Decisions {
             events_max,
             events: Vec::new(),
             left_out: 0,
+            cut_us: None,
             all: BTreeMap::new(),
+            in_warmup: BTreeMap::new(),
             parts: vec![BTreeMap::new(); parts],
         }
     }
@@ -45,14 +49,14 @@ impl Decisions {
             let (pod, upstream, endpoint) = (pod.clone(), event.upstream.clone(), event.endpoint.clone());
             (pod, upstream, endpoint, event.decision)
         };
-        if is_warm {
-            *self.all.entry(key()).or_default() += 1;
-        }
+        let counts = if is_warm { &mut self.all } else { &mut self.in_warmup };
+        *counts.entry(key()).or_default() += 1;
         for part in parts {
             *self.parts[part].entry(key()).or_default() += 1;
         }
         if self.events.len() == self.events_max {
             self.left_out += 1;
+            self.cut_us.get_or_insert(event.at.micros());
             return;
         }
         self.events.push(recorded(pod, event));
@@ -63,7 +67,17 @@ impl Decisions {
         counts(&self.parts[part])
     }
 
-    /// The counts of the whole.
+    /// The counts of what was decided before the end of the warm-up.
+    pub(super) fn in_warmup(&self) -> Vec<record::Decided> {
+        counts(&self.in_warmup)
+    }
+
+    /// When the first decision was taken that was not kept.
+    pub(super) fn cut_us(&self) -> Option<u64> {
+        self.cut_us
+    }
+
+    /// The counts of the whole after the warm-up.
     pub(super) fn all(&self) -> Vec<record::Decided> {
         counts(&self.all)
     }
@@ -119,6 +133,8 @@ mod tests {
         assert_eq!(record::decided(&decisions.all(), "ejected", Some("cart")), 0);
         assert_eq!(record::decided(&decisions.part(0), "retried", None), 6);
         assert_eq!(record::decided(&decisions.part(1), "retried", Some("payment")), 4);
+        assert_eq!(record::decided(&decisions.in_warmup(), "retried", None), 2);
+        assert_eq!(decisions.cut_us(), Some(0));
         let (events, left_out) = decisions.into_events();
         assert_eq!((events.len(), left_out), (3, 8));
         assert_eq!(events[0].decision, "retried");
