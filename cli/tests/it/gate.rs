@@ -110,7 +110,13 @@ fn cases(xml: &str) -> Vec<String> {
     let (mut failures, mut stated, mut depth) = (Vec::new(), 0, 0);
     loop {
         let attribute = |start: &quick_xml::events::BytesStart, name: &str| {
-            start.try_get_attribute(name).unwrap().unwrap().unescape_value().unwrap().into_owned()
+            start
+                .try_get_attribute(name)
+                .unwrap()
+                .unwrap()
+                .normalized_value(quick_xml::XmlVersion::Explicit1_0)
+                .unwrap()
+                .into_owned()
         };
         match reader.read_event().unwrap() {
             quick_xml::events::Event::Start(start) => {

@@ -1,7 +1,6 @@
 //! The gate as `JUnit`'s XML: a suite an architecture, a case a figure, and a case an expectation.
 
-use quick_xml::Writer;
-use quick_xml::events::{BytesDecl, BytesText, Event};
+use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
 use super::Gate;
 use super::compare::Finding;
@@ -14,32 +13,31 @@ struct Case {
 }
 
 pub(super) fn junit(gate: &Gate) -> String {
-    let suites: Vec<(&str, Vec<Case>)> =
-        gate.comparison.scopes().into_iter().map(|scope| (scope, cases(gate, scope))).collect();
-    let total: usize = suites.iter().map(|(_, cases)| cases.len()).sum();
-    let failed: usize = suites.iter().map(|(_, cases)| failures(cases)).sum();
-    let mut writer = Writer::new_with_indent(Vec::new(), b' ', 2);
-    let written =
-        writer.write_event(Event::Decl(BytesDecl::new("1.0", Some("UTF-8"), None))).and_then(|()| {
-            writer
-                .create_element("testsuites")
-                .with_attributes([
-                    ("name", clean(&format!("hoplab gate {}", gate.subject)).as_str()),
-                    ("tests", &total.to_string()),
-                    ("failures", &failed.to_string()),
-                ])
-                .write_inner_content(|writer| {
-                    suites.iter().try_for_each(|(scope, cases)| suite(writer, gate, scope, cases))
-                })
-        });
-    written.expect("a vector takes all that is written");
-    let mut text = String::from_utf8(writer.into_inner()).expect("what was written is text");
-    text.push('\n');
-    text
+    let mut report = Report::new(line(&format!("hoplab gate {}", gate.subject)));
+    for scope in gate.comparison.scopes() {
+        let class = line(&format!("{}.{scope}", gate.subject));
+        let mut suite = TestSuite::new(line(scope));
+        suite.add_test_cases(cases(gate, scope).into_iter().map(|case| case.in_class(&class)));
+        report.add_test_suite(suite);
+    }
+    report.to_string().expect("a string takes all that is written")
 }
 
-fn failures(cases: &[Case]) -> usize {
-    cases.iter().filter(|case| case.failure.is_some()).count()
+impl Case {
+    fn in_class(self, class: &str) -> TestCase {
+        let status = match self.failure {
+            None => TestCaseStatus::success(),
+            Some((message, kind)) => {
+                let message = line(&message);
+                let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
+                status.set_type(kind).set_description(&*message).set_message(message);
+                status
+            }
+        };
+        let mut case = TestCase::new(line(&self.name), status);
+        case.set_classname(class);
+        case
+    }
 }
 
 fn cases(gate: &Gate, scope: &str) -> Vec<Case> {
@@ -59,34 +57,7 @@ fn cases(gate: &Gate, scope: &str) -> Vec<Case> {
     findings.map(of_figure).chain(of_expectation).collect()
 }
 
-fn suite(writer: &mut Writer<Vec<u8>>, gate: &Gate, scope: &str, cases: &[Case]) -> std::io::Result<()> {
-    let class = clean(&format!("{}.{scope}", gate.subject));
-    let element = writer.create_element("testsuite").with_attributes([
-        ("name", clean(scope).as_str()),
-        ("tests", &cases.len().to_string()),
-        ("failures", &failures(cases).to_string()),
-    ]);
-    element.write_inner_content(|writer| {
-        for case in cases {
-            let name = clean(&case.name);
-            let attributes = [("classname", class.as_str()), ("name", name.as_str())];
-            let element = writer.create_element("testcase").with_attributes(attributes);
-            match &case.failure {
-                None => element.write_empty()?,
-                Some((message, kind)) => element.write_inner_content(|writer| {
-                    let message = clean(message);
-                    let attributes = [("type", *kind), ("message", message.as_str())];
-                    let failure = writer.create_element("failure").with_attributes(attributes);
-                    failure.write_text_content(BytesText::new(&message)).map(drop)
-                })?,
-            };
-        }
-        Ok(())
-    })?;
-    Ok(())
-}
-
-/// Without characters that XML cannot say.
-fn clean(text: &str) -> String {
+/// A text in one line; the crate leaves out what XML cannot say.
+fn line(text: &str) -> String {
     text.chars().map(|char| if char.is_control() { ' ' } else { char }).collect()
 }
