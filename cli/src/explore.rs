@@ -2,7 +2,7 @@
 //! broken and what was never exercised.
 
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -15,9 +15,10 @@ use hoplab_sim::scenario;
 use hoplab_sim::scenario::plan::Plan;
 
 use crate::arguments::ExploreArguments;
+use crate::interrupt::{self, First};
 use crate::joining::{Joining, Missing};
 use crate::run::{overrides, plan_of, report_dir};
-use crate::{End, build, terminal};
+use crate::{End, place, terminal};
 
 /// How many seeds are run when neither a number nor a time is asked for.
 const SEEDS: u64 = 100;
@@ -37,8 +38,9 @@ pub(crate) fn explore(arguments: &ExploreArguments) -> anyhow::Result<End> {
         (None, None) => SEEDS,
     };
     let study = Study::of(Kind::Explore, &plan, count);
-    let parts = study.open(&dir, &build::name()?)?;
-    arguments.machine.note_share(&dir)?;
+    let _claim = place::claim(&dir, &[])?;
+    let parts = place::open(&study, &dir, &arguments.machine)?;
+    interrupt::listen(First::Finishes("the seeds that run are finished"));
     let there = |seed: &u64| parts.has(&name(*seed));
     let (kept, missing): (Vec<u64>, Vec<u64>) =
         seeds(&study).filter(|seed| arguments.machine.takes(seed - study.seed)).partition(there);
@@ -50,6 +52,9 @@ pub(crate) fn explore(arguments: &ExploreArguments) -> anyhow::Result<End> {
     if let Some(shard) = arguments.machine.shard {
         let done = seeds(&study).filter(there).count();
         writeln!(anstream::stdout(), "shard {shard}: {done} seeds are in {}", dir.display())?;
+        if interrupt::is_asked() {
+            return Ok(End::Interrupted);
+        }
         eprintln!("join the shards with: hoplab merge DIR… --out DIR");
         return Ok(End::Well);
     }
@@ -92,7 +97,7 @@ fn run(
     let refused: Mutex<Option<CannotExplore>> = Mutex::default();
     let draw = |number: usize| -> Option<Arc<Plan>> {
         let seed = *missing.get(number)?;
-        if until.is_some_and(|until| now() >= until) {
+        if interrupt::is_asked() || until.is_some_and(|until| now() >= until) {
             return None;
         }
         match exploration.draw(seed) {
@@ -130,19 +135,30 @@ fn finish(exploration: &Exploration, joining: &Joining<'_>) -> anyhow::Result<En
     let part = |seed: u64| missing.note(parts.get::<Seen>(&name(seed)), seed - study.seed, &seed);
     let seen: Vec<Seen> = seeds(study).filter_map(part).collect();
     // Where only a time was asked for, there are as many as there was time for.
-    if study.seeds > 0 {
+    if study.seeds > 0 && !interrupt::is_asked() {
         joining.whole(&missing, "seeds", study.seeds)?;
     }
+    let mut failures = Vec::new();
     for of in seen.iter().filter(|of| !of.broken.is_empty()) {
-        write_failing(&exploration.draw(of.seed)?, of, dir)?;
+        let sources = exploration.draw(of.seed)?.failing(of)?.sources();
+        failures.extend(placed(Path::new(&failure_file(of.seed)), sources));
     }
     let summary = Summary::of(exploration.plan(), &seen);
-    reports::write_file(&dir.join("summary.json"), &format!("{}\n", summary.to_json()))?;
+    let files = failures.into_iter().map(|(path, text)| (path, text.into_bytes())).collect();
+    let written = reports::explore::write(&summary, files, dir);
     let mut out = anstream::stdout();
     if json {
         writeln!(out, "{}", summary.to_json())?;
     } else {
         write!(out, "{}", summary.to_text())?;
+    }
+    written?;
+    if interrupt::is_asked() {
+        eprintln!(
+            "stopped: this is what {} seeds show; the same command goes on where it stopped",
+            seen.len()
+        );
+        return Ok(End::Interrupted);
     }
     if summary.findings.is_empty() {
         return Ok(End::Well);
@@ -151,20 +167,20 @@ fn finish(exploration: &Exploration, joining: &Joining<'_>) -> anyhow::Result<En
     Ok(End::Unmet)
 }
 
-/// Writes the scenario that shows what `seen` broke, with the measurements that it names beside it.
-fn write_failing(drawn: &Drawn, seen: &Seen, dir: &Path) -> anyhow::Result<()> {
-    let path = dir.join(failure_file(seen.seed));
-    let sources = drawn.failing(seen)?.sources();
-    write_sources(&path, &sources)
-}
-
 /// Writes a scenario's text to `path` and the files that it names beside it.
-pub(crate) fn write_sources(path: &Path, sources: &[scenario::plan::Source]) -> anyhow::Result<()> {
-    for (index, source) in sources.iter().enumerate() {
-        let path = if index == 0 { path.to_owned() } else { path.with_file_name(&source.path) };
-        reports::write_file(&path, &source.text)?;
+pub(crate) fn write_sources(path: &Path, sources: Vec<scenario::plan::Source>) -> anyhow::Result<()> {
+    for (path, text) in placed(path, sources) {
+        reports::write_file(&path, &text)?;
     }
     Ok(())
+}
+
+/// Where a scenario's text goes that is to be at `path`, and where the files that it names beside it.
+fn placed(path: &Path, sources: Vec<scenario::plan::Source>) -> impl Iterator<Item = (PathBuf, String)> {
+    sources.into_iter().enumerate().map(|(index, source)| {
+        let path = if index == 0 { path.to_owned() } else { path.with_file_name(&source.path) };
+        (path, source.text)
+    })
 }
 
 /// A time budget, such as `10m`.

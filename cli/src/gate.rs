@@ -21,7 +21,7 @@ use reports::gate::{self, Gate};
 
 use crate::arguments::GateArguments;
 use crate::run::{judge, overrides, plan_of};
-use crate::{End, terminal};
+use crate::{End, place, terminal};
 
 /// Compares with the baseline, or accepts what is now.
 pub(crate) fn gate(arguments: &GateArguments) -> anyhow::Result<End> {
@@ -105,12 +105,17 @@ fn ran(arguments: &GateArguments, file: &Path, read: Option<&Read>) -> anyhow::R
         eprintln!("error: {}: {other}", arguments.baseline.display());
         return Ok(Err(End::Unusable));
     }
+    let claim = arguments.out.as_deref().map(|dir| place::claim(dir, &[])).transpose()?;
     let progress = Progress::new(&plan);
     let record = terminal::with_progress(&progress, || run::run(&plan, &progress));
-    if let Some(dir) = &arguments.out {
-        reports::write(&record, dir)?;
+    let written = arguments.out.as_deref().map(|dir| reports::write(&record, dir)).transpose();
+    drop(claim);
+    let mut end = judge(&record);
+    if let Err(error) = written {
+        // The figures are compared all the same.
+        terminal::error(&error.into());
+        end = End::Unusable;
     }
-    let end = judge(&record);
     if end == End::Invalid {
         return Ok(Err(end));
     }

@@ -1,15 +1,18 @@
 //! The command `hoplab`: parses arguments, calls the other crates, prints, and sets the exit code.
 //!
 //! 0 all is well; 1 an expectation or the gate failed; 2 the command line, the scenario, the record or the
-//! baseline is wrong or missing; 3 the run is invalid. Results go to standard output, everything else to standard error.
+//! baseline is wrong or missing, or a result cannot be written; 3 the run is invalid; 130 Ctrl-C ended it, as in a
+//! shell. Results go to standard output, everything else to standard error.
 
 mod arguments;
 mod build;
 mod check;
 mod explore;
 mod gate;
+mod interrupt;
 mod joining;
 mod live;
+mod place;
 mod replay;
 mod report;
 mod run;
@@ -62,15 +65,25 @@ enum End {
     Unusable,
     /// The run is invalid.
     Invalid,
+    /// Ctrl-C ended it before all was done.
+    Interrupted,
+}
+
+impl End {
+    fn code(self) -> i32 {
+        match self {
+            Self::Well => 0,
+            Self::Unmet => 1,
+            Self::Unusable => 2,
+            Self::Invalid => 3,
+            // As a shell says it: 128 and SIGINT.
+            Self::Interrupted => 130,
+        }
+    }
 }
 
 impl From<End> for ExitCode {
     fn from(end: End) -> Self {
-        Self::from(match end {
-            End::Well => 0,
-            End::Unmet => 1,
-            End::Unusable => 2,
-            End::Invalid => 3,
-        })
+        Self::from(end.code() as u8)
     }
 }

@@ -13,7 +13,7 @@ use hoplab_reports::index::{self, Entry};
 use hoplab_sim::record::Record;
 
 use crate::arguments::ReportArguments;
-use crate::{End, terminal};
+use crate::{End, place, terminal};
 
 /// Where pages over several folders go unless it is said.
 const OUT: &str = "target/hoplab/report";
@@ -50,6 +50,7 @@ pub(crate) fn report(arguments: &ReportArguments) -> anyhow::Result<End> {
 /// Renders what lies in `dir` again, into `out`.
 fn one(dir: &Path, out: &Path) -> anyhow::Result<End> {
     let kept = Kept::read(dir)?;
+    let _claim = place::claim(out, &[])?;
     kept.write(out)?;
     write!(anstream::stdout(), "{}", kept.table(out, terminal::look()))?;
     Ok(End::Well)
@@ -67,7 +68,7 @@ fn many(dirs: impl Iterator<Item = (PathBuf, String)>, title: &str, out: &Path) 
         match entry(&dir, &name, out) {
             Ok(entry) => entries.push(entry),
             Err(error) => {
-                terminal::error(&error.into());
+                terminal::error(&error);
                 end = End::Unusable;
             }
         }
@@ -79,10 +80,11 @@ fn many(dirs: impl Iterator<Item = (PathBuf, String)>, title: &str, out: &Path) 
     Ok(end)
 }
 
-fn entry(dir: &Path, name: &str, out: &Path) -> Result<Entry, reports::write::Error> {
+fn entry(dir: &Path, name: &str, out: &Path) -> anyhow::Result<Entry> {
     let kept = Kept::read(dir)?;
+    let _claim = place::claim(dir, &[])?;
     kept.write(dir)?;
-    Entry::of(&kept, name, dir, out)
+    Ok(Entry::of(&kept, name, dir, out)?)
 }
 
 /// Lays two runs side by side.

@@ -12,7 +12,8 @@ use hoplab_sim::scenario::plan::Plan;
 use hoplab_sim::scenario::{self, Overrides};
 
 use crate::arguments::RunArguments;
-use crate::{End, seeds, terminal};
+use crate::interrupt::{self, First};
+use crate::{End, place, seeds, terminal};
 
 /// Runs a scenario. Nothing is written when it cannot be read.
 pub(crate) fn run(arguments: &RunArguments) -> anyhow::Result<End> {
@@ -25,9 +26,18 @@ pub(crate) fn run(arguments: &RunArguments) -> anyhow::Result<End> {
         (None, None) => {
             let progress = Progress::new(&plan);
             let threads = arguments.machine.threads();
+            let claim = place::claim(&dir, &[])?;
+            let leaving = claim.leaving();
+            interrupt::listen(First::Ends(Box::new(move || {
+                leaving.leave();
+                eprintln!("stopped: a run that is not over leaves nothing to write");
+            })));
             let record = terminal::with_progress(&progress, || run::run_on(threads, &plan, &progress));
-            reports::write(&record, &dir)?;
-            show(&record, &dir, arguments.json)
+            let written = reports::write(&record, &dir);
+            // What cannot be written is printed all the same.
+            let end = show(&record, &dir, arguments.json)?;
+            written?;
+            Ok(end)
         }
     }
 }

@@ -17,14 +17,16 @@ use hoplab_sim::run::cores;
 use hoplab_sim::scenario::plan::Plan;
 
 use crate::arguments::{MergeArguments, RunArguments};
+use crate::interrupt::{self, First};
 use crate::joining::{Joining, Missing};
-use crate::{End, build, explore, run, sweep, terminal};
+use crate::{End, build, explore, place, run, sweep, terminal};
 
 /// Runs `plan` with `count` seeds from its own on, and joins what they saw.
 pub(crate) fn run(plan: &Arc<Plan>, count: u64, dir: &Path, arguments: &RunArguments) -> anyhow::Result<End> {
     let study = Study::of(Kind::Seeds, plan, count);
-    let parts = study.open(dir, &build::name()?)?;
-    arguments.machine.note_share(dir)?;
+    let _claim = place::claim(dir, &[])?;
+    let parts = place::open(&study, dir, &arguments.machine)?;
+    interrupt::listen(First::Finishes("the seeds that run are finished"));
     let there = |seed: &u64| parts.has(&name(*seed));
     let (kept, missing): (Vec<u64>, Vec<u64>) =
         seeds(&study).filter(|seed| arguments.machine.takes(seed - study.seed)).partition(there);
@@ -33,12 +35,16 @@ pub(crate) fn run(plan: &Arc<Plan>, count: u64, dir: &Path, arguments: &RunArgum
     }
     run_missing(plan, &missing, &study, &parts, arguments)?;
     if let Some(shard) = arguments.machine.shard {
-        let (done, of) = (kept.len() + missing.len(), dir.display());
+        let (done, of) = (seeds(&study).filter(there).count(), dir.display());
         writeln!(anstream::stdout(), "shard {shard}: {done} of {count} seeds are in {of}")?;
+        if interrupt::is_asked() {
+            return Ok(End::Interrupted);
+        }
         eprintln!("join the shards with: hoplab merge DIR… --out DIR");
         return Ok(End::Well);
     }
-    finish(&Joining { study: &study, parts: &parts, dir, from: &[], json: arguments.json })
+    let joining = Joining { study: &study, parts: &parts, dir, from: &[], json: arguments.json };
+    if interrupt::is_asked() { finish_partly(&joining) } else { finish(&joining) }
 }
 
 /// Joins the parts that lie in several folders.
@@ -51,6 +57,7 @@ pub(crate) fn merge(arguments: &MergeArguments) -> anyhow::Result<End> {
         }
     }
     let dir: PathBuf = arguments.out.clone().unwrap_or_else(|| first.clone());
+    let _claim = place::claim(&dir, &arguments.dirs)?;
     let parts = study.open(&dir, &build::name()?)?;
     for from in &arguments.dirs {
         parts.take_from(from)?;
@@ -68,7 +75,8 @@ fn seeds(study: &Study) -> impl Iterator<Item = u64> + use<> {
     study.seed..study.seed + study.seeds
 }
 
-fn name(seed: u64) -> String {
+/// What the part of a seed is called.
+pub(crate) fn name(seed: u64) -> String {
     format!("seed-{seed}")
 }
 
@@ -101,7 +109,7 @@ fn each(
     let progress = Progress::default();
     progress.expect(plan, seeds.len() as u64);
     let seeded = |number: usize| {
-        let seed = *seeds.get(number)?;
+        let seed = *seeds.get(number).filter(|_| !interrupt::is_asked())?;
         Some(Arc::new(Plan { seed, ..Plan::clone(plan) }))
     };
     terminal::with_progress(&progress, || {
@@ -116,13 +124,41 @@ fn finish(joining: &Joining<'_>) -> anyhow::Result<End> {
     let part = |seed: u64| missing.note(parts.get::<Record>(&name(seed)), seed - study.seed, &seed);
     let records: Vec<Record> = seeds(study).filter_map(part).collect();
     joining.whole(&missing, "seeds", study.seeds)?;
-    let record = join::join(records)?;
-    reports::write(&record, dir)?;
-    run::show(&record, dir, json)
+    report(records, dir, json)
 }
 
-/// Runs `plan` again with `count` seeds, and joins what they see.
-pub(crate) fn again(plan: &Arc<Plan>, count: u64) -> anyhow::Result<Record> {
+/// Joins and reports what is there of a study that Ctrl-C ended: the seeds from the first on up to one that is missing.
+fn finish_partly(joining: &Joining<'_>) -> anyhow::Result<End> {
+    let &Joining { study, parts, dir, json, .. } = joining;
+    let records: Vec<Record> = seeds(study).map_while(|seed| parts.get(&name(seed))).collect();
+    let (done, of) = (seeds(study).filter(|seed| parts.has(&name(*seed))).count(), study.seeds);
+    let joined = records.len() as u64;
+    if joined > 0 {
+        report(records, dir, json)?;
+    }
+    let (first, place) = (study.seed, dir.display());
+    match joined {
+        0 => eprintln!("stopped: {done} of {of} seeds are in {place}, and not the first: there is no report"),
+        1 => eprintln!("stopped: this is seed {first} of {of} seeds alone; {done} of them are in {place}"),
+        _ => {
+            let last = first + joined - 1;
+            eprintln!("stopped: these are the seeds {first} to {last} of {of} alone; {done} are in {place}");
+        }
+    }
+    eprintln!("the same command goes on where it stopped");
+    Ok(End::Interrupted)
+}
+
+fn report(records: Vec<Record>, dir: &Path, json: bool) -> anyhow::Result<End> {
+    let record = join::join(records)?;
+    let written = reports::write(&record, dir);
+    let end = run::show(&record, dir, json)?;
+    written?;
+    Ok(end)
+}
+
+/// Runs `plan` again with `count` seeds; what each saw, as its part has it.
+pub(crate) fn again(plan: &Arc<Plan>, count: u64) -> anyhow::Result<Vec<Record>> {
     let seeds: Vec<u64> = (plan.seed..plan.seed + count).collect();
     let mut records = BTreeMap::new();
     let mut failed = Ok(());
@@ -131,5 +167,5 @@ pub(crate) fn again(plan: &Arc<Plan>, count: u64) -> anyhow::Result<Record> {
         Err(panicked) => failed = Err(panicked),
     });
     failed?;
-    Ok(join::join(records.into_values().collect())?)
+    Ok(records.into_values().collect())
 }

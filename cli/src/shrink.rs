@@ -10,6 +10,7 @@ use hoplab_sim::scenario::Overrides;
 use hoplab_sim::scenario::plan::Plan;
 
 use crate::arguments::ShrinkArguments;
+use crate::interrupt::{self, First};
 use crate::run::plan_of;
 use crate::{End, explore};
 
@@ -21,19 +22,27 @@ pub(crate) fn shrink(arguments: &ShrinkArguments) -> anyhow::Result<End> {
         ..Overrides::default()
     };
     let Some(plan) = plan_of(&arguments.file, &overrides) else { return Ok(End::Unusable) };
-    let mut shrunk = match shrink::shrink(&plan, arguments.expect.as_deref(), arguments.runs) {
+    let path = arguments.out.clone().unwrap_or_else(|| beside(arguments));
+    hoplab_reports::write::try_file(&path)?;
+    interrupt::listen(First::Finishes("the smallest so far is written"));
+    let stop = interrupt::is_asked;
+    let mut shrunk = match shrink::shrink(&plan, arguments.expect.as_deref(), arguments.runs, &stop) {
         Err(error @ CannotShrink::Untouched { .. }) => {
             eprintln!("invalid: {error}");
             return Ok(End::Invalid);
         }
         result => result?,
     };
-    let path = arguments.out.clone().unwrap_or_else(|| beside(arguments));
     shrunk.draft.open_with(&comment(&plan, &shrunk));
-    explore::write_sources(&path, &shrunk.draft.sources())?;
+    let written = explore::write_sources(&path, shrunk.draft.sources());
     let mut out = anstream::stdout();
     write!(out, "{}", table(&shrunk))?;
+    written?;
     writeln!(out, "\nrun it with: hoplab run {}", path.display())?;
+    if interrupt::is_asked() {
+        eprintln!("stopped: more runs may make it smaller");
+        return Ok(End::Interrupted);
+    }
     if !shrunk.is_smallest {
         eprintln!("the runs were used up: more of them may make it smaller");
     }

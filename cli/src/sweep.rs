@@ -17,8 +17,9 @@ use hoplab_sim::sweep::record::{Found, Seen, Sweep};
 use hoplab_sim::sweep::{self, Point};
 
 use crate::arguments::{Machine, SweepArguments};
+use crate::interrupt::{self, First};
 use crate::joining::{Joining, Missing};
-use crate::{End, build, run, terminal};
+use crate::{End, place, run, terminal};
 
 /// Runs a sweep and its searches.
 pub(crate) fn run(arguments: &SweepArguments) -> anyhow::Result<End> {
@@ -27,9 +28,16 @@ pub(crate) fn run(arguments: &SweepArguments) -> anyhow::Result<End> {
     let dir = run::report_dir(arguments.out.as_deref(), &plan);
     let study = Study::of(Kind::Sweep, &plan, arguments.seeds);
     let pieces = Pieces::of(Plan::clone(&plan), arguments.seeds)?;
-    let parts = study.open(&dir, &build::name()?)?;
-    arguments.machine.note_share(&dir)?;
+    let _claim = place::claim(&dir, &[])?;
+    let parts = place::open(&study, &dir, &arguments.machine)?;
+    interrupt::listen(First::Finishes("the pieces that run are finished"));
     pieces.run_missing(&parts, &arguments.machine)?;
+    if interrupt::is_asked() {
+        let (done, of, dir) = (pieces.done(&parts), pieces.count(), dir.display());
+        writeln!(anstream::stdout(), "stopped: {done} of {of} pieces are in {dir}")?;
+        eprintln!("the same command goes on where it stopped");
+        return Ok(End::Interrupted);
+    }
     if let Some(shard) = arguments.machine.shard {
         let of = dir.display();
         writeln!(anstream::stdout(), "shard {shard} of {} pieces is in {of}", pieces.count())?;
@@ -98,6 +106,13 @@ impl Pieces {
         self.runs() + self.searches.len()
     }
 
+    /// How many of them are there.
+    fn done(&self, parts: &Parts) -> usize {
+        let runs = (0..self.runs()).map(|piece| Self::run_name(self.run_of(piece)));
+        let names = runs.chain(self.searches.iter().map(Self::search_name));
+        names.filter(|name| parts.has(name)).count()
+    }
+
     fn runs(&self) -> usize {
         self.plans.len() * self.seeds as usize
     }
@@ -137,7 +152,7 @@ impl Pieces {
             progress.expect(&self.plans[self.run_of(*run).0], 1);
         }
         let plan = |number: usize| {
-            let (point, seed) = self.run_of(*runs.get(number)?);
+            let (point, seed) = self.run_of(*runs.get(number).filter(|_| !interrupt::is_asked())?);
             Some(Arc::new(Plan { seed, ..Plan::clone(&self.plans[point]) }))
         };
         let mut failed = Ok(());
@@ -157,6 +172,9 @@ impl Pieces {
     fn run_searches(&self, searches: &[usize], parts: &Parts, machine: &Machine) -> anyhow::Result<()> {
         let Some(search) = &self.base.search else { return Ok(()) };
         let mut results = batch::side_by_side(machine.threads(), searches.len(), &|number| {
+            if interrupt::is_asked() {
+                return Ok(());
+            }
             let piece = &self.searches[searches[number]];
             let found = sweep::seek(&self.base, search, &self.search_points[piece.0], &piece.1, self.seeds)?;
             parts.put(&Self::search_name(piece), &found)?;
@@ -191,8 +209,10 @@ impl Pieces {
         let found: Vec<Found> = self.searches.iter().enumerate().filter_map(search).collect();
         joining.whole(&missing, "pieces", self.count() as u64)?;
         let sweep = Sweep::of(&self.base, self.seeds, points, found);
-        reports::sweep::write(&sweep, dir)?;
-        show(&sweep, dir, json)
+        let written = reports::sweep::write(&sweep, dir);
+        let end = show(&sweep, dir, json)?;
+        written?;
+        Ok(end)
     }
 }
 

@@ -2,7 +2,7 @@
 //! each seed showed alone; as text for people, as JSON for programs.
 
 use std::fmt::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 use hoplab_sim::explore::coverage::{Exercised, Missed};
@@ -11,7 +11,7 @@ use hoplab_sim::journal::Journal;
 use hoplab_sim::scenario::plan::Plan;
 use serde::{Deserialize, Serialize};
 
-use crate::write::Error;
+use crate::write::{Error, SUMMARY, put};
 
 /// The version of the summary's shape.
 pub const SCHEMA: u32 = 1;
@@ -153,6 +153,13 @@ impl Summary {
         ];
         all.into_iter().filter(|(_, names)| !names.is_empty()).collect()
     }
+}
+
+/// Writes a summary into `dir`, and the scenarios that fail, by their paths in it.
+pub fn write(summary: &Summary, failures: Vec<(PathBuf, Vec<u8>)>, dir: &Path) -> Result<(), Error> {
+    let mut files = failures;
+    files.push((PathBuf::from(SUMMARY), (summary.to_json() + "\n").into_bytes()));
+    put(dir, files).map(drop)
 }
 
 /// Where the scenario of a seed goes, relative to the folder.

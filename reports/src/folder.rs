@@ -8,8 +8,9 @@ use hoplab_sim::record::Record;
 use hoplab_sim::sweep::record::Sweep;
 use serde::Deserialize;
 
+use crate::checksums::{self, CHECKSUMS};
 use crate::table::Look;
-use crate::write::{self, Error};
+use crate::write::{self, Error, SUMMARY};
 use crate::{explore, study, sweep, table};
 
 /// How deep below a folder runs are looked for.
@@ -27,8 +28,11 @@ pub enum Kept {
 }
 
 impl Kept {
-    /// What lies in `dir` itself.
+    /// What lies in `dir` itself, of which nothing may have been altered.
     pub fn read(dir: &Path) -> Result<Self, Error> {
+        if holds(dir) {
+            checksums::whole(dir)?;
+        }
         match kind(dir) {
             Some(Kind::Run) => Ok(Self::Run(Box::new(write::read(dir)?))),
             Some(Kind::Sweep) => match sweep::read(dir)? {
@@ -47,7 +51,11 @@ impl Kept {
             Self::Run(record) => write::write(record, dir).map(|_| ()),
             Self::Sweep(sweep) => sweep::write(sweep, dir),
             Self::Exploration(summary) => {
-                write::write_file(&dir.join("summary.json"), &(summary.to_json() + "\n"))
+                let text = summary.to_json() + "\n";
+                if fs::read(dir.join(SUMMARY)).is_ok_and(|there| there == text.as_bytes()) {
+                    return Ok(());
+                }
+                write::put(dir, vec![(PathBuf::from(SUMMARY), text.into_bytes())]).map(drop)
             }
         }
     }
@@ -73,7 +81,7 @@ impl Kept {
 
 /// Whether something was recorded in `dir` itself, or parts that wait to be joined.
 pub fn holds(dir: &Path) -> bool {
-    kind(dir).is_some() || dir.join(study::STUDY).is_file()
+    kind(dir).is_some() || dir.join(study::STUDY).is_file() || dir.join(CHECKSUMS).is_file()
 }
 
 /// The folders at most two levels below `dir` in which something was recorded, in the order of their
@@ -125,7 +133,7 @@ struct Said {
 /// the summary that tells whose they are; without one, the record itself does.
 fn kind(dir: &Path) -> Option<Kind> {
     let there = |name: &str| dir.join(name).is_file();
-    let summary = fs::read(dir.join("summary.json")).ok();
+    let summary = fs::read(dir.join(SUMMARY)).ok();
     let said = summary.and_then(|bytes| serde_json::from_slice::<Said>(&bytes).ok());
     match said.as_ref().map(|said| said.kind.as_str()) {
         Some("explore") => Some(Kind::Exploration),

@@ -12,6 +12,8 @@
 //! | [`mod@compare`] | two runs side by side |
 //! | [`explore`] | what drawn faults broke, and what they never exercised |
 //! | [`study`] | work in parts, of which each is a file |
+//! | [`checksums`] | a checksum for every file of a folder, and what was altered |
+//! | [`claim`] | the one command that may write into a folder |
 //! | [`sweep`] | a scenario at many points |
 //! | [`page`] | `report.html`, one self-contained page |
 //! | [`plots`] | the same charts as SVG and PNG files |
@@ -27,6 +29,8 @@
 mod added;
 mod axis;
 mod charts;
+pub mod checksums;
+pub mod claim;
 pub mod compare;
 pub mod data;
 pub mod explore;

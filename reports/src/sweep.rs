@@ -12,13 +12,13 @@ mod slice;
 mod table;
 mod verdict;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use hoplab_sim::scenario::grid;
 use hoplab_sim::sweep::record::{Found, Search, Seen, Sweep};
 use serde::Serialize;
 
-use crate::write::{Error, replace};
+use crate::write::{Error, SUMMARY, put};
 pub use table::table;
 
 /// Where the record lies in a sweep's folder.
@@ -66,17 +66,15 @@ pub fn write(sweep: &Sweep, dir: &Path) -> Result<(), Error> {
     let encode = |name, reason: String| Error::Encode { name, reason };
     let mut record = serde_json::to_vec(sweep).map_err(|error| encode(RECORD, error.to_string()))?;
     record.push(b'\n');
-    replace(&dir.join(RECORD), &record)?;
-    for file in data::files(sweep).map_err(|error| encode("record/*.csv", error.to_string()))? {
-        replace(&dir.join("record").join(file.name), &file.bytes)?;
-    }
+    let mut all = vec![(PathBuf::from(RECORD), record)];
+    let tables = data::files(sweep).map_err(|error| encode("record/*.csv", error.to_string()))?;
+    all.extend(tables.into_iter().map(|file| (Path::new("record").join(file.name), file.bytes)));
     let plots =
         files::plots(sweep).map_err(|error| Error::Plot { name: error.name, reason: error.reason })?;
-    for file in plots {
-        replace(&dir.join("plots").join(file.name), &file.bytes)?;
-    }
-    replace(&dir.join("report.html"), page(sweep).as_bytes())?;
-    replace(&dir.join("summary.json"), summary(sweep).as_bytes())
+    all.extend(plots.into_iter().map(|file| (Path::new("plots").join(file.name), file.bytes)));
+    all.push((PathBuf::from("report.html"), page(sweep).into_bytes()));
+    all.push((PathBuf::from(SUMMARY), summary(sweep).into_bytes()));
+    put(dir, all).map(drop)
 }
 
 /// The record of the sweep in `dir`; `None` when what lies there is no sweep.

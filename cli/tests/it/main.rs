@@ -9,9 +9,12 @@
 
 mod commands;
 mod explore;
+mod folders;
 mod gate;
+mod integrity;
 mod launchers;
 mod live;
+mod programs;
 mod report;
 mod scenarios;
 mod seeds;

@@ -78,11 +78,16 @@ fn threads_shards_and_interruptions_change_not_one_byte() {
     assert!(code(&output) < 2, "{}", stderr(&output));
     assert_eq!(files(&folder, "joined"), whole);
 
-    // As if it had been killed: two seeds are there, one half written, the others not.
+    // As if it had been killed: two seeds are there, of which one was cut short by whoever copied it, the others not.
     run(&folder, &["--shard", "1/3", "--out", "halted"]);
     let part = folder.path("halted/record/parts/seed-8.json");
     let text = fs::read(&part).unwrap();
     fs::write(&part, &text[..text.len() / 2]).unwrap();
+    let output = hoplab(&folder, &["run", "quick.toml", "--seeds", "6", "--out", "halted"]);
+    assert_eq!(code(&output), 2);
+    let said = stderr(&output);
+    assert!(said.contains("record/parts/seed-8.json was altered\nhelp: remove these files, and"), "{said}");
+    fs::remove_file(&part).unwrap();
     let said = run(&folder, &["--out", "halted"]);
     assert!(said.contains("1 of 6 seeds are in halted already"), "{said}");
     assert_eq!(files(&folder, "halted"), whole);

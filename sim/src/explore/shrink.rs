@@ -77,7 +77,7 @@ pub struct Shrunk {
     pub after: Size,
     /// How many runs it took.
     pub runs: u32,
-    /// Whether nothing more can go; else the runs were used up.
+    /// Whether nothing more can go; else the runs were used up, or it was stopped.
     pub is_smallest: bool,
 }
 
@@ -89,18 +89,24 @@ struct Failure {
 }
 
 /// The search: the smallest failing text so far.
-struct Search {
+struct Search<'a> {
     best: Draft,
     failure: Failure,
     /// The expectation, as one line.
     expectation: String,
     runs: u32,
     runs_max: u32,
+    stop: &'a dyn Fn() -> bool,
 }
 
 /// Shrinks `plan`, which fails, in at most `runs_max` runs. Looks under the first of its architectures in which an
-/// expectation fails; only those whose line contains `named` count.
-pub fn shrink(plan: &Arc<Plan>, named: Option<&str>, runs_max: u32) -> Result<Shrunk, CannotShrink> {
+/// expectation fails; only those whose line contains `named` count. Ends with the smallest so far when `stop` says so.
+pub fn shrink(
+    plan: &Arc<Plan>,
+    named: Option<&str>,
+    runs_max: u32,
+    stop: &dyn Fn() -> bool,
+) -> Result<Shrunk, CannotShrink> {
     let record = run(plan)?;
     if let Some(fault) = record.untouched_faults().first() {
         return Err(CannotShrink::Untouched { fault: (*fault).to_owned() });
@@ -125,6 +131,7 @@ pub fn shrink(plan: &Arc<Plan>, named: Option<&str>, runs_max: u32) -> Result<Sh
         expectation: expectation.text,
         runs: 1,
         runs_max,
+        stop,
     };
     let is_smallest = passes::all(&mut search);
     let after = read(&search.best).map_err(CannotShrink::NotAScenario)?;
@@ -141,7 +148,7 @@ pub fn shrink(plan: &Arc<Plan>, named: Option<&str>, runs_max: u32) -> Result<Sh
     })
 }
 
-impl Search {
+impl Search<'_> {
     /// Takes `candidate` if it still fails; whether it does.
     fn try_out(&mut self, candidate: Draft) -> bool {
         if self.is_over() || candidate.text() == self.best.text() {
@@ -161,7 +168,7 @@ impl Search {
     }
 
     fn is_over(&self) -> bool {
-        self.runs >= self.runs_max
+        self.runs >= self.runs_max || (self.stop)()
     }
 
     fn failure(&self, plan: &Plan) -> Option<Failure> {

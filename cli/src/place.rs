@@ -1,0 +1,29 @@
+//! The folder that a command writes into: claimed before anything is simulated, so that a place that cannot be
+//! written to costs no time, and two commands do not write into one.
+
+use std::path::{Path, PathBuf};
+
+use hoplab_reports::claim::Claim;
+use hoplab_reports::study::{Parts, Study};
+
+use crate::arguments::Machine;
+use crate::build;
+
+/// Claims `dir` for this command; one in which one of the `sources` lies may hold other files, too.
+pub(crate) fn claim(dir: &Path, sources: &[PathBuf]) -> anyhow::Result<Claim> {
+    let command: Vec<String> = std::env::args().collect();
+    let who = format!("process {}: {}", std::process::id(), command.join(" "));
+    Ok(Claim::of(dir, &who, sources)?)
+}
+
+/// Opens `study` in `dir`, of which the `machine` does its share; says what lies there that is not used.
+pub(crate) fn open(study: &Study, dir: &Path, machine: &Machine) -> anyhow::Result<Parts> {
+    let parts = study.open(dir, &build::name()?)?;
+    machine.note_share(dir)?;
+    let strangers = parts.strangers()?;
+    if strangers > 0 {
+        let dir = dir.display();
+        eprintln!("{strangers} parts in {dir} are of another study or by another build of hoplab: not used");
+    }
+    Ok(parts)
+}

@@ -1,0 +1,37 @@
+//! The programs that some tests need beside Rust. Where one is missing, what needs it says so and is left out, unless
+//! nothing may be: `./test` sets `HOPLAB_TEST_ALL`, and then it fails. Tests of other packages include this file.
+
+use std::io::Write;
+
+/// Each program with the Debian package that has it.
+const PROGRAMS: [(&str, &str); 8] = [
+    ("nginx", "nginx-light"),
+    ("curl", "curl"),
+    ("tshark", "tshark"),
+    ("parallel", "parallel"),
+    ("slurmctld", "slurmctld"),
+    ("slurmd", "slurmd"),
+    ("sbatch", "slurm-client"),
+    ("munged", "munge"),
+];
+
+/// Whether all of the `programs` are there that `test` needs; says what is missing when not.
+pub(crate) fn are_there(test: &str, programs: &[&str]) -> bool {
+    let missing: Vec<String> = (PROGRAMS.iter())
+        .filter(|(program, _)| programs.contains(program) && !is_there(program))
+        .map(|(program, package)| format!("{program} (apt-get install {package})"))
+        .collect();
+    if missing.is_empty() {
+        return true;
+    }
+    let missing = missing.join(", ");
+    assert!(std::env::var_os("HOPLAB_TEST_ALL").is_none(), "{test} needs {missing}");
+    // Not by `println!`, which the test harness keeps to itself when a test passes.
+    let _ = writeln!(std::io::stdout(), "left out: {test} needs {missing}");
+    false
+}
+
+fn is_there(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
+}
