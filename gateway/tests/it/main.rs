@@ -11,5 +11,7 @@ mod limits;
 mod malformed;
 mod messages;
 mod nginx;
+#[path = "../../../cli/tests/it/programs.rs"]
+mod programs;
 mod resilience;
 mod routing;

@@ -1,4 +1,4 @@
-//! The gateway between curl and a real nginx. Both must be installed: `apt-get install nginx curl`.
+//! The gateway between curl and a real nginx, where these are installed.
 
 use std::fs;
 use std::path::PathBuf;
@@ -85,6 +85,9 @@ async fn web(lab: &Lab, name: &str) -> (Nginx, Running) {
 
 #[tokio::test]
 async fn curl_and_nginx_meet_through_the_gateway() {
+    if !crate::programs::are_there("nginx::curl_and_nginx_meet_through_the_gateway", &["nginx", "curl"]) {
+        return;
+    }
     let lab = Lab::new();
     let (_nginx, gateway) = web(&lab, "meet").await;
     assert_eq!(curl(&gateway, "/small", &[]).await, "hello from nginx\n");
@@ -108,6 +111,9 @@ async fn curl_and_nginx_meet_through_the_gateway() {
 
 #[tokio::test]
 async fn large_files_pass_in_both_directions() {
+    if !crate::programs::are_there("nginx::large_files_pass_in_both_directions", &["nginx", "curl"]) {
+        return;
+    }
     let lab = Lab::new();
     let (nginx, gateway) = web(&lab, "large").await;
     let large = nginx.folder.join("files/large");
@@ -130,6 +136,9 @@ async fn large_files_pass_in_both_directions() {
 
 #[tokio::test]
 async fn connections_are_kept_on_both_sides() {
+    if !crate::programs::are_there("nginx::connections_are_kept_on_both_sides", &["nginx", "curl"]) {
+        return;
+    }
     let lab = Lab::new();
     let (_nginx, gateway) = web(&lab, "kept").await;
     let urls = vec![format!("http://{}/who", gateway.address); 9];
