@@ -11,13 +11,14 @@ pub mod ring;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hoplab_proxy::host::Instant;
 use hoplab_proxy::telemetry::{Observer, Report};
 use hoplab_sim::costs::Costs;
 use hoplab_sim::distribution::Distribution;
 use hoplab_sim::journal::Journal;
 use hoplab_sim::referee;
 use hoplab_sim::scenario::plan::Network;
-use hoplab_sim::world::{self, PodConfig, PodId};
+use hoplab_sim::world::{self, Container, ContainerKind, CoresOf, PodConfig, PodId};
 
 use ring::{Ring, Turns};
 
@@ -44,13 +45,20 @@ pub fn in_the_world(ring: Ring, latency: Duration) -> Turned {
         bandwidth: Some(10_000_000_000),
         zones: Vec::new(),
     };
-    let pods = (0..ring.pods).map(|pod| PodConfig { name: ring::name(pod), cores: None, zone: None });
+    let container = Container { kind: ContainerKind::Application, cores: CoresOf::Own(None) };
+    let pods = (0..ring.pods).map(|pod| PodConfig {
+        name: ring::name(pod),
+        zone: None,
+        containers: vec![container],
+    });
     let journal = Journal::new();
-    let config = world::Config { network, seed: SEED, journal: journal.clone(), pods: pods.collect() };
+    let reported = Instant::START..Instant::from_nanos(u64::MAX);
+    let config =
+        world::Config { network, seed: SEED, journal: journal.clone(), pods: pods.collect(), reported };
     let latencies_us = world::run(config, async |world| {
         let turns = Turns::new(ring);
         for pod in 0..ring.pods {
-            let host = world.host(PodId(pod), Costs::default(), Arc::new(Deaf));
+            let host = world.host(PodId(pod), ContainerKind::Application, Costs::default(), Arc::new(Deaf));
             world.spawn(PodId(pod), &host, ring::pod(host.clone(), Arc::clone(&turns), pod));
         }
         turns.finished().await

@@ -10,7 +10,7 @@ use hoplab_reports::explore::{Summary, failure_file};
 use hoplab_reports::study::{Kind, Parts, Study};
 use hoplab_reports::{self as reports};
 use hoplab_sim::batch::{self, Progress};
-use hoplab_sim::explore::{CannotExplore, Drawn, Exploration, Seen};
+use hoplab_sim::explore::{CannotExplore, Drawn, Exploration, RuleKind, Seen};
 use hoplab_sim::scenario;
 use hoplab_sim::scenario::plan::Plan;
 
@@ -160,11 +160,25 @@ fn finish(exploration: &Exploration, joining: &Joining<'_>) -> anyhow::Result<En
         );
         return Ok(End::Interrupted);
     }
-    if summary.findings.is_empty() {
-        return Ok(End::Well);
+    Ok(judge(&summary, &seen, dir))
+}
+
+/// The exit code that an exploration deserves; says on standard error why it is not 0, and what to do about it.
+fn judge(summary: &Summary, seen: &[Seen], dir: &Path) -> End {
+    let (panics, others): (Vec<_>, Vec<_>) =
+        summary.findings.iter().partition(|finding| finding.kind == RuleKind::Panic);
+    if let Some(finding) = others.first() {
+        eprintln!("make one smaller with: hoplab shrink {}", dir.join(&finding.file).display());
     }
-    eprintln!("make one smaller with: hoplab shrink {}", dir.join(&summary.findings[0].file).display());
-    Ok(End::Unmet)
+    let panicked = seen.iter().find_map(|of| Some((of, of.panicked()?)));
+    if let Some((of, broken)) = panicked {
+        eprintln!("invalid: {} (under {}, seed {})", broken.text, broken.architecture, of.seed);
+    }
+    match (panics.is_empty(), others.is_empty()) {
+        (true, true) => End::Well,
+        (true, false) => End::Unmet,
+        (false, _) => End::Invalid,
+    }
 }
 
 /// Writes a scenario's text to `path` and the files that it names beside it.

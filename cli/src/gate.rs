@@ -10,8 +10,9 @@ use std::path::Path;
 
 use anyhow::Context;
 use hoplab_reports as reports;
+use hoplab_sim::batch::{self, Progress};
 use hoplab_sim::record::Record;
-use hoplab_sim::run::{self, Progress};
+use hoplab_sim::run::cores;
 use hoplab_sim::scenario::Problems;
 use hoplab_sim::scenario::plan::Plan;
 use reports::gate::baseline::{Baseline, Origin, Read};
@@ -107,7 +108,7 @@ fn ran(arguments: &GateArguments, file: &Path, read: Option<&Read>) -> anyhow::R
     }
     let claim = arguments.out.as_deref().map(|dir| place::claim(dir, &[])).transpose()?;
     let progress = Progress::new(&plan);
-    let record = terminal::with_progress(&progress, || run::run(&plan, &progress));
+    let record = terminal::with_progress(&progress, || batch::once(cores(), &plan, &progress))?;
     let written = arguments.out.as_deref().map(|dir| reports::write(&record, dir)).transpose();
     drop(claim);
     let mut end = judge(&record);

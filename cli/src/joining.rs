@@ -1,5 +1,6 @@
 //! What is joined: the parts of a study in a folder. Owns what is said when some are missing: which, whose share
-//! they were, and the commands that run them. What the parts are joined to is for the commands to know.
+//! they were, and the commands that run them; and which failure is told of many. What the parts are joined to is
+//! for the commands to know.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -33,6 +34,26 @@ impl Missing {
             self.0.push((index, called.to_string()));
         }
         part
+    }
+}
+
+/// Why pieces of a study have no result: the first of them by number, whoever was done first.
+#[derive(Default)]
+pub(crate) struct Failures(Option<(u64, anyhow::Error)>);
+
+impl Failures {
+    /// Takes note of how the piece of this number ended.
+    pub(crate) fn note(&mut self, number: u64, ended: anyhow::Result<()>) {
+        if let Err(error) = ended
+            && self.0.as_ref().is_none_or(|(first, _)| number < *first)
+        {
+            self.0 = Some((number, error));
+        }
+    }
+
+    /// The first failure, if there is one.
+    pub(crate) fn first(self) -> anyhow::Result<()> {
+        self.0.map_or(Ok(()), |(_, error)| Err(error))
     }
 }
 

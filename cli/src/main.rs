@@ -26,6 +26,7 @@ use std::process::ExitCode;
 
 use arguments::{Arguments, Command};
 use clap::Parser;
+use hoplab_sim::batch::Panicked;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -47,11 +48,18 @@ fn main() -> ExitCode {
     };
     match end {
         Ok(end) => end.into(),
-        Err(error) => {
-            terminal::error(&error);
-            End::Unusable.into()
-        }
+        Err(error) => end_of(&error).into(),
     }
+}
+
+/// How a command ends that has no result, and says why on standard error.
+fn end_of(error: &anyhow::Error) -> End {
+    if error.chain().any(<dyn std::error::Error>::is::<Panicked>) {
+        terminal::panicked(error);
+        return End::Invalid;
+    }
+    terminal::error(error);
+    End::Unusable
 }
 
 /// How a command ended.

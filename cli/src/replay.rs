@@ -10,9 +10,10 @@ use hoplab_reports as reports;
 use hoplab_reports::checksums::{self, Alteration, Kind};
 use hoplab_reports::folder;
 use hoplab_reports::study::{self, Study};
+use hoplab_sim::batch::{self, Progress};
 use hoplab_sim::join;
 use hoplab_sim::record::Record;
-use hoplab_sim::run::{self, Progress};
+use hoplab_sim::run;
 use hoplab_sim::scenario::plan::Plan;
 use hoplab_sim::scenario::{self, Overrides};
 
@@ -47,7 +48,7 @@ pub(crate) fn replay(arguments: &ReplayArguments) -> anyhow::Result<End> {
         (join::join(records)?, study)
     } else {
         let progress = Progress::new(&plan);
-        (terminal::with_progress(&progress, || run::run(&plan, &progress)), Vec::new())
+        (terminal::with_progress(&progress, || batch::once(run::cores(), &plan, &progress))?, Vec::new())
     };
     let mut differences = differences(&recorded, &fresh, &arguments.dir)?;
     differences.extend(parts);

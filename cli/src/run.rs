@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use anyhow::bail;
 use hoplab_reports as reports;
+use hoplab_sim::batch::{self, Progress};
 use hoplab_sim::record::Record;
-use hoplab_sim::run::{self, Progress};
 use hoplab_sim::scenario::plan::Plan;
 use hoplab_sim::scenario::{self, Overrides};
 
@@ -32,7 +32,7 @@ pub(crate) fn run(arguments: &RunArguments) -> anyhow::Result<End> {
                 leaving.leave();
                 eprintln!("stopped: a run that is not over leaves nothing to write");
             })));
-            let record = terminal::with_progress(&progress, || run::run_on(threads, &plan, &progress));
+            let record = terminal::with_progress(&progress, || batch::once(threads, &plan, &progress))?;
             let written = reports::write(&record, &dir);
             // What cannot be written is printed all the same.
             let end = show(&record, &dir, arguments.json)?;

@@ -7,7 +7,7 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 use hoplab_reports as reports;
 use hoplab_reports::study::{Kind, Parts, Study};
 use hoplab_sim::batch::{self, Panicked, Progress};
@@ -18,7 +18,7 @@ use hoplab_sim::scenario::plan::Plan;
 
 use crate::arguments::{MergeArguments, RunArguments};
 use crate::interrupt::{self, First};
-use crate::joining::{Joining, Missing};
+use crate::joining::{Failures, Joining, Missing};
 use crate::{End, build, explore, place, run, sweep, terminal};
 
 /// Runs `plan` with `count` seeds from its own on, and joins what they saw.
@@ -88,15 +88,15 @@ fn run_missing(
     parts: &Parts,
     arguments: &RunArguments,
 ) -> anyhow::Result<()> {
-    let mut failed = Ok(());
+    let mut failures = Failures::default();
     each(plan, missing, arguments.machine.threads(), |seed, result| {
-        let record = result.map(|record| join::kept(record, seed == study.seed));
-        let put = record.map_err(anyhow::Error::from).and_then(|record| Ok(parts.put(&name(seed), &record)?));
-        if let Err(error) = put {
-            failed = Err(error.context(format!("seed {seed}")));
-        }
+        let kept = result.map_err(anyhow::Error::from).and_then(|record| {
+            let record = join::kept(record, seed == study.seed);
+            parts.put(&name(seed), &record).with_context(|| format!("seed {seed}"))
+        });
+        failures.note(seed, kept);
     });
-    failed
+    failures.first()
 }
 
 /// Runs `plan` with each of the `seeds`, on so many `threads`; `done` hears of each.
@@ -161,11 +161,11 @@ fn report(records: Vec<Record>, dir: &Path, json: bool) -> anyhow::Result<End> {
 pub(crate) fn again(plan: &Arc<Plan>, count: u64) -> anyhow::Result<Vec<Record>> {
     let seeds: Vec<u64> = (plan.seed..plan.seed + count).collect();
     let mut records = BTreeMap::new();
-    let mut failed = Ok(());
-    each(plan, &seeds, cores(), |seed, result| match result {
-        Ok(record) => drop(records.insert(seed, join::kept(record, seed == plan.seed))),
-        Err(panicked) => failed = Err(panicked),
+    let mut failures = Failures::default();
+    each(plan, &seeds, cores(), |seed, result| {
+        let kept = result.map(|record| drop(records.insert(seed, join::kept(record, seed == plan.seed))));
+        failures.note(seed, kept.map_err(anyhow::Error::from));
     });
-    failed?;
+    failures.first()?;
     Ok(records.into_values().collect())
 }

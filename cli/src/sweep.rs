@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 use hoplab_reports as reports;
 use hoplab_reports::study::{Kind, Parts, Study};
 use hoplab_sim::batch::{self, Progress};
@@ -18,7 +18,7 @@ use hoplab_sim::sweep::{self, Point};
 
 use crate::arguments::{Machine, SweepArguments};
 use crate::interrupt::{self, First};
-use crate::joining::{Joining, Missing};
+use crate::joining::{Failures, Joining, Missing};
 use crate::{End, place, run, terminal};
 
 /// Runs a sweep and its searches.
@@ -155,18 +155,16 @@ impl Pieces {
             let (point, seed) = self.run_of(*runs.get(number).filter(|_| !interrupt::is_asked())?);
             Some(Arc::new(Plan { seed, ..Plan::clone(&self.plans[point]) }))
         };
-        let mut failed = Ok(());
+        let mut failures = Failures::default();
         terminal::with_progress(&progress, || {
             batch::run(machine.threads(), &plan, &progress, &mut |number, result| {
                 let name = Self::run_name(self.run_of(runs[number]));
                 let put = result.map_err(anyhow::Error::from);
                 let put = put.and_then(|record| Ok(parts.put(&name, &sweep::kept(record))?));
-                if let Err(error) = put {
-                    failed = Err(error.context(name));
-                }
+                failures.note(runs[number] as u64, put.context(name));
             });
         });
-        failed
+        failures.first()
     }
 
     fn run_searches(&self, searches: &[usize], parts: &Parts, machine: &Machine) -> anyhow::Result<()> {

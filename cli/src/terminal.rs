@@ -40,6 +40,17 @@ pub(crate) fn error(error: &anyhow::Error) {
     let _ = writeln!(anstream::stderr(), "{RED}error{RED:#}: {text}");
 }
 
+/// Says in one line on standard error that a run is invalid, since something in it panicked: the last of `error`'s
+/// causes. Those before it say which of several runs it was.
+pub(crate) fn panicked(error: &anyhow::Error) {
+    let panicked = error.root_cause().to_string();
+    let mut text = panicked.clone();
+    for which in error.chain().map(ToString::to_string).filter(|text| *text != panicked) {
+        text = format!("{text}, {which}");
+    }
+    eprintln!("invalid: {text}");
+}
+
 /// Shows a run's progress on standard error while `work` runs, when that is a terminal.
 pub(crate) fn with_progress<T: Send>(progress: &Progress, work: impl FnOnce() -> T + Send) -> T {
     if !stderr().is_terminal() {

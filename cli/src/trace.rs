@@ -38,7 +38,7 @@ pub(crate) fn trace(arguments: &TraceArguments) -> anyhow::Result<End> {
         }
     };
     let progress = Progress::new(&plan);
-    let (fresh, seen) = terminal::with_progress(&progress, || run::look(&plan, 0, &lens, &progress));
+    let (fresh, seen) = terminal::with_progress(&progress, || run::look(&plan, 0, &lens, &progress))?;
     let mut out = anstream::stdout();
     if fresh.digest != recorded.digest {
         writeln!(out, "differs: {name}: digest {} was recorded, {} now", recorded.digest, fresh.digest)?;

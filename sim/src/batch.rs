@@ -2,8 +2,8 @@
 //! a thread, and a fresh thread for each, since some libraries count per thread. What comes out depends
 //! on the plans alone, not on the number of threads or on who is done first.
 
-use std::any::Any;
 use std::num::NonZeroUsize;
+use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -65,14 +65,29 @@ impl<'a> Reached<'a> {
     }
 }
 
-/// A simulation panicked: a bug, of hoplab or of what it runs.
+/// A simulation panicked, which is a bug of hoplab: there is no result.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the simulation of {architecture} panicked: {message}")]
+#[error("{} (under {architecture}, seed {seed})", self.text())]
 pub struct Panicked {
     /// Under which architecture.
     pub architecture: String,
+    /// With which seed.
+    pub seed: u64,
+    /// In which pod; `None` for what belongs to no pod.
+    pub pod: Option<String>,
+    /// File, line and column.
+    pub place: String,
     /// What the panic said.
     pub message: String,
+}
+
+impl Panicked {
+    /// Who panicked, where and why, in one line.
+    pub fn text(&self) -> String {
+        let pod = self.pod.as_deref().unwrap_or("the simulation");
+        let message: Vec<&str> = self.message.split_whitespace().collect();
+        format!("{pod} panicked at {}: {}", self.place, message.join(" "))
+    }
 }
 
 /// Runs `plan(0)`, `plan(1)`, … until there is none, on so many `threads`; `done` hears of each by its number,
@@ -133,7 +148,8 @@ pub(crate) fn run_disturbed(
                             )
                         }
                     });
-                    if let Some(results) = job.ended(index, simulation.join()) {
+                    let simulated = simulation.join().unwrap_or_else(|panic| resume_unwind(panic));
+                    if let Some(results) = job.ended(index, simulated) {
                         locked(&done)(job.number, record_of(&job.plan, results));
                     }
                 }
@@ -218,21 +234,11 @@ impl Job {
     }
 
     /// The simulation of an architecture has ended; all results when it was the last.
-    fn ended(&self, index: usize, result: Result<Simulated, Box<dyn Any + Send>>) -> Option<Vec<Ended>> {
-        let architecture = || self.plan.architectures[index].name().to_owned();
-        let result =
-            result.map_err(|panic| Panicked { architecture: architecture(), message: said(&*panic) });
+    fn ended(&self, index: usize, result: Ended) -> Option<Vec<Ended>> {
         let mut results = locked(&self.results);
         results[index] = Some(result);
         if results.iter().all(Option::is_some) { results.drain(..).collect() } else { None }
     }
-}
-
-/// What a panic said.
-fn said(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
-    text.unwrap_or_else(|| "nothing that is text".to_owned())
 }
 
 fn record_of(plan: &Plan, results: Vec<Ended>) -> Result<Record, Panicked> {

@@ -25,6 +25,7 @@ use crate::awaited::Awaited;
 use crate::costs::Costs;
 use crate::crowd::Crowd;
 use crate::faults::{Faults, Place};
+use crate::held::Held;
 use crate::load::Clients;
 use crate::random;
 use crate::record;
@@ -41,8 +42,8 @@ const GATEWAY_PORT: u16 = 8080;
 const OUTBOUND_PORT: u16 = 15001;
 const INBOUND_PORT: u16 = 15006;
 
-/// How long an application waits for an answer when the scenario sets no timeout: longer than any run drains.
-const PATIENCE: Duration = Duration::from_secs(3_600);
+/// How long an application waits for an answer when the scenario sets no timeout.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(3_600);
 
 /// The pods of a run and what runs in them. Cloning gives another handle.
 pub(crate) struct Deployment {
@@ -61,6 +62,7 @@ pub(crate) struct Deployment {
     client_tasks: Tasks,
     /// What tells the product at the entrance of each service's pod to stop.
     stops: Mutex<BTreeMap<PodId, oneshot::Sender<()>>>,
+    held: Mutex<Held>,
 }
 
 impl Deployment {
@@ -117,6 +119,7 @@ impl Deployment {
             gateway,
             client_tasks: Tasks::default(),
             stops: Mutex::default(),
+            held: Mutex::default(),
         };
         for service in 0..plan.services.len() {
             for replica in 0..plan.services[service].replicas {
@@ -244,8 +247,32 @@ impl Deployment {
         }
     }
 
+    /// Holds a service's pod: what ends in it stays down until everybody has let go.
+    pub(crate) fn hold(&self, place: Place) {
+        self.held().hold(self.pod_id(place));
+    }
+
+    /// Kills what runs in a pod that the caller holds.
+    pub(crate) fn kill(&self, place: Place) {
+        let pod = self.pod_id(place);
+        if self.held().kill(pod) {
+            self.world.crash(pod);
+        }
+    }
+
+    /// Lets go of a pod, which was killed; it starts anew when nobody else holds it.
+    pub(crate) fn let_go(&self, place: Place) {
+        if self.held().let_go(self.pod_id(place)) {
+            self.start_pod(place);
+        }
+    }
+
+    fn held(&self) -> MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Starts a service's pod: the service, and its sidecar under a mesh. Also after a crash.
-    pub(crate) fn start_pod(&self, place: Place) {
+    fn start_pod(&self, place: Place) {
         let pod = self.pod_id(place);
         let name = format!("{}-{}", self.plan.services[place.service].name, place.replica);
         let kind = ContainerKind::Application;

@@ -10,7 +10,7 @@ pub(crate) use watch::Watch;
 /// A rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Invariant {
-    /// Every request that was sent has ended, in exactly one way, when the run has drained.
+    /// Every request that was sent has ended in exactly one way, or is open when the run has drained.
     Conservation,
     /// An endpoint marked `once` completes its steps at most once for each logical call.
     OnceOnly,

@@ -15,7 +15,9 @@ mod tally;
 mod work;
 
 use std::collections::{BTreeMap, VecDeque};
+use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use hoplab_proxy::host::Instant;
@@ -29,6 +31,7 @@ use crate::invariants::Watch;
 use crate::journal::Journal;
 use crate::lens::{self, Moment};
 use crate::pairs::{End, Ends};
+use crate::panics;
 use crate::record;
 use crate::scenario::plan::{Architecture, EndpointId, Plan};
 use breakers::Breakers;
@@ -101,6 +104,10 @@ struct State {
     part_work: Vec<Works>,
     spans: u64,
     open: u64,
+    /// Who waits until none is open.
+    waits_for_end: Option<Waker>,
+    /// Whether the run is over: what tasks tell while they are taken down belongs to nothing any more.
+    is_over: bool,
     /// Set while a run is looked at.
     eye: Option<Eye>,
 }
@@ -161,6 +168,8 @@ impl Recorder {
             part_work: phases.parts().iter().map(|_| Works::new(plan.services.len())).collect(),
             spans: 0,
             open: 0,
+            waits_for_end: None,
+            is_over: false,
             eye: None,
             plan: Arc::clone(plan),
             phases,
@@ -176,22 +185,22 @@ impl Recorder {
 
     /// A request is sent. Its end is the report of a span without a parent.
     pub fn sent(&self, trace: TraceId, endpoint: EndpointId, intended: Instant) {
-        self.state().sent(trace, endpoint, intended);
+        self.hear(|state| state.sent(trace, endpoint, intended));
     }
 
     /// A service, or a client when `caller` is `None`, wants to call another, on behalf of a request.
     pub fn called(&self, trace: TraceId, caller: Option<usize>, callee: usize) {
-        self.state().called(trace, (caller, callee));
+        self.hear(|state| state.called(trace, (caller, callee)));
     }
 
     /// An endpoint that may complete only once for each logical call has completed for `call`.
     pub(crate) fn completed(&self, endpoint: EndpointId, call: CallKey, at: Instant) {
-        self.state().watch.completed(endpoint, call, at);
+        self.hear(|state| state.watch.completed(endpoint, call, at));
     }
 
     /// A core of a service was occupied for `waiter`.
     pub(crate) fn worked(&self, service: usize, from: Instant, until: Instant, waiter: &Waiter) {
-        self.state().worked(Piece::of(service, from, until, waiter));
+        self.hear(|state| state.worked(Piece::of(service, from, until, waiter)));
     }
 
     /// Keeps the requests that are `wanted` whole; to be called before the first one is sent.
@@ -213,8 +222,21 @@ impl Recorder {
         self.state().open
     }
 
-    /// Closes all accounts and says what was seen. Faults' hits, resources, expectations and
-    /// packets are for the caller to fill in.
+    /// Completes when every request that has been sent has ended.
+    pub(crate) async fn all_ended(&self) {
+        poll_fn(|context| {
+            let mut state = self.state();
+            if state.open == 0 {
+                return Poll::Ready(());
+            }
+            state.waits_for_end = Some(context.waker().clone());
+            Poll::Pending
+        })
+        .await;
+    }
+
+    /// Closes all accounts and says what was seen; from now on nothing is heard. Faults' hits, resources,
+    /// expectations and packets are for the caller to fill in.
     pub fn finish(&self) -> record::Architecture {
         self.state().finish()
     }
@@ -222,6 +244,15 @@ impl Recorder {
     /// How requests ended, to be compared with those of other architectures.
     pub(crate) fn take_ends(&self) -> Ends {
         std::mem::replace(&mut self.state().ends, Ends::new(0))
+    }
+
+    /// Takes note of something, unless the run is over, or this thread is unwinding: what a panic leaves behind is in
+    /// no state to be counted.
+    fn hear(&self, note: impl FnOnce(&mut State)) {
+        let mut state = self.state();
+        if !state.is_over && !std::thread::panicking() {
+            note(&mut state);
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -249,17 +280,16 @@ struct Probe {
 
 impl Observer for Probe {
     fn observe(&self, report: Report) {
-        let mut state = self.recorder.state();
         match report {
             Report::Span(span) => {
-                state.span(Hop { role: span.role, service: self.service }, &self.pod, span);
+                let hop = Hop { role: span.role, service: self.service };
+                self.recorder.hear(|state| state.span(hop, &self.pod, span));
             }
-            Report::Breaker(moved) => state.breaker(&self.pod, &moved),
-            Report::Policy(event) => state.policy(&self.pod, &event),
+            Report::Breaker(moved) => self.recorder.hear(|state| state.breaker(&self.pod, &moved)),
+            Report::Policy(event) => self.recorder.hear(|state| state.policy(&self.pod, &event)),
             // Nobody here wants it.
             Report::Arrived(_) => {}
-            // The panic itself was printed by the thread's hook; the run must not pass as valid.
-            Report::Panicked => panic!("a task in {} panicked", self.pod),
+            Report::Panicked => panics::is_in(&self.pod),
         }
     }
 }
@@ -307,6 +337,9 @@ impl State {
             eye.span(hop, pod, &span, is_root);
         }
         let Some(intended) = self.intended(span.trace) else { return };
+        if is_root && self.pending.get(&span.trace).is_none_or(|pending| pending.root.is_some()) {
+            return self.watch.ended_again(span.trace, span.end);
+        }
         self.attempts(hop, &span, intended);
         let (trace, end) = (span.trace, span.end);
         if is_root {
@@ -355,6 +388,11 @@ impl State {
         let latency_us = (span.end - intended).as_micros() as u64;
         let endpoint = self.pending[&span.trace].endpoint;
         self.open -= 1;
+        if self.open == 0
+            && let Some(waiting) = self.waits_for_end.take()
+        {
+            waiting.wake();
+        }
         self.watch.answered(endpoint, intended, span.outcome, latency_us);
         if intended >= self.warmup_end {
             self.all.ended(endpoint, span.outcome, latency_us);
@@ -462,6 +500,7 @@ impl State {
     }
 
     fn finish(&mut self) -> record::Architecture {
+        self.is_over = true;
         self.settle(Instant::from_nanos(u64::MAX));
         let plan = Arc::clone(&self.plan);
         let names = Names { plan: &plan };
@@ -527,7 +566,7 @@ impl State {
             slowest: self.slowest.iter().map(|slow| names.trace(slow, &self.endpoints)).collect(),
             effort: record::Effort { packets: 0, spans: self.spans },
         };
-        seen.violations = self.watch.finish(&seen, &last, self.open);
+        seen.violations = self.watch.finish(&seen, &last);
         seen
     }
 }

@@ -7,13 +7,15 @@ use std::time::Duration;
 
 use hoplab_proxy::host::{Host, Instant};
 
-use crate::batch::{self, Reached};
+use crate::batch::{self, Panicked, Reached};
 use crate::deployment::Deployment;
+use crate::drain;
 use crate::expect;
 use crate::faults::Faults;
 use crate::journal::Journal;
 use crate::lens::{Lens, Seen};
 use crate::pairs::Ends;
+use crate::panics::{self, Panic};
 use crate::record::{self, Record};
 use crate::recorder::{Limits, Recorder};
 use crate::scenario::plan::Plan;
@@ -26,7 +28,8 @@ pub use crate::batch::Progress;
 /// The version that records name.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// How long after the last request answers are waited for. Requests without an answer by then count as open.
+/// How long after the load answers are waited for at least, and at most where no timeout says how long a request may
+/// take. Requests without an answer by then are open.
 pub const DRAIN: Duration = Duration::from_secs(30);
 
 /// Runs `plan` under each of its architectures, on all of the machine's cores.
@@ -62,12 +65,12 @@ pub fn look(
     index: usize,
     lens: &Lens,
     progress: &Progress,
-) -> (record::Architecture, Seen) {
+) -> Result<(record::Architecture, Seen), Panicked> {
     std::thread::scope(|scope| {
         let reached = Reached::nothing(progress);
         let simulation = scope.spawn(move || simulate(plan, index, &reached, &|| {}, lens));
-        let simulated = simulation.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        (simulated.seen, simulated.looked)
+        let simulated = simulation.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+        Ok((simulated.seen, simulated.looked))
     })
 }
 
@@ -85,14 +88,34 @@ pub(crate) struct Simulated {
     pub(crate) looked: Seen,
 }
 
-/// One simulation, on this thread.
+/// One simulation, on this thread, which should be a fresh one.
 pub(crate) fn simulate(
     plan: &Arc<Plan>,
     index: usize,
     reached: &Reached,
     disturb: &(dyn Fn() + Sync),
     lens: &Lens,
-) -> Simulated {
+) -> Result<Simulated, Panicked> {
+    let simulated = panics::watch(|| {
+        let mut simulated = in_a_world(plan, index, reached, disturb, lens)?;
+        judge(&mut simulated.seen, plan, index);
+        reached.now(Instant::START + plan.duration);
+        Some(simulated)
+    });
+    simulated.map_err(|Panic { pod, place, message }| {
+        let architecture = plan.architectures[index].name().to_owned();
+        Panicked { architecture, seed: plan.seed, pod, place, message }
+    })
+}
+
+/// Builds the world, runs it and takes it down. `None` when something in it panicked.
+fn in_a_world(
+    plan: &Arc<Plan>,
+    index: usize,
+    reached: &Reached,
+    disturb: &(dyn Fn() + Sync),
+    lens: &Lens,
+) -> Option<Simulated> {
     let architecture = plan.architectures[index];
     let journal = Journal::new();
     let config = world::Config {
@@ -102,7 +125,7 @@ pub(crate) fn simulate(
         pods: Deployment::pods(plan, architecture),
         reported: Instant::START + plan.warmup..Instant::START + plan.duration,
     };
-    let mut simulated = world::run(config, |world: World| async move {
+    world::run(config, |world: World| async move {
         let mut limits = Limits::default();
         if plan.architectures.len() == 1 {
             // There is nothing to compare its requests with.
@@ -118,16 +141,18 @@ pub(crate) fn simulate(
         let load = async {
             let clients = deployment.clients();
             clients.offer(|now| reached.now(now)).await;
-            drain(&recorder, &host, plan.duration).await;
+            drain::drain(&recorder, &host, plan, architecture).await;
         };
         let disturbing = async {
-            loop {
+            while host.now() < Instant::START + plan.duration + DRAIN {
                 disturb();
                 host.sleep_until(host.now() + Duration::from_millis(10)).await;
             }
+            std::future::pending::<()>().await;
         };
         tokio::select! {
             biased;
+            () = panics::noted() => return None,
             () = load => {}
             never = timetable => match never {},
             () = disturbing => {}
@@ -139,25 +164,18 @@ pub(crate) fn simulate(
         seen.digest = world.journal().digest();
         let (requests, requests_found) = recorder.looked_at();
         let looked = Seen { requests, requests_found, ..world.seen() };
-        Simulated { seen, ends: recorder.take_ends(), looked }
-    });
-    let seen = &mut simulated.seen;
+        Some(Simulated { seen, ends: recorder.take_ends(), looked })
+    })
+}
+
+/// What can be said of the whole, once it is over.
+fn judge(seen: &mut record::Architecture, plan: &Plan, index: usize) {
     let reported = (plan.warmup.as_micros() as u64, plan.duration.as_micros() as u64);
     stretches::estimate(seen, window_us(plan), reported, !plan.faults.is_empty());
     seen.expectations = expect::judge(plan, index, seen);
-    reached.now(Instant::START + plan.duration);
-    simulated
 }
 
 /// The width of a record's windows, in microseconds.
 pub(crate) fn window_us(plan: &Plan) -> u64 {
     crate::recorder::window_width(plan.duration).as_micros() as u64
-}
-
-/// Waits until every request has ended, or [`DRAIN`] is over.
-async fn drain(recorder: &Recorder, host: &impl Host, duration: Duration) {
-    let give_up = Instant::START + duration + DRAIN;
-    while recorder.open() > 0 && host.now() < give_up {
-        host.sleep_until(host.now() + Duration::from_millis(10)).await;
-    }
 }

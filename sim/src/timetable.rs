@@ -44,12 +44,13 @@ async fn carry_out(deployment: &Deployment, faults: &Faults, index: usize, fault
         FaultKind::Crash { target } => {
             let pods = deployment.pods_of(*target);
             for pod in &pods {
-                world.crash(deployment.pod_id(*pod));
+                deployment.hold(*pod);
+                deployment.kill(*pod);
                 faults.hit(index, 1);
             }
             host.sleep_until(end).await;
             for pod in pods {
-                deployment.start_pod(pod);
+                deployment.let_go(pod);
             }
         }
         FaultKind::Restart { target, drain, down } => {
@@ -80,17 +81,19 @@ async fn carry_out(deployment: &Deployment, faults: &Faults, index: usize, fault
     world.journal().fault(end, &fault.name, false);
 }
 
-/// A pod that drains is told to stop, and is killed when its time is over, whether it is done or not.
+/// A pod that drains is told to stop, and is killed when its time is over, whether it is done or not. It is held from
+/// the first on, so that one that crashes while it drains is not brought back for the rest of that.
 async fn restart(deployment: &Deployment, place: Place, drain: Duration, down: Duration) {
     let host = deployment.client_host();
     let killed = host.now() + drain;
+    deployment.hold(place);
     if !drain.is_zero() {
         deployment.stop_pod(place);
     }
     host.sleep_until(killed).await;
-    deployment.world().crash(deployment.pod_id(place));
+    deployment.kill(place);
     host.sleep_until(killed + down).await;
-    deployment.start_pod(place);
+    deployment.let_go(place);
 }
 
 async fn impair(

@@ -5,4 +5,5 @@
 mod lab;
 mod pool;
 mod queue;
+mod tasks;
 mod time;

@@ -42,6 +42,13 @@ impl DrawnFault {
     }
 }
 
+impl Seen {
+    /// The panic that ended it, if one did.
+    pub fn panicked(&self) -> Option<&Broken> {
+        self.broken.iter().find(|broken| broken.kind == RuleKind::Panic)
+    }
+}
+
 /// Something that did not hold.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Broken {
@@ -96,7 +103,7 @@ fn panic(panicked: &Panicked) -> Broken {
         rule: "panic".to_owned(),
         kind: RuleKind::Panic,
         architecture: panicked.architecture.clone(),
-        text: panicked.message.clone(),
+        text: panicked.text(),
     }
 }
 
@@ -158,9 +165,21 @@ mod tests {
             assert_eq!(drawn.draft.text(), again.draft.text());
         }
         let drawn = exploration.draw(7).unwrap_or_else(|wrong| panic!("{wrong}"));
-        let panicked = Panicked { architecture: "gateway".to_owned(), message: "a bug".to_owned() };
+        let panicked = Panicked {
+            architecture: "gateway".to_owned(),
+            seed: 7,
+            pod: Some("first-0".to_owned()),
+            place: "sim/src/it.rs:1:2".to_owned(),
+            message: "a bug,\n  and more".to_owned(),
+        };
+        assert_eq!(
+            panicked.to_string(),
+            "first-0 panicked at sim/src/it.rs:1:2: a bug, and more (under gateway, seed 7)"
+        );
         let seen = exploration.judge(&drawn, &Err(panicked));
-        assert_eq!((&*seen.broken[0].rule, &*seen.broken[0].text), ("panic", "a bug"));
+        let broken = &seen.broken[0];
+        assert_eq!((&*broken.rule, broken.kind), ("panic", RuleKind::Panic));
+        assert_eq!(broken.text, "first-0 panicked at sim/src/it.rs:1:2: a bug, and more");
         assert!(seen.faults.iter().all(|fault| fault.is_drawn));
     }
 }

@@ -35,7 +35,7 @@ pub enum CannotShrink {
         fault: String,
     },
     /// The simulation panicked.
-    #[error(transparent)]
+    #[error("{0}")]
     Panicked(#[from] Panicked),
 }
 

@@ -113,14 +113,18 @@ impl Watch {
         }
     }
 
+    /// A request has ended that had ended before.
+    pub(crate) fn ended_again(&mut self, trace: TraceId, at: Instant) {
+        self.note(Invariant::Conservation, || format!("request {trace} ended again at {}", time(at)));
+    }
+
     /// Looks back on a whole run, and says what was broken.
     pub(crate) fn finish(
         &mut self,
         seen: &record::Architecture,
         breakers: &[record::BreakerChange],
-        open: u64,
     ) -> Vec<Violation> {
-        after::conservation(seen, open, &mut |text| self.note(Invariant::Conservation, || text));
+        after::conservation(seen, &mut |text| self.note(Invariant::Conservation, || text));
         if let Some(settled) = self.settled {
             let plan = Arc::clone(&self.plan);
             let called: BTreeSet<String> =

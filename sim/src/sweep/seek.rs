@@ -17,7 +17,7 @@ pub enum Lost {
     #[error(transparent)]
     NoPlan(#[from] NoPlan),
     /// A simulation panicked.
-    #[error(transparent)]
+    #[error("{0}")]
     Panicked(#[from] Panicked),
 }
 

@@ -54,7 +54,7 @@ fn plan() -> Arc<Plan> {
 
 fn look(lens: &Lens) -> (Architecture, Seen) {
     let plan = plan();
-    run::look(&plan, 0, lens, &Progress::new(&plan))
+    run::look(&plan, 0, lens, &Progress::new(&plan)).unwrap()
 }
 
 fn requests(wanted: Wanted) -> Lens {

@@ -6,6 +6,8 @@
 mod conformance;
 mod invariants;
 mod lens;
+mod overlaps;
+mod panics;
 mod processors;
 mod scenario;
 mod wasted;

@@ -1,0 +1,53 @@
+//! Faults that hold the same pod down: it is away from when the first kills it until the last lets go.
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+use hoplab_sim::batch::{self, Progress};
+use hoplab_sim::scenario::plan::Source;
+use hoplab_sim::scenario::{self, Overrides};
+
+/// What becomes of 100 requests a second for 6 s to the only pod of a service: by architecture, how many failed.
+fn failed(faults: &[&str]) -> Vec<u64> {
+    let faults: String = (faults.iter().zip('a'..))
+        .map(|(fault, name)| format!("[[faults]]\nname = \"fault-{name}\"\n{fault}\n"))
+        .collect();
+    let text = format!(
+        "[scenario]\nduration = \"6s\"\n[compare]\narchitectures = [\"direct\", \"gateway\"]\n\
+         [services.first.endpoints.get]\n[load.client]\nrate = \"100 rps\"\narrivals = \"uniform\"\n\
+         timeout = \"500ms\"\nmix = {{ \"first.get\" = 1 }}\n{faults}"
+    );
+    let source = Source { path: "overlaps.toml".to_owned(), text };
+    let plan = scenario::parse(&[source], &Overrides::default()).unwrap_or_else(|wrong| panic!("{wrong}"));
+    let record = batch::once(NonZeroUsize::MIN, &Arc::new(plan), &Progress::default()).unwrap();
+    assert!(record.untouched_faults().is_empty());
+    let requests = record.architectures.values().map(|seen| &seen.total.requests);
+    requests.map(|requests| requests.failed + requests.timed_out + requests.open).collect()
+}
+
+#[test]
+fn a_pod_comes_back_when_nobody_holds_it_down_any_more() {
+    let crash = |at: &str, lasts: &str| {
+        format!("at = \"{at}\"\nfor = \"{lasts}\"\ncrash = {{ service = \"first\", replica = 0 }}")
+    };
+    let restart = |at: &str, drain: &str, down: &str| {
+        format!(
+            "at = \"{at}\"\nfor = \"2500ms\"\n\
+             restart = {{ service = \"first\", drain = \"{drain}\", down = \"{down}\" }}"
+        )
+    };
+    // Each of them holds the pod down from 1 s to 4 s.
+    for faults in [
+        vec![crash("1s", "3s")],
+        vec![crash("1s", "2s"), crash("2s", "2s")],
+        vec![crash("1s", "3s"), crash("2s", "1s")],
+        vec![crash("1s", "2s"), restart("2500ms", "500ms", "1s")],
+        vec![restart("1s", "0s", "2s"), restart("2s", "1s", "1s")],
+        vec![crash("1s", "500ms"), restart("1s", "1s", "1s"), restart("1s", "2s", "1s")],
+    ] {
+        let faults: Vec<&str> = faults.iter().map(String::as_str).collect();
+        for failed in failed(&faults) {
+            assert!((299..=302).contains(&failed), "{failed} with {faults:?}");
+        }
+    }
+}
