@@ -163,7 +163,7 @@ impl fmt::Display for Shard {
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Exit codes: 0 nothing was broken; 1 something was; 2 the scenario is wrong or missing"
+    after_help = "Exit codes: 0 nothing was broken; 1 something was; 2 the scenario is wrong or missing; 130 Ctrl-C"
 )]
 pub(crate) struct ExploreArguments {
     /// The scenario file
@@ -194,7 +194,7 @@ pub(crate) struct ExploreArguments {
 #[derive(Debug, Args)]
 #[command(
     after_help = "Exit codes: 0 it was written; 2 the scenario is wrong or missing, or nothing in it fails; \
-                        3 the run is invalid"
+                        3 the run is invalid; 130 Ctrl-C, after which the smallest so far is written"
 )]
 pub(crate) struct ShrinkArguments {
     /// The scenario file, which fails

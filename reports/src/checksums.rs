@@ -11,7 +11,7 @@ use std::path::{Component, Path};
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::study;
-use crate::write::{Error, replace};
+use crate::write::{Error, SUMMARY, replace};
 
 /// Where the checksums lie in a folder.
 pub(crate) const CHECKSUMS: &str = "record/checksums";
@@ -170,11 +170,22 @@ pub fn alterations(dir: &Path) -> Result<Vec<Alteration>, Error> {
     Ok(found)
 }
 
-/// Refuses to read on when something in `dir` is not as hoplab left it.
+/// Refuses to read on when something in `dir` is not as hoplab left it. What is gone and can be rendered again from
+/// what is there is no reason.
 pub fn whole(dir: &Path) -> Result<(), Error> {
     let mut alterations = alterations(dir)?;
-    alterations.retain(|found| found.kind != Kind::Beside);
+    alterations.retain(|found| match found.kind {
+        Kind::Changed | Kind::Added => true,
+        Kind::Missing => !is_rendered(&found.path),
+        Kind::Beside => false,
+    });
     if alterations.is_empty() { Ok(()) } else { Err(Error::Altered { dir: dir.to_owned(), alterations }) }
+}
+
+/// Whether a file shows what others in the folder hold.
+fn is_rendered(path: &str) -> bool {
+    let is_table = path.starts_with("record/") && Path::new(path).extension().is_some_and(|is| is == "csv");
+    is_table || path.starts_with("plots/") || [SUMMARY, "report.html"].contains(&path)
 }
 
 /// What is wrong with a folder, and what to do about it.

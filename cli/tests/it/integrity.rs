@@ -155,7 +155,7 @@ fn what_was_altered_with_its_checksum_differs_from_the_run() {
 }
 
 /// Puts the checksum of some bytes in the place of that of others, and signs the list.
-fn sign(dir: &Path, from: &[u8], to: &[u8]) {
+pub(crate) fn sign(dir: &Path, from: &[u8], to: &[u8]) {
     let hash = |bytes: &[u8]| format!("{:032x}", xxhash_rust::xxh3::xxh3_128(bytes));
     let path = dir.join("record/checksums");
     let text = fs::read_to_string(&path).unwrap().replace(&hash(from), &hash(to));

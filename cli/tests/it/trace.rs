@@ -150,7 +150,13 @@ fn what_is_not_there_exits_2_with_a_hint_and_another_run_exits_3() {
     let other = Folder::new("trace-tampered");
     fs::create_dir_all(other.path("out/record")).unwrap();
     let record = fs::read_to_string(folder.path("out/record/record.json")).unwrap();
-    other.write("out/record/record.json", &record.replacen("\"seed\":1,", "\"seed\":2,", 1));
+    let altered = record.replacen("\"seed\":1,", "\"seed\":2,", 1);
+    other.write("out/record/record.json", &altered);
+    fs::copy(folder.path("out/record/checksums"), other.path("out/record/checksums")).unwrap();
+    let refused = hoplab(&other, &["trace", "out", "--otlp", "otlp.json"]);
+    assert_eq!(code(&refused), 2);
+    assert!(stderr(&refused).contains("record/record.json was altered"), "{}", stderr(&refused));
+    crate::integrity::sign(&other.path("out"), record.as_bytes(), altered.as_bytes());
     let tampered = hoplab(&other, &["trace", "out", "--otlp", "otlp.json"]);
     assert_eq!(code(&tampered), 3, "{}", stderr(&tampered));
     assert!(stdout(&tampered).starts_with("differs: mesh: digest "));

@@ -216,3 +216,33 @@ fn rate(plan: &Plan, load: &str) -> Option<f64> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+    use crate::scenario::plan::Source;
+
+    #[test]
+    fn what_is_stopped_is_the_smallest_so_far() {
+        let text = "[scenario]\nduration = \"200ms\"\n[compare]\narchitectures = [\"direct\"]\n\
+                    [services.first.endpoints.get]\nsteps = [{ call = \"second.get\" }, { work = \"1ms\" }]\n\
+                    [services.second.endpoints.get]\nsteps = [{ work = \"1ms\" }]\n\
+                    [load.all]\nrate = \"100 rps\"\nmix = { \"first.get\" = 1 }\n\
+                    [[expect]]\nmetric = \"mean\"\nmax = \"1us\"";
+        let source = Source { path: "it.toml".to_owned(), text: text.to_owned() };
+        let plan = parse(&[source], &Overrides::default()).unwrap_or_else(|wrong| panic!("{wrong}"));
+        let plan = Arc::new(plan);
+        let asked = Cell::new(0);
+        let stop = || {
+            asked.set(asked.get() + 1);
+            asked.get() > 3
+        };
+        let stopped = shrink(&plan, None, 500, &stop).unwrap_or_else(|error| panic!("{error}"));
+        let smallest = shrink(&plan, None, 500, &|| false).unwrap_or_else(|error| panic!("{error}"));
+        assert!((1..=4).contains(&stopped.runs) && stopped.runs < smallest.runs, "{}", stopped.runs);
+        assert_eq!((stopped.is_smallest, smallest.is_smallest), (false, true));
+        assert!(read(&stopped.draft).is_ok());
+    }
+}

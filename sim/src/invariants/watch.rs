@@ -130,7 +130,7 @@ impl Watch {
             let called: BTreeSet<String> =
                 self.called_settled.iter().map(|edge| edge_name(&plan, *edge)).collect();
             after::breakers(&plan, breakers, &called, &mut |text| {
-                self.note(Invariant::BreakersClose, || text)
+                self.note(Invariant::BreakersClose, || text);
             });
             let names: Vec<String> = self.asked.iter().map(|id| self.name(*id)).collect();
             let mut broken = Vec::new();
