@@ -9,8 +9,7 @@ use indexmap::IndexMap;
 
 use crate::journal::Journal;
 use crate::record::{Architecture, Expectation, Paired, Phase, Record, Seeds, Traffic, Window};
-use crate::statistics::{Resamples, Spread};
-pub(crate) use sums::buckets;
+use crate::statistics::Resamples;
 
 /// Why records do not belong together.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -61,19 +60,19 @@ pub fn join(records: Vec<Record>) -> Result<Record, Mismatch> {
             return Err(Mismatch::Seed { seed });
         }
     }
-    let spread = Spread::Bootstrap(Resamples::draw(first.seed, records.len()));
+    let resamples = Resamples::draw(first.seed, records.len());
     let names: Vec<String> = first.architectures.keys().cloned().collect();
     let seeds: Vec<u64> = records.iter().map(|record| record.seed).collect();
     let architectures: IndexMap<String, Architecture> = names
         .iter()
         .map(|name| {
             let all: Vec<&Architecture> = records.iter().map(|record| &record.architectures[name]).collect();
-            (name.clone(), architecture(&all, &seeds, &spread))
+            (name.clone(), architecture(&all, &seeds, &resamples))
         })
         .collect();
     let paired = first.paired.keys().map(|name| {
         let all: Vec<&Paired> = records.iter().filter_map(|record| record.paired.get(name)).collect();
-        (name.clone(), paired(&all, &spread))
+        (name.clone(), paired(&all, &resamples))
     });
     let paired = paired.collect();
     let digests: Vec<String> = records.iter().map(|record| record.digest.clone()).collect();
@@ -82,11 +81,11 @@ pub fn join(records: Vec<Record>) -> Result<Record, Mismatch> {
     Ok(Record { digest, seeds: Some(Seeds { digests }), architectures, paired, ..first })
 }
 
-fn architecture(all: &[&Architecture], seeds: &[u64], spread: &Spread) -> Architecture {
+fn architecture(all: &[&Architecture], seeds: &[u64], resamples: &Resamples) -> Architecture {
     let first = all[0];
     let traffic = |of: &dyn Fn(&Architecture) -> Option<&Traffic>| {
         let all: Vec<&Traffic> = all.iter().filter_map(|seen| of(seen)).collect();
-        sums::traffic(&all, spread)
+        sums::traffic(&all, resamples)
     };
     let digests = all.iter().map(|seen| ("seed", seen.digest.as_str()));
     let ended = |seen: &Architecture| seen.total.requests.sent - seen.total.requests.open;
@@ -96,7 +95,7 @@ fn architecture(all: &[&Architecture], seeds: &[u64], spread: &Spread) -> Archit
     let endpoints = endpoints.map(|name| (name.clone(), traffic(&|seen| seen.endpoints.get(name)))).collect();
     let phases = first.phases.keys().map(|name| {
         let all: Vec<&Phase> = all.iter().filter_map(|seen| seen.phases.get(name)).collect();
-        (name.clone(), phase(&all, spread))
+        (name.clone(), phase(&all, resamples))
     });
     let left_out = |of: fn(&Architecture) -> u64| all.iter().map(|seen| of(seen)).sum();
     Architecture {
@@ -128,11 +127,11 @@ fn architecture(all: &[&Architecture], seeds: &[u64], spread: &Spread) -> Archit
     }
 }
 
-fn phase(all: &[&Phase], spread: &Spread) -> Phase {
+fn phase(all: &[&Phase], resamples: &Resamples) -> Phase {
     let first = all[0];
     let traffic = |of: &dyn Fn(&Phase) -> Option<&Traffic>| {
         let all: Vec<&Traffic> = all.iter().filter_map(|seen| of(seen)).collect();
-        sums::traffic(&all, spread)
+        sums::traffic(&all, resamples)
     };
     let weighed: Vec<_> = all
         .iter()
@@ -173,11 +172,11 @@ fn expectations(all: &[&Architecture], seeds: &[u64]) -> Vec<Expectation> {
     (0..all[0].expectations.len()).map(joined).collect()
 }
 
-fn paired(all: &[&Paired], spread: &Spread) -> Paired {
+fn paired(all: &[&Paired], resamples: &Resamples) -> Paired {
     let first = all[0];
     let joined = |of: &dyn Fn(&Paired) -> Option<&crate::record::Difference>| {
         let all: Vec<_> = all.iter().filter_map(|paired| of(paired)).collect();
-        sums::difference(&all, spread)
+        sums::difference(&all, resamples)
     };
     let phases = first.phases.keys();
     let endpoints = first.endpoints.keys();

@@ -3,7 +3,6 @@
 //! under one architecture is left under all. Not here: what becomes of the comparison ([`record::Paired`]).
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use hdrhistogram::Histogram;
 use hoplab_proxy::host::Instant;
@@ -11,10 +10,11 @@ use hoplab_proxy::telemetry::TraceId;
 use indexmap::IndexMap;
 
 use crate::random;
-use crate::record::{Difference, Paired};
+use crate::record::{Difference, Intervals, Paired};
 use crate::recorder::phases::Phases;
 use crate::scenario::plan::Plan;
-use crate::statistics::{self, Cluster, Spread};
+use crate::slices::Slices;
+use crate::statistics;
 
 /// How the requests of one run ended, after its warm-up.
 #[derive(Debug, Clone)]
@@ -60,9 +60,6 @@ fn kept(trace: TraceId, thinned: u32) -> bool {
     thinned == 0 || name.trailing_zeros() >= thinned
 }
 
-/// In how many stretches a run is cut for intervals.
-pub(crate) const BATCHES: u64 = 20;
-
 /// How requests fared under an architecture against the one called `baseline`, in a run of `plan`; `names`
 /// are those of the endpoints.
 pub(crate) fn compare(plan: &Plan, baseline: &str, names: &[String], from: &Ends, to: &Ends) -> Paired {
@@ -83,55 +80,30 @@ pub(crate) fn compare(plan: &Plan, baseline: &str, names: &[String], from: &Ends
     let named = phases.parts().iter().map(|part| part.name.clone());
     Paired {
         baseline: baseline.to_owned(),
-        total: total.into_difference(plan.faults.is_empty()),
-        phases: named
-            .zip(parts)
-            .map(|(name, sum)| {
-                let steady = name == "steady";
-                (name, sum.into_difference(steady))
-            })
-            .collect(),
+        total: total.into_difference(),
+        phases: named.zip(parts).map(|(name, sum)| (name, sum.into_difference())).collect(),
         endpoints: names
             .iter()
             .zip(endpoints)
-            .map(|(name, sum)| (name.clone(), sum.into_difference(plan.faults.is_empty())))
+            .map(|(name, sum)| (name.clone(), sum.into_difference()))
             .collect::<IndexMap<_, _>>(),
     }
 }
 
 /// Sums over pairs in a part of a run.
 struct Sum {
-    from: Instant,
-    stretch: Duration,
     difference: Difference,
     /// Differences by magnitude, those above and those below zero.
     above: Histogram<u32>,
     below: Histogram<u32>,
-    /// By stretch of the part, sums and differences to two significant figures, where stretches are asked for.
-    batches: Vec<Batch>,
-}
-
-struct Batch {
-    sum_us: i64,
-    above: Histogram<u32>,
-    below: Histogram<u32>,
-}
-
-fn histogram(figures: u8) -> Histogram<u32> {
-    Histogram::new(figures).expect("the figures are within the crate's bounds")
+    slices: Slices,
 }
 
 impl Sum {
     fn new((from, until): (Instant, Instant)) -> Self {
-        let batch = |_| Batch { sum_us: 0, above: histogram(2), below: histogram(2) };
-        Self {
-            from,
-            stretch: (until.saturating_since(from) / BATCHES as u32).max(Duration::from_nanos(1)),
-            difference: Difference::default(),
-            above: histogram(4),
-            below: histogram(4),
-            batches: (0..BATCHES).map(batch).collect(),
-        }
+        let histogram = || Histogram::new(4).expect("the figures are within the crate's bounds");
+        let (above, below) = (histogram(), histogram());
+        Self { difference: Difference::default(), above, below, slices: Slices::new(from, until) }
     }
 
     fn add(&mut self, before: &End, after: &End) {
@@ -150,32 +122,17 @@ impl Sum {
         sum.slower += u64::from(us > 0);
         sum.faster += u64::from(us < 0);
         sum.sum_us += us;
-        let stretches = before.intended.saturating_since(self.from).as_nanos() / self.stretch.as_nanos();
-        let batch = &mut self.batches[(stretches as u64).min(BATCHES - 1) as usize];
-        batch.sum_us += us;
-        let (whole, part) =
-            if us < 0 { (&mut self.below, &mut batch.below) } else { (&mut self.above, &mut batch.above) };
-        for histogram in [whole, part] {
-            histogram.record(us.unsigned_abs()).expect("the histogram grows as needed");
-        }
+        self.slices.observe(before.intended, us);
+        let histogram = if us < 0 { &mut self.below } else { &mut self.above };
+        histogram.record(us.unsigned_abs()).expect("the histogram grows as needed");
     }
 
-    /// The sums, with intervals when the part is all of a kind, so that its stretches may be compared.
-    fn into_difference(self, alike: bool) -> Difference {
+    fn into_difference(self) -> Difference {
         let buckets = signed(&self.below, &self.above);
         let difference = Difference { buckets, ..self.difference };
-        if !alike {
-            return difference;
-        }
-        let clusters = self.batches.iter().map(|batch| {
-            let buckets = signed(&batch.below, &batch.above);
-            let count = buckets.iter().map(|(_, count)| count).sum();
-            Cluster::new(buckets.into_iter(), batch.sum_us as f64, 0, count)
-        });
-        let clusters: Vec<_> = clusters.collect();
         let whole = |quantile| difference.quantile_us(quantile);
-        let intervals = statistics::intervals(&clusters, whole, &Spread::Batches);
-        let intervals = crate::record::Intervals { error_rate: None, ..intervals };
+        let intervals = statistics::of_run(&self.slices.into_clusters(), whole);
+        let intervals = Intervals { error_rate: None, ..intervals };
         Difference { intervals, ..difference }
     }
 }
@@ -195,6 +152,8 @@ fn signed(below: &Histogram<u32>, above: &Histogram<u32>) -> Vec<(i64, u64)> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use proptest::prelude::*;
 
@@ -215,7 +174,7 @@ mod tests {
         ] {
             sum.add(&before, &after);
         }
-        let seen = sum.into_difference(false);
+        let seen = sum.into_difference();
         assert_eq!((seen.pairs, seen.both, seen.saved, seen.lost, seen.neither), (6, 3, 1, 1, 1));
         assert_eq!((seen.slower, seen.faster, seen.sum_us, seen.min_us, seen.max_us), (1, 1, 40, -10, 50));
         assert_eq!(seen.buckets, [(-10, 1), (0, 1), (50, 1)]);

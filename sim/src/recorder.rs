@@ -142,6 +142,10 @@ impl Recorder {
         let phases = Phases::of(plan);
         let endpoints = requested_endpoints(plan);
         let window_width = window_width(plan.duration);
+        let warmup_end = Instant::START + plan.warmup;
+        let reported = (warmup_end, Instant::START + plan.duration);
+        let parts = phases.parts().iter().map(|part| Scope::new(endpoints.len(), (part.from, part.until)));
+        let parts = parts.collect();
         let windows = plan.duration.as_nanos().div_ceil(window_width.as_nanos());
         let names = plan.services.iter().enumerate().map(|(index, service)| (service.name.clone(), index));
         let state = State {
@@ -149,14 +153,14 @@ impl Recorder {
             limits,
             journal,
             window_width,
-            warmup_end: Instant::START + plan.warmup,
+            warmup_end,
             services: names.collect(),
             pending: BTreeMap::new(),
             settling: VecDeque::new(),
             late: Late::new(limits.late),
             ends: Ends::new(limits.ends),
-            all: Scope::new(endpoints.len()),
-            parts: phases.parts().iter().map(|_| Scope::new(endpoints.len())).collect(),
+            all: Scope::new(endpoints.len(), reported),
+            parts,
             windows: (0..windows).map(|_| Window::new()).collect(),
             hops: IndexMap::new(),
             part_nanos: phases.parts().iter().map(|_| BTreeMap::new()).collect(),
@@ -395,12 +399,12 @@ impl State {
         }
         self.watch.answered(endpoint, intended, span.outcome, latency_us);
         if intended >= self.warmup_end {
-            self.all.ended(endpoint, span.outcome, latency_us);
+            self.all.ended(endpoint, intended, span.outcome, latency_us);
             let end = End { endpoint, intended, latency_us, ok: span.outcome.is_ok() };
             self.ends.ended(span.trace, end);
         }
         for part in self.phases.at(intended) {
-            self.parts[part].ended(endpoint, span.outcome, latency_us);
+            self.parts[part].ended(endpoint, intended, span.outcome, latency_us);
         }
         if let Some(window) = self.window(intended) {
             window.ended(span.outcome, latency_us);
@@ -506,7 +510,7 @@ impl State {
         let names = Names { plan: &plan };
         let ended = self.all.total.ended_count();
         let (breakdown_us, hops) = names.breakdown(&self.hops, ended);
-        let all = std::mem::take(&mut self.all);
+        let all = std::mem::replace(&mut self.all, Scope::new(0, (Instant::START, Instant::START)));
         let pods = all.pods();
         let (total, endpoints, edges) = names.scope(all, &self.endpoints);
         let parts = self.phases.parts().iter().zip(std::mem::take(&mut self.parts)).zip(&self.part_nanos);

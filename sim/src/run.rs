@@ -19,7 +19,6 @@ use crate::panics::{self, Panic};
 use crate::record::{self, Record};
 use crate::recorder::{Limits, Recorder};
 use crate::scenario::plan::Plan;
-use crate::stretches;
 use crate::timetable;
 use crate::world::{self, World};
 
@@ -170,8 +169,6 @@ fn in_a_world(
 
 /// What can be said of the whole, once it is over.
 fn judge(seen: &mut record::Architecture, plan: &Plan, index: usize) {
-    let reported = (plan.warmup.as_micros() as u64, plan.duration.as_micros() as u64);
-    stretches::estimate(seen, window_us(plan), reported, !plan.faults.is_empty());
     seen.expectations = expect::judge(plan, index, seen);
 }
 

@@ -8,7 +8,7 @@ use crate::record::{
     Changed, Decided, Difference, Edge, Effort, Expectation, FaultHits, Hop, Intervals, Latencies, Requests,
     Resources, Traffic, Violation, Window, Work, at_quantile,
 };
-use crate::statistics::{self, Cluster, Spread};
+use crate::statistics::{self, Cluster, Own, Resamples};
 
 /// Histograms of the same figures, summed.
 pub(crate) fn buckets<'a, V: Copy + Ord + 'a>(all: impl Iterator<Item = &'a [(V, u64)]>) -> Vec<(V, u64)> {
@@ -19,7 +19,7 @@ pub(crate) fn buckets<'a, V: Copy + Ord + 'a>(all: impl Iterator<Item = &'a [(V,
     sum.into_iter().collect()
 }
 
-pub(super) fn traffic(all: &[&Traffic], spread: &Spread) -> Traffic {
+pub(super) fn traffic(all: &[&Traffic], resamples: &Resamples) -> Traffic {
     let requests = all.iter().fold(Requests::default(), |sum, traffic| Requests {
         sent: sum.sent + traffic.requests.sent,
         ok: sum.ok + traffic.requests.ok,
@@ -34,7 +34,11 @@ pub(super) fn traffic(all: &[&Traffic], spread: &Spread) -> Traffic {
         Cluster::new(buckets, traffic.latency.sum_us as f64, failed + timed_out, sent - open)
     };
     let clusters: Vec<_> = all.iter().map(cluster).collect();
-    let mut intervals = statistics::intervals(&clusters, |at| latency.quantile_us(at) as i64, spread);
+    let at: Vec<_> = all.iter().map(|traffic| |at| traffic.latency.quantile_us(at) as i64).collect();
+    let own = all.iter().zip(&at).map(|(traffic, at)| Own { intervals: &traffic.intervals, at });
+    let own: Vec<_> = own.collect();
+    let whole = |at| latency.quantile_us(at) as i64;
+    let mut intervals = statistics::of_seeds(&clusters, &own, whole, resamples);
     intervals.quantiles.retain(|of| latency.percentile_us(of.quantile).is_some());
     Traffic { requests, latency, intervals }
 }
@@ -50,7 +54,7 @@ fn latencies(all: &[&Traffic]) -> Latencies {
     }
 }
 
-pub(super) fn difference(all: &[&Difference], spread: &Spread) -> Difference {
+pub(super) fn difference(all: &[&Difference], resamples: &Resamples) -> Difference {
     let measured = all.iter().filter(|difference| difference.both > 0);
     let sum = |of: fn(&Difference) -> u64| all.iter().map(|difference| of(difference)).sum();
     let joined = Difference {
@@ -71,7 +75,10 @@ pub(super) fn difference(all: &[&Difference], spread: &Spread) -> Difference {
         Cluster::new(difference.buckets.iter().copied(), difference.sum_us as f64, 0, difference.both)
     };
     let clusters: Vec<_> = all.iter().map(cluster).collect();
-    let intervals = statistics::intervals(&clusters, |at| joined.quantile_us(at), spread);
+    let at: Vec<_> = all.iter().map(|difference| |at| difference.quantile_us(at)).collect();
+    let own = all.iter().zip(&at).map(|(difference, at)| Own { intervals: &difference.intervals, at });
+    let own: Vec<_> = own.collect();
+    let intervals = statistics::of_seeds(&clusters, &own, |at| joined.quantile_us(at), resamples);
     Difference { intervals: Intervals { error_rate: None, ..intervals }, ..joined }
 }
 

@@ -5,9 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
+use hoplab_proxy::host::Instant;
 use hoplab_proxy::telemetry::{Attempt, Fault, Outcome};
 
 use crate::record;
+use crate::slices::Slices;
+use crate::statistics;
 
 /// Requests and their latencies.
 pub(super) struct Tally {
@@ -17,28 +20,31 @@ pub(super) struct Tally {
     /// Exact, which the histogram's are not beyond 20 ms.
     min_us: u64,
     max_us: u64,
-}
-
-impl Default for Tally {
-    fn default() -> Self {
-        let latencies = Histogram::new(4).expect("four significant figures are within the crate's bounds");
-        Self { requests: record::Requests::default(), latencies, sum_us: 0, min_us: u64::MAX, max_us: 0 }
-    }
+    slices: Slices,
 }
 
 impl Tally {
+    /// Of the requests of the part of the run from `from` until `until`.
+    fn new((from, until): (Instant, Instant)) -> Self {
+        let latencies = Histogram::new(4).expect("four significant figures are within the crate's bounds");
+        let requests = record::Requests::default();
+        Self { requests, latencies, sum_us: 0, min_us: u64::MAX, max_us: 0, slices: Slices::new(from, until) }
+    }
+
     pub(super) fn sent(&mut self) {
         self.requests.sent += 1;
         self.requests.open += 1;
     }
 
-    pub(super) fn ended(&mut self, outcome: Outcome, latency_us: u64) {
+    pub(super) fn ended(&mut self, intended: Instant, outcome: Outcome, latency_us: u64) {
         self.requests.open -= 1;
         match outcome {
             Outcome::Failed(Fault::Timeout) => self.requests.timed_out += 1,
             _ if outcome.is_ok() => self.requests.ok += 1,
             _ => self.requests.failed += 1,
         }
+        self.slices.ended(intended, outcome.is_ok());
+        self.slices.observe(intended, latency_us as i64);
         self.sum_us += latency_us;
         self.min_us = self.min_us.min(latency_us);
         self.max_us = self.max_us.max(latency_us);
@@ -59,12 +65,14 @@ impl Tally {
             max_us: self.max_us,
             buckets,
         };
-        record::Traffic { requests: self.requests, latency, intervals: record::Intervals::default() }
+        let at = |quantile| latency.quantile_us(quantile) as i64;
+        let mut intervals = statistics::of_run(&self.slices.into_clusters(), at);
+        intervals.quantiles.retain(|of| latency.percentile_us(of.quantile).is_some());
+        record::Traffic { requests: self.requests, latency, intervals }
     }
 }
 
 /// All requests and the same by endpoint, with the edges they caused.
-#[derive(Default)]
 pub(super) struct Scope {
     pub(super) total: Tally,
     pub(super) endpoints: Vec<Tally>,
@@ -77,9 +85,10 @@ pub(super) struct Scope {
 pub(super) type EdgeKey = (Option<usize>, usize);
 
 impl Scope {
-    pub(super) fn new(endpoints: usize) -> Self {
-        let endpoints = (0..endpoints).map(|_| Tally::default()).collect();
-        Self { endpoints, ..Self::default() }
+    /// Of so many `endpoints`, in a part of the run: from when until when.
+    pub(super) fn new(endpoints: usize, part: (Instant, Instant)) -> Self {
+        let endpoints = (0..endpoints).map(|_| Tally::new(part)).collect();
+        Self { total: Tally::new(part), endpoints, edges: BTreeMap::new(), addresses: BTreeMap::new() }
     }
 
     pub(super) fn sent(&mut self, endpoint: usize) {
@@ -87,9 +96,9 @@ impl Scope {
         self.endpoints[endpoint].sent();
     }
 
-    pub(super) fn ended(&mut self, endpoint: usize, outcome: Outcome, latency_us: u64) {
-        self.total.ended(outcome, latency_us);
-        self.endpoints[endpoint].ended(outcome, latency_us);
+    pub(super) fn ended(&mut self, endpoint: usize, intended: Instant, outcome: Outcome, latency_us: u64) {
+        self.total.ended(intended, outcome, latency_us);
+        self.endpoints[endpoint].ended(intended, outcome, latency_us);
     }
 
     /// Attempts by pod: `payment-0`.
@@ -203,10 +212,10 @@ mod tests {
 
     #[test]
     fn latencies_below_twenty_milliseconds_are_exact() {
-        let mut tally = Tally::default();
+        let mut tally = Tally::new((Instant::START, Instant::START + Duration::from_secs(1)));
         for latency_us in [274, 3_501, 19_999] {
             tally.sent();
-            tally.ended(Outcome::Answered(200), latency_us);
+            tally.ended(Instant::START, Outcome::Answered(200), latency_us);
         }
         let latency = tally.into_traffic().latency;
         assert_eq!(latency.buckets, [(274, 1), (3_501, 1), (19_999, 1)]);
@@ -215,10 +224,10 @@ mod tests {
 
     #[test]
     fn the_extremes_are_exact_however_long() {
-        let mut tally = Tally::default();
+        let mut tally = Tally::new((Instant::START, Instant::START + Duration::from_secs(1)));
         for latency_us in [2_500_000, 6_000_000] {
             tally.sent();
-            tally.ended(Outcome::Answered(200), latency_us);
+            tally.ended(Instant::START, Outcome::Answered(200), latency_us);
         }
         let latency = tally.into_traffic().latency;
         assert_eq!((latency.min_us, latency.max_us), (2_500_000, 6_000_000));
