@@ -95,3 +95,34 @@ impl From<End> for ExitCode {
         Self::from(end.code() as u8)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use anyhow::{Context, anyhow};
+    use hoplab_sim::explore::shrink::CannotShrink;
+    use hoplab_sim::sweep::Lost;
+
+    use super::*;
+
+    #[test]
+    fn whatever_panicked_is_invalid_and_whatever_else_went_wrong_is_not() {
+        let panicked = || Panicked {
+            architecture: "mesh".to_owned(),
+            seed: 7,
+            pod: Some("cart-0".to_owned()),
+            place: "sim/src/it.rs:1:2".to_owned(),
+            message: "a bug".to_owned(),
+        };
+        let at_a_point = Err::<(), _>(panicked()).context("point-1-seed-7").unwrap_err();
+        let all = [
+            panicked().into(),
+            at_a_point,
+            CannotShrink::Panicked(panicked()).into(),
+            Lost::Panicked(panicked()).into(),
+        ];
+        for error in all {
+            assert_eq!(end_of(&error), End::Invalid, "{error:?}");
+        }
+        assert_eq!(end_of(&anyhow!("cannot write out/summary.json")), End::Unusable);
+    }
+}

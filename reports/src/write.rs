@@ -186,7 +186,7 @@ pub(crate) fn put(dir: &Path, files: Vec<(PathBuf, Vec<u8>)>) -> Result<Written,
         remove(&dir.join(path))?;
     }
     now.write(dir)?;
-    let mut written = Vec::with_capacity(files.len());
+    let mut written = vec![PathBuf::from(CHECKSUMS)];
     for (name, bytes) in files {
         replace(&dir.join(&name), &bytes)?;
         written.push(name);

@@ -55,7 +55,7 @@ mod tests {
         }
         assert_eq!(crowd.joined(at(9_950)), Some(at(10_000)), "then the first of eleven is a second old");
         assert_eq!(crowd.joined(at(9_960)), Some(at(10_100)));
-        assert_eq!(crowd.joined(at(10_500)), Some(at(10_600)));
+        assert_eq!(crowd.joined(at(10_500)), None, "the first of the last eleven came at 9.2 s");
         assert_eq!(crowd.joined(at(12_000)), None);
     }
 }

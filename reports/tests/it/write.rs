@@ -65,10 +65,14 @@ fn what_cannot_be_read_says_why() {
     let mut errors = vec![error()];
     fs::create_dir_all(dir.join("record")).unwrap();
     let path = dir.join("record/record.json");
-    for text in ["{", "[]", "{\"schema\": 7}", "{\"schema\": 1}"] {
-        fs::write(&path, text).unwrap();
-        errors.push(error());
-    }
+    fs::write(&path, "{").unwrap();
+    errors.push(error());
+    fs::remove_file(&path).unwrap();
+    write(&fixture::boutique(), &dir).unwrap();
+    fs::write(&path, "{\"schema\": 7}").unwrap();
+    errors.push(error());
+    fs::remove_file(&path).unwrap();
+    errors.push(error());
     insta::assert_snapshot!(errors.join("\n"));
 }
 

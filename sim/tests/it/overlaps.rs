@@ -32,7 +32,7 @@ fn a_pod_comes_back_when_nobody_holds_it_down_any_more() {
     };
     let restart = |at: &str, drain: &str, down: &str| {
         format!(
-            "at = \"{at}\"\nfor = \"2500ms\"\n\
+            "at = \"{at}\"\nfor = \"3s\"\n\
              restart = {{ service = \"first\", drain = \"{drain}\", down = \"{down}\" }}"
         )
     };
