@@ -46,7 +46,9 @@ mod tests {
     #[test]
     fn a_pod_is_killed_once_and_comes_back_when_the_last_lets_go() {
         let (mut held, pod, other) = (Held::default(), PodId(1), PodId(2));
-        [pod, pod, other].into_iter().for_each(|pod| held.hold(pod));
+        for pod in [pod, pod, other] {
+            held.hold(pod);
+        }
         assert!(held.kill(pod) && !held.kill(pod));
         assert!(!held.let_go(pod));
         assert!(!held.kill(pod), "it has not come back in between");

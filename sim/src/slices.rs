@@ -16,7 +16,7 @@ const SLICES: u32 = 128;
 pub(crate) struct Slices {
     from: Instant,
     width: Duration,
-    slices: Vec<Slice>,
+    all: Vec<Slice>,
 }
 
 #[derive(Clone, Default)]
@@ -32,7 +32,7 @@ impl Slices {
     /// The slices of the part from `from` until `until`.
     pub(crate) fn new(from: Instant, until: Instant) -> Self {
         let width = (until.saturating_since(from) / SLICES).max(Duration::from_nanos(1));
-        Self { from, width, slices: vec![Slice::default(); SLICES as usize] }
+        Self { from, width, all: vec![Slice::default(); SLICES as usize] }
     }
 
     /// A request that was to be sent `at` then has ended, well or not.
@@ -53,14 +53,14 @@ impl Slices {
         let cluster = |slice: Slice| {
             Cluster::new(slice.values.into_iter(), slice.sum as f64, slice.errors, slice.ended)
         };
-        self.slices.into_iter().map(cluster).collect()
+        self.all.into_iter().map(cluster).collect()
     }
 
     fn at(&mut self, at: Instant) -> &mut Slice {
         let number = at.saturating_since(self.from).as_nanos() / self.width.as_nanos();
         // What is left over when the part is divided belongs to the last slice.
-        let last = self.slices.len() - 1;
-        &mut self.slices[(number as usize).min(last)]
+        let last = self.all.len() - 1;
+        &mut self.all[(number as usize).min(last)]
     }
 }
 

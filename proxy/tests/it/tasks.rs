@@ -34,7 +34,7 @@ async fn a_task_that_panics_is_reported_at_once_and_no_other() {
     spawner.spawn(async { panic!("while it runs") });
     spawner.spawn(async {
         let _held = PanicsWhenDropped;
-        std::future::pending().await
+        std::future::pending::<()>().await;
     });
     tokio::task::yield_now().await;
     assert_eq!(panics.load(Ordering::Relaxed), 1);

@@ -59,7 +59,7 @@ pub(crate) fn of_seeds(
     whole: impl Fn(f64) -> i64,
     resamples: &Resamples,
 ) -> Intervals {
-    let spread = Seeds { seeds, whole: &whole, resamples };
+    let spread = Seeds { runs: seeds, whole: &whole, resamples };
     let ratio = |part: &dyn Fn(&Cluster) -> Part, interval: &dyn Fn(&Intervals) -> Option<Interval>| {
         let parts: Vec<_> = seeds.iter().map(part).collect();
         let (above, below) = sums(&parts);
@@ -108,7 +108,7 @@ fn combined(whole: f64, seeds: impl Iterator<Item = (f64, f64, Option<Interval>)
 
 /// What the spread between seeds tells.
 struct Seeds<'a, W> {
-    seeds: &'a [Cluster],
+    runs: &'a [Cluster],
     whole: &'a W,
     resamples: &'a Resamples,
 }
@@ -117,7 +117,7 @@ impl<W: Fn(f64) -> i64> Seeds<'_, W> {
     /// The interval of the sum of the first over the sum of the second; `None` when there is nothing to divide by,
     /// or the seeds are too few.
     fn of_ratio(&self, part: &dyn Fn(&Cluster) -> Part) -> Option<Interval> {
-        let parts: Vec<_> = self.seeds.iter().map(part).collect();
+        let parts: Vec<_> = self.runs.iter().map(part).collect();
         if parts.len() < SEEDS_MIN || sums(&parts).1 <= 0.0 {
             return None;
         }
@@ -140,7 +140,7 @@ impl<W: Fn(f64) -> i64> Seeds<'_, W> {
     fn reach(&self, quantile: f64) -> Option<(f64, f64)> {
         let part = share_part((self.whole)(quantile));
         let around = self.of_ratio(&part)?;
-        let parts: Vec<_> = self.seeds.iter().map(part).collect();
+        let parts: Vec<_> = self.runs.iter().map(part).collect();
         let (below, count) = sums(&parts);
         let least = least_reach(quantile, count);
         let share = below / count;

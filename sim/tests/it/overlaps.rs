@@ -9,9 +9,10 @@ use hoplab_sim::scenario::{self, Overrides};
 
 /// What becomes of 100 requests a second for 6 s to the only pod of a service: by architecture, how many failed.
 fn failed(faults: &[&str]) -> Vec<u64> {
-    let faults: String = (faults.iter().zip('a'..))
-        .map(|(fault, name)| format!("[[faults]]\nname = \"fault-{name}\"\n{fault}\n"))
-        .collect();
+    let faults = faults.iter().zip('a'..);
+    let faults: Vec<String> =
+        faults.map(|(fault, name)| format!("[[faults]]\nname = \"fault-{name}\"\n{fault}\n")).collect();
+    let faults = faults.concat();
     let text = format!(
         "[scenario]\nduration = \"6s\"\n[compare]\narchitectures = [\"direct\", \"gateway\"]\n\
          [services.first.endpoints.get]\n[load.client]\nrate = \"100 rps\"\narrivals = \"uniform\"\n\

@@ -20,7 +20,7 @@ fn broken() -> Arc<Plan> {
     let source = Source { path: "panics.toml".to_owned(), text: text.to_owned() };
     let mut plan =
         scenario::parse(&[source], &Overrides::default()).unwrap_or_else(|problems| panic!("{problems}"));
-    plan.services[1].endpoints[0].path = "no path".to_owned();
+    "no path".clone_into(&mut plan.services[1].endpoints[0].path);
     Arc::new(plan)
 }
 
