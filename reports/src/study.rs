@@ -1,6 +1,6 @@
 //! Work in parts: many seeds, the points of a sweep. A study says what is asked; each part is a file of its
 //! own that appears whole or not at all, so that what was interrupted goes on where it stopped, and what
-//! several machines did is joined by putting their parts together. Owns the study's own files; its parts are those of [`parts`].
+//! several machines did is joined by putting their parts together. Owns the study's own files; its parts are those of `parts`.
 
 mod parts;
 
