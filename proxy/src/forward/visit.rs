@@ -142,39 +142,31 @@ impl Meter {
     }
 }
 
+type BoxedWork = Pin<Box<dyn Future<Output = ()> + Send>>;
+
 /// Work that is being done for a frame, and the frame.
-struct Paying {
-    work: Pin<Box<dyn Future<Output = ()> + Send>>,
-    /// Whose its time was, from when on.
-    turns: Turns,
-    frame: Frame<Bytes>,
+type Paying = (BoxedWork, Frame<Bytes>);
+
+/// The frame's work, begun, which tells `enters` whose its time is; `None` when it costs nothing.
+fn pay<H: Host>(
+    host: &H,
+    meter: Meter,
+    frame: &Frame<Bytes>,
+    enters: impl FnMut(Owner, Instant) + Send + 'static,
+) -> Option<BoxedWork> {
+    let bytes = frame.data_ref().map_or(0, Bytes::len) as u64;
+    let host = host.clone();
+    (bytes > 0).then(|| -> BoxedWork { Box::pin(async move { host.work(meter.work(bytes), enters).await }) })
 }
 
-type Turns = Arc<Mutex<Vec<(Owner, Instant)>>>;
+/// Whose the time of work was, from when on, as it told.
+#[derive(Clone, Default)]
+struct Turns(Arc<Mutex<Vec<(Owner, Instant)>>>);
 
-impl Paying {
-    /// The work for `frame`, begun; the frame itself when it costs nothing.
-    fn begin<H: Host>(host: &H, meter: Meter, frame: Frame<Bytes>) -> Result<Self, Frame<Bytes>> {
-        let bytes = frame.data_ref().map_or(0, Bytes::len) as u64;
-        if bytes == 0 {
-            return Err(frame);
-        }
-        let turns = Turns::default();
-        let (host, noted) = (host.clone(), Arc::clone(&turns));
-        let work = Box::pin(async move {
-            host.work(meter.work(bytes), |owner, from| lock(&noted).push((owner, from))).await;
-        });
-        Ok(Self { work, turns, frame })
+impl Turns {
+    fn lock(&self) -> MutexGuard<'_, Vec<(Owner, Instant)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
-
-    /// Says whose the time was so far.
-    fn account(&self, exchange: &mut Exchange) {
-        lock(&self.turns).drain(..).for_each(|(owner, from)| exchange.turn(owner, from));
-    }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A request's content of unknown length, paid for as it passes. Its time belongs to the attempt
@@ -196,14 +188,14 @@ impl<H: Host> HttpBody for Metered<H> {
     ) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
         let this = &mut *self;
         loop {
-            if let Some(paying) = &mut this.paying {
-                ready!(paying.work.as_mut().poll(cx));
-                return Poll::Ready(this.paying.take().map(|paying| Ok(paying.frame)));
+            if let Some((work, _)) = &mut this.paying {
+                ready!(work.as_mut().poll(cx));
+                return Poll::Ready(this.paying.take().map(|(_, frame)| Ok(frame)));
             }
             match ready!(Pin::new(&mut this.body).poll_frame(cx)) {
-                Some(Ok(frame)) => match Paying::begin(&this.host, this.meter, frame) {
-                    Ok(paying) => this.paying = Some(paying),
-                    Err(frame) => return Poll::Ready(Some(Ok(frame))),
+                Some(Ok(frame)) => match pay(&this.host, this.meter, &frame, |_, _| {}) {
+                    Some(work) => this.paying = Some((work, frame)),
+                    None => return Poll::Ready(Some(Ok(frame))),
                 },
                 end => return Poll::Ready(end),
             }
@@ -225,7 +217,7 @@ pub(super) struct Counted<H: Host> {
     body: Body,
     outcome: Outcome,
     /// What is paid as it passes; nothing when the length was known and paid for.
-    meter: Option<Meter>,
+    meter: Option<(Meter, Turns)>,
     paying: Option<Paying>,
     reading: bool,
 }
@@ -238,7 +230,7 @@ impl<H: Host> Counted<H> {
             return body;
         }
         visit.exchange().enter(Owner::Downstream);
-        let meter = body.exact_length().is_none().then_some(meter);
+        let meter = body.exact_length().is_none().then(|| (meter, Turns::default()));
         Body::boxed(Self { visit, body, outcome, meter, paying: None, reading: false })
     }
 
@@ -246,8 +238,7 @@ impl<H: Host> Counted<H> {
     fn turn_to(&mut self, owner: Owner) {
         let now = self.visit.host.now();
         if let Some(exchange) = &mut self.visit.exchange {
-            exchange.mark(now);
-            exchange.enter(owner);
+            exchange.turn(owner, now);
         }
     }
 
@@ -271,19 +262,19 @@ impl<H: Host> Counted<H> {
     }
 
     fn poll_paid(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
-        let Some(paying) = &mut self.paying else { return Poll::Ready(None) };
-        ready!(paying.work.as_mut().poll(cx));
+        let Some((work, _)) = &mut self.paying else { return Poll::Ready(None) };
+        ready!(work.as_mut().poll(cx));
         self.account();
         match self.paying.take() {
-            Some(paying) => self.hand_over(paying.frame),
+            Some((_, frame)) => self.hand_over(frame),
             None => Poll::Ready(None),
         }
     }
 
     /// Says whose the time of the work was that was being done, as far as it was.
     fn account(&mut self) {
-        if let (Some(exchange), Some(paying)) = (&mut self.visit.exchange, &self.paying) {
-            paying.account(exchange);
+        if let (Some(exchange), Some((_, turns))) = (&mut self.visit.exchange, &self.meter) {
+            turns.lock().drain(..).for_each(|(owner, from)| exchange.turn(owner, from));
         }
     }
 }
@@ -303,12 +294,14 @@ impl<H: Host> HttpBody for Counted<H> {
         this.begin_reading();
         match ready!(Pin::new(&mut this.body).poll_frame(cx)) {
             Some(Ok(frame)) => {
-                let Some(meter) = this.meter else { return this.hand_over(frame) };
-                match Paying::begin(&this.visit.host, meter, frame) {
-                    Ok(paying) => this.paying = Some(paying),
-                    Err(frame) => return this.hand_over(frame),
-                }
+                let work = this.meter.as_ref().and_then(|(meter, turns)| {
+                    let turns = turns.clone();
+                    let noted = move |owner, from| turns.lock().push((owner, from));
+                    pay(&this.visit.host, *meter, &frame, noted)
+                });
+                let Some(work) = work else { return this.hand_over(frame) };
                 this.turn_to(Owner::Queue);
+                this.paying = Some((work, frame));
                 this.poll_paid(cx)
             }
             Some(Err(fault)) => {

@@ -72,9 +72,9 @@ impl Cores {
 
     /// Waits for a core, and occupies it until what is returned is dropped.
     pub(super) async fn core(&self, kind: ContainerKind, lane: Lane) -> Core<'_> {
-        let mut claim = Claim { cores: self, lane, claimed: Claimed::Nothing };
+        let mut claim = Claim { cores: self, lane, place: None };
         poll_fn(|context| claim.poll(context)).await;
-        claim.claimed = Claimed::Nothing;
+        claim.place = None;
         lock(&self.meters).occupied(kind, self.clock.now());
         Core { cores: self, kind }
     }
@@ -222,41 +222,31 @@ impl Drop for Leaves<'_> {
 struct Claim<'a> {
     cores: &'a Cores,
     lane: Lane,
-    claimed: Claimed,
-}
-
-enum Claimed {
-    Nothing,
-    /// A place in the line.
-    Place(u64),
+    /// The place in the line, once it waits.
+    place: Option<u64>,
 }
 
 impl Claim<'_> {
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
         let mut state = self.cores.state();
-        match self.claimed {
-            Claimed::Nothing if state.has_free() => {
+        match self.place {
+            None if state.has_free() => {
                 state.busy += 1;
                 Poll::Ready(())
             }
-            Claimed::Nothing => {
-                self.claimed = Claimed::Place(state.line(self.lane).join(context.waker()));
+            None => {
+                self.place = Some(state.line(self.lane).join(context.waker()));
                 Poll::Pending
             }
-            Claimed::Place(place) => {
-                if state.line(self.lane).stays(place, context.waker()) {
-                    Poll::Pending
-                } else {
-                    Poll::Ready(())
-                }
-            }
+            Some(place) if state.line(self.lane).stays(place, context.waker()) => Poll::Pending,
+            Some(_) => Poll::Ready(()),
         }
     }
 }
 
 impl Drop for Claim<'_> {
     fn drop(&mut self) {
-        let Claimed::Place(place) = self.claimed else { return };
+        let Some(place) = self.place else { return };
         let mut state = self.cores.state();
         if !state.line(self.lane).leave(place) {
             state.release();
