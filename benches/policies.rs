@@ -23,7 +23,7 @@ use hoplab_proxy::policy::priority::{self, Criticality, Priorities};
 use hoplab_proxy::policy::retry::{self, Condition, Failure, Jitter, Retry, backoff};
 use hoplab_proxy::telemetry::metrics::Metrics;
 use hoplab_proxy::telemetry::{
-    Attempt, Decision, Outcome as Ended, PolicyEvent, Report, Role, Span, SpanId, TraceId,
+    Attempt, AttemptKind, Decision, Outcome as Ended, PolicyEvent, Report, Role, Span, SpanId, TraceId,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use rand::SeedableRng;
@@ -437,6 +437,8 @@ fn span(number: u64, attempts: u64) -> Span {
         id: SpanId(place + 1),
         upstream: format!("service-{}", number / 3).into(),
         endpoint: Some(format!("service-{}-{}:8080", number / 3, (number + place) % 3).into()),
+        kind: if place == 0 { AttemptKind::First } else { AttemptKind::Retry },
+        is_sent: true,
         start: at(place * 100),
         end: at(place * 100 + 90),
         outcome: Ended::Answered(if place + 1 < attempts { 503 } else { 200 }),

@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use crate::host::Instant;
 use crate::telemetry::{
-    Attempt, Facts, Fault, Outcome, Owner, Role, Span, SpanId, SpanIds, Timeline, TraceContext, TraceFlags,
-    TraceId,
+    Attempt, AttemptKind, Facts, Fault, Outcome, Owner, Role, Span, SpanId, SpanIds, Timeline, TraceContext,
+    TraceFlags, TraceId,
 };
 
 /// A request at one hop, while it is being answered.
@@ -93,17 +93,25 @@ impl Exchange {
     }
 
     /// Notes that an attempt begins. Until it is told otherwise, the attempt counts as cancelled.
-    pub(crate) fn begin_attempt(&mut self, id: SpanId, upstream: &Arc<str>, now: Instant) {
+    pub(crate) fn begin_attempt(&mut self, id: SpanId, upstream: &Arc<str>, kind: AttemptKind, now: Instant) {
         let outcome = Outcome::Failed(Fault::Cancelled);
         self.answered = None;
         let (upstream, endpoint) = (Arc::clone(upstream), None);
-        self.attempts.push(Attempt { id, upstream, endpoint, start: now, end: now, outcome });
+        let (start, end) = (now, now);
+        self.attempts.push(Attempt { id, upstream, endpoint, kind, is_sent: false, start, end, outcome });
     }
 
     /// Notes where the last attempt goes.
     pub(crate) fn choose_endpoint(&mut self, endpoint: Option<Arc<str>>) {
         if let Some(attempt) = self.attempts.last_mut() {
             attempt.endpoint = endpoint;
+        }
+    }
+
+    /// Notes whether the last attempt was put on a connection.
+    pub(crate) fn sent_attempt(&mut self, is_sent: bool) {
+        if let Some(attempt) = self.attempts.last_mut() {
+            attempt.is_sent = is_sent;
         }
     }
 

@@ -168,7 +168,7 @@ impl Owner {
     }
 }
 
-/// A request that a hop sent upstream.
+/// A request that a hop sent upstream, or meant to send.
 #[derive(Debug, Clone)]
 pub struct Attempt {
     /// The span id that the upstream was told as its parent.
@@ -177,12 +177,36 @@ pub struct Attempt {
     pub upstream: Arc<str>,
     /// The endpoint, once one was chosen.
     pub endpoint: Option<Arc<str>>,
+    /// Why it was made.
+    pub kind: AttemptKind,
+    /// Whether the request was put on a connection. One that a breaker or the throttle refused, that was shed or
+    /// waited in a queue in vain, that found no endpoint or no connection to it, never was.
+    pub is_sent: bool,
     /// When it began, the choice of an endpoint included.
     pub start: Instant,
     /// When its answer's head had been read, or it failed.
     pub end: Instant,
     /// How it went.
     pub outcome: Outcome,
+}
+
+impl Attempt {
+    /// Whether it was put on a connection and failed there. One that was given up, because another answered first
+    /// or because the caller went away, did not fail.
+    pub fn is_error(&self) -> bool {
+        self.is_sent && !self.outcome.is_ok() && self.outcome != Outcome::Failed(Fault::Cancelled)
+    }
+}
+
+/// Why an attempt was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum AttemptKind {
+    /// It is the first of its request.
+    First,
+    /// Attempts before it failed.
+    Retry,
+    /// The answer to another, which is still open, is late.
+    Hedge,
 }
 
 /// How a request or an attempt ended.
@@ -198,6 +222,12 @@ impl Outcome {
     /// Whether a caller would call it a success: an answer below 500.
     pub fn is_ok(self) -> bool {
         matches!(self, Self::Answered(status) if status < 500)
+    }
+
+    /// Whether a caller got what it asked for: an answer below 500 that does not say that a limit refused the
+    /// request (429, RFC 6585). A refusal is no error, but it is no service either.
+    pub fn is_served(self) -> bool {
+        self.is_ok() && self != Self::Answered(429)
     }
 }
 

@@ -232,7 +232,7 @@ pub(super) mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::telemetry::{Fault, Owner, Role, Segment, SpanId, TraceId};
+    use crate::telemetry::{AttemptKind, Fault, Owner, Role, Segment, SpanId, TraceId};
 
     fn at(micros: u64) -> Instant {
         Instant::from_nanos(micros * 1_000)
@@ -244,6 +244,8 @@ pub(super) mod tests {
             id: SpanId(id),
             upstream: "cart".into(),
             endpoint: Some(endpoint.into()),
+            kind: if id == 0xa1 { AttemptKind::First } else { AttemptKind::Retry },
+            is_sent: true,
             start: at(start),
             end: at(end),
             outcome,

@@ -21,7 +21,7 @@ use crate::exchange::Exchange;
 use crate::grpc;
 use crate::host::{Host, Instant};
 use crate::policy::retry::{self, Reach, Retry};
-use crate::telemetry::{Fault, Outcome, Owner, SpanId, TraceContext};
+use crate::telemetry::{AttemptKind, Fault, Outcome, Owner, SpanId, TraceContext};
 use crate::timer::before;
 use crate::tls;
 
@@ -91,7 +91,8 @@ impl<H: Host> Upstream<H> {
         deadline: Instant,
     ) -> Result<Begun<H>, Failed> {
         let id = self.ids.span();
-        exchange.begin_attempt(id, &self.name, self.host.now());
+        let kind = if tried.is_empty() { AttemptKind::First } else { AttemptKind::Retry };
+        exchange.begin_attempt(id, &self.name, kind, self.host.now());
         let chosen = self.state.choose_in_time(exchange, tried, deadline).await;
         let now = self.host.now();
         let (endpoint, verdict) = match chosen {
@@ -109,7 +110,7 @@ impl<H: Host> Upstream<H> {
     pub(super) fn begin_beside(&self, exchange: &mut Exchange, tried: &mut Vec<usize>) -> Option<Begun<H>> {
         let (endpoint, verdict) = self.state.choose(exchange.key, tried).ok()?;
         let id = self.ids.span();
-        exchange.begin_attempt(id, &self.name, self.host.now());
+        exchange.begin_attempt(id, &self.name, AttemptKind::Hedge, self.host.now());
         Some(self.begun(exchange, (endpoint, verdict), id, tried))
     }
 
@@ -195,6 +196,7 @@ impl<H: Host> Upstream<H> {
             let body = idle.as_ref().map_or_else(|| replay.body(), |idle| idle.watched(replay.body()));
             let request = self.request(head, body, exchange, &target, until);
             exchange.enter(Owner::Upstream(target.id));
+            exchange.sent_attempt(true);
             let sending = lease.send(request);
             let sent = match &idle {
                 None => sending.await,
@@ -216,6 +218,7 @@ impl<H: Host> Upstream<H> {
             let error = error.into_error();
             *reach = how_far(&error, unwritten);
             if *reach == Reach::Connecting {
+                exchange.sent_attempt(false);
                 return Err(Fault::Tls);
             }
             let stale = lease.reused && freshness == Freshness::Any && replay.is_whole();
@@ -228,7 +231,7 @@ impl<H: Host> Upstream<H> {
                 let now = self.host.now();
                 exchange.end_attempt(Outcome::Failed(Fault::Reset), now);
                 target.id = self.ids.span();
-                exchange.begin_attempt(target.id, &self.name, now);
+                exchange.begin_attempt(target.id, &self.name, AttemptKind::Retry, now);
                 exchange.choose_endpoint(self.state.endpoint(target.endpoint));
             }
             freshness = Freshness::New;

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::host::Instant;
-use crate::telemetry::{Fault, SpanId, TraceId};
+use crate::telemetry::{AttemptKind, Fault, SpanId, TraceId};
 
 fn at(micros: u64) -> Instant {
     Instant::from_nanos(micros * 1_000)
@@ -14,7 +14,9 @@ fn at(micros: u64) -> Instant {
 
 fn attempt(upstream: &str, endpoint: Option<&str>, outcome: Outcome) -> Attempt {
     let endpoint = endpoint.map(Arc::from);
-    Attempt { id: SpanId(1), upstream: upstream.into(), endpoint, start: at(10), end: at(20), outcome }
+    let (kind, is_sent) = (AttemptKind::First, endpoint.is_some());
+    let (start, end) = (at(10), at(20));
+    Attempt { id: SpanId(1), upstream: upstream.into(), endpoint, kind, is_sent, start, end, outcome }
 }
 
 fn span(outcome: Outcome, attempts: Vec<Attempt>) -> Report {
