@@ -194,7 +194,8 @@ pub(crate) struct ExploreArguments {
 #[derive(Debug, Args)]
 #[command(
     after_help = "Exit codes: 0 it was written; 2 the scenario is wrong or missing, or nothing in it fails; \
-                        3 the run is invalid; 130 Ctrl-C, after which the smallest so far is written"
+                        3 the run is invalid, or what may fail cannot be judged; 130 Ctrl-C, after which the \
+                        smallest so far is written"
 )]
 pub(crate) struct ShrinkArguments {
     /// The scenario file, which fails

@@ -1,8 +1,9 @@
 //! The command `hoplab`: parses arguments, calls the other crates, prints, and sets the exit code.
 //!
 //! 0 all is well; 1 an expectation or the gate failed; 2 the command line, the scenario, the record or the
-//! baseline is wrong or missing, or a result cannot be written; 3 the run is invalid; 130 Ctrl-C ended it, as in a
-//! shell. Results go to standard output, everything else to standard error.
+//! baseline is wrong or missing, or a result cannot be written; 3 the run is invalid, or nothing failed and an
+//! expectation cannot be judged; 130 Ctrl-C ended it, as in a shell. Results go to standard output, everything else to
+//! standard error.
 
 mod arguments;
 mod build;
@@ -73,6 +74,8 @@ enum End {
     Unusable,
     /// The run is invalid.
     Invalid,
+    /// Nothing failed, and an expectation cannot be judged.
+    Unsure,
     /// Ctrl-C ended it before all was done.
     Interrupted,
 }
@@ -83,7 +86,7 @@ impl End {
             Self::Well => 0,
             Self::Unmet => 1,
             Self::Unusable => 2,
-            Self::Invalid => 3,
+            Self::Invalid | Self::Unsure => 3,
             // As a shell says it: 128 and SIGINT.
             Self::Interrupted => 130,
         }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::bail;
 use hoplab_reports as reports;
 use hoplab_sim::batch::{self, Progress};
-use hoplab_sim::record::Record;
+use hoplab_sim::record::{Expectation, Outcome, Record, Seeds};
 use hoplab_sim::scenario::plan::Plan;
 use hoplab_sim::scenario::{self, Overrides};
 
@@ -89,18 +89,43 @@ pub(crate) fn judge(record: &Record) -> End {
     if !untouched.is_empty() {
         return End::Invalid;
     }
-    let mut end = End::Well;
-    for (name, architecture) in &record.architectures {
-        for expectation in architecture.expectations.iter().filter(|expectation| !expectation.holds) {
-            let seeds = record.seeds.as_ref().map_or_else(String::new, |seeds| {
-                let failed: Vec<String> = expectation.failed_in.iter().take(5).map(u64::to_string).collect();
-                let more = if expectation.failed_in.len() > failed.len() { ", …" } else { "" };
-                let (unmet, of) = (expectation.failed_in.len(), seeds.count());
-                format!(" in {unmet} of {of} seeds ({}{more})", failed.join(", "))
-            });
-            eprintln!("unmet under {name}{seeds}: {}; seen: {}", expectation.text, expectation.seen_text);
-            end = End::Unmet;
+    let all = || {
+        let architectures = record.architectures.iter();
+        architectures.flat_map(|(name, seen)| seen.expectations.iter().map(move |of| (name, of)))
+    };
+    for (name, expectation) in all() {
+        let said = expectation.said();
+        match expectation.outcome {
+            Outcome::Holds => {}
+            Outcome::Fails => {
+                let seeds =
+                    record.seeds.as_ref().map_or_else(String::new, |seeds| failed(expectation, seeds));
+                eprintln!("unmet under {name}{seeds}: {}; seen: {said}", expectation.text);
+            }
+            Outcome::CannotBeJudged => {
+                eprintln!("cannot be judged under {name}: {}; {said}", expectation.text);
+            }
         }
     }
-    end
+    end_of(Outcome::of_all(all().map(|(_, expectation)| expectation.outcome)))
+}
+
+/// The exit code that what was expected deserves.
+pub(crate) fn end_of(outcome: Outcome) -> End {
+    match outcome {
+        Outcome::Holds => End::Well,
+        Outcome::Fails => End::Unmet,
+        Outcome::CannotBeJudged => End::Unsure,
+    }
+}
+
+/// In which of several seeds an expectation fails.
+fn failed(expectation: &Expectation, seeds: &Seeds) -> String {
+    if expectation.failed_in.is_empty() {
+        return format!(" over {} seeds together", seeds.count());
+    }
+    let failed: Vec<String> = expectation.failed_in.iter().take(5).map(u64::to_string).collect();
+    let more = if expectation.failed_in.len() > failed.len() { ", …" } else { "" };
+    let (unmet, of) = (expectation.failed_in.len(), seeds.count());
+    format!(" in {unmet} of {of} seeds ({}{more})", failed.join(", "))
 }

@@ -31,6 +31,10 @@ pub(crate) fn shrink(arguments: &ShrinkArguments) -> anyhow::Result<End> {
             eprintln!("invalid: {error}");
             return Ok(End::Invalid);
         }
+        Err(error @ CannotShrink::CannotBeJudged { .. }) => {
+            eprintln!("nothing to shrink: {error}");
+            return Ok(End::Unsure);
+        }
         result => result?,
     };
     shrunk.draft.open_with(&comment(&plan, &shrunk));

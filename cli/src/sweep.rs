@@ -10,7 +10,7 @@ use hoplab_reports as reports;
 use hoplab_reports::study::{Kind, Parts, Study};
 use hoplab_sim::batch::{self, Progress};
 use hoplab_sim::join;
-use hoplab_sim::record::Record;
+use hoplab_sim::record::{Outcome, Record};
 use hoplab_sim::scenario;
 use hoplab_sim::scenario::plan::Plan;
 use hoplab_sim::sweep::record::{Found, Seen, Sweep};
@@ -222,13 +222,21 @@ fn show(sweep: &Sweep, dir: &Path, json: bool) -> anyhow::Result<End> {
     } else {
         write!(out, "{}", reports::sweep::table(sweep, Some(dir), terminal::look()))?;
     }
-    let mut end = End::Well;
-    let found = sweep.search.iter().flat_map(|search| &search.found);
-    for found in found.filter(|found| !found.holds) {
-        let highest = found.highest.as_deref().unwrap_or("none");
-        eprintln!("unmet under {}: the highest value that holds is {highest}", found.architecture);
-        end = End::Unmet;
+    let found = || sweep.search.iter().flat_map(|search| &search.found);
+    for found in found() {
+        let (name, highest) = (&found.architecture, found.highest.as_deref().unwrap_or("none"));
+        match found.outcome {
+            Outcome::Holds => {}
+            Outcome::Fails => eprintln!("unmet under {name}: the highest value that holds is {highest}"),
+            Outcome::CannotBeJudged => {
+                let takes = found.takes.as_deref().unwrap_or_default();
+                eprintln!(
+                    "cannot be judged under {name}: the highest value that is known to hold is {highest}; {takes}"
+                );
+            }
+        }
     }
+    let mut end = run::end_of(Outcome::of_all(found().map(|found| found.outcome)));
     for (number, point) in sweep.points.iter().enumerate() {
         for fault in &point.untouched {
             eprintln!("invalid: fault \"{fault}\" touched nothing at point {number}");

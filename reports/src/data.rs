@@ -5,10 +5,13 @@ mod trust;
 
 use std::collections::BTreeMap;
 
-use hoplab_sim::record::{Decided, Edge, Record};
+use hoplab_sim::figures::{Figure, Scope, Subject};
+use hoplab_sim::record::{Decided, Edge, Record, Seeds};
+use indexmap::IndexMap;
 
 use crate::charts::curves;
 use crate::summary::Micros;
+use crate::table::scope;
 
 /// A CSV file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +28,7 @@ pub fn files(record: &Record) -> Result<Vec<File>, csv::Error> {
         file("latency.csv", latency(record))?,
         file("windows.csv", windows(record))?,
         file("breakdown.csv", breakdown(record))?,
+        file("figures.csv", figures(record))?,
         file("edges.csv", edges(record))?,
         file("breakers.csv", breakers(record))?,
         file("policies.csv", policies(record))?,
@@ -74,7 +78,10 @@ fn windows(record: &Record) -> Vec<Row> {
         "until_us",
         "sent",
         "ok",
+        "refused",
         "errors",
+        "open",
+        "good",
         "calls",
         "attempts",
         "p50_us",
@@ -92,7 +99,10 @@ fn windows(record: &Record) -> Vec<Row> {
                 (from + record.window_us).to_string(),
                 window.sent.to_string(),
                 window.ok.to_string(),
+                window.refused.to_string(),
                 window.errors.to_string(),
+                window.sent.saturating_sub(window.ok + window.errors).to_string(),
+                window.good.to_string(),
                 window.calls.to_string(),
                 window.attempts.to_string(),
                 optional(window.p50_us),
@@ -129,23 +139,57 @@ fn breakdown(record: &Record) -> Vec<Row> {
 
 /// Calls between services, by phase of the run; the phase `*` is all of it.
 fn edges(record: &Record) -> Vec<Row> {
-    let mut rows =
-        head(&["architecture", "phase", "edge", "requests", "attempts", "amplification", "errors"]);
+    let figures = [
+        Figure::Calls,
+        Figure::Attempts,
+        Figure::Retries,
+        Figure::Hedges,
+        Figure::Unsent,
+        Figure::Amplification,
+        Figure::FailedAttempts,
+    ];
+    let names = ["requests", "attempts", "retries", "hedges", "unsent", "amplification", "errors"];
+    let mut rows = head(&[&["architecture", "phase", "edge"], &names[..]].concat());
     for (name, architecture) in &record.architectures {
-        let mut push = |phase: &str, edge: &String, calls: &Edge| {
-            rows.push(vec![
-                name.clone(),
-                phase.to_owned(),
-                edge.clone(),
-                calls.requests.to_string(),
-                calls.attempts.to_string(),
-                decimal(calls.amplification()),
-                calls.errors.to_string(),
-            ]);
+        let mut push = |phase: &str, edges: &IndexMap<String, Edge>| {
+            rows.extend(edges.keys().map(|edge| {
+                let scope = Scope::of_edges(edges).edge(edge);
+                let cells = figures.map(|figure| figure.of(&scope).map_or_else(String::new, decimal));
+                [[name.clone(), phase.to_owned(), edge.clone()].to_vec(), cells.to_vec()].concat()
+            }));
         };
-        architecture.edges.iter().for_each(|(edge, calls)| push("*", edge, calls));
+        push("*", &architecture.edges);
         for (phase_name, phase) in &architecture.phases {
-            phase.edges.iter().for_each(|(edge, calls)| push(phase_name, edge, calls));
+            push(phase_name, &phase.edges);
+        }
+    }
+    rows
+}
+
+/// The figures of requests, by phase and endpoint; the phase `*` is all of the run after the warm-up, the endpoint
+/// `*` all requests. What the sample does not carry is empty.
+fn figures(record: &Record) -> Vec<Row> {
+    let figures: Vec<Figure> =
+        Figure::about(Subject::Requests).filter(|figure| *figure != Figure::Within).collect();
+    let keys: Vec<_> = figures.iter().map(|figure| figure.key()).collect();
+    let keys: Vec<&str> = keys.iter().map(|key| &**key).collect();
+    let mut rows = head(&[&["architecture", "phase", "endpoint"], &keys[..]].concat());
+    let seeds = record.seeds.as_ref().map_or(1, Seeds::count);
+    for (name, architecture) in &record.architectures {
+        let all = ("*", scope(record, architecture), &architecture.endpoints);
+        let phases = architecture
+            .phases
+            .iter()
+            .map(|(phase, seen)| (phase.as_str(), Scope::of_phase(seen, seeds), &seen.endpoints));
+        for (phase, scope, endpoints) in std::iter::once(all).chain(phases) {
+            let total = ("*", scope.clone());
+            let each = endpoints.keys().map(|endpoint| (endpoint.as_str(), scope.clone().endpoint(endpoint)));
+            let sent = |(_, scope): &(&str, Scope<'_>)| Figure::Sent.of(scope) > Some(0.0);
+            rows.extend(std::iter::once(total).chain(each).filter(sent).map(|(endpoint, scope)| {
+                let cells = figures.iter().map(|figure| figure.of(&scope).map_or_else(String::new, fraction));
+                let about = [name.as_str(), phase, endpoint].map(str::to_owned);
+                about.into_iter().chain(cells).collect()
+            }));
         }
     }
     rows
@@ -230,6 +274,11 @@ fn work(record: &Record) -> Vec<Row> {
 fn percentile(quantile: f64) -> String {
     let text = format!("{:.6}", quantile * 100.0);
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+/// With at most six decimals, none when it is whole.
+fn fraction(value: f64) -> String {
+    ((value * 1e6).round() / 1e6).to_string()
 }
 
 /// With at most three decimals, none when it is whole.

@@ -1,6 +1,8 @@
 //! Numbers for people: durations, counts, shares. Three significant digits, a unit that fits, a true
 //! minus sign. Owns no layout.
 
+use hoplab_sim::figures::{Figure, Scope, Unit};
+
 /// A duration in microseconds: `850 µs`, `3.12 ms`, `1.24 s`.
 pub(crate) fn duration(us: f64) -> String {
     let size = us.abs();
@@ -76,6 +78,22 @@ pub(crate) fn percent(ratio: f64) -> String {
         _ if percent < 100.0 && percent > 99.95 => ">99.9 %".to_owned(),
         _ => format!("{} %", significant(percent)),
     }
+}
+
+/// A value of a figure: `3.5 ms`, `0.4 %`, `12,345`.
+pub(crate) fn in_words(figure: Figure, value: f64) -> String {
+    match figure.unit() {
+        Unit::Micros => duration(value),
+        Unit::Share => percent(value),
+        Unit::Count => count(value as u64),
+        Unit::Rate => format!("{} rps", significant(value)),
+        Unit::Ratio => significant(value),
+    }
+}
+
+/// A figure; `–` where the sample does not carry it.
+pub(crate) fn figure(figure: Figure, scope: &Scope<'_>) -> String {
+    figure.of(scope).map_or_else(|| "–".to_owned(), |value| in_words(figure, value))
 }
 
 /// A count with its noun: `1 change`, `2 changes`.

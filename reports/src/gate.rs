@@ -30,7 +30,7 @@ use baseline::{Baseline, Origin, Read};
 use compare::{Comparison, Finding, Verdict};
 use explain::Reasons;
 use figures::Figures;
-use hoplab_sim::record::Record;
+use hoplab_sim::record::{Outcome, Record};
 
 use crate::table::Look;
 
@@ -45,7 +45,7 @@ pub struct Gate {
     pub accept: String,
     /// Every figure, then and now.
     pub comparison: Comparison,
-    /// The expectations of the run: architecture, text, what was seen, whether it holds.
+    /// The expectations of the run: architecture, text, what was seen, how it came out.
     pub expectations: Vec<Expected>,
     reasons: BTreeMap<String, Reasons>,
     lines: BTreeMap<figures::Key, usize>,
@@ -58,10 +58,17 @@ pub struct Expected {
     pub scope: String,
     /// What was expected.
     pub text: String,
-    /// What was seen.
+    /// What was seen, and what it would take to judge it.
     pub seen: String,
-    /// Whether it holds.
-    pub holds: bool,
+    /// Whether it holds, fails, or cannot be judged.
+    pub outcome: Outcome,
+}
+
+impl Expected {
+    /// How it came out, where it does not hold: `unmet`, `cannot be judged`.
+    fn trouble(&self) -> &'static str {
+        if self.outcome == Outcome::Fails { "unmet" } else { Outcome::CannotBeJudged.name() }
+    }
 }
 
 impl Gate {
@@ -88,8 +95,8 @@ impl Gate {
             let expected = architecture.expectations.iter().map(|expectation| Expected {
                 scope: scope.clone(),
                 text: expectation.text.clone(),
-                seen: expectation.seen_text.clone(),
-                holds: expectation.holds,
+                seen: expectation.said(),
+                outcome: expectation.outcome,
             });
             self.expectations.extend(expected);
         }
@@ -140,9 +147,10 @@ impl Gate {
         let parts = counted.iter().filter(|(_, count)| *count > 0);
         let parts: Vec<String> =
             parts.map(|(label, count)| format!("{} {label}", crate::format::count(*count))).collect();
-        let verdict = match (self.verdict(), self.unmet().next()) {
+        let verdict = match (self.verdict(), self.not_held().next().map(|expected| expected.outcome)) {
             (Verdict::Fail, _) => "the gate fails",
-            (_, Some(_)) => "an expectation is unmet",
+            (_, Some(Outcome::Fails)) => "an expectation is unmet",
+            (_, Some(_)) => "an expectation cannot be judged",
             (Verdict::Better, None) => "the gate passes, and something got better",
             (Verdict::Pass, None) => "the gate passes",
         };
@@ -158,9 +166,19 @@ impl Gate {
         }
     }
 
-    /// The expectations that do not hold.
+    /// The expectations that fail.
     pub fn unmet(&self) -> impl Iterator<Item = &Expected> {
-        self.expectations.iter().filter(|expected| !expected.holds)
+        self.expectations.iter().filter(|expected| expected.outcome == Outcome::Fails)
+    }
+
+    /// The expectations that cannot be judged.
+    pub fn unjudged(&self) -> impl Iterator<Item = &Expected> {
+        self.expectations.iter().filter(|expected| expected.outcome == Outcome::CannotBeJudged)
+    }
+
+    /// Those that fail, then those that cannot be judged.
+    fn not_held(&self) -> impl Iterator<Item = &Expected> {
+        self.unmet().chain(self.unjudged())
     }
 
     fn count(&self, outcome: compare::Outcome) -> u64 {

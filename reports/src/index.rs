@@ -7,13 +7,15 @@ mod page;
 
 use std::path::Path;
 
-use hoplab_sim::record::Record;
+use hoplab_sim::figures::Figure;
+use hoplab_sim::record::{Outcome, Record};
 use hoplab_sim::sweep::record::Sweep;
 
 use crate::explore;
 use crate::folder::Kept;
-use crate::format::{count, duration, plural, share, shortened};
-use crate::table::{Look, errors, expectations_by_text, grid, printable};
+use crate::format::{figure, plural, shortened};
+use crate::outcomes::{Outcomes, mark};
+use crate::table::{Look, expectations_by_text, grid, printable, scope};
 use crate::verdict;
 use crate::write::Error;
 
@@ -35,8 +37,8 @@ pub struct Entry {
     digest: String,
     /// Whether an exploration broke something.
     broken: bool,
-    /// How many expectations are met, of how many.
-    expectations: Option<(u64, u64)>,
+    /// How what was expected came out; `None` where nothing was.
+    expectations: Option<Outcomes>,
     /// The architectures with their figures, under [`HEADS`]; none for what is no run.
     rows: Vec<(String, [String; HEADS.len()])>,
     /// Where its page is.
@@ -70,24 +72,16 @@ impl Entry {
 
     fn of_run(record: &Record) -> Self {
         let outcomes = expectations_by_text(record).into_values().flatten();
-        let (mut met, mut all) = (0, 0);
-        for (_, expectation) in outcomes {
-            all += 1;
-            met += u64::from(expectation.holds);
-        }
+        let outcomes = Outcomes::of(outcomes.map(|(_, expectation)| expectation));
         let rows = record.architectures.iter().map(|(name, architecture)| {
-            let total = &architecture.total;
-            let percentile = |quantile| {
-                total.latency.percentile_us(quantile).map_or_else(|| "–".to_owned(), |us| duration(us as f64))
-            };
-            let sent = total.requests.sent;
-            let figures = [count(sent), percentile(0.5), percentile(0.99), share(errors(architecture), sent)];
-            (name.clone(), figures)
+            let scope = scope(record, architecture);
+            let shown = [Figure::Sent, Figure::P50, Figure::P99, Figure::ErrorRate];
+            (name.clone(), shown.map(|shown| figure(shown, &scope)))
         });
         Self {
             headline: verdict::verdict(record).headline,
             seeds: seeds(record.seed, record.seeds.as_ref().map_or(1, hoplab_sim::record::Seeds::count)),
-            expectations: (all > 0).then_some((met, all)),
+            expectations: (outcomes.all() > 0).then_some(outcomes),
             rows: rows.collect(),
             ..Self::titled(&record.title, &record.question, &record.digest)
         }
@@ -111,15 +105,11 @@ impl Entry {
             parts.push(format!("the highest {} at which all that is expected holds", search.key));
         }
         let found = sweep.search.iter().flat_map(|search| &search.found);
-        let (mut met, mut all) = (0, 0);
-        for found in found {
-            all += 1;
-            met += u64::from(found.holds);
-        }
+        let outcomes = Outcomes::count(found.map(|found| found.outcome));
         Self {
             headline: sentence(&parts.join("; ")),
             seeds: seeds(sweep.seed, sweep.seeds),
-            expectations: (all > 0).then_some((met, all)),
+            expectations: (outcomes.all() > 0).then_some(outcomes),
             ..Self::titled(&sweep.title, &sweep.question, &sweep.digest)
         }
     }
@@ -159,9 +149,9 @@ impl Entry {
         }
     }
 
-    /// Whether everything that was expected of it came true, and nothing was broken.
+    /// Whether nothing that was expected of it failed, and nothing was broken.
     fn is_met(&self) -> bool {
-        !self.broken && self.expectations.is_none_or(|(met, all)| met == all)
+        !self.broken && self.expectations.is_none_or(|outcomes| outcomes.fail == 0)
     }
 }
 
@@ -180,8 +170,10 @@ pub fn table(entries: &[Entry], look: Look) -> String {
     rows.extend(entries.into_iter().map(|entry| {
         let met = match entry.expectations {
             None => "–".to_owned(),
-            Some((met, all)) if met == all => format!("✓ {all}"),
-            Some((met, all)) => format!("✗ {met} of {all}"),
+            Some(outcomes) => match outcomes.together() {
+                Outcome::Holds => format!("✓ {}", outcomes.all()),
+                outcome => format!("{} {} of {}", mark(outcome), outcomes.hold, outcomes.all()),
+            },
         };
         let title = shortened(&printable(&entry.title), TITLE_MAX);
         let (name, noun) = (printable(&entry.name), entry.noun.to_owned());

@@ -24,7 +24,7 @@
 //! Below them, shared so that page, plots and files cannot disagree: `charts` (what each chart shows
 //! and looks like), `axis` (scales and ticks), `added` (what an architecture costs over the
 //! baseline), `owners` (who may own a microsecond), `palette` (one colour an architecture), `verdict`
-//! (the answer in words), `format` (numbers for people).
+//! (the answer in words), `outcomes` (what holds, fails and cannot be judged), `format` (numbers for people).
 
 mod added;
 mod axis;
@@ -38,6 +38,7 @@ pub mod folder;
 mod format;
 pub mod gate;
 pub mod index;
+mod outcomes;
 mod owners;
 pub mod page;
 mod palette;

@@ -21,6 +21,7 @@ use crate::charts::over_time::{self, Figure};
 use crate::charts::percentiles::Part;
 use crate::charts::{self, Room};
 use crate::format::{count, duration, glued, listed, moment, plural, share};
+use crate::outcomes::{Outcomes, pill_class};
 use crate::table::{expectations_by_text, seeds};
 use crate::verdict::{self, Verdict};
 use frame::{Keys, Tabs, section};
@@ -72,8 +73,7 @@ const PARTS: [(&str, &str); 10] = [
 fn head(record: &Record) -> Markup {
     let Verdict { headline, sentences } = verdict::verdict(record);
     let by_text = expectations_by_text(record);
-    let all = by_text.values().flatten().count();
-    let held = by_text.values().flatten().filter(|(_, expectation)| expectation.holds).count();
+    let outcomes = Outcomes::of(by_text.values().flatten().map(|(_, expectation)| *expectation));
     let rules =
         |seen: &Architecture| seen.violations.iter().map(|found| found.invariant.clone()).collect::<Vec<_>>();
     let broken = record.architectures.values().flat_map(rules).collect::<IndexSet<_>>().len() as u64;
@@ -91,14 +91,8 @@ fn head(record: &Record) -> Markup {
                 @if broken > 0 {
                     p { a.pill.bad href="#invariants" { "✗ " (plural(broken, "invariant")) " broken" } }
                 }
-                @if all > 0 {
-                    p {
-                        @if held == all {
-                            a.pill.good href="#expectations" { "✓ all " (plural(all as u64, "expectation")) " met" }
-                        } @else {
-                            a.pill.bad href="#expectations" { "✗ " (all - held) " of " (plural(all as u64, "expectation")) " not met" }
-                        }
-                    }
+                @if outcomes.all() > 0 {
+                    p { a class=(pill_class(outcomes.together())) href="#expectations" { (outcomes.pill()) } }
                 }
             }
             ul.facts {

@@ -7,14 +7,16 @@ mod resources;
 
 use std::collections::BTreeMap;
 
+use hoplab_sim::figures::{Figure, Scope};
 use hoplab_sim::record::{
-    self, BreakerChange, Decided, Expectation, FaultHits, Latencies, Record, Requests, Seeds, Violation,
-    Wasted, Work,
+    self, BreakerChange, Decided, Expectation, FaultHits, Record, Requests, Seeds, Violation, Wasted, Work,
 };
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize, Serializer};
 
+use crate::table::scope;
 pub use intervals::Intervals;
+use intervals::millionths;
 pub use paired::{Difference, Paired, Spread};
 pub use resources::Resources;
 
@@ -46,8 +48,21 @@ pub struct Architecture {
     pub digest: String,
     /// What became of the requests.
     pub requests: Requests,
-    /// Response times from the intended send.
+    /// Response times from the intended send, of what was served well.
     pub latency_us: Latency,
+    /// The same of what ended and was not: failed, timed out or refused.
+    #[serde(default)]
+    pub failed_latency_us: Latency,
+    /// Good answers by the second, by when they were given; `null` where no time is known.
+    #[serde(default)]
+    pub goodput_rps: Option<Micros>,
+    /// Failed, timed out and open, over sent; `null` when none was sent.
+    #[serde(default)]
+    pub error_rate: Option<f64>,
+    /// The share of all requests that were served well within a time, by the times in microseconds that the scenario
+    /// asks for; left out where it asks for none.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub within: BTreeMap<u64, f64>,
     /// How far the figures can be trusted; left out where that is not known.
     #[serde(default, skip_serializing_if = "Intervals::is_empty")]
     pub intervals: Intervals,
@@ -56,8 +71,11 @@ pub struct Architecture {
     pub paired: Option<Paired>,
     /// The same per endpoint.
     pub endpoints: IndexMap<String, Traffic>,
-    /// Mean microseconds per request by owner.
+    /// Mean microseconds per request that was served well, by owner; they sum to `latency_us.mean`.
     pub breakdown_us: BTreeMap<String, Micros>,
+    /// The same of what ended and was not served well; they sum to `failed_latency_us.mean`.
+    #[serde(default)]
+    pub failed_breakdown_us: BTreeMap<String, Micros>,
     /// Calls between services, per `caller → callee`.
     pub edges: IndexMap<String, Edge>,
     /// The changes of circuit breakers' states.
@@ -91,15 +109,28 @@ pub struct Architecture {
 pub struct Traffic {
     /// What became of the requests.
     pub requests: Requests,
-    /// Response times from the intended send.
+    /// Response times from the intended send, of what was served well.
     pub latency_us: Latency,
+    /// The same of what ended and was not: failed, timed out or refused.
+    #[serde(default)]
+    pub failed_latency_us: Latency,
+    /// Good answers by the second, by when they were given; `null` where no time is known.
+    #[serde(default)]
+    pub goodput_rps: Option<Micros>,
+    /// Failed, timed out and open, over sent; `null` when none was sent.
+    #[serde(default)]
+    pub error_rate: Option<f64>,
+    /// The share of all requests that were served well within a time, by the times in microseconds that the scenario
+    /// asks for; left out where it asks for none.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub within: BTreeMap<u64, f64>,
     /// How far the figures can be trusted; left out where that is not known.
     #[serde(default, skip_serializing_if = "Intervals::is_empty")]
     pub intervals: Intervals,
 }
 
 /// Response times in microseconds; `null` where the sample cannot carry the figure.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Latency {
     /// The shortest.
     pub min: Option<u64>,
@@ -122,11 +153,21 @@ pub struct Latency {
 pub struct Edge {
     /// Calls that the caller wanted to make.
     pub requests: u64,
-    /// Attempts made for them.
+    /// Attempts made for them: what was put on a connection.
     pub attempts: u64,
+    /// Attempts that were made again after a first one failed.
+    #[serde(default)]
+    pub retries: u64,
+    /// Attempts that were made beside another because its answer was late.
+    #[serde(default)]
+    pub hedges: u64,
+    /// What would have been an attempt and was never put on a connection: refused by a breaker, shed, queued in vain,
+    /// without endpoint or connection.
+    #[serde(default)]
+    pub unsent: u64,
     /// Attempts per request.
     pub amplification: Micros,
-    /// Attempts that failed.
+    /// Attempts that failed; what was given up, such as the losers of hedges, did not.
     pub errors: u64,
 }
 
@@ -176,7 +217,7 @@ impl Summary {
             architectures: record
                 .architectures
                 .iter()
-                .map(|(name, seen)| (name.clone(), Architecture::of(seen, record.paired.get(name))))
+                .map(|(name, seen)| (name.clone(), Architecture::of(record, name, seen)))
                 .collect(),
         }
     }
@@ -189,24 +230,26 @@ impl Summary {
 }
 
 impl Architecture {
-    fn of(architecture: &record::Architecture, paired: Option<&record::Paired>) -> Self {
-        let Traffic { requests, latency_us, intervals } = Traffic::of(&architecture.total);
+    fn of(record: &Record, name: &str, architecture: &record::Architecture) -> Self {
+        let scope = scope(record, architecture);
+        let all = Traffic::of(&architecture.total, &scope);
         Self {
             digest: architecture.digest.clone(),
-            requests,
-            latency_us,
-            intervals,
-            paired: paired.map(Paired::of),
+            requests: all.requests,
+            latency_us: all.latency_us,
+            failed_latency_us: all.failed_latency_us,
+            goodput_rps: all.goodput_rps,
+            error_rate: all.error_rate,
+            within: all.within,
+            intervals: all.intervals,
+            paired: record.paired.get(name).map(Paired::of),
             endpoints: architecture
                 .endpoints
                 .iter()
-                .map(|(name, traffic)| (name.clone(), Traffic::of(traffic)))
+                .map(|(name, traffic)| (name.clone(), Traffic::of(traffic, &scope.clone().endpoint(name))))
                 .collect(),
-            breakdown_us: architecture
-                .breakdown_us
-                .iter()
-                .map(|(owner, &us)| (owner.clone(), us.into()))
-                .collect(),
+            breakdown_us: by_owner(&architecture.breakdown_us),
+            failed_breakdown_us: by_owner(&architecture.failed_breakdown_us),
             edges: architecture.edges.iter().map(|(name, edge)| (name.clone(), Edge::of(edge))).collect(),
             breakers: architecture.breakers.clone(),
             breakers_left_out: architecture.breakers_left_out,
@@ -225,27 +268,38 @@ impl Architecture {
     }
 }
 
+fn by_owner(split: &BTreeMap<String, f64>) -> BTreeMap<String, Micros> {
+    split.iter().map(|(owner, &us)| (owner.clone(), us.into())).collect()
+}
+
 impl Traffic {
-    fn of(traffic: &record::Traffic) -> Self {
+    fn of(traffic: &record::Traffic, scope: &Scope<'_>) -> Self {
+        let within = traffic.within.iter().filter_map(|within| {
+            Some((within.limit_us, millionths(Figure::Within.of(&scope.clone().limit_us(within.limit_us))?)))
+        });
         Self {
             requests: traffic.requests,
-            latency_us: Latency::of(&traffic.latency),
+            latency_us: Latency::of(scope),
+            failed_latency_us: Latency::of(&scope.clone().failed()),
+            goodput_rps: Figure::Goodput.of(scope).map(Micros::from),
+            error_rate: Figure::ErrorRate.of(scope).map(millionths),
+            within: within.collect(),
             intervals: Intervals::of(&traffic.intervals),
         }
     }
 }
 
 impl Latency {
-    fn of(latency: &Latencies) -> Self {
-        let any = latency.count > 0;
+    fn of(scope: &Scope<'_>) -> Self {
+        let whole = |figure: Figure| figure.of(scope).map(|us| us as u64);
         Self {
-            min: any.then_some(latency.min_us),
-            mean: latency.mean_us().map(Micros::from),
-            p50: latency.percentile_us(0.5),
-            p90: latency.percentile_us(0.9),
-            p99: latency.percentile_us(0.99),
-            p999: latency.percentile_us(0.999),
-            max: any.then_some(latency.max_us),
+            min: whole(Figure::Shortest),
+            mean: Figure::Mean.of(scope).map(Micros::from),
+            p50: whole(Figure::P50),
+            p90: whole(Figure::P90),
+            p99: whole(Figure::P99),
+            p999: whole(Figure::P999),
+            max: whole(Figure::Longest),
         }
     }
 }
@@ -261,6 +315,9 @@ impl Edge {
         Self {
             requests: edge.requests,
             attempts: edge.attempts,
+            retries: edge.retries,
+            hedges: edge.hedges,
+            unsent: edge.unsent,
             amplification: edge.amplification().into(),
             errors: edge.errors,
         }

@@ -8,11 +8,13 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use comfy_table::{CellAlignment, LineStyle, Table, TableStyle};
-use hoplab_sim::record::{Architecture, Expectation, Record, Work};
+use hoplab_sim::figures::{Figure, Scope};
+use hoplab_sim::record::{Architecture, Expectation, Outcome, Record, Seeds, Work};
 use indexmap::IndexMap;
 
 use crate::added::{self, Added};
-use crate::format::{count, difference, duration, moment, plural, share};
+use crate::format::{difference, figure, moment, plural, share};
+use crate::outcomes::{self, Outcomes};
 use crate::owners::Group;
 
 /// What the terminal can show.
@@ -86,37 +88,55 @@ pub(crate) fn seeds(record: &Record) -> String {
 type Grid = (String, Vec<Vec<String>>);
 
 fn latency_rows(record: &Record) -> Option<Grid> {
-    let head = ["", "requests", "mean", "p50", "p90", "p99", "p99.9", "errors", "retries"];
-    let mut rows = vec![head.map(str::to_owned).to_vec()];
+    let shown = shown_figures(record);
+    let heads = shown.iter().map(|figure| head(*figure));
+    let mut rows = vec![std::iter::once(String::new()).chain(heads).collect::<Vec<_>>()];
     for (name, architecture) in &record.architectures {
-        let Architecture { total, .. } = architecture;
-        let percentile = |quantile| match total.latency.percentile_us(quantile) {
-            Some(us) => duration(us as f64),
-            None => "–".to_owned(),
-        };
-        rows.push(vec![
-            printable(name),
-            count(total.requests.sent),
-            total.latency.mean_us().map_or_else(|| "–".to_owned(), duration),
-            percentile(0.5),
-            percentile(0.9),
-            percentile(0.99),
-            percentile(0.999),
-            share(errors(architecture), total.requests.sent),
-            count(retries(architecture)),
-        ]);
+        let scope = scope(record, architecture);
+        let figures = shown.iter().map(|shown| figure(*shown, &scope));
+        rows.push(std::iter::once(printable(name)).chain(figures).collect());
     }
     (rows.len() > 1).then(|| (String::new(), rows))
 }
 
-/// Requests that failed or were given up.
-pub(crate) fn errors(architecture: &Architecture) -> u64 {
-    architecture.total.requests.failed + architecture.total.requests.timed_out
+/// What table and page show of each architecture; what is refused, left open or hedged only where there is some.
+pub(crate) fn shown_figures(record: &Record) -> Vec<Figure> {
+    let shown = [
+        Figure::Sent,
+        Figure::Mean,
+        Figure::P50,
+        Figure::P90,
+        Figure::P99,
+        Figure::P999,
+        Figure::ErrorRate,
+        Figure::Open,
+        Figure::Refused,
+        Figure::Retries,
+        Figure::Hedges,
+    ];
+    let is_rare = |figure: &Figure| matches!(figure, Figure::Open | Figure::Refused | Figure::Hedges);
+    let there_is = |figure: &Figure| {
+        let mut all = record.architectures.values();
+        all.any(|seen| figure.of(&scope(record, seen)).is_some_and(|count| count > 0.0))
+    };
+    shown.into_iter().filter(|figure| !is_rare(figure) || there_is(figure)).collect()
 }
 
-/// Attempts beyond the first, over all edges.
-pub(crate) fn retries(architecture: &Architecture) -> u64 {
-    architecture.edges.values().map(|edge| edge.attempts.saturating_sub(edge.requests)).sum()
+/// A figure at the head of a column.
+pub(crate) fn head(figure: Figure) -> String {
+    match figure {
+        Figure::Sent => "requests".to_owned(),
+        Figure::Open => "open".to_owned(),
+        Figure::Refused => "refused".to_owned(),
+        _ => figure.label().into_owned(),
+    }
+}
+
+/// All that was seen under an architecture, for the catalogue of figures.
+pub(crate) fn scope<'a>(record: &Record, seen: &'a Architecture) -> Scope<'a> {
+    let seeds = record.seeds.as_ref().map_or(1, Seeds::count);
+    let seconds = record.duration_us.saturating_sub(record.warmup_us) as f64 / 1e6 * seeds as f64;
+    Scope::of(seen, seconds)
 }
 
 fn added_rows(record: &Record) -> Option<Grid> {
@@ -186,22 +206,31 @@ fn expectations(record: &Record, look: Look) -> String {
     if all == 0 {
         return String::new();
     }
-    let held = by_text.values().flatten().filter(|(_, expectation)| expectation.holds).count();
-    let each = record
+    let outcomes = Outcomes::of(by_text.values().flatten().map(|(_, expectation)| *expectation));
+    let over = record
         .seeds
         .as_ref()
-        .map_or_else(String::new, |seeds| format!(" in each of {} seeds", seeds.count()));
-    let title = format!("Expectations: {held} of {all} hold{each}");
+        .map_or_else(String::new, |seeds| format!(", over {}", plural(seeds.count(), "seed")));
+    let title = format!("Expectations: {}{over}", outcomes.in_words());
     let mut text = format!("\n{}\n", look.painted("1", &title));
     for (expected, seen) in by_text {
-        let holds = seen.iter().all(|(_, expectation)| expectation.holds);
-        let mark = if holds { look.painted("32", "✓") } else { look.painted("31", "✗") };
+        let outcome = Outcome::of_all(seen.iter().map(|(_, expectation)| expectation.outcome));
+        let colour = match outcome {
+            Outcome::Holds => "32",
+            Outcome::Fails => "31",
+            Outcome::CannotBeJudged => "33",
+        };
+        let mark = look.painted(colour, outcomes::mark(outcome));
         let seen: Vec<String> = seen
             .iter()
             .map(|(name, expectation)| {
-                let failed = if expectation.holds { "" } else { " ✗" };
+                let said = printable(&expectation.said());
                 let seeds = failed_seeds(record, expectation);
-                unbroken(&format!("{} {}{failed}{seeds}", printable(name), printable(&expectation.seen_text)))
+                match expectation.outcome {
+                    Outcome::Holds => unbroken(&format!("{} {said}{seeds}", printable(name))),
+                    Outcome::Fails => unbroken(&format!("{} {said} ✗{seeds}", printable(name))),
+                    Outcome::CannotBeJudged => format!("{} cannot be judged, {said}{seeds}", printable(name)),
+                }
             })
             .collect();
         let line = format!("{}: {}", printable(expected), seen.join(", "));
@@ -216,13 +245,8 @@ fn expectations(record: &Record, look: Look) -> String {
 
 /// In how many of several seeds an expectation holds, and one to run again where it does not.
 pub(crate) fn failed_seeds(record: &Record, expectation: &Expectation) -> String {
-    match (&record.seeds, expectation.failed_in.first()) {
-        (Some(seeds), Some(first)) => {
-            let held = seeds.count() - expectation.failed_in.len() as u64;
-            format!(" (holds in {held} of {} seeds; try --seed {first})", seeds.count())
-        }
-        _ => String::new(),
-    }
+    let seeds = record.seeds.as_ref();
+    seeds.map_or_else(String::new, |seeds| outcomes::in_seeds(expectation, seeds.count()))
 }
 
 /// The expectations, each with how it came out by architecture.

@@ -4,6 +4,7 @@
 
 mod pairs;
 
+use hoplab_sim::figures::{Figure, Scope};
 use hoplab_sim::record::{Architecture, Fault, Paired, Record, Traffic};
 
 use crate::added::{self, STEADY};
@@ -30,7 +31,7 @@ const NEARLY: f64 = 0.95;
 /// The verdict on a run.
 pub(crate) fn verdict(record: &Record) -> Verdict {
     let Some((baseline, from)) = added::baseline(record).and_then(|name| {
-        let measured = |architecture: &Architecture| architecture.total.latency.count > 0;
+        let measured = |architecture: &Architecture| architecture.total.requests.sent > 0;
         let found = record.architectures.iter().find(|(other, _)| *other == name)?;
         measured(found.1).then_some(found)
     }) else {
@@ -39,7 +40,7 @@ pub(crate) fn verdict(record: &Record) -> Verdict {
     let others: Vec<Subject> = record
         .architectures
         .iter()
-        .filter(|(name, architecture)| *name != baseline && architecture.total.latency.count > 0)
+        .filter(|(name, architecture)| *name != baseline && architecture.total.requests.sent > 0)
         .map(|(name, architecture)| {
             let paired = record.paired.get(name).filter(|paired| paired.baseline == *baseline);
             Subject { name, architecture, paired }
@@ -118,7 +119,7 @@ impl Subject<'_> {
     /// Its requests in a part of the run; `None` when there were none.
     fn during(&self, phase: &str) -> Option<&Traffic> {
         let traffic = &self.architecture.phases.get(phase)?.total;
-        (traffic.latency.count > 0).then_some(traffic)
+        (traffic.requests.sent > 0).then_some(traffic)
     }
 
     fn median_us(&self) -> f64 {
@@ -127,9 +128,7 @@ impl Subject<'_> {
 }
 
 fn error_ratio(traffic: &Traffic) -> f64 {
-    let requests = traffic.requests;
-    let ended = requests.sent - requests.open.min(requests.sent);
-    (requests.failed + requests.timed_out) as f64 / ended.max(1) as f64
+    Figure::ErrorRate.of(&Scope::of_traffic(traffic)).unwrap_or(0.0)
 }
 
 /// What an architecture keeps away from the client while a fault lasts.
@@ -156,7 +155,7 @@ fn saving<'a>(fault: &Fault, baseline: &Subject, others: &'a [Subject]) -> Optio
     let kind = if errors >= ERRORS_WORTH_SAYING { Kind::Errors } else { Kind::P99 };
     let figure = |traffic: &Traffic| match kind {
         Kind::Errors => Some(error_ratio(traffic)),
-        Kind::P99 => traffic.latency.percentile_us(0.99).map(|us| us as f64),
+        Kind::P99 => Figure::P99.of(&Scope::of_traffic(traffic)),
     };
     let from = figure(hurt)?;
     let seen: Vec<(&Subject, f64)> =
@@ -212,8 +211,8 @@ fn cost(baseline: &Subject, others: &[Subject]) -> String {
     let median = duration(baseline.median_us());
     let name = baseline.name;
     if others.is_empty() {
-        let p99 = baseline.steady().latency.percentile_us(0.99);
-        let p99 = p99.map_or_else(String::new, |us| format!(", the 99th percentile {}", duration(us as f64)));
+        let p99 = Figure::P99.of(&Scope::of_traffic(baseline.steady()));
+        let p99 = p99.map_or_else(String::new, |us| format!(", the 99th percentile {}", duration(us)));
         return format!("{when} median request takes {median} with {name}{p99}.");
     }
     let mut said = "";
@@ -269,7 +268,7 @@ fn damage(fault: &Fault, baseline: &Subject, others: &[Subject]) -> Option<Strin
     } else {
         parts.push("hardly a request fails".to_owned());
     }
-    let p99 = figures(&|traffic| Some(duration(traffic.latency.percentile_us(0.99)? as f64)));
+    let p99 = figures(&|traffic| Some(duration(Figure::P99.of(&Scope::of_traffic(traffic))?)));
     if !p99.is_empty() {
         parts.push(format!("the 99th percentile is {}", listed(&p99)));
     }

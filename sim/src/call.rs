@@ -5,6 +5,7 @@
 //! endpoint. It travels in the W3C `baggage` header, which proxies pass untouched; an attempt that a
 //! proxy made anew (`x-attempt-count`) is another draw.
 
+use hoplab_proxy::telemetry::TraceId;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::random;
@@ -21,6 +22,11 @@ impl CallKey {
     /// The `number`th request of the `load`th load.
     pub(crate) fn root(load: usize, number: u64) -> Self {
         Self(load as u64).child(number)
+    }
+
+    /// All that is done for a client's request, whatever is called and however often.
+    pub(crate) fn of_request(trace: TraceId) -> Self {
+        Self(random::join((trace.0 >> 64) as u64, trace.0 as u64))
     }
 
     /// The `place`th thing done on behalf of this call.

@@ -1,171 +1,249 @@
-//! Judges expectations: reads the figure that each asks for out of a record and compares.
+//! Judges expectations: reads the figure that each asks for out of a record, and says whether it holds, fails, or
+//! cannot be judged, and then what it would take. How a figure is computed is the catalogue's
+//! ([`crate::figures`]).
 
-use crate::record;
-use crate::scenario::plan::{During, Expectation, Metric, Plan};
+use crate::figures::recovery::{Recovery, Watched};
+use crate::figures::{self, Figure, Scope, Unit};
+use crate::record::{self, Outcome};
+use crate::recorder::window_width;
+use crate::scenario::plan::{During, EndpointId, Expectation, Metric, Plan};
 
-/// How the expectations of `plan` on its `architecture`th architecture came out.
+/// How the expectations of `plan` on its `architecture`th architecture came out under one seed.
 pub(crate) fn judge(
     plan: &Plan,
     architecture: usize,
     seen: &record::Architecture,
 ) -> Vec<record::Expectation> {
-    plan.expectations
-        .iter()
-        .filter(|expectation| expectation.architectures.contains(&architecture))
-        .map(|expectation| {
-            let value = figure(plan, expectation, seen);
-            let holds = value.is_some_and(|value| {
-                expectation.min.is_none_or(|min| value >= min)
-                    && expectation.max.is_none_or(|max| value <= max)
-            });
-            let seen_text = value.map_or_else(
-                || "the sample is too small to tell".to_owned(),
-                |value| in_words(expectation.metric, value),
-            );
-            let text = expectation.text.clone();
-            let Expectation { min, max, .. } = *expectation;
-            record::Expectation { text, seen: value, seen_text, min, max, holds, failed_in: Vec::new() }
-        })
-        .collect()
+    judge_together(plan, architecture, seen, 1)
 }
 
-/// The part of a record that an expectation is about.
-struct Scope<'a> {
-    traffic: Option<&'a record::Traffic>,
-    decisions: &'a [record::Decided],
-    work: &'a indexmap::IndexMap<String, record::Work>,
-    edges: &'a indexmap::IndexMap<String, record::Edge>,
-    pods: &'a std::collections::BTreeMap<String, u64>,
-    seconds: f64,
-}
-
-/// The figure that `expectation` asks for; `None` when the sample cannot carry it.
-fn figure(plan: &Plan, expectation: &Expectation, seen: &record::Architecture) -> Option<f64> {
-    let scope = scope(plan, expectation, seen)?;
-    match expectation.metric {
-        Metric::Amplification => return amplification(plan, expectation, scope.edges),
-        Metric::AmplificationAt(service) => {
-            let callee = format!(" → {}", plan.services[service.0].name);
-            let to = scope.edges.iter().filter(|(name, _)| name.ends_with(&callee));
-            let attempts: u64 = to.map(|(_, edge)| edge.attempts).sum();
-            let sent = scope.traffic?.requests.sent;
-            return (sent > 0).then(|| attempts as f64 / sent as f64);
-        }
-        Metric::Decisions { decision, service } => {
-            let service = service.map(|id| plan.services[id.0].name.as_str());
-            return Some(record::decided(scope.decisions, decision.name(), service) as f64);
-        }
-        Metric::Violations(invariant) => {
-            let name = invariant.map(crate::invariants::Invariant::name);
-            return Some(record::violated(&seen.violations, name) as f64);
-        }
-        Metric::Wasted(service) => {
-            let name = service.map(|id| plan.services[id.0].name.as_str());
-            return wasted(scope.work, name);
-        }
-        Metric::Share { service, replica } => {
-            let service = &plan.services[service.0];
-            let to = |replica| scope.pods.get(&format!("{}-{replica}", service.name)).copied().unwrap_or(0);
-            let all: u64 = (0..service.replicas).map(to).sum();
-            return (all > 0).then(|| to(replica) as f64 / all as f64);
-        }
-        _ => {}
-    }
-    let record::Traffic { requests, latency, .. } = scope.traffic?;
-    let ended = requests.sent - requests.open;
-    match expectation.metric {
-        Metric::Percentile(quantile) => latency.percentile_us(quantile).map(|us| us as f64),
-        Metric::Mean => latency.mean_us(),
-        Metric::Min => (latency.count > 0).then_some(latency.min_us as f64),
-        Metric::Max => (latency.count > 0).then_some(latency.max_us as f64),
-        Metric::ErrorRate => {
-            (ended > 0).then(|| (requests.failed + requests.timed_out) as f64 / ended as f64)
-        }
-        Metric::Goodput => Some(requests.ok as f64 / scope.seconds),
-        Metric::Requests => Some(requests.sent as f64),
-        Metric::Amplification
-        | Metric::AmplificationAt(_)
-        | Metric::Decisions { .. }
-        | Metric::Share { .. }
-        | Metric::Violations(_)
-        | Metric::Wasted(_) => unreachable!("handled above"),
-    }
-}
-
-fn scope<'a>(plan: &Plan, expectation: &Expectation, seen: &'a record::Architecture) -> Option<Scope<'a>> {
-    let endpoint = expectation.of.map(|id| {
-        let service = &plan.services[id.service.0];
-        format!("{}.{}", service.name, service.endpoints[id.endpoint].name)
-    });
-    let part = match expectation.during {
-        During::All => None,
-        During::Steady => Some("steady"),
-        During::Recovery => Some("recovery"),
-        During::Fault(index) => Some(&*plan.faults[index].name),
-    };
-    let (total, endpoints, scope) = match part {
-        None => {
-            let record::Architecture { total, endpoints, decisions, work, edges, pods, .. } = seen;
-            let seconds = plan.duration.saturating_sub(plan.warmup).as_secs_f64();
-            (total, endpoints, Scope { traffic: None, decisions, work, edges, pods, seconds })
-        }
-        Some(name) => {
-            let phase = seen.phases.get(name)?;
-            let record::Phase { total, endpoints, decisions, work, edges, pods, .. } = phase;
-            let seconds = (phase.until_us - phase.from_us) as f64 / 1e6;
-            (total, endpoints, Scope { traffic: None, decisions, work, edges, pods, seconds })
-        }
-    };
-    Some(Scope { traffic: endpoint.map_or(Some(total), |name| endpoints.get(&name)), ..scope })
-}
-
-/// The share of the processor time of `service`, or of all, that was spent for nobody; `None` when there was none.
-fn wasted(work: &indexmap::IndexMap<String, record::Work>, service: Option<&str>) -> Option<f64> {
-    let sum: record::Work = work
-        .iter()
-        .filter(|(name, _)| service.is_none_or(|service| service == *name))
-        .map(|(_, work)| *work)
-        .sum();
-    (sum.cpu_us > 0).then(|| sum.wasted.cpu_us as f64 / sum.cpu_us as f64)
-}
-
-fn amplification(
+/// The same of what was seen under so many `seeds` together.
+pub(crate) fn judge_together(
     plan: &Plan,
-    expectation: &Expectation,
-    edges: &indexmap::IndexMap<String, record::Edge>,
-) -> Option<f64> {
-    let only = expectation.edge.map(|(caller, callee)| {
-        let caller = caller.map_or("client", |id| &plan.services[id.0].name);
-        format!("{caller} → {}", plan.services[callee.0].name)
+    architecture: usize,
+    seen: &record::Architecture,
+    seeds: u64,
+) -> Vec<record::Expectation> {
+    let of_architecture =
+        plan.expectations.iter().filter(|expectation| expectation.architectures.contains(&architecture));
+    of_architecture.map(|expectation| Judge { plan, expectation, seen, seeds }.judge()).collect()
+}
+
+/// The times within which requests are expected to be served, each once.
+pub(crate) fn limits_us(plan: &Plan) -> Vec<u64> {
+    let limits = plan.expectations.iter().filter_map(|expectation| match expectation.metric {
+        Metric::Within { limit_us } => Some(limit_us),
+        _ => None,
     });
-    let mut sum = record::Edge::default();
-    for (name, edge) in edges {
-        if only.as_ref().is_none_or(|only| only == name) {
-            sum.requests += edge.requests;
-            sum.attempts += edge.attempts;
+    let mut limits: Vec<u64> = limits.collect();
+    limits.sort_unstable();
+    limits.dedup();
+    limits
+}
+
+/// The endpoints that are expected to recover.
+pub(crate) fn recovering(plan: &Plan) -> impl Iterator<Item = EndpointId> {
+    let is_watched = |metric| matches!(metric, Metric::RecoveryTime { .. });
+    plan.expectations.iter().filter(move |of| is_watched(of.metric)).filter_map(|of| of.of)
+}
+
+/// An expectation, and what it is about.
+struct Judge<'a> {
+    plan: &'a Plan,
+    expectation: &'a Expectation,
+    seen: &'a record::Architecture,
+    /// How many seeds were run.
+    seeds: u64,
+}
+
+/// What was seen of a figure.
+enum Seen {
+    /// So much.
+    Value(f64),
+    /// More than this; how much more is not known.
+    MoreThan(f64),
+    /// The sample does not carry it.
+    Nothing,
+}
+
+impl Judge<'_> {
+    fn judge(&self) -> record::Expectation {
+        let figure = self.expectation.metric.figure();
+        let seen = self.seen();
+        let Expectation { min, max, .. } = *self.expectation;
+        let outcome = match seen {
+            Seen::Value(value) => {
+                let holds = min.is_none_or(|min| value >= min) && max.is_none_or(|max| value <= max);
+                if holds { Outcome::Holds } else { Outcome::Fails }
+            }
+            Seen::MoreThan(least) if max.is_some_and(|max| least >= max) => Outcome::Fails,
+            Seen::MoreThan(least) if max.is_none() && min.is_none_or(|min| least >= min) => Outcome::Holds,
+            Seen::MoreThan(_) | Seen::Nothing => Outcome::CannotBeJudged,
+        };
+        let seen_text = match seen {
+            Seen::Value(value) => figures::number(figure.unit(), value),
+            Seen::MoreThan(least) => {
+                format!("not in the {} until the end", figures::number(figure.unit(), least))
+            }
+            Seen::Nothing => "the sample is too small to tell".to_owned(),
+        };
+        record::Expectation {
+            text: self.expectation.text.clone(),
+            seen: if let Seen::Value(value) = seen { Some(value) } else { None },
+            seen_text,
+            min,
+            max,
+            holds: outcome == Outcome::Holds,
+            outcome,
+            takes: (outcome == Outcome::CannotBeJudged).then(|| self.takes()),
+            failed_in: Vec::new(),
+            unjudged_in: Vec::new(),
         }
     }
-    (sum.requests > 0).then(|| sum.amplification())
-}
 
-/// A figure as people read it.
-fn in_words(metric: Metric, value: f64) -> String {
-    match metric {
-        Metric::Percentile(_) | Metric::Mean | Metric::Min | Metric::Max => microseconds_in_words(value),
-        Metric::ErrorRate | Metric::Share { .. } | Metric::Wasted(_) => format!("{:.2} %", value * 100.0),
-        Metric::Goodput => format!("{value:.1} rps"),
-        Metric::Amplification | Metric::AmplificationAt(_) => format!("{value:.3}"),
-        Metric::Requests | Metric::Violations(_) | Metric::Decisions { .. } => format!("{value:.0}"),
+    fn seen(&self) -> Seen {
+        let names = Names::of(self.plan, self.expectation);
+        let Some(scope) = self.scope(&names) else { return Seen::Nothing };
+        match (self.expectation.metric.figure().of(&scope), scope.recovery()) {
+            (Some(value), _) => Seen::Value(value),
+            (None, Some(Recovery::NotBy { us })) => Seen::MoreThan(us as f64),
+            (None, _) => Seen::Nothing,
+        }
+    }
+
+    /// What the expectation is about; `None` when the run has no such part.
+    fn scope<'a>(&'a self, names: &'a Names) -> Option<Scope<'a>> {
+        let part = match self.expectation.during {
+            During::All => None,
+            During::Steady => Some("steady"),
+            During::Recovery => Some("recovery"),
+            During::Fault(index) => Some(&*self.plan.faults[index].name),
+        };
+        let mut scope = match part {
+            None => {
+                let seconds = self.plan.duration.saturating_sub(self.plan.warmup).as_secs_f64();
+                Scope::of(self.seen, seconds * self.seeds as f64)
+            }
+            Some(name) => Scope::of_phase(self.seen.phases.get(name)?, self.seeds),
+        };
+        if let Some(endpoint) = &names.endpoint {
+            scope = scope.endpoint(endpoint);
+        }
+        if let Some(edge) = &names.edge {
+            scope = scope.edge(edge);
+        }
+        if let Some(service) = names.service.as_deref() {
+            scope = scope.service(service).callee(service);
+        }
+        Some(match self.expectation.metric {
+            Metric::Within { limit_us } => scope.limit_us(limit_us),
+            Metric::Failed(_) => scope.failed(),
+            Metric::RecoveryTime { after, figure, bound } => {
+                scope.watched(self.watched(names.endpoint.as_deref(), after, figure, bound)?)
+            }
+            Metric::Decisions { decision, .. } => scope.decision(decision.name()),
+            Metric::Container(_, Some(container)) => scope.container(container.name()),
+            Metric::Violations(Some(invariant)) => scope.invariant(invariant.name()),
+            Metric::Share { .. } => scope.pod(names.pod.as_deref()?),
+            Metric::Figure(_)
+            | Metric::AmplificationAt(_)
+            | Metric::Service(..)
+            | Metric::Container(_, None)
+            | Metric::Violations(None) => scope,
+        })
+    }
+
+    fn watched(
+        &self,
+        endpoint: Option<&str>,
+        after: usize,
+        figure: Figure,
+        bound: f64,
+    ) -> Option<Watched<'_>> {
+        let windows = match endpoint {
+            Some(endpoint) => self.seen.endpoint_windows.get(endpoint)?,
+            None => &self.seen.windows,
+        };
+        let fault = &self.plan.faults[after];
+        Some(Watched {
+            windows,
+            window_us: window_width(self.plan.duration).as_micros() as u64,
+            from_us: (fault.at + fault.lasts).as_micros() as u64,
+            until_us: self.plan.duration.as_micros() as u64,
+            // As many seeds see as many times the rate.
+            bound: if figure.unit() == Unit::Rate { bound * self.seeds as f64 } else { bound },
+            figure,
+        })
+    }
+
+    /// What it would take to judge it.
+    fn takes(&self) -> String {
+        let names = Names::of(self.plan, self.expectation);
+        let figure = self.expectation.metric.figure();
+        if figure == Figure::RecoveryTime {
+            return "it takes a longer run after the fault, or more requests by the second: --scale or --seeds".to_owned();
+        }
+        let enough = figure.observations_min();
+        let is_failed = matches!(self.expectation.metric, Metric::Failed(_));
+        let (one, several) =
+            if is_failed { ("fails", "fail") } else { ("is served well", "are served well") };
+        let measured = self.scope(&names).map_or(0, |scope| scope.measured());
+        let needed = match (figure.is_latency(), enough) {
+            (true, 1) => format!("it takes a request that {one}"),
+            (true, _) => {
+                let plenty = figures::grouped(enough);
+                format!("it takes {plenty} requests that {several}, there are {}", figures::grouped(measured))
+            }
+            (false, _) => return "it takes something to measure, and there was nothing".to_owned(),
+        };
+        if measured == 0 {
+            return needed;
+        }
+        let times = enough as f64 / measured as f64;
+        let seeds = format!("--seeds {}", (times * self.seeds as f64).ceil());
+        match self.expectation.during {
+            // Faults stay where they are, however long the run is.
+            During::Steady | During::Fault(_) => format!("{needed} ({seeds})"),
+            During::All | During::Recovery => {
+                let scale = (times * self.plan.scale).ceil();
+                format!("{needed} (--scale {scale} or {seeds})")
+            }
+        }
     }
 }
 
-/// A duration as people read it: `850 µs`, `3.14 ms`, `1.20 s`.
-fn microseconds_in_words(us: f64) -> String {
-    if us < 1_000.0 {
-        format!("{us:.0} µs")
-    } else if us < 1e6 {
-        format!("{:.2} ms", us / 1e3)
-    } else {
-        format!("{:.2} s", us / 1e6)
+/// What an expectation is about, as a record calls it.
+struct Names {
+    endpoint: Option<String>,
+    edge: Option<String>,
+    service: Option<String>,
+    pod: Option<String>,
+}
+
+impl Names {
+    fn of(plan: &Plan, expectation: &Expectation) -> Self {
+        let service = |index: usize| plan.services[index].name.clone();
+        let endpoint = expectation.of.map(|id| {
+            let service = &plan.services[id.service.0];
+            format!("{}.{}", service.name, service.endpoints[id.endpoint].name)
+        });
+        let edge = expectation.edge.map(|(caller, callee)| {
+            let caller = caller.map_or_else(|| "client".to_owned(), |id| service(id.0));
+            format!("{caller} → {}", plan.services[callee.0].name)
+        });
+        let (about, pod) = match expectation.metric {
+            Metric::AmplificationAt(id) => (Some(service(id.0)), None),
+            Metric::Service(_, id) | Metric::Decisions { service: id, .. } => {
+                (id.map(|id| service(id.0)), None)
+            }
+            Metric::Share { service: id, replica } => (None, Some(format!("{}-{replica}", service(id.0)))),
+            Metric::Figure(_)
+            | Metric::Failed(_)
+            | Metric::Within { .. }
+            | Metric::RecoveryTime { .. }
+            | Metric::Container(..)
+            | Metric::Violations(_) => (None, None),
+        };
+        Self { endpoint, edge, service: about, pod }
     }
 }

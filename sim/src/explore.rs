@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::batch::Panicked;
-use crate::record::Record;
+use crate::record::{Expectation, Record};
 use crate::scenario::edit::{Draft, NotEdited};
 use crate::scenario::plan::Plan;
 use crate::scenario::{Overrides, Problems, parse};
@@ -141,7 +141,7 @@ fn fails(draft: &Draft) -> bool {
     let Ok(plan) = parse(&draft.sources(), &Overrides::default()) else { return false };
     let Ok(record) = shrink::run(&Arc::new(plan)) else { return false };
     let mut expectations = record.architectures.values().flat_map(|seen| &seen.expectations);
-    record.untouched_faults().is_empty() && expectations.any(|expectation| !expectation.holds)
+    record.untouched_faults().is_empty() && expectations.any(Expectation::fails)
 }
 
 /// An expectation that nothing of `invariant` is broken.

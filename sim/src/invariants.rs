@@ -12,7 +12,7 @@ pub(crate) use watch::Watch;
 pub enum Invariant {
     /// Every request that was sent has ended in exactly one way, or is open when the run has drained.
     Conservation,
-    /// An endpoint marked `once` completes its steps at most once for each logical call.
+    /// An endpoint marked `once` completes its steps at most once for each logical call, or each client's request.
     OnceOnly,
     /// A request that was answered 401, 403 or 429 was not served by the service it asked for.
     Denied,

@@ -7,8 +7,11 @@ mod sums;
 
 use indexmap::IndexMap;
 
+use crate::expect;
 use crate::journal::Journal;
-use crate::record::{Architecture, Expectation, Paired, Phase, Record, Seeds, Traffic, Window};
+use crate::record::{Architecture, Expectation, Outcome, Paired, Phase, Record, Seeds, Traffic, Window};
+use crate::scenario::plan::Plan;
+use crate::scenario::{self, Overrides};
 use crate::statistics::Resamples;
 
 /// Why records do not belong together.
@@ -63,11 +66,17 @@ pub fn join(records: Vec<Record>) -> Result<Record, Mismatch> {
     let resamples = Resamples::draw(first.seed, records.len());
     let names: Vec<String> = first.architectures.keys().cloned().collect();
     let seeds: Vec<u64> = records.iter().map(|record| record.seed).collect();
+    let plan = plan_of(first);
     let architectures: IndexMap<String, Architecture> = names
         .iter()
-        .map(|name| {
+        .enumerate()
+        .map(|(index, name)| {
             let all: Vec<&Architecture> = records.iter().map(|record| &record.architectures[name]).collect();
-            (name.clone(), architecture(&all, &seeds, &resamples))
+            let mut joined = architecture(&all, &resamples);
+            let together =
+                plan.as_ref().map(|plan| expect::judge_together(plan, index, &joined, seeds.len() as u64));
+            joined.expectations = expectations(&all, &seeds, &together.unwrap_or_default());
+            (name.clone(), joined)
         })
         .collect();
     let paired = first.paired.keys().map(|name| {
@@ -81,15 +90,27 @@ pub fn join(records: Vec<Record>) -> Result<Record, Mismatch> {
     Ok(Record { digest, seeds: Some(Seeds { digests }), architectures, paired, ..first })
 }
 
-fn architecture(all: &[&Architecture], seeds: &[u64], resamples: &Resamples) -> Architecture {
+/// What was run, as the record has its text.
+fn plan_of(record: &Record) -> Option<Plan> {
+    let overrides = Overrides {
+        architectures: Some(record.architectures.keys().cloned().collect()),
+        seed: Some(record.seed),
+        scale: record.scale,
+    };
+    scenario::parse(&record.sources, &overrides).ok()
+}
+
+fn architecture(all: &[&Architecture], resamples: &Resamples) -> Architecture {
     let first = all[0];
     let traffic = |of: &dyn Fn(&Architecture) -> Option<&Traffic>| {
         let all: Vec<&Traffic> = all.iter().filter_map(|seen| of(seen)).collect();
         sums::traffic(&all, resamples)
     };
     let digests = all.iter().map(|seen| ("seed", seen.digest.as_str()));
-    let ended = |seen: &Architecture| seen.total.requests.sent - seen.total.requests.open;
-    let weighed: Vec<_> = all.iter().map(|seen| (ended(seen), &seen.breakdown_us)).collect();
+    let served = |seen: &Architecture| seen.total.latency.count;
+    let weighed: Vec<_> = all.iter().map(|seen| (served(seen), &seen.breakdown_us)).collect();
+    let failed = all.iter().map(|seen| (seen.total.failed_latency.count, &seen.failed_breakdown_us));
+    let failed: Vec<_> = failed.collect();
     let total = traffic(&|seen| Some(&seen.total));
     let endpoints = first.endpoints.keys();
     let endpoints = endpoints.map(|name| (name.clone(), traffic(&|seen| seen.endpoints.get(name)))).collect();
@@ -104,7 +125,8 @@ fn architecture(all: &[&Architecture], seeds: &[u64], resamples: &Resamples) -> 
         endpoints,
         phases: phases.collect(),
         breakdown_us: sums::means(&weighed),
-        hops: sums::hops(all.iter().map(|seen| (ended(seen), &seen.hops[..]))),
+        failed_breakdown_us: sums::means(&failed),
+        hops: sums::hops(all.iter().map(|seen| (served(seen), &seen.hops[..]))),
         edges: sums::edges(all.iter().map(|seen| &seen.edges)),
         pods: sums::pods(all.iter().map(|seen| &seen.pods)),
         breakers: first.breakers.clone(),
@@ -120,8 +142,9 @@ fn architecture(all: &[&Architecture], seeds: &[u64], resamples: &Resamples) -> 
         work: sums::work(all.iter().map(|seen| &seen.work)),
         resources: sums::resources(all.iter().map(|seen| &seen.resources)),
         faults: sums::faults(all.iter().map(|seen| &seen.faults[..])),
-        windows: windows(all),
-        expectations: expectations(all, seeds),
+        windows: windows(all.iter().map(|seen| &seen.windows[..])),
+        endpoint_windows: endpoint_windows(all),
+        expectations: Vec::new(),
         slowest: first.slowest.clone(),
         effort: sums::effort(all.iter().map(|seen| seen.effort)),
     }
@@ -133,10 +156,7 @@ fn phase(all: &[&Phase], resamples: &Resamples) -> Phase {
         let all: Vec<&Traffic> = all.iter().filter_map(|seen| of(seen)).collect();
         sums::traffic(&all, resamples)
     };
-    let weighed: Vec<_> = all
-        .iter()
-        .map(|seen| (seen.total.requests.sent - seen.total.requests.open, &seen.breakdown_us))
-        .collect();
+    let weighed: Vec<_> = all.iter().map(|seen| (seen.total.latency.count, &seen.breakdown_us)).collect();
     let endpoints = first.endpoints.keys();
     Phase {
         from_us: first.from_us,
@@ -151,23 +171,39 @@ fn phase(all: &[&Phase], resamples: &Resamples) -> Phase {
     }
 }
 
-fn windows(all: &[&Architecture]) -> Vec<Window> {
-    let most = all.iter().map(|seen| seen.windows.len()).max().unwrap_or(0);
+fn windows<'a>(all: impl Iterator<Item = &'a [Window]> + Clone) -> Vec<Window> {
+    let most = all.clone().map(<[Window]>::len).max().unwrap_or(0);
     let joined = |index: usize| {
-        let windows: Vec<&Window> = all.iter().filter_map(|seen| seen.windows.get(index)).collect();
+        let windows: Vec<&Window> = all.clone().filter_map(|windows| windows.get(index)).collect();
         sums::window(&windows)
     };
     (0..most).map(joined).collect()
 }
 
-/// An expectation holds when it does in every seed; what was seen is that of the seed furthest from holding.
-fn expectations(all: &[&Architecture], seeds: &[u64]) -> Vec<Expectation> {
+fn endpoint_windows(all: &[&Architecture]) -> IndexMap<String, Vec<Window>> {
+    let of = |name: &String| {
+        let of_seeds = all.iter().filter_map(|seen| seen.endpoint_windows.get(name));
+        (name.clone(), windows(of_seeds.map(|windows| &windows[..])))
+    };
+    all[0].endpoint_windows.keys().map(of).collect()
+}
+
+/// An expectation fails when it does in a seed; what was seen is then that of the seed furthest from holding. Where
+/// the runs of single seeds are too short to judge it, and none fails, all of them `together` decide.
+fn expectations(all: &[&Architecture], seeds: &[u64], together: &[Expectation]) -> Vec<Expectation> {
     let joined = |index: usize| {
         let of_seeds: Vec<&Expectation> = all.iter().map(|seen| &seen.expectations[index]).collect();
-        let failed = of_seeds.iter().zip(seeds).filter(|(seen, _)| !seen.holds);
-        let failed_in: Vec<u64> = failed.map(|(_, seed)| *seed).collect();
-        let worst = sums::worst(&of_seeds);
-        Expectation { holds: failed_in.is_empty(), failed_in, ..of_seeds[worst].clone() }
+        let seeds_with = |outcome: Outcome| -> Vec<u64> {
+            let with = of_seeds.iter().zip(seeds).filter(|(seen, _)| seen.outcome == outcome);
+            with.map(|(_, seed)| *seed).collect()
+        };
+        let failed_in = seeds_with(Outcome::Fails);
+        let unjudged_in = seeds_with(Outcome::CannotBeJudged);
+        let decides = match together.get(index) {
+            Some(together) if failed_in.is_empty() && !unjudged_in.is_empty() => together,
+            _ => of_seeds[sums::worst(&of_seeds)],
+        };
+        Expectation { failed_in, unjudged_in, ..decides.clone() }
     };
     (0..all[0].expectations.len()).map(joined).collect()
 }

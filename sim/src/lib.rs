@@ -17,6 +17,7 @@ mod drain;
 mod expect;
 pub mod explore;
 mod faults;
+pub mod figures;
 mod grpc_health;
 mod held;
 pub mod invariants;

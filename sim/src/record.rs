@@ -3,12 +3,15 @@
 //! Plain data, serialised as JSON. Times are microseconds. The recorder fills it, `reports` reads
 //! it; its size is bounded by the settings of the recorder, not by the length of the run.
 
+mod edge;
+mod expectation;
 mod in_words;
 mod interval;
 mod of;
 mod paired;
 mod policies;
 mod resources;
+mod traffic;
 mod violation;
 mod work;
 
@@ -20,10 +23,14 @@ use serde::{Deserialize, Serialize};
 use crate::deployment::called_by;
 use crate::recorder::requested_endpoints;
 use crate::scenario::plan::{self, Plan, Source};
+pub use edge::Edge;
+pub use expectation::{Expectation, Outcome};
 pub use interval::{Interval, Intervals, Quantile};
 pub use paired::{Difference, Paired};
 pub use policies::{Decided, PolicyEvent, decided};
 pub use resources::Resources;
+pub use traffic::{Latencies, Requests, Traffic, Within};
+pub(crate) use traffic::{at_quantile, summed};
 pub use violation::{Violation, violated};
 pub use work::{Wasted, Work};
 
@@ -165,9 +172,12 @@ pub struct Architecture {
     pub endpoints: IndexMap<String, Traffic>,
     /// Per part of the run: `steady`, each fault's name, `recovery`; those that the scenario has.
     pub phases: IndexMap<String, Phase>,
-    /// Mean microseconds per request by owner; they sum to the mean latency of all ended requests.
+    /// Mean microseconds per request that was served well, by owner; they sum to the mean latency.
     pub breakdown_us: BTreeMap<String, f64>,
-    /// The same split by hop, in the order in which a request first meets them.
+    /// The same of all others that ended: failed, timed out or refused.
+    #[serde(default)]
+    pub failed_breakdown_us: BTreeMap<String, f64>,
+    /// [`Architecture::breakdown_us`] split by hop, in the order in which such a request first meets them.
     pub hops: Vec<Hop>,
     /// Per `caller → callee`.
     pub edges: IndexMap<String, Edge>,
@@ -214,90 +224,15 @@ pub struct Architecture {
     pub faults: Vec<FaultHits>,
     /// The whole run in windows of equal width, warm-up included.
     pub windows: Vec<Window>,
+    /// The same for endpoints of which an expectation asks when they recovered.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub endpoint_windows: IndexMap<String, Vec<Window>>,
     /// How the expectations on this architecture came out.
     pub expectations: Vec<Expectation>,
     /// The slowest requests, slowest first, up to the recorder's limit.
     pub slowest: Vec<Trace>,
     /// How hard the simulation worked.
     pub effort: Effort,
-}
-
-/// Requests and their latencies.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Traffic {
-    /// What became of them.
-    pub requests: Requests,
-    /// Response times from the intended send, of all that were answered, failed or timed out.
-    pub latency: Latencies,
-    /// How far the figures can be trusted; empty where that is not known.
-    #[serde(default)]
-    pub intervals: Intervals,
-}
-
-/// What became of requests: `sent` is the sum of the others.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Requests {
-    /// How many were sent.
-    pub sent: u64,
-    /// Answered with a status below 500.
-    pub ok: u64,
-    /// Answered with 500 and above, or not at all.
-    pub failed: u64,
-    /// Given up by the client.
-    pub timed_out: u64,
-    /// Not ended when the run was.
-    pub open: u64,
-}
-
-/// A histogram of latencies, with exact moments.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Latencies {
-    /// How many.
-    pub count: u64,
-    /// Their exact sum.
-    pub sum_us: u64,
-    /// The shortest; 0 when there are none.
-    pub min_us: u64,
-    /// The longest; 0 when there are none.
-    pub max_us: u64,
-    /// `[value, count]` in rising order of value: the buckets of an HDR histogram with four
-    /// significant figures (exact below 20 ms), each by its highest value.
-    pub buckets: Vec<(u64, u64)>,
-}
-
-impl Latencies {
-    /// The mean; `None` when there are none.
-    pub fn mean_us(&self) -> Option<f64> {
-        (self.count > 0).then(|| self.sum_us as f64 / self.count as f64)
-    }
-
-    /// The latency that a share `quantile` of requests did not exceed; `None` when the sample
-    /// cannot carry it: when the upper end of its 95 % confidence interval by order statistics
-    /// (rank `n·q + 1.96·√(n·q·(1−q))`) lies beyond the largest value.
-    pub fn percentile_us(&self, quantile: f64) -> Option<u64> {
-        let count = self.count as f64;
-        let upper = count * quantile + 1.96 * (count * quantile * (1.0 - quantile)).sqrt();
-        (upper <= count && self.count > 0).then(|| self.quantile_us(quantile))
-    }
-
-    /// The latency that a share `quantile` of requests did not exceed, however small the sample; 0
-    /// when it is empty. For curves, not for claims.
-    pub fn quantile_us(&self, quantile: f64) -> u64 {
-        let value = at_quantile(&self.buckets, self.count, quantile);
-        value.map_or(self.max_us, |value| value.clamp(self.min_us, self.max_us))
-    }
-}
-
-/// The value of the bucket, of `[value, count]` in rising order, that a share `quantile` of `count` values does not
-/// exceed; `None` when the buckets hold fewer.
-pub(crate) fn at_quantile<V: Copy>(buckets: &[(V, u64)], count: u64, quantile: f64) -> Option<V> {
-    let rank = ((count as f64 * quantile).ceil() as u64).max(1);
-    let mut seen = 0;
-    let reached = buckets.iter().find(|(_, count)| {
-        seen += count;
-        seen >= rank
-    });
-    reached.map(|(value, _)| *value)
 }
 
 /// A part of a run.
@@ -311,7 +246,7 @@ pub struct Phase {
     pub total: Traffic,
     /// The same per endpoint.
     pub endpoints: IndexMap<String, Traffic>,
-    /// Mean microseconds per request by owner; they sum to the mean latency of its ended requests.
+    /// As [`Architecture::breakdown_us`].
     #[serde(default)]
     pub breakdown_us: BTreeMap<String, f64>,
     /// Requests and attempts per `caller → callee`, by the request's intended send.
@@ -332,28 +267,10 @@ pub struct Phase {
 pub struct Hop {
     /// `client`, `gateway`, `frontend`, `frontend (outbound)`, `cart (inbound)`, …
     pub name: String,
-    /// Visits per request.
+    /// Visits per request that was served well.
     pub visits: f64,
-    /// Mean microseconds per request by owner.
+    /// Mean microseconds per such request, by owner.
     pub breakdown_us: BTreeMap<String, f64>,
-}
-
-/// Calls between two services.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Edge {
-    /// Calls that the caller wanted to make.
-    pub requests: u64,
-    /// Attempts that were made for them, first ones included.
-    pub attempts: u64,
-    /// Attempts that failed.
-    pub errors: u64,
-}
-
-impl Edge {
-    /// Attempts per request; 0 when there was none.
-    pub fn amplification(&self) -> f64 {
-        if self.requests == 0 { 0.0 } else { self.attempts as f64 / self.requests as f64 }
-    }
 }
 
 /// A circuit breaker's change of state.
@@ -418,13 +335,19 @@ pub struct Window {
     pub sent: u64,
     /// Of these, answered with a status below 500.
     pub ok: u64,
-    /// Of these, failed or timed out.
+    /// Of these, failed or timed out; what is neither is open.
     pub errors: u64,
+    /// Of those that are ok, refused by a limit.
+    #[serde(default)]
+    pub refused: u64,
+    /// Good answers that were given in it, whenever they were asked for.
+    #[serde(default)]
+    pub good: u64,
     /// Attempts over all edges, by the request's intended send.
     pub attempts: u64,
     /// Requests over all edges, likewise.
     pub calls: u64,
-    /// Median latency; `None` when there is none.
+    /// Median latency of those that were served well, as all that follows; `None` when there is none.
     pub p50_us: Option<u64>,
     /// 90th percentile; `None` when there is no request.
     pub p90_us: Option<u64>,
@@ -439,28 +362,6 @@ pub struct Window {
     /// figures, each by its highest value.
     #[serde(default)]
     pub buckets: Vec<(u64, u64)>,
-}
-
-/// How an expectation came out.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Expectation {
-    /// What was expected, as one line.
-    pub text: String,
-    /// What was seen, in the metric's unit; `None` when the sample cannot carry it, which fails.
-    pub seen: Option<f64>,
-    /// The same for people: `212 ms`, `0.4 %`.
-    pub seen_text: String,
-    /// The lowest value that is all right, in the metric's unit.
-    #[serde(default)]
-    pub min: Option<f64>,
-    /// The highest value that is all right, in the metric's unit.
-    #[serde(default)]
-    pub max: Option<f64>,
-    /// Whether it holds; of several seeds, in all of them. What was seen is then of the worst.
-    pub holds: bool,
-    /// The seeds in which it does not hold, where several were joined.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub failed_in: Vec<u64>,
 }
 
 /// One request, with the account of its time.

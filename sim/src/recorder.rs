@@ -3,7 +3,7 @@
 //! flight, not by the length of the run.
 //!
 //! Not here: what a span contains (`hoplab_proxy::telemetry`), how spans are joined
-//! ([`crate::account`]), what is expected of the result (`expect`).
+//! ([`crate::account`]), whether the result is what was expected (`expect`), which says what else to watch.
 
 mod breakers;
 mod decisions;
@@ -27,6 +27,7 @@ use indexmap::IndexMap;
 use crate::account::{self, Hop, Share, Stretch, Visit};
 use crate::awaited::Waiter;
 use crate::call::CallKey;
+use crate::expect;
 use crate::invariants::Watch;
 use crate::journal::Journal;
 use crate::lens::{self, Moment};
@@ -93,7 +94,11 @@ struct State {
     all: Scope,
     parts: Vec<Scope>,
     windows: Vec<Window>,
+    /// The same of single endpoints, where somebody asks for them.
+    endpoint_windows: BTreeMap<usize, Vec<Window>>,
     hops: IndexMap<Hop, HopSum>,
+    /// The time of requests that were not served well, by owner.
+    failed_nanos: BTreeMap<Share, u64>,
     /// By part of the run, the time of its requests by owner.
     part_nanos: Vec<BTreeMap<Share, u64>>,
     slowest: Vec<Slow>,
@@ -144,9 +149,13 @@ impl Recorder {
         let window_width = window_width(plan.duration);
         let warmup_end = Instant::START + plan.warmup;
         let reported = (warmup_end, Instant::START + plan.duration);
-        let parts = phases.parts().iter().map(|part| Scope::new(endpoints.len(), (part.from, part.until)));
-        let parts = parts.collect();
+        let limits_us = expect::limits_us(plan);
+        let scope = |part| Scope::new(endpoints.len(), part, &limits_us);
+        let parts = phases.parts().iter().map(|part| scope((part.from, part.until))).collect();
         let windows = plan.duration.as_nanos().div_ceil(window_width.as_nanos());
+        let windows = || (0..windows).map(|_| Window::new()).collect();
+        let recovering = expect::recovering(plan);
+        let recovering = recovering.filter_map(|id| endpoints.iter().position(|known| *known == id));
         let names = plan.services.iter().enumerate().map(|(index, service)| (service.name.clone(), index));
         let state = State {
             architecture,
@@ -159,10 +168,12 @@ impl Recorder {
             settling: VecDeque::new(),
             late: Late::new(limits.late),
             ends: Ends::new(limits.ends),
-            all: Scope::new(endpoints.len(), reported),
+            all: scope(reported),
             parts,
-            windows: (0..windows).map(|_| Window::new()).collect(),
+            windows: windows(),
+            endpoint_windows: recovering.map(|endpoint| (endpoint, windows())).collect(),
             hops: IndexMap::new(),
+            failed_nanos: BTreeMap::new(),
             part_nanos: phases.parts().iter().map(|_| BTreeMap::new()).collect(),
             slowest: Vec::new(),
             breakers: Breakers::new(limits.breakers),
@@ -197,7 +208,7 @@ impl Recorder {
         self.hear(|state| state.called(trace, (caller, callee)));
     }
 
-    /// An endpoint that may complete only once for each logical call has completed for `call`.
+    /// An endpoint that may complete only once for each call, or each request, has completed for `call`.
     pub(crate) fn completed(&self, endpoint: EndpointId, call: CallKey, at: Instant) {
         self.hear(|state| state.watch.completed(endpoint, call, at));
     }
@@ -311,14 +322,12 @@ impl State {
             .expect("load asks for known endpoints");
         self.open += 1;
         if intended >= self.warmup_end {
-            self.all.sent(endpoint);
+            self.all.sent(endpoint, intended);
         }
         for part in self.phases.at(intended) {
-            self.parts[part].sent(endpoint);
+            self.parts[part].sent(endpoint, intended);
         }
-        if let Some(window) = self.window(intended) {
-            window.sent();
-        }
+        self.each_window(intended, endpoint, Window::sent);
         let pending = Pending { endpoint, intended, visits: Vec::new(), root: None };
         self.pending.insert(trace, pending);
     }
@@ -382,7 +391,7 @@ impl State {
         for attempt in &span.attempts {
             let Some(&callee) = self.services.get(&*attempt.upstream) else { continue };
             self.each_scope(intended, |scope| scope.attempted((hop.service, callee), attempt));
-            if let Some(window) = self.window(intended) {
+            if let Some(window) = self.window(intended).filter(|_| attempt.is_sent) {
                 window.attempted();
             }
         }
@@ -400,15 +409,22 @@ impl State {
         self.watch.answered(endpoint, intended, span.outcome, latency_us);
         if intended >= self.warmup_end {
             self.all.ended(endpoint, intended, span.outcome, latency_us);
-            let end = End { endpoint, intended, latency_us, ok: span.outcome.is_ok() };
+            let end = End { endpoint, intended, latency_us, ok: span.outcome.is_served() };
             self.ends.ended(span.trace, end);
         }
         for part in self.phases.at(intended) {
             self.parts[part].ended(endpoint, intended, span.outcome, latency_us);
         }
-        if let Some(window) = self.window(intended) {
-            window.ended(span.outcome, latency_us);
+        self.each_window(intended, endpoint, |window| window.ended(span.outcome, latency_us));
+        if span.outcome.is_served() && span.end < Instant::START + self.plan.duration {
+            self.gave(endpoint, span.end);
         }
+    }
+
+    /// A good answer was given, while load was offered.
+    fn gave(&mut self, endpoint: usize, at: Instant) {
+        self.each_scope(at, |scope| scope.gave(endpoint));
+        self.each_window(at, endpoint, Window::gave);
     }
 
     fn each_scope(&mut self, intended: Instant, mut apply: impl FnMut(&mut Scope)) {
@@ -420,8 +436,19 @@ impl State {
         }
     }
 
+    fn each_window(&mut self, at: Instant, endpoint: usize, apply: impl Fn(&mut Window)) {
+        let index = self.window_at(at);
+        let of_endpoint = self.endpoint_windows.get_mut(&endpoint).and_then(|of| of.get_mut(index));
+        self.windows.get_mut(index).into_iter().chain(of_endpoint).for_each(apply);
+    }
+
     fn window(&mut self, intended: Instant) -> Option<&mut Window> {
-        self.windows.get_mut((u128::from(intended.nanos()) / self.window_width.as_nanos()) as usize)
+        let index = self.window_at(intended);
+        self.windows.get_mut(index)
+    }
+
+    fn window_at(&self, at: Instant) -> usize {
+        (u128::from(at.nanos()) / self.window_width.as_nanos()) as usize
     }
 
     /// Closes the accounts that have waited long enough.
@@ -450,12 +477,27 @@ impl State {
         let span = &pending.visits[root].span;
         let accounted: Duration = path.iter().map(|stretch| stretch.until - stretch.from).sum();
         assert_eq!(accounted, span.end - pending.intended, "request {trace} is not accounted for");
-        for stretch in &path {
+        let latency_us = (span.end - pending.intended).as_micros() as u64;
+        let (endpoint, intended, outcome) = (pending.endpoint, pending.intended, span.outcome);
+        if outcome.is_served() {
+            self.account_for(&pending, &path);
+        } else {
+            for stretch in &path {
+                let sum = self.failed_nanos.entry(stretch.share).or_default();
+                *sum += (stretch.until - stretch.from).as_nanos() as u64;
+            }
+        }
+        self.keep_slow(Slow { trace, endpoint, intended, latency_us, outcome, path });
+    }
+
+    /// Adds up where the time of a request went that was served well.
+    fn account_for(&mut self, pending: &Pending, path: &[Stretch]) {
+        for stretch in path {
             let sum = self.hops.entry(stretch.hop).or_default().nanos.entry(stretch.share).or_default();
             *sum += (stretch.until - stretch.from).as_nanos() as u64;
         }
         for part in self.phases.at(pending.intended) {
-            for stretch in &path {
+            for stretch in path {
                 let sum = self.part_nanos[part].entry(stretch.share).or_default();
                 *sum += (stretch.until - stretch.from).as_nanos() as u64;
             }
@@ -463,9 +505,6 @@ impl State {
         for visit in &pending.visits {
             self.hops.entry(visit.hop).or_default().visits += 1;
         }
-        let latency_us = (span.end - pending.intended).as_micros() as u64;
-        let (endpoint, intended, outcome) = (pending.endpoint, pending.intended, span.outcome);
-        self.keep_slow(Slow { trace, endpoint, intended, latency_us, outcome, path });
     }
 
     /// Keeps the slowest requests, slowest first; of equals the earlier one.
@@ -508,14 +547,15 @@ impl State {
         self.settle(Instant::from_nanos(u64::MAX));
         let plan = Arc::clone(&self.plan);
         let names = Names { plan: &plan };
-        let ended = self.all.total.ended_count();
-        let (breakdown_us, hops) = names.breakdown(&self.hops, ended);
-        let all = std::mem::replace(&mut self.all, Scope::new(0, (Instant::START, Instant::START)));
+        let (breakdown_us, hops) = names.breakdown(&self.hops, self.all.total.served_count());
+        let failed_breakdown_us = by_owner(&self.failed_nanos, self.all.total.failed_count());
+        let nothing = Scope::new(0, (Instant::START, Instant::START), &[]);
+        let all = std::mem::replace(&mut self.all, nothing);
         let pods = all.pods();
         let (total, endpoints, edges) = names.scope(all, &self.endpoints);
         let parts = self.phases.parts().iter().zip(std::mem::take(&mut self.parts)).zip(&self.part_nanos);
         let phases = parts.enumerate().map(|(index, ((part, scope), nanos))| {
-            let breakdown_us = by_owner(nanos, scope.total.ended_count());
+            let breakdown_us = by_owner(nanos, scope.total.served_count());
             let pods = scope.pods();
             let (total, endpoints, edges) = names.scope(scope, &self.endpoints);
             let (from_us, until_us) = (part.from.micros(), part.until.micros());
@@ -549,6 +589,7 @@ impl State {
             endpoints,
             phases,
             breakdown_us,
+            failed_breakdown_us,
             hops,
             edges,
             pods,
@@ -565,7 +606,11 @@ impl State {
             work: self.work.record(&plan),
             resources: IndexMap::new(),
             faults: Vec::new(),
-            windows: std::mem::take(&mut self.windows).into_iter().map(Window::into_record).collect(),
+            windows: recorded(std::mem::take(&mut self.windows)),
+            endpoint_windows: std::mem::take(&mut self.endpoint_windows)
+                .into_iter()
+                .map(|(endpoint, windows)| (names.endpoint(self.endpoints[endpoint]), recorded(windows)))
+                .collect(),
             expectations: Vec::new(),
             slowest: self.slowest.iter().map(|slow| names.trace(slow, &self.endpoints)).collect(),
             effort: record::Effort { packets: 0, spans: self.spans },
@@ -575,8 +620,12 @@ impl State {
     }
 }
 
-/// The mean over `ended` requests of what each owner took, by its key in a record.
-fn by_owner(nanos: &BTreeMap<Share, u64>, ended: u64) -> BTreeMap<String, f64> {
-    let mean_us = |nanos: u64| nanos as f64 / 1_000.0 / ended.max(1) as f64;
+fn recorded(windows: Vec<Window>) -> Vec<record::Window> {
+    windows.into_iter().map(Window::into_record).collect()
+}
+
+/// The mean over `requests` of what each owner took, by its key in a record.
+fn by_owner(nanos: &BTreeMap<Share, u64>, requests: u64) -> BTreeMap<String, f64> {
+    let mean_us = |nanos: u64| nanos as f64 / 1_000.0 / requests.max(1) as f64;
     nanos.iter().map(|(share, nanos)| (share.key().to_owned(), mean_us(*nanos))).collect()
 }

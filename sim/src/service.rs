@@ -33,7 +33,7 @@ use crate::faults::{Faults, Place};
 use crate::grpc_health;
 use crate::random;
 use crate::recorder::Recorder;
-use crate::scenario::plan::{Call, DeadlineUse, EndpointId, OnCancel, OnError, Plan, ServiceId, Step};
+use crate::scenario::plan::{Call, DeadlineUse, EndpointId, OnCancel, OnError, Once, Plan, ServiceId, Step};
 use crate::session;
 use crate::world::{Full, SimHost};
 
@@ -147,20 +147,24 @@ impl Service {
             None => Err(Refusal(StatusCode::NOT_FOUND)),
         };
         if let (Ok(_), Some(endpoint), Some(call)) = (&answer, endpoint, call) {
-            self.completed(endpoint, call);
+            self.completed(endpoint, call, trace);
         }
         let response = answer.unwrap_or_else(|Refusal(status)| refusal(status));
         answering.answered(response.status().as_u16());
         response
     }
 
-    /// Notes that an endpoint has completed its steps for a logical call, where that may happen only once.
-    fn completed(&self, endpoint: usize, call: CallKey) {
+    /// Notes that an endpoint has completed its steps for a logical call, on behalf of a client's request, where that
+    /// may happen only once.
+    fn completed(&self, endpoint: usize, call: CallKey, request: TraceId) {
         let service = self.place.service;
-        if self.plan.services[service].endpoints[endpoint].once {
-            let id = EndpointId { service: ServiceId(service), endpoint };
-            self.recorder.completed(id, call, self.host.now());
-        }
+        let of = match self.plan.services[service].endpoints[endpoint].once {
+            Once::Never => return,
+            Once::Call => call,
+            Once::Request => CallKey::of_request(request),
+        };
+        let id = EndpointId { service: ServiceId(service), endpoint };
+        self.recorder.completed(id, of, self.host.now());
     }
 
     /// When a request must be done, if the service heeds what it says.

@@ -22,8 +22,9 @@ pub(crate) struct Slices {
 #[derive(Clone, Default)]
 struct Slice {
     sum: i64,
+    /// Requests that were not answered well, those that are still open among them.
     errors: u64,
-    ended: u64,
+    sent: u64,
     /// How often which value was seen, to within 1 %.
     values: BTreeMap<i64, u64>,
 }
@@ -35,11 +36,16 @@ impl Slices {
         Self { from, width, all: vec![Slice::default(); SLICES as usize] }
     }
 
-    /// A request that was to be sent `at` then has ended, well or not.
-    pub(crate) fn ended(&mut self, at: Instant, is_ok: bool) {
+    /// A request was to be sent `at` then; it counts as an error until it is answered.
+    pub(crate) fn sent(&mut self, at: Instant) {
         let slice = self.at(at);
-        slice.ended += 1;
-        slice.errors += u64::from(!is_ok);
+        slice.sent += 1;
+        slice.errors += 1;
+    }
+
+    /// A request that was sent, and was to be so `at` then, was answered without an error.
+    pub(crate) fn answered(&mut self, at: Instant) {
+        self.at(at).errors -= 1;
     }
 
     /// A value of a request that was to be sent `at` then: a latency, or a difference of two.
@@ -50,9 +56,8 @@ impl Slices {
     }
 
     pub(crate) fn into_clusters(self) -> Vec<Cluster> {
-        let cluster = |slice: Slice| {
-            Cluster::new(slice.values.into_iter(), slice.sum as f64, slice.errors, slice.ended)
-        };
+        let cluster =
+            |slice: Slice| Cluster::new(slice.values.into_iter(), slice.sum as f64, slice.errors, slice.sent);
         self.all.into_iter().map(cluster).collect()
     }
 
@@ -91,7 +96,8 @@ mod tests {
         let mut slices = Slices::new(at(1_000), at(2_000));
         for millis in 1_000..2_000 {
             slices.observe(at(millis), 7);
-            slices.ended(at(millis), millis % 2 == 0);
+            slices.sent(at(millis));
+            slices.answered(at(millis));
         }
         let clusters = slices.into_clusters();
         let counts: Vec<_> = clusters.iter().map(Cluster::count).collect();

@@ -14,6 +14,7 @@ mod gate;
 mod integrity;
 mod launchers;
 mod live;
+mod outcomes;
 mod programs;
 mod report;
 mod scenarios;

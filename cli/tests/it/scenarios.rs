@@ -64,7 +64,7 @@ fn mistakes(file: &Path) -> Vec<String> {
     wrong.extend(record.untouched_faults().into_iter().map(|name| format!("{name} touches nothing")));
     for (name, seen) in &record.architectures {
         let unmet = seen.expectations.iter().filter(|expectation| !expectation.holds);
-        wrong.extend(unmet.map(|unmet| format!("under {name}: {}; seen: {}", unmet.text, unmet.seen_text)));
+        wrong.extend(unmet.map(|unmet| format!("under {name}: {}; seen: {}", unmet.text, unmet.said())));
     }
     let stalls = AtomicU64::new(0);
     if run::run_disturbed(&plan, &Progress::new(&plan), || stall(&stalls)) != record {

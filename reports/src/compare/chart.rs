@@ -1,9 +1,10 @@
 //! Response times by percentile of both runs under one architecture: the first dashed, the second drawn
 //! through. Owns this chart alone.
 
+use hoplab_sim::figures::Figure;
 use hoplab_sim::record::Traffic;
 
-use super::figures::{Measure, Subject};
+use super::figures::Subject;
 use super::words::spoken;
 use crate::axis::Axis;
 use crate::charts::{Drawing, Frame, Ink, Mark, Room, curves};
@@ -72,9 +73,7 @@ fn spots(drawing: &mut Drawing, frame: Frame, x: &Axis, curves: &[Curve; 2], lab
 }
 
 fn description(subject: &Subject, [first, second]: [&str; 2]) -> String {
-    let said: Vec<String> = [Measure::P50, Measure::P99]
-        .into_iter()
-        .filter_map(|measure| spoken(subject.figure(measure)))
-        .collect();
+    let said: Vec<String> =
+        [Figure::P50, Figure::P99].into_iter().filter_map(|figure| spoken(subject.figure(figure))).collect();
     format!("{first} dashed, {second} drawn through. {}.", said.join("; "))
 }

@@ -1,7 +1,8 @@
 //! What moved besides the figures themselves: owners and hops of the mean request, attempts along the
 //! edges, decisions of policies, expectations. Largest first. Owns no sentence.
 
-use hoplab_sim::record::{Architecture, Edge, Expectation};
+use hoplab_sim::figures::{Figure, Scope};
+use hoplab_sim::record::{Architecture, Expectation, Outcome};
 
 use crate::format::{count, difference, duration, significant};
 use crate::gate::compare::Finding;
@@ -53,18 +54,18 @@ impl Step {
     }
 }
 
-/// How an expectation came out in both: whether it holds, and what was seen.
+/// How an expectation came out in both, and what was seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Turned {
     pub(super) text: String,
-    pub(super) before: Option<(bool, String)>,
-    pub(super) now: Option<(bool, String)>,
+    pub(super) before: Option<(Outcome, String)>,
+    pub(super) now: Option<(Outcome, String)>,
 }
 
 impl Turned {
-    /// Whether it is worse: it held, or was not asked for, and does not hold.
+    /// Whether it is worse: it did not fail, or was not asked for, and fails.
     pub(super) fn is_worse(&self) -> bool {
-        self.now.as_ref().is_some_and(|(holds, _)| !holds)
+        self.now.as_ref().is_some_and(|(outcome, _)| *outcome == Outcome::Fails)
     }
 }
 
@@ -103,7 +104,9 @@ fn times(findings: &[&Finding], kind: &str) -> Vec<Step> {
 }
 
 fn decisions(findings: &[&Finding]) -> Vec<Step> {
-    let counted = |finding: &&&Finding| matches!(finding.key.metric, Metric::Decisions | Metric::Changes);
+    let counted = |finding: &&&Finding| {
+        matches!(finding.key.metric, Metric::Figure(Figure::Decisions | Figure::Changes))
+    };
     let steps = findings.iter().filter(counted).filter_map(|finding| step(finding, Unit::Count));
     sorted(steps.filter(|step| step.by().abs() > 0.0).collect())
 }
@@ -115,11 +118,13 @@ fn step(finding: &Finding, unit: Unit) -> Option<Step> {
 
 fn attempts(before: &Architecture, now: &Architecture) -> Vec<Step> {
     let gone = before.edges.keys().filter(|name| !now.edges.contains_key(*name));
-    let ratio = |edge: Option<&Edge>| edge.map_or(0.0, Edge::amplification);
+    let ratio = |seen: &Architecture, name: &str| {
+        Figure::Amplification.of(&Scope::of_edges(&seen.edges).edge(name)).unwrap_or(0.0)
+    };
     let steps = now.edges.keys().chain(gone).map(|name| Step {
         what: name.clone(),
-        before: ratio(before.edges.get(name)),
-        now: ratio(now.edges.get(name)),
+        before: ratio(before, name),
+        now: ratio(now, name),
         unit: Unit::Ratio,
     });
     sorted(steps.filter(|step| step.by().abs() >= ATTEMPTS_MIN).collect())
@@ -133,7 +138,7 @@ fn sorted(mut steps: Vec<Step>) -> Vec<Step> {
 fn turned(before: &[Expectation], now: &[Expectation]) -> Vec<Turned> {
     let outcome = |all: &[Expectation], text: &str| {
         let found = all.iter().find(|expectation| expectation.text == text)?;
-        Some((found.holds, found.seen_text.clone()))
+        Some((found.outcome, found.seen_text.clone()))
     };
     let mut texts: Vec<&str> = Vec::new();
     for expectation in now.iter().chain(before) {
@@ -146,6 +151,6 @@ fn turned(before: &[Expectation], now: &[Expectation]) -> Vec<Turned> {
         before: outcome(before, text),
         now: outcome(now, text),
     });
-    let holds = |outcome: &Option<(bool, String)>| outcome.as_ref().map(|(holds, _)| *holds);
-    all.filter(|turned| holds(&turned.before) != holds(&turned.now)).collect()
+    let came_out = |seen: &Option<(Outcome, String)>| seen.as_ref().map(|(outcome, _)| *outcome);
+    all.filter(|turned| came_out(&turned.before) != came_out(&turned.now)).collect()
 }

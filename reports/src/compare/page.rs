@@ -1,17 +1,21 @@
 //! `compare.html`: the same as the table on the terminal, with all of it, and both curves. Works without
 //! script. Owns no figure.
 
+use hoplab_sim::figures::Figure;
+use hoplab_sim::record::Outcome;
 use hoplab_sim::run::VERSION;
 use maud::{Markup, html};
 
-use super::figures::{Figure, Measure, Subject};
+use super::figures::{Pair, Subject, text};
 use super::inputs::{Line, Text};
 use super::moved::{Step, Turned};
 use super::{Compared, Comparison, chart};
 use crate::charts::Room;
 use crate::format::glued;
+use crate::outcomes::{mark, mark_class};
 use crate::page::frame::{Keys, Tabs, section};
 use crate::page::{self, shell, svg, theme};
+use crate::table;
 
 pub(super) fn page(comparison: &Comparison) -> String {
     let title = format!("{} and {}, side by side", comparison.first.label, comparison.second.label);
@@ -123,8 +127,8 @@ fn all_requests(comparison: &Comparison, subject: &Subject) -> Markup {
                 th scope="col" { (comparison.second.label) } th scope="col" { "change" }
                 @if known { th scope="col" { "95 % intervals" } }
             } }
-            tbody { @for figure in &subject.figures { tr {
-                th scope="row" { (figure.measure.label()) }
+            tbody { @for figure in subject.figures.iter().filter(|figure| figure.is_shown()) { tr {
+                th scope="row" { (table::head(figure.figure)) }
                 (cells(figure))
                 @if known { td.quiet { (figure.intervals().unwrap_or_default()) } }
             } } }
@@ -132,17 +136,17 @@ fn all_requests(comparison: &Comparison, subject: &Subject) -> Markup {
     }
 }
 
-fn cells(figure: &Figure) -> Markup {
+fn cells(figure: &Pair) -> Markup {
     let apart = figure.is_apart();
     html! {
-        td { (figure.measure.text(figure.before)) }
-        td { (figure.measure.text(figure.now)) }
+        td { (text(figure.figure, figure.before)) }
+        td { (text(figure.figure, figure.now)) }
         td.apart[apart] { (figure.change()) @if apart { " ≠" } }
     }
 }
 
 fn by(comparison: &Comparison, title: &str, subjects: &[Subject]) -> Markup {
-    let shown = [Measure::P50, Measure::P99, Measure::Errors];
+    let shown = [Figure::P50, Figure::P99, Figure::ErrorRate];
     html! {
         h3 { (title) }
         div.scroll { table {
@@ -161,7 +165,7 @@ fn by(comparison: &Comparison, title: &str, subjects: &[Subject]) -> Markup {
             }
             tbody { @for subject in subjects { tr {
                 th.long scope="row" title=(subject.name) { (subject.name) }
-                @for measure in shown { (cells(subject.figure(measure))) }
+                @for figure in shown { (cells(subject.figure(figure))) }
             } } }
         } }
     }
@@ -245,10 +249,9 @@ fn expectations(comparison: &Comparison) -> Markup {
         let note = html! { "Every expectation came out the same." };
         return section("expectations", "Expectations", &note, &html! {});
     }
-    let outcome = |outcome: &Option<(bool, String)>| match outcome {
+    let outcome = |came_out: &Option<(Outcome, String)>| match came_out {
         None => html! { span.quiet { "not expected" } },
-        Some((true, seen)) => html! { span.mark-ok { "✓" } " " (seen) },
-        Some((false, seen)) => html! { span.mark-no { "✗" } " " (seen) },
+        Some((outcome, seen)) => html! { span class=(mark_class(*outcome)) { (mark(*outcome)) } " " (seen) },
     };
     let note = html! { "Those that came out differently; all others did not." };
     let body = html! {

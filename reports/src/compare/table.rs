@@ -2,12 +2,15 @@
 
 use std::fmt::Write as _;
 
-use super::figures::{Measure, Subject};
+use hoplab_sim::figures::Figure;
+use hoplab_sim::record::Outcome;
+
+use super::figures::{Subject, text};
 use super::inputs::Line;
 use super::moved::{Step, Turned};
 use super::{Compared, Comparison};
 use crate::format::glued;
-use crate::table::{Look, grid, printable, wrapped};
+use crate::table::{Look, grid, head as called, printable, wrapped};
 
 /// So many lines of a text's difference are shown; the page has all.
 const LINES_MAX: usize = 40;
@@ -125,17 +128,18 @@ fn architecture(comparison: &Comparison, compared: &Compared, look: Look) -> Str
 
 /// All figures of all requests; of an endpoint the few that say most, where they differ.
 fn figures(subject: &Subject, all: bool) -> Vec<Vec<String>> {
-    let few = [Measure::P50, Measure::P99, Measure::Errors];
+    let few = [Figure::P50, Figure::P99, Figure::ErrorRate];
     let shown = subject
         .figures
         .iter()
-        .filter(|figure| all || (few.contains(&figure.measure) && figure.step().is_some()));
+        .filter(|figure| figure.is_shown())
+        .filter(|figure| all || (few.contains(&figure.figure) && figure.step().is_some()));
     let rows = shown.map(|figure| {
         let mark = if figure.is_apart() { "≠" } else { "" };
         vec![
-            format!("{}, {}", printable(&subject.name), figure.measure.label()),
-            figure.measure.text(figure.before),
-            figure.measure.text(figure.now),
+            format!("{}, {}", printable(&subject.name), called(figure.figure)),
+            text(figure.figure, figure.before),
+            text(figure.figure, figure.now),
             figure.change(),
             mark.to_owned(),
         ]
@@ -150,11 +154,9 @@ fn row(step: &Step) -> Vec<String> {
 
 fn outcome(turned: &Turned, look: Look) -> String {
     let mark = if turned.is_worse() { look.painted("31", "✗") } else { look.painted("32", "✓") };
-    let side = |outcome: &Option<(bool, String)>| match outcome {
+    let side = |came_out: &Option<(Outcome, String)>| match came_out {
         None => "not expected".to_owned(),
-        Some((holds, seen)) => {
-            format!("{} ({})", if *holds { "holds" } else { "does not hold" }, printable(seen))
-        }
+        Some((outcome, seen)) => format!("{} ({})", outcome.name(), printable(seen)),
     };
     format!("{mark} {}: {} → {}", printable(&turned.text), side(&turned.before), side(&turned.now))
 }

@@ -1,11 +1,14 @@
 //! The answer in words: what differs most, then a sentence an architecture, with where it came from.
 //! Owns the sentences, not where they stand.
 
-use hoplab_sim::record::{Record, Seeds};
+use hoplab_sim::figures::Figure;
+use hoplab_sim::record::{Outcome, Record, Seeds};
 
 use super::Compared;
-use super::figures::{Figure, Measure, Subject};
+use super::figures::{Pair, Subject, text};
+use super::moved::Turned;
 use crate::format::{duration, percent, plural};
+use crate::table::head;
 
 /// What a reader wants first.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,7 +23,7 @@ pub(super) struct Verdict {
 const TIMES_FROM: f64 = 3.0;
 
 /// What a verdict speaks of, the first that differs leads.
-const TOLD: [Measure; 4] = [Measure::P99, Measure::P50, Measure::P999, Measure::Errors];
+const TOLD: [Figure; 4] = [Figure::P99, Figure::P50, Figure::P999, Figure::ErrorRate];
 
 /// A run with what it is called.
 type Called<'a> = (&'a str, &'a Record);
@@ -37,7 +40,7 @@ pub(super) fn verdict(architectures: &[Compared], first: Called, second: Called)
 }
 
 /// A figure, with what it is of.
-type Told<'a> = (String, &'a Figure);
+type Told<'a> = (String, &'a Pair);
 
 /// The figures of all requests that a headline may speak of.
 fn of_all<'a>(compared: &'a Compared<'a>) -> impl Iterator<Item = Told<'a>> {
@@ -80,11 +83,12 @@ fn headline(architectures: &[Compared], second: &str) -> String {
 /// What became of expectations: ` 1 expectation is not met any more.`; empty where all came out the same.
 fn turned(architectures: &[Compared]) -> String {
     let turned = || architectures.iter().flat_map(|compared| &compared.moved.expectations);
-    let holds = |outcome: &Option<(bool, String)>| outcome.as_ref().map(|(holds, _)| *holds);
-    let with = |before, now| {
-        turned()
-            .filter(|turned| holds(&turned.before) == Some(before) && holds(&turned.now) == Some(now))
-            .count()
+    let came_out = |seen: &Option<(Outcome, String)>| seen.as_ref().map(|(outcome, _)| *outcome);
+    let with = |is_before: fn(Outcome) -> bool, now| {
+        let is_meant = |turned: &&Turned| {
+            came_out(&turned.before).is_some_and(is_before) && came_out(&turned.now) == Some(now)
+        };
+        turned().filter(is_meant).count()
     };
     let told = |count: usize, what: &str| {
         let verb = if count == 1 { "is" } else { "are" };
@@ -94,7 +98,10 @@ fn turned(architectures: &[Compared]) -> String {
             format!(" {} {verb} {what}.", plural(count as u64, "expectation"))
         }
     };
-    told(with(true, false), "not met any more") + &told(with(false, true), "met now")
+    let fails = told(with(|before| before != Outcome::Fails, Outcome::Fails), "not met any more");
+    let holds = told(with(|before| before != Outcome::Holds, Outcome::Holds), "met now");
+    let unsure = told(with(|_| true, Outcome::CannotBeJudged), "beyond judgement now");
+    fails + &holds + &unsure
 }
 
 /// Said where nothing tells chance from change.
@@ -128,7 +135,7 @@ fn sentence(compared: &Compared) -> String {
     let chance = if is_chance(all) { " Chance alone may explain it." } else { "" };
     let reason = TOLD
         .iter()
-        .filter_map(|measure| all.figure(*measure).step().filter(|_| *measure != Measure::Errors))
+        .filter_map(|measure| all.figure(*measure).step().filter(|_| *measure != Figure::ErrorRate))
         .find_map(|(before, now)| compared.reasons.text(now > before));
     let reason = reason.map_or_else(String::new, |reason| format!(" What moved with it: {reason}."));
     format!("{}: {}.{chance}{reason}", compared.name, clauses.join("; "))
@@ -137,17 +144,17 @@ fn sentence(compared: &Compared) -> String {
 /// Whether chance alone may explain everything about a subject that a verdict speaks of.
 fn is_chance(subject: &Subject) -> bool {
     let told = TOLD.iter().map(|measure| subject.figure(*measure));
-    told.filter(|figure| figure.step().is_some()).all(Figure::is_chance)
+    told.filter(|figure| figure.step().is_some()).all(Pair::is_chance)
 }
 
 /// `p99 of mesh 32.3 ms → 41 ms, 27 % slower`; `None` where nothing differs.
-fn clause(figure: &Figure, of: Option<&str>) -> Option<String> {
+fn clause(figure: &Pair, of: Option<&str>) -> Option<String> {
     let (before, now) = figure.step()?;
-    let name = figure.measure.label();
-    let name = of.map_or_else(|| name.to_owned(), |of| format!("{name} of {of}"));
-    let text = |value| figure.measure.text(Some(value));
+    let name = head(figure.figure);
+    let name = of.map_or_else(|| name.clone(), |of| format!("{name} of {of}"));
+    let text = |value| text(figure.figure, Some(value));
     let both = format!("{name} {} → {}", text(before), text(now));
-    if figure.measure == Measure::Errors || before <= 0.0 {
+    if figure.figure == Figure::ErrorRate || before <= 0.0 {
         return Some(both);
     }
     Some(format!("{both}, {}", speed(before, now)))
@@ -169,9 +176,9 @@ fn rounded(share: f64) -> String {
 }
 
 /// A difference of durations in words, for charts: `p99 32.3 ms, then 41 ms`.
-pub(super) fn spoken(figure: &Figure) -> Option<String> {
+pub(super) fn spoken(figure: &Pair) -> Option<String> {
     let (before, now) = figure.before.zip(figure.now)?;
-    Some(format!("{} {}, then {}", figure.measure.label(), duration(before), duration(now)))
+    Some(format!("{} {}, then {}", head(figure.figure), duration(before), duration(now)))
 }
 
 #[cfg(test)]

@@ -3,6 +3,8 @@
 
 use std::fmt::Write as _;
 
+use hoplab_sim::record::Outcome;
+
 use super::Gate;
 use super::compare::{Finding, Verdict};
 use super::explain::{sentence, telling, what};
@@ -15,9 +17,11 @@ const SENTENCES_MAX: usize = 4;
 
 pub(super) fn annotations(gate: &Gate) -> String {
     let mut text = String::new();
-    for expected in gate.unmet() {
+    for expected in gate.not_held() {
         let message = format!("{}; seen: {}", expected.text, expected.seen);
-        command(&mut text, "error", &[("title", &format!("unmet under {}", expected.scope))], &message);
+        let level = if expected.outcome == Outcome::Fails { "error" } else { "warning" };
+        let title = format!("{} under {}", expected.trouble(), expected.scope);
+        command(&mut text, level, &[("title", &title)], &message);
     }
     let groups = groups(gate);
     for group in groups.iter().take(SHOWN_MAX) {

@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use hoplab_sim::figures::Figure;
+
 use super::compare::{Comparison, Finding};
 use super::metric::{Metric, Unit};
 use crate::format::{count, difference, duration, significant};
@@ -45,8 +47,8 @@ impl Reasons {
             .collect();
         moved.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()));
         let mut counters = attempts(&findings);
-        counters.extend(counted(&findings, Metric::Decisions));
-        counters.extend(counted(&findings, Metric::Changes));
+        counters.extend(counted(&findings, Metric::Figure(Figure::Decisions)));
+        counters.extend(counted(&findings, Metric::Figure(Figure::Changes)));
         Self { moved, counters }
     }
 
@@ -73,7 +75,7 @@ impl Reasons {
 pub fn what(finding: &Finding) -> String {
     let about = finding.key.about();
     let name = match finding.key.metric {
-        Metric::Decisions | Metric::Changes => about,
+        Metric::Figure(Figure::Decisions | Figure::Changes) => about,
         metric => format!("{} of {about}", metric.label()),
     };
     if finding.key.metric == Metric::Digest {
@@ -115,13 +117,13 @@ pub fn sentence(finding: &Finding, reasons: &Reasons) -> String {
 /// there is one.
 pub(super) fn telling<'a>(findings: &[&'a Finding], finding: &'a Finding) -> &'a Finding {
     const ORDER: [Metric; 7] = [
-        Metric::LatencyP99,
-        Metric::LatencyP999,
-        Metric::LatencyP90,
-        Metric::LatencyP50,
-        Metric::LatencyMean,
-        Metric::LatencyMax,
-        Metric::LatencyMin,
+        Metric::Figure(Figure::P99),
+        Metric::Figure(Figure::P999),
+        Metric::Figure(Figure::P90),
+        Metric::Figure(Figure::P50),
+        Metric::Figure(Figure::Mean),
+        Metric::Figure(Figure::Longest),
+        Metric::Figure(Figure::Shortest),
     ];
     let alike = findings.iter().copied().filter(|other| {
         (other.outcome, &other.key.subject, &other.key.scope)
@@ -161,8 +163,8 @@ fn attempts(findings: &[&Finding]) -> Vec<(String, f64)> {
         let Some((before, now)) = finding.numbers() else { continue };
         let pair = (before.as_f64(), now.as_f64());
         match finding.key.metric {
-            Metric::Calls => edges.entry(finding.key.about()).or_default().calls = pair,
-            Metric::Attempts => edges.entry(finding.key.about()).or_default().attempts = pair,
+            Metric::Figure(Figure::Calls) => edges.entry(finding.key.about()).or_default().calls = pair,
+            Metric::Figure(Figure::Attempts) => edges.entry(finding.key.about()).or_default().attempts = pair,
             _ => {}
         }
     }

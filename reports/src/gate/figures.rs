@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use hoplab_sim::record::{Architecture, Latencies, Record, Requests, Traffic};
+use hoplab_sim::figures::{Figure, Scope, Subject};
+use hoplab_sim::record::{Architecture, Changed, Decided, Record};
 
 use super::metric::Metric;
 
@@ -134,93 +135,49 @@ impl Collected {
         }
     }
 
-    fn count(&mut self, scope: &str, subject: &[&str], metric: Metric, count: u64) {
-        self.number(scope, subject, metric, Thousandths::whole(count));
-    }
-
-    /// Adds to what may already be there.
-    fn add(&mut self, scope: &str, subject: &[&str], metric: Metric, count: u64) {
-        let so_far = match self.0.get(&Key::new(scope, subject, metric)) {
-            Some(Value::Number(number)) => number.0,
-            _ => 0,
-        };
-        let sum = so_far.saturating_add(Thousandths::whole(count).0);
-        self.number(scope, subject, metric, Thousandths(sum));
-    }
-
-    fn architecture(&mut self, scope: &str, seen: &Architecture) {
-        self.0.insert(Key::new(scope, &["all"], Metric::Digest), Value::Text(seen.digest.clone()));
-        self.traffic(scope, &["all"], &seen.total);
-        for (name, traffic) in &seen.endpoints {
-            self.traffic(scope, &["endpoint", name], traffic);
+    /// The figures of a subject that a baseline holds; what the sample does not carry is left out.
+    fn figures(&mut self, name: &str, about: &[&str], of: Subject, scope: &Scope<'_>) {
+        for figure in Figure::about(of).filter(|figure| figure.gated().is_some()) {
+            if let Some(value) = figure.of(scope) {
+                self.number(name, about, Metric::Figure(figure), Thousandths::nearest(value));
+            }
         }
-        for (name, edge) in &seen.edges {
-            let name = name.replace(" → ", "->");
-            let subject = ["edge", name.as_str()];
-            self.count(scope, &subject, Metric::Calls, edge.requests);
-            self.count(scope, &subject, Metric::Attempts, edge.attempts);
-            self.count(scope, &subject, Metric::Errors, edge.errors);
+    }
+
+    fn architecture(&mut self, name: &str, seen: &Architecture) {
+        self.0.insert(Key::new(name, &["all"], Metric::Digest), Value::Text(seen.digest.clone()));
+        // Nothing that a baseline holds is counted by the second.
+        let scope = || Scope::of(seen, 0.0);
+        self.figures(name, &["all"], Subject::Requests, &scope());
+        self.figures(name, &["all"], Subject::Run, &scope());
+        for endpoint in seen.endpoints.keys() {
+            self.figures(name, &["endpoint", endpoint], Subject::Requests, &scope().endpoint(endpoint));
+        }
+        for edge in seen.edges.keys() {
+            let about = edge.replace(" → ", "->");
+            self.figures(name, &["edge", &about], Subject::Edges, &scope().edge(edge));
         }
         for (owner, us) in &seen.breakdown_us {
-            self.number(scope, &["owner", owner], Metric::TimeMean, Thousandths::nearest(*us));
+            self.figures(name, &["owner", owner], Subject::Owners, &scope().owned(*us));
         }
         for hop in &seen.hops {
             for (owner, us) in hop.breakdown_us.iter().filter(|(_, us)| **us >= HOP_US_MIN) {
-                self.number(scope, &["hop", &hop.name, owner], Metric::TimeMean, Thousandths::nearest(*us));
+                self.figures(name, &["hop", &hop.name, owner], Subject::Owners, &scope().owned(*us));
             }
         }
-        self.policies(scope, seen);
-        for (kind, of) in &seen.resources {
-            let subject = ["container", kind.as_str()];
-            self.count(scope, &subject, Metric::ProcessorTime, of.processor_us);
-            self.count(scope, &subject, Metric::CoresPeak, of.cores_peak);
-            self.count(scope, &subject, Metric::ConnectionsPeak, of.connections_peak);
-            self.count(scope, &subject, Metric::BytesSent, of.bytes);
+        for Decided { upstream, decision, .. } in &seen.decisions {
+            let decided = scope().service(upstream).decision(decision);
+            self.figures(name, &["policy", upstream, decision], Subject::Policies, &decided);
         }
-        for (name, work) in &seen.work {
-            self.count(scope, &["service", name], Metric::WastedRequests, work.wasted.requests);
-            self.count(scope, &["service", name], Metric::WastedCpu, work.wasted.cpu_us);
+        for Changed { upstream, state, .. } in &seen.changes {
+            let changed = scope().service(upstream).state(state);
+            self.figures(name, &["breaker", upstream, state], Subject::Breakers, &changed);
         }
-    }
-
-    fn policies(&mut self, scope: &str, seen: &Architecture) {
-        for decided in &seen.decisions {
-            let subject = ["policy", decided.upstream.as_str(), decided.decision.as_str()];
-            self.add(scope, &subject, Metric::Decisions, decided.count);
+        for kind in seen.resources.keys() {
+            self.figures(name, &["container", kind], Subject::Containers, &scope().container(kind));
         }
-        for change in &seen.changes {
-            let subject = ["breaker", change.upstream.as_str(), change.state.as_str()];
-            self.add(scope, &subject, Metric::Changes, change.count);
-        }
-        self.count(scope, &["all"], Metric::ChangesLeftOut, seen.breakers_left_out);
-    }
-
-    fn traffic(&mut self, scope: &str, subject: &[&str], traffic: &Traffic) {
-        let Requests { sent, ok, failed, timed_out, open } = traffic.requests;
-        self.count(scope, subject, Metric::RequestsSent, sent);
-        self.count(scope, subject, Metric::RequestsOk, ok);
-        self.count(scope, subject, Metric::RequestsFailed, failed);
-        self.count(scope, subject, Metric::RequestsTimedOut, timed_out);
-        self.count(scope, subject, Metric::RequestsOpen, open);
-        self.latency(scope, subject, &traffic.latency);
-    }
-
-    /// A percentile that the sample cannot carry is left out.
-    fn latency(&mut self, scope: &str, subject: &[&str], latency: &Latencies) {
-        let Some(mean_us) = latency.mean_us() else { return };
-        self.count(scope, subject, Metric::LatencyMin, latency.min_us);
-        self.number(scope, subject, Metric::LatencyMean, Thousandths::nearest(mean_us));
-        self.count(scope, subject, Metric::LatencyMax, latency.max_us);
-        let percentiles = [
-            (Metric::LatencyP50, 0.5),
-            (Metric::LatencyP90, 0.9),
-            (Metric::LatencyP99, 0.99),
-            (Metric::LatencyP999, 0.999),
-        ];
-        for (metric, quantile) in percentiles {
-            if let Some(us) = latency.percentile_us(quantile) {
-                self.count(scope, subject, metric, us);
-            }
+        for service in seen.work.keys() {
+            self.figures(name, &["service", service], Subject::Services, &scope().service(service));
         }
     }
 }

@@ -16,6 +16,8 @@ struct Document<'a> {
     same: u64,
     findings: Vec<Finding<'a>>,
     unmet: Vec<Unmet<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    cannot_be_judged: Vec<Unmet<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     hint: Option<String>,
 }
@@ -33,11 +35,19 @@ struct Finding<'a> {
     explanation: Option<String>,
 }
 
+/// An expectation that fails, or cannot be judged.
 #[derive(Serialize)]
 struct Unmet<'a> {
     architecture: &'a str,
     expectation: &'a str,
     seen: &'a str,
+}
+
+impl<'a> Unmet<'a> {
+    fn of(expected: &'a Expected) -> Self {
+        let Expected { scope, text, seen, .. } = expected;
+        Self { architecture: scope, expectation: text, seen }
+    }
 }
 
 pub(super) fn json(gate: &Gate) -> String {
@@ -52,11 +62,6 @@ pub(super) fn json(gate: &Gate) -> String {
         tolerance: finding.tolerance.text(finding.key.metric.unit()),
         explanation: finding.outcome.stands_out().then(|| explain::sentence(finding, gate.reasons(finding))),
     });
-    let unmet = gate.unmet().map(|Expected { scope, text, seen, .. }| Unmet {
-        architecture: scope,
-        expectation: text,
-        seen,
-    });
     let document = Document {
         schema: 1,
         subject: &gate.subject,
@@ -64,7 +69,8 @@ pub(super) fn json(gate: &Gate) -> String {
         verdict: gate.verdict(),
         same: gate.count(Outcome::Same),
         findings: findings.collect(),
-        unmet: unmet.collect(),
+        unmet: gate.unmet().map(Unmet::of).collect(),
+        cannot_be_judged: gate.unjudged().map(Unmet::of).collect(),
         hint: gate.hint(),
     };
     let text = serde_json::to_string_pretty(&document);

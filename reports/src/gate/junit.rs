@@ -1,15 +1,18 @@
 //! The gate as `JUnit`'s XML: a suite an architecture, a case a figure, and a case an expectation.
 
+use hoplab_sim::record::Outcome;
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
-use super::Gate;
 use super::compare::Finding;
 use super::explain::sentence;
+use super::{Expected, Gate};
 
 /// A case and, when it fails, the message and what it is called.
 struct Case {
     name: String,
     failure: Option<(String, &'static str)>,
+    /// Why it is counted as neither, when it cannot be judged.
+    skipped: Option<String>,
 }
 
 pub(super) fn junit(gate: &Gate) -> String {
@@ -25,9 +28,14 @@ pub(super) fn junit(gate: &Gate) -> String {
 
 impl Case {
     fn in_class(self, class: &str) -> TestCase {
-        let status = match self.failure {
-            None => TestCaseStatus::success(),
-            Some((message, kind)) => {
+        let status = match (self.failure, self.skipped) {
+            (None, None) => TestCaseStatus::success(),
+            (None, Some(why)) => {
+                let mut status = TestCaseStatus::skipped();
+                status.set_message(line(&why));
+                status
+            }
+            (Some((message, kind)), _) => {
                 let message = line(&message);
                 let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
                 status.set_type(kind).set_description(&*message).set_message(message);
@@ -49,10 +57,13 @@ fn cases(gate: &Gate, scope: &str) -> Vec<Case> {
             .outcome
             .fails()
             .then(|| (sentence(finding, gate.reasons(finding)), finding.outcome.label())),
+        skipped: None,
     };
+    let said = |expected: &Expected| format!("{}; seen: {}", expected.text, expected.seen);
     let of_expectation = expected.map(|expected| Case {
         name: format!("expect {}", expected.text),
-        failure: (!expected.holds).then(|| (format!("{}; seen: {}", expected.text, expected.seen), "unmet")),
+        failure: (expected.outcome == Outcome::Fails).then(|| (said(expected), expected.trouble())),
+        skipped: (expected.outcome == Outcome::CannotBeJudged).then(|| said(expected)),
     });
     findings.map(of_figure).chain(of_expectation).collect()
 }

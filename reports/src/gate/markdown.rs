@@ -10,17 +10,18 @@ const ROWS_MAX: usize = 30;
 
 pub(super) fn markdown(gate: &Gate) -> String {
     let mut text = format!("### {}\n", escaped(&gate.headline()));
-    for expected in gate.unmet() {
+    for expected in gate.not_held() {
         let Expected { scope, text: expectation, seen, .. } = expected;
         let _ = write!(
             text,
-            "\n- unmet under {}: {}; seen: {}",
+            "\n- {} under {}: {}; seen: {}",
+            expected.trouble(),
             escaped(scope),
             escaped(expectation),
             escaped(seen)
         );
     }
-    if gate.unmet().next().is_some() {
+    if gate.not_held().next().is_some() {
         text.push('\n');
     }
     for scope in gate.comparison.scopes() {

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use hoplab_sim::figures::Figure;
+
 use super::Gate;
 use super::compare::Finding;
 use super::explain::{amount, change};
@@ -56,7 +58,7 @@ fn row(finding: &Finding) -> Vec<String> {
 pub(super) fn called(finding: &Finding) -> String {
     let about = finding.key.about();
     match finding.key.metric {
-        Metric::Decisions | Metric::Changes => about,
+        Metric::Figure(Figure::Decisions | Figure::Changes) => about,
         metric => format!("{about}, {}", metric.label()),
     }
 }

@@ -1,5 +1,6 @@
 //! What always holds of baselines and comparisons, and how mistakes in a baseline are told.
 
+use hoplab_sim::figures::Figure;
 use proptest::prelude::*;
 
 use super::accepted;
@@ -158,7 +159,7 @@ mesh endpoint gone latency.p99_us = 5
     let before = Baseline::parse("b", text).unwrap().baseline;
     assert_eq!(before.to_string(), text);
     let now = Figures::from([(
-        Key::new("mesh", &["all"], Metric::LatencyP99),
+        Key::new("mesh", &["all"], Metric::Figure(Figure::P99)),
         Value::Number(Thousandths::whole(9)),
     )]);
     let after = accepted(Some(&before), before.origin.clone(), "hoplab gate …", now);

@@ -1,6 +1,8 @@
 //! How far a figure may move: how that is written, which statement applies to a figure, and what is
 //! written when nobody has stated anything. Owns no comparison.
 
+use hoplab_sim::figures::Figure;
+
 use super::figures::{Figures, Key, Thousandths};
 use super::metric::{Metric, Unit};
 
@@ -144,8 +146,11 @@ pub fn defaults(figures: &Figures) -> Vec<Stated> {
         let tolerance = Tolerance::parse(metric.tolerance(), metric).unwrap_or(Tolerance::NONE);
         Stated { notes: Vec::new(), scope: None, subject: Vec::new(), metric, tolerance }
     };
-    let of_hops =
-        Stated { subject: vec!["hop".to_owned()], tolerance: Tolerance::Any, ..whole(Metric::TimeMean) };
+    let of_hops = Stated {
+        subject: vec!["hop".to_owned()],
+        tolerance: Tolerance::Any,
+        ..whole(Metric::Figure(Figure::OwnTime))
+    };
     let all = Metric::all().map(whole).chain([of_hops]);
     let mut defaults: Vec<Stated> =
         all.filter(|stated| figures.keys().any(|key| stated.covers(key))).collect();
@@ -161,26 +166,29 @@ mod tests {
     #[test]
     fn tolerances_are_read_as_they_are_written() {
         for text in ["0", "any", "5%", "0.5%", "200us", "5% or 200us"] {
-            let read = Tolerance::parse(text, Metric::LatencyP99).unwrap();
+            let read = Tolerance::parse(text, Metric::Figure(Figure::P99)).unwrap();
             assert_eq!(read.text(Unit::Micros), text);
         }
         assert_eq!(
-            Tolerance::parse("1.5ms", Metric::LatencyP99),
+            Tolerance::parse("1.5ms", Metric::Figure(Figure::P99)),
             Ok(Tolerance::Within { share: 0, amount: 1_500_000 })
         );
-        assert_eq!(Tolerance::parse("10", Metric::Errors).unwrap().text(Unit::Count), "10");
+        assert_eq!(
+            Tolerance::parse("10", Metric::Figure(Figure::FailedAttempts)).unwrap().text(Unit::Count),
+            "10"
+        );
         for text in ["", "10", "5 percent", "-1%", "5% or 6%", "1us or 2us", "5%or 1us", "1e3us"] {
-            assert!(Tolerance::parse(text, Metric::LatencyP99).is_err(), "{text}");
+            assert!(Tolerance::parse(text, Metric::Figure(Figure::P99)).is_err(), "{text}");
         }
         for text in ["10us", "1ms"] {
-            assert!(Tolerance::parse(text, Metric::Errors).is_err(), "{text}");
+            assert!(Tolerance::parse(text, Metric::Figure(Figure::FailedAttempts)).is_err(), "{text}");
         }
         assert!(Tolerance::parse("1%", Metric::Digest).is_err());
     }
 
     #[test]
     fn the_larger_of_share_and_amount_counts_and_its_edge_is_inside() {
-        let tolerance = Tolerance::parse("5% or 10us", Metric::LatencyP99).unwrap();
+        let tolerance = Tolerance::parse("5% or 10us", Metric::Figure(Figure::P99)).unwrap();
         let us = Thousandths::whole;
         assert!(tolerance.allows(us(1_000), us(1_050)));
         assert!(!tolerance.allows(us(1_000), us(1_051)));
@@ -197,7 +205,7 @@ mod tests {
             notes: Vec::new(),
             scope: scope.map(str::to_owned),
             subject: subject.iter().map(|word| (*word).to_owned()).collect(),
-            metric: Metric::LatencyP99,
+            metric: Metric::Figure(Figure::P99),
             tolerance: Tolerance::Within { share: percent * 1_000, amount: 0 },
         };
         let all = [
@@ -207,13 +215,13 @@ mod tests {
             stated(None, &["endpoint"], 4),
         ];
         let share = |scope, subject: &[&str]| {
-            of(&Key::new(scope, subject, Metric::LatencyP99), &all).text(Unit::Micros)
+            of(&Key::new(scope, subject, Metric::Figure(Figure::P99)), &all).text(Unit::Micros)
         };
         assert_eq!(share("direct", &["all"]), "1%");
         assert_eq!(share("mesh", &["all"]), "2%");
         assert_eq!(share("mesh", &["endpoint", "a"]), "3%");
         assert_eq!(share("mesh", &["endpoint", "b"]), "4%");
-        let other = Key::new("mesh", &["all"], Metric::Errors);
+        let other = Key::new("mesh", &["all"], Metric::Figure(Figure::FailedAttempts));
         assert_eq!(of(&other, &all), Tolerance::NONE);
     }
 }

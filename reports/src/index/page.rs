@@ -6,6 +6,7 @@ use maud::{Markup, html};
 
 use super::{Entry, HEADS};
 use crate::format::{count, plural};
+use crate::outcomes::{mark, pill_class};
 use crate::page::{shell, theme};
 
 pub(super) fn page(title: &str, entries: &[Entry]) -> String {
@@ -23,6 +24,8 @@ pub(super) fn page(title: &str, entries: &[Entry]) -> String {
 
 fn head(title: &str, entries: &[Entry]) -> Markup {
     let unmet = entries.iter().filter(|entry| !entry.is_met()).count() as u64;
+    let is_unsure = |entry: &&Entry| entry.expectations.is_some_and(|outcomes| outcomes.unjudged > 0);
+    let unsure = entries.iter().filter(is_unsure).count() as u64;
     let judged = unmet > 0 || entries.iter().any(|entry| entry.expectations.is_some());
     html! {
         header {
@@ -30,8 +33,10 @@ fn head(title: &str, entries: &[Entry]) -> Markup {
             h1 { (title) }
             p.question { (kinds(entries)) }
             @if judged {
-                @if unmet == 0 {
+                @if unmet == 0 && unsure == 0 {
                     p { span.pill.good { "✓ everything expected is met" } }
+                } @else if unmet == 0 {
+                    p { span.pill { "? something cannot be judged in " (count(unsure)) " of them" } }
                 } @else {
                     p { span.pill.bad { "✗ something fails in " (count(unmet)) " of them" } }
                 }
@@ -65,12 +70,9 @@ fn part(entry: &Entry) -> Markup {
             }
             p.headline { (entry.headline) }
             ul.facts {
-                @if let Some((met, all)) = entry.expectations { li {
-                    @if met == all {
-                        b.pill.good { "✓ " (count(met)) " of " (count(all)) " met" }
-                    } @else {
-                        b.pill.bad { "✗ " (count(met)) " of " (count(all)) " met" }
-                    }
+                @if let Some(outcomes) = entry.expectations { li {
+                    @let outcome = outcomes.together();
+                    b class=(pill_class(outcome)) { (mark(outcome)) " " (outcomes.in_words()) }
                 } }
                 li { (entry.seeds) }
                 li { span { "digest" } code { (entry.digest) } }

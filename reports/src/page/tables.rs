@@ -3,47 +3,56 @@
 
 use std::collections::BTreeSet;
 
-use hoplab_sim::record::{Architecture, Record, Traffic, decided};
+use hoplab_sim::figures::{Figure, Scope};
+use hoplab_sim::record::{Architecture, Record, decided};
 use indexmap::{IndexMap, IndexSet};
 use maud::{Markup, html};
 
 use super::svg;
 use crate::added;
 use crate::charts::Ink;
-use crate::format::{bytes, count, difference, duration, moment, plural, share, significant};
+use crate::format::{bytes, count, difference, duration, figure, moment, plural, share};
+use crate::outcomes::{mark, mark_class};
 use crate::page::frame::section;
 use crate::palette::{self, SLOTS};
 use crate::table::resources::busy;
-use crate::table::{errors, expectations_by_text, failed_seeds, retries, shown_groups};
+use crate::table::{expectations_by_text, failed_seeds, head, scope, shown_figures, shown_groups};
 
 /// The architectures side by side, and what each adds over the baseline.
 pub(crate) fn overview(record: &Record) -> Markup {
     let note = html! {
-        "Response times count from the intended send. A dash is a percentile that the sample cannot carry. \
-         Retries are attempts between services beyond the first."
+        "Response times count from the intended send, and are of what was served well: an error is not fast, nor is a \
+         refusal. A dash is a percentile that the sample cannot carry. Errors failed, timed out or were left open. \
+         Retries are what was sent again between services, hedges apart."
     };
+    let shown = shown_figures(record);
     let body = html! {
         div.scroll { table {
             thead { tr {
-                th scope="col" {} th scope="col" { "requests" } th scope="col" { "mean" }
-                th scope="col" { "p50" } th scope="col" { "p90" } th scope="col" { "p99" }
-                th scope="col" { "p99.9" } th scope="col" { "errors" } th scope="col" { "retries" }
+                th scope="col" {}
+                @for figure in &shown { th scope="col" { (head(*figure)) } }
                 th scope="col" { "breaker changes" }
             } }
             tbody { @for (name, architecture, slot) in architectures(record) { tr class={ "of-" (slot % SLOTS) } {
                 th scope="row" { (swatch(slot)) (name) }
-                td { (count(architecture.total.requests.sent)) }
-                td { (architecture.total.latency.mean_us().map_or_else(|| "–".to_owned(), duration)) }
-                @for quantile in [0.5, 0.9, 0.99, 0.999] { td { (percentile(&architecture.total, quantile)) } }
-                td { (share(errors(architecture), architecture.total.requests.sent)) }
-                td { (count(retries(architecture))) }
+                @for shown in &shown { td { (figure(*shown, &scope(record, architecture))) } }
                 td { (count(architecture.breakers.len() as u64 + architecture.breakers_left_out)) }
             } } }
         } }
+        (left_open(record))
         (added(record))
         (resources(record))
     };
     section("overview", "Side by side", &note, &body)
+}
+
+/// That there are requests whose response times nobody knows.
+fn left_open(record: &Record) -> Markup {
+    let open: u64 = record.architectures.values().map(|seen| seen.total.requests.open).sum();
+    html! { @if open > 0 {
+        p.note { (plural(open, "request")) " had no answer when the run ended: they are errors, and their response \
+                 times, the longest of all, are in no percentile." }
+    } }
 }
 
 fn added(record: &Record) -> Markup {
@@ -144,9 +153,9 @@ pub(crate) fn phases(record: &Record) -> Markup {
                 th scope="row" { (swatch(slot)) (name) }
                 @for phase in &names {
                     @if let Some(phase) = architecture.phases.get(*phase) {
-                        td.apart { (percentile(&phase.total, 0.5)) }
-                        td { (percentile(&phase.total, 0.99)) }
-                        td { (failed(&phase.total)) }
+                        td.apart { (figure(Figure::P50, &Scope::of_traffic(&phase.total))) }
+                        td { (figure(Figure::P99, &Scope::of_traffic(&phase.total))) }
+                        td { (figure(Figure::ErrorRate, &Scope::of_traffic(&phase.total))) }
                     } @else {
                         td.apart { "–" } td { "–" } td { "–" }
                     }
@@ -201,9 +210,9 @@ pub(crate) fn expectations(record: &Record) -> Markup {
                 @for name in record.architectures.keys() {
                     @if let Some((_, expectation)) = seen.iter().find(|(of, _)| of == name) {
                         td {
-                            (expectation.seen_text) (failed_seeds(record, expectation)) " "
-                            @if expectation.holds { span.mark-ok role="img" aria-label="holds" { "✓" } }
-                            @else { span.mark-no role="img" aria-label="does not hold" { "✗" } }
+                            (expectation.said()) (failed_seeds(record, expectation)) " "
+                            span class=(mark_class(expectation.outcome)) role="img"
+                                aria-label=(expectation.outcome.name()) { (mark(expectation.outcome)) }
                         }
                     } @else { td {} }
                 }
@@ -282,21 +291,26 @@ fn endpoints(record: &Record) -> Markup {
         |architecture| architecture.endpoints.keys().collect(),
         |architecture, name| {
             let traffic = architecture.endpoints.get(name)?;
-            Some(vec![percentile(traffic, 0.5), percentile(traffic, 0.99), failed(traffic)])
+            let scope = Scope::of_traffic(traffic);
+            Some([Figure::P50, Figure::P99, Figure::ErrorRate].map(|shown| figure(shown, &scope)).to_vec())
         },
     )
 }
 
 fn edges(record: &Record) -> Markup {
-    let heads = ["requests", "attempts per request", "failed attempts"];
+    let heads = ["requests", "attempts per request", "retries", "hedges", "never sent", "failed attempts"];
     by_architecture(
         record,
         &heads,
         |architecture| architecture.edges.keys().collect(),
         |architecture, name| {
             let edge = architecture.edges.get(name)?;
-            let failed = share(edge.errors, edge.attempts);
-            Some(vec![count(edge.requests), significant(edge.amplification()), failed])
+            let scope = Scope::of_edges(&architecture.edges).edge(name);
+            let shown =
+                [Figure::Calls, Figure::Amplification, Figure::Retries, Figure::Hedges, Figure::Unsent];
+            let mut cells = shown.map(|shown| figure(shown, &scope)).to_vec();
+            cells.push(share(edge.errors, edge.attempts));
+            Some(cells)
         },
     )
 }
@@ -405,12 +419,4 @@ fn architectures(record: &Record) -> impl Iterator<Item = (&String, &Architectur
 
 pub(crate) fn swatch(slot: usize) -> Markup {
     html! { i class={ "swatch " (svg::class(Ink::Architecture(slot % SLOTS))) } {} }
-}
-
-fn percentile(traffic: &Traffic, quantile: f64) -> String {
-    traffic.latency.percentile_us(quantile).map_or_else(|| "–".to_owned(), |us| duration(us as f64))
-}
-
-fn failed(traffic: &Traffic) -> String {
-    share(traffic.requests.failed + traffic.requests.timed_out, traffic.requests.sent)
 }

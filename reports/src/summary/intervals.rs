@@ -9,7 +9,7 @@ use super::Micros;
 /// The 95 % confidence intervals of a sample's figures.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Intervals {
-    /// Of the share of requests that failed or timed out, 0 to 1.
+    /// Of the share of requests that failed, timed out or were left open, 0 to 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error_rate: Option<(f64, f64)>,
     /// Of the mean, in microseconds.
@@ -52,6 +52,6 @@ impl Intervals {
 }
 
 /// To six decimals; never `-0`.
-fn millionths(value: f64) -> f64 {
+pub(super) fn millionths(value: f64) -> f64 {
     (value * 1e6).round() / 1e6 + 0.0
 }

@@ -1,6 +1,7 @@
 //! What a search found, drawn: along an axis the boundary below which all that is expected holds, or, where
 //! there is no axis, a row an architecture. Every try is a mark: a dot where it held, a cross where it did not.
 
+use hoplab_sim::record::Outcome;
 use hoplab_sim::sweep::Try;
 use hoplab_sim::sweep::record::{Found, Search, Sweep};
 
@@ -118,7 +119,7 @@ fn tries(drawing: &mut Drawing, tries: &[Try], slot: usize, place: impl Fn(&Try)
     if !held.is_empty() {
         drawing.marks.push(Mark::Dots { points: held, ink, size: 7.0 });
     }
-    for (x, y) in tries.iter().filter(|tried| !tried.holds).map(&place) {
+    for (x, y) in tries.iter().filter(|tried| tried.outcome == Outcome::Fails).map(&place) {
         for side in [CROSS, -CROSS] {
             drawing.line(vec![(x - CROSS, y - side), (x + CROSS, y + side)], ink, 1.4, false);
         }
@@ -149,7 +150,7 @@ fn description(sweep: &Sweep, search: &Search, along: Option<usize>, slice: &Sli
         format!("{name}: {}.", found.collect::<Vec<_>>().join(", "))
     });
     format!(
-        "The highest {} at which all that is expected holds; a dot is a try that held, a cross one that did not. {}",
+        "The highest {} at which all that is expected holds; a dot is a try that held, a cross one that failed. {}",
         search.key,
         said.collect::<Vec<_>>().join(" ")
     )

@@ -3,6 +3,7 @@
 use hoplab_sim::sweep::record::{Axis, Figure, Sweep};
 
 use crate::data::{File, Row, file};
+use crate::outcomes::{Outcomes, seeds_held};
 
 /// Every file of a sweep.
 pub(super) fn files(sweep: &Sweep) -> Result<Vec<File>, csv::Error> {
@@ -46,6 +47,9 @@ fn points(sweep: &Sweep) -> Vec<Row> {
         "p999_us",
         "expectations",
         "held",
+        "cannot_be_judged",
+        "seeds",
+        "seeds_held",
     ];
     let mut rows = vec![head(sweep, &columns)];
     let said = |figure: Option<f64>| figure.map_or_else(String::new, |value| value.to_string());
@@ -53,7 +57,7 @@ fn points(sweep: &Sweep) -> Vec<Row> {
     for point in &sweep.points {
         for (name, figures) in &point.architectures {
             let interval = figures.p99_us.and_then(|figure| figure.interval);
-            let held = figures.expectations.iter().filter(|expectation| expectation.holds).count();
+            let outcomes = Outcomes::of(&figures.expectations);
             let mut row = settings(sweep, point.places.iter().copied().map(Some));
             row.extend([
                 name.clone(),
@@ -69,8 +73,11 @@ fn points(sweep: &Sweep) -> Vec<Row> {
                 said(interval.map(|interval| interval.low)),
                 said(interval.map(|interval| interval.high)),
                 value(figures.p999_us),
-                figures.expectations.len().to_string(),
-                held.to_string(),
+                outcomes.all().to_string(),
+                outcomes.hold.to_string(),
+                outcomes.unjudged.to_string(),
+                sweep.seeds.to_string(),
+                seeds_held(&figures.expectations, sweep.seeds).to_string(),
             ]);
             rows.push(row);
         }
@@ -79,7 +86,7 @@ fn points(sweep: &Sweep) -> Vec<Row> {
 }
 
 fn tries(sweep: &Sweep) -> Vec<Row> {
-    let mut rows = vec![head(sweep, &["architecture", "value", "number", "holds", "unmet"])];
+    let mut rows = vec![head(sweep, &["architecture", "value", "number", "holds", "outcome", "unmet"])];
     for found in sweep.search.iter().flat_map(|search| &search.found) {
         for tried in &found.tries {
             let mut row = settings(sweep, found.places.iter().copied());
@@ -89,6 +96,7 @@ fn tries(sweep: &Sweep) -> Vec<Row> {
                 tried.value.clone(),
                 tried.number.to_string(),
                 holds,
+                tried.outcome.name().to_owned(),
                 tried.unmet.clone(),
             ]);
             rows.push(row);

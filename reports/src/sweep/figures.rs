@@ -5,6 +5,7 @@ use hoplab_sim::sweep::record::{Figure, Figures};
 
 use crate::axis::Axis;
 use crate::format::{duration, percent, significant};
+use crate::outcomes::Outcomes;
 
 /// A figure of an architecture at a point.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,7 +37,7 @@ impl Shown {
         match self {
             Self::Median => "median response time",
             Self::P99 => "p99 response time",
-            Self::Errors => "failed or timed out",
+            Self::Errors => "failed, timed out or left open",
             Self::Goodput => "good answers per second; dashed: what was offered",
             Self::Attempts => "attempts per call between services",
             Self::Held => "expectations that hold",
@@ -112,5 +113,5 @@ impl Shown {
 
 /// How many expectations hold.
 pub(super) fn held(figures: &Figures) -> usize {
-    figures.expectations.iter().filter(|expectation| expectation.holds).count()
+    Outcomes::of(&figures.expectations).hold as usize
 }

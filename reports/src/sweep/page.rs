@@ -10,6 +10,7 @@ use super::table::{figures_row, heads, highest};
 use super::{boundary, curves, heat, verdict};
 use crate::charts::{Ink, Room};
 use crate::format::{plural, shortened};
+use crate::outcomes::{mark, mark_class};
 use crate::page::frame::{self, Keys, Tabs, section};
 use crate::page::{shell, svg};
 use crate::palette::{self, SLOTS};
@@ -150,10 +151,9 @@ fn found(sweep: &Sweep, search: &Search) -> Markup {
         let mut tries: Vec<_> = found.tries.iter().collect();
         tries.sort_by(|a, b| a.number.total_cmp(&b.number));
         html! { @for tried in tries {
-            @let (class, mark) = if tried.holds { ("mark-ok", "✓") } else { ("mark-no", "✗") };
             tr {
                 th scope="row" { (tried.value) }
-                td.text { span class=(class) { (mark) } " "
+                td.text { span class=(mark_class(tried.outcome)) { (mark(tried.outcome)) } " "
                     @if tried.holds { "all holds" } @else { (tried.unmet) } }
             }
         } }
@@ -172,7 +172,7 @@ fn found(sweep: &Sweep, search: &Search) -> Markup {
                 td.total { (highest(search, found)) }
                 td { (found.tries.len()) }
                 @if search.at_least.is_some() {
-                    td { @if found.holds { span.mark-ok { "✓" } } @else { span.mark-no { "✗" } } }
+                    td { span class=(mark_class(found.outcome)) { (mark(found.outcome)) } }
                 }
             } } }
         } }
@@ -292,7 +292,7 @@ fn points(sweep: &Sweep) -> Markup {
                     @let labels = sweep.axes.iter().zip(&point.places).map(|(axis, &place)| axis.labels[place].as_str());
                     th scope="row" { (labels.collect::<Vec<_>>().join(", ")) }
                     td.name { (swatch(sweep, name)) (name) }
-                    @for cell in figures_row(figures) { td { (cell) } }
+                    @for cell in figures_row(figures, sweep.seeds) { td { (cell) } }
                 }
             } } }
         } }

@@ -3,9 +3,11 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
+use hoplab_sim::record::Outcome;
 use hoplab_sim::sweep::record::{Axis, Figure, Figures, Found, Search, Sweep};
 
 use crate::format::{duration, percent, plural, significant};
+use crate::outcomes::{Outcomes, mark, seeds_held};
 use crate::table::{Look, grid, printable, wrapped};
 
 /// The table of a sweep whose report lies in `dir`, if it was written.
@@ -65,21 +67,26 @@ fn points_rows(sweep: &Sweep) -> Vec<Vec<String>> {
     for point in &sweep.points {
         for (name, figures) in &point.architectures {
             let mut row = vec![settings(sweep, &point.places).join(", "), printable(name)];
-            row.extend(figures_row(figures));
+            row.extend(figures_row(figures, sweep.seeds));
             rows.push(row);
         }
     }
     rows
 }
 
-pub(super) fn figures_row(figures: &Figures) -> Vec<String> {
+pub(super) fn figures_row(figures: &Figures, seeds: u64) -> Vec<String> {
     let dash = || "–".to_owned();
     let time = |figure: Option<Figure>| figure.map_or_else(dash, |figure| duration(figure.value));
-    let held = figures.expectations.iter().filter(|expectation| expectation.holds).count();
-    let expectations = match figures.expectations.len() {
-        0 => String::new(),
-        all if held == all => "✓".to_owned(),
-        all => format!("✗ {held} of {all}"),
+    let outcomes = Outcomes::of(&figures.expectations);
+    let held = seeds_held(&figures.expectations, seeds);
+    let in_seeds = if held < seeds { format!(" ({held} of {seeds} seeds)") } else { String::new() };
+    let expectations = match outcomes.together() {
+        _ if outcomes.all() == 0 => String::new(),
+        Outcome::Holds => format!("✓{}", if seeds > 1 { &in_seeds } else { "" }),
+        outcome if seeds > 1 => {
+            format!("{} {} of {}{in_seeds}", mark(outcome), outcomes.hold, outcomes.all())
+        }
+        outcome => format!("{} {} of {}", mark(outcome), outcomes.hold, outcomes.all()),
     };
     vec![
         format!("{} rps", significant(figures.offered_rps)),
@@ -103,22 +110,28 @@ fn search_rows(sweep: &Sweep, search: &Search) -> Vec<Vec<String>> {
         let mut row: Vec<String> =
             places.filter_map(|(axis, place)| Some(printable(&axis.labels[(*place)?]))).collect();
         let highest = highest(search, found);
-        let mark = if found.holds { "" } else { " ✗" };
-        row.extend([
-            printable(&found.architecture),
-            format!("{highest}{mark}"),
-            found.tries.len().to_string(),
-        ]);
+        let marked = match found.outcome {
+            Outcome::Holds => highest,
+            outcome => format!("{highest} {}", mark(outcome)),
+        };
+        row.extend([printable(&found.architecture), marked, found.tries.len().to_string()]);
         rows.push(row);
     }
     rows
 }
 
-/// What a search found, as people read it: `340 rps`, `600 rps or more`, `below 50 rps`.
+/// What a search found, as people read it: `340 rps`, `600 rps or more`, `below 50 rps`; and where it cannot be judged
+/// what lies between, that it cannot: `200 rps (cannot be judged below 260 rps)`.
 pub(super) fn highest(search: &Search, found: &Found) -> String {
+    let unsure = || match &found.fails_from {
+        Some(fails) => format!("cannot be judged below {fails}"),
+        None => format!("cannot be judged up to {}", search.range.1),
+    };
     match &found.highest {
+        Some(highest) if found.takes.is_some() => format!("{highest} ({})", unsure()),
         Some(highest) if found.open_ended => format!("{highest} or more"),
         Some(highest) => highest.clone(),
+        None if found.takes.is_some() => unsure(),
         None => format!("below {}", search.range.0),
     }
 }

@@ -1,6 +1,7 @@
 //! A sweep's answer in words: how far each architecture goes, where its knee is, and what gives way first. Owns
 //! the sentences, not where they stand.
 
+use hoplab_sim::record::Outcome;
 use hoplab_sim::sweep::record::{Figures, Found, Search, Sweep};
 
 use super::slice::{self, Quantity, Slice};
@@ -42,7 +43,7 @@ fn found(sweep: &Sweep, search: &Search) -> String {
     let groups: Vec<_> = sweep.architectures.iter().map(|name| (name, by_name(name))).collect();
     let groups: Vec<_> = groups.into_iter().filter(|(_, found)| !found.is_empty()).collect();
     let Some((_, found)) = groups.first() else { return "Nothing was searched for.".to_owned() };
-    if search.found.iter().all(|found| found.highest.is_none()) {
+    if search.found.iter().all(|found| found.highest.is_none() && found.takes.is_none()) {
         return format!("Not even at {} does all that is expected hold anywhere.", search.range.0);
     }
     let from = found[0].number;
@@ -116,7 +117,11 @@ fn gives_way(sweep: &Sweep, search: &Search) -> Option<String> {
             if place.is_empty() { place } else { format!(" where {place}") }
         };
         let failed = found.iter().flat_map(|found| {
-            found.tries.iter().filter(|tried| !tried.holds).map(|tried| (place(found), tried))
+            found
+                .tries
+                .iter()
+                .filter(|tried| tried.outcome == Outcome::Fails)
+                .map(|tried| (place(found), tried))
         });
         let (place, tried) = failed.min_by(|a, b| a.1.number.total_cmp(&b.1.number))?;
         Some(format!("{name} at {}{place} ({})", tried.value, tried.unmet))
@@ -131,8 +136,10 @@ fn held(sweep: &Sweep) -> String {
         let figures = || sweep.points.iter().filter_map(|point| point.architectures.get(name));
         let expected = figures().filter(|figures| !figures.expectations.is_empty());
         let all = expected.clone().count();
-        let well = expected.filter(|figures| is_well(figures)).count();
-        (all > 0).then(|| (format!("{well} of {}", plural(all as u64, "point")), name.clone()))
+        let well = expected.clone().filter(|figures| is_well(figures)).count();
+        let unsure = expected.clone().filter(|figures| together(figures) == Outcome::CannotBeJudged).count();
+        let unsure = if unsure > 0 { format!(", {unsure} cannot be judged,") } else { String::new() };
+        (all > 0).then(|| (format!("{well} of {}{unsure}", plural(all as u64, "point")), name.clone()))
     };
     let said = grouped(sweep.architectures.iter().filter_map(said), "with");
     if said.is_empty() {
@@ -162,7 +169,11 @@ fn by_text(said: impl Iterator<Item = (String, String)>) -> Vec<(String, Vec<Str
 }
 
 fn is_well(figures: &Figures) -> bool {
-    figures.expectations.iter().all(|expectation| expectation.holds)
+    together(figures) == Outcome::Holds
+}
+
+fn together(figures: &Figures) -> Outcome {
+    Outcome::of_all(figures.expectations.iter().map(|expectation| expectation.outcome))
 }
 
 /// Along the only axis: at which value the first expectation fails, and which.
@@ -174,8 +185,8 @@ fn first_unmet(sweep: &Sweep) -> Option<String> {
     let slice = Slice(vec![None]);
     let first = |name: &String| {
         let along = slice.along(sweep, 0, name);
-        let (_, place, figures) = along.iter().find(|(_, _, figures)| !is_well(figures))?;
-        let unmet = figures.expectations.iter().find(|expectation| !expectation.holds)?;
+        let (_, place, figures) = along.iter().find(|(_, _, figures)| together(figures) == Outcome::Fails)?;
+        let unmet = figures.expectations.iter().find(|expectation| expectation.fails())?;
         Some(format!("{name} at {} ({}; seen: {})", axis.labels[*place], unmet.text, unmet.seen_text))
     };
     let said: Vec<String> = sweep.architectures.iter().filter_map(first).collect();
@@ -216,6 +227,6 @@ fn knee<'a>(sweep: &'a Sweep, name: &str) -> Option<(&'a str, &'a str)> {
 /// What of the limits falls short of the least that is all right; `None` when nothing must be met.
 pub(super) fn met(search: &Search) -> Option<(usize, usize)> {
     search.at_least.as_ref()?;
-    let short = search.found.iter().filter(|found| !found.holds).count();
+    let short = search.found.iter().filter(|found| found.outcome == Outcome::Fails).count();
     Some((search.found.len(), short))
 }

@@ -29,6 +29,7 @@ fn pair() -> (Record, Record) {
     mesh.decisions[0].count += 1_000;
     let expectation = &mut mesh.expectations[0];
     expectation.holds = !expectation.holds;
+    expectation.outcome = fixture::outcome(expectation.holds);
     (before, now)
 }
 

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 
 use hoplab_sim::record::{
     Architecture, BreakerChange, Changed, Decided, Edge, Effort, Expectation, Fault, FaultHits, Graph, Hop,
-    Latencies, Node, Phase, PolicyEvent, Record, Requests, Resources, SCHEMA, Stretch, Trace, Traffic,
-    Wasted, Window, Work,
+    Latencies, Node, Outcome, Phase, PolicyEvent, Record, Requests, Resources, SCHEMA, Stretch, Trace,
+    Traffic, Wasted, Window, Work,
 };
 use hoplab_sim::scenario::plan::Source;
 use indexmap::IndexMap;
@@ -78,10 +78,11 @@ fn traffic(sent: u64, errors: f64, floor_us: f64, scale_us: f64) -> Traffic {
     let timed_out = (sent as f64 * errors * 0.3).round() as u64;
     let open = u64::from(errors > 0.0);
     let ok = sent - failed - timed_out - open;
-    let requests = Requests { sent, ok, failed, timed_out, open };
-    let latency = latencies(sent - open, floor_us, scale_us, 1.6);
+    let requests = Requests { sent, ok, failed, timed_out, open, refused: 0 };
+    let latency = latencies(ok, floor_us, scale_us, 1.6);
+    let failed_latency = latencies(failed + timed_out, scale_us, scale_us, 1.2);
     let intervals = trust::intervals(&latency, requests);
-    Traffic { requests, latency, intervals }
+    Traffic { requests, latency, failed_latency, good: ok, within: Vec::new(), intervals }
 }
 
 /// What differs between the architectures of the fixture.
@@ -169,6 +170,7 @@ fn architecture(kind: &Kind) -> Architecture {
         digest: format!("{:032x}", 0x5eed_u128 * 1_000_003 * (kind.proxies as u128 + 7)),
         hops: hops(kind, &breakdown_us),
         breakdown_us,
+        failed_breakdown_us: BTreeMap::new(),
         phases: phases(kind, floor),
         edges: edges(kind, f64::from(sent as u32)),
         pods: BTreeMap::from([("payment-0".to_owned(), 30), ("payment-1".to_owned(), 90)]),
@@ -186,6 +188,7 @@ fn architecture(kind: &Kind) -> Architecture {
         resources: resources(kind),
         faults: vec![FaultHits { name: "payment-slow".into(), hits: 84, applies: true }],
         windows: (0..122).map(|index| window(index, kind)).collect(),
+        endpoint_windows: IndexMap::new(),
         expectations: expectations(kind),
         slowest: (0..5).map(|rank| trace(kind, rank)).collect(),
         effort: Effort { packets: 812_000, spans: 91_000 },
@@ -316,7 +319,16 @@ fn edges(kind: &Kind, sent: f64) -> IndexMap<String, Edge> {
             let slow = if *to == "payment" { 12.0 } else { 0.04 };
             let attempts = requests + (requests as f64 * kind.retries * slow).round() as u64;
             let errors = if *to == "payment" { (requests as f64 * 0.31).round() as u64 } else { 0 };
-            (format!("{from} → {to}"), Edge { requests, attempts, errors })
+            (
+                format!("{from} → {to}"),
+                Edge {
+                    requests,
+                    attempts,
+                    retries: attempts.saturating_sub(requests),
+                    errors,
+                    ..Edge::default()
+                },
+            )
         })
         .collect()
 }
@@ -414,6 +426,8 @@ fn window(index: u64, kind: &Kind) -> Window {
         sent,
         ok: sent - errors,
         errors,
+        refused: 0,
+        good: sent - errors,
         attempts,
         calls,
         p50_us: Some(p50),
@@ -436,6 +450,11 @@ fn spread(p50: u64, p99: u64, sent: u64) -> Vec<(u64, u64)> {
     buckets.into_iter().collect()
 }
 
+/// As what can be judged comes out.
+pub(crate) fn outcome(holds: bool) -> Outcome {
+    if holds { Outcome::Holds } else { Outcome::Fails }
+}
+
 fn expectations(kind: &Kind) -> Vec<Expectation> {
     let seen = 182.0 - kind.proxies * 4.0;
     let mut expectations = vec![Expectation {
@@ -445,7 +464,10 @@ fn expectations(kind: &Kind) -> Vec<Expectation> {
         min: None,
         max: Some(150_000.0),
         holds: seen <= 150.0,
+        outcome: outcome(seen <= 150.0),
+        takes: None,
         failed_in: Vec::new(),
+        unjudged_in: Vec::new(),
     }];
     if kind.proxies > 2.0 {
         expectations.push(Expectation {
@@ -455,7 +477,10 @@ fn expectations(kind: &Kind) -> Vec<Expectation> {
             min: None,
             max: Some(0.02),
             holds: true,
+            outcome: Outcome::Holds,
+            takes: None,
             failed_in: Vec::new(),
+            unjudged_in: Vec::new(),
         });
     }
     expectations
@@ -532,6 +557,7 @@ pub(crate) fn silent() -> Record {
             endpoints: IndexMap::new(),
             phases: IndexMap::new(),
             breakdown_us: BTreeMap::new(),
+            failed_breakdown_us: BTreeMap::new(),
             hops: Vec::new(),
             edges: IndexMap::new(),
             pods: BTreeMap::new(),
@@ -549,6 +575,7 @@ pub(crate) fn silent() -> Record {
             resources: IndexMap::new(),
             faults: Vec::new(),
             windows: Vec::new(),
+            endpoint_windows: IndexMap::new(),
             expectations: Vec::new(),
             slowest: Vec::new(),
             effort: Effort::default(),

@@ -83,9 +83,7 @@ impl Exercised {
 
     fn edge(&mut self, name: &str, edge: &Edge) {
         let sum = self.edges.entry(name.to_owned()).or_default();
-        sum.requests += edge.requests;
-        sum.attempts += edge.attempts;
-        sum.errors += edge.errors;
+        *sum = [*sum, *edge].into_iter().sum();
     }
 
     /// What of `plan` is not in it.
@@ -107,10 +105,10 @@ impl Exercised {
                 missed.never_called.push(name);
                 continue;
             }
-            if edge.errors == 0 {
+            if edge.errors + edge.unsent == 0 {
                 missed.never_failed.push(name.clone());
             }
-            if edge.attempts <= edge.requests {
+            if edge.retries == 0 {
                 missed.never_retried.push(name);
             }
         }

@@ -126,7 +126,7 @@ fn broken(record: &Record) -> Vec<Broken> {
             architecture: architecture.clone(),
             text: found.first.first().cloned().unwrap_or_default(),
         }));
-        let failed = seen.expectations.iter().filter(|expectation| !expectation.holds);
+        let failed = seen.expectations.iter().filter(|expectation| expectation.fails());
         all.extend(failed.map(|expectation| Broken {
             rule: expectation.text.clone(),
             kind: RuleKind::Expectation,

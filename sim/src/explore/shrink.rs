@@ -25,9 +25,19 @@ pub enum CannotShrink {
     /// It cannot be read.
     #[error("{0}")]
     NotAScenario(Problems),
-    /// All expectations hold.
+    /// No expectation fails.
     #[error("no expectation fails: there is nothing to shrink")]
     NothingFails,
+    /// None fails, and one cannot be judged.
+    #[error("no expectation fails, and under {architecture} this cannot be judged: {text}; {takes}")]
+    CannotBeJudged {
+        /// Under which architecture.
+        architecture: String,
+        /// Which expectation.
+        text: String,
+        /// What it would take.
+        takes: String,
+    },
     /// The run is invalid.
     #[error("fault \"{fault}\" touched nothing: the run is invalid")]
     Untouched {
@@ -113,10 +123,10 @@ pub fn shrink(
     }
     let is_meant = |found: &Expectation| named.is_none_or(|named| found.text.contains(named));
     let failing = record.architectures.iter().find_map(|(name, seen)| {
-        let place = seen.expectations.iter().position(|found| is_broken(found) && is_meant(found))?;
+        let place = seen.expectations.iter().position(|found| found.fails() && is_meant(found))?;
         Some((name.clone(), place, seen.expectations[place].clone()))
     });
-    let (architecture, place, expectation) = failing.ok_or(CannotShrink::NothingFails)?;
+    let (architecture, place, expectation) = failing.ok_or_else(|| nothing_fails(&record, is_meant))?;
     let mut draft = Draft::of(&plan.sources)?;
     draft.inline_app()?;
     draft.set("scenario.seed", toml_edit::Value::from(i64::try_from(plan.seed).unwrap_or(i64::MAX)))?;
@@ -148,6 +158,19 @@ pub fn shrink(
     })
 }
 
+/// Why there is nothing to shrink: all that is meant holds, or cannot be judged.
+fn nothing_fails(record: &Record, is_meant: impl Fn(&Expectation) -> bool) -> CannotShrink {
+    let unjudged = record.architectures.iter().find_map(|(name, seen)| {
+        let found = seen.expectations.iter().find(|found| found.is_unjudged() && is_meant(found))?;
+        Some(CannotShrink::CannotBeJudged {
+            architecture: name.clone(),
+            text: found.text.clone(),
+            takes: found.takes.clone().unwrap_or_default(),
+        })
+    });
+    unjudged.unwrap_or(CannotShrink::NothingFails)
+}
+
 impl Search<'_> {
     /// Takes `candidate` if it still fails; whether it does.
     fn try_out(&mut self, candidate: Draft) -> bool {
@@ -175,16 +198,11 @@ impl Search<'_> {
         let record = run(&Arc::new(plan.clone())).ok()?;
         let seen = record.architectures.values().next()?;
         let expectation = seen.expectations.first()?;
-        let fails = is_broken(expectation) && expectation.text == self.expectation;
+        let fails = expectation.fails() && expectation.text == self.expectation;
         let is_valid = record.untouched_faults().is_empty();
         let failure = Failure { requests: seen.total.requests.sent, seen: expectation.seen_text.clone() };
         (fails && is_valid).then_some(failure)
     }
-}
-
-/// Whether an expectation fails by what was seen, not for want of it.
-fn is_broken(expectation: &Expectation) -> bool {
-    !expectation.holds && expectation.seen.is_some()
 }
 
 fn read(draft: &Draft) -> Result<Plan, Problems> {

@@ -31,12 +31,9 @@ pub(super) fn conservation(seen: &Architecture, broken: &mut dyn FnMut(String)) 
         if requests.sent != sum(requests) {
             broken(format!("{name}: {} sent, {} accounted for", requests.sent, sum(requests)));
         }
-        if traffic.latency.count != requests.sent - requests.open {
-            broken(format!(
-                "{name}: {} ended, {} measured",
-                requests.sent - requests.open,
-                traffic.latency.count
-            ));
+        let measured = traffic.latency.count + traffic.failed_latency.count;
+        if measured != requests.ended() {
+            broken(format!("{name}: {} ended, {measured} measured", requests.ended()));
         }
     }
 }
@@ -78,9 +75,11 @@ fn started_anew(plan: &Plan, pod: &str, at_us: u64) -> bool {
     plan.faults.iter().any(anew)
 }
 
-/// What is compared of a part of a run: latencies by endpoint, as load asks for them, and how many requests failed.
+/// What is compared of a part of a run: latencies of what was served well by endpoint, as load asks for them, and
+/// how many of those that ended failed.
 pub(super) struct Part {
     latencies: Vec<Histogram<u32>>,
+    ended: u64,
     errors: u64,
 }
 
@@ -88,19 +87,21 @@ impl Part {
     /// Nothing yet, of so many endpoints.
     pub(super) fn new(endpoints: usize) -> Self {
         let empty = || Histogram::new(2).expect("two significant figures are within the crate's bounds");
-        Self { latencies: (0..endpoints).map(|_| empty()).collect(), errors: 0 }
+        Self { latencies: (0..endpoints).map(|_| empty()).collect(), ended: 0, errors: 0 }
     }
 
     /// A request has ended.
     pub(super) fn ended(&mut self, endpoint: usize, outcome: Outcome, latency_us: u64) {
-        self.latencies[endpoint].record(latency_us).expect("the histogram grows as needed");
+        if outcome.is_served() {
+            self.latencies[endpoint].record(latency_us).expect("the histogram grows as needed");
+        }
+        self.ended += 1;
         self.errors += u64::from(!outcome.is_ok());
     }
 
     /// The share of requests that failed; `None` when there are too few to tell.
     fn error_rate(&self) -> Option<f64> {
-        let ended: u64 = self.latencies.iter().map(Histogram::len).sum();
-        (ended >= ERRORS_OF_MIN).then(|| self.errors as f64 / ended as f64)
+        (self.ended >= ERRORS_OF_MIN).then(|| self.errors as f64 / self.ended as f64)
     }
 
     /// The median of an endpoint in milliseconds; `None` when there are too few requests to tell.

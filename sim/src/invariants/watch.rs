@@ -14,7 +14,7 @@ use crate::account::Visit;
 use crate::call::CallKey;
 use crate::record::{self, Violation};
 use crate::recorder::requested_endpoints;
-use crate::scenario::plan::{EndpointId, Plan};
+use crate::scenario::plan::{EndpointId, Once, Plan};
 
 /// How many completed calls are remembered.
 const CALLS_MAX: usize = 200_000;
@@ -61,13 +61,15 @@ impl Watch {
         }
     }
 
-    /// An endpoint has completed its steps for a logical call.
+    /// An endpoint has completed its steps for a logical call, or for a client's request as a whole.
     pub(crate) fn completed(&mut self, endpoint: EndpointId, call: CallKey, at: Instant) {
         let entry = (endpoint, call);
         if !self.completed.insert(entry) {
             let name = self.name(endpoint);
+            let once = self.plan.services[endpoint.service.0].endpoints[endpoint.endpoint].once;
+            let of = if once == Once::Request { "request" } else { "call" };
             return self.note(Invariant::OnceOnly, || {
-                format!("{name} completed again for the same call at {}", time(at))
+                format!("{name} completed again for the same {of} at {}", time(at))
             });
         }
         self.order.push_back(entry);

@@ -6,18 +6,9 @@ use indexmap::IndexMap;
 
 use crate::record::{
     Changed, Decided, Difference, Edge, Effort, Expectation, FaultHits, Hop, Intervals, Latencies, Requests,
-    Resources, Traffic, Violation, Window, Work, at_quantile,
+    Resources, Traffic, Violation, Window, Within, Work, at_quantile, summed as buckets,
 };
 use crate::statistics::{self, Cluster, Own, Resamples};
-
-/// Histograms of the same figures, summed.
-pub(crate) fn buckets<'a, V: Copy + Ord + 'a>(all: impl Iterator<Item = &'a [(V, u64)]>) -> Vec<(V, u64)> {
-    let mut sum: BTreeMap<V, u64> = BTreeMap::new();
-    for &(value, count) in all.flatten() {
-        *sum.entry(value).or_default() += count;
-    }
-    sum.into_iter().collect()
-}
 
 pub(super) fn traffic(all: &[&Traffic], resamples: &Resamples) -> Traffic {
     let requests = all.iter().fold(Requests::default(), |sum, traffic| Requests {
@@ -26,12 +17,14 @@ pub(super) fn traffic(all: &[&Traffic], resamples: &Resamples) -> Traffic {
         failed: sum.failed + traffic.requests.failed,
         timed_out: sum.timed_out + traffic.requests.timed_out,
         open: sum.open + traffic.requests.open,
+        refused: sum.refused + traffic.requests.refused,
     });
-    let latency = latencies(all);
+    let latency = latencies(all.iter().map(|traffic| &traffic.latency));
+    let failed_latency = latencies(all.iter().map(|traffic| &traffic.failed_latency));
     let cluster = |traffic: &&Traffic| {
         let buckets = traffic.latency.buckets.iter().map(|&(value, count)| (value as i64, count));
-        let Requests { failed, timed_out, sent, open, .. } = traffic.requests;
-        Cluster::new(buckets, traffic.latency.sum_us as f64, failed + timed_out, sent - open)
+        let requests = &traffic.requests;
+        Cluster::new(buckets, traffic.latency.sum_us as f64, requests.errors(), requests.sent)
     };
     let clusters: Vec<_> = all.iter().map(cluster).collect();
     let at: Vec<_> = all.iter().map(|traffic| |at| traffic.latency.quantile_us(at) as i64).collect();
@@ -40,11 +33,21 @@ pub(super) fn traffic(all: &[&Traffic], resamples: &Resamples) -> Traffic {
     let whole = |at| latency.quantile_us(at) as i64;
     let mut intervals = statistics::of_seeds(&clusters, &own, whole, resamples);
     intervals.quantiles.retain(|of| latency.percentile_us(of.quantile).is_some());
-    Traffic { requests, latency, intervals }
+    let good = all.iter().map(|traffic| traffic.good).sum();
+    Traffic { requests, latency, failed_latency, good, within: within(all), intervals }
 }
 
-fn latencies(all: &[&Traffic]) -> Latencies {
-    let measured = all.iter().map(|traffic| &traffic.latency).filter(|latency| latency.count > 0);
+/// The same times are asked for under every seed.
+fn within(all: &[&Traffic]) -> Vec<Within> {
+    let mut sums: BTreeMap<u64, u64> = BTreeMap::new();
+    for within in all.iter().flat_map(|traffic| &traffic.within) {
+        *sums.entry(within.limit_us).or_default() += within.requests;
+    }
+    sums.into_iter().map(|(limit_us, requests)| Within { limit_us, requests }).collect()
+}
+
+fn latencies<'a>(all: impl Iterator<Item = &'a Latencies> + Clone) -> Latencies {
+    let measured = all.filter(|latency| latency.count > 0);
     Latencies {
         count: measured.clone().map(|latency| latency.count).sum(),
         sum_us: measured.clone().map(|latency| latency.sum_us).sum(),
@@ -125,9 +128,7 @@ pub(super) fn edges<'a>(all: impl Iterator<Item = &'a IndexMap<String, Edge>>) -
     let mut sums: IndexMap<String, Edge> = IndexMap::new();
     for (name, edge) in all.flatten() {
         let sum = sums.entry(name.clone()).or_default();
-        sum.requests += edge.requests;
-        sum.attempts += edge.attempts;
-        sum.errors += edge.errors;
+        *sum = [*sum, *edge].into_iter().sum();
     }
     sums
 }
@@ -236,6 +237,8 @@ pub(super) fn window(all: &[&Window]) -> Window {
         sent: sum(|window| window.sent),
         ok: sum(|window| window.ok),
         errors: sum(|window| window.errors),
+        refused: sum(|window| window.refused),
+        good: sum(|window| window.good),
         attempts: sum(|window| window.attempts),
         calls: sum(|window| window.calls),
         p50_us: quantile(0.5),
@@ -247,11 +250,13 @@ pub(super) fn window(all: &[&Window]) -> Window {
     }
 }
 
-/// Which of the outcomes of an expectation is furthest from holding; of equals the first.
+/// Which of the outcomes of an expectation that can be judged is furthest from holding; of equals the first.
 pub(super) fn worst(all: &[&Expectation]) -> usize {
     let excess = |expectation: &Expectation| {
-        // What the sample cannot carry is worse than any figure.
-        let Some(seen) = expectation.seen else { return f64::INFINITY };
+        let Some(seen) = expectation.seen else {
+            // It fails by more than can be said, or says nothing.
+            return if expectation.fails() { f64::INFINITY } else { f64::NEG_INFINITY };
+        };
         let below = expectation.min.map_or(f64::NEG_INFINITY, |min| min - seen);
         let above = expectation.max.map_or(f64::NEG_INFINITY, |max| seen - max);
         below.max(above)

@@ -17,7 +17,7 @@ pub struct Interval {
 pub struct Intervals {
     /// Of the mean.
     pub mean: Option<Interval>,
-    /// Of the share of requests that failed or timed out, 0 to 1.
+    /// Of the share of requests that failed, timed out or were left open, 0 to 1.
     pub error_rate: Option<Interval>,
     /// Of percentiles, by rising quantile, of [`Intervals::QUANTILES`] as far as the sample goes.
     pub quantiles: Vec<Quantile>,

@@ -52,7 +52,7 @@ impl Names<'_> {
     pub(super) fn breakdown(
         &self,
         hops: &IndexMap<Hop, HopSum>,
-        ended: u64,
+        requests: u64,
     ) -> (BTreeMap<String, f64>, Vec<record::Hop>) {
         let mut total: BTreeMap<Share, u64> = BTreeMap::new();
         for (share, nanos) in hops.values().flat_map(|sum| &sum.nanos) {
@@ -60,10 +60,10 @@ impl Names<'_> {
         }
         let by_hop = hops.iter().map(|(hop, sum)| record::Hop {
             name: self.hop(*hop),
-            visits: sum.visits as f64 / ended.max(1) as f64,
-            breakdown_us: by_owner(&sum.nanos, ended),
+            visits: sum.visits as f64 / requests.max(1) as f64,
+            breakdown_us: by_owner(&sum.nanos, requests),
         });
-        (by_owner(&total, ended), by_hop.collect())
+        (by_owner(&total, requests), by_hop.collect())
     }
 
     pub(super) fn trace(&self, slow: &Slow, endpoints: &[EndpointId]) -> record::Trace {

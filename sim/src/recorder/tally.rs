@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 use hoplab_proxy::host::Instant;
-use hoplab_proxy::telemetry::{Attempt, Fault, Outcome};
+use hoplab_proxy::telemetry::{Attempt, AttemptKind, Fault, Outcome};
 
 use crate::record;
 use crate::slices::Slices;
@@ -15,25 +15,33 @@ use crate::statistics;
 /// Requests and their latencies.
 pub(super) struct Tally {
     requests: record::Requests,
-    latencies: Histogram<u32>,
-    sum_us: u64,
-    /// Exact, which the histogram's are not beyond 20 ms.
-    min_us: u64,
-    max_us: u64,
+    /// Of those that were served well, and of all others that ended.
+    served: Times,
+    failed: Times,
+    good: u64,
+    within: Vec<record::Within>,
     slices: Slices,
 }
 
 impl Tally {
-    /// Of the requests of the part of the run from `from` until `until`.
-    fn new((from, until): (Instant, Instant)) -> Self {
-        let latencies = Histogram::new(4).expect("four significant figures are within the crate's bounds");
-        let requests = record::Requests::default();
-        Self { requests, latencies, sum_us: 0, min_us: u64::MAX, max_us: 0, slices: Slices::new(from, until) }
+    /// Of the requests of the part of the run from `from` until `until`; what is served is counted by these `limits`,
+    /// too.
+    fn new((from, until): (Instant, Instant), limits_us: &[u64]) -> Self {
+        let within = limits_us.iter().map(|&limit_us| record::Within { limit_us, requests: 0 });
+        Self {
+            requests: record::Requests::default(),
+            served: Times::default(),
+            failed: Times::default(),
+            good: 0,
+            within: within.collect(),
+            slices: Slices::new(from, until),
+        }
     }
 
-    pub(super) fn sent(&mut self) {
+    fn sent(&mut self, intended: Instant) {
         self.requests.sent += 1;
         self.requests.open += 1;
+        self.slices.sent(intended);
     }
 
     pub(super) fn ended(&mut self, intended: Instant, outcome: Outcome, latency_us: u64) {
@@ -43,32 +51,76 @@ impl Tally {
             _ if outcome.is_ok() => self.requests.ok += 1,
             _ => self.requests.failed += 1,
         }
-        self.slices.ended(intended, outcome.is_ok());
+        if outcome.is_ok() {
+            self.slices.answered(intended);
+        }
+        if !outcome.is_served() {
+            self.requests.refused += u64::from(outcome.is_ok());
+            return self.failed.add(latency_us);
+        }
+        self.served.add(latency_us);
         self.slices.observe(intended, latency_us as i64);
-        self.sum_us += latency_us;
-        self.min_us = self.min_us.min(latency_us);
-        self.max_us = self.max_us.max(latency_us);
-        self.latencies.record(latency_us).expect("the histogram grows as needed");
+        for within in self.within.iter_mut().filter(|within| latency_us <= within.limit_us) {
+            within.requests += 1;
+        }
     }
 
-    pub(super) fn ended_count(&self) -> u64 {
-        self.requests.sent - self.requests.open
+    /// A good answer was given, whenever it was asked for.
+    pub(super) fn gave(&mut self) {
+        self.good += 1;
+    }
+
+    pub(super) fn served_count(&self) -> u64 {
+        self.served.histogram.len()
+    }
+
+    pub(super) fn failed_count(&self) -> u64 {
+        self.failed.histogram.len()
     }
 
     pub(super) fn into_traffic(self) -> record::Traffic {
-        let count = self.latencies.len();
-        let buckets = buckets(&self.latencies);
-        let latency = record::Latencies {
+        let Self { requests, served, failed, good, within, slices } = self;
+        let (latency, failed_latency) = (served.into_latencies(), failed.into_latencies());
+        let at = |quantile| latency.quantile_us(quantile) as i64;
+        let mut intervals = statistics::of_run(&slices.into_clusters(), at);
+        intervals.quantiles.retain(|of| latency.percentile_us(of.quantile).is_some());
+        record::Traffic { requests, latency, failed_latency, good, within, intervals }
+    }
+}
+
+/// Response times.
+struct Times {
+    histogram: Histogram<u32>,
+    sum_us: u64,
+    /// Exact, which the histogram's are not beyond 20 ms.
+    min_us: u64,
+    max_us: u64,
+}
+
+impl Default for Times {
+    fn default() -> Self {
+        let histogram = Histogram::new(4).expect("four significant figures are within the crate's bounds");
+        Self { histogram, sum_us: 0, min_us: u64::MAX, max_us: 0 }
+    }
+}
+
+impl Times {
+    fn add(&mut self, latency_us: u64) {
+        self.sum_us += latency_us;
+        self.min_us = self.min_us.min(latency_us);
+        self.max_us = self.max_us.max(latency_us);
+        self.histogram.record(latency_us).expect("the histogram grows as needed");
+    }
+
+    fn into_latencies(self) -> record::Latencies {
+        let count = self.histogram.len();
+        record::Latencies {
             count,
             sum_us: self.sum_us,
             min_us: if count == 0 { 0 } else { self.min_us },
             max_us: self.max_us,
-            buckets,
-        };
-        let at = |quantile| latency.quantile_us(quantile) as i64;
-        let mut intervals = statistics::of_run(&self.slices.into_clusters(), at);
-        intervals.quantiles.retain(|of| latency.percentile_us(of.quantile).is_some());
-        record::Traffic { requests: self.requests, latency, intervals }
+            buckets: buckets(&self.histogram),
+        }
     }
 }
 
@@ -85,20 +137,31 @@ pub(super) struct Scope {
 pub(super) type EdgeKey = (Option<usize>, usize);
 
 impl Scope {
-    /// Of so many `endpoints`, in a part of the run: from when until when.
-    pub(super) fn new(endpoints: usize, part: (Instant, Instant)) -> Self {
-        let endpoints = (0..endpoints).map(|_| Tally::new(part)).collect();
-        Self { total: Tally::new(part), endpoints, edges: BTreeMap::new(), addresses: BTreeMap::new() }
+    /// Of so many `endpoints`, in a part of the run: from when until when; what is served is counted by these `limits`,
+    /// too.
+    pub(super) fn new(endpoints: usize, part: (Instant, Instant), limits_us: &[u64]) -> Self {
+        Self {
+            total: Tally::new(part, limits_us),
+            endpoints: (0..endpoints).map(|_| Tally::new(part, limits_us)).collect(),
+            edges: BTreeMap::new(),
+            addresses: BTreeMap::new(),
+        }
     }
 
-    pub(super) fn sent(&mut self, endpoint: usize) {
-        self.total.sent();
-        self.endpoints[endpoint].sent();
+    pub(super) fn sent(&mut self, endpoint: usize, intended: Instant) {
+        self.total.sent(intended);
+        self.endpoints[endpoint].sent(intended);
     }
 
     pub(super) fn ended(&mut self, endpoint: usize, intended: Instant, outcome: Outcome, latency_us: u64) {
         self.total.ended(intended, outcome, latency_us);
         self.endpoints[endpoint].ended(intended, outcome, latency_us);
+    }
+
+    /// A good answer was given, whenever it was asked for.
+    pub(super) fn gave(&mut self, endpoint: usize) {
+        self.total.gave();
+        self.endpoints[endpoint].gave();
     }
 
     /// Attempts by pod: `payment-0`.
@@ -117,14 +180,23 @@ impl Scope {
 
     pub(super) fn attempted(&mut self, edge: EdgeKey, attempt: &Attempt) {
         let edge = self.edges.entry(edge).or_default();
+        if !attempt.is_sent {
+            edge.unsent += 1;
+            return;
+        }
         edge.attempts += 1;
+        match attempt.kind {
+            AttemptKind::First => {}
+            AttemptKind::Retry => edge.retries += 1,
+            AttemptKind::Hedge => edge.hedges += 1,
+        }
+        edge.errors += u64::from(attempt.is_error());
         if let Some(address) = &attempt.endpoint {
             match self.addresses.get_mut(address) {
                 Some(attempts) => *attempts += 1,
                 None => drop(self.addresses.insert(Arc::clone(address), 1)),
             }
         }
-        edge.errors += u64::from(!attempt.outcome.is_ok());
     }
 }
 
@@ -147,8 +219,16 @@ impl Window {
     pub(super) fn ended(&mut self, outcome: Outcome, latency_us: u64) {
         let counter = if outcome.is_ok() { &mut self.counts.ok } else { &mut self.counts.errors };
         *counter += 1;
+        if !outcome.is_served() {
+            self.counts.refused += u64::from(outcome.is_ok());
+            return;
+        }
         self.counts.sum_us += latency_us;
         self.latencies.record(latency_us).expect("the histogram grows as needed");
+    }
+
+    pub(super) fn gave(&mut self) {
+        self.counts.good += 1;
     }
 
     pub(super) fn called(&mut self) {
@@ -212,9 +292,9 @@ mod tests {
 
     #[test]
     fn latencies_below_twenty_milliseconds_are_exact() {
-        let mut tally = Tally::new((Instant::START, Instant::START + Duration::from_secs(1)));
+        let mut tally = Tally::new((Instant::START, Instant::START + Duration::from_secs(1)), &[]);
         for latency_us in [274, 3_501, 19_999] {
-            tally.sent();
+            tally.sent(Instant::START);
             tally.ended(Instant::START, Outcome::Answered(200), latency_us);
         }
         let latency = tally.into_traffic().latency;
@@ -224,9 +304,9 @@ mod tests {
 
     #[test]
     fn the_extremes_are_exact_however_long() {
-        let mut tally = Tally::new((Instant::START, Instant::START + Duration::from_secs(1)));
+        let mut tally = Tally::new((Instant::START, Instant::START + Duration::from_secs(1)), &[]);
         for latency_us in [2_500_000, 6_000_000] {
-            tally.sent();
+            tally.sent(Instant::START);
             tally.ended(Instant::START, Outcome::Answered(200), latency_us);
         }
         let latency = tally.into_traffic().latency;

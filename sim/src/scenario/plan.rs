@@ -1,10 +1,11 @@
 //! A scenario, resolved: every reference is an index, every quantity a type, every default filled
 //! in. What is here can run; nothing downstream checks it again.
 
+mod expectation;
+
 use std::time::Duration;
 
 use hoplab_proxy::load_control::{LimitsPolicy, Settings};
-use hoplab_proxy::telemetry::Decision;
 use hoplab_proxy::upstream::Policies;
 use http::{HeaderName, HeaderValue, Method};
 
@@ -12,7 +13,7 @@ use super::grid::{Axis, Search};
 use super::problem::Problems;
 use crate::costs::Costs;
 use crate::distribution::Distribution;
-use crate::invariants::Invariant;
+pub use expectation::{During, Expectation, Metric};
 
 /// A scenario that can run.
 #[derive(Debug, Clone)]
@@ -248,6 +249,18 @@ pub enum DeadlineUse {
     Forward,
 }
 
+/// For what an endpoint may complete its steps only once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Once {
+    /// It may, as often as it is asked.
+    #[default]
+    Never,
+    /// For each logical call, however often proxies send it.
+    Call,
+    /// For each request of a client as a whole, however often and by whatever way it comes.
+    Request,
+}
+
 /// What a service does when a caller goes away, or the deadline that it heeds passes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum OnCancel {
@@ -278,8 +291,8 @@ pub struct Endpoint {
     pub path: String,
     /// Bytes of the answer's body.
     pub response: u64,
-    /// Whether it may complete only once for each logical call.
-    pub once: bool,
+    /// For what it may complete only once.
+    pub once: Once,
     /// What is done before the answer, in order.
     pub steps: Vec<Step>,
 }
@@ -488,79 +501,4 @@ pub enum Side {
     Clients,
     /// The gateway.
     Gateway,
-}
-
-/// Something that must hold of the result.
-#[derive(Debug, Clone)]
-pub struct Expectation {
-    /// Which figure.
-    pub metric: Metric,
-    /// Of which endpoint; of all requests when `None`.
-    pub of: Option<EndpointId>,
-    /// Of which edge, for [`Metric::Amplification`]: caller (`None`: clients) and callee.
-    pub edge: Option<(Option<ServiceId>, ServiceId)>,
-    /// In which architectures: indexes into [`Plan::architectures`]; never empty.
-    pub architectures: Vec<usize>,
-    /// Over which part of the run.
-    pub during: During,
-    /// The lowest value that is all right, in the metric's unit.
-    pub min: Option<f64>,
-    /// The highest value that is all right, in the metric's unit.
-    pub max: Option<f64>,
-    /// The expectation as one line, for reports: `p99 of order.place ≤ 300ms during payment-slow`.
-    pub text: String,
-}
-
-/// A figure of a run.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Metric {
-    /// A percentile of latency in microseconds, as a quantile: 0.99.
-    Percentile(f64),
-    /// Mean latency in microseconds.
-    Mean,
-    /// Shortest latency in microseconds.
-    Min,
-    /// Longest latency in microseconds.
-    Max,
-    /// Requests that failed or timed out, over all that ended: 0 to 1.
-    ErrorRate,
-    /// Successful answers per second.
-    Goodput,
-    /// Attempts over requests, over all edges or on one.
-    Amplification,
-    /// Attempts that were sent to a service, over the requests that clients sent.
-    AmplificationAt(ServiceId),
-    /// Requests sent.
-    Requests,
-    /// The share of a service's processor time that was spent for nobody; of all services' when `None`.
-    Wasted(Option<ServiceId>),
-    /// Attempts that were sent to one pod of a service, over those to all of them: 0 to 1.
-    Share {
-        /// The service.
-        service: ServiceId,
-        /// The pod.
-        replica: u32,
-    },
-    /// How often what must always hold did not; all of it when `None`.
-    Violations(Option<Invariant>),
-    /// How often policies decided something.
-    Decisions {
-        /// What.
-        decision: Decision,
-        /// About which service; about any when `None`.
-        service: Option<ServiceId>,
-    },
-}
-
-/// A part of a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum During {
-    /// All of it after the warm-up.
-    All,
-    /// After the warm-up and before the first fault.
-    Steady,
-    /// While a fault is on: index into [`Plan::faults`].
-    Fault(usize),
-    /// After the last fault.
-    Recovery,
 }

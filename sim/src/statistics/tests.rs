@@ -38,7 +38,8 @@ fn run(series: &Series, seconds: f64) -> Intervals {
     let mut slices = Slices::new(instant(0.0), instant(seconds));
     for (seen_at, value) in series {
         slices.observe(instant(*seen_at), *value);
-        slices.ended(instant(*seen_at), true);
+        slices.sent(instant(*seen_at));
+        slices.answered(instant(*seen_at));
     }
     of_run(&slices.into_clusters(), at(series.iter().map(|(_, value)| *value)))
 }

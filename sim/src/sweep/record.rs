@@ -5,8 +5,9 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use super::{Point, Try};
+use crate::figures::{self, Scope};
 use crate::journal::Journal;
-use crate::record::{self, Edge, Expectation, Interval, Requests};
+use crate::record::{self, Expectation, Interval, Outcome, Requests};
 use crate::run::VERSION;
 use crate::scenario::grid;
 use crate::scenario::plan::{Plan, Source};
@@ -83,7 +84,7 @@ pub struct Figures {
     pub offered_rps: f64,
     /// Good answers a second, per seed.
     pub goodput_rps: f64,
-    /// The share of ended requests that failed or timed out, 0 to 1; `None` when none ended.
+    /// The share of requests that failed, timed out or were left open, 0 to 1; `None` when none was sent.
     pub error_rate: Option<Figure>,
     /// Attempts per call between services, over all edges; `None` when there was none.
     pub amplification: Option<f64>,
@@ -132,7 +133,7 @@ pub struct Found {
     pub places: Vec<Option<usize>>,
     /// Under which architecture.
     pub architecture: String,
-    /// The value as people read it; `None` when not even the lowest will do.
+    /// The value as people read it; `None` when it is known to hold at none.
     pub highest: Option<String>,
     /// The same as a number.
     pub number: Option<f64>,
@@ -140,6 +141,15 @@ pub struct Found {
     pub open_ended: bool,
     /// Whether it is at least what it must be.
     pub holds: bool,
+    /// Whether that holds, fails, or cannot be judged.
+    #[serde(default)]
+    pub outcome: Outcome,
+    /// The lowest value at which something that is expected fails, as people read it; `None` when nothing does.
+    #[serde(default)]
+    pub fails_from: Option<String>,
+    /// What it would take to judge what lies between, where something cannot be judged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub takes: Option<String>,
     /// What was tried, in this order.
     pub tries: Vec<Try>,
 }
@@ -203,32 +213,23 @@ impl Seen {
 
 impl Figures {
     fn of(seen: &record::Architecture, seconds: f64) -> Self {
-        let record::Traffic { requests, latency, intervals } = &seen.total;
-        let ended = requests.sent - requests.open;
-        let percentile = |quantile: f64| {
-            let value = latency.percentile_us(quantile)? as f64;
-            Some(Figure { value, interval: intervals.of(quantile) })
+        let scope = Scope::of(seen, seconds);
+        let figure = |figure: figures::Figure| {
+            Some(Figure { value: figure.of(&scope)?, interval: figure.interval(&scope) })
         };
-        let calls = seen.edges.values().fold(Edge::default(), |sum, edge| Edge {
-            requests: sum.requests + edge.requests,
-            attempts: sum.attempts + edge.attempts,
-            errors: sum.errors + edge.errors,
-        });
+        let by_second = |count: u64| if seconds > 0.0 { count as f64 / seconds } else { 0.0 };
         Self {
             digest: seen.digest.clone(),
-            requests: *requests,
-            offered_rps: requests.sent as f64 / seconds,
-            goodput_rps: requests.ok as f64 / seconds,
-            error_rate: (ended > 0).then(|| Figure {
-                value: (requests.failed + requests.timed_out) as f64 / ended as f64,
-                interval: intervals.error_rate,
-            }),
-            amplification: (calls.requests > 0).then(|| calls.amplification()),
-            mean_us: latency.mean_us().map(|value| Figure { value, interval: intervals.mean }),
-            p50_us: percentile(0.5),
-            p90_us: percentile(0.9),
-            p99_us: percentile(0.99),
-            p999_us: percentile(0.999),
+            requests: seen.total.requests,
+            offered_rps: by_second(seen.total.requests.sent),
+            goodput_rps: figures::Figure::Goodput.of(&scope).unwrap_or(0.0),
+            error_rate: figure(figures::Figure::ErrorRate),
+            amplification: figures::Figure::Amplification.of(&scope),
+            mean_us: figure(figures::Figure::Mean),
+            p50_us: figure(figures::Figure::P50),
+            p90_us: figure(figures::Figure::P90),
+            p99_us: figure(figures::Figure::P99),
+            p999_us: figure(figures::Figure::P999),
             expectations: seen.expectations.clone(),
         }
     }

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod conformance;
+mod figures;
 mod invariants;
 mod lens;
 mod overlaps;

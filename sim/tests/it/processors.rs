@@ -79,8 +79,12 @@ fn work_that_is_given_up_is_work() {
     );
     for (name, seen) in &record.architectures {
         assert_eq!(seen.total.requests.timed_out, seen.total.requests.sent, "{name}");
-        assert_eq!(seen.breakdown_us.get("service_queue"), None, "{name}");
-        assert!(seen.breakdown_us["service_work"] > 95_000.0, "{name}: {:?}", seen.breakdown_us);
+        assert_eq!(seen.failed_breakdown_us.get("service_queue"), None, "{name}");
+        assert!(
+            seen.failed_breakdown_us["service_work"] > 95_000.0,
+            "{name}: {:?}",
+            seen.failed_breakdown_us
+        );
     }
 }
 
@@ -93,8 +97,12 @@ fn a_proxys_work_that_is_given_up_is_work() {
          [load.people]\nrate = \"20 rps\"\ntimeout = \"100ms\"\nmix = { \"shop.get\" = 1 }\n",
     );
     let seen = &record.architectures["gateway"];
-    assert_eq!(seen.breakdown_us.get("proxy_queue"), None);
-    assert!((seen.breakdown_us["proxy_cpu"] - 100_000.0).abs() < 1.0, "{:?}", seen.breakdown_us);
+    assert_eq!(seen.failed_breakdown_us.get("proxy_queue"), None);
+    assert!(
+        (seen.failed_breakdown_us["proxy_cpu"] - 100_000.0).abs() < 1.0,
+        "{:?}",
+        seen.failed_breakdown_us
+    );
 }
 
 /// Two may wait, at whichever step they want a core; the others are refused at once, with or without a mesh.

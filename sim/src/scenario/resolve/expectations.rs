@@ -5,6 +5,7 @@ use hoplab_proxy::telemetry::Decision;
 
 use super::architectures;
 use super::names::Names;
+use crate::figures::{Better, Figure, Subject, Unit};
 use crate::invariants::Invariant;
 use crate::scenario::place::{At, Place};
 use crate::scenario::plan::{
@@ -12,17 +13,11 @@ use crate::scenario::plan::{
 };
 use crate::scenario::reader::Context;
 use crate::scenario::schema::expect::{Bound, Expect};
+use crate::world::ContainerKind;
 
-/// The metrics that are no percentile.
-const METRICS: [(&str, Metric); 7] = [
-    ("mean", Metric::Mean),
-    ("min", Metric::Min),
-    ("max", Metric::Max),
-    ("error_rate", Metric::ErrorRate),
-    ("goodput", Metric::Goodput),
-    ("amplification", Metric::Amplification),
-    ("requests", Metric::Requests),
-];
+/// Figures that nothing is expected of: what they are of has no key.
+const NOT_ASKED: [Figure; 4] =
+    [Figure::OwnTime, Figure::Changes, Figure::ChangesLeftOut, Figure::AttemptsByRequest];
 
 /// What expectations are resolved against.
 pub(super) struct Expectations<'a> {
@@ -65,8 +60,9 @@ impl Expectations<'_> {
             context.error(place, "an expectation without \"min\" or \"max\"").hint(hint);
         }
         let metric = metric?;
-        let min = expect.min.as_ref().map(|bound| limit(metric, bound, context));
-        let max = expect.max.as_ref().map(|bound| limit(metric, bound, context));
+        let unit = metric.figure().unit();
+        let min = expect.min.as_ref().map(|bound| limit(unit, bound, context));
+        let max = expect.max.as_ref().map(|bound| limit(unit, bound, context));
         let (of, edge, during) = (transpose(of)?, transpose(edge)?, during?);
         let (min, max) = (transpose(min)?, transpose(max)?);
         if let (Some(min), Some(max), Some(at)) = (&min, &max, &expect.max)
@@ -92,47 +88,53 @@ impl Expectations<'_> {
     /// The metric with what it needs to know; keys that another metric would need are refused.
     fn metric(&self, expect: &Expect, context: &mut Context<'_>) -> Option<Metric> {
         let name = expect.metric.as_ref()?;
-        if let Some(key) = expect.decision.as_ref().filter(|_| name.value != "decisions") {
-            let hint = "write `metric = \"decisions\"`, or leave it out";
-            context.error(key.place, "only decisions are counted by their kind").hint(hint);
+        refuse_others(name, expect, context);
+        if let Some(figure) = failed(&name.value) {
+            return not_at_a_service(name, expect, context).then_some(Metric::Failed(figure));
         }
-        if let Some(key) = expect.pod.as_ref().filter(|_| name.value != "share") {
-            let hint = "write `metric = \"share\"`, or leave it out";
-            context.error(key.place, "only a share is that of a pod").hint(hint);
-        }
-        if let Some(key) = expect.invariant.as_ref().filter(|_| name.value != "violations") {
-            let hint = "write `metric = \"violations\"`, or leave it out";
-            context.error(key.place, "only violations are those of an invariant").hint(hint);
-        }
-        if name.value == "violations" {
-            return violations(expect, context);
-        }
-        if name.value == "share" {
-            return self.share(name.place, expect, context);
+        let figure = figure_named(name, context)?;
+        match figure {
+            Figure::Violations => return violations(expect, context),
+            Figure::PodShare => return self.share(name.place, expect, context),
+            Figure::Within => return within(name.place, expect, context),
+            Figure::RecoveryTime => return self.recovery_time(name.place, expect, context),
+            _ if figure.subject() == Subject::Containers => return container(figure, expect, context),
+            _ => {}
         }
         let service = expect.service.as_ref().map(|name| self.names.service(name, context));
         let service = transpose(service)?;
-        match (name.value.as_str(), service, &expect.service) {
-            ("decisions", ..) => {}
-            ("wasted", service, _) => return Some(Metric::Wasted(service)),
-            ("amplification", Some(service), _) => return Some(Metric::AmplificationAt(service)),
-            (_, _, Some(key)) => {
-                let hint = "write `of = \"order.place\"` for what clients request";
-                context.error(key.place, format!("{} is not measured at a service", name.value)).hint(hint);
-                return None;
-            }
-            _ => return metric(name, context),
+        match (figure, figure.subject(), service) {
+            (Figure::Decisions, ..) => decisions(name.place, expect, service, context),
+            (_, Subject::Services, ..) => Some(Metric::Service(figure, service)),
+            (Figure::Amplification, _, Some(service)) => Some(Metric::AmplificationAt(service)),
+            _ => not_at_a_service(name, expect, context).then_some(Metric::Figure(figure)),
         }
-        let Some(decision) = &expect.decision else {
-            let hint = "say which: `decision = \"ejected\"`";
-            context.error(name.place, "decisions of which kind?").hint(hint);
+    }
+
+    /// How long a figure takes to be back within a bound after a fault.
+    fn recovery_time(&self, place: Place, expect: &Expect, context: &mut Context<'_>) -> Option<Metric> {
+        if let Some(during) = &expect.during {
+            let hint = "leave it out: `after` says when it begins, and it lasts until the end";
+            context.error(during.place, "a recovery \"during\" a part of the run").hint(hint);
+        }
+        let (Some(after), Some(figure), Some(bound)) = (&expect.after, &expect.figure, &expect.bound) else {
+            let hint = "say after which fault, and until when: `after = \"payment-slow\"`, `figure = \"p99\"`, \
+                        `bound = \"50ms\"`";
+            context.error(place, "the recovery of what, from what?").hint(hint);
             return None;
         };
-        let known = Decision::ALL.into_iter().find(|known| known.name() == decision.value);
+        let known = self.faults.iter().position(|fault| fault.name == after.value);
         if known.is_none() {
-            context.unknown("decision", decision, Decision::ALL.into_iter().map(Decision::name));
+            context.unknown("fault", after, self.faults.iter().map(|fault| fault.name.as_str()));
         }
-        Some(Metric::Decisions { decision: known?, service })
+        let watched = figure_named(figure, context)?;
+        if !watched.is_watched() {
+            let hint = "watch a percentile, \"mean\", \"error_rate\" or \"goodput\"";
+            context.error(figure.place, format!("{} has no course in time", figure.value)).hint(hint);
+            return None;
+        }
+        let bound = limit(watched.unit(), bound, context)?.value;
+        Some(Metric::RecoveryTime { after: known?, figure: watched, bound })
     }
 
     /// The share of a pod: of the attempts that were sent to its service.
@@ -160,19 +162,8 @@ impl Expectations<'_> {
 
     /// An endpoint that clients request; internal calls have no latency of their own in the results.
     fn of(&self, name: &At<String>, metric: Option<Metric>, context: &mut Context<'_>) -> Option<EndpointId> {
-        if let Some(Metric::Wasted(_)) = metric {
-            let hint = "write `service = \"order\"`, or leave it out for all of them";
-            context.error(name.place, "work wasted \"of\" an endpoint").hint(hint);
-            return None;
-        }
-        if let Some(Metric::Decisions { .. }) = metric {
-            let hint = "write `service = \"order\"`, or leave it out for all of them";
-            context.error(name.place, "decisions \"of\" an endpoint").hint(hint);
-            return None;
-        }
-        if matches!(metric, Some(Metric::Amplification | Metric::AmplificationAt(_))) {
-            let hint = "write `edge = \"order -> payment\"`, or leave it out for all edges";
-            context.error(name.place, "amplification \"of\" an endpoint").hint(hint);
+        if let Some((fact, hint)) = metric.and_then(|metric| not_of_an_endpoint(metric.figure())) {
+            context.error(name.place, fact).hint(hint);
             return None;
         }
         let id = self.names.endpoint(name, context)?;
@@ -191,8 +182,11 @@ impl Expectations<'_> {
         metric: Option<Metric>,
         context: &mut Context<'_>,
     ) -> Option<(Option<ServiceId>, ServiceId)> {
-        if metric.is_some_and(|metric| metric != Metric::Amplification) {
-            context.error(edge.place, "only amplification is measured on an edge");
+        if let Some(metric) = metric.filter(|metric| !is_of_edges(*metric)) {
+            let edges = Figure::about(Subject::Edges).filter(|figure| !NOT_ASKED.contains(figure));
+            let keys: Vec<_> = edges.map(Figure::key).collect();
+            let fact = format!("{} is not measured on an edge", metric.figure().key());
+            context.error(edge.place, fact).hint(format!("what is: {}", keys.join(", ")));
         }
         let Some((from, to)) = edge.value.split_once("->").or_else(|| edge.value.split_once('→')) else {
             let fact = format!("\"{}\" is no edge", edge.value);
@@ -270,50 +264,150 @@ fn transpose<T>(value: Option<Option<T>>) -> Option<Option<T>> {
     }
 }
 
-fn metric(name: &At<String>, context: &mut Context<'_>) -> Option<Metric> {
-    if let Some((_, metric)) = METRICS.iter().find(|(known, _)| *known == name.value) {
-        return Some(*metric);
+/// Refuses a service for what is not measured at one; whether there is none.
+fn not_at_a_service(name: &At<String>, expect: &Expect, context: &mut Context<'_>) -> bool {
+    if let Some(key) = &expect.service {
+        let hint = "write `of = \"order.place\"` for what clients request";
+        context.error(key.place, format!("{} is not measured at a service", name.value)).hint(hint);
+    }
+    expect.service.is_none()
+}
+
+/// The response time that is meant, of what was not served well: `failed_p99`.
+fn failed(name: &str) -> Option<Figure> {
+    let figure = Figure::named(name.strip_prefix("failed_")?)?;
+    figure.is_latency().then_some(figure)
+}
+
+fn is_of_edges(metric: Metric) -> bool {
+    matches!(metric, Metric::Figure(figure) if figure.subject() == Subject::Edges)
+}
+
+/// Why a figure cannot be that of an endpoint, and what to write instead; `None` when it can.
+fn not_of_an_endpoint(figure: Figure) -> Option<(String, &'static str)> {
+    let service = "write `service = \"order\"`, or leave it out for all of them";
+    let fact = || format!("{} \"of\" an endpoint", figure.key());
+    match figure.subject() {
+        Subject::Services => Some(("work wasted \"of\" an endpoint".to_owned(), service)),
+        Subject::Policies => Some((fact(), service)),
+        Subject::Edges => {
+            Some((fact(), "write `edge = \"order -> payment\"`, or leave it out for all edges"))
+        }
+        Subject::Requests
+        | Subject::Owners
+        | Subject::Breakers
+        | Subject::Containers
+        | Subject::Pods
+        | Subject::Run => None,
+    }
+}
+
+/// Keys that only one metric has.
+fn refuse_others(name: &At<String>, expect: &Expect, context: &mut Context<'_>) {
+    let mut refuse = |place: Option<Place>, metric: &str, fact: &str| {
+        if let Some(place) = place.filter(|_| name.value != metric) {
+            context.error(place, fact).hint(format!("write `metric = \"{metric}\"`, or leave it out"));
+        }
+    };
+    let place = |key: &Option<At<String>>| key.as_ref().map(|key| key.place);
+    refuse(place(&expect.decision), "decisions", "only decisions are counted by their kind");
+    refuse(place(&expect.pod), "share", "only a share is that of a pod");
+    refuse(place(&expect.invariant), "violations", "only violations are those of an invariant");
+    let of_containers =
+        Figure::named(&name.value).is_some_and(|figure| figure.subject() == Subject::Containers);
+    if !of_containers {
+        refuse(place(&expect.container), "cores", "only what containers take is that of a kind of them");
+    }
+    refuse(
+        expect.limit.as_ref().map(|key| key.place),
+        "within",
+        "only what is served within a time has a limit",
+    );
+    refuse(place(&expect.after), "recovery_time", "only a recovery comes after a fault");
+    refuse(place(&expect.figure), "recovery_time", "only a recovery is that of another figure");
+    refuse(
+        expect.bound.as_ref().map(|key| key.place),
+        "recovery_time",
+        "only a recovery has an end that is bounded",
+    );
+}
+
+/// What a kind of container takes, over the whole run: parts of it are not told apart.
+fn container(figure: Figure, expect: &Expect, context: &mut Context<'_>) -> Option<Metric> {
+    for other in [&expect.of, &expect.edge, &expect.service, &expect.during].into_iter().flatten() {
+        let hint = "leave it out, or say which containers: `container = \"sidecar\"`";
+        context
+            .error(other.place, format!("{} is that of containers, over a whole run", figure.key()))
+            .hint(hint);
+    }
+    let Some(name) = &expect.container else { return Some(Metric::Container(figure, None)) };
+    let kinds = || [ContainerKind::Application, ContainerKind::Sidecar, ContainerKind::Gateway].into_iter();
+    let known = kinds().find(|known| known.name() == name.value);
+    if known.is_none() {
+        context.unknown("kind of container", name, kinds().map(ContainerKind::name));
+    }
+    known.map(|known| Metric::Container(figure, Some(known)))
+}
+
+/// How many requests were served within a time.
+fn within(place: Place, expect: &Expect, context: &mut Context<'_>) -> Option<Metric> {
+    let Some(limit) = &expect.limit else {
+        context.error(place, "served within which time?").hint("say so: `limit = \"300ms\"`");
+        return None;
+    };
+    Some(Metric::Within { limit_us: limit.value.0.as_micros() as u64 })
+}
+
+/// Decisions of a kind.
+fn decisions(
+    place: Place,
+    expect: &Expect,
+    service: Option<ServiceId>,
+    context: &mut Context<'_>,
+) -> Option<Metric> {
+    let Some(decision) = &expect.decision else {
+        context.error(place, "decisions of which kind?").hint("say which: `decision = \"ejected\"`");
+        return None;
+    };
+    let known = Decision::ALL.into_iter().find(|known| known.name() == decision.value);
+    if known.is_none() {
+        context.unknown("decision", decision, Decision::ALL.into_iter().map(Decision::name));
+    }
+    Some(Metric::Decisions { decision: known?, service })
+}
+
+/// The figure of the catalogue that something may be expected of.
+fn figure_named(name: &At<String>, context: &mut Context<'_>) -> Option<Figure> {
+    if let Some(figure) = Figure::named(&name.value).filter(|figure| !NOT_ASKED.contains(figure)) {
+        return Some(figure);
     }
     let percent =
         name.value.strip_prefix('p').filter(|digits| digits.starts_with(|c: char| c.is_ascii_digit()));
-    let percent = percent.and_then(|digits| digits.parse::<f64>().ok());
-    match percent {
-        Some(percent) if percent > 0.0 && percent < 100.0 => {
-            return Some(Metric::Percentile(percent / 100.0));
-        }
-        Some(_) => {
-            let fact = format!("\"{}\" is no percentile", name.value);
-            context.error(name.place, fact).hint("write, say, \"p99.9\"; \"max\" is the largest");
-        }
-        None => {
-            let known = ["p50", "p90", "p95", "p99", "p99.9", "decisions", "share", "violations", "wasted"]
-                .into_iter();
-            context.unknown("metric", name, known.chain(METRICS.iter().map(|(name, _)| *name)));
-        }
+    if percent.is_some_and(|digits| digits.parse::<f64>().is_ok()) {
+        let fact = format!("\"{}\" is no percentile", name.value);
+        context.error(name.place, fact).hint("write, say, \"p99.9\"; \"max\" is the largest");
+    } else {
+        let asked = Figure::ALL.into_iter().filter(|figure| !NOT_ASKED.contains(figure));
+        let known: Vec<_> = asked.map(Figure::key).collect();
+        context.unknown("metric", name, known.iter().map(|key| &**key));
     }
     None
 }
 
-/// What a bound means for this metric.
-fn limit(metric: Metric, bound: &At<Bound>, context: &mut Context<'_>) -> Option<Limit> {
+/// What a bound means in this unit.
+fn limit(unit: Unit, bound: &At<Bound>, context: &mut Context<'_>) -> Option<Limit> {
     let place = bound.place;
     let duration =
         |value: Duration| Limit { value: value.0.as_nanos() as f64 / 1e3, text: value.to_string() };
     let rate = |value: Rate| Limit { value: value.0, text: value.to_string() };
     let share = |value: Share| Limit { value: value.0, text: value.to_string() };
-    match metric {
-        Metric::Percentile(_) | Metric::Mean | Metric::Min | Metric::Max => {
+    match unit {
+        Unit::Micros => {
             quantity(&bound.value, "a duration such as `\"300ms\"`", place, context).map(duration)
         }
-        Metric::ErrorRate | Metric::Share { .. } | Metric::Wasted(_) => {
-            quantity(&bound.value, "a percentage such as `\"2%\"`", place, context).map(share)
-        }
-        Metric::Goodput => quantity(&bound.value, "a rate such as `\"200 rps\"`", place, context).map(rate),
-        Metric::Amplification
-        | Metric::AmplificationAt(_)
-        | Metric::Requests
-        | Metric::Violations(_)
-        | Metric::Decisions { .. } => match bound.value {
+        Unit::Share => quantity(&bound.value, "a percentage such as `\"2%\"`", place, context).map(share),
+        Unit::Rate => quantity(&bound.value, "a rate such as `\"200 rps\"`", place, context).map(rate),
+        Unit::Ratio | Unit::Count => match bound.value {
             Bound::Number(value) => Some(Limit { value, text: value.to_string() }),
             Bound::Text(_) => {
                 context
@@ -347,9 +441,28 @@ fn figure(expect: &Expect) -> String {
     if let Some(invariant) = &expect.invariant {
         return format!("violations of {}", invariant.value);
     }
+    let of = |text: &str| {
+        let of = expect.of.as_ref().map(|of| format!(" of {}", of.value));
+        of.unwrap_or_default() + text
+    };
+    if let Some(limit) = &expect.limit {
+        return format!("share{}", of(&format!(" within {}", limit.value)));
+    }
+    if let (Some(after), Some(figure), Some(bound)) = (&expect.after, &expect.figure, &expect.bound) {
+        let bound = match &bound.value {
+            Bound::Text(text) => text.clone(),
+            Bound::Number(number) => number.to_string(),
+        };
+        let sign = match Figure::named(&figure.value).map(Figure::better) {
+            Some(Better::More) => '≥',
+            Some(Better::Less | Better::Neither) | None => '≤',
+        };
+        let back = format!(" after {} until {} {sign} {bound}", after.value, figure.value);
+        return format!("recovery{}", of(&back));
+    }
     let metric = expect.decision.as_ref().or(expect.metric.as_ref()).map_or("", |name| &name.value);
     let subject = expect.of.as_ref().or(expect.edge.as_ref());
-    let subject = subject.or(expect.service.as_ref()).or(expect.pod.as_ref());
+    let subject = subject.or(expect.service.as_ref()).or(expect.pod.as_ref()).or(expect.container.as_ref());
     match subject {
         Some(subject) => format!("{metric} of {}", subject.value.replace("->", "→")),
         None => metric.to_owned(),

@@ -9,8 +9,8 @@ use super::names::Names;
 use super::{at_least_one, limit};
 use crate::scenario::place::{At, Place};
 use crate::scenario::plan::{
-    Call, DeadlineUse, Endpoint, EndpointId, OnCancel, OnError, Overload, Service, ServiceId, Step, Zone,
-    ZoneId,
+    Call, DeadlineUse, Endpoint, EndpointId, OnCancel, OnError, Once, Overload, Service, ServiceId, Step,
+    Zone, ZoneId,
 };
 use crate::scenario::reader::Context;
 use crate::scenario::schema::{self, topology as written};
@@ -100,6 +100,14 @@ fn overload(written: written::Overload, context: &mut Context<'_>) -> Option<Ove
     Some(Overload { above: above.value.0 as u32, times: times.value })
 }
 
+fn once(written: written::Once) -> Once {
+    match written {
+        written::Once::No => Once::Never,
+        written::Once::Call => Once::Call,
+        written::Once::Request => Once::Request,
+    }
+}
+
 struct Resolver<'a> {
     names: &'a Names,
     calls: Calls,
@@ -120,7 +128,7 @@ impl Resolver<'_> {
             let endpoint = Endpoint {
                 method: method(endpoint.method, context),
                 path: path(endpoint.path, &name.value, context),
-                once: endpoint.once.is_some_and(|at| at.value),
+                once: endpoint.once.map_or(Once::Never, |at| once(at.value)),
                 response: endpoint.response.map_or(0, |at| at.value.0),
                 steps: self.steps(id, endpoint.steps.map(|at| at.value).unwrap_or_default(), context),
                 name: name.value,

@@ -1,6 +1,7 @@
 //! What must hold of the result: `[[expect]]`. What a bound means depends on the metric, so bounds
 //! stay as written here.
 
+use hoplab_proxy::quantity::Duration;
 use toml::Spanned;
 use toml::de::DeValue;
 
@@ -16,6 +17,11 @@ pub(in crate::scenario) struct Expect {
     pub(in crate::scenario) decision: Option<At<String>>,
     pub(in crate::scenario) service: Option<At<String>>,
     pub(in crate::scenario) pod: Option<At<String>>,
+    pub(in crate::scenario) container: Option<At<String>>,
+    pub(in crate::scenario) limit: Option<At<Duration>>,
+    pub(in crate::scenario) after: Option<At<String>>,
+    pub(in crate::scenario) figure: Option<At<String>>,
+    pub(in crate::scenario) bound: Option<At<Bound>>,
     pub(in crate::scenario) architectures: Option<At<Vec<At<String>>>>,
     pub(in crate::scenario) during: Option<At<String>>,
     pub(in crate::scenario) min: Option<At<Bound>>,
@@ -41,6 +47,11 @@ impl Read for Expect {
             decision: table.optional("decision", context),
             service: table.optional("service", context),
             pod: table.optional("pod", context),
+            container: table.optional("container", context),
+            limit: table.optional("limit", context),
+            after: table.optional("after", context),
+            figure: table.optional("figure", context),
+            bound: table.optional("bound", context),
             architectures: table.optional("in", context),
             during: table.optional("during", context),
             min: table.optional("min", context),

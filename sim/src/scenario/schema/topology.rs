@@ -88,7 +88,7 @@ pub(in crate::scenario) struct Endpoint {
     pub(in crate::scenario) method: Option<At<String>>,
     pub(in crate::scenario) path: Option<At<String>>,
     pub(in crate::scenario) response: Option<At<Size>>,
-    pub(in crate::scenario) once: Option<At<bool>>,
+    pub(in crate::scenario) once: Option<At<Once>>,
     pub(in crate::scenario) steps: Option<At<Vec<At<Step>>>>,
 }
 
@@ -104,6 +104,29 @@ impl Read for Endpoint {
         };
         table.refuse_rest(context);
         Some(endpoint)
+    }
+}
+
+/// `once`: `true`, `false` or `"request"`.
+#[derive(Clone, Copy)]
+pub(in crate::scenario) enum Once {
+    No,
+    Call,
+    Request,
+}
+
+impl Read for Once {
+    fn read(value: &Spanned<DeValue<'_>>, place: Place, context: &mut Context<'_>) -> Option<Self> {
+        match value.get_ref() {
+            DeValue::String(text) if text == "request" => Some(Self::Request),
+            DeValue::String(text) => {
+                let hint =
+                    "write `true`: once for each call; or \"request\": once for each request of a client";
+                context.error(place, format!("once for each \"{text}\"?")).hint(hint);
+                None
+            }
+            _ => bool::read(value, place, context).map(|once| if once { Self::Call } else { Self::No }),
+        }
     }
 }
 

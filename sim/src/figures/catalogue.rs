@@ -1,0 +1,212 @@
+//! The entries of the catalogue. Owns what each figure is called and how it is computed, and no subject.
+
+use super::{Better, Entry, Figure, Gated, Measure, Rank, Scope, Subject, Unit};
+
+/// How a figure is computed from a scope.
+type Value = fn(&Scope<'_>) -> Option<f64>;
+
+impl Figure {
+    #[expect(clippy::too_many_lines, reason = "a table: an entry a figure")]
+    #[expect(
+        clippy::redundant_closure_for_method_calls,
+        reason = "a method of a type with a lifetime is no function over all of them"
+    )]
+    pub(super) fn entry(self) -> Entry {
+        let requests = |key, label| Entry::new(key, label, Subject::Requests);
+        let containers = |key, label| Entry::new(key, label, Subject::Containers);
+        let edges = |key, label| Entry::new(key, label, Subject::Edges);
+        match self {
+            Self::Sent => requests("requests", "requests sent")
+                .count(Better::Neither, |scope| scope.requests(|of| of.sent))
+                .gated("requests.sent", "0"),
+            Self::Answered => requests("ok", "requests answered")
+                .count(Better::More, |scope| scope.requests(|of| of.ok))
+                .gated("requests.ok", "0"),
+            Self::Failed => requests("failed", "requests failed")
+                .count(Better::Less, |scope| scope.requests(|of| of.failed))
+                .gated("requests.failed", "0"),
+            Self::TimedOut => requests("timed_out", "requests timed out")
+                .count(Better::Less, |scope| scope.requests(|of| of.timed_out))
+                .gated("requests.timed_out", "0"),
+            Self::Open => requests("open", "requests left open")
+                .count(Better::Less, |scope| scope.requests(|of| of.open))
+                .gated("requests.open", "0"),
+            Self::Refused => requests("refused", "requests refused by a limit")
+                .count(Better::Less, |scope| scope.requests(|of| of.refused))
+                .gated("requests.refused", "0"),
+            Self::ErrorRate => {
+                let measure = Measure::Estimated(|scope| scope.error_rate(), |known| known.error_rate);
+                Entry { measure, ..requests("error_rate", "errors").of(Unit::Share, Better::Less) }
+            }
+            Self::Goodput => {
+                let measure = Measure::Of(|scope| scope.goodput());
+                Entry { measure, ..requests("goodput", "goodput").of(Unit::Rate, Better::More) }
+            }
+            Self::Within => {
+                let measure = Measure::Of(|scope| scope.within());
+                Entry { measure, ..requests("within", "served within").of(Unit::Share, Better::More) }
+            }
+            Self::Shortest => {
+                requests("min", "shortest").latency(|scope| scope.shortest()).timed("latency.min_us", "1%")
+            }
+            Self::Mean => {
+                let measure = Measure::Estimated(|scope| scope.mean(), |known| known.mean);
+                Entry { measure, ..requests("mean", "mean").of(Unit::Micros, Better::Less) }
+                    .timed("latency.mean_us", "1%")
+            }
+            Self::Percentile(rank) => percentile(rank),
+            Self::Longest => {
+                requests("max", "longest").latency(|scope| scope.longest()).timed("latency.max_us", "10%")
+            }
+            Self::OwnTime => Entry::new("time", "mean time", Subject::Owners)
+                .latency(|scope| scope.own_time_us())
+                .gated("time.mean_us", "1% or 5us"),
+            Self::Calls => edges("calls", "calls")
+                .count(Better::Neither, |scope| scope.calls(|edge| edge.requests))
+                .gated("calls", "0"),
+            Self::Attempts => edges("attempts", "attempts")
+                .count(Better::Less, |scope| scope.calls(|edge| edge.attempts))
+                .gated("attempts", "0"),
+            Self::FailedAttempts => edges("failed_attempts", "errors")
+                .count(Better::Less, |scope| scope.calls(|edge| edge.errors))
+                .gated("errors", "0"),
+            Self::Retries => edges("retries", "retries")
+                .count(Better::Less, |scope| scope.calls(|edge| edge.retries))
+                .gated("retries", "0"),
+            Self::Hedges => edges("hedges", "hedges")
+                .count(Better::Neither, |scope| scope.calls(|edge| edge.hedges))
+                .gated("hedges", "0"),
+            Self::Unsent => edges("unsent", "calls never sent")
+                .count(Better::Less, |scope| scope.calls(|edge| edge.unsent))
+                .gated("unsent", "0"),
+            Self::Amplification => {
+                let measure = Measure::Of(|scope| scope.amplification());
+                Entry { measure, ..edges("amplification", "attempts per call").of(Unit::Ratio, Better::Less) }
+            }
+            Self::AttemptsByRequest => {
+                let measure = Measure::Of(|scope| scope.attempts_by_request());
+                let entry = edges("attempts_by_request", "attempts per request");
+                Entry { measure, ..entry.of(Unit::Ratio, Better::Less) }
+            }
+            Self::Decisions => Entry::new("decisions", "decisions", Subject::Policies)
+                .count(Better::Neither, |scope| Some(scope.decided()))
+                .gated("decisions", "0"),
+            Self::Changes => Entry::new("changes", "changes", Subject::Breakers)
+                .count(Better::Neither, |scope| Some(scope.changes()))
+                .gated("changes", "0"),
+            Self::ChangesLeftOut => Entry::new("changes_left_out", "changes left out", Subject::Run)
+                .count(Better::Neither, |scope| Some(scope.changes_left_out()))
+                .gated("changes.left_out", "0"),
+            Self::WastedRequests => Entry::new("wasted_requests", "wasted requests", Subject::Services)
+                .count(Better::Less, |scope| Some(scope.work().wasted.requests as f64))
+                .gated("wasted.requests", "0"),
+            Self::WastedTime => Entry::new("wasted_time", "wasted processor time", Subject::Services)
+                .latency(|scope| Some(scope.work().wasted.cpu_us as f64))
+                .gated("wasted.cpu_us", "0"),
+            Self::Wasted => {
+                let measure = Measure::Of(|scope| scope.wasted());
+                let entry = Entry::new("wasted", "wasted", Subject::Services);
+                Entry { measure, ..entry.of(Unit::Share, Better::Less) }
+            }
+            Self::Cores => {
+                let measure = Measure::Of(|scope| scope.resources(|of| of.cores_mean));
+                Entry {
+                    measure,
+                    ..containers("cores", "cores busy on average").of(Unit::Ratio, Better::Less)
+                }
+            }
+            Self::ProcessorTime => containers("processor_time", "processor time")
+                .latency(|scope| scope.resources(|of| of.processor_us as f64))
+                .gated("processor.us", "1%"),
+            Self::CoresPeak => containers("cores_peak", "cores busy at most")
+                .count(Better::Less, |scope| scope.resources(|of| of.cores_peak as f64))
+                .gated("cores.peak", "0"),
+            Self::ConnectionsPeak => containers("connections_peak", "connections at most")
+                .count(Better::Less, |scope| scope.resources(|of| of.connections_peak as f64))
+                .gated("connections.peak", "0"),
+            Self::BytesSent => containers("bytes_sent", "bytes sent")
+                .count(Better::Less, |scope| scope.resources(|of| of.bytes as f64))
+                .gated("bytes.sent", "0"),
+            Self::PodShare => {
+                let measure = Measure::Of(|scope| scope.pod_share());
+                Entry {
+                    measure,
+                    ..Entry::new("share", "share", Subject::Pods).of(Unit::Share, Better::Neither)
+                }
+            }
+            Self::Violations => Entry::new("violations", "violations", Subject::Run)
+                .count(Better::Less, |scope| Some(scope.violations())),
+            Self::RecoveryTime => Entry::new("recovery_time", "recovery time", Subject::Run)
+                .latency(|scope| scope.recovered_us()),
+        }
+    }
+}
+
+fn percentile(rank: Rank) -> Entry {
+    let name = format!("p{}", rank.percent());
+    let entry = Entry::new("", "", Subject::Requests).of(Unit::Micros, Better::Less);
+    let measure = Measure::Percentile(rank);
+    let entry = Entry { key: name.clone().into(), label: name.into(), measure, ..entry };
+    match Figure::Percentile(rank) {
+        Figure::P50 => entry.timed("latency.p50_us", "1%"),
+        Figure::P90 => entry.timed("latency.p90_us", "2%"),
+        Figure::P99 => entry.timed("latency.p99_us", "5%"),
+        Figure::P999 => entry.timed("latency.p999_us", "10%"),
+        _ => entry,
+    }
+}
+
+impl Entry {
+    fn new(key: &'static str, label: &'static str, subject: Subject) -> Self {
+        Self {
+            key: key.into(),
+            label: label.into(),
+            unit: Unit::Count,
+            better: Better::Neither,
+            subject,
+            gated: None,
+            measure: Measure::Of(|_| None),
+        }
+    }
+
+    fn of(self, unit: Unit, better: Better) -> Self {
+        Self { unit, better, ..self }
+    }
+
+    fn count(self, better: Better, value: Value) -> Self {
+        Self { better, measure: Measure::Of(value), ..self }
+    }
+
+    fn latency(self, value: Value) -> Self {
+        Self { unit: Unit::Micros, better: Better::Less, measure: Measure::Of(value), ..self }
+    }
+
+    /// In a baseline, where one that is not there is zero.
+    fn gated(self, name: &'static str, tolerance: &'static str) -> Self {
+        Self { gated: Some(Gated { name, tolerance, is_counter: true }), ..self }
+    }
+
+    /// In a baseline, where one that is not there is unknown.
+    fn timed(self, name: &'static str, tolerance: &'static str) -> Self {
+        Self { gated: Some(Gated { name, tolerance, is_counter: false }), ..self }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_figure_is_found_by_its_key_and_stands_in_its_order() {
+        assert!(Figure::ALL.is_sorted());
+        for figure in Figure::ALL {
+            assert_eq!(Figure::named(&figure.key()), Some(figure), "{}", figure.key());
+        }
+        let quantile = |name| match Figure::named(name) {
+            Some(Figure::Percentile(rank)) => Some(rank.quantile()),
+            _ => None,
+        };
+        assert_eq!(quantile("p97.25"), Some(0.9725));
+        assert_eq!(["p0", "p100", "p", "p-1", "pay"].map(quantile), [None; 5]);
+    }
+}
