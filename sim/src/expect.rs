@@ -2,6 +2,7 @@
 //! cannot be judged, and then what it would take. How a figure is computed is the catalogue's
 //! ([`crate::figures`]).
 
+use crate::closed_form::Judged;
 use crate::figures::recovery::{Recovery, Watched};
 use crate::figures::{self, Figure, Scope, Unit};
 use crate::record::{self, Outcome};
@@ -66,48 +67,77 @@ enum Seen {
     Nothing,
 }
 
-impl Judge<'_> {
-    fn judge(&self) -> record::Expectation {
-        let figure = self.expectation.metric.figure();
-        let seen = self.seen();
-        let Expectation { min, max, .. } = *self.expectation;
-        let outcome = match seen {
-            Seen::Value(value) => {
+impl Seen {
+    fn value(&self) -> Option<f64> {
+        if let Self::Value(value) = *self { Some(value) } else { None }
+    }
+
+    /// Whether it lies between the bounds that there are.
+    fn lies_between(&self, min: Option<f64>, max: Option<f64>) -> Outcome {
+        match *self {
+            Self::Value(value) => {
                 let holds = min.is_none_or(|min| value >= min) && max.is_none_or(|max| value <= max);
                 if holds { Outcome::Holds } else { Outcome::Fails }
             }
-            Seen::MoreThan(least) if max.is_some_and(|max| least >= max) => Outcome::Fails,
-            Seen::MoreThan(least) if max.is_none() && min.is_none_or(|min| least >= min) => Outcome::Holds,
-            Seen::MoreThan(_) | Seen::Nothing => Outcome::CannotBeJudged,
-        };
-        let seen_text = match seen {
-            Seen::Value(value) => figures::number(figure.unit(), value),
-            Seen::MoreThan(least) => {
-                format!("not in the {} until the end", figures::number(figure.unit(), least))
-            }
-            Seen::Nothing => "the sample is too small to tell".to_owned(),
+            Self::MoreThan(least) if max.is_some_and(|max| least >= max) => Outcome::Fails,
+            Self::MoreThan(least) if max.is_none() && min.is_none_or(|min| least >= min) => Outcome::Holds,
+            Self::MoreThan(_) | Self::Nothing => Outcome::CannotBeJudged,
+        }
+    }
+}
+
+impl Judge<'_> {
+    fn judge(&self) -> record::Expectation {
+        let (seen, interval) = self.seen();
+        let Expectation { min, max, .. } = *self.expectation;
+        let (outcome, takes) = match self.expectation.form {
+            Some(form) => match form.judge(seen.value(), interval) {
+                Judged::Holds => (Outcome::Holds, None),
+                Judged::Fails => (Outcome::Fails, None),
+                Judged::Open { takes } => (Outcome::CannotBeJudged, Some(self.takes_by_interval(takes))),
+            },
+            None => match seen.lies_between(min, max) {
+                Outcome::CannotBeJudged => (Outcome::CannotBeJudged, Some(self.takes())),
+                outcome => (outcome, None),
+            },
         };
         record::Expectation {
             text: self.expectation.text.clone(),
-            seen: if let Seen::Value(value) = seen { Some(value) } else { None },
-            seen_text,
+            seen: seen.value(),
+            seen_text: self.in_words(&seen, interval),
             min,
             max,
             holds: outcome == Outcome::Holds,
             outcome,
-            takes: (outcome == Outcome::CannotBeJudged).then(|| self.takes()),
+            takes,
             failed_in: Vec::new(),
             unjudged_in: Vec::new(),
         }
     }
 
-    fn seen(&self) -> Seen {
+    /// What was seen of the figure, and its interval.
+    fn seen(&self) -> (Seen, Option<record::Interval>) {
         let names = Names::of(self.plan, self.expectation);
-        let Some(scope) = self.scope(&names) else { return Seen::Nothing };
-        match (self.expectation.metric.figure().of(&scope), scope.recovery()) {
+        let Some(scope) = self.scope(&names) else { return (Seen::Nothing, None) };
+        let figure = self.expectation.metric.figure();
+        let seen = match (figure.of(&scope), scope.recovery()) {
             (Some(value), _) => Seen::Value(value),
             (None, Some(Recovery::NotBy { us })) => Seen::MoreThan(us as f64),
             (None, _) => Seen::Nothing,
+        };
+        (seen, figure.interval(&scope))
+    }
+
+    /// What was seen; with its interval, where that judges.
+    fn in_words(&self, seen: &Seen, interval: Option<record::Interval>) -> String {
+        let number = |value| figures::number(self.expectation.metric.figure().unit(), value);
+        match (seen, interval.filter(|_| self.expectation.form.is_some())) {
+            (Seen::Value(value), Some(of)) => {
+                format!("{} ({}…{})", number(*value), number(of.low), number(of.high))
+            }
+            (Seen::Value(value), None) => number(*value),
+            (Seen::MoreThan(least), _) => format!("not in the {} until the end", number(*least)),
+            (Seen::Nothing, _) => "the sample is too small to tell".to_owned(),
         }
     }
 
@@ -199,15 +229,33 @@ impl Judge<'_> {
         if measured == 0 {
             return needed;
         }
-        let times = enough as f64 / measured as f64;
+        format!("{needed} ({})", self.options(enough as f64 / measured as f64))
+    }
+
+    /// What it would take for the interval to judge it: so many `times` as many requests, where that is known.
+    fn takes_by_interval(&self, times: Option<f64>) -> String {
+        let names = Names::of(self.plan, self.expectation);
+        let measured = self.scope(&names).map_or(0, |scope| scope.measured());
+        match times {
+            Some(times) => {
+                let plenty = figures::grouped((measured as f64 * times).ceil() as u64);
+                let there_are = figures::grouped(measured);
+                format!("its interval takes {plenty} requests, there are {there_are} ({})", self.options(times))
+            }
+            None => {
+                let options = self.options(10.0);
+                format!("a run of {} requests is too short for an interval (try {options})", figures::grouped(measured))
+            }
+        }
+    }
+
+    /// The options that give so many `times` as many requests.
+    fn options(&self, times: f64) -> String {
         let seeds = format!("--seeds {}", (times * self.seeds as f64).ceil());
         match self.expectation.during {
             // Faults stay where they are, however long the run is.
-            During::Steady | During::Fault(_) => format!("{needed} ({seeds})"),
-            During::All | During::Recovery => {
-                let scale = (times * self.plan.scale).ceil();
-                format!("{needed} (--scale {scale} or {seeds})")
-            }
+            During::Steady | During::Fault(_) => seeds,
+            During::All | During::Recovery => format!("--scale {} or {seeds}", (times * self.plan.scale).ceil()),
         }
     }
 }

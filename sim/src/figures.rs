@@ -333,6 +333,17 @@ impl Figure {
         enough
     }
 
+    /// Whether it has a 95 % confidence interval, where a run is long enough.
+    pub(crate) fn is_estimated(self) -> bool {
+        match self.entry().measure {
+            Measure::Of(_) => false,
+            Measure::Estimated(..) => true,
+            Measure::Percentile(rank) => {
+                Intervals::QUANTILES.into_iter().any(|known| Rank::of_percent(known * 100.0) == Some(rank))
+            }
+        }
+    }
+
     /// Its 95 % confidence interval; `None` where it is not known.
     pub fn interval(self, scope: &Scope<'_>) -> Option<Interval> {
         match self.entry().measure {

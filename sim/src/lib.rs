@@ -8,6 +8,7 @@ mod activity;
 mod awaited;
 pub mod batch;
 mod call;
+mod closed_form;
 pub mod costs;
 mod crowd;
 pub mod crypto;

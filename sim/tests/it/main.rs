@@ -5,6 +5,7 @@
 
 mod conformance;
 mod figures;
+mod intervals;
 mod invariants;
 mod lens;
 mod overlaps;

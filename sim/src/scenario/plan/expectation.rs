@@ -3,6 +3,7 @@
 use hoplab_proxy::telemetry::Decision;
 
 use super::{EndpointId, ServiceId};
+use crate::closed_form::ClosedForm;
 use crate::figures::Figure;
 use crate::invariants::Invariant;
 use crate::world::ContainerKind;
@@ -24,6 +25,8 @@ pub struct Expectation {
     pub min: Option<f64>,
     /// The highest value that is all right, in the metric's unit.
     pub max: Option<f64>,
+    /// The value that is known, instead of bounds: judged by the figure's interval.
+    pub form: Option<ClosedForm>,
     /// The expectation as one line, for reports: `p99 of order.place ≤ 300ms during payment-slow`.
     pub text: String,
 }

@@ -5,6 +5,7 @@ use hoplab_proxy::telemetry::Decision;
 
 use super::architectures;
 use super::names::Names;
+use crate::closed_form::ClosedForm;
 use crate::figures::{Better, Figure, Subject, Unit};
 use crate::invariants::Invariant;
 use crate::scenario::place::{At, Place};
@@ -57,7 +58,7 @@ impl Expectations<'_> {
         let during = expect.during.as_ref().map_or(Some(During::All), |name| self.during(name, context));
         if !expect.bounded {
             let hint = "say what is all right: `max = \"300ms\"`, or `min`, or both";
-            context.error(place, "an expectation without \"min\" or \"max\"").hint(hint);
+            context.error(place, "an expectation without \"min\", \"max\" or \"value\"").hint(hint);
         }
         let metric = metric?;
         let unit = metric.figure().unit();
@@ -65,13 +66,14 @@ impl Expectations<'_> {
         let max = expect.max.as_ref().map(|bound| limit(unit, bound, context));
         let (of, edge, during) = (transpose(of)?, transpose(edge)?, during?);
         let (min, max) = (transpose(min)?, transpose(max)?);
+        let form = transpose(closed_form(metric, &expect, context))?;
         if let (Some(min), Some(max), Some(at)) = (&min, &max, &expect.max)
             && min.value > max.value
         {
             context.error(at.place, format!("\"max\" is {}, below \"min\", which is {}", max.text, min.text));
         }
         let figure = figure(&expect);
-        let text = sentence(&figure, min.as_ref(), max.as_ref(), expect.during.as_ref());
+        let text = sentence(&figure, (min.as_ref(), max.as_ref()), form.as_ref(), expect.during.as_ref());
         let expectation = Expectation {
             metric,
             of,
@@ -80,6 +82,7 @@ impl Expectations<'_> {
             during,
             min: min.map(|limit| limit.value),
             max: max.map(|limit| limit.value),
+            form: form.map(|(form, _)| form),
             text,
         };
         (!expectation.architectures.is_empty()).then_some(expectation)
@@ -419,6 +422,42 @@ fn limit(unit: Unit, bound: &At<Bound>, context: &mut Context<'_>) -> Option<Lim
     }
 }
 
+/// The value that is known, with how it is said; `None` when something is wrong.
+#[expect(clippy::option_option, reason = "said or not, and right or not")]
+fn closed_form(
+    metric: Metric,
+    expect: &Expect,
+    context: &mut Context<'_>,
+) -> Option<Option<(ClosedForm, String)>> {
+    let (value, within) = match (&expect.value, &expect.within) {
+        (None, None) => return None,
+        (Some(value), Some(within)) => (value, within),
+        (Some(At { place, .. }), None) => {
+            let hint = "say how near: `within = \"2%\"`";
+            context.error(*place, "a \"value\" without \"within\"").hint(hint);
+            return Some(None);
+        }
+        (None, Some(At { place, .. })) => {
+            let hint = "say of what: `value = \"50ms\"`";
+            context.error(*place, "\"within\" without a \"value\"").hint(hint);
+            return Some(None);
+        }
+    };
+    if let Some(bound) = expect.min.as_ref().or(expect.max.as_ref()) {
+        let hint = "write either `value` and `within`, or `min` and `max`";
+        context.error(bound.place, "a bound beside a \"value\"").hint(hint);
+        return Some(None);
+    }
+    if !matches!(metric, Metric::Figure(figure) if figure.is_estimated()) {
+        let hint = "write `min` and `max`; the mean, p50, p90, p95, p99 and the error rate have intervals";
+        context.error(value.place, "a \"value\" of what has no interval").hint(hint);
+        return Some(None);
+    }
+    let Some(limit) = limit(metric.figure().unit(), value, context) else { return Some(None) };
+    let form = ClosedForm { value: limit.value, within: within.value.0 };
+    Some(Some((form, format!("{} ± {}", limit.text, within.value))))
+}
+
 fn quantity<Q: std::str::FromStr<Err = hoplab_proxy::quantity::NotAQuantity>>(
     bound: &Bound,
     expected: &str,
@@ -470,13 +509,18 @@ fn figure(expect: &Expect) -> String {
 }
 
 /// `p99 of order.place ≤ 300ms during payment-slow`.
-fn sentence(figure: &str, min: Option<&Limit>, max: Option<&Limit>, during: Option<&At<String>>) -> String {
-    let bounded = match (min, max) {
+fn sentence(
+    figure: &str,
+    bounds: (Option<&Limit>, Option<&Limit>),
+    form: Option<&(ClosedForm, String)>,
+    during: Option<&At<String>>,
+) -> String {
+    let bounded = match bounds {
         (Some(min), Some(max)) if min.text == max.text => format!("{figure} = {}", min.text),
         (Some(min), Some(max)) => format!("{} ≤ {figure} ≤ {}", min.text, max.text),
         (Some(min), None) => format!("{figure} ≥ {}", min.text),
         (None, Some(max)) => format!("{figure} ≤ {}", max.text),
-        (None, None) => figure.to_owned(),
+        (None, None) => form.map_or_else(|| figure.to_owned(), |(_, said)| format!("{figure} = {said}")),
     };
     match during {
         Some(part) => format!("{bounded} during {}", part.value),

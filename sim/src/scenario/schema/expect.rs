@@ -1,7 +1,7 @@
 //! What must hold of the result: `[[expect]]`. What a bound means depends on the metric, so bounds
 //! stay as written here.
 
-use hoplab_proxy::quantity::Duration;
+use hoplab_proxy::quantity::{Duration, Share};
 use toml::Spanned;
 use toml::de::DeValue;
 
@@ -26,6 +26,8 @@ pub(in crate::scenario) struct Expect {
     pub(in crate::scenario) during: Option<At<String>>,
     pub(in crate::scenario) min: Option<At<Bound>>,
     pub(in crate::scenario) max: Option<At<Bound>>,
+    pub(in crate::scenario) value: Option<At<Bound>>,
+    pub(in crate::scenario) within: Option<At<Share>>,
     /// Whether there is a bound, right or wrong.
     pub(in crate::scenario) bounded: bool,
 }
@@ -56,7 +58,9 @@ impl Read for Expect {
             during: table.optional("during", context),
             min: table.optional("min", context),
             max: table.optional("max", context),
-            bounded: table.has("min") || table.has("max"),
+            value: table.optional("value", context),
+            within: table.optional("within", context),
+            bounded: ["min", "max", "value", "within"].into_iter().any(|key| table.has(key)),
         };
         table.refuse_rest(context);
         Some(expect)

@@ -173,6 +173,15 @@ path = "/send""#;
         "[services.email.endpoints.send]" => r#"[services.email.endpoints.send]
 path = "send?now"
 method = "get""#;
+    value_without_within:
+        r#"max    = "300ms""# => r#"value  = "300ms""#;
+    within_of_nothing:
+        r#"max    = "300ms""# => r#"within = "2%""#;
+    value_beside_a_bound:
+        r#"max    = "300ms""# => "max    = \"300ms\"\nvalue  = \"200ms\"\nwithin = \"2%\"";
+    value_of_what_has_no_interval:
+        r#"metric = "p99""# => r#"metric = "max""#,
+        r#"max    = "300ms""# => "value  = \"200ms\"\nwithin = \"2%\"";
     expectation_without_bound:
         r#"max    = "300ms""# => "";
     expectation_upside_down:
