@@ -31,8 +31,7 @@ use crate::random;
 use crate::record;
 use crate::recorder::{Recorder, requested_endpoints};
 use crate::scenario::plan::{
-    Architecture, Between, EndpointId, FaultKind, Plan, ProxyCores, Service, ServiceId, Side, Step, Target,
-    ZoneId,
+    Architecture, Between, EndpointId, Plan, ProxyCores, Service, ServiceId, Side, Step, Target, ZoneId,
 };
 use crate::service;
 use crate::world::{Container, ContainerKind, CoresOf, PodConfig, PodId, SimHost, World};
@@ -193,7 +192,7 @@ impl Deployment {
                     .iter()
                     .map(|(pod, id)| self.world.slowdown_hits(*pod, *id))
                     .sum::<u64>(),
-            applies: self.architecture.gateway || !names_gateway(&fault.kind),
+            applies: self.architecture.gateway || !fault.kind.aim().is_at_gateway(),
         });
         hits.collect()
     }
@@ -529,21 +528,6 @@ impl Deployment {
     fn seed(&self, purpose: &str, number: u64) -> u64 {
         random::join(random::join(self.plan.seed, random::key(purpose)), number)
     }
-}
-
-/// Whether a fault is aimed at the gateway.
-fn names_gateway(kind: &FaultKind) -> bool {
-    let between = match kind {
-        FaultKind::Partition(between)
-        | FaultKind::Reset(between)
-        | FaultKind::Latency { between, .. }
-        | FaultKind::Loss { between, .. } => between,
-        FaultKind::Slow { .. }
-        | FaultKind::Error { .. }
-        | FaultKind::Crash { .. }
-        | FaultKind::Restart { .. } => return false,
-    };
-    between.a == Side::Gateway || between.b == Some(Side::Gateway)
 }
 
 /// The services that `service` calls.

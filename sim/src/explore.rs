@@ -3,7 +3,7 @@
 //! for others to say.
 
 pub mod coverage;
-mod draw;
+pub(crate) mod draw;
 mod judge;
 pub mod shrink;
 

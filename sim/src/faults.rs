@@ -7,7 +7,6 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use crate::call::CallKey;
-use crate::random;
 use crate::scenario::plan::{FaultKind, Plan, Target};
 use crate::world::{ImpairmentId, PodId, SlowdownId};
 
@@ -38,7 +37,8 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    fn is_in(self, target: Target) -> bool {
+    /// Whether it is one of those that `target` means.
+    pub(crate) fn is_in(self, target: Target) -> bool {
         target.service.0 == self.service && target.replica.is_none_or(|replica| replica == self.replica)
     }
 }
@@ -90,13 +90,11 @@ impl Faults {
     /// The status that the request `key` to `endpoint` at `place` is to fail with, if any.
     pub(crate) fn error(&self, place: Place, endpoint: usize, key: CallKey) -> Option<u16> {
         for (index, kind) in self.active() {
-            if let FaultKind::Error { target, endpoint: only, status, share } = kind
-                && place.is_in(*target)
-                && only.is_none_or(|only| only == endpoint)
-                && random::happens(&mut random::stream(self.plan.seed, "fault", key.0, index as u64), *share)
+            if let FaultKind::Error(error) = kind
+                && error.fails(self.plan.seed, index, place, endpoint, key)
             {
                 self.hit(index, 1);
-                return Some(*status);
+                return Some(error.status);
             }
         }
         None

@@ -17,6 +17,7 @@ pub mod distribution;
 mod drain;
 mod expect;
 pub mod explore;
+mod fault;
 mod faults;
 pub mod figures;
 mod grpc_health;

@@ -5,7 +5,6 @@
 
 mod edge;
 mod expectation;
-mod in_words;
 mod interval;
 mod of;
 mod paired;
@@ -153,8 +152,8 @@ impl Fault {
     pub(crate) fn of(plan: &Plan, fault: &plan::Fault) -> Self {
         Self {
             name: fault.name.clone(),
-            text: in_words::fault(plan, &fault.kind),
-            services: in_words::touched(&fault.kind),
+            text: fault.kind.in_words(plan),
+            services: fault.kind.aim().services(),
             at_us: fault.at.as_micros() as u64,
             for_us: fault.lasts.as_micros() as u64,
         }

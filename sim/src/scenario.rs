@@ -7,12 +7,12 @@
 
 pub mod edit;
 pub mod grid;
-mod place;
+pub(crate) mod place;
 pub mod plan;
 mod problem;
 mod read;
-mod reader;
-mod resolve;
+pub(crate) mod reader;
+pub(crate) mod resolve;
 mod schema;
 pub mod suggest;
 

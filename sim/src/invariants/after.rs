@@ -8,7 +8,7 @@ use hoplab_proxy::host::Instant;
 use hoplab_proxy::telemetry::Outcome;
 
 use crate::record::{Architecture, BreakerChange};
-use crate::scenario::plan::{Fault, FaultKind, Invariants, Plan};
+use crate::scenario::plan::{Fault, Invariants, Plan};
 
 /// With fewer requests before or after, shares of failures are not compared.
 const ERRORS_OF_MIN: u64 = 20;
@@ -62,15 +62,14 @@ pub(super) fn breakers(
 
 /// Whether a fault made `pod` begin anew after `at_us`, with all its breakers closed.
 fn started_anew(plan: &Plan, pod: &str, at_us: u64) -> bool {
-    let anew = |fault: &Fault| match &fault.kind {
-        FaultKind::Crash { target } | FaultKind::Restart { target, .. } => {
+    let anew = |fault: &Fault| {
+        fault.kind.renews().is_some_and(|target| {
             let service = &plan.services[target.service.0];
             let mut replicas =
                 (0..service.replicas).filter(|at| target.replica.is_none_or(|only| only == *at));
             let is_hit = replicas.any(|replica| format!("{}-{replica}", service.name) == pod);
             is_hit && (fault.at + fault.lasts).as_micros() as u64 > at_us
-        }
-        _ => false,
+        })
     };
     plan.faults.iter().any(anew)
 }

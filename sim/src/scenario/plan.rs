@@ -15,6 +15,8 @@ use crate::costs::Costs;
 use crate::distribution::Distribution;
 pub use expectation::{During, Expectation, Metric};
 
+pub use crate::fault::{KINDS as FAULT_KINDS, Kind as FaultKind};
+
 /// A scenario that can run.
 #[derive(Debug, Clone)]
 pub struct Plan {
@@ -98,10 +100,6 @@ impl Default for Invariants {
         Self { settle: Duration::from_secs(10), slower: 2.0, errors: 0.01 }
     }
 }
-
-/// The kinds of faults, by their keys in a scenario.
-pub const FAULT_KINDS: [&str; 8] =
-    ["slow", "error", "crash", "restart", "partition", "latency", "loss", "reset"];
 
 /// What exploration draws from; each range is the smallest and the largest.
 #[derive(Debug, Clone, PartialEq)]
@@ -401,77 +399,6 @@ pub struct Fault {
     pub lasts: Duration,
     /// What it does.
     pub kind: FaultKind,
-}
-
-/// What a fault does.
-#[derive(Debug, Clone)]
-pub enum FaultKind {
-    /// Work takes `times` as long.
-    Slow {
-        /// Where.
-        target: Target,
-        /// At least 0.
-        times: f64,
-    },
-    /// Requests are answered with `status` at once.
-    Error {
-        /// Where.
-        target: Target,
-        /// Only requests to this endpoint (an index into the service's); all when `None`.
-        endpoint: Option<usize>,
-        /// 400 to 599.
-        status: u16,
-        /// The share of requests, 0 to 1.
-        share: f64,
-    },
-    /// Pods stop at once and start anew at the end.
-    Crash {
-        /// Where.
-        target: Target,
-    },
-    /// Pods are restarted one after the other, each at its share of the fault's time.
-    Restart {
-        /// Where.
-        target: Target,
-        /// How long a pod may finish what it has begun, while it takes no new connection.
-        drain: Duration,
-        /// How long a pod is away after that.
-        down: Duration,
-    },
-    /// Nothing passes between the two sides.
-    Partition(Between),
-    /// What passes between the two sides takes longer.
-    Latency {
-        /// Where.
-        between: Between,
-        /// By this much, one way.
-        add: Distribution,
-    },
-    /// Segments between the two sides are lost, each with this probability, and sent again later.
-    Loss {
-        /// Where.
-        between: Between,
-        /// 0 to 1.
-        share: f64,
-    },
-    /// Connections between the two sides are reset, once, at the start.
-    Reset(Between),
-}
-
-impl FaultKind {
-    /// The key that names it in a scenario file.
-    pub fn key(&self) -> &'static str {
-        match self {
-            Self::Slow { .. } => "slow",
-            Self::Error { .. } => "error",
-            Self::Crash { .. } => "crash",
-            Self::Restart { .. } => "restart",
-            Self::Partition(_) => "partition",
-            Self::Latency { .. } => "latency",
-            Self::Loss { .. } => "loss",
-            Self::Reset(_) => "reset",
-        }
-    }
 }
 
 /// Pods of a service.

@@ -13,32 +13,32 @@ use super::suggest;
 use crate::distribution::{Distribution, Empirical};
 
 /// Fetches the text of a file, by its path relative to the scenario file.
-pub(super) type Fetch<'a> = dyn FnMut(&str) -> Result<String, String> + 'a;
+pub(crate) type Fetch<'a> = dyn FnMut(&str) -> Result<String, String> + 'a;
 
 /// What reading and resolving share: the texts, the problems found so far, and the way to more texts.
-pub(super) struct Context<'a> {
-    pub(super) sources: Vec<Source>,
-    pub(super) problems: Vec<Problem>,
+pub(crate) struct Context<'a> {
+    pub(crate) sources: Vec<Source>,
+    pub(crate) problems: Vec<Problem>,
     fetch: &'a mut Fetch<'a>,
 }
 
 impl<'a> Context<'a> {
-    pub(super) fn new(scenario: Source, fetch: &'a mut Fetch<'a>) -> Self {
+    pub(crate) fn new(scenario: Source, fetch: &'a mut Fetch<'a>) -> Self {
         Self { sources: vec![scenario], problems: Vec::new(), fetch }
     }
 
     /// Notes an error; the scenario cannot run.
-    pub(super) fn error(&mut self, place: Place, fact: impl Into<String>) -> &mut Problem {
+    pub(crate) fn error(&mut self, place: Place, fact: impl Into<String>) -> &mut Problem {
         self.note(Severity::Error, Some(place), fact.into())
     }
 
     /// Notes an error that is in no file.
-    pub(super) fn error_outside(&mut self, fact: impl Into<String>) -> &mut Problem {
+    pub(crate) fn error_outside(&mut self, fact: impl Into<String>) -> &mut Problem {
         self.note(Severity::Error, None, fact.into())
     }
 
     /// Notes something to check before the result is trusted.
-    pub(super) fn warning(&mut self, place: Place, fact: impl Into<String>) -> &mut Problem {
+    pub(crate) fn warning(&mut self, place: Place, fact: impl Into<String>) -> &mut Problem {
         self.note(Severity::Warning, Some(place), fact.into())
     }
 
@@ -48,19 +48,19 @@ impl<'a> Context<'a> {
     }
 
     /// Whether an error was noted, so that what follows may be its consequence.
-    pub(super) fn has_errors(&self) -> bool {
+    pub(crate) fn has_errors(&self) -> bool {
         self.problems.iter().any(|problem| problem.severity == Severity::Error)
     }
 
     /// Notes a message that may carry its own way out: `… is negative: write a duration such as …`.
-    pub(super) fn complaint(&mut self, place: Place, message: &str) {
+    pub(crate) fn complaint(&mut self, place: Place, message: &str) {
         match message.rsplit_once(": write ") {
             Some((fact, rest)) => self.error(place, fact).hint(format!("write {rest}")),
             None => drop(self.error(place, message)),
         }
     }
 
-    pub(super) fn unknown<'n>(
+    pub(crate) fn unknown<'n>(
         &mut self,
         what: &str,
         name: &At<String>,
@@ -71,7 +71,7 @@ impl<'a> Context<'a> {
     }
 
     /// The index of the source that the text at `from` calls `name`; fetches it the first time.
-    pub(super) fn open(&mut self, name: &str, from: Place) -> Result<usize, String> {
+    pub(crate) fn open(&mut self, name: &str, from: Place) -> Result<usize, String> {
         let path = self.beside(name, from.source);
         if let Some(index) = self.sources.iter().skip(1).position(|source| source.path == path) {
             return Ok(index + 1);
@@ -91,7 +91,7 @@ impl<'a> Context<'a> {
 
     /// Reads the whole text of a source. What is not TOML is noted, and then nothing is read: half a
     /// text would seem to lack what stands in its other half.
-    pub(super) fn document<T: Read>(&mut self, source: usize) -> Option<T> {
+    pub(crate) fn document<T: Read>(&mut self, source: usize) -> Option<T> {
         let text = self.sources[source].text.clone();
         let (table, errors) = DeTable::parse_recoverable(&text);
         for error in &errors {
@@ -105,15 +105,15 @@ impl<'a> Context<'a> {
 }
 
 /// Something that can be read from a TOML value.
-pub(super) trait Read: Sized {
+pub(crate) trait Read: Sized {
     /// Reads `value`, which stands at `place`; `None` when that was noted as a problem.
     fn read(value: &Spanned<DeValue<'_>>, place: Place, context: &mut Context<'_>) -> Option<Self>;
 }
 
 /// A table whose keys are taken one after the other; what is left is unknown.
-pub(super) struct Table<'v, 'i> {
+pub(crate) struct Table<'v, 'i> {
     /// Where it begins: its key or its header.
-    pub(super) place: Place,
+    pub(crate) place: Place,
     entries: Vec<Entry<'v, 'i>>,
     known: Vec<&'static str>,
 }
@@ -126,7 +126,7 @@ struct Entry<'v, 'i> {
 
 impl<'v, 'i> Table<'v, 'i> {
     /// The table that `value` is.
-    pub(super) fn open(
+    pub(crate) fn open(
         value: &'v Spanned<DeValue<'i>>,
         place: Place,
         context: &mut Context<'_>,
@@ -149,7 +149,7 @@ impl<'v, 'i> Table<'v, 'i> {
     }
 
     /// The value of `key`, if it is there and right.
-    pub(super) fn optional<T: Read>(
+    pub(crate) fn optional<T: Read>(
         &mut self,
         key: &'static str,
         context: &mut Context<'_>,
@@ -162,7 +162,7 @@ impl<'v, 'i> Table<'v, 'i> {
     }
 
     /// The value of `key`, if it is right; notes its absence.
-    pub(super) fn required<T: Read>(
+    pub(crate) fn required<T: Read>(
         &mut self,
         key: &'static str,
         context: &mut Context<'_>,
@@ -176,7 +176,7 @@ impl<'v, 'i> Table<'v, 'i> {
     }
 
     /// The table that `key` holds.
-    pub(super) fn inner(&mut self, key: &str, context: &mut Context<'_>) -> Option<Self> {
+    pub(crate) fn inner(&mut self, key: &str, context: &mut Context<'_>) -> Option<Self> {
         let entry = self.entries.iter_mut().find(|entry| entry.key.value == key)?;
         entry.taken = true;
         let place = place_of(&entry.key, entry.value);
@@ -184,35 +184,35 @@ impl<'v, 'i> Table<'v, 'i> {
     }
 
     /// Takes note that `key` is known, and leaves its value alone.
-    pub(super) fn accept(&mut self, key: &'static str) {
+    pub(crate) fn accept(&mut self, key: &'static str) {
         self.known.push(key);
         self.pass(key);
     }
 
     /// Leaves `key` alone without admitting that it is known.
-    pub(super) fn pass(&mut self, key: &str) {
+    pub(crate) fn pass(&mut self, key: &str) {
         self.entries.iter_mut().filter(|entry| entry.key.value == key).for_each(|entry| entry.taken = true);
     }
 
     /// Whether `key` is there, right or wrong.
-    pub(super) fn has(&self, key: &str) -> bool {
+    pub(crate) fn has(&self, key: &str) -> bool {
         self.entries.iter().any(|entry| entry.key.value == key)
     }
 
     /// Where `key` stands, if it does.
-    pub(super) fn key_place(&self, key: &str) -> Option<Place> {
+    pub(crate) fn key_place(&self, key: &str) -> Option<Place> {
         self.entries.iter().find(|entry| entry.key.value == key).map(|entry| entry.key.place)
     }
 
     /// Notes every key that was not asked for.
-    pub(super) fn refuse_rest(self, context: &mut Context<'_>) {
+    pub(crate) fn refuse_rest(self, context: &mut Context<'_>) {
         for entry in self.entries.iter().filter(|entry| !entry.taken) {
             context.unknown("key", &entry.key, self.known.iter().copied());
         }
     }
 
     /// Every key with its value, for tables whose keys are names; in the order of the file.
-    pub(super) fn names<T: Read>(self, context: &mut Context<'_>) -> Vec<(At<String>, Option<T>)> {
+    pub(crate) fn names<T: Read>(self, context: &mut Context<'_>) -> Vec<(At<String>, Option<T>)> {
         let read = |entry: Entry<'v, 'i>| {
             let place = place_of(&entry.key, entry.value);
             let value = T::read(entry.value, place, context);

@@ -6,9 +6,9 @@ mod architectures;
 mod cycles;
 mod expectations;
 mod explore;
-mod faults;
+pub(crate) mod faults;
 mod loads;
-mod names;
+pub(crate) mod names;
 mod topology;
 
 use std::time::Duration;
@@ -52,7 +52,7 @@ pub(super) fn resolve(file: File, overrides: &Overrides, context: &mut Context<'
     let noted = context.problems.len();
     let loads = loads::loads(file.loads, &names, context);
     let loads_are_right = context.problems.len() == noted && loads.iter().all(|load| !load.mix.is_empty());
-    let faults = faults::Faults {
+    let faults = faults::Surroundings {
         names: &names,
         services: &services,
         loads: &loads,

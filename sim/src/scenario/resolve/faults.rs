@@ -1,4 +1,4 @@
-//! Faults: when, where and what.
+//! Faults: when, and where. Not here: what each kind makes of it ([`crate::fault`]).
 
 use std::time::Duration;
 
@@ -6,29 +6,27 @@ use hoplab_proxy::quantity::Duration as Quantity;
 
 use super::Window;
 use super::names::{self, Names};
+use crate::fault::{self, WrittenSides, WrittenTarget};
 use crate::scenario::place::{At, Place};
 use crate::scenario::plan::{
-    Architecture, Between, Endpoint, Fault, FaultKind, Load, Service, ServiceId, Side, Step, Target,
+    Architecture, Between, Endpoint, Fault, Load, Service, ServiceId, Side, Step, Target,
 };
 use crate::scenario::reader::Context;
-use crate::scenario::schema::fault::{self as written, Kind, Sides};
+use crate::scenario::schema::fault as written;
 
 /// Parts of a run that have these names already.
 const TAKEN: [&str; 3] = ["steady", "recovery", "all"];
 
-/// How long a restarted pod is away, unless it is said: a small process's start.
-const RESTART_DOWN: Duration = Duration::from_secs(1);
-
 /// What faults are resolved against.
-pub(super) struct Faults<'a> {
-    pub(super) names: &'a Names,
+pub(crate) struct Surroundings<'a> {
+    pub(crate) names: &'a Names,
     pub(super) services: &'a [Service],
     pub(super) loads: &'a [Load],
     pub(super) window: &'a Window,
     pub(super) architectures: &'a [Architecture],
 }
 
-impl Faults<'_> {
+impl Surroundings<'_> {
     /// Resolves every fault.
     pub(super) fn resolve(&self, faults: Vec<At<written::Fault>>, context: &mut Context<'_>) -> Vec<Fault> {
         let mut all: Vec<Fault> = Vec::new();
@@ -36,10 +34,7 @@ impl Faults<'_> {
             let at = fault.at.as_ref().map_or(Duration::ZERO, |at| at.value.0);
             let lasts = fault.lasts.as_ref().map_or(Duration::ZERO, |lasts| lasts.value.0);
             self.check_time(&fault, context);
-            let kind = fault.kind.and_then(|kind| self.kind(kind, context));
-            if let (Some(kind), Some(written)) = (&kind, &fault.lasts) {
-                self.check_turns(kind, written, context);
-            }
+            let kind = fault.kind.and_then(|kind| kind.resolve(fault.lasts.as_ref(), self, context));
             let Some(name) = fault.name else { continue };
             names::check("a fault", &name, context);
             if TAKEN.contains(&name.value.as_str()) {
@@ -50,8 +45,7 @@ impl Faults<'_> {
                 context.error(name.place, format!("a second fault called \"{}\"", name.value));
             }
             // A fault that is wrong keeps its name, so that expectations may refer to it.
-            let nothing = FaultKind::Crash { target: Target { service: ServiceId(0), replica: None } };
-            all.push(Fault { name: name.value, at, lasts, kind: kind.unwrap_or(nothing) });
+            all.push(Fault { name: name.value, at, lasts, kind: kind.unwrap_or_else(fault::nothing) });
         }
         all
     }
@@ -72,62 +66,13 @@ impl Faults<'_> {
         }
     }
 
-    /// Whether pods that are restarted in turn are back before it is the next one's.
-    fn check_turns(&self, kind: &FaultKind, lasts: &At<Quantity>, context: &mut Context<'_>) {
-        let FaultKind::Restart { target, drain, down } = kind else { return };
-        let pods = target.replica.map_or(self.services[target.service.0].replicas, |_| 1);
-        let needed = (*drain + *down) * pods;
-        if needed > lasts.value.0 {
-            let fact = format!("restarting takes {}", Quantity(needed));
-            let hint = "pods are restarted one after the other: make \"for\" at least pods x (drain + down)";
-            context.error(lasts.place, fact).hint(hint);
-        }
+    /// How many pods `target` means.
+    pub(crate) fn pods_of(&self, target: Target) -> u32 {
+        target.replica.map_or(self.services[target.service.0].replicas, |_| 1)
     }
 
-    fn kind(&self, kind: Kind, context: &mut Context<'_>) -> Option<FaultKind> {
-        match kind {
-            Kind::Slow { target, times } => {
-                let target = self.target(target, context);
-                Some(FaultKind::Slow { target: target?, times: times?.value })
-            }
-            Kind::Error { target, endpoint, status, share } => {
-                let target = self.target(target, context);
-                let service = target.map(|target| target.service);
-                let named = endpoint.is_some();
-                let endpoint = service
-                    .zip(endpoint)
-                    .and_then(|(service, name)| self.names.endpoint_of(service, &name, context));
-                let status = status.map_or(Some(500), |at| status_of(&at, context));
-                let share = share.map_or(1.0, |at| at.value.0);
-                let endpoint_is_known = endpoint.is_some() || !named;
-                endpoint_is_known.then_some(FaultKind::Error {
-                    target: target?,
-                    endpoint,
-                    status: status?,
-                    share,
-                })
-            }
-            Kind::Crash { target } => Some(FaultKind::Crash { target: self.target(target, context)? }),
-            Kind::Restart { target, drain, down } => {
-                let time = |at: Option<At<Quantity>>, default| at.map_or(default, |at| at.value.0);
-                let target = self.target(target, context)?;
-                let (drain, down) = (time(drain, Duration::ZERO), time(down, RESTART_DOWN));
-                Some(FaultKind::Restart { target, drain, down })
-            }
-            Kind::Partition { sides } => Some(FaultKind::Partition(self.between(sides, context)?)),
-            Kind::Latency { sides, add } => {
-                let between = self.between(sides, context);
-                Some(FaultKind::Latency { between: between?, add: add?.value })
-            }
-            Kind::Loss { sides, share } => {
-                let between = self.between(sides, context);
-                Some(FaultKind::Loss { between: between?, share: share?.value.0 })
-            }
-            Kind::Reset { sides } => Some(FaultKind::Reset(self.between(sides, context)?)),
-        }
-    }
-
-    fn target(&self, target: written::Target, context: &mut Context<'_>) -> Option<Target> {
+    /// Finds the pods that are written.
+    pub(crate) fn target(&self, target: WrittenTarget, context: &mut Context<'_>) -> Option<Target> {
         let name = target.service?;
         let service = self.names.service(&name, context)?;
         if !context.has_errors() && !self.is_reached(service) {
@@ -152,12 +97,13 @@ impl Faults<'_> {
         None
     }
 
-    fn between(&self, sides: Sides, context: &mut Context<'_>) -> Option<Between> {
+    /// Finds the sides that are written.
+    pub(crate) fn between(&self, sides: WrittenSides, context: &mut Context<'_>) -> Option<Between> {
         let list = match sides {
-            Sides::Around(target) => {
+            WrittenSides::Around(target) => {
                 return Some(Between { a: Side::Pods(self.target(target, context)?), b: None });
             }
-            Sides::Between(list) => list,
+            WrittenSides::Between(list) => list,
         };
         let [a, b] = &list.value[..] else {
             context.error(list.place, format!("{} named where two sides belong", list.value.len()));
@@ -228,13 +174,4 @@ fn callees(step: &Step, into: &mut Vec<crate::scenario::plan::EndpointId>) {
         Step::Call(call) => into.push(call.target),
         Step::All { branches, .. } => branches.iter().for_each(|branch| callees(branch, into)),
     }
-}
-
-fn status_of(status: &At<u32>, context: &mut Context<'_>) -> Option<u16> {
-    let fits = u16::try_from(status.value).ok().filter(|status| (400..600).contains(status));
-    if fits.is_none() {
-        let hint = "write a status of an error, 400 to 599";
-        context.error(status.place, format!("{} is not an error's status", status.value)).hint(hint);
-    }
-    fits
 }

@@ -14,7 +14,7 @@ const LENGTH_MAX: usize = 63;
 const TAKEN: [&str; 2] = ["client", "gateway"];
 
 /// Every service and endpoint by its name.
-pub(super) struct Names(IndexMap<String, Vec<String>>);
+pub(crate) struct Names(IndexMap<String, Vec<String>>);
 
 impl Names {
     /// The names of `services`, which are checked.
@@ -38,12 +38,12 @@ impl Names {
     }
 
     /// The names of the services.
-    pub(super) fn services(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn services(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(String::as_str)
     }
 
     /// The service that is called so; notes that there is none.
-    pub(super) fn service(&self, name: &At<String>, context: &mut Context<'_>) -> Option<ServiceId> {
+    pub(crate) fn service(&self, name: &At<String>, context: &mut Context<'_>) -> Option<ServiceId> {
         let index = self.0.get_index_of(&name.value);
         if index.is_none() {
             context.unknown("service", name, self.services());
@@ -52,12 +52,12 @@ impl Names {
     }
 
     /// The service that is called so, quietly.
-    pub(super) fn find(&self, name: &str) -> Option<ServiceId> {
+    pub(crate) fn find(&self, name: &str) -> Option<ServiceId> {
         self.0.get_index_of(name).map(ServiceId)
     }
 
     /// An endpoint of a service, by its own name.
-    pub(super) fn endpoint_of(
+    pub(crate) fn endpoint_of(
         &self,
         service: ServiceId,
         name: &At<String>,
@@ -74,7 +74,7 @@ impl Names {
     }
 
     /// The endpoint that is called `service.endpoint`; notes that there is none.
-    pub(super) fn endpoint(&self, name: &At<String>, context: &mut Context<'_>) -> Option<EndpointId> {
+    pub(crate) fn endpoint(&self, name: &At<String>, context: &mut Context<'_>) -> Option<EndpointId> {
         let Some((service, endpoint)) = name.value.split_once('.') else {
             let fact = format!("\"{}\" names no endpoint", name.value);
             context.error(name.place, fact).hint("write \"service.endpoint\"");
@@ -87,14 +87,14 @@ impl Names {
     }
 
     /// `service.endpoint`.
-    pub(super) fn text(&self, id: EndpointId) -> String {
+    pub(crate) fn text(&self, id: EndpointId) -> String {
         let (service, endpoints) = self.0.get_index(id.service.0).expect("the endpoint is of this scenario");
         format!("{service}.{}", endpoints[id.endpoint])
     }
 }
 
 /// Notes a name that could not be one in a cluster: lower-case letters, digits and hyphens.
-pub(super) fn check(what: &str, name: &At<String>, context: &mut Context<'_>) {
+pub(crate) fn check(what: &str, name: &At<String>, context: &mut Context<'_>) {
     let text = &name.value;
     let letters = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     let fits = text.starts_with(|c: char| c.is_ascii_lowercase())

@@ -1,0 +1,76 @@
+//! `latency`: what passes between two sides of the network takes longer.
+
+use std::time::Duration;
+
+use hoplab_proxy::quantity::Duration as Quantity;
+
+use super::sides::{WrittenSides, both, sides};
+use super::{Aim, Fault, Run};
+use crate::distribution::Distribution;
+use crate::explore::draw::{Dice, Drawing, Entries, text};
+use crate::scenario::place::At;
+use crate::scenario::plan::{Between, Plan, Target};
+use crate::scenario::reader::{Context, Table};
+use crate::scenario::resolve::faults::Surroundings;
+use crate::world::ImpairmentKind;
+
+/// What passes between the two sides takes longer.
+#[derive(Debug, Clone)]
+pub struct Latency {
+    /// Where.
+    pub between: Between,
+    /// By this much, one way.
+    pub add: Distribution,
+}
+
+/// As it is written.
+pub(crate) struct Written {
+    sides: WrittenSides,
+    add: Option<At<Distribution>>,
+}
+
+impl Fault for Latency {
+    const KEY: &'static str = "latency";
+    type Written = Written;
+
+    fn read(table: &mut Table<'_, '_>, context: &mut Context<'_>) -> Option<Self::Written> {
+        Some(Written { sides: sides(table, context)?, add: table.required("add", context) })
+    }
+
+    fn resolve(
+        written: Self::Written,
+        _: Option<&At<Quantity>>,
+        surroundings: &Surroundings<'_>,
+        context: &mut Context<'_>,
+    ) -> Option<Self> {
+        let between = surroundings.between(written.sides, context);
+        Some(Self { between: between?, add: written.add?.value })
+    }
+
+    fn in_words(&self, plan: &Plan) -> String {
+        format!("packets between {} take {} longer", both(plan, self.between), self.add)
+    }
+
+    fn aim(&self) -> Aim {
+        Aim::Network(self.between)
+    }
+
+    fn renews(&self) -> Option<Target> {
+        None
+    }
+
+    fn draw(dice: &mut Dice, drawing: &Drawing<'_>) -> Entries {
+        let mut entries = dice.sides(drawing);
+        let (least, most) = drawing.plan.explore.add;
+        let add = dice.between((least.as_secs_f64(), most.as_secs_f64()));
+        // No finer than people say it: three figures.
+        let grain = 10_f64.powf(add.log10().floor() - 2.0);
+        let micros = ((add / grain).round() * grain * 1e6).round().max(1.0);
+        entries.push(("add", text(Duration::from_micros(micros as u64))));
+        entries
+    }
+
+    async fn run(&self, run: &Run<'_>) {
+        run.impair(self.between, ImpairmentKind::Latency(self.add.clone())).await;
+    }
+}

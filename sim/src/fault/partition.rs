@@ -1,0 +1,57 @@
+//! `partition`: nothing passes between two sides of the network.
+
+use hoplab_proxy::quantity::Duration as Quantity;
+
+use super::sides::{WrittenSides, both, sides};
+use super::{Aim, Fault, Run};
+use crate::explore::draw::{Dice, Drawing, Entries};
+use crate::scenario::place::At;
+use crate::scenario::plan::{Between, Plan, Target};
+use crate::scenario::reader::{Context, Table};
+use crate::scenario::resolve::faults::Surroundings;
+use crate::world::ImpairmentKind;
+
+/// Nothing passes between the two sides.
+#[derive(Debug, Clone)]
+pub struct Partition {
+    /// Where.
+    pub between: Between,
+}
+
+impl Fault for Partition {
+    const KEY: &'static str = "partition";
+    type Written = WrittenSides;
+
+    fn read(table: &mut Table<'_, '_>, context: &mut Context<'_>) -> Option<Self::Written> {
+        sides(table, context)
+    }
+
+    fn resolve(
+        written: Self::Written,
+        _: Option<&At<Quantity>>,
+        surroundings: &Surroundings<'_>,
+        context: &mut Context<'_>,
+    ) -> Option<Self> {
+        Some(Self { between: surroundings.between(written, context)? })
+    }
+
+    fn in_words(&self, plan: &Plan) -> String {
+        format!("nothing passes between {}", both(plan, self.between))
+    }
+
+    fn aim(&self) -> Aim {
+        Aim::Network(self.between)
+    }
+
+    fn renews(&self) -> Option<Target> {
+        None
+    }
+
+    fn draw(dice: &mut Dice, drawing: &Drawing<'_>) -> Entries {
+        dice.sides(drawing)
+    }
+
+    async fn run(&self, run: &Run<'_>) {
+        run.impair(self.between, ImpairmentKind::Partition).await;
+    }
+}

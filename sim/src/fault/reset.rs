@@ -1,0 +1,58 @@
+//! `reset`: connections between two sides of the network are reset, once, at the start.
+
+use hoplab_proxy::quantity::Duration as Quantity;
+
+use super::sides::{WrittenSides, both, sides};
+use super::{Aim, Fault, Run};
+use crate::explore::draw::{Dice, Drawing, Entries};
+use crate::scenario::place::At;
+use crate::scenario::plan::{Between, Plan, Target};
+use crate::scenario::reader::{Context, Table};
+use crate::scenario::resolve::faults::Surroundings;
+
+/// Connections between the two sides are reset, once, at the start.
+#[derive(Debug, Clone)]
+pub struct Reset {
+    /// Where.
+    pub between: Between,
+}
+
+impl Fault for Reset {
+    const KEY: &'static str = "reset";
+    type Written = WrittenSides;
+
+    fn read(table: &mut Table<'_, '_>, context: &mut Context<'_>) -> Option<Self::Written> {
+        sides(table, context)
+    }
+
+    fn resolve(
+        written: Self::Written,
+        _: Option<&At<Quantity>>,
+        surroundings: &Surroundings<'_>,
+        context: &mut Context<'_>,
+    ) -> Option<Self> {
+        Some(Self { between: surroundings.between(written, context)? })
+    }
+
+    fn in_words(&self, plan: &Plan) -> String {
+        format!("connections between {} are reset", both(plan, self.between))
+    }
+
+    fn aim(&self) -> Aim {
+        Aim::Network(self.between)
+    }
+
+    fn renews(&self) -> Option<Target> {
+        None
+    }
+
+    fn draw(dice: &mut Dice, drawing: &Drawing<'_>) -> Entries {
+        dice.sides(drawing)
+    }
+
+    async fn run(&self, run: &Run<'_>) {
+        let (a, b) = run.deployment.sides(self.between);
+        run.hit(run.deployment.world().reset(&a, &b));
+        run.until_end().await;
+    }
+}

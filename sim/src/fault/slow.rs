@@ -1,0 +1,73 @@
+//! `slow`: the cores of pods take several times as long for the same work, while it lasts.
+
+use hoplab_proxy::quantity::Duration as Quantity;
+use toml_edit::Value;
+
+use super::sides::{WrittenTarget, pods, target};
+use super::{Aim, Fault, Run};
+use crate::explore::draw::{Dice, Drawing, Entries};
+use crate::scenario::place::At;
+use crate::scenario::plan::{Plan, Target};
+use crate::scenario::reader::{Context, Table};
+use crate::scenario::resolve::faults::Surroundings;
+
+/// Work takes `times` as long.
+#[derive(Debug, Clone)]
+pub struct Slow {
+    /// Where.
+    pub target: Target,
+    /// At least 0.
+    pub times: f64,
+}
+
+/// As it is written.
+pub(crate) struct Written {
+    target: WrittenTarget,
+    times: Option<At<f64>>,
+}
+
+impl Fault for Slow {
+    const KEY: &'static str = "slow";
+    type Written = Written;
+
+    fn read(table: &mut Table<'_, '_>, context: &mut Context<'_>) -> Option<Self::Written> {
+        Some(Written { target: target(table, context), times: table.required("times", context) })
+    }
+
+    fn resolve(
+        written: Self::Written,
+        _: Option<&At<Quantity>>,
+        surroundings: &Surroundings<'_>,
+        context: &mut Context<'_>,
+    ) -> Option<Self> {
+        let target = surroundings.target(written.target, context);
+        Some(Self { target: target?, times: written.times?.value })
+    }
+
+    fn in_words(&self, plan: &Plan) -> String {
+        format!("{} works {} times as long", pods(plan, self.target), self.times)
+    }
+
+    fn aim(&self) -> Aim {
+        Aim::Pods(self.target)
+    }
+
+    fn renews(&self) -> Option<Target> {
+        None
+    }
+
+    fn draw(dice: &mut Dice, drawing: &Drawing<'_>) -> Entries {
+        let mut entries = dice.pods(drawing);
+        let times = dice.between(drawing.plan.explore.times);
+        entries.push(("times", Value::from((times * 10.0).round() / 10.0)));
+        entries
+    }
+
+    async fn run(&self, run: &Run<'_>) {
+        let (deployment, world) = (run.deployment, run.deployment.world());
+        let pods = deployment.pods_of(self.target).into_iter().map(|pod| deployment.pod_id(pod));
+        run.faults.slows(run.index, pods.map(|pod| (pod, world.slow(pod, self.times))).collect());
+        run.until_end().await;
+        run.faults.slowdowns(run.index).iter().for_each(|(pod, id)| world.lift_slowdown(*pod, *id));
+    }
+}
