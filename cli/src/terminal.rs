@@ -1,7 +1,7 @@
 //! What goes to the terminal beside results: colours when it is one, progress, errors.
 
 use std::io::{IsTerminal, Write, stderr, stdout};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anstyle::{AnsiColor, Style};
 use hoplab_reports::Look;
@@ -51,25 +51,95 @@ pub(crate) fn panicked(error: &anyhow::Error) {
     eprintln!("invalid: {text}");
 }
 
-/// Shows a run's progress on standard error while `work` runs, when that is a terminal.
+/// When it is said how long the rest will take: by then the pace is known.
+const PACE_KNOWN: Duration = Duration::from_secs(5);
+/// What takes less than this is waited for without a word.
+const LONG: Duration = Duration::from_secs(30);
+
+/// Does `work`, a run or many. Shows its progress on standard error where that is a terminal, and says in a line
+/// how long it will take where that is long.
 pub(crate) fn with_progress<T: Send>(progress: &Progress, work: impl FnOnce() -> T + Send) -> T {
-    if !stderr().is_terminal() {
-        return work();
-    }
-    let style = ProgressStyle::with_template("{bar:40} {percent:>3} %  simulated {msg}, {eta} left")
-        .expect("the template is well formed");
-    let bar = ProgressBar::new(progress.total().as_millis() as u64).with_style(style);
+    let bar = if stderr().is_terminal() { bar(progress) } else { ProgressBar::hidden() };
+    let mut forecast = Forecast::start();
+    let shower = std::thread::current();
     let result = std::thread::scope(|scope| {
-        let worker = scope.spawn(work);
+        let worker = scope.spawn(move || {
+            let result = work();
+            shower.unpark();
+            result
+        });
         while !worker.is_finished() {
             let done = progress.done();
             bar.set_position(done.as_millis() as u64);
             bar.set_message(format!("{:.1} s", done.as_secs_f64()));
-            #[expect(clippy::disallowed_methods, reason = "the person at the terminal lives in real time")]
-            std::thread::sleep(Duration::from_millis(80));
+            if let Some(line) = forecast.line(progress) {
+                bar.suspend(|| eprintln!("{line}"));
+            }
+            std::thread::park_timeout(Duration::from_millis(80));
         }
         worker.join()
     });
     bar.finish_and_clear();
     result.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
+fn bar(progress: &Progress) -> ProgressBar {
+    let style = ProgressStyle::with_template("{bar:40} {percent:>3} %  simulated {msg}, {eta} left")
+        .expect("the template is well formed");
+    ProgressBar::new(progress.total().as_millis() as u64).with_style(style)
+}
+
+/// Says once how long a run will take.
+struct Forecast {
+    /// `None` once it is said, or need not be.
+    started: Option<Instant>,
+}
+
+#[expect(clippy::disallowed_methods, reason = "the person at the terminal lives in real time")]
+impl Forecast {
+    fn start() -> Self {
+        Self { started: Some(Instant::now()) }
+    }
+
+    fn line(&mut self, progress: &Progress) -> Option<String> {
+        let elapsed = self.started?.elapsed();
+        let done = progress.done();
+        if elapsed < PACE_KNOWN || done.is_zero() {
+            return None;
+        }
+        self.started = None;
+        forecast(elapsed, done, progress.total())
+    }
+}
+
+/// What is said when it took `elapsed` to simulate the time `done` of `total`; nothing when the rest takes little.
+fn forecast(elapsed: Duration, done: Duration, total: Duration) -> Option<String> {
+    let share = done.as_secs_f64() / total.as_secs_f64();
+    let left = elapsed.as_secs_f64() * (1.0 - share) / share;
+    if left < LONG.as_secs_f64() {
+        return None;
+    }
+    let in_words = match left {
+        seconds if seconds < 100.0 => format!("{seconds:.0} s"),
+        seconds if seconds < 6_000.0 => format!("{:.0} min", seconds / 60.0),
+        seconds => format!("{:.0} h", seconds / 3_600.0),
+    };
+    let (done, total) = (done.as_secs_f64(), total.as_secs_f64());
+    Some(format!("about {in_words} to go: {done:.1} of {total:.0} s are simulated"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_takes_long_is_foretold() {
+        let after_5 = |done, total| {
+            forecast(Duration::from_secs(5), Duration::from_secs(done), Duration::from_secs(total))
+        };
+        assert_eq!(after_5(10, 60), None);
+        assert_eq!(after_5(10, 80).unwrap(), "about 35 s to go: 10.0 of 80 s are simulated");
+        assert_eq!(after_5(1, 60).unwrap(), "about 5 min to go: 1.0 of 60 s are simulated");
+        assert_eq!(after_5(1, 3_600).unwrap(), "about 5 h to go: 1.0 of 3600 s are simulated");
+    }
 }

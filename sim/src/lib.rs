@@ -42,3 +42,4 @@ mod statistics;
 pub mod sweep;
 mod timetable;
 pub mod world;
+mod zeros;

@@ -85,6 +85,7 @@ impl Clients {
         let key = CallKey::root(load_index, number);
         let trace = TraceId((load_index as u128 + 1) << 64 | u128::from(number));
         let target = self.pick(load, key);
+        self.host.asks(&load.name);
         self.recorder.sent(trace, target, at);
         self.recorder.called(trace, None, target.service.0);
         let upstream = self.upstreams[target.service.0].clone().expect("whatever is asked has an upstream");

@@ -36,6 +36,7 @@ use crate::recorder::Recorder;
 use crate::scenario::plan::{Call, DeadlineUse, EndpointId, OnCancel, OnError, Once, Plan, ServiceId, Step};
 use crate::session;
 use crate::world::{Full, SimHost};
+use crate::zeros;
 
 /// One pod's service.
 pub(crate) struct Service {
@@ -139,7 +140,7 @@ impl Service {
         let answer = match endpoint {
             Some(endpoint) => match deadline {
                 Ok(deadline) => {
-                    self.in_time(&mut answering.activity, endpoint, key, deadline).await.map(zeros)
+                    self.in_time(&mut answering.activity, endpoint, key, deadline).await.map(answer_of)
                 }
                 Err(refusal) => Err(refusal),
             },
@@ -356,7 +357,7 @@ pub(crate) async fn exchange(
 pub(crate) fn request(plan: &Plan, target: EndpointId, bytes: u64, key: CallKey) -> Request<Body> {
     let service = &plan.services[target.service.0];
     let endpoint = &service.endpoints[target.endpoint];
-    let mut request = Request::new(Body::from(zero_bytes(bytes)));
+    let mut request = Request::new(zeros::body(bytes));
     *request.method_mut() = endpoint.method.clone();
     *request.uri_mut() = endpoint.path.parse().expect("the plan's paths are valid");
     let host = HeaderValue::from_str(&service.name).expect("the plan's names are DNS labels");
@@ -371,15 +372,6 @@ fn refusal(status: StatusCode) -> Response<Body> {
     response
 }
 
-fn zeros(bytes: u64) -> Response<Body> {
-    Response::new(Body::from(zero_bytes(bytes)))
-}
-
-/// `bytes` zeros, shared as far as they are few.
-fn zero_bytes(bytes: u64) -> bytes::Bytes {
-    static ZEROS: [u8; 64 * 1024] = [0; 64 * 1024];
-    match ZEROS.get(..bytes as usize) {
-        Some(zeros) => bytes::Bytes::from_static(zeros),
-        None => bytes::Bytes::from(vec![0; bytes as usize]),
-    }
+fn answer_of(bytes: u64) -> Response<Body> {
+    Response::new(zeros::body(bytes))
 }

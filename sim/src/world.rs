@@ -19,6 +19,7 @@ mod meter;
 mod pace;
 mod port;
 mod socket;
+mod standstill;
 mod stream;
 mod tap;
 mod wire;
@@ -360,6 +361,7 @@ impl Shared {
     /// every socket of every pod, so it is skipped when nothing can have come of it.
     fn collect(&self) {
         let mut wire = lock(&self.wire);
+        wire.standstill.round(self.clock.now(), |pod| self.pods[pod.0].name.clone());
         let Some(mut packets) = wire.start_drain() else { return };
         drop(wire);
         if let Some(net) = lock(&self.net).as_ref() {

@@ -2,6 +2,7 @@
 //! Reads it, prints it, and says what is wrong with a text.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use hoplab_proxy::quantity;
@@ -10,6 +11,11 @@ use super::{Branch, Distribution, Empirical};
 
 /// How deep mixes may stand in mixes.
 const DEPTH_LIMIT: usize = 8;
+
+/// Coefficients of variation that can be drawn with: beyond, the shape of the gamma distribution is no number.
+const CV: (RangeInclusive<f64>, &str) = (0.001..=1_000.0, "0.001 to 1000");
+/// How fast tails may fall; 1 and below are refused for their infinite mean.
+const ALPHA: (RangeInclusive<f64>, &str) = (0.001..=1e6, "0.001 to 1000000");
 
 /// How each distribution is written, by its name.
 const FORMS: &[(&str, &str)] = &[
@@ -47,9 +53,9 @@ pub enum Wrong {
     /// An argument is no quantity.
     #[error("{0}")]
     Quantity(Box<quantity::NotAQuantity>),
-    /// A bare number was expected.
-    #[error("needs a plain number above zero for `{0}`")]
-    Number(&'static str),
+    /// A bare number was expected, from here to there.
+    #[error("needs a plain number from {1} for `{0}`")]
+    Number(&'static str, &'static str),
     /// Two arguments are in the wrong order.
     #[error("has {low} above {high}")]
     Order {
@@ -216,10 +222,10 @@ fn plain(name: &str, list: &[&str], form: &'static str) -> Result<Distribution, 
             Ok(Distribution::LogNormal { p50, p99 })
         }
         ("gamma", [_, _]) if let (Some(mean), Some(cv)) = (named(0, "mean"), named(1, "cv")) => {
-            Ok(Distribution::Gamma { mean: duration(mean)?, cv: number("cv", cv)? })
+            Ok(Distribution::Gamma { mean: duration(mean)?, cv: number("cv", cv, CV)? })
         }
         ("pareto", [_, _]) if let (Some(min), Some(alpha)) = (named(0, "min"), named(1, "alpha")) => {
-            let (min, alpha) = (duration(min)?, number("alpha", alpha)?);
+            let (min, alpha) = (duration(min)?, number("alpha", alpha, ALPHA)?);
             if alpha <= 1.0 { Err(Wrong::InfiniteMean) } else { Ok(Distribution::Pareto { min, alpha }) }
         }
         _ => Err(Wrong::Arguments { form }),
@@ -239,9 +245,13 @@ fn duration(text: &str) -> Result<Duration, Wrong> {
     Ok(text.parse::<quantity::Duration>()?.0)
 }
 
-fn number(name: &'static str, text: &str) -> Result<f64, Wrong> {
-    let number = text.trim().parse::<f64>().ok().filter(|number| number.is_finite() && *number > 0.0);
-    number.ok_or(Wrong::Number(name))
+fn number(
+    name: &'static str,
+    text: &str,
+    (range, in_words): (RangeInclusive<f64>, &'static str),
+) -> Result<f64, Wrong> {
+    let number = text.trim().parse::<f64>().ok().filter(|number| range.contains(number));
+    number.ok_or(Wrong::Number(name, in_words))
 }
 
 /// The arguments between the commas that stand in no further parentheses; `None` when those do not match.

@@ -85,7 +85,7 @@ fn complaints_are_precise() {
             "`lognormal(p50=0s, p99=2ms)` has a median of zero, which leaves the logarithm nothing to hold on to",
         ),
         ("uniform(2s, 1s)", "`uniform(2s, 1s)` has the shortest above the longest"),
-        ("gamma(mean=1ms, cv=0)", "`gamma(mean=1ms, cv=0)` needs a plain number above zero for `cv`"),
+        ("gamma(mean=1ms, cv=0)", "`gamma(mean=1ms, cv=0)` needs a plain number from 0.001 to 1000 for `cv`"),
         (
             "pareto(min=1ms, alpha=1)",
             "`pareto(min=1ms, alpha=1)` has no finite mean: `alpha` must be above 1",

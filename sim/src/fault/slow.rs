@@ -9,6 +9,7 @@ use crate::explore::draw::{Dice, Drawing, Entries};
 use crate::scenario::place::At;
 use crate::scenario::plan::{Plan, Target};
 use crate::scenario::reader::{Context, Table};
+use crate::scenario::resolve::bounds;
 use crate::scenario::resolve::faults::Surroundings;
 
 /// Work takes `times` as long.
@@ -16,7 +17,7 @@ use crate::scenario::resolve::faults::Surroundings;
 pub struct Slow {
     /// Where.
     pub target: Target,
-    /// At least 0.
+    /// 0.01 to 1,000,000.
     pub times: f64,
 }
 
@@ -41,7 +42,7 @@ impl Fault for Slow {
         context: &mut Context<'_>,
     ) -> Option<Self> {
         let target = surroundings.target(written.target, context);
-        Some(Self { target: target?, times: written.times?.value })
+        Some(Self { target: target?, times: bounds::factor(&written.times?, context) })
     }
 
     fn in_words(&self, plan: &Plan) -> String {

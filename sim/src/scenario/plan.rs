@@ -17,6 +17,9 @@ pub use expectation::{During, Expectation, Metric};
 
 pub use crate::fault::{KINDS as FAULT_KINDS, Kind as FaultKind};
 
+/// The longest run: timers reach 18 simulated hours, and answers are waited for after the load has ended.
+pub(crate) const LONGEST: Duration = Duration::from_secs(17 * 3_600);
+
 /// A scenario that can run.
 #[derive(Debug, Clone)]
 pub struct Plan {

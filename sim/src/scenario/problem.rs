@@ -8,6 +8,9 @@ use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use super::place::Place;
 use super::plan::Source;
 
+/// How many problems are shown: more are not read.
+const SHOWN_MAX: usize = 100;
+
 /// Whether a scenario can run in spite of a problem.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
@@ -67,10 +70,17 @@ impl Problems {
         self.list.iter().any(|problem| problem.severity == Severity::Error)
     }
 
-    /// All of them with the lines they are about, ready to be read.
+    /// The first of them with the lines they are about, ready to be read, and how many more there are. Each of
+    /// these takes time in proportion to the text.
     pub fn render(&self, color: bool) -> String {
         let renderer = if color { Renderer::styled() } else { Renderer::plain() };
-        let texts: Vec<String> = self.list.iter().map(|problem| self.one(&renderer, problem)).collect();
+        let shown = self.list.iter().take(SHOWN_MAX);
+        let mut texts: Vec<String> = shown.map(|problem| self.one(&renderer, problem)).collect();
+        match self.list.len().saturating_sub(SHOWN_MAX) {
+            0 => {}
+            1 => texts.push("and one problem more".to_owned()),
+            more => texts.push(format!("and {more} problems more")),
+        }
         texts.join("\n\n")
     }
 

@@ -7,6 +7,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::place::{At, Place};
+use super::plan::LONGEST;
 use super::plan::Source;
 use super::problem::{Problem, Severity};
 use super::suggest;
@@ -361,7 +362,14 @@ impl Read for Distribution {
             Empirical::read(file, &context.sources[source].text).map_err(|wrong| format!("{file}: {wrong}"))
         };
         let wrong = match Self::read(text, &mut sample) {
-            Ok(distribution) => return Some(distribution),
+            Ok(distribution) if distribution.mean() <= LONGEST => return Some(distribution),
+            Ok(distribution) => {
+                let mean = quantity::Duration(distribution.mean());
+                context
+                    .error(place, format!("a mean of {mean} is longer than a run"))
+                    .hint("write 17h or less");
+                return None;
+            }
             Err(wrong) => wrong,
         };
         match wrong.unknown_name() {

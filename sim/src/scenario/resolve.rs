@@ -3,12 +3,14 @@
 //! and left out of the plan, which is thrown away if there was an error.
 
 mod architectures;
+pub(crate) mod bounds;
 mod cycles;
 mod expectations;
 mod explore;
 pub(crate) mod faults;
 mod loads;
 pub(crate) mod names;
+mod restless;
 mod topology;
 
 use std::time::Duration;
@@ -18,7 +20,7 @@ use hoplab_proxy::upstream::Policies;
 
 use super::Overrides;
 use super::place::{At, Place};
-use super::plan::{EndpointId, Network, Plan, ProxyCores, ServiceId, Zone};
+use super::plan::{EndpointId, LONGEST, Network, Plan, ProxyCores, ServiceId, Zone};
 use super::problem::Problems;
 use super::reader::Context;
 use super::schema::policies::{Called, Cores, Layers};
@@ -48,10 +50,14 @@ pub(super) fn resolve(file: File, overrides: &Overrides, context: &mut Context<'
     let network = network(file.network, context);
     let written = services(&file.scenario, file.services, context)?;
     let names = Names::of(&written, context);
+    let places = bounds::Places::of(&written, &file.loads);
+    let asks_without_end = restless::first(&file.loads);
     let services = topology::services(written, &names, &network.zones, context);
     let noted = context.problems.len();
     let loads = loads::loads(file.loads, &names, context);
     let loads_are_right = context.problems.len() == noted && loads.iter().all(|load| !load.mix.is_empty());
+    bounds::in_all(&services, &loads, window.duration, &places, context);
+    bounds::points(&file.sweep.0, context);
     let faults = faults::Surroundings {
         names: &names,
         services: &services,
@@ -85,7 +91,7 @@ pub(super) fn resolve(file: File, overrides: &Overrides, context: &mut Context<'
     let invariants = explore::invariants(file.invariants, context);
     let explore = explore::explore(file.explore, &names, context);
     let scenario = file.scenario;
-    Some(Plan {
+    let plan = Plan {
         name: stem(&context.sources[0].path).to_owned(),
         title: scenario.title.map_or_else(|| stem(&context.sources[0].path).to_owned(), |title| title.value),
         question: question(&context.sources[0].text),
@@ -117,11 +123,10 @@ pub(super) fn resolve(file: File, overrides: &Overrides, context: &mut Context<'
         explore,
         sources: context.sources.clone(),
         warnings: Problems::default(),
-    })
+    };
+    restless::refuse(&plan, asks_without_end, context);
+    Some(plan)
 }
-
-/// Timers reach 18 simulated hours, and answers are waited for after the load has ended.
-const LONGEST: Duration = Duration::from_secs(17 * 3_600);
 
 fn window(scenario: &schema::Scenario, overrides: &Overrides, context: &mut Context<'_>) -> Window {
     let duration = scenario.duration.as_ref().map(|at| scaled(at.value.0, overrides.scale));
@@ -301,18 +306,6 @@ fn question(text: &str) -> String {
     comment.take_while(|line| !line.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
-/// Notes a zero where something must be, and gives 1 in its place.
-fn at_least_one(what: &str, written: Option<&At<u32>>, context: &mut Context<'_>) -> u32 {
-    match written {
-        None => 1,
-        Some(&At { value: 0, place }) => {
-            context.error(place, format!("no {what} at all")).hint("write 1 or more");
-            1
-        }
-        Some(&At { value, .. }) => value,
-    }
-}
-
 /// Cores of a proxy that says nothing: as many workers as Istio gives an Envoy.
 const PROXY_CORES: u32 = 2;
 
@@ -332,7 +325,8 @@ fn proxy_cores(written: Option<&At<Cores>>, context: &mut Context<'_>) -> ProxyC
     match written {
         None => ProxyCores::Own(PROXY_CORES),
         Some(&At { value: Cores::Number(cores), place }) => {
-            ProxyCores::Own(at_least_one("core", Some(&At { value: cores, place }), context))
+            let cores = Some(&At { value: cores, place });
+            ProxyCores::Own(bounds::count("core", cores, bounds::CORES_MAX, context))
         }
         Some(At { value: Cores::Name(name), .. }) if name == "shared" => ProxyCores::Shared,
         Some(At { value: Cores::Name(name), place }) => {

@@ -67,6 +67,11 @@ impl SimHost {
         Ok(())
     }
 
+    /// A client of `load` asks for something.
+    pub fn asks(&self, load: &str) {
+        lock(&self.shared.wire).standstill.asks(load);
+    }
+
     /// From now until `until` work of the container takes so many `times` as long. Said again, it lasts longer.
     pub fn crowd(&self, times: f64, until: Instant) {
         self.container.cores.crowd(times, until);

@@ -22,6 +22,7 @@ use turmoil_net::{Packet, TcpFlags, TcpSegment, Transport};
 use super::connection::{Connections, Departed, End, FlowId};
 use super::link::{Links, is_between};
 use super::meter::{ContainerKind, Meters};
+use super::standstill::Standstill;
 use super::tap::Tap;
 use super::{PodConfig, PodId, lock};
 use crate::journal::{Departure, Journal};
@@ -58,6 +59,8 @@ pub(super) struct Wire {
     watched: Vec<FlowId>,
     /// Set while somebody looks at packets.
     pub(super) tap: Option<Tap>,
+    /// Whether time passes.
+    pub(super) standstill: Standstill,
     /// A buffer for packets, to be used again.
     buffer: Vec<Packet>,
 }
@@ -109,6 +112,7 @@ impl Wire {
             touched: false,
             watched: Vec::new(),
             tap: None,
+            standstill: Standstill::default(),
             buffer: Vec::new(),
         }
     }
@@ -258,6 +262,7 @@ impl Wire {
         let to = end(packet.dst, segment.dst_port).filter(|(pod, _)| self.links.has_pod(*pod));
         let Some(to) = to.filter(|_| !given_up) else { return };
         self.packets += 1;
+        self.standstill.departs(from.0);
         self.journal.packet(Departure {
             at: now,
             pods: (from.0.0, to.0.0),

@@ -27,7 +27,7 @@ layer! {
         /// gRPC's health checking protocol, for this service; the empty name is the server as a whole.
         pub grpc: String,
         /// How often.
-        #[serde(deserialize_with = "above_zero")]
+        #[serde(deserialize_with = "interval")]
         pub interval: Duration,
         /// How long a check may take.
         #[serde(deserialize_with = "above_zero")]
@@ -48,6 +48,17 @@ layer! {
         /// Whether a check that passes ends an ejection by outlier detection.
         pub unejects: bool,
     }
+}
+
+/// The shortest pause between checks: an endpoint that is checked more often has no time for requests.
+const INTERVAL_MIN: Duration = Duration::from_millis(1);
+
+fn interval<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+    let interval = above_zero(deserializer)?;
+    if interval.is_some_and(|interval| interval < INTERVAL_MIN) {
+        return Err(de::Error::custom("too often: write 1ms or more"));
+    }
+    Ok(interval)
 }
 
 /// What an endpoint is before its first check.
@@ -234,6 +245,8 @@ mod tests {
         assert_eq!((grpc.check, grpc.unejects), (Check::Grpc { service: String::new() }, true));
         assert_eq!(resolved("health = { http = \"/\", fall = 0 }"), None);
         assert_eq!(resolved("health = { fall = 0 }"), None);
+        let all_the_time = policies("health = { tcp = true, interval = \"1us\" }").unwrap_err();
+        assert!(all_the_time.contains("too often: write 1ms or more"), "{all_the_time}");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::bounds;
 use super::names::Names;
 use crate::scenario::place::At;
 use crate::scenario::plan::{Explore, FAULT_KINDS, Invariants, ServiceId};
@@ -29,13 +30,16 @@ pub(super) fn explore(written: written::Explore, names: &Names, context: &mut Co
     let services = written
         .services
         .map(|list| list.value.iter().filter_map(|name| names.service(name, context)).collect::<Vec<_>>());
+    for at in written.times.iter().flat_map(|list| &list.value) {
+        bounds::factor(at, context);
+    }
     let lasts = range(written.lasts, |at| at.0, default.lasts, context);
     let add = range(written.add, |at| at.0, default.add, context);
     Explore {
         weights: written.faults.map_or(default.weights, |faults| weights(faults, context)),
         at_most: written
             .at_most
-            .map_or(default.at_most, |at| super::at_least_one("fault", Some(&at), context)),
+            .map_or(default.at_most, |at| bounds::count("fault", Some(&at), bounds::DRAWN_MAX, context)),
         services: services.filter(|services| !services.is_empty()).unwrap_or(all),
         lasts: (lasts.0.max(Duration::from_millis(1)), lasts.1.max(Duration::from_millis(1))),
         times: range(written.times, |at| at, default.times, context),
@@ -49,6 +53,7 @@ fn weights(faults: Vec<(At<String>, Option<f64>)>, context: &mut Context<'_>) ->
     let mut weights = vec![0.0; FAULT_KINDS.len()];
     let place = faults.first().map(|(name, _)| name.place);
     for (name, weight) in faults {
+        bounds::weight(&name, weight.unwrap_or_default(), context);
         match FAULT_KINDS.iter().position(|kind| *kind == name.value) {
             Some(kind) => weights[kind] = weight.unwrap_or(1.0),
             None => context.unknown("kind of fault", &name, FAULT_KINDS),

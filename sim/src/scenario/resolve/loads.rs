@@ -6,7 +6,7 @@ use hoplab_proxy::quantity::Rate;
 use http::{HeaderName, HeaderValue};
 
 use super::names::{self, Names};
-use super::{at_least_one, limit};
+use super::{bounds, limit};
 use crate::distribution::Distribution;
 use crate::scenario::place::{At, Place};
 use crate::scenario::plan::{Arrivals, EndpointId, Load, Pace};
@@ -32,8 +32,10 @@ pub(super) fn loads(
             super::send_deadline(load.send_deadline.as_ref(), load.timeout.is_some(), context);
         let headers = headers(std::mem::take(&mut load.headers), context);
         let timeout = limit(load.timeout.clone(), context);
-        let sessions =
-            load.sessions.as_ref().map(|sessions| at_least_one("session", Some(sessions), context));
+        let sessions = load
+            .sessions
+            .as_ref()
+            .map(|at| bounds::count("session", Some(at), bounds::SESSIONS_MAX, context));
         let pace = match (load.says_rate, load.says_users) {
             (true, false) => open(load, context),
             (false, true) => closed(load, context),
@@ -99,7 +101,7 @@ fn closed(load: written::Load, context: &mut Context<'_>) -> Option<Pace> {
     }
     let users = load.users?;
     let think = load.think.map_or(Distribution::Constant(Duration::ZERO), |at| at.value);
-    Some(Pace::Closed { users: at_least_one("user", Some(&users), context), think })
+    Some(Pace::Closed { users: bounds::users(&users, context), think })
 }
 
 /// Fields that requests need for themselves; a load may not say them.
@@ -151,6 +153,7 @@ fn mix(
     let mut all = Vec::new();
     for (name, weight) in mix {
         let endpoint = names.endpoint(&name, context);
+        bounds::weight(&name, weight.unwrap_or_default(), context);
         if weight == Some(0.0) {
             context.error(name.place, "a weight of zero").hint("leave out what is never requested");
         }

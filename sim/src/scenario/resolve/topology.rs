@@ -6,7 +6,7 @@ use http::uri::PathAndQuery;
 
 use super::cycles::{self, Calls};
 use super::names::Names;
-use super::{at_least_one, limit};
+use super::{bounds, limit};
 use crate::scenario::place::{At, Place};
 use crate::scenario::plan::{
     Call, DeadlineUse, Endpoint, EndpointId, OnCancel, OnError, Once, Overload, Service, ServiceId, Step,
@@ -30,7 +30,7 @@ pub(super) fn services(
     let mut all = Vec::new();
     for (index, (name, service)) in services.into_iter().enumerate() {
         let endpoints = resolver.endpoints(ServiceId(index), service.endpoints, context);
-        let replicas = at_least_one("pod", service.replicas.as_ref(), context);
+        let replicas = bounds::replicas(service.replicas.as_ref(), context);
         let here = service.zone.and_then(|name| zone(&name, zones, context));
         let zones = match service.zones {
             Some(list) => {
@@ -43,7 +43,7 @@ pub(super) fn services(
         all.push(Service {
             name: name.value,
             replicas,
-            cores: at_least_one("core", service.cores.as_ref(), context),
+            cores: bounds::count("core", service.cores.as_ref(), bounds::CORES_MAX, context),
             queue: service.queue.map(|at| at.value),
             zone: here.filter(|here| zones.iter().all(|zone| *zone == Some(*here))),
             zones,
@@ -97,7 +97,7 @@ fn overload(written: written::Overload, context: &mut Context<'_>) -> Option<Ove
         let hint = "requests are counted within a second: write `\"1 rps\"` or more";
         context.error(above.place, format!("more than {} cannot be counted", above.value)).hint(hint);
     }
-    Some(Overload { above: above.value.0 as u32, times: times.value })
+    Some(Overload { above: above.value.0 as u32, times: bounds::factor(&times, context) })
 }
 
 fn once(written: written::Once) -> Once {
@@ -129,7 +129,7 @@ impl Resolver<'_> {
                 method: method(endpoint.method, context),
                 path: path(endpoint.path, &name.value, context),
                 once: endpoint.once.map_or(Once::Never, |at| once(at.value)),
-                response: endpoint.response.map_or(0, |at| at.value.0),
+                response: bounds::content(endpoint.response.as_ref(), context),
                 steps: self.steps(id, endpoint.steps.map(|at| at.value).unwrap_or_default(), context),
                 name: name.value,
             };
@@ -164,8 +164,9 @@ impl Resolver<'_> {
                 }
                 let count = branches.value.len();
                 let branches = self.steps(caller, branches.value, context);
-                let at_most = at_most.map(|at_most| at_least_one("branch", Some(&at_most), context) as usize);
-                Some(Step::All { branches, at_most: at_most.unwrap_or(count) })
+                let at_most =
+                    at_most.map(|most| bounds::count("branch", Some(&most), bounds::CALLS_MAX, context));
+                Some(Step::All { branches, at_most: at_most.map_or(count, |at_most| at_most as usize) })
             }
         }
     }
@@ -173,11 +174,11 @@ impl Resolver<'_> {
     fn call(&mut self, caller: EndpointId, call: written::Call, context: &mut Context<'_>) -> Option<Call> {
         let place = call.target.place;
         let target = self.names.endpoint(&call.target, context);
-        let request = call.request.map_or(0, |at| at.value.0);
+        let request = bounds::content(call.request.as_ref(), context);
         let send_deadline =
             super::send_deadline(call.send_deadline.as_ref(), call.timeout.is_some(), context);
         let timeout = limit(call.timeout, context);
-        let times = at_least_one("call", call.times.as_ref(), context);
+        let times = bounds::count("call", call.times.as_ref(), bounds::CALLS_MAX, context);
         let chance = call.chance.map_or(1.0, |at| at.value.0);
         let on_error = call.on_error.map_or(OnError::Fail, |at| on_error(&at, context));
         let target = target?;

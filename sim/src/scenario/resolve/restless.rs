@@ -1,0 +1,71 @@
+//! Loads that would ask without end at one instant: users who do not pause, of endpoints that take no time,
+//! over a network without latency. What cannot be told from the file alone is noticed while it runs
+//! (`world::standstill`).
+
+use crate::costs::Costs;
+use crate::distribution::Distribution;
+use crate::fault::Kind;
+use crate::scenario::place::Place;
+use crate::scenario::plan::{Architecture, EndpointId, Load, Pace, Plan, Step};
+use crate::scenario::reader::Context;
+use crate::scenario::schema::{Named, load};
+
+/// Where the users of the first closed load are said.
+pub(super) fn first(loads: &Named<load::Load>) -> Place {
+    let users = loads.iter().find_map(|(_, load)| load.as_ref()?.users.as_ref());
+    users.map_or(super::beginning(), |at| at.place)
+}
+
+/// Notes a load of `plan` whose users would ask without end before any time has passed.
+pub(super) fn refuse(plan: &Plan, place: Place, context: &mut Context<'_>) {
+    if context.has_errors() || network_takes_time(plan) {
+        return;
+    }
+    let Some(architecture) =
+        plan.architectures.iter().find(|architecture| !proxies_take_time(plan, **architecture))
+    else {
+        return;
+    };
+    for load in plan.loads.iter().filter(|load| asks_without_end(plan, load)) {
+        let name = architecture.name();
+        let fact = format!("\"{}\" asks without end at one instant under \"{name}\"", load.name);
+        let hint = "nothing takes time: write a \"think\", a network \"latency\" or some \"work\"";
+        context.error(place, fact).hint(hint);
+    }
+}
+
+fn asks_without_end(plan: &Plan, load: &Load) -> bool {
+    let Pace::Closed { users: 1.., think } = &load.pace else { return false };
+    is_zero(think) && !load.mix.iter().any(|(endpoint, _)| endpoint_takes_time(plan, *endpoint))
+}
+
+fn network_takes_time(plan: &Plan) -> bool {
+    let mut latencies =
+        std::iter::once(&plan.network.latency).chain(plan.network.zones.iter().map(|zone| &zone.latency));
+    plan.network.bandwidth.is_some()
+        || latencies.any(|latency| !is_zero(latency))
+        || plan.faults.iter().any(|fault| matches!(fault.kind, Kind::Latency(_)))
+}
+
+fn proxies_take_time(plan: &Plan, architecture: Architecture) -> bool {
+    let takes = |costs: &Costs| *costs != Costs::default();
+    (architecture.gateway && takes(&plan.gateway_costs)) || (architecture.mesh && takes(&plan.sidecar_costs))
+}
+
+fn endpoint_takes_time(plan: &Plan, id: EndpointId) -> bool {
+    let endpoint = &plan.services[id.service.0].endpoints[id.endpoint];
+    endpoint.steps.iter().any(|step| step_takes_time(plan, step))
+}
+
+/// Endpoints do not call in circles: that has been refused.
+fn step_takes_time(plan: &Plan, step: &Step) -> bool {
+    match step {
+        Step::Work(time) | Step::Sleep(time) => !is_zero(time),
+        Step::Call(call) => call.chance > 0.0 && endpoint_takes_time(plan, call.target),
+        Step::All { branches, .. } => branches.iter().any(|branch| step_takes_time(plan, branch)),
+    }
+}
+
+fn is_zero(time: &Distribution) -> bool {
+    time.mean().is_zero()
+}
