@@ -236,17 +236,12 @@ impl Judge<'_> {
     fn takes_by_interval(&self, times: Option<f64>) -> String {
         let names = Names::of(self.plan, self.expectation);
         let measured = self.scope(&names).map_or(0, |scope| scope.measured());
-        match times {
-            Some(times) => {
-                let plenty = figures::grouped((measured as f64 * times).ceil() as u64);
-                let there_are = figures::grouped(measured);
-                format!("its interval takes {plenty} requests, there are {there_are} ({})", self.options(times))
-            }
-            None => {
-                let options = self.options(10.0);
-                format!("a run of {} requests is too short for an interval (try {options})", figures::grouped(measured))
-            }
-        }
+        let there_are = figures::grouped(measured);
+        let Some(times) = times else {
+            return format!("{there_are} requests are too few for an interval (try {})", self.options(10.0));
+        };
+        let enough = figures::grouped((measured as f64 * times).ceil() as u64);
+        format!("its interval takes {enough} requests, there are {there_are} ({})", self.options(times))
     }
 
     /// The options that give so many `times` as many requests.
@@ -255,7 +250,9 @@ impl Judge<'_> {
         match self.expectation.during {
             // Faults stay where they are, however long the run is.
             During::Steady | During::Fault(_) => seeds,
-            During::All | During::Recovery => format!("--scale {} or {seeds}", (times * self.plan.scale).ceil()),
+            During::All | During::Recovery => {
+                format!("--scale {} or {seeds}", (times * self.plan.scale).ceil())
+            }
         }
     }
 }

@@ -142,7 +142,7 @@ fn architecture(all: &[&Architecture], resamples: &Resamples) -> Architecture {
         work: sums::work(all.iter().map(|seen| &seen.work)),
         resources: sums::resources(all.iter().map(|seen| &seen.resources)),
         faults: sums::faults(all.iter().map(|seen| &seen.faults[..])),
-        windows: windows(all.iter().map(|seen| &seen.windows[..])),
+        windows: windows(all.iter().map(|seen| &seen.windows)),
         endpoint_windows: endpoint_windows(all),
         expectations: Vec::new(),
         slowest: first.slowest.clone(),
@@ -171,10 +171,11 @@ fn phase(all: &[&Phase], resamples: &Resamples) -> Phase {
     }
 }
 
-fn windows<'a>(all: impl Iterator<Item = &'a [Window]> + Clone) -> Vec<Window> {
-    let most = all.clone().map(<[Window]>::len).max().unwrap_or(0);
+fn windows<'a>(of_seeds: impl Iterator<Item = &'a Vec<Window>>) -> Vec<Window> {
+    let of_seeds: Vec<_> = of_seeds.collect();
+    let most = of_seeds.iter().map(|windows| windows.len()).max().unwrap_or(0);
     let joined = |index: usize| {
-        let windows: Vec<&Window> = all.clone().filter_map(|windows| windows.get(index)).collect();
+        let windows: Vec<&Window> = of_seeds.iter().filter_map(|windows| windows.get(index)).collect();
         sums::window(&windows)
     };
     (0..most).map(joined).collect()
@@ -183,7 +184,7 @@ fn windows<'a>(all: impl Iterator<Item = &'a [Window]> + Clone) -> Vec<Window> {
 fn endpoint_windows(all: &[&Architecture]) -> IndexMap<String, Vec<Window>> {
     let of = |name: &String| {
         let of_seeds = all.iter().filter_map(|seen| seen.endpoint_windows.get(name));
-        (name.clone(), windows(of_seeds.map(|windows| &windows[..])))
+        (name.clone(), windows(of_seeds))
     };
     all[0].endpoint_windows.keys().map(of).collect()
 }

@@ -77,7 +77,7 @@ fn a_closed_form_is_judged_by_the_interval() {
     assert!(takes.starts_with("its interval takes ") && takes.contains("(--scale "), "{takes}");
     let (_, outcome, takes) = judged(5, "20ms", "25%");
     assert_eq!(outcome, Outcome::CannotBeJudged);
-    assert!(takes.contains("too short for an interval (try --scale 10 or --seeds 10)"), "{takes}");
+    assert!(takes.contains("too few for an interval (try --scale 10 or --seeds 10)"), "{takes}");
 }
 
 #[test]

@@ -198,9 +198,10 @@ mod tests {
     #[test]
     fn what_is_offered_is_the_area_below_the_curve() {
         let seconds = Duration::from_secs;
-        assert_eq!(offered(&[(seconds(0), 100.0)], seconds(10)), 1_000.0);
-        assert_eq!(offered(&[(seconds(0), 0.0), (seconds(10), 100.0)], seconds(10)), 500.0);
-        assert_eq!(offered(&[(seconds(0), 0.0), (seconds(10), 100.0)], seconds(5)), 125.0);
-        assert_eq!(offered(&[(seconds(2), 10.0), (seconds(4), 30.0)], seconds(6)), 20.0 + 40.0 + 60.0);
+        let whole = |curve: &[(Duration, f64)], until| offered(curve, seconds(until)).round() as u64;
+        assert_eq!(whole(&[(seconds(0), 100.0)], 10), 1_000);
+        assert_eq!(whole(&[(seconds(0), 0.0), (seconds(10), 100.0)], 10), 500);
+        assert_eq!(whole(&[(seconds(0), 0.0), (seconds(10), 100.0)], 5), 125);
+        assert_eq!(whole(&[(seconds(2), 10.0), (seconds(4), 30.0)], 6), 20 + 40 + 60);
     }
 }
