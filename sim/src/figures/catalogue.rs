@@ -1,6 +1,7 @@
 //! The entries of the catalogue. Owns what each figure is called and how it is computed, and no subject.
 
 use super::{Better, Entry, Figure, Gated, Measure, Rank, Scope, Subject, Unit};
+use crate::record::{Interval, Intervals};
 
 /// How a figure is computed from a scope.
 type Value = fn(&Scope<'_>) -> Option<f64>;
@@ -34,26 +35,22 @@ impl Figure {
             Self::Refused => requests("refused", "requests refused by a limit")
                 .count(Better::Less, |scope| scope.requests(|of| of.refused))
                 .gated("requests.refused", "0"),
-            Self::ErrorRate => {
-                let measure = Measure::Estimated(|scope| scope.error_rate(), |known| known.error_rate);
-                Entry { measure, ..requests("error_rate", "errors").of(Unit::Share, Better::Less) }
-            }
+            Self::ErrorRate => requests("error_rate", "errors")
+                .value(Unit::Share, Better::Less, |scope| scope.error_rate())
+                .estimated(|known| known.error_rate),
             Self::Goodput => {
-                let measure = Measure::Of(|scope| scope.goodput());
-                Entry { measure, ..requests("goodput", "goodput").of(Unit::Rate, Better::More) }
+                requests("goodput", "goodput").value(Unit::Rate, Better::More, |scope| scope.goodput())
             }
             Self::Within => {
-                let measure = Measure::Of(|scope| scope.within());
-                Entry { measure, ..requests("within", "served within").of(Unit::Share, Better::More) }
+                requests("within", "served within").value(Unit::Share, Better::More, |scope| scope.within())
             }
             Self::Shortest => {
                 requests("min", "shortest").latency(|scope| scope.shortest()).timed("latency.min_us", "1%")
             }
-            Self::Mean => {
-                let measure = Measure::Estimated(|scope| scope.mean(), |known| known.mean);
-                Entry { measure, ..requests("mean", "mean").of(Unit::Micros, Better::Less) }
-                    .timed("latency.mean_us", "1%")
-            }
+            Self::Mean => requests("mean", "mean")
+                .latency(|scope| scope.mean())
+                .estimated(|known| known.mean)
+                .timed("latency.mean_us", "1%"),
             Self::Percentile(rank) => percentile(rank),
             Self::Longest => {
                 requests("max", "longest").latency(|scope| scope.longest()).timed("latency.max_us", "10%")
@@ -80,14 +77,14 @@ impl Figure {
                 .count(Better::Less, |scope| scope.calls(|edge| edge.unsent))
                 .gated("unsent", "0"),
             Self::Amplification => {
-                let measure = Measure::Of(|scope| scope.amplification());
-                Entry { measure, ..edges("amplification", "attempts per call").of(Unit::Ratio, Better::Less) }
+                edges("amplification", "attempts per call")
+                    .value(Unit::Ratio, Better::Less, |scope| scope.amplification())
             }
-            Self::AttemptsByRequest => {
-                let measure = Measure::Of(|scope| scope.attempts_by_request());
-                let entry = edges("attempts_by_request", "attempts per request");
-                Entry { measure, ..entry.of(Unit::Ratio, Better::Less) }
-            }
+            Self::AttemptsByRequest => edges("attempts_by_request", "attempts per request").value(
+                Unit::Ratio,
+                Better::Less,
+                |scope| scope.attempts_by_request(),
+            ),
             Self::Decisions => Entry::new("decisions", "decisions", Subject::Policies)
                 .count(Better::Neither, |scope| Some(scope.decided()))
                 .gated("decisions", "0"),
@@ -104,16 +101,12 @@ impl Figure {
                 .latency(|scope| Some(scope.work().wasted.cpu_us as f64))
                 .gated("wasted.cpu_us", "0"),
             Self::Wasted => {
-                let measure = Measure::Of(|scope| scope.wasted());
-                let entry = Entry::new("wasted", "wasted", Subject::Services);
-                Entry { measure, ..entry.of(Unit::Share, Better::Less) }
+                Entry::new("wasted", "wasted", Subject::Services)
+                    .value(Unit::Share, Better::Less, |scope| scope.wasted())
             }
             Self::Cores => {
-                let measure = Measure::Of(|scope| scope.resources(|of| of.cores_mean));
-                Entry {
-                    measure,
-                    ..containers("cores", "cores busy on average").of(Unit::Ratio, Better::Less)
-                }
+                containers("cores", "cores busy on average")
+                    .value(Unit::Ratio, Better::Less, |scope| scope.resources(|of| of.cores_mean))
             }
             Self::ProcessorTime => containers("processor_time", "processor time")
                 .latency(|scope| scope.resources(|of| of.processor_us as f64))
@@ -128,11 +121,8 @@ impl Figure {
                 .count(Better::Less, |scope| scope.resources(|of| of.bytes as f64))
                 .gated("bytes.sent", "0"),
             Self::PodShare => {
-                let measure = Measure::Of(|scope| scope.pod_share());
-                Entry {
-                    measure,
-                    ..Entry::new("share", "share", Subject::Pods).of(Unit::Share, Better::Neither)
-                }
+                Entry::new("share", "share", Subject::Pods)
+                    .value(Unit::Share, Better::Neither, |scope| scope.pod_share())
             }
             Self::Violations => Entry::new("violations", "violations", Subject::Run)
                 .count(Better::Less, |scope| Some(scope.violations())),
@@ -144,9 +134,14 @@ impl Figure {
 
 fn percentile(rank: Rank) -> Entry {
     let name = format!("p{}", rank.percent());
-    let entry = Entry::new("", "", Subject::Requests).of(Unit::Micros, Better::Less);
-    let measure = Measure::Percentile(rank);
-    let entry = Entry { key: name.clone().into(), label: name.into(), measure, ..entry };
+    let entry = Entry {
+        key: name.clone().into(),
+        label: name.into(),
+        unit: Unit::Micros,
+        better: Better::Less,
+        measure: Measure::Percentile(rank),
+        ..Entry::new("", "", Subject::Requests)
+    };
     match Figure::Percentile(rank) {
         Figure::P50 => entry.timed("latency.p50_us", "1%"),
         Figure::P90 => entry.timed("latency.p90_us", "2%"),
@@ -169,16 +164,22 @@ impl Entry {
         }
     }
 
-    fn of(self, unit: Unit, better: Better) -> Self {
-        Self { unit, better, ..self }
+    fn value(self, unit: Unit, better: Better, value: Value) -> Self {
+        Self { unit, better, measure: Measure::Of(value), ..self }
     }
 
     fn count(self, better: Better, value: Value) -> Self {
-        Self { better, measure: Measure::Of(value), ..self }
+        self.value(Unit::Count, better, value)
     }
 
     fn latency(self, value: Value) -> Self {
-        Self { unit: Unit::Micros, better: Better::Less, measure: Measure::Of(value), ..self }
+        self.value(Unit::Micros, Better::Less, value)
+    }
+
+    /// With an interval, where there is one.
+    fn estimated(self, interval: fn(&Intervals) -> Option<Interval>) -> Self {
+        let Measure::Of(value) = self.measure else { return self };
+        Self { measure: Measure::Estimated(value, interval), ..self }
     }
 
     /// In a baseline, where one that is not there is zero.
