@@ -208,7 +208,6 @@ impl Judge<'_> {
 
     /// What it would take to judge it.
     fn takes(&self) -> String {
-        let names = Names::of(self.plan, self.expectation);
         let figure = self.expectation.metric.figure();
         if figure == Figure::RecoveryTime {
             return "it takes a longer run after the fault, or more requests by the second: --scale or --seeds".to_owned();
@@ -217,7 +216,7 @@ impl Judge<'_> {
         let is_failed = matches!(self.expectation.metric, Metric::Failed(_));
         let (one, several) =
             if is_failed { ("fails", "fail") } else { ("is served well", "are served well") };
-        let measured = self.scope(&names).map_or(0, |scope| scope.measured());
+        let measured = self.measured();
         let needed = match (figure.is_latency(), enough) {
             (true, 1) => format!("it takes a request that {one}"),
             (true, _) => {
@@ -234,14 +233,19 @@ impl Judge<'_> {
 
     /// What it would take for the interval to judge it: so many `times` as many requests, where that is known.
     fn takes_by_interval(&self, times: Option<f64>) -> String {
-        let names = Names::of(self.plan, self.expectation);
-        let measured = self.scope(&names).map_or(0, |scope| scope.measured());
+        let measured = self.measured();
         let there_are = figures::grouped(measured);
         let Some(times) = times else {
             return format!("{there_are} requests are too few for an interval (try {})", self.options(10.0));
         };
         let enough = figures::grouped((measured as f64 * times).ceil() as u64);
         format!("its interval takes {enough} requests, there are {there_are} ({})", self.options(times))
+    }
+
+    /// How many response times there are of what it is about.
+    fn measured(&self) -> u64 {
+        let names = Names::of(self.plan, self.expectation);
+        self.scope(&names).map_or(0, |scope| scope.measured())
     }
 
     /// The options that give so many `times` as many requests.
