@@ -1,7 +1,7 @@
 //! Numbers for people: durations, counts, shares. Three significant digits, a unit that fits, a true
 //! minus sign. Owns no layout.
 
-use hoplab_sim::figures::{Figure, Scope, Unit};
+use hoplab_sim::figures::{Figure, Scope, Unit, grouped, grouped_digits};
 
 /// A duration in microseconds: `850 µs`, `3.12 ms`, `1.24 s`.
 pub(crate) fn duration(us: f64) -> String {
@@ -42,13 +42,13 @@ pub(crate) fn significant(value: f64) -> String {
     };
     let text = format!("{size:.decimals$}");
     let text = if decimals > 0 { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
-    let text = grouped(text);
+    let text = grouped_digits(text);
     if value < 0.0 && text != "0" { format!("−{text}") } else { text }
 }
 
 /// A count with its thousands apart: `12,345`.
 pub(crate) fn count(value: u64) -> String {
-    grouped(&value.to_string())
+    grouped(value)
 }
 
 /// A number of bytes: `850 B`, `12.4 MB`, by thousands as networks count.
@@ -91,9 +91,14 @@ pub(crate) fn in_words(figure: Figure, value: f64) -> String {
     }
 }
 
+/// A value of a figure; `–` where the sample does not carry it.
+pub(crate) fn known(figure: Figure, value: Option<f64>) -> String {
+    value.map_or_else(|| "–".to_owned(), |value| in_words(figure, value))
+}
+
 /// A figure; `–` where the sample does not carry it.
 pub(crate) fn figure(figure: Figure, scope: &Scope<'_>) -> String {
-    figure.of(scope).map_or_else(|| "–".to_owned(), |value| in_words(figure, value))
+    known(figure, figure.of(scope))
 }
 
 /// A count with its noun: `1 change`, `2 changes`.
@@ -137,18 +142,6 @@ pub(crate) fn listed(words: &[String]) -> String {
         [one] => one.clone(),
         [first @ .., last] => format!("{} and {last}", first.join(", ")),
     }
-}
-
-fn grouped(digits: &str) -> String {
-    let (whole, rest) = digits.split_at(digits.find('.').unwrap_or(digits.len()));
-    let mut text = String::with_capacity(digits.len() + whole.len() / 3);
-    for (index, digit) in whole.chars().enumerate() {
-        if index > 0 && (whole.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text + rest
 }
 
 #[cfg(test)]

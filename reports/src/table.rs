@@ -99,27 +99,27 @@ fn latency_rows(record: &Record) -> Option<Grid> {
     (rows.len() > 1).then(|| (String::new(), rows))
 }
 
+/// What is shown of requests before all else, in its order, by table, page and comparison.
+pub(crate) const BASIC: [Figure; 8] = [
+    Figure::Sent,
+    Figure::Mean,
+    Figure::P50,
+    Figure::P90,
+    Figure::P99,
+    Figure::P999,
+    Figure::ErrorRate,
+    Figure::Open,
+];
+
 /// What table and page show of each architecture; what is refused, left open or hedged only where there is some.
 pub(crate) fn shown_figures(record: &Record) -> Vec<Figure> {
-    let shown = [
-        Figure::Sent,
-        Figure::Mean,
-        Figure::P50,
-        Figure::P90,
-        Figure::P99,
-        Figure::P999,
-        Figure::ErrorRate,
-        Figure::Open,
-        Figure::Refused,
-        Figure::Retries,
-        Figure::Hedges,
-    ];
+    let shown = BASIC.into_iter().chain([Figure::Refused, Figure::Retries, Figure::Hedges]);
     let is_rare = |figure: &Figure| matches!(figure, Figure::Open | Figure::Refused | Figure::Hedges);
     let there_is = |figure: &Figure| {
         let mut all = record.architectures.values();
         all.any(|seen| figure.of(&scope(record, seen)).is_some_and(|count| count > 0.0))
     };
-    shown.into_iter().filter(|figure| !is_rare(figure) || there_is(figure)).collect()
+    shown.filter(|figure| !is_rare(figure) || there_is(figure)).collect()
 }
 
 /// A figure at the head of a column.

@@ -18,7 +18,7 @@ use std::borrow::Cow;
 
 use crate::record::{Interval, Intervals, Latencies};
 pub use scope::Scope;
-pub use words::{grouped, number};
+pub use words::{grouped, grouped_digits, number};
 
 /// A figure. Their order is that of a baseline's lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

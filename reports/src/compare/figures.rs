@@ -4,24 +4,8 @@
 use hoplab_sim::figures::{Figure, Scope, Unit};
 use hoplab_sim::record::{Architecture, Interval, Traffic};
 
-use crate::format::{count, difference, in_words, percent, significant};
-
-/// What is laid side by side, in the order of a table.
-const SHOWN: [Figure; 8] = [
-    Figure::Sent,
-    Figure::Mean,
-    Figure::P50,
-    Figure::P90,
-    Figure::P99,
-    Figure::P999,
-    Figure::ErrorRate,
-    Figure::Open,
-];
-
-/// A value for people; a dash where the sample cannot carry it.
-pub(super) fn text(figure: Figure, value: Option<f64>) -> String {
-    value.map_or_else(|| "–".to_owned(), |value| in_words(figure, value))
-}
+use crate::format::{count, difference, in_words, known, percent, significant};
+use crate::table::BASIC;
 
 /// A figure of both runs.
 #[derive(Debug, Clone, PartialEq)]
@@ -61,7 +45,7 @@ impl Pair {
 
     /// Both values, where there are two that are written differently.
     pub(super) fn step(&self) -> Option<(f64, f64)> {
-        let differs = text(self.figure, self.before) != text(self.figure, self.now);
+        let differs = known(self.figure, self.before) != known(self.figure, self.now);
         self.before.zip(self.now).filter(|_| differs)
     }
 
@@ -93,7 +77,7 @@ impl Pair {
     pub(super) fn intervals(&self) -> Option<String> {
         let (before, now) = (self.intervals.0?, self.intervals.1?);
         let text = |interval: Interval| {
-            let end = |value| text(self.figure, Some(value));
+            let end = |value| in_words(self.figure, value);
             format!("{} to {}", end(interval.low), end(interval.high))
         };
         Some(format!("{} → {}", text(before), text(now)))
@@ -116,7 +100,7 @@ pub(super) struct Subject {
 
 impl Subject {
     fn of(name: &str, before: &Traffic, now: &Traffic) -> Self {
-        let figures = SHOWN.map(|figure| Pair::of(figure, before, now));
+        let figures = BASIC.map(|figure| Pair::of(figure, before, now));
         Self { name: name.to_owned(), figures: figures.to_vec() }
     }
 

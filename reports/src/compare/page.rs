@@ -6,12 +6,12 @@ use hoplab_sim::record::Outcome;
 use hoplab_sim::run::VERSION;
 use maud::{Markup, html};
 
-use super::figures::{Pair, Subject, text};
+use super::figures::{Pair, Subject};
 use super::inputs::{Line, Text};
 use super::moved::{Step, Turned};
 use super::{Compared, Comparison, chart};
 use crate::charts::Room;
-use crate::format::glued;
+use crate::format::{glued, known};
 use crate::outcomes::{mark, mark_class};
 use crate::page::frame::{Keys, Tabs, section};
 use crate::page::{self, shell, svg, theme};
@@ -139,8 +139,8 @@ fn all_requests(comparison: &Comparison, subject: &Subject) -> Markup {
 fn cells(figure: &Pair) -> Markup {
     let apart = figure.is_apart();
     html! {
-        td { (text(figure.figure, figure.before)) }
-        td { (text(figure.figure, figure.now)) }
+        td { (known(figure.figure, figure.before)) }
+        td { (known(figure.figure, figure.now)) }
         td.apart[apart] { (figure.change()) @if apart { " ≠" } }
     }
 }

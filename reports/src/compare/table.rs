@@ -5,11 +5,11 @@ use std::fmt::Write as _;
 use hoplab_sim::figures::Figure;
 use hoplab_sim::record::Outcome;
 
-use super::figures::{Subject, text};
+use super::figures::Subject;
 use super::inputs::Line;
 use super::moved::{Step, Turned};
 use super::{Compared, Comparison};
-use crate::format::glued;
+use crate::format::{glued, known};
 use crate::table::{Look, grid, head as called, printable, wrapped};
 
 /// So many lines of a text's difference are shown; the page has all.
@@ -138,8 +138,8 @@ fn figures(subject: &Subject, all: bool) -> Vec<Vec<String>> {
         let mark = if figure.is_apart() { "≠" } else { "" };
         vec![
             format!("{}, {}", printable(&subject.name), called(figure.figure)),
-            text(figure.figure, figure.before),
-            text(figure.figure, figure.now),
+            known(figure.figure, figure.before),
+            known(figure.figure, figure.now),
             figure.change(),
             mark.to_owned(),
         ]

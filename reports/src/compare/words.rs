@@ -5,9 +5,9 @@ use hoplab_sim::figures::Figure;
 use hoplab_sim::record::{Outcome, Record, Seeds};
 
 use super::Compared;
-use super::figures::{Pair, Subject, text};
+use super::figures::{Pair, Subject};
 use super::moved::Turned;
-use crate::format::{duration, percent, plural};
+use crate::format::{duration, in_words, percent, plural};
 use crate::table::head;
 
 /// What a reader wants first.
@@ -152,7 +152,7 @@ fn clause(figure: &Pair, of: Option<&str>) -> Option<String> {
     let (before, now) = figure.step()?;
     let name = head(figure.figure);
     let name = of.map_or_else(|| name.clone(), |of| format!("{name} of {of}"));
-    let text = |value| text(figure.figure, Some(value));
+    let text = |value| in_words(figure.figure, value);
     let both = format!("{name} {} → {}", text(before), text(now));
     if figure.figure == Figure::ErrorRate || before <= 0.0 {
         return Some(both);

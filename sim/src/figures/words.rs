@@ -26,13 +26,18 @@ fn microseconds(us: f64) -> String {
 
 /// A whole number with its thousands set apart: `3,838`.
 pub fn grouped(count: u64) -> String {
-    let digits = count.to_string();
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+    grouped_digits(&count.to_string())
+}
+
+/// The same of a number that is written already, with a fraction or without: `3,838.5`.
+pub fn grouped_digits(digits: &str) -> String {
+    let (whole, rest) = digits.split_at(digits.find('.').unwrap_or(digits.len()));
+    let mut text = String::with_capacity(digits.len() + whole.len() / 3);
+    for (index, digit) in whole.chars().enumerate() {
+        if index > 0 && (whole.len() - index).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);
     }
-    text
+    text + rest
 }
