@@ -1,7 +1,6 @@
 //! The world: pods on a simulated network, in simulated time.
 //!
-//! One world is one OS thread: one tokio runtime with its clock paused, one `turmoil_net::Net`.
-//! Nothing ticks. When no task is ready, and before the paused clock jumps to the next timer, the
+//! One world is one OS thread: one tokio runtime with its clock paused. Nothing ticks. When no task is ready, and before the paused clock jumps to the next timer, the
 //! runtime calls `Shared::collect`: it takes the packets that all kernels want to send and gives
 //! them to the wire (`wire`), which decides when each arrives. One task, the courier, sleeps until
 //! the next arrival and delivers all that is due.
@@ -13,6 +12,7 @@ mod clock;
 mod connection;
 mod cores;
 mod host;
+mod kernel;
 mod link;
 mod loopback;
 mod meter;
@@ -22,21 +22,20 @@ mod socket;
 mod standstill;
 mod stream;
 mod tap;
+mod tcp;
 mod wire;
 
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::Range;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::task::{Poll, ready};
+use std::task::{Poll, Waker, ready};
 
 use hoplab_proxy::host::Instant;
 use hoplab_proxy::tasks::Tasks;
 use hoplab_proxy::telemetry::Observer;
 use rustls::crypto::CryptoProvider;
-use turmoil_net::{EnterGuard, HostId, KernelConfig, Net};
 
 use crate::costs::Costs;
 use crate::journal::Journal;
@@ -50,18 +49,9 @@ pub use host::{Full, SimHost};
 pub use link::{Impairment, ImpairmentId, ImpairmentKind};
 use meter::Meters;
 pub use meter::{ContainerKind, Usage};
-use port::Ports;
 pub use stream::{SimListener, SimStream};
 use tap::{Keys, Tap};
 use wire::Wire;
-
-/// What a kernel keeps of bytes that the application has not read. A window is 16 bits wide, so at
-/// most 64 KiB of a connection are on their way; twice that keeps the window open while it is read.
-const RECEIVE_BUFFER: usize = 128 * 1024;
-/// What a kernel keeps of bytes that were not acknowledged, or not sent: a window and one to follow.
-const SEND_BUFFER: usize = 128 * 1024;
-/// Connections that may wait to be accepted.
-const BACKLOG: usize = 16 * 1024;
 
 /// What a world is made from.
 #[derive(Clone)]
@@ -72,7 +62,7 @@ pub struct Config {
     pub seed: u64,
     /// Where packet departures are logged.
     pub journal: Journal,
-    /// The pods; a [`PodId`] is an index into them. turmoil-net takes hosts only before it starts.
+    /// The pods; a [`PodId`] is an index into them.
     pub pods: Vec<PodConfig>,
     /// The part of the run of which [`World::usage`] tells.
     pub reported: Range<Instant>,
@@ -120,13 +110,8 @@ pub struct World {
 struct Shared {
     journal: Journal,
     clock: Arc<Clock>,
-    /// The installed network; taken when the world ends.
-    net: Mutex<Option<EnterGuard>>,
-    /// Whether the network is still there. A socket that outlives it must not touch it.
-    alive: AtomicBool,
     wire: Mutex<Wire>,
     meters: Arc<Mutex<Meters>>,
-    ports: Mutex<Ports>,
     pods: Vec<Arc<Pod>>,
     /// Set while somebody wants the secrets of TLS sessions.
     keys: OnceLock<Arc<Keys>>,
@@ -136,8 +121,6 @@ struct Shared {
 struct Pod {
     id: PodId,
     name: String,
-    address: IpAddr,
-    kernel: HostId,
     containers: Vec<Running>,
     /// Made when first asked for: most pods never encrypt.
     crypto: OnceLock<Arc<CryptoProvider>>,
@@ -173,25 +156,13 @@ impl Running {
 /// Simulates a world on this thread for as long as `main` runs. The thread should be a fresh one:
 /// some libraries count things per thread.
 pub fn run<T, F: Future<Output = T>>(config: Config, main: impl FnOnce(World) -> F) -> T {
-    // The kernels' own retransmission counts passes, not time: the wire loses time instead.
-    let kernel = KernelConfig::default()
-        .retx_threshold(u32::MAX)
-        .default_backlog(BACKLOG)
-        .send_buf_cap(SEND_BUFFER)
-        .recv_buf_cap(RECEIVE_BUFFER);
-    let mut net = Net::with_config(kernel);
     let clock = Arc::new(Clock::default());
     let meters = Arc::new(Mutex::new(Meters::new(config.reported)));
     let wire =
         Wire::new(config.network, config.seed, config.journal.clone(), Arc::clone(&meters), &config.pods);
     let pods = config.pods.into_iter().enumerate().map(|(index, pod)| {
-        let id = PodId(index);
-        let address = id.address();
-        let kernel = net.add_host(address);
         Arc::new(Pod {
-            id,
-            address,
-            kernel,
+            id: PodId(index),
             containers: Running::all(&pod.containers, &clock, &meters),
             crypto: OnceLock::new(),
             tasks: Mutex::default(),
@@ -203,15 +174,10 @@ pub fn run<T, F: Future<Output = T>>(config: Config, main: impl FnOnce(World) ->
         journal: config.journal,
         clock: Arc::clone(&clock),
         meters: Arc::clone(&meters),
-        net: Mutex::new(Some(net.enter())),
-        alive: AtomicBool::new(true),
         wire: Mutex::new(wire),
-        ports: Mutex::default(),
         pods,
         keys: OnceLock::new(),
     });
-    // Declared before the runtime, so that it goes after all tasks, also when `main` panics.
-    let _installed = Installed(Arc::clone(&shared));
     let (parks, unparks) = (Arc::clone(&shared), Arc::clone(&shared));
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
@@ -297,9 +263,11 @@ impl World {
 
     /// Resets every established connection between two sets of pods; how many there were.
     pub fn reset(&self, a: &[PodId], b: &[PodId]) -> u64 {
-        let resets = lock(&self.shared.wire).reset(self.shared.clock.now(), a, b);
-        let count = resets.len() as u64 / 2;
-        self.shared.deliver(resets);
+        let mut wire = lock(&self.shared.wire);
+        let count = wire.reset(self.shared.clock.now(), a, b);
+        let woken = wire.woken();
+        drop(wire);
+        woken.into_iter().for_each(Waker::wake);
         count
     }
 
@@ -317,11 +285,8 @@ impl World {
     pub fn seen(&self) -> lens::Seen {
         let tap = lock(&self.shared.wire).tap.take().unwrap_or_default();
         let (packets, packets_left_out) = tap.into_packets();
-        let pod = |pod: &Arc<Pod>| match pod.address {
-            IpAddr::V4(address) => Some(lens::Pod { name: pod.name.clone(), address }),
-            IpAddr::V6(_) => None,
-        };
-        let pods = self.shared.pods.iter().filter_map(pod).collect();
+        let pod = |pod: &Arc<Pod>| lens::Pod { name: pod.name.clone(), address: pod.id.address() };
+        let pods = self.shared.pods.iter().map(pod).collect();
         let keys = self.shared.keys.get().map(|keys| keys.lines()).unwrap_or_default();
         lens::Seen { epoch: EPOCH, pods, packets, packets_left_out, keys, ..lens::Seen::default() }
     }
@@ -343,9 +308,13 @@ impl World {
 
 impl PodId {
     /// 10.0.0.1 onwards.
-    fn address(self) -> IpAddr {
+    fn address(self) -> Ipv4Addr {
         let [_, high, middle, low] = (self.0 as u32 + 1).to_be_bytes();
-        IpAddr::V4(Ipv4Addr::new(10, high, middle, low))
+        Ipv4Addr::new(10, high, middle, low)
+    }
+
+    fn at_port(self, port: u16) -> SocketAddr {
+        (self.address(), port).into()
     }
 
     /// The pod that would have this address.
@@ -357,41 +326,23 @@ impl PodId {
 }
 
 impl Shared {
-    /// The hook: takes what the kernels want to send. Called whenever no task is ready; a drain walks
-    /// every socket of every pod, so it is skipped when nothing can have come of it.
+    /// The hook: takes what the kernels want to send. Called whenever no task is ready.
     fn collect(&self) {
         let mut wire = lock(&self.wire);
-        wire.standstill.round(self.clock.now(), |pod| self.pods[pod.0].name.clone());
-        let Some(mut packets) = wire.start_drain() else { return };
+        let now = self.clock.now();
+        wire.standstill.round(now, |pod| self.pods[pod.0].name.clone());
+        let courier = wire.collect(now);
         drop(wire);
-        if let Some(net) = lock(&self.net).as_ref() {
-            net.egress_all(&mut packets);
-        }
-        let woken = lock(&self.wire).drained(self.clock.now(), packets);
-        if let Some(courier) = woken {
-            courier.wake();
-        }
+        courier.into_iter().for_each(Waker::wake);
     }
 
     /// Delivers everything that has arrived by now.
     fn deliver_due(&self) {
-        let now = self.clock.now();
         let mut wire = lock(&self.wire);
-        if !wire.has_due(now) {
-            return;
-        }
-        let packets = wire.take_due(now);
+        wire.deliver_due(self.clock.now());
+        let woken = wire.woken();
         drop(wire);
-        self.deliver(packets);
-    }
-
-    fn deliver(&self, mut packets: Vec<turmoil_net::Packet>) {
-        if let Some(net) = lock(&self.net).as_ref() {
-            for packet in packets.drain(..) {
-                net.deliver(packet);
-            }
-        }
-        lock(&self.wire).reuse(packets);
+        woken.into_iter().for_each(Waker::wake);
     }
 }
 
@@ -408,16 +359,6 @@ async fn courier(shared: Arc<Shared>) -> Infallible {
         }
     })
     .await
-}
-
-/// Takes the network down when dropped; by then every task is gone.
-struct Installed(Arc<Shared>);
-
-impl Drop for Installed {
-    fn drop(&mut self) {
-        self.0.alive.store(false, Ordering::Relaxed);
-        drop(lock(&self.0.net).take());
-    }
 }
 
 fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -103,7 +103,7 @@ impl Host for SimHost {
     type Listener = SimListener;
 
     async fn bind(&self, address: SocketAddr) -> io::Result<SimListener> {
-        SimListener::bind(&self.shared, &self.pod, self.container.kind, address).await
+        SimListener::bind(&self.shared, self.pod.id, self.container.kind, address)
     }
 
     async fn connect(&self, endpoint: &Endpoint) -> io::Result<SimStream> {

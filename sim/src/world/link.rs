@@ -94,10 +94,6 @@ impl Links {
         self.seed
     }
 
-    pub(super) fn has_pod(&self, pod: PodId) -> bool {
-        pod.0 < self.stands.len()
-    }
-
     /// The link from one pod to another.
     pub(super) fn between(&mut self, from: PodId, to: PodId) -> LinkId {
         if let Some(&id) = self.by_ends.get(&(from, to)) {

@@ -13,6 +13,7 @@ use std::task::{Context, Poll, Waker};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::connection::FlowId;
 use super::lock;
 
 /// What may be written and not yet read.
@@ -144,30 +145,40 @@ impl Drop for LocalStream {
     }
 }
 
-/// Connections within a pod that wait to be accepted by one listener.
+/// Connections that wait to be accepted by one listener.
 #[derive(Default)]
 pub(super) struct Backlog {
-    waiting: VecDeque<(LocalStream, SocketAddr, SocketAddr)>,
+    pub(super) waiting: VecDeque<Waiting>,
+    /// Handshakes that are under way.
+    pub(super) unfinished: usize,
     acceptor: Option<Waker>,
 }
 
+/// A connection that waits to be accepted.
+pub(super) enum Waiting {
+    /// From within the pod: from where, and to where.
+    Local(LocalStream, SocketAddr, SocketAddr),
+    /// Over the wire.
+    Wire(FlowId),
+}
+
 impl Backlog {
-    /// Connects from `peer` to `address`; the opener's end.
+    /// Connects from `peer` to `address` of the same pod; the opener's end.
     pub(super) fn connect(backlog: &Mutex<Self>, peer: SocketAddr, address: SocketAddr) -> LocalStream {
         let (opener, acceptor) = LocalStream::pair();
-        let mut backlog = lock(backlog);
-        backlog.waiting.push_back((acceptor, peer, address));
-        let woken = backlog.acceptor.take();
-        drop(backlog);
+        let woken = lock(backlog).push(Waiting::Local(acceptor, peer, address));
         woken.into_iter().for_each(Waker::wake);
         opener
     }
 
-    /// The next connection: its acceptor's end, from where, and to where.
-    pub(super) fn poll_accept(
-        &mut self,
-        context: &mut Context<'_>,
-    ) -> Poll<(LocalStream, SocketAddr, SocketAddr)> {
+    /// A connection waits from now on; whom to tell.
+    pub(super) fn push(&mut self, connection: Waiting) -> Option<Waker> {
+        self.waiting.push_back(connection);
+        self.acceptor.take()
+    }
+
+    /// The next connection.
+    pub(super) fn poll_accept(&mut self, context: &mut Context<'_>) -> Poll<Waiting> {
         if let Some(connection) = self.waiting.pop_front() {
             return Poll::Ready(connection);
         }

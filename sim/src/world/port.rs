@@ -1,35 +1,23 @@
-//! Ports that are listened on, and under which number the kernel knows them.
-//!
-//! A kernel will not bind a port again while connections of a listener that is gone are still being
-//! closed, which takes as long as a partition when their peers stand behind one. A pod that restarts
-//! then listens on another port of its kernel, and whoever connects is led there. Whoever connects
-//! within the pod finds the listener here.
+//! Ports: who listens on which, and which a pod may connect from.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
 
 use super::PodId;
 use super::loopback::Backlog;
 
-/// Where stand-ins are taken from: below the ephemeral ports, above what services listen on.
-const FIRST_STAND_IN: u16 = 32_768;
-const LAST_STAND_IN: u16 = 49_151;
+/// The first of the ports that are given to whoever connects (RFC 6335, 6).
+const FIRST_EPHEMERAL: u16 = 49_152;
+/// How many there are.
+const EPHEMERAL: u16 = u16::MAX - FIRST_EPHEMERAL + 1;
 
 /// The ports that pods listen on.
 #[derive(Default)]
 pub(super) struct Ports {
-    bound: BTreeMap<(PodId, u16, IpAddr), Bound>,
-    stand_ins: u16,
-    ephemeral: u16,
-}
-
-/// A port that is listened on.
-struct Bound {
-    /// What the kernel calls it.
-    port: u16,
-    /// Who connects within the pod.
-    backlog: Arc<Mutex<Backlog>>,
+    bound: BTreeMap<(PodId, u16, IpAddr), Arc<Mutex<Backlog>>>,
+    /// Of connections within pods.
+    within: u16,
 }
 
 impl Ports {
@@ -40,50 +28,67 @@ impl Ports {
         self.bound.keys().any(|(by, port, ip)| *by == pod && *port == address.port() && overlaps(ip))
     }
 
-    /// The next port that may stand in for one that the kernel refuses.
-    pub(super) fn next_stand_in(&mut self) -> u16 {
-        let count = LAST_STAND_IN - FIRST_STAND_IN + 1;
-        self.stand_ins = (self.stand_ins + 1) % count;
-        FIRST_STAND_IN + self.stand_ins
+    /// Whether any listener of a pod has a port.
+    pub(super) fn is_listened_on(&self, pod: PodId, port: u16) -> bool {
+        let first = (pod, port, IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+        self.bound.range(first..).next().is_some_and(|((by, bound, _), _)| (*by, *bound) == (pod, port))
     }
 
     /// A port for somebody who connects within a pod.
-    pub(super) fn next_ephemeral(&mut self) -> u16 {
-        self.ephemeral = (self.ephemeral + 1) % (u16::MAX - LAST_STAND_IN);
-        LAST_STAND_IN + 1 + self.ephemeral
+    pub(super) fn next_within(&mut self) -> u16 {
+        self.within = (self.within + 1) % EPHEMERAL;
+        FIRST_EPHEMERAL + self.within
     }
 
-    /// `address` is listened on; the kernel knows it by `port`. Who connects within the pod is in what
-    /// this returns.
-    pub(super) fn bind(&mut self, pod: PodId, address: SocketAddr, port: u16) -> Arc<Mutex<Backlog>> {
+    /// `address` is listened on from now on; who connects to it is in what this returns.
+    pub(super) fn bind(&mut self, pod: PodId, address: SocketAddr) -> Arc<Mutex<Backlog>> {
         let backlog = Arc::<Mutex<Backlog>>::default();
-        let bound = Bound { port, backlog: Arc::clone(&backlog) };
-        self.bound.insert((pod, address.port(), address.ip()), bound);
+        self.bound.insert((pod, address.port(), address.ip()), Arc::clone(&backlog));
         backlog
     }
 
-    /// `address` is no longer listened on.
-    pub(super) fn unbind(&mut self, pod: PodId, address: SocketAddr) {
-        self.bound.remove(&(pod, address.port(), address.ip()));
-    }
-
-    /// Where the kernel of `pod` expects connections to `address`.
-    pub(super) fn lead(&self, pod: PodId, address: SocketAddr) -> SocketAddr {
-        let port = self.find(pod, address).map_or(address.port(), |bound| bound.port);
-        SocketAddr::new(address.ip(), port)
+    /// `address` is no longer listened on; who waited there.
+    pub(super) fn unbind(&mut self, pod: PodId, address: SocketAddr) -> Option<Arc<Mutex<Backlog>>> {
+        self.bound.remove(&(pod, address.port(), address.ip()))
     }
 
     /// Who listens on `address` of `pod`.
     pub(super) fn backlog(&self, pod: PodId, address: SocketAddr) -> Option<Arc<Mutex<Backlog>>> {
-        self.find(pod, address).map(|bound| Arc::clone(&bound.backlog))
-    }
-
-    fn find(&self, pod: PodId, address: SocketAddr) -> Option<&Bound> {
         let any: IpAddr = match address {
             SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
             SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
         };
         let bound = |ip| self.bound.get(&(pod, address.port(), ip));
-        bound(address.ip()).or_else(|| bound(any))
+        bound(address.ip()).or_else(|| bound(any)).map(Arc::clone)
+    }
+}
+
+/// The ports that a pod connects from.
+#[derive(Default)]
+pub(super) struct Ephemeral {
+    used: BTreeSet<u16>,
+    /// Where the search goes on.
+    next: u16,
+}
+
+impl Ephemeral {
+    /// The next free port that is not `listened` on; `None` when all are used.
+    pub(super) fn take(&mut self, listened: impl Fn(u16) -> bool) -> Option<u16> {
+        if self.used.len() == usize::from(EPHEMERAL) {
+            return None;
+        }
+        for _ in 0..EPHEMERAL {
+            let port = FIRST_EPHEMERAL + self.next;
+            self.next = (self.next + 1) % EPHEMERAL;
+            if !listened(port) && self.used.insert(port) {
+                return Some(port);
+            }
+        }
+        None
+    }
+
+    /// A port is free again.
+    pub(super) fn give_back(&mut self, port: u16) {
+        self.used.remove(&port);
     }
 }

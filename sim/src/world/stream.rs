@@ -4,14 +4,13 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use hoplab_proxy::host::{Accepted, Endpoint, Listener};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use turmoil_net::shim::tokio::net::TcpListener;
 
-use super::loopback::{Backlog, LocalStream};
-use super::socket::{Socket, WireStream};
+use super::loopback::{Backlog, LocalStream, Waiting};
+use super::socket::WireStream;
 use super::{ContainerKind, Pod, PodId, Shared, lock};
 
 /// A connection of a pod.
@@ -55,22 +54,19 @@ impl SimStream {
     ) -> io::Result<Self> {
         let address = SocketAddr::new(resolve(shared, pod, &endpoint.host)?, endpoint.port);
         let callee = if address.ip().is_loopback() { Some(pod.id) } else { PodId::at(address.ip()) };
-        let kind = if callee == Some(pod.id) {
-            Kind::Local(Self::connect_within(shared, pod.id, address)?)
-        } else {
-            let address = callee.map_or(address, |callee| lock(&shared.ports).lead(callee, address));
-            Kind::Wire(WireStream::connect(shared, pod, address).await?)
+        let kind = match callee.filter(|callee| callee.0 < shared.pods.len()) {
+            Some(callee) if callee == pod.id => Kind::Local(Self::connect_within(shared, pod.id, address)?),
+            Some(callee) => Kind::Wire(WireStream::connect(shared, pod.id, (callee, address.port())).await?),
+            // An address without a pod swallows everything.
+            None => std::future::pending().await,
         };
         Ok(Self { kind, _open: Open::new(shared, container) })
     }
 
     fn connect_within(shared: &Shared, pod: PodId, address: SocketAddr) -> io::Result<LocalStream> {
-        let mut ports = lock(&shared.ports);
-        let Some(backlog) = ports.backlog(pod, address) else {
-            return Err(io::ErrorKind::ConnectionRefused.into());
-        };
-        let peer = SocketAddr::new(address.ip(), ports.next_ephemeral());
-        drop(ports);
+        let ports = &mut lock(&shared.wire).kernels.ports;
+        let backlog = ports.backlog(pod, address).ok_or(io::ErrorKind::ConnectionRefused)?;
+        let peer = SocketAddr::new(address.ip(), ports.next_within());
         Ok(Backlog::connect(&backlog, peer, address))
     }
 }
@@ -117,54 +113,36 @@ impl AsyncWrite for SimStream {
 
 /// A port of a pod.
 pub struct SimListener {
-    socket: Socket<TcpListener>,
+    shared: Arc<Shared>,
+    pod: PodId,
     container: ContainerKind,
     backlog: Arc<Mutex<Backlog>>,
     address: SocketAddr,
 }
 
 impl SimListener {
-    pub(super) async fn bind(
+    pub(super) fn bind(
         shared: &Arc<Shared>,
-        pod: &Arc<Pod>,
+        pod: PodId,
         container: ContainerKind,
         address: SocketAddr,
     ) -> io::Result<Self> {
-        if lock(&shared.ports).is_taken(pod.id, address) {
-            return Err(io::ErrorKind::AddrInUse.into());
-        }
-        turmoil_net::set_current(pod.kernel);
-        let inner = match TcpListener::bind(address).await {
-            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
-                let stand_in = lock(&shared.ports).next_stand_in();
-                turmoil_net::set_current(pod.kernel);
-                TcpListener::bind(SocketAddr::new(address.ip(), stand_in)).await?
-            }
-            bound => bound?,
-        };
-        let bound = inner.local_addr()?.port();
-        let port = if address.port() == 0 { bound } else { address.port() };
-        let address = SocketAddr::new(address.ip(), port);
-        let backlog = lock(&shared.ports).bind(pod.id, address, bound);
-        Ok(Self { socket: Socket::new(shared, pod, inner), container, backlog, address })
+        let (address, backlog) = lock(&shared.wire).kernels.listen(pod, address)?;
+        Ok(Self { shared: Arc::clone(shared), pod, container, backlog, address })
     }
 
     fn poll_accept(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Accepted<SimStream>>> {
-        if let Poll::Ready((stream, peer, local)) = lock(&self.backlog).poll_accept(context) {
-            let stream = self.accepted(Kind::Local(stream));
-            return Poll::Ready(Ok(Accepted { stream, peer, original_destination: local }));
-        }
-        self.socket.get().poll_accept(context).map(|accepted| {
-            let (inner, peer) = accepted?;
-            let local = inner.local_addr()?;
-            let stream = WireStream::new(Socket::new(&self.socket.shared, &self.socket.pod, inner));
-            let original_destination = SocketAddr::new(local.ip(), self.address.port());
-            Ok(Accepted { stream: self.accepted(Kind::Wire(stream)), peer, original_destination })
-        })
-    }
-
-    fn accepted(&self, kind: Kind) -> SimStream {
-        SimStream { kind, _open: Open::new(&self.socket.shared, self.container) }
+        let waiting = ready!(lock(&self.backlog).poll_accept(context));
+        let (kind, peer, local) = match waiting {
+            Waiting::Local(stream, peer, local) => (Kind::Local(stream), peer, local),
+            Waiting::Wire(flow) => {
+                let stream = WireStream::new(&self.shared, flow);
+                let (local, peer) = stream.addresses();
+                (Kind::Wire(stream), peer, local)
+            }
+        };
+        let stream = SimStream { kind, _open: Open::new(&self.shared, self.container) };
+        Poll::Ready(Ok(Accepted { stream, peer, original_destination: local }))
     }
 }
 
@@ -182,7 +160,7 @@ impl Listener for SimListener {
 
 impl Drop for SimListener {
     fn drop(&mut self) {
-        lock(&self.socket.shared.ports).unbind(self.socket.pod.id, self.address);
+        lock(&self.shared.wire).kernels.unlisten(self.pod, self.address);
     }
 }
 
@@ -191,11 +169,13 @@ fn resolve(shared: &Shared, pod: &Pod, name: &str) -> io::Result<IpAddr> {
         return Ok(Ipv4Addr::LOCALHOST.into());
     }
     if name == pod.name {
-        return Ok(pod.address);
+        return Ok(pod.id.address().into());
     }
     if let Ok(address) = name.parse() {
         return Ok(address);
     }
     let address = lock(&shared.wire).address(name);
-    address.ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, format!("no pod is called {name}")))
+    address
+        .map(IpAddr::V4)
+        .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, format!("no pod is called {name}")))
 }

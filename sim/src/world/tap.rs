@@ -5,14 +5,15 @@
 
 use std::fmt;
 use std::fmt::Write as _;
-use std::net::IpAddr;
+use std::net::Ipv4Addr;
 use std::sync::{Mutex, PoisonError};
 
 use hoplab_proxy::host::Instant;
 use indexmap::IndexSet;
 use rustls::KeyLog;
-use turmoil_net::{Packet, TcpFlags, Transport};
 
+use super::connection::End;
+use super::tcp::Segment;
 use crate::lens;
 
 /// Keeps the first packets.
@@ -29,21 +30,20 @@ impl Tap {
         Self { most, ..Self::default() }
     }
 
-    /// A packet is put on the wire.
-    pub(super) fn sent(&mut self, now: Instant, packet: &Packet, is_lost: bool) {
+    /// A segment is put on the wire between two ends.
+    pub(super) fn sent(&mut self, now: Instant, (from, to): (End, End), segment: &Segment, is_lost: bool) {
         if self.packets.len() == self.most {
             self.left_out += 1;
             return;
         }
-        let Transport::Tcp(segment) = &packet.payload else { return };
-        let (IpAddr::V4(source), IpAddr::V4(destination)) = (packet.src, packet.dst) else { return };
+        let address = |(pod, port): End| -> (Ipv4Addr, u16) { (pod.address(), port) };
         self.packets.push(lens::Packet {
             at_nanos: now.nanos(),
-            source: (source, segment.src_port),
-            destination: (destination, segment.dst_port),
-            sequence: segment.seq,
-            acknowledgement: segment.ack,
-            flags: bits(segment.flags),
+            source: address(from),
+            destination: address(to),
+            sequence: segment.sequence,
+            acknowledgement: segment.acknowledgement,
+            flags: segment.flags.bits(),
             window: segment.window,
             payload: segment.payload.clone(),
             is_lost,
@@ -54,12 +54,6 @@ impl Tap {
     pub(super) fn into_packets(self) -> (Vec<lens::Packet>, u64) {
         (self.packets, self.left_out)
     }
-}
-
-/// The flags as a TCP header has them.
-fn bits(flags: TcpFlags) -> u8 {
-    let flags = [flags.fin, flags.syn, flags.rst, flags.psh, flags.ack, flags.urg];
-    flags.iter().enumerate().map(|(bit, is_set)| u8::from(*is_set) << bit).sum()
 }
 
 /// The secrets of TLS sessions as lines of a key log. Both ends of a session tell the same; each line is kept once.
