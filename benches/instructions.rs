@@ -14,7 +14,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use anyhow::{Context, bail, ensure};
 use hoplab_benches::ring::{Policing, Ring, Wires};
-use hoplab_benches::{LATENCY, in_the_world};
+use hoplab_benches::{LATENCY, in_the_world, keep_connections};
 use hoplab_proxy::host::Instant;
 use hoplab_proxy::policy::balance::{self, Algorithm, Balancer, Member, peak_ewma};
 use hoplab_proxy::policy::breaker::{self, Breaker};
@@ -36,7 +36,7 @@ struct Piece {
     run: fn(usize),
 }
 
-const PIECES: [Piece; 10] = [
+const PIECES: [Piece; 11] = [
     policy("breaker.request", breaker),
     policy("budget.request", budget),
     policy("balance.least-request", least_request),
@@ -47,6 +47,8 @@ const PIECES: [Piece; 10] = [
     crossing("plain", plain),
     crossing("mutual-tls", mutual),
     crossing("mutual-tls.all-policies", policed),
+    // Each among all that were opened before, which must not make it dearer.
+    Piece { scope: "world", name: "connection", calls: 2_000, run: keep_connections },
 ];
 
 const fn policy(name: &'static str, run: fn(usize)) -> Piece {

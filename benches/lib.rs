@@ -11,14 +11,15 @@ pub mod ring;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hoplab_proxy::host::Instant;
+use hoplab_proxy::host::{Endpoint, Host, Instant, Listener};
 use hoplab_proxy::telemetry::{Observer, Report};
 use hoplab_sim::costs::Costs;
 use hoplab_sim::distribution::Distribution;
 use hoplab_sim::journal::Journal;
 use hoplab_sim::referee;
 use hoplab_sim::scenario::plan::Network;
-use hoplab_sim::world::{self, Container, ContainerKind, CoresOf, PodConfig, PodId};
+use hoplab_sim::world::{self, Container, ContainerKind, CoresOf, PodConfig, PodId, SimHost, World};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use ring::{Ring, Turns};
 
@@ -40,30 +41,57 @@ pub struct Turned {
 
 /// Turns `ring` in a world whose links take `latency` and 10 Gbit/s.
 pub fn in_the_world(ring: Ring, latency: Duration) -> Turned {
+    let (latencies_us, digest) = world(ring.pods, latency, async |world| {
+        let turns = Turns::new(ring);
+        for pod in 0..ring.pods {
+            let host = host(&world, pod);
+            world.spawn(PodId(pod), &host, ring::pod(host.clone(), Arc::clone(&turns), pod));
+        }
+        turns.finished().await
+    });
+    Turned { crossings: ring.crossings(), latencies_us, digest }
+}
+
+/// Opens so many connections between two pods, one after the other, sends a byte over each, and keeps them all.
+pub fn keep_connections(count: usize) {
+    let endpoint = Endpoint::new(ring::name(0), 80);
+    world(2, LATENCY, async |world| {
+        let (server, client) = (host(&world, 0), host(&world, 1));
+        let mut listener = server.bind(([0, 0, 0, 0], 80).into()).await.expect("the port is free");
+        let mut kept = Vec::with_capacity(count);
+        for _ in 0..count {
+            let mut opened = client.connect(&endpoint).await.expect("the server listens");
+            let mut accepted = listener.accept().await.expect("the client has connected").stream;
+            opened.write_u8(1).await.expect("the server is there");
+            accepted.read_u8().await.expect("the client has written");
+            kept.push((opened, accepted));
+        }
+    });
+}
+
+/// What becomes of `main` in a world of so many pods, and the journal's digest.
+fn world<T, F: Future<Output = T>>(
+    pods: usize,
+    latency: Duration,
+    main: impl FnOnce(World) -> F,
+) -> (T, String) {
     let network = Network {
         latency: Distribution::Constant(latency),
         bandwidth: Some(10_000_000_000),
         zones: Vec::new(),
     };
     let container = Container { kind: ContainerKind::Application, cores: CoresOf::Own(None) };
-    let pods = (0..ring.pods).map(|pod| PodConfig {
-        name: ring::name(pod),
-        zone: None,
-        containers: vec![container],
-    });
+    let pods =
+        (0..pods).map(|pod| PodConfig { name: ring::name(pod), zone: None, containers: vec![container] });
     let journal = Journal::new();
     let reported = Instant::START..Instant::from_nanos(u64::MAX);
     let config =
         world::Config { network, seed: SEED, journal: journal.clone(), pods: pods.collect(), reported };
-    let latencies_us = world::run(config, async |world| {
-        let turns = Turns::new(ring);
-        for pod in 0..ring.pods {
-            let host = world.host(PodId(pod), ContainerKind::Application, Costs::default(), Arc::new(Deaf));
-            world.spawn(PodId(pod), &host, ring::pod(host.clone(), Arc::clone(&turns), pod));
-        }
-        turns.finished().await
-    });
-    Turned { crossings: ring.crossings(), latencies_us, digest: journal.digest() }
+    (world::run(config, main), journal.digest())
+}
+
+fn host(world: &World, pod: usize) -> SimHost {
+    world.host(PodId(pod), ContainerKind::Application, Costs::default(), Arc::new(Deaf))
 }
 
 /// Turns `ring` on the referee. Its latencies are whole milliseconds.
