@@ -14,6 +14,7 @@ mod read;
 pub(crate) mod reader;
 pub(crate) mod resolve;
 mod schema;
+pub(crate) mod source;
 pub mod suggest;
 
 pub use place::Place;

@@ -11,14 +11,12 @@ use http::{HeaderName, HeaderValue, Method};
 
 use super::grid::{Axis, Search};
 use super::problem::Problems;
+pub use super::source::Source;
 use crate::costs::Costs;
 use crate::distribution::Distribution;
 pub use expectation::{During, Expectation, Metric};
 
 pub use crate::fault::{KINDS as FAULT_KINDS, Kind as FaultKind};
-
-/// The longest run: timers reach 18 simulated hours, and answers are waited for after the load has ended.
-pub(crate) const LONGEST: Duration = Duration::from_secs(17 * 3_600);
 
 /// A scenario that can run.
 #[derive(Debug, Clone)]
@@ -135,15 +133,6 @@ impl Default for Explore {
             share: (0.01, 1.0),
         }
     }
-}
-
-/// A file that a plan was made from.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Source {
-    /// Its path as written: as given for the scenario, relative to it for an application.
-    pub path: String,
-    /// Its text.
-    pub text: String,
 }
 
 /// How traffic enters and how services talk.

@@ -4,11 +4,12 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use super::plan::{Plan, Source};
+use super::plan::Plan;
 use super::problem::Problems;
 use super::reader::{Context, Fetch};
 use super::resolve;
 use super::schema::File;
+use super::source::Source;
 
 /// What the command line says over the file.
 #[derive(Debug, Clone, PartialEq)]

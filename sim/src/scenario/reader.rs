@@ -2,16 +2,21 @@
 //! noted and left out, so that one pass finds all problems. Knows TOML and quantities; what a
 //! scenario is made of stands in `schema`.
 
+use std::time::Duration;
+
 use hoplab_proxy::quantity;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::place::{At, Place};
-use super::plan::LONGEST;
-use super::plan::Source;
 use super::problem::{Problem, Severity};
+use super::source::Source;
 use super::suggest;
 use crate::distribution::{Distribution, Empirical};
+
+/// The longest run, and the longest time of anything in it: timers reach 18 simulated hours, and answers are waited for
+/// after the load has ended.
+pub(crate) const LONGEST: Duration = Duration::from_secs(17 * 3_600);
 
 /// Fetches the text of a file, by its path relative to the scenario file.
 pub(crate) type Fetch<'a> = dyn FnMut(&str) -> Result<String, String> + 'a;

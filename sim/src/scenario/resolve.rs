@@ -20,9 +20,9 @@ use hoplab_proxy::upstream::Policies;
 
 use super::Overrides;
 use super::place::{At, Place};
-use super::plan::{EndpointId, LONGEST, Network, Plan, ProxyCores, ServiceId, Zone};
+use super::plan::{EndpointId, Network, Plan, ProxyCores, ServiceId, Zone};
 use super::problem::Problems;
-use super::reader::Context;
+use super::reader::{Context, LONGEST};
 use super::schema::policies::{Called, Cores, Layers};
 use super::schema::topology::Service;
 use super::schema::{self, App, File, Named};

@@ -7,8 +7,8 @@ use std::time::Duration;
 use crate::figures::grouped;
 use crate::scenario::grid::Axis;
 use crate::scenario::place::{At, Place};
-use crate::scenario::plan::{LONGEST, Load, Pace, Service};
-use crate::scenario::reader::Context;
+use crate::scenario::plan::{Load, Pace, Service};
+use crate::scenario::reader::{Context, LONGEST};
 use crate::scenario::schema::{Named, load, topology};
 
 /// Pods in all: each has sockets, a server and, in a mesh, a proxy that knows all others.
