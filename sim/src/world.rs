@@ -41,7 +41,7 @@ use turmoil_net::{EnterGuard, HostId, KernelConfig, Net};
 use crate::costs::Costs;
 use crate::journal::Journal;
 use crate::lens::{self, Lens};
-use crate::scenario::plan::{Network, ZoneId};
+use crate::scenario::plan::network::{Network, ZoneId};
 use clock::Clock;
 pub use cores::SlowdownId;
 use cores::{Cores, Lane};

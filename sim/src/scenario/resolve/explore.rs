@@ -36,7 +36,7 @@ pub(super) fn explore(written: written::Explore, names: &Names, context: &mut Co
     let lasts = range(written.lasts, |at| at.0, default.lasts, context);
     let add = range(written.add, |at| at.0, default.add, context);
     Explore {
-        weights: written.faults.map_or(default.weights, |faults| weights(faults, context)),
+        weights: written.faults.map_or(vec![1.0; FAULT_KINDS.len()], |faults| weights(faults, context)),
         at_most: written
             .at_most
             .map_or(default.at_most, |at| bounds::count("fault", Some(&at), bounds::DRAWN_MAX, context)),
