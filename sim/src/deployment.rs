@@ -29,9 +29,9 @@ use crate::held::Held;
 use crate::load::Clients;
 use crate::random;
 use crate::record;
-use crate::recorder::{Recorder, requested_endpoints};
+use crate::recorder::Recorder;
 use crate::scenario::plan::{
-    Architecture, Between, EndpointId, Plan, ProxyCores, Service, ServiceId, Side, Step, Target, ZoneId,
+    Architecture, Between, EndpointId, Plan, ProxyCores, Service, ServiceId, Side, Target, ZoneId,
 };
 use crate::service;
 use crate::world::{Container, ContainerKind, CoresOf, PodConfig, PodId, SimHost, World};
@@ -224,7 +224,7 @@ impl Deployment {
     pub(crate) fn clients(&self) -> Clients {
         let host = self.client_host();
         let spawner = self.client_tasks.spawner(host.clone());
-        let asked = self.asked_services();
+        let asked = self.plan.requested_services();
         let upstreams = (0..self.plan.services.len()).map(|service| {
             asked.contains(&service).then(|| {
                 let endpoints = match (self.gateway, self.architecture.mesh) {
@@ -314,7 +314,7 @@ impl Deployment {
         let name = format!("{}-{}", self.plan.services[place.service].name, place.replica);
         let tasks = Tasks::default();
         let spawner = tasks.spawner(host.clone());
-        let called = called_by(&self.plan, place.service);
+        let called = self.plan.services[place.service].callees();
         let upstreams = (0..self.plan.services.len()).map(|callee| {
             called.contains(&callee).then(|| {
                 let endpoints = if self.architecture.mesh {
@@ -368,7 +368,7 @@ impl Deployment {
                 },
             }
         };
-        let asked = self.asked_services();
+        let asked = self.plan.requested_services();
         let upstreams = asked.iter().map(|service| upstream(*service, &self.plan.gateway[*service]));
         let mut plan = hoplab_gateway::Plan::by_host(upstreams.collect());
         plan.routes = plan.routes.and(self.routes(&asked));
@@ -424,14 +424,6 @@ impl Deployment {
         if own().next().is_some() { routes.collect() } else { Vec::new() }
     }
 
-    fn asked_services(&self) -> Vec<usize> {
-        let mut asked: Vec<usize> =
-            requested_endpoints(&self.plan).iter().map(|endpoint| endpoint.service.0).collect();
-        asked.sort_unstable();
-        asked.dedup();
-        asked
-    }
-
     fn spiffe_id(&self, service: &str) -> SpiffeId {
         SpiffeId::of_service(self.authority.trust_domain(), service).expect("the plan's names are DNS labels")
     }
@@ -451,7 +443,7 @@ impl Deployment {
         sidecar.deadline.clone_from(&self.plan.mesh[place.service].deadline);
         sidecar.inbound.limits = self.plan.mesh_limits[place.service].clone();
         sidecar.zone = Some(self.zone(service.zones[place.replica as usize]));
-        for callee in called_by(&self.plan, place.service) {
+        for callee in self.plan.services[place.service].callees() {
             let placed = self.endpoints(callee, INBOUND_PORT).into_iter().zip(self.placements(callee));
             let endpoints = placed.map(|(endpoint, placement)| Placed { endpoint, placement }).collect();
             let policies = self.plan.mesh[callee].clone();
@@ -528,26 +520,6 @@ impl Deployment {
     fn seed(&self, purpose: &str, number: u64) -> u64 {
         random::join(random::join(self.plan.seed, random::key(purpose)), number)
     }
-}
-
-/// The services that `service` calls.
-pub(crate) fn called_by(plan: &Plan, service: usize) -> Vec<usize> {
-    fn collect(steps: &[Step], callees: &mut Vec<usize>) {
-        for step in steps {
-            match step {
-                Step::Call(call) if !callees.contains(&call.target.service.0) => {
-                    callees.push(call.target.service.0);
-                }
-                Step::All { branches, .. } => collect(branches, callees),
-                Step::Call(_) | Step::Work(_) | Step::Sleep(_) => {}
-            }
-        }
-    }
-    let mut callees = Vec::new();
-    for endpoint in &plan.services[service].endpoints {
-        collect(&endpoint.steps, &mut callees);
-    }
-    callees
 }
 
 fn anywhere(port: u16) -> SocketAddr {

@@ -11,8 +11,7 @@ use indexmap::IndexMap;
 
 use crate::random;
 use crate::record::{Difference, Intervals, Paired};
-use crate::recorder::phases::Phases;
-use crate::scenario::plan::Plan;
+use crate::scenario::plan::{Phases, Plan};
 use crate::slices::Slices;
 use crate::statistics;
 

@@ -19,8 +19,6 @@ use std::collections::BTreeMap;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
-use crate::deployment::called_by;
-use crate::recorder::requested_endpoints;
 use crate::scenario::plan::{self, Plan, Source};
 pub use edge::Edge;
 pub use expectation::{Expectation, Outcome};
@@ -108,16 +106,7 @@ impl Graph {
             replicas: service.replicas,
             zone: service.zone.map(|zone| plan.network.zones[zone.0].name.clone()),
         });
-        let mut edges: Vec<(Option<usize>, usize)> = Vec::new();
-        for endpoint in requested_endpoints(plan) {
-            if !edges.contains(&(None, endpoint.service.0)) {
-                edges.push((None, endpoint.service.0));
-            }
-        }
-        for caller in 0..plan.services.len() {
-            edges.extend(called_by(plan, caller).into_iter().map(|callee| (Some(caller), callee)));
-        }
-        Self { services: services.collect(), edges }
+        Self { services: services.collect(), edges: plan.edges() }
     }
 }
 

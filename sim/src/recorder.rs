@@ -10,7 +10,6 @@ mod decisions;
 mod eye;
 mod late;
 mod names;
-pub(crate) mod phases;
 mod tally;
 mod work;
 
@@ -34,14 +33,12 @@ use crate::lens::{self, Moment};
 use crate::pairs::{End, Ends};
 use crate::panics;
 use crate::record;
-use crate::scenario::plan::{Architecture, EndpointId, Plan};
+use crate::scenario::plan::{Architecture, EndpointId, Phases, Plan};
 use breakers::Breakers;
 use decisions::Decisions;
 use eye::Eye;
 use late::Late;
 use names::Names;
-use phases::Phases;
-pub(crate) use tally::window_width;
 use tally::{EdgeKey, Scope, Window};
 use work::{Piece, Works};
 
@@ -145,8 +142,8 @@ impl Recorder {
     /// A recorder for a run of `plan` under `architecture`.
     pub fn new(plan: &Arc<Plan>, architecture: Architecture, limits: Limits, journal: Journal) -> Self {
         let phases = Phases::of(plan);
-        let endpoints = requested_endpoints(plan);
-        let window_width = window_width(plan.duration);
+        let endpoints = plan.requested_endpoints();
+        let window_width = plan.window_width();
         let warmup_end = Instant::START + plan.warmup;
         let reported = (warmup_end, Instant::START + plan.duration);
         let limits_us = expect::limits_us(plan);
@@ -273,17 +270,6 @@ impl Recorder {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Every endpoint that load asks for, in the order of the scenario.
-pub(crate) fn requested_endpoints(plan: &Plan) -> Vec<EndpointId> {
-    let mut endpoints = Vec::new();
-    for (endpoint, _) in plan.loads.iter().flat_map(|load| &load.mix) {
-        if !endpoints.contains(endpoint) {
-            endpoints.push(*endpoint);
-        }
-    }
-    endpoints
 }
 
 /// Hears the products in one pod.

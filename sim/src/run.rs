@@ -171,8 +171,3 @@ fn in_a_world(
 fn judge(seen: &mut record::Architecture, plan: &Plan, index: usize) {
     seen.expectations = expect::judge(plan, index, seen);
 }
-
-/// The width of a record's windows, in microseconds.
-pub(crate) fn window_us(plan: &Plan) -> u64 {
-    crate::recorder::window_width(plan.duration).as_micros() as u64
-}

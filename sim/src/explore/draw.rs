@@ -7,7 +7,6 @@ use hoplab_proxy::quantity;
 use rand::rngs::ChaCha8Rng;
 use toml_edit::{Array, Table, Value};
 
-use crate::deployment::called_by;
 use crate::fault;
 use crate::random;
 use crate::scenario::edit::{inline, table};
@@ -70,7 +69,8 @@ impl Dice {
     /// A service and one that calls it, or all traffic of it or of one of its pods.
     pub(crate) fn sides(&mut self, drawing: &Drawing<'_>) -> Entries {
         let Drawing { plan, service, .. } = *drawing;
-        let calls = |caller: &usize| *caller != service && called_by(plan, *caller).contains(&service);
+        let calls =
+            |caller: &usize| *caller != service && plan.services[*caller].callees().contains(&service);
         let callers: Vec<usize> = (0..plan.services.len()).filter(calls).collect();
         let picked = self.below(callers.len().max(1));
         if callers.is_empty() || random::happens(&mut self.0, 0.5) {

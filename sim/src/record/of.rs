@@ -5,7 +5,7 @@ use indexmap::IndexMap;
 use super::{Fault, Graph, Paired, Record, SCHEMA};
 use crate::journal::Journal;
 use crate::pairs::{self, Ends};
-use crate::run::{self, Simulated, VERSION};
+use crate::run::{Simulated, VERSION};
 use crate::scenario::plan::Plan;
 
 impl Record {
@@ -28,7 +28,7 @@ impl Record {
             digest: Journal::digest_of(digests),
             duration_us: plan.duration.as_micros() as u64,
             warmup_us: plan.warmup.as_micros() as u64,
-            window_us: run::window_us(plan),
+            window_us: plan.window_width().as_micros() as u64,
             graph: Graph::of(plan),
             faults: plan.faults.iter().map(|fault| Fault::of(plan, fault)).collect(),
             architectures,

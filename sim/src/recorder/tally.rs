@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use hdrhistogram::Histogram;
 use hoplab_proxy::host::Instant;
@@ -259,36 +258,11 @@ fn buckets(latencies: &Histogram<u32>) -> Vec<(u64, u64)> {
     steps.map(|step| (step.value_iterated_to(), step.count_since_last_iteration())).collect()
 }
 
-/// How wide the windows of a run of `duration` are: a round number that makes at most 120 of them.
-pub(crate) fn window_width(duration: Duration) -> Duration {
-    const MOST: u32 = 120;
-    let wanted = (duration / MOST).max(Duration::from_millis(1));
-    let mut unit = Duration::from_millis(1);
-    loop {
-        for factor in [1, 2, 5] {
-            if unit * factor >= wanted {
-                return unit * factor;
-            }
-        }
-        unit *= 10;
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::time::Duration;
 
-    #[test]
-    fn windows_are_round_and_few() {
-        for (seconds, millis) in [(1, 10), (30, 500), (60, 500), (61, 1_000), (600, 5_000), (12_500, 200_000)]
-        {
-            assert_eq!(
-                window_width(Duration::from_secs(seconds)),
-                Duration::from_millis(millis),
-                "{seconds} s"
-            );
-        }
-    }
+    use super::*;
 
     #[test]
     fn latencies_below_twenty_milliseconds_are_exact() {

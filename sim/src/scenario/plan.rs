@@ -9,6 +9,7 @@ mod expectation;
 pub(crate) mod explore;
 pub(crate) mod load;
 pub(crate) mod network;
+mod phases;
 pub(crate) mod target;
 
 use std::time::Duration;
@@ -29,6 +30,7 @@ pub use expectation::{During, Expectation, Metric};
 pub use explore::Explore;
 pub use load::{Arrivals, Load, Pace};
 pub use network::{Network, Zone, ZoneId};
+pub(crate) use phases::Phases;
 pub use target::{Between, Side, Target};
 
 pub use crate::fault::{KINDS as FAULT_KINDS, Kind as FaultKind};
@@ -98,6 +100,41 @@ pub struct Plan {
     pub sources: Vec<Source>,
     /// What should be checked before the result is trusted.
     pub warnings: Problems,
+}
+
+impl Plan {
+    /// Every endpoint that load asks for, in the order of the scenario.
+    pub(crate) fn requested_endpoints(&self) -> Vec<EndpointId> {
+        let mut endpoints = Vec::new();
+        for (endpoint, _) in self.loads.iter().flat_map(|load| &load.mix) {
+            if !endpoints.contains(endpoint) {
+                endpoints.push(*endpoint);
+            }
+        }
+        endpoints
+    }
+
+    /// The services that load asks, by index, in rising order.
+    pub(crate) fn requested_services(&self) -> Vec<usize> {
+        let mut services: Vec<usize> = self.requested_endpoints().iter().map(|id| id.service.0).collect();
+        services.sort_unstable();
+        services.dedup();
+        services
+    }
+
+    /// Who calls whom, each by index; clients, which are `None`, come first.
+    pub(crate) fn edges(&self) -> Vec<(Option<usize>, usize)> {
+        let mut edges: Vec<(Option<usize>, usize)> = Vec::new();
+        for endpoint in self.requested_endpoints() {
+            if !edges.contains(&(None, endpoint.service.0)) {
+                edges.push((None, endpoint.service.0));
+            }
+        }
+        for (caller, service) in self.services.iter().enumerate() {
+            edges.extend(service.callees().into_iter().map(|callee| (Some(caller), callee)));
+        }
+        edges
+    }
 }
 
 /// The bounds of what must always hold.

@@ -35,6 +35,19 @@ pub struct Service {
     pub endpoints: Vec<Endpoint>,
 }
 
+impl Service {
+    /// The services that it calls, by index.
+    pub(crate) fn callees(&self) -> Vec<usize> {
+        let mut callees = Vec::new();
+        for call in self.endpoints.iter().flat_map(Endpoint::calls) {
+            if !callees.contains(&call.target.service.0) {
+                callees.push(call.target.service.0);
+            }
+        }
+        callees
+    }
+}
+
 /// Index into the services of a plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ServiceId(pub usize);
@@ -104,6 +117,24 @@ pub struct Endpoint {
     pub once: Once,
     /// What is done before the answer, in order.
     pub steps: Vec<Step>,
+}
+
+impl Endpoint {
+    /// The calls that it makes.
+    pub(crate) fn calls(&self) -> Vec<&Call> {
+        fn collect<'a>(steps: &'a [Step], calls: &mut Vec<&'a Call>) {
+            for step in steps {
+                match step {
+                    Step::Work(_) | Step::Sleep(_) => {}
+                    Step::Call(call) => calls.push(call),
+                    Step::All { branches, .. } => collect(branches, calls),
+                }
+            }
+        }
+        let mut calls = Vec::new();
+        collect(&self.steps, &mut calls);
+        calls
+    }
 }
 
 /// Something an endpoint does.

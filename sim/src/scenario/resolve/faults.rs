@@ -8,9 +8,7 @@ use super::Window;
 use super::names::{self, Names};
 use crate::fault::{self, WrittenSides, WrittenTarget};
 use crate::scenario::place::{At, Place};
-use crate::scenario::plan::{
-    Architecture, Between, Endpoint, Fault, Load, Service, ServiceId, Side, Step, Target,
-};
+use crate::scenario::plan::{Architecture, Between, Endpoint, Fault, Load, Service, ServiceId, Side, Target};
 use crate::scenario::reader::Context;
 use crate::scenario::schema::fault as written;
 
@@ -161,17 +159,9 @@ impl Surroundings<'_> {
             reached[id.service.0] = true;
             if seen.insert(id) {
                 let endpoint: &Endpoint = &self.services[id.service.0].endpoints[id.endpoint];
-                endpoint.steps.iter().for_each(|step| callees(step, &mut open));
+                open.extend(endpoint.calls().iter().map(|call| call.target));
             }
         }
         reached[service.0]
-    }
-}
-
-fn callees(step: &Step, into: &mut Vec<crate::scenario::plan::EndpointId>) {
-    match step {
-        Step::Work(_) | Step::Sleep(_) => {}
-        Step::Call(call) => into.push(call.target),
-        Step::All { branches, .. } => branches.iter().for_each(|branch| callees(branch, into)),
     }
 }
