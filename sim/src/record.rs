@@ -6,7 +6,6 @@
 mod edge;
 mod expectation;
 mod interval;
-mod of;
 mod paired;
 mod policies;
 mod resources;
@@ -19,7 +18,7 @@ use std::collections::BTreeMap;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
-use crate::scenario::plan::{self, Plan, Source};
+use crate::scenario::source::Source;
 pub use edge::Edge;
 pub use expectation::{Expectation, Outcome};
 pub use interval::{Interval, Intervals, Quantile};
@@ -33,6 +32,9 @@ pub use work::{Wasted, Work};
 
 /// The version of [`Record`]'s shape.
 pub const SCHEMA: u32 = 1;
+
+/// The version of hoplab that records name.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// A run of a scenario under each of its architectures.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -98,18 +100,6 @@ pub struct Graph {
     pub edges: Vec<(Option<usize>, usize)>,
 }
 
-impl Graph {
-    /// The graph of `plan`: clients' calls first, then each service's.
-    pub(crate) fn of(plan: &Plan) -> Self {
-        let services = plan.services.iter().map(|service| Node {
-            name: service.name.clone(),
-            replicas: service.replicas,
-            zone: service.zone.map(|zone| plan.network.zones[zone.0].name.clone()),
-        });
-        Self { services: services.collect(), edges: plan.edges() }
-    }
-}
-
 /// A service in the graph.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Node {
@@ -134,19 +124,6 @@ pub struct Fault {
     pub at_us: u64,
     /// How long it lasts.
     pub for_us: u64,
-}
-
-impl Fault {
-    /// `fault` of `plan`, in words.
-    pub(crate) fn of(plan: &Plan, fault: &plan::Fault) -> Self {
-        Self {
-            name: fault.name.clone(),
-            text: fault.kind.in_words(plan),
-            services: fault.kind.aim().services(),
-            at_us: fault.at.as_micros() as u64,
-            for_us: fault.lasts.as_micros() as u64,
-        }
-    }
 }
 
 /// What was seen under one architecture, after the warm-up unless said otherwise.
@@ -303,6 +280,12 @@ pub struct FaultHits {
 }
 
 impl Record {
+    /// The name of the architecture that others are compared with: `direct`, or the first.
+    pub fn baseline(&self) -> Option<&str> {
+        let direct = self.architectures.get_key_value("direct");
+        direct.or_else(|| self.architectures.first()).map(|(name, _)| name.as_str())
+    }
+
     /// The faults that touched nothing under an architecture that has what they are aimed at; they
     /// make the run invalid, since it does not show what it was made to show.
     pub fn untouched_faults(&self) -> Vec<&str> {
