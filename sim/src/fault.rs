@@ -6,6 +6,7 @@
 //! and how often it has bitten ([`crate::faults`]).
 
 mod crash;
+pub(crate) mod dice;
 mod error;
 mod latency;
 mod loss;
@@ -18,11 +19,11 @@ mod slow;
 
 use hoplab_proxy::quantity::Duration as Quantity;
 
-use crate::explore::draw::{Dice, Drawing, Entries};
 use crate::scenario::place::At;
 use crate::scenario::plan::{Between, Plan, ServiceId, Side, Target};
 use crate::scenario::reader::{Context, Table};
 use crate::scenario::resolve::faults::Surroundings;
+use dice::{Dice, Drawing, Entries};
 
 pub(crate) use run::Run;
 pub(crate) use sides::{WrittenSides, WrittenTarget};

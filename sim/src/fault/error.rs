@@ -3,10 +3,10 @@
 use hoplab_proxy::quantity::{Duration as Quantity, Share};
 use toml_edit::Value;
 
+use super::dice::{Dice, Drawing, Entries};
 use super::sides::{WrittenTarget, percent, pods, target};
 use super::{Aim, Fault, Run};
 use crate::call::CallKey;
-use crate::explore::draw::{Dice, Drawing, Entries};
 use crate::faults::Place;
 use crate::random;
 use crate::scenario::place::At;
@@ -95,7 +95,7 @@ impl Fault for Error {
         let mut entries = dice.pods(drawing);
         let status = [500, 503][dice.below(2)];
         entries.push(("status", Value::from(i64::from(status))));
-        entries.push(("share", dice.share(drawing.plan.explore.share)));
+        entries.push(("share", dice.share(drawing.explore.share)));
         entries
     }
 

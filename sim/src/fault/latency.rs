@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use hoplab_proxy::quantity::Duration as Quantity;
 
+use super::dice::{Dice, Drawing, Entries, text};
 use super::sides::{WrittenSides, both, sides};
 use super::{Aim, Fault, Run};
 use crate::distribution::Distribution;
-use crate::explore::draw::{Dice, Drawing, Entries, text};
 use crate::scenario::place::At;
 use crate::scenario::plan::{Between, Plan, Target};
 use crate::scenario::reader::{Context, Table};
@@ -61,7 +61,7 @@ impl Fault for Latency {
 
     fn draw(dice: &mut Dice, drawing: &Drawing<'_>) -> Entries {
         let mut entries = dice.sides(drawing);
-        let (least, most) = drawing.plan.explore.add;
+        let (least, most) = drawing.explore.add;
         let add = dice.between((least.as_secs_f64(), most.as_secs_f64()));
         // No finer than people say it: three figures.
         let grain = 10_f64.powf(add.log10().floor() - 2.0);

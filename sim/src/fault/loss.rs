@@ -2,9 +2,9 @@
 
 use hoplab_proxy::quantity::{Duration as Quantity, Share};
 
+use super::dice::{Dice, Drawing, Entries};
 use super::sides::{WrittenSides, both, percent, sides};
 use super::{Aim, Fault, Run};
-use crate::explore::draw::{Dice, Drawing, Entries};
 use crate::scenario::place::At;
 use crate::scenario::plan::{Between, Plan, Target};
 use crate::scenario::reader::{Context, Table};
@@ -58,7 +58,7 @@ impl Fault for Loss {
 
     fn draw(dice: &mut Dice, drawing: &Drawing<'_>) -> Entries {
         let mut entries = dice.sides(drawing);
-        entries.push(("share", dice.share(drawing.plan.explore.share)));
+        entries.push(("share", dice.share(drawing.explore.share)));
         entries
     }
 

@@ -2,9 +2,9 @@
 
 use hoplab_proxy::quantity::Duration as Quantity;
 
+use super::dice::{Dice, Drawing, Entries};
 use super::sides::{WrittenSides, both, sides};
 use super::{Aim, Fault, Run};
-use crate::explore::draw::{Dice, Drawing, Entries};
 use crate::scenario::place::At;
 use crate::scenario::plan::{Between, Plan, Target};
 use crate::scenario::reader::{Context, Table};

@@ -5,9 +5,9 @@ use std::time::Duration;
 use hoplab_proxy::host::Host;
 use hoplab_proxy::quantity::Duration as Quantity;
 
+use super::dice::{Dice, Drawing, Entries, rounded, text};
 use super::sides::{WrittenTarget, pods, target};
 use super::{Aim, Fault, Run};
-use crate::explore::draw::{Dice, Drawing, Entries, rounded, text};
 use crate::faults::Place;
 use crate::scenario::place::At;
 use crate::scenario::plan::{Plan, Target};
@@ -82,7 +82,7 @@ impl Fault for Restart {
     fn draw(dice: &mut Dice, drawing: &Drawing<'_>) -> Entries {
         let mut entries = dice.pods(drawing);
         // Each pod has its turn within the fault's time.
-        let turn = drawing.lasts / drawing.plan.services[drawing.service].replicas.max(1);
+        let turn = drawing.lasts / drawing.services[drawing.service].replicas.max(1);
         entries.push(("drain", text(rounded(turn.mul_f64(0.3)))));
         entries.push(("down", text(rounded(turn.mul_f64(0.5)))));
         entries

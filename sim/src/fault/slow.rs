@@ -3,9 +3,9 @@
 use hoplab_proxy::quantity::Duration as Quantity;
 use toml_edit::Value;
 
+use super::dice::{Dice, Drawing, Entries};
 use super::sides::{WrittenTarget, pods, target};
 use super::{Aim, Fault, Run};
-use crate::explore::draw::{Dice, Drawing, Entries};
 use crate::scenario::place::At;
 use crate::scenario::plan::{Plan, Target};
 use crate::scenario::reader::{Context, Table};
@@ -59,7 +59,7 @@ impl Fault for Slow {
 
     fn draw(dice: &mut Dice, drawing: &Drawing<'_>) -> Entries {
         let mut entries = dice.pods(drawing);
-        let times = dice.between(drawing.plan.explore.times);
+        let times = dice.between(drawing.explore.times);
         entries.push(("times", Value::from((times * 10.0).round() / 10.0)));
         entries
     }
