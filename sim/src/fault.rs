@@ -20,7 +20,8 @@ mod slow;
 use hoplab_proxy::quantity::Duration as Quantity;
 
 use crate::scenario::place::At;
-use crate::scenario::plan::{Between, Plan, ServiceId, Side, Target};
+use crate::scenario::plan::application::{Service, ServiceId};
+use crate::scenario::plan::target::{Between, Side, Target};
 use crate::scenario::reader::{Context, Table};
 use crate::scenario::resolve::faults::Surroundings;
 use dice::{Dice, Drawing, Entries};
@@ -47,7 +48,7 @@ pub(crate) trait Fault: Sized {
     ) -> Option<Self>;
 
     /// What it does, in words.
-    fn in_words(&self, plan: &Plan) -> String;
+    fn in_words(&self, services: &[Service]) -> String;
 
     /// What it is aimed at.
     fn aim(&self) -> Aim;
@@ -127,9 +128,9 @@ macro_rules! kinds {
             }
 
             /// What it does, in words: `payment-0 is down`.
-            pub(crate) fn in_words(&self, plan: &Plan) -> String {
+            pub(crate) fn in_words(&self, services: &[Service]) -> String {
                 match self {
-                    $(Self::$kind(fault) => fault.in_words(plan),)*
+                    $(Self::$kind(fault) => fault.in_words(services),)*
                 }
             }
 

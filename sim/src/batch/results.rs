@@ -52,7 +52,7 @@ fn graph(plan: &Plan) -> Graph {
 fn fault(plan: &Plan, fault: &plan::Fault) -> Fault {
     Fault {
         name: fault.name.clone(),
-        text: fault.kind.in_words(plan),
+        text: fault.kind.in_words(&plan.services),
         services: fault.kind.aim().services(),
         at_us: fault.at.as_micros() as u64,
         for_us: fault.lasts.as_micros() as u64,

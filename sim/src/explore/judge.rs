@@ -86,7 +86,7 @@ pub(super) fn judge(written: usize, drawn: &Drawn, result: &Result<Record, Panic
     let plan = &*drawn.plan;
     let faults = plan.faults.iter().enumerate().map(|(index, fault)| DrawnFault {
         name: fault.name.clone(),
-        text: fault.kind.in_words(plan),
+        text: fault.kind.in_words(&plan.services),
         is_drawn: index >= written,
         untouched: untouched(&fault.name, result),
     });

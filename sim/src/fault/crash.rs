@@ -6,7 +6,8 @@ use super::dice::{Dice, Drawing, Entries};
 use super::sides::{WrittenTarget, pods, target};
 use super::{Aim, Fault, Run};
 use crate::scenario::place::At;
-use crate::scenario::plan::{Plan, Target};
+use crate::scenario::plan::application::Service;
+use crate::scenario::plan::target::Target;
 use crate::scenario::reader::{Context, Table};
 use crate::scenario::resolve::faults::Surroundings;
 
@@ -34,8 +35,8 @@ impl Fault for Crash {
         Some(Self { target: surroundings.target(written, context)? })
     }
 
-    fn in_words(&self, plan: &Plan) -> String {
-        format!("{} is down", pods(plan, self.target))
+    fn in_words(&self, services: &[Service]) -> String {
+        format!("{} is down", pods(services, self.target))
     }
 
     fn aim(&self) -> Aim {

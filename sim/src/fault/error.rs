@@ -10,7 +10,8 @@ use crate::call::CallKey;
 use crate::faults::Place;
 use crate::random;
 use crate::scenario::place::At;
-use crate::scenario::plan::{Plan, Target};
+use crate::scenario::plan::application::Service;
+use crate::scenario::plan::target::Target;
 use crate::scenario::reader::{Context, Table};
 use crate::scenario::resolve::faults::Surroundings;
 
@@ -76,9 +77,9 @@ impl Fault for Error {
         endpoint_is_known.then_some(Self { target, endpoint, status, share })
     }
 
-    fn in_words(&self, plan: &Plan) -> String {
-        let named = |index: usize| &*plan.services[self.target.service.0].endpoints[index].name;
-        let (pods, share) = (pods(plan, self.target), percent(self.share));
+    fn in_words(&self, services: &[Service]) -> String {
+        let named = |index: usize| &*services[self.target.service.0].endpoints[index].name;
+        let (pods, share) = (pods(services, self.target), percent(self.share));
         let endpoint = self.endpoint.map_or("requests", named);
         format!("{pods} answers {share} % of {endpoint} with {}", self.status)
     }

@@ -9,7 +9,8 @@ use super::sides::{WrittenSides, both, sides};
 use super::{Aim, Fault, Run};
 use crate::distribution::Distribution;
 use crate::scenario::place::At;
-use crate::scenario::plan::{Between, Plan, Target};
+use crate::scenario::plan::application::Service;
+use crate::scenario::plan::target::{Between, Target};
 use crate::scenario::reader::{Context, Table};
 use crate::scenario::resolve::faults::Surroundings;
 use crate::world::ImpairmentKind;
@@ -47,8 +48,8 @@ impl Fault for Latency {
         Some(Self { between: between?, add: written.add?.value })
     }
 
-    fn in_words(&self, plan: &Plan) -> String {
-        format!("packets between {} take {} longer", both(plan, self.between), self.add)
+    fn in_words(&self, services: &[Service]) -> String {
+        format!("packets between {} take {} longer", both(services, self.between), self.add)
     }
 
     fn aim(&self) -> Aim {

@@ -6,7 +6,8 @@ use super::dice::{Dice, Drawing, Entries};
 use super::sides::{WrittenSides, both, percent, sides};
 use super::{Aim, Fault, Run};
 use crate::scenario::place::At;
-use crate::scenario::plan::{Between, Plan, Target};
+use crate::scenario::plan::application::Service;
+use crate::scenario::plan::target::{Between, Target};
 use crate::scenario::reader::{Context, Table};
 use crate::scenario::resolve::faults::Surroundings;
 use crate::world::ImpairmentKind;
@@ -44,8 +45,8 @@ impl Fault for Loss {
         Some(Self { between: between?, share: written.share?.value.0 })
     }
 
-    fn in_words(&self, plan: &Plan) -> String {
-        format!("{} % of segments between {} are lost", percent(self.share), both(plan, self.between))
+    fn in_words(&self, services: &[Service]) -> String {
+        format!("{} % of segments between {} are lost", percent(self.share), both(services, self.between))
     }
 
     fn aim(&self) -> Aim {

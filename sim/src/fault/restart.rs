@@ -10,7 +10,8 @@ use super::sides::{WrittenTarget, pods, target};
 use super::{Aim, Fault, Run};
 use crate::faults::Place;
 use crate::scenario::place::At;
-use crate::scenario::plan::{Plan, Target};
+use crate::scenario::plan::application::Service;
+use crate::scenario::plan::target::Target;
 use crate::scenario::reader::{Context, Table};
 use crate::scenario::resolve::faults::Surroundings;
 
@@ -66,9 +67,9 @@ impl Fault for Restart {
         Some(Self { target, drain, down })
     }
 
-    fn in_words(&self, plan: &Plan) -> String {
+    fn in_words(&self, services: &[Service]) -> String {
         let (drain, down) = (Quantity(self.drain), Quantity(self.down));
-        format!("{} restarts pod by pod: {drain} to drain, {down} away", pods(plan, self.target))
+        format!("{} restarts pod by pod: {drain} to drain, {down} away", pods(services, self.target))
     }
 
     fn aim(&self) -> Aim {

@@ -4,7 +4,7 @@ use hoplab_proxy::host::{Host, Instant};
 
 use crate::deployment::Deployment;
 use crate::faults::Faults;
-use crate::scenario::plan::Between;
+use crate::scenario::plan::target::Between;
 use crate::world::{Impairment, ImpairmentKind, SimHost};
 
 /// A fault while it is carried out.

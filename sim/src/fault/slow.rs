@@ -7,7 +7,8 @@ use super::dice::{Dice, Drawing, Entries};
 use super::sides::{WrittenTarget, pods, target};
 use super::{Aim, Fault, Run};
 use crate::scenario::place::At;
-use crate::scenario::plan::{Plan, Target};
+use crate::scenario::plan::application::Service;
+use crate::scenario::plan::target::Target;
 use crate::scenario::reader::{Context, Table};
 use crate::scenario::resolve::bounds;
 use crate::scenario::resolve::faults::Surroundings;
@@ -45,8 +46,8 @@ impl Fault for Slow {
         Some(Self { target: target?, times: bounds::factor(&written.times?, context) })
     }
 
-    fn in_words(&self, plan: &Plan) -> String {
-        format!("{} works {} times as long", pods(plan, self.target), self.times)
+    fn in_words(&self, services: &[Service]) -> String {
+        format!("{} works {} times as long", pods(services, self.target), self.times)
     }
 
     fn aim(&self) -> Aim {
