@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::bounds;
 use super::names::Names;
-use crate::scenario::place::At;
+use crate::scenario::place::{At, Place};
 use crate::scenario::plan::{Explore, FAULT_KINDS, Invariants, ServiceId};
 use crate::scenario::reader::Context;
 use crate::scenario::schema::explore as written;
@@ -60,7 +60,7 @@ fn weights(faults: Vec<(At<String>, Option<f64>)>, context: &mut Context<'_>) ->
         }
     }
     if weights.iter().sum::<f64>() <= 0.0 {
-        let place = place.unwrap_or(super::beginning());
+        let place = place.unwrap_or(Place::BEGINNING);
         context.error(place, "no kind of fault would ever be drawn").hint("give one a weight above zero");
     }
     weights
