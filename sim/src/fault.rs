@@ -14,7 +14,7 @@ mod partition;
 mod reset;
 mod restart;
 mod run;
-mod sides;
+pub(crate) mod sides;
 mod slow;
 
 use hoplab_proxy::quantity::Duration as Quantity;
@@ -23,11 +23,10 @@ use crate::scenario::place::At;
 use crate::scenario::plan::application::{Service, ServiceId};
 use crate::scenario::plan::target::{Between, Side, Target};
 use crate::scenario::reader::{Context, Table};
-use crate::scenario::resolve::faults::Surroundings;
+use crate::scenario::resolve::surroundings::Surroundings;
 use dice::{Dice, Drawing, Entries};
 
 pub(crate) use run::Run;
-pub(crate) use sides::{WrittenSides, WrittenTarget};
 
 /// A kind of fault, with what it takes: as it is carried out.
 pub(crate) trait Fault: Sized {

@@ -9,7 +9,7 @@ use crate::scenario::place::At;
 use crate::scenario::plan::application::Service;
 use crate::scenario::plan::target::Target;
 use crate::scenario::reader::{Context, Table};
-use crate::scenario::resolve::faults::Surroundings;
+use crate::scenario::resolve::surroundings::Surroundings;
 
 /// Pods stop at once and start anew at the end.
 #[derive(Debug, Clone)]

@@ -13,7 +13,7 @@ use crate::scenario::place::At;
 use crate::scenario::plan::application::Service;
 use crate::scenario::plan::target::Target;
 use crate::scenario::reader::{Context, Table};
-use crate::scenario::resolve::faults::Surroundings;
+use crate::scenario::resolve::surroundings::Surroundings;
 
 /// Requests are answered with `status` at once.
 #[derive(Debug, Clone)]

@@ -9,7 +9,7 @@ use crate::scenario::place::At;
 use crate::scenario::plan::application::Service;
 use crate::scenario::plan::target::{Between, Target};
 use crate::scenario::reader::{Context, Table};
-use crate::scenario::resolve::faults::Surroundings;
+use crate::scenario::resolve::surroundings::Surroundings;
 use crate::world::ImpairmentKind;
 
 /// Segments between the two sides are lost, each with this probability, and sent again later.

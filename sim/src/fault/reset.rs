@@ -9,7 +9,7 @@ use crate::scenario::place::At;
 use crate::scenario::plan::application::Service;
 use crate::scenario::plan::target::{Between, Target};
 use crate::scenario::reader::{Context, Table};
-use crate::scenario::resolve::faults::Surroundings;
+use crate::scenario::resolve::surroundings::Surroundings;
 
 /// Connections between the two sides are reset, once, at the start.
 #[derive(Debug, Clone)]

@@ -13,7 +13,7 @@ use crate::scenario::place::At;
 use crate::scenario::plan::application::Service;
 use crate::scenario::plan::target::Target;
 use crate::scenario::reader::{Context, Table};
-use crate::scenario::resolve::faults::Surroundings;
+use crate::scenario::resolve::surroundings::Surroundings;
 
 /// How long a restarted pod is away, unless it is said: a small process's start.
 const DOWN: Duration = Duration::from_secs(1);

@@ -11,7 +11,7 @@ use crate::scenario::plan::application::Service;
 use crate::scenario::plan::target::Target;
 use crate::scenario::reader::{Context, Table};
 use crate::scenario::resolve::bounds;
-use crate::scenario::resolve::faults::Surroundings;
+use crate::scenario::resolve::surroundings::Surroundings;
 
 /// Work takes `times` as long.
 #[derive(Debug, Clone)]

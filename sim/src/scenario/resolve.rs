@@ -7,10 +7,11 @@ pub(crate) mod bounds;
 mod cycles;
 mod expectations;
 mod explore;
-pub(crate) mod faults;
+mod faults;
 mod loads;
 pub(crate) mod names;
 mod restless;
+pub(crate) mod surroundings;
 mod topology;
 
 use std::time::Duration;
@@ -58,14 +59,13 @@ pub(super) fn resolve(file: File, overrides: &Overrides, context: &mut Context<'
     let loads_are_right = context.problems.len() == noted && loads.iter().all(|load| !load.mix.is_empty());
     bounds::in_all(&services, &loads, window.duration, &places, context);
     bounds::points(&file.sweep.0, context);
-    let faults = faults::Surroundings {
+    let surroundings = surroundings::Surroundings {
         names: &names,
         services: &services,
         loads: &loads,
-        window: &window,
         architectures: &architectures,
     };
-    let faults = faults.resolve(file.faults, context);
+    let faults = faults::resolve(file.faults, &window, &surroundings, context);
     let expectations = expectations::Expectations {
         names: &names,
         services: &services,

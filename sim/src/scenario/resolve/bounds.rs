@@ -7,7 +7,8 @@ use std::time::Duration;
 use crate::figures::grouped;
 use crate::scenario::grid::Axis;
 use crate::scenario::place::{At, Place};
-use crate::scenario::plan::{Load, Pace, Service};
+use crate::scenario::plan::application::Service;
+use crate::scenario::plan::load::{Load, Pace};
 use crate::scenario::reader::{Context, LONGEST, Named};
 use crate::scenario::schema::{load, topology};
 
