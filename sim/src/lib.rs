@@ -29,6 +29,7 @@ pub mod lens;
 mod load;
 mod pairs;
 mod panics;
+mod pods;
 mod progress;
 pub mod random;
 pub mod record;

@@ -89,7 +89,7 @@ fn in_a_world(
         network: plan.network.clone(),
         seed: plan.seed,
         journal: journal.clone(),
-        pods: Deployment::pods(plan, architecture),
+        pods: Deployment::pod_configs(plan, architecture),
         reported: Instant::START + plan.warmup..Instant::START + plan.duration,
     };
     world::run(config, |world: World| async move {
@@ -101,7 +101,7 @@ fn in_a_world(
         let recorder = Recorder::new(plan, architecture, limits, journal);
         lens.requests.iter().for_each(|wanted| recorder.look_at(wanted.clone()));
         world.look(lens);
-        let faults = Faults::new(plan);
+        let faults = Faults::new(plan.faults.len());
         let deployment = Deployment::start(&world, plan, architecture, &recorder, &faults);
         let timetable = timetable::run(&deployment, &faults);
         let host = deployment.client_host();

@@ -52,15 +52,15 @@ impl Fault for Crash {
     }
 
     async fn run(&self, run: &Run<'_>) {
-        let pods = run.deployment.pods_of(self.target);
+        let pods = run.pods.of(self.target);
         for pod in &pods {
-            run.deployment.hold(*pod);
-            run.deployment.kill(*pod);
+            run.pods.hold(*pod);
+            run.pods.kill(*pod);
             run.hit(1);
         }
         run.until_end().await;
         for pod in pods {
-            run.deployment.let_go(pod);
+            run.let_go(pod);
         }
     }
 }

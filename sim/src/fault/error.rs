@@ -7,7 +7,7 @@ use super::dice::{Dice, Drawing, Entries};
 use super::sides::{WrittenTarget, percent, pods, target};
 use super::{Aim, Fault, Run};
 use crate::call::CallKey;
-use crate::faults::Place;
+use crate::pods::Place;
 use crate::random;
 use crate::scenario::place::At;
 use crate::scenario::plan::application::Service;

@@ -52,8 +52,8 @@ impl Fault for Reset {
     }
 
     async fn run(&self, run: &Run<'_>) {
-        let (a, b) = run.deployment.sides(self.between);
-        run.hit(run.deployment.world().reset(&a, &b));
+        let (a, b) = run.pods.sides(self.between);
+        run.hit(run.pods.world().reset(&a, &b));
         run.until_end().await;
     }
 }

@@ -8,7 +8,7 @@ use hoplab_proxy::quantity::Duration as Quantity;
 use super::dice::{Dice, Drawing, Entries, rounded, text};
 use super::sides::{WrittenTarget, pods, target};
 use super::{Aim, Fault, Run};
-use crate::faults::Place;
+use crate::pods::Place;
 use crate::scenario::place::At;
 use crate::scenario::plan::application::Service;
 use crate::scenario::plan::target::Target;
@@ -90,10 +90,10 @@ impl Fault for Restart {
     }
 
     async fn run(&self, run: &Run<'_>) {
-        let pods = run.deployment.pods_of(self.target);
+        let pods = run.pods.of(self.target);
         let turn = (run.end - run.start) / u32::try_from(pods.len()).expect("pods are counted in 32 bits");
         for (pod, number) in pods.into_iter().zip(0..) {
-            run.host().sleep_until(run.start + turn * number).await;
+            run.host.sleep_until(run.start + turn * number).await;
             self.restart(run, pod).await;
             run.hit(1);
         }
@@ -105,15 +105,15 @@ impl Restart {
     /// A pod that drains is told to stop, and is killed when its time is over, whether it is done or not. It is held
     /// from the first on, so that one that crashes while it drains is not brought back for the rest of that.
     async fn restart(&self, run: &Run<'_>, pod: Place) {
-        let host = run.host();
+        let host = &run.host;
         let killed = host.now() + self.drain;
-        run.deployment.hold(pod);
+        run.pods.hold(pod);
         if !self.drain.is_zero() {
-            run.deployment.stop_pod(pod);
+            run.pods.stop(pod);
         }
         host.sleep_until(killed).await;
-        run.deployment.kill(pod);
+        run.pods.kill(pod);
         host.sleep_until(killed + self.down).await;
-        run.deployment.let_go(pod);
+        run.let_go(pod);
     }
 }

@@ -66,8 +66,8 @@ impl Fault for Slow {
     }
 
     async fn run(&self, run: &Run<'_>) {
-        let (deployment, world) = (run.deployment, run.deployment.world());
-        let pods = deployment.pods_of(self.target).into_iter().map(|pod| deployment.pod_id(pod));
+        let world = run.pods.world();
+        let pods = run.pods.of(self.target).into_iter().map(|pod| run.pods.id(pod));
         run.faults.slows(run.index, pods.map(|pod| (pod, world.slow(pod, self.times))).collect());
         run.until_end().await;
         run.faults.slowdowns(run.index).iter().for_each(|(pod, id)| world.lift_slowdown(*pod, *id));
