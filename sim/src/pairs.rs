@@ -11,7 +11,8 @@ use indexmap::IndexMap;
 
 use crate::random;
 use crate::record::{Difference, Intervals, Paired};
-use crate::scenario::plan::{Phases, Plan};
+use crate::scenario::phases::Phases;
+use crate::scenario::plan::Plan;
 use crate::slices::Slices;
 use crate::statistics;
 

@@ -7,6 +7,7 @@
 
 pub mod edit;
 pub mod grid;
+pub(crate) mod phases;
 pub(crate) mod place;
 pub mod plan;
 mod problem;

@@ -9,7 +9,6 @@ mod expectation;
 pub(crate) mod explore;
 pub(crate) mod load;
 pub(crate) mod network;
-mod phases;
 pub(crate) mod target;
 
 use std::time::Duration;
@@ -30,7 +29,6 @@ pub use expectation::{During, Expectation, Metric};
 pub use explore::Explore;
 pub use load::{Arrivals, Load, Pace};
 pub use network::{Network, Zone, ZoneId};
-pub(crate) use phases::Phases;
 pub use target::{Between, Side, Target};
 
 pub use crate::fault::{KINDS as FAULT_KINDS, Kind as FaultKind};

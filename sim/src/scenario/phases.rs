@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use hoplab_proxy::host::Instant;
 
-use super::Plan;
+use super::plan::Plan;
 
 /// The parts of a run, in order: `steady`, the faults, `recovery`; only those that have a length.
 pub(crate) struct Phases {
