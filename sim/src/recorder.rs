@@ -20,7 +20,7 @@ use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use hoplab_proxy::host::Instant;
-use hoplab_proxy::telemetry::{BreakerMoved, Observer, Outcome, PolicyEvent, Report, Role, Span, TraceId};
+use hoplab_proxy::telemetry::{BreakerMoved, Observer, PolicyEvent, Report, Role, Span, TraceId};
 use indexmap::IndexMap;
 
 use crate::account::{self, Hop, Share, Stretch, Visit};
@@ -40,7 +40,7 @@ use decisions::Decisions;
 use eye::Eye;
 use late::Late;
 use names::Names;
-use tally::{EdgeKey, Scope, Window};
+use tally::{EdgeKey, HopSum, Scope, Slow, Window, by_owner};
 use work::{Piece, Works};
 
 /// What the recorder keeps at most.
@@ -122,21 +122,6 @@ struct Pending {
     visits: Vec<Visit>,
     /// Which visit is the client's own, once the request has ended.
     root: Option<usize>,
-}
-
-#[derive(Default)]
-struct HopSum {
-    visits: u64,
-    nanos: BTreeMap<Share, u64>,
-}
-
-struct Slow {
-    trace: TraceId,
-    endpoint: usize,
-    intended: Instant,
-    latency_us: u64,
-    outcome: Outcome,
-    path: Vec<Stretch>,
 }
 
 impl Recorder {
@@ -609,10 +594,4 @@ impl State {
 
 fn recorded(windows: Vec<Window>) -> Vec<record::Window> {
     windows.into_iter().map(Window::into_record).collect()
-}
-
-/// The mean over `requests` of what each owner took, by its key in a record.
-fn by_owner(nanos: &BTreeMap<Share, u64>, requests: u64) -> BTreeMap<String, f64> {
-    let mean_us = |nanos: u64| nanos as f64 / 1_000.0 / requests.max(1) as f64;
-    nanos.iter().map(|(share, nanos)| (share.key().to_owned(), mean_us(*nanos))).collect()
 }

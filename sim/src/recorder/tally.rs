@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use hdrhistogram::Histogram;
 use hoplab_proxy::host::Instant;
-use hoplab_proxy::telemetry::{Attempt, AttemptKind, Fault, Outcome};
+use hoplab_proxy::telemetry::{Attempt, AttemptKind, Fault, Outcome, TraceId};
 
+use crate::account::{Share, Stretch};
 use crate::record;
 use crate::slices::Slices;
 use crate::statistics;
@@ -250,6 +251,29 @@ impl Window {
             ..self.counts
         }
     }
+}
+
+/// Visits to a hop, and where their time went.
+#[derive(Default)]
+pub(super) struct HopSum {
+    pub(super) visits: u64,
+    pub(super) nanos: BTreeMap<Share, u64>,
+}
+
+/// A slow request.
+pub(super) struct Slow {
+    pub(super) trace: TraceId,
+    pub(super) endpoint: usize,
+    pub(super) intended: Instant,
+    pub(super) latency_us: u64,
+    pub(super) outcome: Outcome,
+    pub(super) path: Vec<Stretch>,
+}
+
+/// The mean over `requests` of what each owner took, by its key in a record.
+pub(super) fn by_owner(nanos: &BTreeMap<Share, u64>, requests: u64) -> BTreeMap<String, f64> {
+    let mean_us = |nanos: u64| nanos as f64 / 1_000.0 / requests.max(1) as f64;
+    nanos.iter().map(|(share, nanos)| (share.key().to_owned(), mean_us(*nanos))).collect()
 }
 
 /// `[value, count]` of what a histogram holds, each bucket by its highest value.
