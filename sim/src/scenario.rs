@@ -7,6 +7,7 @@
 
 pub mod edit;
 pub mod grid;
+mod overrides;
 pub(crate) mod phases;
 pub(crate) mod place;
 pub mod plan;
@@ -18,6 +19,7 @@ mod schema;
 pub(crate) mod source;
 pub mod suggest;
 
+pub use overrides::Overrides;
 pub use place::Place;
 pub use problem::{Problem, Problems, Severity};
-pub use read::{Overrides, load, parse};
+pub use read::{load, parse};

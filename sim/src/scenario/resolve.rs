@@ -19,7 +19,7 @@ use std::time::Duration;
 use hoplab_proxy::load_control::{LimitsPolicy, Settings};
 use hoplab_proxy::upstream::Policies;
 
-use super::Overrides;
+use super::overrides::Overrides;
 use super::place::{At, Place};
 use super::plan::{EndpointId, Network, Plan, ProxyCores, ServiceId, Zone};
 use super::problem::Problems;
