@@ -12,7 +12,7 @@ use hoplab_reports::folder;
 use hoplab_reports::study::{self, Study};
 use hoplab_sim::batch::{self, Progress};
 use hoplab_sim::join;
-use hoplab_sim::record::Record;
+use hoplab_sim::record::{Record, VERSION};
 use hoplab_sim::run;
 use hoplab_sim::scenario::plan::Plan;
 use hoplab_sim::scenario::{self, Overrides};
@@ -26,8 +26,8 @@ pub(crate) fn replay(arguments: &ReplayArguments) -> anyhow::Result<End> {
         return Ok(End::Invalid);
     }
     let recorded = reports::read(&arguments.dir)?;
-    if recorded.version != run::VERSION {
-        eprintln!("warning: recorded by hoplab {}, replayed by {}", recorded.version, run::VERSION);
+    if recorded.version != VERSION {
+        eprintln!("warning: recorded by hoplab {}, replayed by {}", recorded.version, VERSION);
     }
     let overrides = Overrides {
         architectures: Some(recorded.architectures.keys().cloned().collect()),

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use anyhow::{Context, bail};
 use hoplab_reports as reports;
 use hoplab_sim::lens::{ALIKE_MAX, Lens, Seen, Wanted};
-use hoplab_sim::record::{Architecture, Record};
+use hoplab_sim::record::{Architecture, Record, VERSION};
 use hoplab_sim::run::{self, Progress};
 use hoplab_sim::scenario::{self, Overrides};
 
@@ -42,8 +42,8 @@ pub(crate) fn trace(arguments: &TraceArguments) -> anyhow::Result<End> {
     let mut out = anstream::stdout();
     if fresh.digest != recorded.digest {
         writeln!(out, "differs: {name}: digest {} was recorded, {} now", recorded.digest, fresh.digest)?;
-        if record.version != run::VERSION {
-            eprintln!("recorded by hoplab {}, run again by {}", record.version, run::VERSION);
+        if record.version != VERSION {
+            eprintln!("recorded by hoplab {}, run again by {}", record.version, VERSION);
         }
         return Ok(End::Invalid);
     }

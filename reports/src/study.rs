@@ -8,7 +8,7 @@ use std::path::Path;
 use std::{fs, io};
 
 use hoplab_sim::journal::Journal;
-use hoplab_sim::run::VERSION;
+use hoplab_sim::record::VERSION;
 use hoplab_sim::scenario::Overrides;
 use hoplab_sim::scenario::plan::{Plan, Source};
 use serde::{Deserialize, Serialize};

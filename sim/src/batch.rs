@@ -2,93 +2,21 @@
 //! a thread, and a fresh thread for each, since some libraries count per thread. What comes out depends
 //! on the plans alone, not on the number of threads or on who is done first.
 
+mod results;
+
 use std::num::NonZeroUsize;
 use std::panic::resume_unwind;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
-
-use hoplab_proxy::host::Instant;
 
 use crate::lens::Lens;
-use crate::record::{self, Record};
-use crate::run::{self, Simulated};
+use crate::progress::Reached;
+use crate::record::Record;
 use crate::scenario::plan::Plan;
+use crate::simulation::{self, Simulated};
 
-/// How far a batch has come, for whoever watches from another thread.
-#[derive(Debug, Default)]
-pub struct Progress {
-    total_us: AtomicU64,
-    done_us: AtomicU64,
-}
-
-impl Progress {
-    /// The progress of a run of `plan` that has not started.
-    pub fn new(plan: &Plan) -> Self {
-        let progress = Self::default();
-        progress.expect(plan, 1);
-        progress
-    }
-
-    /// So many more runs of `plan` are to come.
-    pub fn expect(&self, plan: &Plan, times: u64) {
-        let us = plan.duration.as_micros() as u64 * plan.architectures.len() as u64;
-        self.total_us.fetch_add(us * times, Ordering::Relaxed);
-    }
-
-    /// Simulated time so far, summed over the simulations.
-    pub fn done(&self) -> Duration {
-        Duration::from_micros(self.done_us.load(Ordering::Relaxed))
-    }
-
-    /// Simulated time in all.
-    pub fn total(&self) -> Duration {
-        Duration::from_micros(self.total_us.load(Ordering::Relaxed))
-    }
-}
-
-/// How far one simulation has come, as part of a batch.
-pub(crate) struct Reached<'a> {
-    progress: &'a Progress,
-    micros: AtomicU64,
-}
-
-impl<'a> Reached<'a> {
-    pub(crate) fn nothing(progress: &'a Progress) -> Self {
-        Self { progress, micros: AtomicU64::new(0) }
-    }
-
-    /// Simulated time has reached `now`.
-    pub(crate) fn now(&self, now: Instant) {
-        let before = self.micros.fetch_max(now.micros(), Ordering::Relaxed);
-        self.progress.done_us.fetch_add(now.micros().saturating_sub(before), Ordering::Relaxed);
-    }
-}
-
-/// A simulation panicked, which is a bug of hoplab: there is no result.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{} (under {architecture}, seed {seed})", self.text())]
-pub struct Panicked {
-    /// Under which architecture.
-    pub architecture: String,
-    /// With which seed.
-    pub seed: u64,
-    /// In which pod; `None` for what belongs to no pod.
-    pub pod: Option<String>,
-    /// File, line and column.
-    pub place: String,
-    /// What the panic said.
-    pub message: String,
-}
-
-impl Panicked {
-    /// Who panicked, where and why, in one line.
-    pub fn text(&self) -> String {
-        let pod = self.pod.as_deref().unwrap_or("the simulation");
-        let message: Vec<&str> = self.message.split_whitespace().collect();
-        format!("{pod} panicked at {}: {}", self.place, message.join(" "))
-    }
-}
+pub use crate::progress::Progress;
+pub use crate::simulation::Panicked;
 
 /// Runs `plan(0)`, `plan(1)`, … until there is none, on so many `threads`; `done` hears of each by its number,
 /// on one of the threads, as soon as it has run under all of its architectures, one at a time.
@@ -139,7 +67,7 @@ pub(crate) fn run_disturbed(
                     let simulation = scope.spawn({
                         let plan = Arc::clone(&job.plan);
                         move || {
-                            run::simulate(
+                            simulation::simulate(
                                 &plan,
                                 index,
                                 &Reached::nothing(progress),
@@ -150,7 +78,7 @@ pub(crate) fn run_disturbed(
                     });
                     let simulated = simulation.join().unwrap_or_else(|panic| resume_unwind(panic));
                     if let Some(results) = job.ended(index, simulated) {
-                        locked(&done)(job.number, record_of(&job.plan, results));
+                        locked(&done)(job.number, results::record(&job.plan, results));
                     }
                 }
             });
@@ -239,11 +167,6 @@ impl Job {
         results[index] = Some(result);
         if results.iter().all(Option::is_some) { results.drain(..).collect() } else { None }
     }
-}
-
-fn record_of(plan: &Plan, results: Vec<Ended>) -> Result<Record, Panicked> {
-    let simulated: Vec<Simulated> = results.into_iter().collect::<Result<_, _>>()?;
-    Ok(record::Record::of(plan, simulated))
 }
 
 #[cfg(test)]

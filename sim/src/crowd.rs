@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use hoplab_proxy::host::Instant;
 
-use crate::scenario::plan::Overload;
+use crate::scenario::plan::application::Overload;
 
 /// Over how long requests are counted.
 const WINDOW: Duration = Duration::from_secs(1);

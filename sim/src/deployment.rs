@@ -4,10 +4,9 @@
 //! each is configured with. Ports as the field has them: applications and the gateway on 8080, a
 //! sidecar's outbound side on 15001 and its inbound side on 15006 (Istio's).
 
-use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use hoplab_gateway::routes::{HostPattern, LimitsId, Route, UpstreamId};
@@ -17,22 +16,18 @@ use hoplab_proxy::tls::{Authority, ClientTls, Identity, SpiffeId};
 use hoplab_proxy::upstream::{
     self, DeadlinePolicy, Placed, Placement, Policies, PoolPolicy, Protocol, Upstream,
 };
-
 use indexmap::IndexMap;
-use tokio::sync::oneshot;
 
 use crate::awaited::Awaited;
 use crate::costs::Costs;
 use crate::crowd::Crowd;
-use crate::faults::{Faults, Place};
-use crate::held::Held;
+use crate::faults::Faults;
 use crate::load::Clients;
+use crate::pods::{Place, Pods};
 use crate::random;
 use crate::record;
-use crate::recorder::{Recorder, requested_endpoints};
-use crate::scenario::plan::{
-    Architecture, Between, EndpointId, Plan, ProxyCores, Service, ServiceId, Side, Step, Target, ZoneId,
-};
+use crate::recorder::Recorder;
+use crate::scenario::plan::{Architecture, EndpointId, Plan, ProxyCores, Service, ServiceId, ZoneId};
 use crate::service;
 use crate::world::{Container, ContainerKind, CoresOf, PodConfig, PodId, SimHost, World};
 
@@ -46,27 +41,20 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(3_600);
 
 /// The pods of a run and what runs in them. Cloning gives another handle.
 pub(crate) struct Deployment {
-    world: World,
     plan: Arc<Plan>,
     architecture: Architecture,
     recorder: Recorder,
     awaited: Awaited,
     faults: Faults,
     authority: Authority,
-    client: PodId,
-    gateway: Option<PodId>,
-    /// Per service, its pods.
-    services: Vec<Vec<PodId>>,
     /// Keeps what the clients run; ends with the deployment.
     client_tasks: Tasks,
-    /// What tells the product at the entrance of each service's pod to stop.
-    stops: Mutex<BTreeMap<PodId, oneshot::Sender<()>>>,
-    held: Mutex<Held>,
+    pub(crate) pods: Pods,
 }
 
 impl Deployment {
     /// The pods that a world of `plan` under `architecture` must have.
-    pub(crate) fn pods(plan: &Plan, architecture: Architecture) -> Vec<PodConfig> {
+    pub(crate) fn pod_configs(plan: &Plan, architecture: Architecture) -> Vec<PodConfig> {
         let own = |kind, cores| Container { kind, cores: CoresOf::Own(cores) };
         let pod = |name: String, zone, containers| PodConfig { name, zone, containers };
         let client = pod("client-0".to_owned(), None, vec![own(ContainerKind::Client, None)]);
@@ -89,7 +77,7 @@ impl Deployment {
         std::iter::once(client).chain(gateway).chain(services).collect()
     }
 
-    /// Starts what runs in the pods of a world that has [`Deployment::pods`].
+    /// Starts what runs in the pods of a world that has [`Deployment::pod_configs`].
     pub(crate) fn start(
         world: &World,
         plan: &Arc<Plan>,
@@ -97,42 +85,30 @@ impl Deployment {
         recorder: &Recorder,
         faults: &Faults,
     ) -> Self {
-        let mut pods = (0..).map(PodId);
-        let mut next = || pods.next().expect("pods are numbered without end");
-        let client = next();
-        let gateway = architecture.gateway.then(&mut next);
-        let services = plan.services.iter().map(|service| (0..service.replicas).map(|_| next()).collect());
+        let replicas = plan.services.iter().map(|service| service.replicas);
+        let pods = Pods::new(world, architecture.gateway, replicas);
         let trust_domain = "hoplab".parse().expect("the name is a trust domain's");
         let observer = recorder.observer(None, "client-0");
-        let epoch = world.host(client, ContainerKind::Client, Costs::default(), observer).wall();
+        let epoch = world.host(pods.client(), ContainerKind::Client, Costs::default(), observer).wall();
         let deployment = Self {
-            services: services.collect(),
-            world: world.clone(),
+            pods,
             plan: Arc::clone(plan),
             architecture,
             recorder: recorder.clone(),
             awaited: Awaited::default(),
             faults: faults.clone(),
             authority: Authority::new(plan.seed, trust_domain, epoch),
-            client,
-            gateway,
             client_tasks: Tasks::default(),
-            stops: Mutex::default(),
-            held: Mutex::default(),
         };
         for service in 0..plan.services.len() {
             for replica in 0..plan.services[service].replicas {
                 deployment.start_pod(Place { service, replica });
             }
         }
-        if let Some(pod) = gateway {
+        if let Some(pod) = deployment.pods.gateway() {
             deployment.start_gateway(pod);
         }
         deployment
-    }
-
-    pub(crate) fn world(&self) -> &World {
-        &self.world
     }
 
     pub(crate) fn plan(&self) -> &Plan {
@@ -141,44 +117,7 @@ impl Deployment {
 
     /// A handle to the machine that clients stand on.
     pub(crate) fn client_host(&self) -> SimHost {
-        self.host(self.client, ContainerKind::Client, "client-0", None, Costs::default())
-    }
-
-    /// The pods that `target` means.
-    pub(crate) fn pods_of(&self, target: Target) -> Vec<Place> {
-        let service = target.service.0;
-        let replicas = match target.replica {
-            Some(replica) => replica..replica + 1,
-            None => 0..self.plan.services[service].replicas,
-        };
-        replicas.map(|replica| Place { service, replica }).collect()
-    }
-
-    pub(crate) fn pod_id(&self, place: Place) -> PodId {
-        self.services[place.service][place.replica as usize]
-    }
-
-    /// The two sides of a fault in the network.
-    pub(crate) fn sides(&self, between: Between) -> (Vec<PodId>, Vec<PodId>) {
-        let a = self.side(between.a);
-        let b = match between.b {
-            Some(side) => self.side(side),
-            None => self.all_pods().filter(|pod| !a.contains(pod)).collect(),
-        };
-        (a, b)
-    }
-
-    fn side(&self, side: Side) -> Vec<PodId> {
-        match side {
-            Side::Pods(target) => self.pods_of(target).into_iter().map(|place| self.pod_id(place)).collect(),
-            Side::Clients => vec![self.client],
-            Side::Gateway => self.gateway.into_iter().collect(),
-        }
-    }
-
-    fn all_pods(&self) -> impl Iterator<Item = PodId> + '_ {
-        let outside = [Some(self.client), self.gateway].into_iter().flatten();
-        outside.chain(self.services.iter().flatten().copied())
+        self.host(self.pods.client(), ContainerKind::Client, "client-0", None, Costs::default())
     }
 
     /// How often each fault has bitten, and whether it could.
@@ -186,11 +125,11 @@ impl Deployment {
         let hits = self.plan.faults.iter().enumerate().map(|(index, fault)| record::FaultHits {
             name: fault.name.clone(),
             hits: faults.hits(index)
-                + faults.impairment(index).map_or(0, |id| self.world.impairment_hits(id))
+                + faults.impairment(index).map_or(0, |id| self.pods.world().impairment_hits(id))
                 + faults
                     .slowdowns(index)
                     .iter()
-                    .map(|(pod, id)| self.world.slowdown_hits(*pod, *id))
+                    .map(|(pod, id)| self.pods.world().slowdown_hits(*pod, *id))
                     .sum::<u64>(),
             applies: self.architecture.gateway || !fault.kind.aim().is_at_gateway(),
         });
@@ -207,7 +146,7 @@ impl Deployment {
         ];
         let reported = self.plan.duration.saturating_sub(self.plan.warmup);
         let resources = |(kind, _): (ContainerKind, bool)| {
-            let used = self.world.usage(kind);
+            let used = self.pods.world().usage(kind);
             let resources = record::Resources {
                 processor_us: used.processor.as_micros() as u64,
                 cores_mean: used.processor.as_secs_f64() / reported.as_secs_f64(),
@@ -224,13 +163,13 @@ impl Deployment {
     pub(crate) fn clients(&self) -> Clients {
         let host = self.client_host();
         let spawner = self.client_tasks.spawner(host.clone());
-        let asked = self.asked_services();
+        let asked = self.plan.requested_services();
         let upstreams = (0..self.plan.services.len()).map(|service| {
             asked.contains(&service).then(|| {
-                let endpoints = match (self.gateway, self.architecture.mesh) {
-                    (Some(_), _) => vec![Endpoint::new("gateway-0", GATEWAY_PORT)],
-                    (None, true) => self.endpoints(service, INBOUND_PORT),
-                    (None, false) => self.endpoints(service, APP_PORT),
+                let endpoints = match (self.architecture.gateway, self.architecture.mesh) {
+                    (true, _) => vec![Endpoint::new("gateway-0", GATEWAY_PORT)],
+                    (false, true) => self.endpoints(service, INBOUND_PORT),
+                    (false, false) => self.endpoints(service, APP_PORT),
                 };
                 let config = self.plain(service, endpoints);
                 Upstream::new(host.clone(), &spawner, config, self.seed("client", service as u64))
@@ -246,62 +185,19 @@ impl Deployment {
         }
     }
 
-    /// Holds a service's pod: what ends in it stays down until everybody has let go.
-    pub(crate) fn hold(&self, place: Place) {
-        self.held().hold(self.pod_id(place));
-    }
-
-    /// Kills what runs in a pod that the caller holds.
-    pub(crate) fn kill(&self, place: Place) {
-        let pod = self.pod_id(place);
-        if self.held().kill(pod) {
-            self.world.crash(pod);
-        }
-    }
-
-    /// Lets go of a pod, which was killed; it starts anew when nobody else holds it.
-    pub(crate) fn let_go(&self, place: Place) {
-        if self.held().let_go(self.pod_id(place)) {
-            self.start_pod(place);
-        }
-    }
-
-    fn held(&self) -> MutexGuard<'_, Held> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Starts a service's pod: the service, and its sidecar under a mesh. Also after a crash.
-    fn start_pod(&self, place: Place) {
-        let pod = self.pod_id(place);
+    pub(crate) fn start_pod(&self, place: Place) {
+        let pod = self.pods.id(place);
         let name = format!("{}-{}", self.plan.services[place.service].name, place.replica);
         let kind = ContainerKind::Application;
         let host = self.host(pod, kind, &name, Some(place.service), Costs::default());
-        let (stop, stopped) = oneshot::channel();
-        self.stops().insert(pod, stop);
-        let stopped = async move {
-            // Nobody to say it any more says nothing.
-            if stopped.await.is_err() {
-                std::future::pending::<()>().await;
-            }
-        };
+        let stopped = self.pods.stopped(place);
         if self.architecture.mesh {
             self.start_service(pod, place, &host, std::future::pending());
             self.start_sidecar(pod, place, &name, stopped);
         } else {
             self.start_service(pod, place, &host, stopped);
         }
-    }
-
-    /// Tells a service's pod to stop: its sidecar, if it has one, which lets the application finish. It takes no
-    /// new connection and ends those that it has as their requests are answered.
-    pub(crate) fn stop_pod(&self, place: Place) {
-        let stop = self.stops().remove(&self.pod_id(place));
-        // A product that has crashed hears nothing.
-        let _ = stop.map(|stop| stop.send(()));
-    }
-
-    fn stops(&self) -> MutexGuard<'_, BTreeMap<PodId, oneshot::Sender<()>>> {
-        self.stops.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn start_service(
@@ -314,7 +210,7 @@ impl Deployment {
         let name = format!("{}-{}", self.plan.services[place.service].name, place.replica);
         let tasks = Tasks::default();
         let spawner = tasks.spawner(host.clone());
-        let called = called_by(&self.plan, place.service);
+        let called = self.plan.services[place.service].callees();
         let upstreams = (0..self.plan.services.len()).map(|callee| {
             called.contains(&callee).then(|| {
                 let endpoints = if self.architecture.mesh {
@@ -338,7 +234,7 @@ impl Deployment {
             crowd: self.plan.services[place.service].overload.map(Crowd::new),
             unkeyed: AtomicU64::new(0),
         });
-        self.world.spawn(pod, host, service.serve(tasks, anywhere(APP_PORT), shutdown));
+        self.pods.world().spawn(pod, host, service.serve(tasks, anywhere(APP_PORT), shutdown));
     }
 
     /// The gateway routes by host, one upstream a service that clients ask. Under a mesh it is part of
@@ -368,7 +264,7 @@ impl Deployment {
                 },
             }
         };
-        let asked = self.asked_services();
+        let asked = self.plan.requested_services();
         let upstreams = asked.iter().map(|service| upstream(*service, &self.plan.gateway[*service]));
         let mut plan = hoplab_gateway::Plan::by_host(upstreams.collect());
         plan.routes = plan.routes.and(self.routes(&asked));
@@ -380,7 +276,7 @@ impl Deployment {
         plan.route_limits = limited.map(|(id, limits)| (name(id), limits.clone())).collect();
         let serving =
             hoplab_gateway::serve(host.clone(), plan, self.seed("gateway", 0), std::future::pending());
-        self.world.spawn(pod, &host, async move {
+        self.pods.world().spawn(pod, &host, async move {
             serving.await.expect("a pod's ports are free when it starts");
         });
     }
@@ -424,14 +320,6 @@ impl Deployment {
         if own().next().is_some() { routes.collect() } else { Vec::new() }
     }
 
-    fn asked_services(&self) -> Vec<usize> {
-        let mut asked: Vec<usize> =
-            requested_endpoints(&self.plan).iter().map(|endpoint| endpoint.service.0).collect();
-        asked.sort_unstable();
-        asked.dedup();
-        asked
-    }
-
     fn spiffe_id(&self, service: &str) -> SpiffeId {
         SpiffeId::of_service(self.authority.trust_domain(), service).expect("the plan's names are DNS labels")
     }
@@ -451,7 +339,7 @@ impl Deployment {
         sidecar.deadline.clone_from(&self.plan.mesh[place.service].deadline);
         sidecar.inbound.limits = self.plan.mesh_limits[place.service].clone();
         sidecar.zone = Some(self.zone(service.zones[place.replica as usize]));
-        for callee in called_by(&self.plan, place.service) {
+        for callee in self.plan.services[place.service].callees() {
             let placed = self.endpoints(callee, INBOUND_PORT).into_iter().zip(self.placements(callee));
             let endpoints = placed.map(|(endpoint, placement)| Placed { endpoint, placement }).collect();
             let policies = self.plan.mesh[callee].clone();
@@ -463,7 +351,7 @@ impl Deployment {
         }
         let seed = self.seed(name, u64::MAX);
         let serving = hoplab_mesh::sidecar::serve(host.clone(), sidecar, seed, shutdown);
-        self.world.spawn(pod, &host, async move {
+        self.pods.world().spawn(pod, &host, async move {
             serving.await.expect("a pod's ports are free when it starts");
         });
     }
@@ -521,33 +409,13 @@ impl Deployment {
         service: Option<usize>,
         costs: Costs,
     ) -> SimHost {
-        self.world.host(pod, kind, costs, self.recorder.observer(service, name))
+        self.pods.world().host(pod, kind, costs, self.recorder.observer(service, name))
     }
 
     /// What decides on span ids, among others: no two upstreams may share one.
     fn seed(&self, purpose: &str, number: u64) -> u64 {
         random::join(random::join(self.plan.seed, random::key(purpose)), number)
     }
-}
-
-/// The services that `service` calls.
-pub(crate) fn called_by(plan: &Plan, service: usize) -> Vec<usize> {
-    fn collect(steps: &[Step], callees: &mut Vec<usize>) {
-        for step in steps {
-            match step {
-                Step::Call(call) if !callees.contains(&call.target.service.0) => {
-                    callees.push(call.target.service.0);
-                }
-                Step::All { branches, .. } => collect(branches, callees),
-                Step::Call(_) | Step::Work(_) | Step::Sleep(_) => {}
-            }
-        }
-    }
-    let mut callees = Vec::new();
-    for endpoint in &plan.services[service].endpoints {
-        collect(&endpoint.steps, &mut callees);
-    }
-    callees
 }
 
 fn anywhere(port: u16) -> SocketAddr {

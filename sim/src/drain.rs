@@ -3,7 +3,7 @@
 //!
 //! A timeout says when a request must have ended, so the run goes on until the longest one allows none to be open;
 //! where no timeout bounds a request, nothing does, since queues have no bound, and it goes on for
-//! [`run::DRAIN`]. Nothing ticks meanwhile.
+//! [`DRAIN`]. Nothing ticks meanwhile.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,8 +13,11 @@ use hoplab_proxy::upstream::{Policies, settings};
 
 use crate::deployment::PATIENCE;
 use crate::recorder::Recorder;
-use crate::run;
 use crate::scenario::plan::{Architecture, Call, EndpointId, Plan, Step};
+
+/// How long after the load answers are waited for at least, and at most where no timeout says how long a request may
+/// take. Requests without an answer by then are open.
+pub(crate) const DRAIN: Duration = Duration::from_secs(30);
 
 /// What the last requests leave behind, such as attempts that nobody waits for, is heard until the next multiple of
 /// this.
@@ -43,7 +46,7 @@ fn patience(plan: &Plan, architecture: Architecture) -> Duration {
     let asked = plan.loads.iter().flat_map(|load| load.mix.iter().map(move |(id, _)| (load, *id)));
     let longest = asked.map(|(load, id)| load.timeout.unwrap_or_else(|| timeouts.entrance(id))).max();
     // By the end of the longest it is over, and not before.
-    (longest.unwrap_or_default().min(PATIENCE) + Duration::from_millis(1)).max(run::DRAIN)
+    (longest.unwrap_or_default().min(PATIENCE) + Duration::from_millis(1)).max(DRAIN)
 }
 
 /// How long timeouts let requests take.

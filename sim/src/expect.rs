@@ -6,7 +6,6 @@ use crate::closed_form::Judged;
 use crate::figures::recovery::{Recovery, Watched};
 use crate::figures::{self, Figure, Scope, Unit};
 use crate::record::{self, Outcome};
-use crate::recorder::window_width;
 use crate::scenario::plan::{During, EndpointId, Expectation, Metric, Plan};
 
 /// How the expectations of `plan` on its `architecture`th architecture came out under one seed.
@@ -197,7 +196,7 @@ impl Judge<'_> {
         let fault = &self.plan.faults[after];
         Some(Watched {
             windows,
-            window_us: window_width(self.plan.duration).as_micros() as u64,
+            window_us: self.plan.window_width().as_micros() as u64,
             from_us: (fault.at + fault.lasts).as_micros() as u64,
             until_us: self.plan.duration.as_micros() as u64,
             // As many seeds see as many times the rate.

@@ -6,6 +6,7 @@
 //! and how often it has bitten ([`crate::faults`]).
 
 mod crash;
+pub(crate) mod dice;
 mod error;
 mod latency;
 mod loss;
@@ -13,19 +14,19 @@ mod partition;
 mod reset;
 mod restart;
 mod run;
-mod sides;
+pub(crate) mod sides;
 mod slow;
 
 use hoplab_proxy::quantity::Duration as Quantity;
 
-use crate::explore::draw::{Dice, Drawing, Entries};
 use crate::scenario::place::At;
-use crate::scenario::plan::{Between, Plan, ServiceId, Side, Target};
+use crate::scenario::plan::application::{Service, ServiceId};
+use crate::scenario::plan::target::{Between, Side, Target};
 use crate::scenario::reader::{Context, Table};
-use crate::scenario::resolve::faults::Surroundings;
+use crate::scenario::resolve::surroundings::Surroundings;
+use dice::{Dice, Drawing, Entries};
 
 pub(crate) use run::Run;
-pub(crate) use sides::{WrittenSides, WrittenTarget};
 
 /// A kind of fault, with what it takes: as it is carried out.
 pub(crate) trait Fault: Sized {
@@ -46,7 +47,7 @@ pub(crate) trait Fault: Sized {
     ) -> Option<Self>;
 
     /// What it does, in words.
-    fn in_words(&self, plan: &Plan) -> String;
+    fn in_words(&self, services: &[Service]) -> String;
 
     /// What it is aimed at.
     fn aim(&self) -> Aim;
@@ -126,9 +127,9 @@ macro_rules! kinds {
             }
 
             /// What it does, in words: `payment-0 is down`.
-            pub(crate) fn in_words(&self, plan: &Plan) -> String {
+            pub(crate) fn in_words(&self, services: &[Service]) -> String {
                 match self {
-                    $(Self::$kind(fault) => fault.in_words(plan),)*
+                    $(Self::$kind(fault) => fault.in_words(services),)*
                 }
             }
 

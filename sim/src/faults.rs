@@ -1,19 +1,14 @@
-//! Faults: which are on, what they do to a service's requests, and how often each has bitten.
-//!
-//! Faults of the network and slow cores are carried out by the world and crashes by the deployment; here is
-//! the part that services ask about.
+//! Faults: which are on, and how often each has bitten. Not here: what they do ([`crate::fault`]), and when
+//! (`crate::timetable`).
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use crate::call::CallKey;
-use crate::scenario::plan::{FaultKind, Plan, Target};
 use crate::world::{ImpairmentId, PodId, SlowdownId};
 
 /// The faults of a run. Cloning gives another handle.
 #[derive(Clone)]
 pub(crate) struct Faults {
-    plan: Arc<Plan>,
     states: Arc<[State]>,
 }
 
@@ -27,27 +22,10 @@ struct State {
     slowdowns: OnceLock<Vec<(PodId, SlowdownId)>>,
 }
 
-/// The pod that a request is answered in.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Place {
-    /// Index of the service.
-    pub(crate) service: usize,
-    /// Which of its pods.
-    pub(crate) replica: u32,
-}
-
-impl Place {
-    /// Whether it is one of those that `target` means.
-    pub(crate) fn is_in(self, target: Target) -> bool {
-        target.service.0 == self.service && target.replica.is_none_or(|replica| replica == self.replica)
-    }
-}
-
 impl Faults {
-    /// The faults of `plan`, all off.
-    pub(crate) fn new(plan: &Arc<Plan>) -> Self {
-        let states = plan.faults.iter().map(|_| State::default()).collect();
-        Self { plan: Arc::clone(plan), states }
+    /// So many faults, all off.
+    pub(crate) fn new(count: usize) -> Self {
+        Self { states: (0..count).map(|_| State::default()).collect() }
     }
 
     /// Switches the `index`th fault.
@@ -87,23 +65,8 @@ impl Faults {
         self.states[index].slowdowns.get().map_or(&[], Vec::as_slice)
     }
 
-    /// The status that the request `key` to `endpoint` at `place` is to fail with, if any.
-    pub(crate) fn error(&self, place: Place, endpoint: usize, key: CallKey) -> Option<u16> {
-        for (index, kind) in self.active() {
-            if let FaultKind::Error(error) = kind
-                && error.fails(self.plan.seed, index, place, endpoint, key)
-            {
-                self.hit(index, 1);
-                return Some(error.status);
-            }
-        }
-        None
-    }
-
-    fn active(&self) -> impl Iterator<Item = (usize, &FaultKind)> {
-        let faults = self.plan.faults.iter().zip(&*self.states).enumerate();
-        faults
-            .filter(|(_, (_, state))| state.active.load(Ordering::Relaxed))
-            .map(|(index, (fault, _))| (index, &fault.kind))
+    /// Whether the `index`th fault is on.
+    pub(crate) fn is_on(&self, index: usize) -> bool {
+        self.states[index].active.load(Ordering::Relaxed)
     }
 }

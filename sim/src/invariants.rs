@@ -3,9 +3,7 @@
 //! faults have healed. Owns the rules and what they have to remember; the recorder tells what happens.
 
 mod after;
-mod watch;
-
-pub(crate) use watch::Watch;
+pub(crate) mod watch;
 
 /// A rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

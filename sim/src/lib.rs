@@ -2,6 +2,12 @@
 //!
 //! Read it in this order: [`scenario`] (what is asked), [`world`] (where it happens), [`run`] (that it
 //! happens), [`account`] (who owned each microsecond), [`record`] (what is answered).
+//!
+//! From bottom to top, each knowing only what stands below it: numbers and what is written down (`random`,
+//! [`distribution`], [`journal`], [`record`], `statistics`, [`figures`]); the parts of a plan; [`world`]; the pods of a
+//! run (`pods`); each kind of fault (`fault`); the plan itself ([`scenario::plan`]); what is seen ([`recorder`]); what
+//! runs (`load`, `service`, `deployment`); one simulation (`simulation`), many ([`batch`]), and what is made of many
+//! ([`join`], [`sweep`], [`explore`]).
 
 pub mod account;
 mod activity;
@@ -29,6 +35,8 @@ pub mod lens;
 mod load;
 mod pairs;
 mod panics;
+mod pods;
+mod progress;
 pub mod random;
 pub mod record;
 pub mod recorder;
@@ -37,6 +45,7 @@ pub mod run;
 pub mod scenario;
 mod service;
 mod session;
+mod simulation;
 mod slices;
 mod statistics;
 pub mod sweep;

@@ -1,6 +1,6 @@
 //! The same requests under two architectures. Each run remembers how its requests ended, up to a limit
 //! beyond which every other request is forgotten, by its name and not by its turn, so that what is left
-//! under one architecture is left under all. Not here: what becomes of the comparison ([`record::Paired`]).
+//! under one architecture is left under all. Not here: what becomes of the comparison ([`Paired`]).
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use indexmap::IndexMap;
 
 use crate::random;
 use crate::record::{Difference, Intervals, Paired};
-use crate::recorder::phases::Phases;
+use crate::scenario::phases::Phases;
 use crate::scenario::plan::Plan;
 use crate::slices::Slices;
 use crate::statistics;

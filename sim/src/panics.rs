@@ -3,7 +3,7 @@
 //! so the simulation is told, ends, and has no result.
 //!
 //! The process has one hook, which is set once; a thread that is not watched keeps the one that was there.
-//! Not here: what becomes of a simulation that panicked ([`crate::batch`]).
+//! Not here: what becomes of a simulation that panicked ([`crate::simulation`]).
 
 use std::any::Any;
 use std::cell::RefCell;

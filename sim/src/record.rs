@@ -6,12 +6,12 @@
 mod edge;
 mod expectation;
 mod interval;
-mod of;
 mod paired;
 mod policies;
 mod resources;
 mod traffic;
 mod violation;
+mod window;
 mod work;
 
 use std::collections::BTreeMap;
@@ -19,9 +19,7 @@ use std::collections::BTreeMap;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
-use crate::deployment::called_by;
-use crate::recorder::requested_endpoints;
-use crate::scenario::plan::{self, Plan, Source};
+use crate::scenario::source::Source;
 pub use edge::Edge;
 pub use expectation::{Expectation, Outcome};
 pub use interval::{Interval, Intervals, Quantile};
@@ -31,10 +29,14 @@ pub use resources::Resources;
 pub use traffic::{Latencies, Requests, Traffic, Within};
 pub(crate) use traffic::{at_quantile, summed};
 pub use violation::{Violation, violated};
+pub use window::Window;
 pub use work::{Wasted, Work};
 
 /// The version of [`Record`]'s shape.
 pub const SCHEMA: u32 = 1;
+
+/// The version of hoplab that records name.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// A run of a scenario under each of its architectures.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -100,27 +102,6 @@ pub struct Graph {
     pub edges: Vec<(Option<usize>, usize)>,
 }
 
-impl Graph {
-    /// The graph of `plan`: clients' calls first, then each service's.
-    pub(crate) fn of(plan: &Plan) -> Self {
-        let services = plan.services.iter().map(|service| Node {
-            name: service.name.clone(),
-            replicas: service.replicas,
-            zone: service.zone.map(|zone| plan.network.zones[zone.0].name.clone()),
-        });
-        let mut edges: Vec<(Option<usize>, usize)> = Vec::new();
-        for endpoint in requested_endpoints(plan) {
-            if !edges.contains(&(None, endpoint.service.0)) {
-                edges.push((None, endpoint.service.0));
-            }
-        }
-        for caller in 0..plan.services.len() {
-            edges.extend(called_by(plan, caller).into_iter().map(|callee| (Some(caller), callee)));
-        }
-        Self { services: services.collect(), edges }
-    }
-}
-
 /// A service in the graph.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Node {
@@ -145,19 +126,6 @@ pub struct Fault {
     pub at_us: u64,
     /// How long it lasts.
     pub for_us: u64,
-}
-
-impl Fault {
-    /// `fault` of `plan`, in words.
-    pub(crate) fn of(plan: &Plan, fault: &plan::Fault) -> Self {
-        Self {
-            name: fault.name.clone(),
-            text: fault.kind.in_words(plan),
-            services: fault.kind.aim().services(),
-            at_us: fault.at.as_micros() as u64,
-            for_us: fault.lasts.as_micros() as u64,
-        }
-    }
 }
 
 /// What was seen under one architecture, after the warm-up unless said otherwise.
@@ -314,6 +282,12 @@ pub struct FaultHits {
 }
 
 impl Record {
+    /// The name of the architecture that others are compared with: `direct`, or the first.
+    pub fn baseline(&self) -> Option<&str> {
+        let direct = self.architectures.get_key_value("direct");
+        direct.or_else(|| self.architectures.first()).map(|(name, _)| name.as_str())
+    }
+
     /// The faults that touched nothing under an architecture that has what they are aimed at; they
     /// make the run invalid, since it does not show what it was made to show.
     pub fn untouched_faults(&self) -> Vec<&str> {
@@ -325,42 +299,6 @@ impl Record {
         };
         self.faults.iter().map(|fault| &*fault.name).filter(|name| untouched(name)).collect()
     }
-}
-
-/// A stretch of a run, by the intended send of its requests.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Window {
-    /// Requests that were to be sent in it.
-    pub sent: u64,
-    /// Of these, answered with a status below 500.
-    pub ok: u64,
-    /// Of these, failed or timed out; what is neither is open.
-    pub errors: u64,
-    /// Of those that are ok, refused by a limit.
-    #[serde(default)]
-    pub refused: u64,
-    /// Good answers that were given in it, whenever they were asked for.
-    #[serde(default)]
-    pub good: u64,
-    /// Attempts over all edges, by the request's intended send.
-    pub attempts: u64,
-    /// Requests over all edges, likewise.
-    pub calls: u64,
-    /// Median latency of those that were served well, as all that follows; `None` when there is none.
-    pub p50_us: Option<u64>,
-    /// 90th percentile; `None` when there is no request.
-    pub p90_us: Option<u64>,
-    /// 99th percentile; the largest value when there are fewer than 100 requests.
-    pub p99_us: Option<u64>,
-    /// The largest; `None` when there is none.
-    pub max_us: Option<u64>,
-    /// The exact sum of the latencies.
-    #[serde(default)]
-    pub sum_us: u64,
-    /// `[value, count]` in rising order of value: the buckets of an HDR histogram with two significant
-    /// figures, each by its highest value.
-    #[serde(default)]
-    pub buckets: Vec<(u64, u64)>,
 }
 
 /// One request, with the account of its time.

@@ -10,7 +10,6 @@ mod decisions;
 mod eye;
 mod late;
 mod names;
-pub(crate) mod phases;
 mod tally;
 mod work;
 
@@ -21,28 +20,27 @@ use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use hoplab_proxy::host::Instant;
-use hoplab_proxy::telemetry::{BreakerMoved, Observer, Outcome, PolicyEvent, Report, Role, Span, TraceId};
+use hoplab_proxy::telemetry::{BreakerMoved, Observer, PolicyEvent, Report, Role, Span, TraceId};
 use indexmap::IndexMap;
 
 use crate::account::{self, Hop, Share, Stretch, Visit};
 use crate::awaited::Waiter;
 use crate::call::CallKey;
 use crate::expect;
-use crate::invariants::Watch;
+use crate::invariants::watch::Watch;
 use crate::journal::Journal;
 use crate::lens::{self, Moment};
 use crate::pairs::{End, Ends};
 use crate::panics;
 use crate::record;
+use crate::scenario::phases::Phases;
 use crate::scenario::plan::{Architecture, EndpointId, Plan};
 use breakers::Breakers;
 use decisions::Decisions;
 use eye::Eye;
 use late::Late;
 use names::Names;
-use phases::Phases;
-pub(crate) use tally::window_width;
-use tally::{EdgeKey, Scope, Window};
+use tally::{EdgeKey, HopSum, Scope, Slow, Window, by_owner};
 use work::{Piece, Works};
 
 /// What the recorder keeps at most.
@@ -126,27 +124,12 @@ struct Pending {
     root: Option<usize>,
 }
 
-#[derive(Default)]
-struct HopSum {
-    visits: u64,
-    nanos: BTreeMap<Share, u64>,
-}
-
-struct Slow {
-    trace: TraceId,
-    endpoint: usize,
-    intended: Instant,
-    latency_us: u64,
-    outcome: Outcome,
-    path: Vec<Stretch>,
-}
-
 impl Recorder {
     /// A recorder for a run of `plan` under `architecture`.
     pub fn new(plan: &Arc<Plan>, architecture: Architecture, limits: Limits, journal: Journal) -> Self {
         let phases = Phases::of(plan);
-        let endpoints = requested_endpoints(plan);
-        let window_width = window_width(plan.duration);
+        let endpoints = plan.requested_endpoints();
+        let window_width = plan.window_width();
         let warmup_end = Instant::START + plan.warmup;
         let reported = (warmup_end, Instant::START + plan.duration);
         let limits_us = expect::limits_us(plan);
@@ -273,17 +256,6 @@ impl Recorder {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Every endpoint that load asks for, in the order of the scenario.
-pub(crate) fn requested_endpoints(plan: &Plan) -> Vec<EndpointId> {
-    let mut endpoints = Vec::new();
-    for (endpoint, _) in plan.loads.iter().flat_map(|load| &load.mix) {
-        if !endpoints.contains(endpoint) {
-            endpoints.push(*endpoint);
-        }
-    }
-    endpoints
 }
 
 /// Hears the products in one pod.
@@ -622,10 +594,4 @@ impl State {
 
 fn recorded(windows: Vec<Window>) -> Vec<record::Window> {
     windows.into_iter().map(Window::into_record).collect()
-}
-
-/// The mean over `requests` of what each owner took, by its key in a record.
-fn by_owner(nanos: &BTreeMap<Share, u64>, requests: u64) -> BTreeMap<String, f64> {
-    let mean_us = |nanos: u64| nanos as f64 / 1_000.0 / requests.max(1) as f64;
-    nanos.iter().map(|(share, nanos)| (share.key().to_owned(), mean_us(*nanos))).collect()
 }

@@ -7,6 +7,8 @@
 
 pub mod edit;
 pub mod grid;
+mod overrides;
+pub(crate) mod phases;
 pub(crate) mod place;
 pub mod plan;
 mod problem;
@@ -14,8 +16,10 @@ mod read;
 pub(crate) mod reader;
 pub(crate) mod resolve;
 mod schema;
+pub(crate) mod source;
 pub mod suggest;
 
+pub use overrides::Overrides;
 pub use place::Place;
 pub use problem::{Problem, Problems, Severity};
-pub use read::{Overrides, load, parse};
+pub use read::{load, parse};

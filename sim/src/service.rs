@@ -29,11 +29,14 @@ use crate::activity::{Activity, Answering};
 use crate::awaited::{Awaited, Waiter};
 use crate::call::CallKey;
 use crate::crowd::Crowd;
-use crate::faults::{Faults, Place};
+use crate::faults::Faults;
 use crate::grpc_health;
+use crate::pods::Place;
 use crate::random;
 use crate::recorder::Recorder;
-use crate::scenario::plan::{Call, DeadlineUse, EndpointId, OnCancel, OnError, Once, Plan, ServiceId, Step};
+use crate::scenario::plan::{
+    Call, DeadlineUse, EndpointId, FaultKind, OnCancel, OnError, Once, Plan, ServiceId, Step,
+};
 use crate::session;
 use crate::world::{Full, SimHost};
 use crate::zeros;
@@ -214,10 +217,17 @@ impl Service {
 
     /// Fails if a fault says so.
     fn fail(&self, endpoint: usize, key: CallKey) -> Result<(), Refusal> {
-        let status = self.faults.error(self.place, endpoint, key);
-        let status =
-            status.map(|status| StatusCode::from_u16(status).expect("the plan's statuses are valid"));
-        status.map_or(Ok(()), |status| Err(Refusal(status)))
+        for (index, fault) in self.plan.faults.iter().enumerate() {
+            if let FaultKind::Error(error) = &fault.kind
+                && self.faults.is_on(index)
+                && error.fails(self.plan.seed, index, self.place, endpoint, key)
+            {
+                self.faults.hit(index, 1);
+                let status = StatusCode::from_u16(error.status).expect("the plan's statuses are valid");
+                return Err(Refusal(status));
+            }
+        }
+        Ok(())
     }
 
     /// Does what the endpoint does; the number of bytes to answer with.

@@ -24,9 +24,12 @@ pub(crate) async fn run(deployment: &Deployment, faults: &Faults) -> Infallible 
 
 async fn carry_out(deployment: &Deployment, faults: &Faults, index: usize, fault: &Fault) {
     let (start, end) = (Instant::START + fault.at, Instant::START + fault.at + fault.lasts);
-    deployment.client_host().sleep_until(start).await;
-    let journal = deployment.world().journal();
+    let host = deployment.client_host();
+    host.sleep_until(start).await;
+    let pods = &deployment.pods;
+    let journal = pods.world().journal();
     journal.fault(start, &fault.name, true);
-    fault.kind.run(&Run { deployment, faults, index, start, end }).await;
+    let start_pod = &|pod| deployment.start_pod(pod);
+    fault.kind.run(&Run { pods, start_pod, host, faults, index, start, end }).await;
     journal.fault(end, &fault.name, false);
 }

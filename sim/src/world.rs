@@ -40,7 +40,7 @@ use rustls::crypto::CryptoProvider;
 use crate::costs::Costs;
 use crate::journal::Journal;
 use crate::lens::{self, Lens};
-use crate::scenario::plan::{Network, ZoneId};
+use crate::scenario::plan::network::{Network, ZoneId};
 use clock::Clock;
 pub use cores::SlowdownId;
 use cores::{Cores, Lane};

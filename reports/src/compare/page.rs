@@ -2,8 +2,7 @@
 //! script. Owns no figure.
 
 use hoplab_sim::figures::Figure;
-use hoplab_sim::record::Outcome;
-use hoplab_sim::run::VERSION;
+use hoplab_sim::record::{Outcome, VERSION};
 use maud::{Markup, html};
 
 use super::figures::{Pair, Subject};

@@ -1,7 +1,7 @@
 //! The page itself: a part a run, its verdict first. Works without script; with it a box to filter by
 //! any word appears. Owns no figure.
 
-use hoplab_sim::run::VERSION;
+use hoplab_sim::record::VERSION;
 use maud::{Markup, html};
 
 use super::{Entry, HEADS};

@@ -6,7 +6,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::record::{Edge, Record};
-use crate::recorder::requested_endpoints;
 use crate::scenario::plan::{FAULT_KINDS, Plan};
 
 /// What was exercised, in one run or in many.
@@ -44,7 +43,7 @@ impl Exercised {
         for (index, fault) in plan.faults.iter().enumerate() {
             let seen = record.iter().flat_map(|record| record.architectures.values());
             let is_hit = seen.filter_map(|seen| seen.faults.get(index)).any(|hits| hits.hits > 0);
-            let services = crate::record::Fault::of(plan, fault).services;
+            let services = fault.kind.aim().services();
             // A fault between two services is one of the one that is called.
             if let Some(service) = services.last() {
                 let name = at_service(fault.kind.key(), &plan.services[*service].name);
@@ -139,30 +138,26 @@ fn product_of(pod: &str) -> &'static str {
 
 /// Every edge that the scenario has, by name.
 fn edges(plan: &Plan) -> Vec<String> {
-    let graph = crate::record::Graph::of(plan);
-    let name = |index: usize| &graph.services[index].name;
+    let name = |index: usize| &plan.services[index].name;
     let edge = |(caller, callee): &(Option<usize>, usize)| {
         format!("{} → {}", caller.map_or("client", |caller| name(caller)), name(*callee))
     };
-    graph.edges.iter().map(edge).collect()
+    plan.edges().iter().map(edge).collect()
 }
 
 /// Everything that the policies of `plan` could decide, in the order of its services.
 fn states(plan: &Plan) -> Vec<String> {
-    let graph = crate::record::Graph::of(plan);
     let mut all = Vec::new();
     if plan.architectures.iter().any(|of| of.gateway) {
-        let mut asked: Vec<usize> = requested_endpoints(plan).iter().map(|id| id.service.0).collect();
-        asked.sort_unstable();
-        asked.dedup();
-        for service in asked {
+        for service in plan.requested_services() {
             of_upstream("gateway", &plan.services[service].name, &plan.gateway[service], &mut all);
         }
         of_limits("gateway", &plan.gateway_limits, &mut all);
     }
     if plan.architectures.iter().any(|of| of.mesh) {
+        let edges = plan.edges();
         for (index, service) in plan.services.iter().enumerate() {
-            if graph.edges.iter().any(|(caller, callee)| caller.is_some() && *callee == index) {
+            if edges.iter().any(|(caller, callee)| caller.is_some() && *callee == index) {
                 of_upstream("mesh", &service.name, &plan.mesh[index], &mut all);
             }
         }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::Drawn;
 use super::coverage::Exercised;
 use crate::batch::Panicked;
-use crate::record::{Architecture, Fault, Record};
+use crate::record::{Architecture, Record};
 
 /// What a run with drawn faults shows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -86,7 +86,7 @@ pub(super) fn judge(written: usize, drawn: &Drawn, result: &Result<Record, Panic
     let plan = &*drawn.plan;
     let faults = plan.faults.iter().enumerate().map(|(index, fault)| DrawnFault {
         name: fault.name.clone(),
-        text: Fault::of(plan, fault).text,
+        text: fault.kind.in_words(&plan.services),
         is_drawn: index >= written,
         untouched: untouched(&fault.name, result),
     });

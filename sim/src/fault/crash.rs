@@ -2,13 +2,14 @@
 
 use hoplab_proxy::quantity::Duration as Quantity;
 
+use super::dice::{Dice, Drawing, Entries};
 use super::sides::{WrittenTarget, pods, target};
 use super::{Aim, Fault, Run};
-use crate::explore::draw::{Dice, Drawing, Entries};
 use crate::scenario::place::At;
-use crate::scenario::plan::{Plan, Target};
+use crate::scenario::plan::application::Service;
+use crate::scenario::plan::target::Target;
 use crate::scenario::reader::{Context, Table};
-use crate::scenario::resolve::faults::Surroundings;
+use crate::scenario::resolve::surroundings::Surroundings;
 
 /// Pods stop at once and start anew at the end.
 #[derive(Debug, Clone)]
@@ -34,8 +35,8 @@ impl Fault for Crash {
         Some(Self { target: surroundings.target(written, context)? })
     }
 
-    fn in_words(&self, plan: &Plan) -> String {
-        format!("{} is down", pods(plan, self.target))
+    fn in_words(&self, services: &[Service]) -> String {
+        format!("{} is down", pods(services, self.target))
     }
 
     fn aim(&self) -> Aim {
@@ -51,15 +52,15 @@ impl Fault for Crash {
     }
 
     async fn run(&self, run: &Run<'_>) {
-        let pods = run.deployment.pods_of(self.target);
+        let pods = run.pods.of(self.target);
         for pod in &pods {
-            run.deployment.hold(*pod);
-            run.deployment.kill(*pod);
+            run.pods.hold(*pod);
+            run.pods.kill(*pod);
             run.hit(1);
         }
         run.until_end().await;
         for pod in pods {
-            run.deployment.let_go(pod);
+            run.let_go(pod);
         }
     }
 }

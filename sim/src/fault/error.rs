@@ -3,16 +3,17 @@
 use hoplab_proxy::quantity::{Duration as Quantity, Share};
 use toml_edit::Value;
 
+use super::dice::{Dice, Drawing, Entries};
 use super::sides::{WrittenTarget, percent, pods, target};
 use super::{Aim, Fault, Run};
 use crate::call::CallKey;
-use crate::explore::draw::{Dice, Drawing, Entries};
-use crate::faults::Place;
+use crate::pods::Place;
 use crate::random;
 use crate::scenario::place::At;
-use crate::scenario::plan::{Plan, Target};
+use crate::scenario::plan::application::Service;
+use crate::scenario::plan::target::Target;
 use crate::scenario::reader::{Context, Table};
-use crate::scenario::resolve::faults::Surroundings;
+use crate::scenario::resolve::surroundings::Surroundings;
 
 /// Requests are answered with `status` at once.
 #[derive(Debug, Clone)]
@@ -76,9 +77,9 @@ impl Fault for Error {
         endpoint_is_known.then_some(Self { target, endpoint, status, share })
     }
 
-    fn in_words(&self, plan: &Plan) -> String {
-        let named = |index: usize| &*plan.services[self.target.service.0].endpoints[index].name;
-        let (pods, share) = (pods(plan, self.target), percent(self.share));
+    fn in_words(&self, services: &[Service]) -> String {
+        let named = |index: usize| &*services[self.target.service.0].endpoints[index].name;
+        let (pods, share) = (pods(services, self.target), percent(self.share));
         let endpoint = self.endpoint.map_or("requests", named);
         format!("{pods} answers {share} % of {endpoint} with {}", self.status)
     }
@@ -95,7 +96,7 @@ impl Fault for Error {
         let mut entries = dice.pods(drawing);
         let status = [500, 503][dice.below(2)];
         entries.push(("status", Value::from(i64::from(status))));
-        entries.push(("share", dice.share(drawing.plan.explore.share)));
+        entries.push(("share", dice.share(drawing.explore.share)));
         entries
     }
 

@@ -4,14 +4,15 @@ use std::time::Duration;
 
 use hoplab_proxy::quantity::Duration as Quantity;
 
+use super::dice::{Dice, Drawing, Entries, text};
 use super::sides::{WrittenSides, both, sides};
 use super::{Aim, Fault, Run};
 use crate::distribution::Distribution;
-use crate::explore::draw::{Dice, Drawing, Entries, text};
 use crate::scenario::place::At;
-use crate::scenario::plan::{Between, Plan, Target};
+use crate::scenario::plan::application::Service;
+use crate::scenario::plan::target::{Between, Target};
 use crate::scenario::reader::{Context, Table};
-use crate::scenario::resolve::faults::Surroundings;
+use crate::scenario::resolve::surroundings::Surroundings;
 use crate::world::ImpairmentKind;
 
 /// What passes between the two sides takes longer.
@@ -47,8 +48,8 @@ impl Fault for Latency {
         Some(Self { between: between?, add: written.add?.value })
     }
 
-    fn in_words(&self, plan: &Plan) -> String {
-        format!("packets between {} take {} longer", both(plan, self.between), self.add)
+    fn in_words(&self, services: &[Service]) -> String {
+        format!("packets between {} take {} longer", both(services, self.between), self.add)
     }
 
     fn aim(&self) -> Aim {
@@ -61,7 +62,7 @@ impl Fault for Latency {
 
     fn draw(dice: &mut Dice, drawing: &Drawing<'_>) -> Entries {
         let mut entries = dice.sides(drawing);
-        let (least, most) = drawing.plan.explore.add;
+        let (least, most) = drawing.explore.add;
         let add = dice.between((least.as_secs_f64(), most.as_secs_f64()));
         // No finer than people say it: three figures.
         let grain = 10_f64.powf(add.log10().floor() - 2.0);

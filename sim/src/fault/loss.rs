@@ -2,13 +2,14 @@
 
 use hoplab_proxy::quantity::{Duration as Quantity, Share};
 
+use super::dice::{Dice, Drawing, Entries};
 use super::sides::{WrittenSides, both, percent, sides};
 use super::{Aim, Fault, Run};
-use crate::explore::draw::{Dice, Drawing, Entries};
 use crate::scenario::place::At;
-use crate::scenario::plan::{Between, Plan, Target};
+use crate::scenario::plan::application::Service;
+use crate::scenario::plan::target::{Between, Target};
 use crate::scenario::reader::{Context, Table};
-use crate::scenario::resolve::faults::Surroundings;
+use crate::scenario::resolve::surroundings::Surroundings;
 use crate::world::ImpairmentKind;
 
 /// Segments between the two sides are lost, each with this probability, and sent again later.
@@ -44,8 +45,8 @@ impl Fault for Loss {
         Some(Self { between: between?, share: written.share?.value.0 })
     }
 
-    fn in_words(&self, plan: &Plan) -> String {
-        format!("{} % of segments between {} are lost", percent(self.share), both(plan, self.between))
+    fn in_words(&self, services: &[Service]) -> String {
+        format!("{} % of segments between {} are lost", percent(self.share), both(services, self.between))
     }
 
     fn aim(&self) -> Aim {
@@ -58,7 +59,7 @@ impl Fault for Loss {
 
     fn draw(dice: &mut Dice, drawing: &Drawing<'_>) -> Entries {
         let mut entries = dice.sides(drawing);
-        entries.push(("share", dice.share(drawing.plan.explore.share)));
+        entries.push(("share", dice.share(drawing.explore.share)));
         entries
     }
 

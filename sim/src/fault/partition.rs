@@ -2,13 +2,14 @@
 
 use hoplab_proxy::quantity::Duration as Quantity;
 
+use super::dice::{Dice, Drawing, Entries};
 use super::sides::{WrittenSides, both, sides};
 use super::{Aim, Fault, Run};
-use crate::explore::draw::{Dice, Drawing, Entries};
 use crate::scenario::place::At;
-use crate::scenario::plan::{Between, Plan, Target};
+use crate::scenario::plan::application::Service;
+use crate::scenario::plan::target::{Between, Target};
 use crate::scenario::reader::{Context, Table};
-use crate::scenario::resolve::faults::Surroundings;
+use crate::scenario::resolve::surroundings::Surroundings;
 use crate::world::ImpairmentKind;
 
 /// Nothing passes between the two sides.
@@ -35,8 +36,8 @@ impl Fault for Partition {
         Some(Self { between: surroundings.between(written, context)? })
     }
 
-    fn in_words(&self, plan: &Plan) -> String {
-        format!("nothing passes between {}", both(plan, self.between))
+    fn in_words(&self, services: &[Service]) -> String {
+        format!("nothing passes between {}", both(services, self.between))
     }
 
     fn aim(&self) -> Aim {

@@ -2,13 +2,14 @@
 
 use hoplab_proxy::quantity::Duration as Quantity;
 
+use super::dice::{Dice, Drawing, Entries};
 use super::sides::{WrittenSides, both, sides};
 use super::{Aim, Fault, Run};
-use crate::explore::draw::{Dice, Drawing, Entries};
 use crate::scenario::place::At;
-use crate::scenario::plan::{Between, Plan, Target};
+use crate::scenario::plan::application::Service;
+use crate::scenario::plan::target::{Between, Target};
 use crate::scenario::reader::{Context, Table};
-use crate::scenario::resolve::faults::Surroundings;
+use crate::scenario::resolve::surroundings::Surroundings;
 
 /// Connections between the two sides are reset, once, at the start.
 #[derive(Debug, Clone)]
@@ -34,8 +35,8 @@ impl Fault for Reset {
         Some(Self { between: surroundings.between(written, context)? })
     }
 
-    fn in_words(&self, plan: &Plan) -> String {
-        format!("connections between {} are reset", both(plan, self.between))
+    fn in_words(&self, services: &[Service]) -> String {
+        format!("connections between {} are reset", both(services, self.between))
     }
 
     fn aim(&self) -> Aim {
@@ -51,8 +52,8 @@ impl Fault for Reset {
     }
 
     async fn run(&self, run: &Run<'_>) {
-        let (a, b) = run.deployment.sides(self.between);
-        run.hit(run.deployment.world().reset(&a, &b));
+        let (a, b) = run.pods.sides(self.between);
+        run.hit(run.pods.world().reset(&a, &b));
         run.until_end().await;
     }
 }

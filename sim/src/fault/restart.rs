@@ -5,14 +5,15 @@ use std::time::Duration;
 use hoplab_proxy::host::Host;
 use hoplab_proxy::quantity::Duration as Quantity;
 
+use super::dice::{Dice, Drawing, Entries, rounded, text};
 use super::sides::{WrittenTarget, pods, target};
 use super::{Aim, Fault, Run};
-use crate::explore::draw::{Dice, Drawing, Entries, rounded, text};
-use crate::faults::Place;
+use crate::pods::Place;
 use crate::scenario::place::At;
-use crate::scenario::plan::{Plan, Target};
+use crate::scenario::plan::application::Service;
+use crate::scenario::plan::target::Target;
 use crate::scenario::reader::{Context, Table};
-use crate::scenario::resolve::faults::Surroundings;
+use crate::scenario::resolve::surroundings::Surroundings;
 
 /// How long a restarted pod is away, unless it is said: a small process's start.
 const DOWN: Duration = Duration::from_secs(1);
@@ -66,9 +67,9 @@ impl Fault for Restart {
         Some(Self { target, drain, down })
     }
 
-    fn in_words(&self, plan: &Plan) -> String {
+    fn in_words(&self, services: &[Service]) -> String {
         let (drain, down) = (Quantity(self.drain), Quantity(self.down));
-        format!("{} restarts pod by pod: {drain} to drain, {down} away", pods(plan, self.target))
+        format!("{} restarts pod by pod: {drain} to drain, {down} away", pods(services, self.target))
     }
 
     fn aim(&self) -> Aim {
@@ -82,17 +83,17 @@ impl Fault for Restart {
     fn draw(dice: &mut Dice, drawing: &Drawing<'_>) -> Entries {
         let mut entries = dice.pods(drawing);
         // Each pod has its turn within the fault's time.
-        let turn = drawing.lasts / drawing.plan.services[drawing.service].replicas.max(1);
+        let turn = drawing.lasts / drawing.services[drawing.service].replicas.max(1);
         entries.push(("drain", text(rounded(turn.mul_f64(0.3)))));
         entries.push(("down", text(rounded(turn.mul_f64(0.5)))));
         entries
     }
 
     async fn run(&self, run: &Run<'_>) {
-        let pods = run.deployment.pods_of(self.target);
+        let pods = run.pods.of(self.target);
         let turn = (run.end - run.start) / u32::try_from(pods.len()).expect("pods are counted in 32 bits");
         for (pod, number) in pods.into_iter().zip(0..) {
-            run.host().sleep_until(run.start + turn * number).await;
+            run.host.sleep_until(run.start + turn * number).await;
             self.restart(run, pod).await;
             run.hit(1);
         }
@@ -104,15 +105,15 @@ impl Restart {
     /// A pod that drains is told to stop, and is killed when its time is over, whether it is done or not. It is held
     /// from the first on, so that one that crashes while it drains is not brought back for the rest of that.
     async fn restart(&self, run: &Run<'_>, pod: Place) {
-        let host = run.host();
+        let host = &run.host;
         let killed = host.now() + self.drain;
-        run.deployment.hold(pod);
+        run.pods.hold(pod);
         if !self.drain.is_zero() {
-            run.deployment.stop_pod(pod);
+            run.pods.stop(pod);
         }
         host.sleep_until(killed).await;
-        run.deployment.kill(pod);
+        run.pods.kill(pod);
         host.sleep_until(killed + self.down).await;
-        run.deployment.let_go(pod);
+        run.let_go(pod);
     }
 }

@@ -2,14 +2,18 @@
 
 use hoplab_proxy::host::{Host, Instant};
 
-use crate::deployment::Deployment;
 use crate::faults::Faults;
-use crate::scenario::plan::Between;
+use crate::pods::{Place, Pods};
+use crate::scenario::plan::target::Between;
 use crate::world::{Impairment, ImpairmentKind, SimHost};
 
 /// A fault while it is carried out.
 pub(crate) struct Run<'a> {
-    pub(crate) deployment: &'a Deployment,
+    pub(crate) pods: &'a Pods,
+    /// Starts what runs in a service's pod.
+    pub(crate) start_pod: &'a dyn Fn(Place),
+    /// Where the time is read.
+    pub(crate) host: SimHost,
     pub(crate) faults: &'a Faults,
     /// Which of the plan's faults it is.
     pub(crate) index: usize,
@@ -18,13 +22,9 @@ pub(crate) struct Run<'a> {
 }
 
 impl Run<'_> {
-    pub(super) fn host(&self) -> SimHost {
-        self.deployment.client_host()
-    }
-
     /// Waits until the fault's time is over.
     pub(super) async fn until_end(&self) {
-        self.host().sleep_until(self.end).await;
+        self.host.sleep_until(self.end).await;
     }
 
     /// The fault has bitten.
@@ -32,10 +32,17 @@ impl Run<'_> {
         self.faults.hit(self.index, times);
     }
 
+    /// Lets go of a pod that was killed, which starts anew when nobody else holds it.
+    pub(super) fn let_go(&self, pod: Place) {
+        if self.pods.let_go(pod) {
+            (self.start_pod)(pod);
+        }
+    }
+
     /// Impairs the network between two sides until the fault's time is over.
     pub(super) async fn impair(&self, between: Between, kind: ImpairmentKind) {
-        let world = self.deployment.world();
-        let (a, b) = self.deployment.sides(between);
+        let world = self.pods.world();
+        let (a, b) = self.pods.sides(between);
         let id = world.impair(Impairment { a, b, kind });
         self.faults.impairs(self.index, id);
         self.until_end().await;

@@ -2,7 +2,8 @@
 //! Not here: finding them among a scenario's services (`crate::scenario::resolve`).
 
 use crate::scenario::place::At;
-use crate::scenario::plan::{Between, Plan, Side, Target};
+use crate::scenario::plan::application::Service;
+use crate::scenario::plan::target::{Between, Side, Target};
 use crate::scenario::reader::{Context, Table};
 
 /// Pods of a service: `service = "payment", replica = 0`.
@@ -44,15 +45,15 @@ pub(super) fn sides(table: &mut Table<'_, '_>, context: &mut Context<'_>) -> Opt
 }
 
 /// Pods as people say them: `payment-0`.
-pub(super) fn pods(plan: &Plan, target: Target) -> String {
-    let name = &plan.services[target.service.0].name;
+pub(super) fn pods(services: &[Service], target: Target) -> String {
+    let name = &services[target.service.0].name;
     target.replica.map_or_else(|| name.clone(), |replica| format!("{name}-{replica}"))
 }
 
 /// Sides as people say them: `clients and the gateway`.
-pub(super) fn both(plan: &Plan, between: Between) -> String {
+pub(super) fn both(services: &[Service], between: Between) -> String {
     let side = |side: Side| match side {
-        Side::Pods(target) => pods(plan, target),
+        Side::Pods(target) => pods(services, target),
         Side::Clients => "clients".to_owned(),
         Side::Gateway => "the gateway".to_owned(),
     };

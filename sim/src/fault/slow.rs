@@ -3,14 +3,15 @@
 use hoplab_proxy::quantity::Duration as Quantity;
 use toml_edit::Value;
 
+use super::dice::{Dice, Drawing, Entries};
 use super::sides::{WrittenTarget, pods, target};
 use super::{Aim, Fault, Run};
-use crate::explore::draw::{Dice, Drawing, Entries};
 use crate::scenario::place::At;
-use crate::scenario::plan::{Plan, Target};
+use crate::scenario::plan::application::Service;
+use crate::scenario::plan::target::Target;
 use crate::scenario::reader::{Context, Table};
 use crate::scenario::resolve::bounds;
-use crate::scenario::resolve::faults::Surroundings;
+use crate::scenario::resolve::surroundings::Surroundings;
 
 /// Work takes `times` as long.
 #[derive(Debug, Clone)]
@@ -45,8 +46,8 @@ impl Fault for Slow {
         Some(Self { target: target?, times: bounds::factor(&written.times?, context) })
     }
 
-    fn in_words(&self, plan: &Plan) -> String {
-        format!("{} works {} times as long", pods(plan, self.target), self.times)
+    fn in_words(&self, services: &[Service]) -> String {
+        format!("{} works {} times as long", pods(services, self.target), self.times)
     }
 
     fn aim(&self) -> Aim {
@@ -59,14 +60,14 @@ impl Fault for Slow {
 
     fn draw(dice: &mut Dice, drawing: &Drawing<'_>) -> Entries {
         let mut entries = dice.pods(drawing);
-        let times = dice.between(drawing.plan.explore.times);
+        let times = dice.between(drawing.explore.times);
         entries.push(("times", Value::from((times * 10.0).round() / 10.0)));
         entries
     }
 
     async fn run(&self, run: &Run<'_>) {
-        let (deployment, world) = (run.deployment, run.deployment.world());
-        let pods = deployment.pods_of(self.target).into_iter().map(|pod| deployment.pod_id(pod));
+        let world = run.pods.world();
+        let pods = run.pods.of(self.target).into_iter().map(|pod| run.pods.id(pod));
         run.faults.slows(run.index, pods.map(|pod| (pod, world.slow(pod, self.times))).collect());
         run.until_end().await;
         run.faults.slowdowns(run.index).iter().for_each(|(pod, id)| world.lift_slowdown(*pod, *id));

@@ -13,7 +13,6 @@ use super::{Invariant, after};
 use crate::account::Visit;
 use crate::call::CallKey;
 use crate::record::{self, Violation};
-use crate::recorder::requested_endpoints;
 use crate::scenario::plan::{EndpointId, Once, Plan};
 
 /// How many completed calls are remembered.
@@ -45,7 +44,7 @@ pub(crate) struct Watch {
 impl Watch {
     /// Nothing has happened yet in a run of `plan`.
     pub(crate) fn new(plan: &Arc<Plan>) -> Self {
-        let asked = requested_endpoints(plan);
+        let asked = plan.requested_endpoints();
         let first = plan.faults.iter().map(|fault| fault.at).min().unwrap_or(plan.duration);
         Self {
             steady: Instant::START + plan.warmup..Instant::START + first,

@@ -4,7 +4,8 @@
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
-use super::{Intervals, at_quantile};
+use super::interval::Intervals;
+use super::traffic::at_quantile;
 
 /// An architecture against the baseline.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

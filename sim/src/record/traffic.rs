@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Intervals, Window};
+use super::interval::Intervals;
+use super::window::Window;
 
 /// Requests and their latencies.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

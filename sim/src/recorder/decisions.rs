@@ -1,6 +1,6 @@
 //! What policies decided: every event up to a limit, and exact counts by pod, upstream, endpoint and
 //! decision, over the run after its warm-up, within it, and by part of the run. The counts grow with the topology, not
-//! with the length of the run. Not here: which parts an instant lies in ([`super::phases`]).
+//! with the length of the run. Not here: which parts an instant lies in ([`crate::scenario::phases`]).
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use hoplab_proxy::telemetry::{Outcome, Role};
 use indexmap::IndexMap;
 
-use super::tally::{EdgeKey, Scope, Tally};
-use super::{HopSum, Slow, by_owner};
+use super::tally::{EdgeKey, HopSum, Scope, Slow, Tally, by_owner};
 use crate::account::{Hop, Share};
 use crate::record;
 use crate::scenario::plan::{EndpointId, Plan};

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use hdrhistogram::Histogram;
 use hoplab_proxy::host::Instant;
-use hoplab_proxy::telemetry::{Attempt, AttemptKind, Fault, Outcome};
+use hoplab_proxy::telemetry::{Attempt, AttemptKind, Fault, Outcome, TraceId};
 
+use crate::account::{Share, Stretch};
 use crate::record;
 use crate::slices::Slices;
 use crate::statistics;
@@ -253,42 +253,40 @@ impl Window {
     }
 }
 
+/// Visits to a hop, and where their time went.
+#[derive(Default)]
+pub(super) struct HopSum {
+    pub(super) visits: u64,
+    pub(super) nanos: BTreeMap<Share, u64>,
+}
+
+/// A slow request.
+pub(super) struct Slow {
+    pub(super) trace: TraceId,
+    pub(super) endpoint: usize,
+    pub(super) intended: Instant,
+    pub(super) latency_us: u64,
+    pub(super) outcome: Outcome,
+    pub(super) path: Vec<Stretch>,
+}
+
+/// The mean over `requests` of what each owner took, by its key in a record.
+pub(super) fn by_owner(nanos: &BTreeMap<Share, u64>, requests: u64) -> BTreeMap<String, f64> {
+    let mean_us = |nanos: u64| nanos as f64 / 1_000.0 / requests.max(1) as f64;
+    nanos.iter().map(|(share, nanos)| (share.key().to_owned(), mean_us(*nanos))).collect()
+}
+
 /// `[value, count]` of what a histogram holds, each bucket by its highest value.
 fn buckets(latencies: &Histogram<u32>) -> Vec<(u64, u64)> {
     let steps = latencies.iter_recorded();
     steps.map(|step| (step.value_iterated_to(), step.count_since_last_iteration())).collect()
 }
 
-/// How wide the windows of a run of `duration` are: a round number that makes at most 120 of them.
-pub(crate) fn window_width(duration: Duration) -> Duration {
-    const MOST: u32 = 120;
-    let wanted = (duration / MOST).max(Duration::from_millis(1));
-    let mut unit = Duration::from_millis(1);
-    loop {
-        for factor in [1, 2, 5] {
-            if unit * factor >= wanted {
-                return unit * factor;
-            }
-        }
-        unit *= 10;
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::time::Duration;
 
-    #[test]
-    fn windows_are_round_and_few() {
-        for (seconds, millis) in [(1, 10), (30, 500), (60, 500), (61, 1_000), (600, 5_000), (12_500, 200_000)]
-        {
-            assert_eq!(
-                window_width(Duration::from_secs(seconds)),
-                Duration::from_millis(millis),
-                "{seconds} s"
-            );
-        }
-    }
+    use super::*;
 
     #[test]
     fn latencies_below_twenty_milliseconds_are_exact() {

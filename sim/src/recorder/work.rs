@@ -1,5 +1,5 @@
 //! Processor time by service: all of it, and what was spent for nobody. Sums alone, so that they grow with the
-//! topology. Not here: who waits for what ([`crate::awaited`]), and which parts an instant lies in ([`super::phases`]).
+//! topology. Not here: who waits for what ([`crate::awaited`]), and which parts an instant lies in ([`crate::scenario::phases`]).
 
 use hoplab_proxy::host::Instant;
 use indexmap::IndexMap;

@@ -10,7 +10,7 @@ mod walk;
 
 use toml_edit::{DocumentMut, InlineTable, Item, Key, Table, TableLike, Value};
 
-use super::plan::Source;
+use super::source::Source;
 
 /// A scenario's text that can be changed, with the files that it names.
 #[derive(Debug, Clone)]

@@ -14,6 +14,9 @@ pub struct Place {
 }
 
 impl Place {
+    /// The scenario file's beginning, for what is missing in it.
+    pub(crate) const BEGINNING: Self = Self { source: 0, start: 0, end: 0 };
+
     /// The stretch `span` of the source with this index.
     pub fn new(source: usize, span: Range<usize>) -> Self {
         Self { source, start: span.start, end: span.end }

@@ -6,7 +6,7 @@ use std::fmt;
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
 use super::place::Place;
-use super::plan::Source;
+use super::source::Source;
 
 /// How many problems are shown: more are not read.
 const SHOWN_MAX: usize = 100;

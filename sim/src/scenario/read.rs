@@ -4,28 +4,13 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use super::plan::{Plan, Source};
+use super::overrides::Overrides;
+use super::plan::Plan;
 use super::problem::Problems;
 use super::reader::{Context, Fetch};
 use super::resolve;
 use super::schema::File;
-
-/// What the command line says over the file.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Overrides {
-    /// The architectures to run, by name; those that the file compares when `None`.
-    pub architectures: Option<Vec<String>>,
-    /// The seed; the file's when `None`.
-    pub seed: Option<u64>,
-    /// What to multiply duration and warm-up with. Faults stay where they are.
-    pub scale: f64,
-}
-
-impl Default for Overrides {
-    fn default() -> Self {
-        Self { architectures: None, seed: None, scale: 1.0 }
-    }
-}
+use super::source::Source;
 
 /// Reads the scenario at `path`, and the files that it names relative to itself.
 pub fn load(path: &Path, overrides: &Overrides) -> Result<Plan, Problems> {

@@ -2,16 +2,21 @@
 //! noted and left out, so that one pass finds all problems. Knows TOML and quantities; what a
 //! scenario is made of stands in `schema`.
 
+use std::time::Duration;
+
 use hoplab_proxy::quantity;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::place::{At, Place};
-use super::plan::LONGEST;
-use super::plan::Source;
 use super::problem::{Problem, Severity};
+use super::source::Source;
 use super::suggest;
 use crate::distribution::{Distribution, Empirical};
+
+/// The longest run, and the longest time of anything in it: timers reach 18 simulated hours, and answers are waited for
+/// after the load has ended.
+pub(crate) const LONGEST: Duration = Duration::from_secs(17 * 3_600);
 
 /// Fetches the text of a file, by its path relative to the scenario file.
 pub(crate) type Fetch<'a> = dyn FnMut(&str) -> Result<String, String> + 'a;
@@ -212,14 +217,31 @@ impl<'v, 'i> Table<'v, 'i> {
         }
     }
 
+    /// The table under `key`, whose keys are names; empty when there is none.
+    pub(crate) fn named<T: Read>(&mut self, key: &'static str, context: &mut Context<'_>) -> Named<T> {
+        self.optional::<Names<T>>(key, context).map(|names| names.value.0).unwrap_or_default()
+    }
+
     /// Every key with its value, for tables whose keys are names; in the order of the file.
-    pub(crate) fn names<T: Read>(self, context: &mut Context<'_>) -> Vec<(At<String>, Option<T>)> {
+    pub(crate) fn names<T: Read>(self, context: &mut Context<'_>) -> Named<T> {
         let read = |entry: Entry<'v, 'i>| {
             let place = place_of(&entry.key, entry.value);
             let value = T::read(entry.value, place, context);
             (entry.key, value)
         };
         self.entries.into_iter().map(read).collect()
+    }
+}
+
+/// Things with names, in the order of the file; what is `None` was noted as a problem.
+pub(crate) type Named<T> = Vec<(At<String>, Option<T>)>;
+
+/// A table whose keys are names.
+pub(crate) struct Names<T>(pub(crate) Named<T>);
+
+impl<T: Read> Read for Names<T> {
+    fn read(value: &Spanned<DeValue<'_>>, place: Place, context: &mut Context<'_>) -> Option<Self> {
+        Table::open(value, place, context).map(|table| Self(table.names(context)))
     }
 }
 

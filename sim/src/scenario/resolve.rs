@@ -7,10 +7,11 @@ pub(crate) mod bounds;
 mod cycles;
 mod expectations;
 mod explore;
-pub(crate) mod faults;
+mod faults;
 mod loads;
 pub(crate) mod names;
 mod restless;
+pub(crate) mod surroundings;
 mod topology;
 
 use std::time::Duration;
@@ -18,14 +19,14 @@ use std::time::Duration;
 use hoplab_proxy::load_control::{LimitsPolicy, Settings};
 use hoplab_proxy::upstream::Policies;
 
-use super::Overrides;
+use super::overrides::Overrides;
 use super::place::{At, Place};
-use super::plan::{EndpointId, LONGEST, Network, Plan, ProxyCores, ServiceId, Zone};
+use super::plan::{EndpointId, Network, Plan, ProxyCores, ServiceId, Zone};
 use super::problem::Problems;
-use super::reader::Context;
+use super::reader::{Context, LONGEST, Named};
 use super::schema::policies::{Called, Cores, Layers};
 use super::schema::topology::Service;
-use super::schema::{self, App, File, Named};
+use super::schema::{self, App, File};
 use crate::costs::Costs;
 use crate::distribution::Distribution;
 use names::Names;
@@ -58,14 +59,13 @@ pub(super) fn resolve(file: File, overrides: &Overrides, context: &mut Context<'
     let loads_are_right = context.problems.len() == noted && loads.iter().all(|load| !load.mix.is_empty());
     bounds::in_all(&services, &loads, window.duration, &places, context);
     bounds::points(&file.sweep.0, context);
-    let faults = faults::Surroundings {
+    let surroundings = surroundings::Surroundings {
         names: &names,
         services: &services,
         loads: &loads,
-        window: &window,
         architectures: &architectures,
     };
-    let faults = faults.resolve(file.faults, context);
+    let faults = faults::resolve(file.faults, &window, &surroundings, context);
     let expectations = expectations::Expectations {
         names: &names,
         services: &services,
@@ -201,7 +201,7 @@ fn network(network: schema::Network, context: &mut Context<'_>) -> Network {
 /// For each service, the policies under which it is called.
 fn policies(
     defaults: Option<&At<Policies>>,
-    called: &schema::Named<Called>,
+    called: &Named<Called>,
     names: &Names,
     context: &mut Context<'_>,
 ) -> Vec<Policies> {
@@ -225,7 +225,7 @@ fn policies(
 /// requests to them meet.
 #[expect(clippy::type_complexity, reason = "two lists of the same shape")]
 fn routes_of(
-    routes: schema::Named<Called>,
+    routes: Named<Called>,
     services: &[Policies],
     names: &Names,
     context: &mut Context<'_>,
@@ -251,7 +251,7 @@ fn routes_of(
 /// For each service, the limits that requests meet at the inbound sides of its pods.
 fn limits_of(
     all: Option<&At<LimitsPolicy>>,
-    services: &schema::Named<Called>,
+    services: &Named<Called>,
     names: &Names,
     context: &mut Context<'_>,
 ) -> Vec<LimitsPolicy> {
@@ -313,7 +313,7 @@ fn gateway_cores(written: Option<&At<Cores>>, context: &mut Context<'_>) -> u32 
     match proxy_cores(written, context) {
         ProxyCores::Own(cores) => cores,
         ProxyCores::Shared => {
-            let place = written.map_or(beginning(), |at| at.place);
+            let place = written.map_or(Place::BEGINNING, |at| at.place);
             let hint = "it stands alone in its pod: write how many cores it has";
             context.error(place, "the gateway has no application to share cores with").hint(hint);
             PROXY_CORES
@@ -357,9 +357,4 @@ fn send_deadline(written: Option<&At<bool>>, limited: bool, context: &mut Contex
         context.error(*place, "\"send_deadline\" without a \"timeout\"").hint(hint);
     }
     true
-}
-
-/// A whole file's beginning, for what is missing in it.
-const fn beginning() -> Place {
-    Place { source: 0, start: 0, end: 0 }
 }

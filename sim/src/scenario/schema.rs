@@ -16,7 +16,7 @@ use toml::de::DeValue;
 
 use super::grid::Search;
 use super::place::{At, Place};
-use super::reader::{Context, Read, Table};
+use super::reader::{Context, Named, Read, Table};
 use crate::distribution::Distribution;
 use expect::Expect;
 use fault::Fault;
@@ -24,18 +24,6 @@ use load::Load;
 use policies::{Gateway, Mesh};
 use sweep::Sweep;
 use topology::Service;
-
-/// Things with names, in the order of the file; what is `None` was noted as a problem.
-pub(super) type Named<T> = Vec<(At<String>, Option<T>)>;
-
-/// A table whose keys are names.
-pub(super) struct Names<T>(pub(super) Named<T>);
-
-impl<T: Read> Read for Names<T> {
-    fn read(value: &Spanned<DeValue<'_>>, place: Place, context: &mut Context<'_>) -> Option<Self> {
-        Table::open(value, place, context).map(|table| Self(table.names(context)))
-    }
-}
 
 /// A scenario file.
 pub(super) struct File {
@@ -62,8 +50,8 @@ impl Read for File {
             scenario: table.required("scenario", context).map(|at| at.value).unwrap_or_default(),
             compare: table.optional("compare", context).map(|at| at.value),
             network: table.optional("network", context).map(|at| at.value).unwrap_or_default(),
-            services: named(&mut table, "services", context),
-            loads: named(&mut table, "load", context),
+            services: table.named("services", context),
+            loads: table.named("load", context),
             gateway: table.optional("gateway", context).map(|at| at.value).unwrap_or_default(),
             mesh: table.optional("mesh", context).map(|at| at.value).unwrap_or_default(),
             costs: table.optional("costs", context).map(|at| at.value).unwrap_or_default(),
@@ -87,14 +75,10 @@ pub(super) struct App {
 impl Read for App {
     fn read(value: &Spanned<DeValue<'_>>, place: Place, context: &mut Context<'_>) -> Option<Self> {
         let mut table = Table::open(value, place, context)?;
-        let app = Self { services: named(&mut table, "services", context) };
+        let app = Self { services: table.named("services", context) };
         table.refuse_rest(context);
         Some(app)
     }
-}
-
-fn named<T: Read>(table: &mut Table<'_, '_>, key: &'static str, context: &mut Context<'_>) -> Named<T> {
-    table.optional::<Names<T>>(key, context).map(|names| names.value.0).unwrap_or_default()
 }
 
 /// `[scenario]`.
@@ -150,7 +134,7 @@ impl Read for Network {
         let network = Self {
             latency: table.optional("latency", context),
             bandwidth: table.optional("bandwidth", context),
-            zones: named(&mut table, "zones", context),
+            zones: table.named("zones", context),
         };
         table.refuse_rest(context);
         Some(network)

@@ -7,8 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{Point, Try};
 use crate::figures::{self, Scope};
 use crate::journal::Journal;
-use crate::record::{self, Expectation, Interval, Outcome, Requests};
-use crate::run::VERSION;
+use crate::record::{self, Expectation, Interval, Outcome, Requests, VERSION};
 use crate::scenario::grid;
 use crate::scenario::plan::{Plan, Source};
 

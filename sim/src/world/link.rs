@@ -13,7 +13,7 @@ use rand::rngs::ChaCha8Rng;
 use super::{PodConfig, PodId};
 use crate::distribution::Distribution;
 use crate::random;
-use crate::scenario::plan::{Network, ZoneId};
+use crate::scenario::plan::network::{Network, ZoneId};
 
 /// Something that goes wrong between two sets of pods, in both directions.
 #[derive(Debug, Clone)]

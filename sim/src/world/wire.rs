@@ -27,7 +27,7 @@ use super::tap::Tap;
 use super::tcp::{Flags, Segment};
 use super::{PodConfig, PodId, lock};
 use crate::journal::{Departure, Journal};
-use crate::scenario::plan::Network;
+use crate::scenario::plan::network::Network;
 
 /// The first pause before a segment is sent again: Linux's `TCP_RTO_MIN`.
 const RETRANSMISSION_TIMEOUT: Duration = Duration::from_millis(200);

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use toml_edit::{Item, Value};
 
-use super::super::draw::text;
 use super::{Search, rate, read};
+use crate::fault::dice::text;
 use crate::scenario::edit::{Draft, NotEdited};
 
 /// Everything, again and again; whether nothing more can go.

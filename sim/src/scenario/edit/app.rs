@@ -5,7 +5,7 @@ use toml_edit::visit_mut::{self, VisitMut};
 use toml_edit::{DocumentMut, Formatted, Item, Key, Table, TableLike, Value};
 
 use super::{NotEdited, walk};
-use crate::scenario::plan::Source;
+use crate::scenario::source::Source;
 
 /// Lays the services of `document` over those of its application and forgets about the application.
 pub(super) fn lay_under(document: &mut DocumentMut, beside: &mut Vec<Source>) -> Result<(), NotEdited> {

@@ -3,7 +3,7 @@
 use toml_edit::{ArrayOfTables, DocumentMut, InlineTable, Item, Key, Table, Value};
 
 use super::NotEdited;
-use crate::scenario::plan::Source;
+use crate::scenario::source::Source;
 use crate::scenario::suggest;
 
 /// The text of `source` as a document.

@@ -2,7 +2,7 @@
 
 use hoplab_proxy::telemetry::Decision;
 
-use super::{EndpointId, ServiceId};
+use super::application::{EndpointId, ServiceId};
 use crate::closed_form::ClosedForm;
 use crate::figures::Figure;
 use crate::invariants::Invariant;
@@ -17,7 +17,7 @@ pub struct Expectation {
     pub of: Option<EndpointId>,
     /// Of which edge, for a figure of edges: caller (`None`: clients) and callee.
     pub edge: Option<(Option<ServiceId>, ServiceId)>,
-    /// In which architectures: indexes into [`super::Plan::architectures`]; never empty.
+    /// In which architectures: indexes into those of the plan; never empty.
     pub architectures: Vec<usize>,
     /// Over which part of the run.
     pub during: During,
@@ -47,7 +47,7 @@ pub enum Metric {
     },
     /// From a fault's end until a figure is back within a bound and stays there.
     RecoveryTime {
-        /// The fault: index into [`super::Plan::faults`].
+        /// The fault: index into those of the plan.
         after: usize,
         /// Which figure.
         figure: Figure,
@@ -101,7 +101,7 @@ pub enum During {
     All,
     /// After the warm-up and before the first fault.
     Steady,
-    /// While a fault is on: index into [`super::Plan::faults`].
+    /// While a fault is on: index into those of the plan.
     Fault(usize),
     /// After the last fault.
     Recovery,

@@ -1,6 +1,6 @@
 //! What is compared: the names of architectures, and which of them this run takes.
 
-use crate::scenario::Overrides;
+use crate::scenario::overrides::Overrides;
 use crate::scenario::plan::Architecture;
 use crate::scenario::reader::Context;
 use crate::scenario::schema::Compare;

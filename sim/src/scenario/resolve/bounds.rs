@@ -7,9 +7,10 @@ use std::time::Duration;
 use crate::figures::grouped;
 use crate::scenario::grid::Axis;
 use crate::scenario::place::{At, Place};
-use crate::scenario::plan::{LONGEST, Load, Pace, Service};
-use crate::scenario::reader::Context;
-use crate::scenario::schema::{Named, load, topology};
+use crate::scenario::plan::application::Service;
+use crate::scenario::plan::load::{Load, Pace};
+use crate::scenario::reader::{Context, LONGEST, Named};
+use crate::scenario::schema::{load, topology};
 
 /// Pods in all: each has sockets, a server and, in a mesh, a proxy that knows all others.
 const PODS_MAX: u32 = 2_000;
@@ -103,7 +104,6 @@ pub(super) struct Places {
 
 impl Places {
     pub(super) fn of(services: &[(At<String>, topology::Service)], loads: &Named<load::Load>) -> Self {
-        let beginning = super::beginning();
         let replicas = services.iter().filter_map(|(_, service)| service.replicas.as_ref());
         let replicas = replicas.max_by_key(|at| at.value).map(|at| at.place);
         let loads = || loads.iter().filter_map(|(_, load)| load.as_ref());
@@ -115,9 +115,9 @@ impl Places {
         let rates = loads().filter_map(|load| load.rate.as_ref());
         let rate = rates.max_by(|a, b| highest(a).total_cmp(&highest(b))).map(|at| at.place);
         Self {
-            replicas: replicas.unwrap_or(beginning),
-            users: users.map_or(beginning, |at| at.place),
-            rate: rate.unwrap_or(beginning),
+            replicas: replicas.unwrap_or(Place::BEGINNING),
+            users: users.map_or(Place::BEGINNING, |at| at.place),
+            rate: rate.unwrap_or(Place::BEGINNING),
         }
     }
 }
@@ -169,7 +169,7 @@ pub(super) fn points(axes: &[Axis], context: &mut Context<'_>) {
             grouped(POINTS_MAX as u64)
         );
         context
-            .error(super::beginning(), format!("a sweep over {} scenarios", grouped(points as u64)))
+            .error(Place::BEGINNING, format!("a sweep over {} scenarios", grouped(points as u64)))
             .hint(hint);
     }
 }

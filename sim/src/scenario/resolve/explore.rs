@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::bounds;
 use super::names::Names;
-use crate::scenario::place::At;
+use crate::scenario::place::{At, Place};
 use crate::scenario::plan::{Explore, FAULT_KINDS, Invariants, ServiceId};
 use crate::scenario::reader::Context;
 use crate::scenario::schema::explore as written;
@@ -36,7 +36,7 @@ pub(super) fn explore(written: written::Explore, names: &Names, context: &mut Co
     let lasts = range(written.lasts, |at| at.0, default.lasts, context);
     let add = range(written.add, |at| at.0, default.add, context);
     Explore {
-        weights: written.faults.map_or(default.weights, |faults| weights(faults, context)),
+        weights: written.faults.map_or(vec![1.0; FAULT_KINDS.len()], |faults| weights(faults, context)),
         at_most: written
             .at_most
             .map_or(default.at_most, |at| bounds::count("fault", Some(&at), bounds::DRAWN_MAX, context)),
@@ -60,7 +60,7 @@ fn weights(faults: Vec<(At<String>, Option<f64>)>, context: &mut Context<'_>) ->
         }
     }
     if weights.iter().sum::<f64>() <= 0.0 {
-        let place = place.unwrap_or(super::beginning());
+        let place = place.unwrap_or(Place::BEGINNING);
         context.error(place, "no kind of fault would ever be drawn").hint("give one a weight above zero");
     }
     weights

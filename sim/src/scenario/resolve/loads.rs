@@ -10,18 +10,14 @@ use super::{bounds, limit};
 use crate::distribution::Distribution;
 use crate::scenario::place::{At, Place};
 use crate::scenario::plan::{Arrivals, EndpointId, Load, Pace};
-use crate::scenario::reader::Context;
-use crate::scenario::schema::{self, load as written};
+use crate::scenario::reader::{Context, Named};
+use crate::scenario::schema::load as written;
 
 /// Resolves every load.
-pub(super) fn loads(
-    loads: schema::Named<written::Load>,
-    names: &Names,
-    context: &mut Context<'_>,
-) -> Vec<Load> {
+pub(super) fn loads(loads: Named<written::Load>, names: &Names, context: &mut Context<'_>) -> Vec<Load> {
     if loads.is_empty() {
         let hint = "write a table such as `[load.shoppers]` with a `rate` and a `mix`";
-        context.error(super::beginning(), "there is no load").hint(hint);
+        context.error(Place::BEGINNING, "there is no load").hint(hint);
     }
     let mut all = Vec::new();
     for (name, load) in loads {
@@ -109,7 +105,7 @@ const RESERVED: [&str; 6] =
     ["host", "baggage", "traceparent", "content-length", "transfer-encoding", "connection"];
 
 fn headers(
-    written: schema::Named<written::Values>,
+    written: Named<written::Values>,
     context: &mut Context<'_>,
 ) -> Vec<(HeaderName, Vec<HeaderValue>)> {
     let mut all = Vec::new();
@@ -142,7 +138,7 @@ fn headers(
 }
 
 fn mix(
-    mix: schema::Named<f64>,
+    mix: Named<f64>,
     place: Option<Place>,
     names: &Names,
     context: &mut Context<'_>,

@@ -7,13 +7,13 @@ use crate::distribution::Distribution;
 use crate::fault::Kind;
 use crate::scenario::place::Place;
 use crate::scenario::plan::{Architecture, EndpointId, Load, Pace, Plan, Step};
-use crate::scenario::reader::Context;
-use crate::scenario::schema::{Named, load};
+use crate::scenario::reader::{Context, Named};
+use crate::scenario::schema::load;
 
 /// Where the users of the first closed load are said.
 pub(super) fn first(loads: &Named<load::Load>) -> Place {
     let users = loads.iter().find_map(|(_, load)| load.as_ref()?.users.as_ref());
-    users.map_or(super::beginning(), |at| at.place)
+    users.map_or(Place::BEGINNING, |at| at.place)
 }
 
 /// Notes a load of `plan` whose users would ask without end before any time has passed.

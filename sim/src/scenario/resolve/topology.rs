@@ -12,8 +12,8 @@ use crate::scenario::plan::{
     Call, DeadlineUse, Endpoint, EndpointId, OnCancel, OnError, Once, Overload, Service, ServiceId, Step,
     Zone, ZoneId,
 };
-use crate::scenario::reader::Context;
-use crate::scenario::schema::{self, topology as written};
+use crate::scenario::reader::{Context, Named};
+use crate::scenario::schema::topology as written;
 
 /// Resolves `services`; index and endpoint index of each are as in `names`.
 pub(super) fn services(
@@ -24,7 +24,7 @@ pub(super) fn services(
 ) -> Vec<Service> {
     if services.is_empty() {
         let hint = "write `[services.NAME]` tables, or name an `app` under `[scenario]`";
-        context.error(super::beginning(), "there is no service").hint(hint);
+        context.error(Place::BEGINNING, "there is no service").hint(hint);
     }
     let mut resolver = Resolver { names, calls: Calls::new() };
     let mut all = Vec::new();
@@ -117,7 +117,7 @@ impl Resolver<'_> {
     fn endpoints(
         &mut self,
         service: ServiceId,
-        endpoints: schema::Named<written::Endpoint>,
+        endpoints: Named<written::Endpoint>,
         context: &mut Context<'_>,
     ) -> Vec<Endpoint> {
         let mut all: Vec<Endpoint> = Vec::new();

@@ -4,9 +4,8 @@ use hoplab_proxy::quantity::{Duration, Share};
 use toml::Spanned;
 use toml::de::DeValue;
 
-use super::{Named, Names};
 use crate::scenario::place::{At, Place};
-use crate::scenario::reader::{Context, Read, Table};
+use crate::scenario::reader::{Context, Named, Names, Read, Table};
 
 /// `[explore]`.
 #[derive(Default)]

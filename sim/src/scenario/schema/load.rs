@@ -4,10 +4,9 @@ use hoplab_proxy::quantity::{Duration, Rate};
 use toml::Spanned;
 use toml::de::DeValue;
 
-use super::{Named, named};
 use crate::distribution::Distribution;
 use crate::scenario::place::{At, Place};
-use crate::scenario::reader::{Context, Read, Table};
+use crate::scenario::reader::{Context, Named, Read, Table};
 
 /// `[load.NAME]`.
 pub(in crate::scenario) struct Load {
@@ -42,8 +41,8 @@ impl Read for Load {
             users: table.optional("users", context),
             think: table.optional("think", context),
             mix_place: table.key_place("mix"),
-            mix: named(&mut table, "mix", context),
-            headers: named(&mut table, "headers", context),
+            mix: table.named("mix", context),
+            headers: table.named("headers", context),
             timeout: table.optional("timeout", context),
             send_deadline: table.optional("send_deadline", context),
             sessions: table.optional("sessions", context),

@@ -8,9 +8,8 @@ use serde::de::DeserializeOwned;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
 
-use super::{Named, named};
 use crate::scenario::place::{At, Place};
-use crate::scenario::reader::{Context, Read, Table};
+use crate::scenario::reader::{Context, Named, Read, Table};
 
 /// Policies in layers: those of a service stand over the defaults.
 #[derive(Default)]
@@ -74,8 +73,8 @@ impl Read for Gateway {
             }
             table.pass(key);
         }
-        let routes = named(&mut table, "routes", context);
-        let services = called(named::<Policies>(&mut table, "upstreams", context));
+        let routes = table.named("routes", context);
+        let services = called(table.named::<Policies>("upstreams", context));
         let zone = table.optional("zone", context);
         let cores = table.optional("cores", context);
         Some(Self { layers: Layers { services, routes, ..layers(table, context) }, zone, cores })
@@ -99,8 +98,8 @@ impl Read for Mesh {
             }
             table.pass(key);
         }
-        let services = named(&mut table, "services", context);
-        let routes = called(named::<Policies>(&mut table, "routes", context));
+        let services = table.named("services", context);
+        let routes = called(table.named::<Policies>("routes", context));
         let cores = table.optional("cores", context);
         Some(Self { layers: Layers { services, routes, ..layers(table, context) }, cores })
     }

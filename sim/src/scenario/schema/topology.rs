@@ -4,10 +4,9 @@ use hoplab_proxy::quantity::{Duration, Rate, Share, Size};
 use toml::Spanned;
 use toml::de::DeValue;
 
-use super::{Named, named};
 use crate::distribution::Distribution;
 use crate::scenario::place::{At, Place};
-use crate::scenario::reader::{Context, Read, Table};
+use crate::scenario::reader::{Context, Named, Read, Table};
 
 /// `[services.NAME]`.
 #[derive(Default)]
@@ -37,7 +36,7 @@ impl Read for Service {
             overload: table.optional("overload", context),
             deadline: table.optional("deadline", context),
             on_cancel: table.optional("on_cancel", context),
-            endpoints: named(&mut table, "endpoints", context),
+            endpoints: table.named("endpoints", context),
         };
         table.refuse_rest(context);
         Some(service)

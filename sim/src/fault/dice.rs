@@ -1,0 +1,110 @@
+//! Draws for faults: pods, sides, sizes and lengths, which are drawn evenly on a scale of ratios, so that small ones
+//! are as likely as large ones. Not here: which fault is drawn, and when (`crate::explore`).
+
+use std::time::Duration;
+
+use hoplab_proxy::quantity;
+use rand::rngs::ChaCha8Rng;
+use toml_edit::{Array, Value};
+
+use crate::random;
+use crate::scenario::plan::application::Service;
+use crate::scenario::plan::explore::Explore;
+
+/// What a drawn fault's table holds.
+pub(crate) type Entries = Vec<(&'static str, Value)>;
+
+/// What a fault is drawn for.
+#[derive(Clone, Copy)]
+pub(crate) struct Drawing<'a> {
+    pub(crate) services: &'a [Service],
+    pub(crate) explore: &'a Explore,
+    /// The service that it is to be about.
+    pub(crate) service: usize,
+    /// How long it lasts.
+    pub(crate) lasts: Duration,
+}
+
+/// The stream that a fault is drawn from.
+pub(crate) struct Dice(ChaCha8Rng);
+
+impl Dice {
+    /// The stream of `seed` for an `entity`, and of its streams the `counter`th.
+    pub(crate) fn new(seed: u64, entity: u64, counter: u64) -> Self {
+        Self(random::stream(seed, "explore", entity, counter))
+    }
+
+    /// All pods of a service, or one.
+    pub(crate) fn pods(&mut self, drawing: &Drawing<'_>) -> Entries {
+        let service = &drawing.services[drawing.service];
+        let mut entries = vec![("service", Value::from(service.name.as_str()))];
+        if random::happens(&mut self.0, 0.5) {
+            entries.push(("replica", Value::from(self.below(service.replicas as usize) as i64)));
+        }
+        entries
+    }
+
+    /// A service and one that calls it, or all traffic of it or of one of its pods.
+    pub(crate) fn sides(&mut self, drawing: &Drawing<'_>) -> Entries {
+        let Drawing { services, service, .. } = *drawing;
+        let calls = |caller: &usize| *caller != service && services[*caller].callees().contains(&service);
+        let callers: Vec<usize> = (0..services.len()).filter(calls).collect();
+        let picked = self.below(callers.len().max(1));
+        if callers.is_empty() || random::happens(&mut self.0, 0.5) {
+            return self.pods(drawing);
+        }
+        let names = [callers[picked], service].map(|index| services[index].name.as_str());
+        vec![("between", Value::Array(Array::from_iter(names)))]
+    }
+
+    /// Evenly from 0 to 1.
+    pub(crate) fn unit(&mut self) -> f64 {
+        random::unit(&mut self.0)
+    }
+
+    /// One of so many, from 0 on.
+    pub(crate) fn below(&mut self, count: usize) -> usize {
+        let drawn = (1.0 - self.unit()) * count as f64;
+        (drawn as usize).min(count.saturating_sub(1))
+    }
+
+    /// One of so many, each as likely as its weight says.
+    pub(crate) fn weighed(&mut self, weights: &[f64]) -> usize {
+        let mut left = self.unit() * weights.iter().sum::<f64>();
+        for (index, weight) in weights.iter().enumerate() {
+            if left <= *weight && *weight > 0.0 {
+                return index;
+            }
+            left -= weight;
+        }
+        weights.iter().rposition(|weight| *weight > 0.0).unwrap_or(0)
+    }
+
+    /// Evenly on a scale of ratios.
+    pub(crate) fn between(&mut self, (low, high): (f64, f64)) -> f64 {
+        let unit = self.unit();
+        if low > 0.0 { low * (high / low).powf(unit) } else { low + (high - low) * unit }
+    }
+
+    /// A duration, likewise.
+    pub(crate) fn duration(&mut self, (low, high): (Duration, Duration)) -> Duration {
+        let seconds = self.between((low.as_secs_f64(), high.max(low).as_secs_f64()));
+        rounded(Duration::from_secs_f64(seconds))
+    }
+
+    /// A share as a scenario writes it.
+    pub(crate) fn share(&mut self, range: (f64, f64)) -> Value {
+        let percent = (self.between(range) * 1000.0).round().max(1.0) / 10.0;
+        Value::from(format!("{percent}%"))
+    }
+}
+
+/// To the millisecond, and no less than one.
+pub(crate) fn rounded(duration: Duration) -> Duration {
+    Duration::from_millis((duration.as_secs_f64() * 1e3).round().max(1.0) as u64)
+}
+
+/// A duration as a scenario writes it.
+pub(crate) fn text(duration: Duration) -> Value {
+    Value::from(quantity::Duration(duration).to_string())
+}

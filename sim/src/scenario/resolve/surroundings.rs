@@ -1,0 +1,122 @@
+//! What faults are resolved against: finds the pods and the sides of the network that a fault names. Not here: when a
+//! fault is, and what each kind makes of it ([`crate::fault`]).
+
+use super::names::Names;
+use crate::fault::sides::{WrittenSides, WrittenTarget};
+use crate::scenario::place::{At, Place};
+use crate::scenario::plan::application::{Endpoint, Service, ServiceId};
+use crate::scenario::plan::architecture::Architecture;
+use crate::scenario::plan::load::Load;
+use crate::scenario::plan::target::{Between, Side, Target};
+use crate::scenario::reader::Context;
+
+/// What faults are resolved against.
+pub(crate) struct Surroundings<'a> {
+    pub(crate) names: &'a Names,
+    pub(super) services: &'a [Service],
+    pub(super) loads: &'a [Load],
+    pub(super) architectures: &'a [Architecture],
+}
+
+impl Surroundings<'_> {
+    /// How many pods `target` means.
+    pub(crate) fn pods_of(&self, target: Target) -> u32 {
+        target.replica.map_or(self.services[target.service.0].replicas, |_| 1)
+    }
+
+    /// Finds the pods that are written.
+    pub(crate) fn target(&self, target: WrittenTarget, context: &mut Context<'_>) -> Option<Target> {
+        let name = target.service?;
+        let service = self.names.service(&name, context)?;
+        if !context.has_errors() && !self.is_reached(service) {
+            let hint = "the fault will touch nothing, which makes the run invalid";
+            context.warning(name.place, format!("no load reaches \"{}\"", name.value)).hint(hint);
+        }
+        let replica = match target.replica {
+            None => None,
+            Some(replica) => Some(self.replica(service, &replica, context)?),
+        };
+        Some(Target { service, replica })
+    }
+
+    fn replica(&self, service: ServiceId, replica: &At<u32>, context: &mut Context<'_>) -> Option<u32> {
+        let Service { name, replicas, .. } = &self.services[service.0];
+        if replica.value < *replicas {
+            return Some(replica.value);
+        }
+        let last = replicas - 1;
+        let hint = format!("its pods are {name}-0 to {name}-{last}: write {last} or less");
+        context.error(replica.place, format!("\"{name}\" has no replica {}", replica.value)).hint(hint);
+        None
+    }
+
+    /// Finds the sides that are written.
+    pub(crate) fn between(&self, sides: WrittenSides, context: &mut Context<'_>) -> Option<Between> {
+        let list = match sides {
+            WrittenSides::Around(target) => {
+                return Some(Between { a: Side::Pods(self.target(target, context)?), b: None });
+            }
+            WrittenSides::Between(list) => list,
+        };
+        let [a, b] = &list.value[..] else {
+            context.error(list.place, format!("{} named where two sides belong", list.value.len()));
+            return None;
+        };
+        let (first, second) = (self.side(a, context), self.side(b, context));
+        if first.is_some() && first == second {
+            context.error(b.place, format!("\"{}\" on both sides", b.value)).hint("name two sides");
+        }
+        Some(Between { a: first?, b: Some(second?) })
+    }
+
+    /// A side by its name: an end of the traffic, a service, or one of its pods.
+    fn side(&self, name: &At<String>, context: &mut Context<'_>) -> Option<Side> {
+        if let Some(service) = self.names.find(&name.value) {
+            return Some(Side::Pods(Target { service, replica: None }));
+        }
+        if let Some((service, number)) = name.value.rsplit_once('-')
+            && let (Some(service), Ok(number)) = (self.names.find(service), number.parse())
+        {
+            let replica = At { value: number, place: name.place };
+            let replica = Some(self.replica(service, &replica, context)?);
+            return Some(Side::Pods(Target { service, replica }));
+        }
+        match name.value.as_str() {
+            "client" => Some(Side::Clients),
+            "gateway" => {
+                self.check_gateway(name.place, context);
+                Some(Side::Gateway)
+            }
+            _ => {
+                let known = ["client", "gateway"].into_iter().chain(self.names.services());
+                context.unknown("side", name, known);
+                None
+            }
+        }
+    }
+
+    fn check_gateway(&self, place: Place, context: &mut Context<'_>) {
+        let without = self.architectures.iter().find(|architecture| !architecture.gateway);
+        if let Some(architecture) = without {
+            let fact = format!("there is no gateway in \"{}\"", architecture.name());
+            let hint = "the fault will touch nothing there, which makes the run invalid";
+            context.warning(place, fact).hint(hint);
+        }
+    }
+
+    /// Whether some request of the load comes by the service.
+    fn is_reached(&self, service: ServiceId) -> bool {
+        let mut reached = vec![false; self.services.len()];
+        let mut seen = std::collections::BTreeSet::new();
+        let mut open: Vec<_> =
+            self.loads.iter().flat_map(|load| load.mix.iter().map(|(id, _)| *id)).collect();
+        while let Some(id) = open.pop() {
+            reached[id.service.0] = true;
+            if seen.insert(id) {
+                let endpoint: &Endpoint = &self.services[id.service.0].endpoints[id.endpoint];
+                open.extend(endpoint.calls().iter().map(|call| call.target));
+            }
+        }
+        reached[service.0]
+    }
+}
