@@ -15,10 +15,11 @@ use hoplab_sim::scenario;
 use hoplab_sim::scenario::plan::Plan;
 
 use crate::arguments::ExploreArguments;
+use crate::end::End;
 use crate::interrupt::{self, First};
 use crate::joining::{Joining, Missing};
 use crate::run::{overrides, plan_of, report_dir};
-use crate::{End, place, terminal};
+use crate::{place, terminal};
 
 /// How many seeds are run when neither a number nor a time is asked for.
 const SEEDS: u64 = 100;

@@ -8,6 +8,7 @@
 mod arguments;
 mod build;
 mod check;
+mod end;
 mod explore;
 mod gate;
 mod interrupt;
@@ -27,6 +28,7 @@ use std::process::ExitCode;
 
 use arguments::{Arguments, Command};
 use clap::Parser;
+use end::End;
 use hoplab_sim::batch::Panicked;
 
 #[global_allocator]
@@ -61,42 +63,6 @@ fn end_of(error: &anyhow::Error) -> End {
     }
     terminal::error(error);
     End::Unusable
-}
-
-/// How a command ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum End {
-    /// All is well.
-    Well,
-    /// An expectation or the gate failed.
-    Unmet,
-    /// The command line, the scenario, the record or the baseline is wrong or missing.
-    Unusable,
-    /// The run is invalid.
-    Invalid,
-    /// Nothing failed, and an expectation cannot be judged.
-    Unsure,
-    /// Ctrl-C ended it before all was done.
-    Interrupted,
-}
-
-impl End {
-    fn code(self) -> i32 {
-        match self {
-            Self::Well => 0,
-            Self::Unmet => 1,
-            Self::Unusable => 2,
-            Self::Invalid | Self::Unsure => 3,
-            // As a shell says it: 128 and SIGINT.
-            Self::Interrupted => 130,
-        }
-    }
-}
-
-impl From<End> for ExitCode {
-    fn from(end: End) -> Self {
-        Self::from(end.code() as u8)
-    }
 }
 
 #[cfg(test)]

@@ -18,7 +18,8 @@ use hoplab_sim::scenario::plan::Plan;
 use hoplab_sim::scenario::{self, Overrides};
 
 use crate::arguments::ReplayArguments;
-use crate::{End, seeds, terminal};
+use crate::end::End;
+use crate::{seeds, terminal};
 
 /// Runs the record in a folder again; [`End::Invalid`] when anything differs.
 pub(crate) fn replay(arguments: &ReplayArguments) -> anyhow::Result<End> {

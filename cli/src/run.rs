@@ -12,8 +12,9 @@ use hoplab_sim::scenario::plan::Plan;
 use hoplab_sim::scenario::{self, Overrides};
 
 use crate::arguments::RunArguments;
+use crate::end::End;
 use crate::interrupt::{self, First};
-use crate::{End, place, seeds, terminal};
+use crate::{place, seeds, terminal};
 
 /// Runs a scenario. Nothing is written when it cannot be read.
 pub(crate) fn run(arguments: &RunArguments) -> anyhow::Result<End> {
@@ -107,16 +108,7 @@ pub(crate) fn judge(record: &Record) -> End {
             }
         }
     }
-    end_of(Outcome::of_all(all().map(|(_, expectation)| expectation.outcome)))
-}
-
-/// The exit code that what was expected deserves.
-pub(crate) fn end_of(outcome: Outcome) -> End {
-    match outcome {
-        Outcome::Holds => End::Well,
-        Outcome::Fails => End::Unmet,
-        Outcome::CannotBeJudged => End::Unsure,
-    }
+    Outcome::of_all(all().map(|(_, expectation)| expectation.outcome)).into()
 }
 
 /// In which of several seeds an expectation fails.

@@ -17,9 +17,10 @@ use hoplab_sim::run::cores;
 use hoplab_sim::scenario::plan::Plan;
 
 use crate::arguments::{MergeArguments, RunArguments};
+use crate::end::End;
 use crate::interrupt::{self, First};
 use crate::joining::{Failures, Joining, Missing};
-use crate::{End, build, explore, place, run, sweep, terminal};
+use crate::{build, explore, place, run, sweep, terminal};
 
 /// Runs `plan` with `count` seeds from its own on, and joins what they saw.
 pub(crate) fn run(plan: &Arc<Plan>, count: u64, dir: &Path, arguments: &RunArguments) -> anyhow::Result<End> {

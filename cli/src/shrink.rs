@@ -10,9 +10,10 @@ use hoplab_sim::scenario::Overrides;
 use hoplab_sim::scenario::plan::Plan;
 
 use crate::arguments::ShrinkArguments;
+use crate::end::End;
+use crate::explore;
 use crate::interrupt::{self, First};
 use crate::run::plan_of;
-use crate::{End, explore};
 
 /// Shrinks a scenario. Nothing is written when nothing in it fails.
 pub(crate) fn shrink(arguments: &ShrinkArguments) -> anyhow::Result<End> {

@@ -17,9 +17,10 @@ use hoplab_sim::sweep::record::{Found, Seen, Sweep};
 use hoplab_sim::sweep::{self, Point};
 
 use crate::arguments::{Machine, SweepArguments};
+use crate::end::End;
 use crate::interrupt::{self, First};
 use crate::joining::{Failures, Joining, Missing};
-use crate::{End, place, run, terminal};
+use crate::{place, run, terminal};
 
 /// Runs a sweep and its searches.
 pub(crate) fn run(arguments: &SweepArguments) -> anyhow::Result<End> {
@@ -236,7 +237,7 @@ fn show(sweep: &Sweep, dir: &Path, json: bool) -> anyhow::Result<End> {
             }
         }
     }
-    let mut end = run::end_of(Outcome::of_all(found().map(|found| found.outcome)));
+    let mut end = End::from(Outcome::of_all(found().map(|found| found.outcome)));
     for (number, point) in sweep.points.iter().enumerate() {
         for fault in &point.untouched {
             eprintln!("invalid: fault \"{fault}\" touched nothing at point {number}");
