@@ -7,6 +7,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
+use hoplab_proxy::quantity;
 use hoplab_reports::study::note_share;
 
 /// A wind tunnel for API gateways and service meshes: real proxies in a deterministic simulation.
@@ -173,7 +174,7 @@ pub(crate) struct ExploreArguments {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=100_000))]
     pub(crate) seeds: Option<u64>,
     /// Begin no more runs after so long, such as 10m
-    #[arg(long, value_name = "TIME", value_parser = crate::explore::time)]
+    #[arg(long, value_name = "TIME", value_parser = time)]
     pub(crate) time: Option<Duration>,
     /// The first seed, instead of the file's
     #[arg(long, value_name = "FIRST")]
@@ -358,4 +359,10 @@ fn count(text: &str) -> Result<usize, String> {
 fn factor(text: &str) -> Result<f64, String> {
     let factor: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
     if factor.is_finite() && factor > 0.0 { Ok(factor) } else { Err("must be above zero".to_owned()) }
+}
+
+/// A time budget, such as `10m`.
+fn time(text: &str) -> Result<Duration, String> {
+    let time: quantity::Duration = text.parse().map_err(|wrong: quantity::NotAQuantity| wrong.to_string())?;
+    if time.0.is_zero() { Err("must be above zero".to_owned()) } else { Ok(time.0) }
 }

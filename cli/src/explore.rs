@@ -4,7 +4,7 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use hoplab_reports::explore::{Summary, failure_file};
 use hoplab_reports::study::{Kind, Parts, Study};
@@ -18,7 +18,7 @@ use crate::arguments::ExploreArguments;
 use crate::end::End;
 use crate::interrupt::{self, First};
 use crate::joining::{Joining, Missing};
-use crate::run::{overrides, plan_of, report_dir};
+use crate::plan::{overrides, plan_of};
 use crate::{place, terminal};
 
 /// How many seeds are run when neither a number nor a time is asked for.
@@ -31,7 +31,7 @@ pub(crate) fn explore(arguments: &ExploreArguments) -> anyhow::Result<End> {
     let overrides = overrides(&arguments.arch, arguments.seed, 1.0);
     let Some(plan) = plan_of(&arguments.file, &overrides) else { return Ok(End::Unusable) };
     let exploration = Exploration::of(&plan)?;
-    let dir = report_dir(arguments.out.as_deref(), &plan);
+    let dir = place::report_dir(arguments.out.as_deref(), &plan);
     // No number: as many as the time allows.
     let count = match (arguments.seeds, arguments.time) {
         (Some(count), _) => count,
@@ -196,11 +196,4 @@ fn placed(path: &Path, sources: Vec<scenario::plan::Source>) -> impl Iterator<It
         let path = if index == 0 { path.to_owned() } else { path.with_file_name(&source.path) };
         (path, source.text)
     })
-}
-
-/// A time budget, such as `10m`.
-pub(crate) fn time(text: &str) -> Result<Duration, String> {
-    let time: hoplab_proxy::quantity::Duration =
-        text.parse().map_err(|wrong: hoplab_proxy::quantity::NotAQuantity| wrong.to_string())?;
-    if time.0.is_zero() { Err("must be above zero".to_owned()) } else { Ok(time.0) }
 }

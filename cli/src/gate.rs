@@ -22,7 +22,8 @@ use reports::gate::{self, Gate};
 
 use crate::arguments::GateArguments;
 use crate::end::End;
-use crate::run::{judge, overrides, plan_of};
+use crate::plan::{overrides, plan_of};
+use crate::verdict::judge;
 use crate::{place, terminal};
 
 /// Compares with the baseline, or accepts what is now.

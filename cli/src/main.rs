@@ -15,6 +15,7 @@ mod interrupt;
 mod joining;
 mod live;
 mod place;
+mod plan;
 mod replay;
 mod report;
 mod run;
@@ -23,6 +24,7 @@ mod shrink;
 mod sweep;
 mod terminal;
 mod trace;
+mod verdict;
 
 use std::process::ExitCode;
 

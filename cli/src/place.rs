@@ -5,9 +5,15 @@ use std::path::{Path, PathBuf};
 
 use hoplab_reports::claim::Claim;
 use hoplab_reports::study::{Parts, Study};
+use hoplab_sim::scenario::plan::Plan;
 
 use crate::arguments::Machine;
 use crate::build;
+
+/// Where a report on `plan` goes, unless it is said.
+pub(crate) fn report_dir(out: Option<&Path>, plan: &Plan) -> PathBuf {
+    out.map_or_else(|| Path::new("target/hoplab").join(&plan.name), Path::to_owned)
+}
 
 /// Claims `dir` for this command; one in which one of the `sources` lies may hold other files, too.
 pub(crate) fn claim(dir: &Path, sources: &[PathBuf]) -> anyhow::Result<Claim> {

@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
-use hoplab_reports as reports;
 use hoplab_reports::study::{Kind, Parts, Study};
 use hoplab_sim::batch::{self, Panicked, Progress};
 use hoplab_sim::join;
@@ -20,7 +19,7 @@ use crate::arguments::{MergeArguments, RunArguments};
 use crate::end::End;
 use crate::interrupt::{self, First};
 use crate::joining::{Failures, Joining, Missing};
-use crate::{build, explore, place, run, sweep, terminal};
+use crate::{build, explore, place, sweep, terminal, verdict};
 
 /// Runs `plan` with `count` seeds from its own on, and joins what they saw.
 pub(crate) fn run(plan: &Arc<Plan>, count: u64, dir: &Path, arguments: &RunArguments) -> anyhow::Result<End> {
@@ -151,11 +150,7 @@ fn finish_partly(joining: &Joining<'_>) -> anyhow::Result<End> {
 }
 
 fn report(records: Vec<Record>, dir: &Path, json: bool) -> anyhow::Result<End> {
-    let record = join::join(records)?;
-    let written = reports::write(&record, dir);
-    let end = run::show(&record, dir, json)?;
-    written?;
-    Ok(end)
+    verdict::report(&join::join(records)?, dir, json)
 }
 
 /// Runs `plan` again with `count` seeds; what each saw, as its part has it.

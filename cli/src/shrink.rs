@@ -13,7 +13,7 @@ use crate::arguments::ShrinkArguments;
 use crate::end::End;
 use crate::explore;
 use crate::interrupt::{self, First};
-use crate::run::plan_of;
+use crate::plan::plan_of;
 
 /// Shrinks a scenario. Nothing is written when nothing in it fails.
 pub(crate) fn shrink(arguments: &ShrinkArguments) -> anyhow::Result<End> {

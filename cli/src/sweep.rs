@@ -20,13 +20,14 @@ use crate::arguments::{Machine, SweepArguments};
 use crate::end::End;
 use crate::interrupt::{self, First};
 use crate::joining::{Failures, Joining, Missing};
-use crate::{place, run, terminal};
+use crate::plan::{overrides, plan_of};
+use crate::{place, terminal};
 
 /// Runs a sweep and its searches.
 pub(crate) fn run(arguments: &SweepArguments) -> anyhow::Result<End> {
-    let overrides = run::overrides(&arguments.arch, arguments.seed, arguments.scale);
-    let Some(plan) = run::plan_of(&arguments.file, &overrides) else { return Ok(End::Unusable) };
-    let dir = run::report_dir(arguments.out.as_deref(), &plan);
+    let overrides = overrides(&arguments.arch, arguments.seed, arguments.scale);
+    let Some(plan) = plan_of(&arguments.file, &overrides) else { return Ok(End::Unusable) };
+    let dir = place::report_dir(arguments.out.as_deref(), &plan);
     let study = Study::of(Kind::Sweep, &plan, arguments.seeds);
     let pieces = Pieces::of(Plan::clone(&plan), arguments.seeds)?;
     let _claim = place::claim(&dir, &[])?;
