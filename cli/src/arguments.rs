@@ -2,13 +2,12 @@
 
 use std::fmt;
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use hoplab_proxy::quantity;
-use hoplab_reports::study::note_share;
 
 /// A wind tunnel for API gateways and service meshes: real proxies in a deterministic simulation.
 #[derive(Debug, Parser)]
@@ -101,7 +100,7 @@ pub(crate) struct SweepArguments {
 }
 
 /// How much of a machine is used, and how much of the work is its own. Decides on nothing but how long it takes.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub(crate) struct Machine {
     /// Simulations at a time [default: as many as there are cores]
     #[arg(long, value_name = "N")]
@@ -115,11 +114,6 @@ impl Machine {
     /// How many simulations run at a time.
     pub(crate) fn threads(&self) -> NonZeroUsize {
         self.threads.unwrap_or_else(hoplab_sim::run::cores)
-    }
-
-    /// Notes in `dir` which share of a study it was asked for.
-    pub(crate) fn note_share(&self, dir: &Path) -> anyhow::Result<()> {
-        Ok(note_share(dir, self.shard.map(|shard| shard.to_string()).as_deref())?)
     }
 
     /// Whether the `index`th piece of the work is this machine's.

@@ -12,8 +12,8 @@ mod end;
 mod explore;
 mod gate;
 mod interrupt;
-mod joining;
 mod live;
+mod merge;
 mod place;
 mod plan;
 mod replay;
@@ -21,6 +21,7 @@ mod report;
 mod run;
 mod seeds;
 mod shrink;
+mod study;
 mod sweep;
 mod terminal;
 mod trace;
@@ -40,7 +41,7 @@ fn main() -> ExitCode {
     let end = match Arguments::parse().command {
         Command::Run(arguments) => run::run(&arguments),
         Command::Sweep(arguments) => sweep::run(&arguments),
-        Command::Merge(arguments) => seeds::merge(&arguments),
+        Command::Merge(arguments) => merge::merge(&arguments),
         Command::Explore(arguments) => explore::explore(&arguments),
         Command::Shrink(arguments) => shrink::shrink(&arguments),
         Command::Check(arguments) => check::check(&arguments),

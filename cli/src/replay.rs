@@ -19,6 +19,7 @@ use hoplab_sim::scenario::{self, Overrides};
 
 use crate::arguments::ReplayArguments;
 use crate::end::End;
+use crate::study::seed_name;
 use crate::{seeds, terminal};
 
 /// Runs the record in a folder again; [`End::Invalid`] when anything differs.
@@ -95,7 +96,7 @@ fn parts_differ(plan: &Plan, records: &[Record], dir: &Path) -> anyhow::Result<V
     }
     let parts = study.parts_in(dir);
     for record in records {
-        let name = seeds::name(record.seed);
+        let name = seed_name(record.seed);
         match parts.of_any_build::<Record>(&name) {
             Some(part) if part == *record => {}
             Some(_) => differences.push(format!("record/parts/{name}.json is not that of the run")),
