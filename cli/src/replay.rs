@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use hoplab_reports as reports;
-use hoplab_reports::checksums::{self, Alteration, Kind};
-use hoplab_reports::folder;
+use hoplab_reports::alteration::{Alteration, Kind};
 use hoplab_reports::study::{self, Study};
+use hoplab_reports::{checksums, folder};
 use hoplab_sim::batch::{self, Progress};
 use hoplab_sim::join;
 use hoplab_sim::record::Record;
