@@ -2,12 +2,12 @@
 
 use std::fmt;
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
-use hoplab_reports::study::note_share;
+use hoplab_proxy::quantity;
 
 /// A wind tunnel for API gateways and service meshes: real proxies in a deterministic simulation.
 #[derive(Debug, Parser)]
@@ -100,7 +100,7 @@ pub(crate) struct SweepArguments {
 }
 
 /// How much of a machine is used, and how much of the work is its own. Decides on nothing but how long it takes.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub(crate) struct Machine {
     /// Simulations at a time [default: as many as there are cores]
     #[arg(long, value_name = "N")]
@@ -114,11 +114,6 @@ impl Machine {
     /// How many simulations run at a time.
     pub(crate) fn threads(&self) -> NonZeroUsize {
         self.threads.unwrap_or_else(hoplab_sim::run::cores)
-    }
-
-    /// Notes in `dir` which share of a study it was asked for.
-    pub(crate) fn note_share(&self, dir: &Path) -> anyhow::Result<()> {
-        Ok(note_share(dir, self.shard.map(|shard| shard.to_string()).as_deref())?)
     }
 
     /// Whether the `index`th piece of the work is this machine's.
@@ -173,7 +168,7 @@ pub(crate) struct ExploreArguments {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=100_000))]
     pub(crate) seeds: Option<u64>,
     /// Begin no more runs after so long, such as 10m
-    #[arg(long, value_name = "TIME", value_parser = crate::explore::time)]
+    #[arg(long, value_name = "TIME", value_parser = time)]
     pub(crate) time: Option<Duration>,
     /// The first seed, instead of the file's
     #[arg(long, value_name = "FIRST")]
@@ -358,4 +353,10 @@ fn count(text: &str) -> Result<usize, String> {
 fn factor(text: &str) -> Result<f64, String> {
     let factor: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
     if factor.is_finite() && factor > 0.0 { Ok(factor) } else { Err("must be above zero".to_owned()) }
+}
+
+/// A time budget, such as `10m`.
+fn time(text: &str) -> Result<Duration, String> {
+    let time: quantity::Duration = text.parse().map_err(|wrong: quantity::NotAQuantity| wrong.to_string())?;
+    if time.0.is_zero() { Err("must be above zero".to_owned()) } else { Ok(time.0) }
 }

@@ -5,7 +5,8 @@ use std::io::Write;
 use hoplab_sim::scenario::{self, Overrides};
 
 use crate::arguments::CheckArguments;
-use crate::{End, terminal};
+use crate::end::End;
+use crate::terminal;
 
 /// Reads every file; [`End::Unusable`] when one is wrong.
 pub(crate) fn check(arguments: &CheckArguments) -> anyhow::Result<End> {

@@ -1,24 +1,26 @@
 //! `hoplab explore`: draws faults from seeds, runs each scenario, keeps what each showed, and says what was
 //! broken and what was never exercised.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+use hoplab_reports as reports;
 use hoplab_reports::explore::{Summary, failure_file};
-use hoplab_reports::study::{Kind, Parts, Study};
-use hoplab_reports::{self as reports};
-use hoplab_sim::batch::{self, Progress};
+use hoplab_reports::study::{Kind, Study};
+use hoplab_sim::batch::Progress;
 use hoplab_sim::explore::{CannotExplore, Drawn, Exploration, RuleKind, Seen};
 use hoplab_sim::scenario;
 use hoplab_sim::scenario::plan::Plan;
 
 use crate::arguments::ExploreArguments;
+use crate::end::End;
 use crate::interrupt::{self, First};
-use crate::joining::{Joining, Missing};
-use crate::run::{overrides, plan_of, report_dir};
-use crate::{End, place, terminal};
+use crate::place;
+use crate::plan::{overrides, plan_of};
+use crate::study::{Missing, OpenStudy, end_of_share, run_each, seed_name};
 
 /// How many seeds are run when neither a number nor a time is asked for.
 const SEEDS: u64 = 100;
@@ -30,7 +32,7 @@ pub(crate) fn explore(arguments: &ExploreArguments) -> anyhow::Result<End> {
     let overrides = overrides(&arguments.arch, arguments.seed, 1.0);
     let Some(plan) = plan_of(&arguments.file, &overrides) else { return Ok(End::Unusable) };
     let exploration = Exploration::of(&plan)?;
-    let dir = report_dir(arguments.out.as_deref(), &plan);
+    let dir = place::report_dir(arguments.out.as_deref(), &plan);
     // No number: as many as the time allows.
     let count = match (arguments.seeds, arguments.time) {
         (Some(count), _) => count,
@@ -38,44 +40,31 @@ pub(crate) fn explore(arguments: &ExploreArguments) -> anyhow::Result<End> {
         (None, None) => SEEDS,
     };
     let study = Study::of(Kind::Explore, &plan, count);
-    let _claim = place::claim(&dir, &[])?;
-    let parts = place::open(&study, &dir, &arguments.machine)?;
+    let open = OpenStudy::open(study, &dir, &arguments.machine, arguments.json)?;
     interrupt::listen(First::Finishes("the seeds that run are finished"));
-    let there = |seed: &u64| parts.has(&name(*seed));
-    let (kept, missing): (Vec<u64>, Vec<u64>) =
-        seeds(&study).filter(|seed| arguments.machine.takes(seed - study.seed)).partition(there);
-    if !kept.is_empty() {
-        eprintln!("{} seeds are in {} already", kept.len(), dir.display());
+    let (kept, missing) = open.share(seeds(&open.study), seed_name);
+    if kept > 0 {
+        eprintln!("{kept} seeds are in {} already", dir.display());
     }
     let until = arguments.time.and_then(|time| now().checked_add(time));
-    run(&exploration, &missing, until, &parts, arguments)?;
-    if let Some(shard) = arguments.machine.shard {
-        let done = seeds(&study).filter(there).count();
-        writeln!(anstream::stdout(), "shard {shard}: {done} seeds are in {}", dir.display())?;
-        if interrupt::is_asked() {
-            return Ok(End::Interrupted);
-        }
-        eprintln!("join the shards with: hoplab merge DIR… --out DIR");
-        return Ok(End::Well);
+    run_missing(&exploration, &missing, until, &open)?;
+    if let Some(shard) = open.machine.shard {
+        let done = open.done(seeds(&open.study), seed_name);
+        return end_of_share(&format!("shard {shard}: {done} seeds are in {}", dir.display()));
     }
-    let joining = Joining { study: &study, parts: &parts, dir: &dir, from: &[], json: arguments.json };
-    finish(&exploration, &joining)
+    finish(&exploration, &open)
 }
 
 /// Reports on the parts of a study that were put together.
-pub(crate) fn merge(joining: &Joining<'_>) -> anyhow::Result<End> {
-    let study = joining.study;
+pub(crate) fn merge(open: &OpenStudy) -> anyhow::Result<End> {
+    let study = &open.study;
     let plan = scenario::parse(&study.sources, &study.overrides())?;
-    finish(&Exploration::of(&Arc::new(plan))?, joining)
+    finish(&Exploration::of(&Arc::new(plan))?, open)
 }
 
 fn seeds(study: &Study) -> impl Iterator<Item = u64> + use<> {
     let count = if study.seeds == 0 { SEEDS_MAX } else { study.seeds };
     study.seed..study.seed + count
-}
-
-fn name(seed: u64) -> String {
-    format!("seed-{seed}")
 }
 
 #[expect(clippy::disallowed_methods, reason = "a time budget is one of the person who waits")]
@@ -84,26 +73,24 @@ fn now() -> Instant {
 }
 
 /// Runs the `missing` seeds, in order, until the time is over, and keeps what each showed.
-fn run(
+fn run_missing(
     exploration: &Exploration,
     missing: &[u64],
     until: Option<Instant>,
-    parts: &Parts,
-    arguments: &ExploreArguments,
+    open: &OpenStudy,
 ) -> anyhow::Result<()> {
     let progress = Progress::default();
     progress.expect(exploration.plan(), if until.is_some() { 0 } else { missing.len() as u64 });
-    let draws: Mutex<Vec<Option<Drawn>>> = Mutex::new(missing.iter().map(|_| None).collect());
+    let draws: Mutex<BTreeMap<u64, Drawn>> = Mutex::default();
     let refused: Mutex<Option<CannotExplore>> = Mutex::default();
-    let draw = |number: usize| -> Option<Arc<Plan>> {
-        let seed = *missing.get(number)?;
-        if interrupt::is_asked() || until.is_some_and(|until| now() >= until) {
+    let draw = |seed: u64| -> Option<Arc<Plan>> {
+        if until.is_some_and(|until| now() >= until) {
             return None;
         }
         match exploration.draw(seed) {
             Ok(drawn) => {
                 let plan = Arc::clone(&drawn.plan);
-                draws.lock().unwrap_or_else(PoisonError::into_inner)[number] = Some(drawn);
+                draws.lock().unwrap_or_else(PoisonError::into_inner).insert(seed, drawn);
                 Some(plan)
             }
             Err(error) => {
@@ -112,31 +99,26 @@ fn run(
             }
         }
     };
-    let mut failed = Ok(());
-    terminal::with_progress(&progress, || {
-        batch::run(arguments.machine.threads(), &draw, &progress, &mut |number, result| {
-            let drawn = draws.lock().unwrap_or_else(PoisonError::into_inner)[number].take();
-            let Some(drawn) = drawn else { return };
-            if let Err(error) = parts.put(&name(drawn.seed), &exploration.judge(&drawn, &result)) {
-                failed = Err(error);
-            }
-        });
+    let kept = run_each(open.machine.threads(), missing, &progress, draw, |seed, result| {
+        let drawn = draws.lock().unwrap_or_else(PoisonError::into_inner).remove(&seed);
+        let drawn = drawn.expect("what has run was drawn");
+        Ok(open.parts.put(&seed_name(seed), &exploration.judge(&drawn, &result))?)
     });
-    if let Some(error) = refused.into_inner().unwrap_or_else(PoisonError::into_inner) {
-        return Err(error.into());
+    match refused.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        Some(error) => Err(error.into()),
+        None => kept,
     }
-    Ok(failed?)
 }
 
 /// Says what all seeds showed, and writes the scenarios that fail.
-fn finish(exploration: &Exploration, joining: &Joining<'_>) -> anyhow::Result<End> {
-    let &Joining { study, parts, dir, json, .. } = joining;
+fn finish(exploration: &Exploration, open: &OpenStudy) -> anyhow::Result<End> {
+    let OpenStudy { study, parts, dir, json, .. } = open;
     let mut missing = Missing::default();
-    let part = |seed: u64| missing.note(parts.get::<Seen>(&name(seed)), seed - study.seed, &seed);
+    let part = |seed: u64| missing.note(parts.get::<Seen>(&seed_name(seed)), seed - study.seed, &seed);
     let seen: Vec<Seen> = seeds(study).filter_map(part).collect();
     // Where only a time was asked for, there are as many as there was time for.
     if study.seeds > 0 && !interrupt::is_asked() {
-        joining.whole(&missing, "seeds", study.seeds)?;
+        open.whole(&missing, "seeds", study.seeds)?;
     }
     let mut failures = Vec::new();
     for of in seen.iter().filter(|of| !of.broken.is_empty()) {
@@ -147,7 +129,7 @@ fn finish(exploration: &Exploration, joining: &Joining<'_>) -> anyhow::Result<En
     let files = failures.into_iter().map(|(path, text)| (path, text.into_bytes())).collect();
     let written = reports::explore::write(&summary, files, dir);
     let mut out = anstream::stdout();
-    if json {
+    if *json {
         writeln!(out, "{}", summary.to_json())?;
     } else {
         write!(out, "{}", summary.to_text())?;
@@ -195,11 +177,4 @@ fn placed(path: &Path, sources: Vec<scenario::plan::Source>) -> impl Iterator<It
         let path = if index == 0 { path.to_owned() } else { path.with_file_name(&source.path) };
         (path, source.text)
     })
-}
-
-/// A time budget, such as `10m`.
-pub(crate) fn time(text: &str) -> Result<Duration, String> {
-    let time: hoplab_proxy::quantity::Duration =
-        text.parse().map_err(|wrong: hoplab_proxy::quantity::NotAQuantity| wrong.to_string())?;
-    if time.0.is_zero() { Err("must be above zero".to_owned()) } else { Ok(time.0) }
 }

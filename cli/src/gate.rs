@@ -21,8 +21,10 @@ use reports::gate::figures::{self, Figures};
 use reports::gate::{self, Gate};
 
 use crate::arguments::GateArguments;
-use crate::run::{judge, overrides, plan_of};
-use crate::{End, place, terminal};
+use crate::end::End;
+use crate::plan::{overrides, plan_of};
+use crate::verdict::judge;
+use crate::{place, terminal};
 
 /// Compares with the baseline, or accepts what is now.
 pub(crate) fn gate(arguments: &GateArguments) -> anyhow::Result<End> {

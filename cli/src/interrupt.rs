@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::End;
+use crate::end::End;
 
 static ASKED: AtomicBool = AtomicBool::new(false);
 

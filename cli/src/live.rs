@@ -24,8 +24,8 @@ use hoplab_proxy::telemetry::metrics::Served;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 
-use crate::End;
 use crate::arguments::LiveArguments;
+use crate::end::End;
 use outlets::Opened;
 
 /// Serves as the gateway.

@@ -8,25 +8,30 @@
 mod arguments;
 mod build;
 mod check;
+mod end;
 mod explore;
 mod gate;
 mod interrupt;
-mod joining;
 mod live;
+mod merge;
 mod place;
+mod plan;
 mod replay;
 mod report;
 mod run;
 mod seeds;
 mod shrink;
+mod study;
 mod sweep;
 mod terminal;
 mod trace;
+mod verdict;
 
 use std::process::ExitCode;
 
 use arguments::{Arguments, Command};
 use clap::Parser;
+use end::End;
 use hoplab_sim::batch::Panicked;
 
 #[global_allocator]
@@ -36,7 +41,7 @@ fn main() -> ExitCode {
     let end = match Arguments::parse().command {
         Command::Run(arguments) => run::run(&arguments),
         Command::Sweep(arguments) => sweep::run(&arguments),
-        Command::Merge(arguments) => seeds::merge(&arguments),
+        Command::Merge(arguments) => merge::merge(&arguments),
         Command::Explore(arguments) => explore::explore(&arguments),
         Command::Shrink(arguments) => shrink::shrink(&arguments),
         Command::Check(arguments) => check::check(&arguments),
@@ -61,42 +66,6 @@ fn end_of(error: &anyhow::Error) -> End {
     }
     terminal::error(error);
     End::Unusable
-}
-
-/// How a command ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum End {
-    /// All is well.
-    Well,
-    /// An expectation or the gate failed.
-    Unmet,
-    /// The command line, the scenario, the record or the baseline is wrong or missing.
-    Unusable,
-    /// The run is invalid.
-    Invalid,
-    /// Nothing failed, and an expectation cannot be judged.
-    Unsure,
-    /// Ctrl-C ended it before all was done.
-    Interrupted,
-}
-
-impl End {
-    fn code(self) -> i32 {
-        match self {
-            Self::Well => 0,
-            Self::Unmet => 1,
-            Self::Unusable => 2,
-            Self::Invalid | Self::Unsure => 3,
-            // As a shell says it: 128 and SIGINT.
-            Self::Interrupted => 130,
-        }
-    }
-}
-
-impl From<End> for ExitCode {
-    fn from(end: End) -> Self {
-        Self::from(end.code() as u8)
-    }
 }
 
 #[cfg(test)]

@@ -4,26 +4,16 @@
 use std::path::{Path, PathBuf};
 
 use hoplab_reports::claim::Claim;
-use hoplab_reports::study::{Parts, Study};
+use hoplab_sim::scenario::plan::Plan;
 
-use crate::arguments::Machine;
-use crate::build;
+/// Where a report on `plan` goes, unless it is said.
+pub(crate) fn report_dir(out: Option<&Path>, plan: &Plan) -> PathBuf {
+    out.map_or_else(|| Path::new("target/hoplab").join(&plan.name), Path::to_owned)
+}
 
 /// Claims `dir` for this command; one in which one of the `sources` lies may hold other files, too.
 pub(crate) fn claim(dir: &Path, sources: &[PathBuf]) -> anyhow::Result<Claim> {
     let command: Vec<String> = std::env::args().collect();
     let who = format!("process {}: {}", std::process::id(), command.join(" "));
     Ok(Claim::of(dir, &who, sources)?)
-}
-
-/// Opens `study` in `dir`, of which the `machine` does its share; says what lies there that is not used.
-pub(crate) fn open(study: &Study, dir: &Path, machine: &Machine) -> anyhow::Result<Parts> {
-    let parts = study.open(dir, &build::name()?)?;
-    machine.note_share(dir)?;
-    let strangers = parts.strangers()?;
-    if strangers > 0 {
-        let dir = dir.display();
-        eprintln!("{strangers} parts in {dir} are of another study or by another build of hoplab: not used");
-    }
-    Ok(parts)
 }

@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use hoplab_reports as reports;
-use hoplab_reports::checksums::{self, Alteration, Kind};
-use hoplab_reports::folder;
+use hoplab_reports::alteration::{Alteration, Kind};
 use hoplab_reports::study::{self, Study};
+use hoplab_reports::{checksums, folder};
 use hoplab_sim::batch::{self, Progress};
 use hoplab_sim::join;
 use hoplab_sim::record::{Record, VERSION};
@@ -18,7 +18,9 @@ use hoplab_sim::scenario::plan::Plan;
 use hoplab_sim::scenario::{self, Overrides};
 
 use crate::arguments::ReplayArguments;
-use crate::{End, seeds, terminal};
+use crate::end::End;
+use crate::study::seed_name;
+use crate::{seeds, terminal};
 
 /// Runs the record in a folder again; [`End::Invalid`] when anything differs.
 pub(crate) fn replay(arguments: &ReplayArguments) -> anyhow::Result<End> {
@@ -94,7 +96,7 @@ fn parts_differ(plan: &Plan, records: &[Record], dir: &Path) -> anyhow::Result<V
     }
     let parts = study.parts_in(dir);
     for record in records {
-        let name = seeds::name(record.seed);
+        let name = seed_name(record.seed);
         match parts.of_any_build::<Record>(&name) {
             Some(part) if part == *record => {}
             Some(_) => differences.push(format!("record/parts/{name}.json is not that of the run")),

@@ -13,7 +13,8 @@ use hoplab_reports::index::{self, Entry};
 use hoplab_sim::record::Record;
 
 use crate::arguments::ReportArguments;
-use crate::{End, place, terminal};
+use crate::end::End;
+use crate::{place, terminal};
 
 /// Where pages over several folders go unless it is said.
 const OUT: &str = "target/hoplab/report";

@@ -10,9 +10,10 @@ use hoplab_sim::scenario::Overrides;
 use hoplab_sim::scenario::plan::Plan;
 
 use crate::arguments::ShrinkArguments;
+use crate::end::End;
+use crate::explore;
 use crate::interrupt::{self, First};
-use crate::run::plan_of;
-use crate::{End, explore};
+use crate::plan::plan_of;
 
 /// Shrinks a scenario. Nothing is written when nothing in it fails.
 pub(crate) fn shrink(arguments: &ShrinkArguments) -> anyhow::Result<End> {
@@ -23,7 +24,7 @@ pub(crate) fn shrink(arguments: &ShrinkArguments) -> anyhow::Result<End> {
     };
     let Some(plan) = plan_of(&arguments.file, &overrides) else { return Ok(End::Unusable) };
     let path = arguments.out.clone().unwrap_or_else(|| beside(arguments));
-    hoplab_reports::write::try_file(&path)?;
+    hoplab_reports::try_file(&path)?;
     interrupt::listen(First::Finishes("the smallest so far is written"));
     let stop = interrupt::is_asked;
     let mut shrunk = match shrink::shrink(&plan, arguments.expect.as_deref(), arguments.runs, &stop) {

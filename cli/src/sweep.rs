@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use hoplab_reports as reports;
-use hoplab_reports::study::{Kind, Parts, Study};
+use hoplab_reports::study::{Kind, Study};
 use hoplab_sim::batch::{self, Progress};
 use hoplab_sim::join;
 use hoplab_sim::record::{Outcome, Record};
@@ -16,44 +16,43 @@ use hoplab_sim::scenario::plan::Plan;
 use hoplab_sim::sweep::record::{Found, Seen, Sweep};
 use hoplab_sim::sweep::{self, Point};
 
-use crate::arguments::{Machine, SweepArguments};
+use crate::arguments::SweepArguments;
+use crate::end::End;
 use crate::interrupt::{self, First};
-use crate::joining::{Failures, Joining, Missing};
-use crate::{End, place, run, terminal};
+use crate::plan::{overrides, plan_of};
+use crate::study::{Missing, OpenStudy, end_of_share, run_each};
+use crate::{place, terminal};
 
 /// Runs a sweep and its searches.
 pub(crate) fn run(arguments: &SweepArguments) -> anyhow::Result<End> {
-    let overrides = run::overrides(&arguments.arch, arguments.seed, arguments.scale);
-    let Some(plan) = run::plan_of(&arguments.file, &overrides) else { return Ok(End::Unusable) };
-    let dir = run::report_dir(arguments.out.as_deref(), &plan);
+    let overrides = overrides(&arguments.arch, arguments.seed, arguments.scale);
+    let Some(plan) = plan_of(&arguments.file, &overrides) else { return Ok(End::Unusable) };
+    let dir = place::report_dir(arguments.out.as_deref(), &plan);
     let study = Study::of(Kind::Sweep, &plan, arguments.seeds);
     let pieces = Pieces::of(Plan::clone(&plan), arguments.seeds)?;
-    let _claim = place::claim(&dir, &[])?;
-    let parts = place::open(&study, &dir, &arguments.machine)?;
+    let open = OpenStudy::open(study, &dir, &arguments.machine, arguments.json)?;
     interrupt::listen(First::Finishes("the pieces that run are finished"));
-    pieces.run_missing(&parts, &arguments.machine)?;
+    pieces.run_missing(&open)?;
+    let (of, dir) = (pieces.count(), dir.display());
     if interrupt::is_asked() {
-        let (done, of, dir) = (pieces.done(&parts), pieces.count(), dir.display());
+        let done = open.done(0..of, |piece| pieces.name(piece));
         writeln!(anstream::stdout(), "stopped: {done} of {of} pieces are in {dir}")?;
         eprintln!("the same command goes on where it stopped");
         return Ok(End::Interrupted);
     }
-    if let Some(shard) = arguments.machine.shard {
-        let of = dir.display();
-        writeln!(anstream::stdout(), "shard {shard} of {} pieces is in {of}", pieces.count())?;
-        eprintln!("join the shards with: hoplab merge DIR… --out DIR");
-        return Ok(End::Well);
+    if let Some(shard) = open.machine.shard {
+        return end_of_share(&format!("shard {shard} of {of} pieces is in {dir}"));
     }
-    pieces.finish(&Joining { study: &study, parts: &parts, dir: &dir, from: &[], json: arguments.json })
+    pieces.finish(&open)
 }
 
 /// Joins the parts of a sweep.
-pub(crate) fn merge(joining: &Joining<'_>) -> anyhow::Result<End> {
-    let study = joining.study;
+pub(crate) fn merge(open: &OpenStudy) -> anyhow::Result<End> {
+    let study = &open.study;
     let Ok(plan) = scenario::parse(&study.sources, &study.overrides()) else {
-        bail!("the scenario in {} cannot be read", joining.dir.display());
+        bail!("the scenario in {} cannot be read", open.dir.display());
     };
-    Pieces::of(plan, study.seeds)?.finish(joining)
+    Pieces::of(plan, study.seeds)?.finish(open)
 }
 
 /// The pieces that a sweep is made of: runs of points with seeds, then searches.
@@ -106,13 +105,6 @@ impl Pieces {
         self.runs() + self.searches.len()
     }
 
-    /// How many of them are there.
-    fn done(&self, parts: &Parts) -> usize {
-        let runs = (0..self.runs()).map(|piece| Self::run_name(self.run_of(piece)));
-        let names = runs.chain(self.searches.iter().map(Self::search_name));
-        names.filter(|name| parts.has(name)).count()
-    }
-
     fn runs(&self) -> usize {
         self.plans.len() * self.seeds as usize
     }
@@ -123,59 +115,52 @@ impl Pieces {
         (piece / seeds, self.base.seed + (piece % seeds) as u64)
     }
 
-    fn run_name((point, seed): (usize, u64)) -> String {
+    /// What the part of the `piece`th is called.
+    fn name(&self, piece: usize) -> String {
+        if let Some(search) = piece.checked_sub(self.runs()) {
+            let (point, architecture) = &self.searches[search];
+            return format!("search-{point}-{architecture}");
+        }
+        let (point, seed) = self.run_of(piece);
         format!("point-{point}-seed-{seed}")
     }
 
-    fn search_name((point, architecture): &(usize, String)) -> String {
-        format!("search-{point}-{architecture}")
+    fn run_missing(&self, open: &OpenStudy) -> anyhow::Result<()> {
+        let (_, missing) = open.share(0..self.count(), |piece| self.name(piece));
+        let (runs, searches): (Vec<usize>, Vec<usize>) =
+            missing.into_iter().partition(|piece| *piece < self.runs());
+        self.run_points(&runs, open)?;
+        self.run_searches(&searches, open)
     }
 
-    fn run_missing(&self, parts: &Parts, machine: &Machine) -> anyhow::Result<()> {
-        let missing = |piece: &usize| {
-            let name = Self::run_name(self.run_of(*piece));
-            machine.takes(*piece as u64) && !parts.has(&name)
-        };
-        let runs: Vec<usize> = (0..self.runs()).filter(missing).collect();
-        self.run_points(&runs, parts, machine)?;
-        let missing = |piece: &usize| {
-            let name = Self::search_name(&self.searches[*piece]);
-            machine.takes((self.runs() + piece) as u64) && !parts.has(&name)
-        };
-        let searches: Vec<usize> = (0..self.searches.len()).filter(missing).collect();
-        self.run_searches(&searches, parts, machine)
-    }
-
-    fn run_points(&self, runs: &[usize], parts: &Parts, machine: &Machine) -> anyhow::Result<()> {
+    fn run_points(&self, runs: &[usize], open: &OpenStudy) -> anyhow::Result<()> {
         let progress = Progress::default();
         for run in runs {
             progress.expect(&self.plans[self.run_of(*run).0], 1);
         }
-        let plan = |number: usize| {
-            let (point, seed) = self.run_of(*runs.get(number).filter(|_| !interrupt::is_asked())?);
+        let plan = |run: usize| {
+            let (point, seed) = self.run_of(run);
             Some(Arc::new(Plan { seed, ..Plan::clone(&self.plans[point]) }))
         };
-        let mut failures = Failures::default();
-        terminal::with_progress(&progress, || {
-            batch::run(machine.threads(), &plan, &progress, &mut |number, result| {
-                let name = Self::run_name(self.run_of(runs[number]));
-                let put = result.map_err(anyhow::Error::from);
-                let put = put.and_then(|record| Ok(parts.put(&name, &sweep::kept(record))?));
-                failures.note(runs[number] as u64, put.context(name));
-            });
-        });
-        failures.first()
+        run_each(open.machine.threads(), runs, &progress, plan, |run, result| {
+            let name = self.name(run);
+            let put = result.map_err(anyhow::Error::from);
+            let put = put.and_then(|record| Ok(open.parts.put(&name, &sweep::kept(record))?));
+            put.context(name)
+        })
     }
 
-    fn run_searches(&self, searches: &[usize], parts: &Parts, machine: &Machine) -> anyhow::Result<()> {
+    fn run_searches(&self, searches: &[usize], open: &OpenStudy) -> anyhow::Result<()> {
         let Some(search) = &self.base.search else { return Ok(()) };
-        let mut results = batch::side_by_side(machine.threads(), searches.len(), &|number| {
+        let mut results = batch::side_by_side(open.machine.threads(), searches.len(), &|number| {
             if interrupt::is_asked() {
                 return Ok(());
             }
-            let piece = &self.searches[searches[number]];
-            let found = sweep::seek(&self.base, search, &self.search_points[piece.0], &piece.1, self.seeds)?;
-            parts.put(&Self::search_name(piece), &found)?;
+            let piece = searches[number];
+            let (point, architecture) = &self.searches[piece - self.runs()];
+            let found =
+                sweep::seek(&self.base, search, &self.search_points[*point], architecture, self.seeds)?;
+            open.parts.put(&self.name(piece), &found)?;
             eprintln!("{}", reports::sweep::found(&self.base.sweep, search, &found));
             anyhow::Ok(())
         });
@@ -183,15 +168,14 @@ impl Pieces {
     }
 
     /// Puts all parts together and reports.
-    fn finish(&self, joining: &Joining<'_>) -> anyhow::Result<End> {
-        let &Joining { parts, dir, json, .. } = joining;
+    fn finish(&self, open: &OpenStudy) -> anyhow::Result<End> {
         let mut missing = Missing::default();
         let mut points = Vec::new();
         for (place, point) in self.points[..self.plans.len()].iter().enumerate() {
             let first = place * self.seeds as usize;
-            let run = |piece: usize| {
-                let name = Self::run_name(self.run_of(piece));
-                missing.note(parts.get::<Record>(&name), piece as u64, &name)
+            let run = |piece| {
+                let name = self.name(piece);
+                missing.note(open.parts.get::<Record>(&name), piece as u64, &name)
             };
             let mut records: Vec<Record> = (first..first + self.seeds as usize).filter_map(run).collect();
             if (records.len() as u64) < self.seeds {
@@ -200,15 +184,15 @@ impl Pieces {
             let record = if self.seeds > 1 { join::join(records)? } else { records.remove(0) };
             points.push(Seen::of(point, &record));
         }
-        let search = |(place, piece): (usize, &(usize, String))| {
-            let name = Self::search_name(piece);
-            missing.note(parts.get::<Found>(&name), (self.runs() + place) as u64, &name)
+        let search = |piece| {
+            let name = self.name(piece);
+            missing.note(open.parts.get::<Found>(&name), piece as u64, &name)
         };
-        let found: Vec<Found> = self.searches.iter().enumerate().filter_map(search).collect();
-        joining.whole(&missing, "pieces", self.count() as u64)?;
+        let found: Vec<Found> = (self.runs()..self.count()).filter_map(search).collect();
+        open.whole(&missing, "pieces", self.count() as u64)?;
         let sweep = Sweep::of(&self.base, self.seeds, points, found);
-        let written = reports::sweep::write(&sweep, dir);
-        let end = show(&sweep, dir, json)?;
+        let written = reports::sweep::write(&sweep, &open.dir);
+        let end = show(&sweep, &open.dir, open.json)?;
         written?;
         Ok(end)
     }
@@ -236,7 +220,7 @@ fn show(sweep: &Sweep, dir: &Path, json: bool) -> anyhow::Result<End> {
             }
         }
     }
-    let mut end = run::end_of(Outcome::of_all(found().map(|found| found.outcome)));
+    let mut end = End::from(Outcome::of_all(found().map(|found| found.outcome)));
     for (number, point) in sweep.points.iter().enumerate() {
         for fault in &point.untouched {
             eprintln!("invalid: fault \"{fault}\" touched nothing at point {number}");

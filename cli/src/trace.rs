@@ -13,7 +13,8 @@ use hoplab_sim::run::{self, Progress};
 use hoplab_sim::scenario::{self, Overrides};
 
 use crate::arguments::TraceArguments;
-use crate::{End, terminal};
+use crate::end::End;
+use crate::terminal;
 
 /// Looks into the run in a folder; [`End::Invalid`] when it does not repeat itself.
 pub(crate) fn trace(arguments: &TraceArguments) -> anyhow::Result<End> {

@@ -95,7 +95,7 @@ impl<H: Host> Handler for Requests<H> {
     async fn handle(self: Arc<Self>, request: Request<Body>, connection: Arc<Connection>) -> Response<Body> {
         let mut visit = self.forwarder.arrive(&request, &connection).await;
         if let Some(limits) = &self.limits
-            && let Err(refusal) = limits.admit(&mut visit, request.headers(), &connection).await
+            && let Err(refusal) = visit.pass(limits, request.headers(), &connection).await
         {
             return self.forwarder.turn_away(visit, refusal);
         }
@@ -103,7 +103,7 @@ impl<H: Host> Handler for Requests<H> {
             Ok(route) => {
                 let limits = route.limits.and_then(|LimitsId(limits)| self.route_limits[limits].as_ref());
                 if let Some(limits) = limits
-                    && let Err(refusal) = limits.admit(&mut visit, request.headers(), &connection).await
+                    && let Err(refusal) = visit.pass(limits, request.headers(), &connection).await
                 {
                     return self.forwarder.turn_away(visit, refusal);
                 }

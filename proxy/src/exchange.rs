@@ -7,7 +7,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::host::Instant;
+use crate::instant::Instant;
 use crate::telemetry::{
     Attempt, AttemptKind, Facts, Fault, Outcome, Owner, Role, Span, SpanId, SpanIds, Timeline, TraceContext,
     TraceFlags, TraceId,

@@ -13,14 +13,14 @@ use std::fmt;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
-use std::ops::{Add, Sub};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use rustls::crypto::CryptoProvider;
 use rustls::{KeyLog, NoKeyLog};
 use tokio::io::{AsyncRead, AsyncWrite};
 
+pub use crate::instant::Instant;
 use crate::telemetry::{Interest, Owner, Report};
 
 /// What a product may ask of its machine. Cloning gives another handle to the same machine.
@@ -110,53 +110,6 @@ pub struct Work {
     pub handshakes: u32,
     /// Connections accepted.
     pub connections: u32,
-}
-
-/// Nanoseconds since the host started. Simulated time has a grain of one microsecond.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct Instant(u64);
-
-impl Instant {
-    /// When the host started.
-    pub const START: Self = Self(0);
-
-    /// The instant `nanos` nanoseconds after the start.
-    pub const fn from_nanos(nanos: u64) -> Self {
-        Self(nanos)
-    }
-
-    /// Nanoseconds since the start.
-    pub const fn nanos(self) -> u64 {
-        self.0
-    }
-
-    /// Whole microseconds since the start.
-    pub const fn micros(self) -> u64 {
-        self.0 / 1_000
-    }
-
-    /// The time from `earlier` until `self`; zero when `earlier` is later.
-    pub const fn saturating_since(self, earlier: Self) -> Duration {
-        Duration::from_nanos(self.0.saturating_sub(earlier.0))
-    }
-}
-
-impl Add<Duration> for Instant {
-    type Output = Self;
-
-    /// Saturates at the end of time, 584 years after the start.
-    fn add(self, by: Duration) -> Self {
-        Self(self.0.saturating_add(u64::try_from(by.as_nanos()).unwrap_or(u64::MAX)))
-    }
-}
-
-impl Sub for Instant {
-    type Output = Duration;
-
-    fn sub(self, earlier: Self) -> Duration {
-        debug_assert!(self >= earlier, "time runs backwards");
-        self.saturating_since(earlier)
-    }
 }
 
 /// A name or address with a port, as configuration files write it: `payment-0:8080`, `[::1]:80`.

@@ -11,6 +11,7 @@ pub mod forward;
 pub mod grpc;
 mod headers;
 pub mod host;
+mod instant;
 pub mod load_control;
 pub mod message;
 pub mod path;

@@ -4,7 +4,7 @@
 //! is answered at once and costs no more than that.
 //!
 //! Read it in this order: [`LimitsPolicy`] (what may be written), [`Settings`] (what it means),
-//! [`LoadControl::admit`] (what it does), `Pass` (the place that an admitted request holds until its answer's
+//! `LoadControl::admit` (what it does), `Pass` (the place that an admitted request holds until its answer's
 //! last byte). The policies themselves know no request and stand in [`crate::policy`].
 
 pub mod settings;
@@ -17,7 +17,7 @@ use std::time::Duration;
 use http::HeaderMap;
 use rand::rngs::ChaCha8Rng;
 
-use crate::forward::Visit;
+use crate::exchange::Exchange;
 use crate::host::{Host, Instant};
 use crate::policy::admission::Admission;
 use crate::policy::concurrency::{self, Concurrency};
@@ -100,31 +100,29 @@ impl<H: Host> LoadControl<H> {
         Some(Arc::new(Self { host, name: name.into(), by, priorities, state }))
     }
 
-    /// Admits the request of `visit`, perhaps after a delay, or says why not. What is admitted holds its place until
-    /// the visit ends.
-    pub async fn admit(
+    /// Admits a request, perhaps after a delay that its `exchange` notes, or says why not.
+    pub(crate) async fn admit(
         self: &Arc<Self>,
-        visit: &mut Visit<H>,
+        exchange: &mut Exchange,
         headers: &HeaderMap,
         connection: &Connection,
-    ) -> Result<(), Refusal> {
+    ) -> Result<Pass<H>, Refusal> {
         let now = self.host.now();
         let verdict = self.limit(now, headers, connection);
         match verdict {
             Verdict::Pass => {}
             Verdict::Delay(until) => {
-                visit.exchange().mark(now);
-                visit.exchange().enter(Owner::Delay);
+                exchange.mark(now);
+                exchange.enter(Owner::Delay);
                 self.host.sleep_until(until).await;
-                visit.exchange().mark(self.host.now());
+                exchange.mark(self.host.now());
             }
             Verdict::Reject { retry_after } => {
                 self.decided(Decision::RateLimited);
                 return Err(Refusal { fault: Fault::RateLimited, retry_after });
             }
         }
-        visit.hold(self.begin(headers)?);
-        Ok(())
+        self.begin(headers)
     }
 
     fn limit(&self, now: Instant, headers: &HeaderMap, connection: &Connection) -> Verdict {

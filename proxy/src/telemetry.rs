@@ -23,7 +23,7 @@ pub use outlets::{Outlets, Sink};
 pub use timeline::Timeline;
 pub use trace::{SpanId, SpanIds, TraceContext, TraceFlags, TraceId};
 
-use crate::host::Instant;
+use crate::instant::Instant;
 
 /// Hears what products report. Called on the request path: it must be quick.
 pub trait Observer: Send + Sync + 'static {

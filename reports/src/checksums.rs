@@ -8,22 +8,11 @@ use std::fs;
 use std::io;
 use std::path::{Component, Path};
 
-use xxhash_rust::xxh3::xxh3_128;
-
-use crate::study;
-use crate::write::{Error, SUMMARY, replace};
-
-/// Where the checksums lie in a folder.
-pub(crate) const CHECKSUMS: &str = "record/checksums";
-/// What a command holds while it writes into a folder.
-pub(crate) const LOCK: &str = "record/lock";
-/// Files of a run that is being written are called so until they are whole.
-pub(crate) const PARTIAL: &str = "partial";
-
-/// A hash over `bytes`, as 32 hexadecimal digits.
-pub(crate) fn hash(bytes: &[u8]) -> String {
-    format!("{:032x}", xxh3_128(bytes))
-}
+use crate::alteration::{Alteration, Kind};
+use crate::error::Error;
+use crate::file::{is_nothing, replace};
+use crate::names::{CHECKSUMS, LOCK, PARTS, SUMMARY, holds, is_part_called};
+use crate::seal::{hash, is_whole};
 
 /// Checksums by path, relative to the folder, with `/` between its parts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -101,40 +90,6 @@ impl Checksums {
     }
 }
 
-/// A file that is not as hoplab left it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Alteration {
-    /// The file, relative to its folder.
-    pub path: String,
-    /// What became of it.
-    pub kind: Kind,
-}
-
-/// What became of a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Kind {
-    /// Its bytes are others.
-    Changed,
-    /// It is gone.
-    Missing,
-    /// It was not there, and lies among what hoplab wrote.
-    Added,
-    /// It was not there, and lies beside what hoplab wrote, where it is in nobody's way.
-    Beside,
-}
-
-impl fmt::Display for Alteration {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let path = &self.path;
-        match self.kind {
-            Kind::Changed => write!(f, "{path} was altered"),
-            Kind::Missing => write!(f, "{path} is missing"),
-            Kind::Added => write!(f, "{path} was added"),
-            Kind::Beside => write!(f, "{path} is not of hoplab"),
-        }
-    }
-}
-
 /// What in `dir` is not as hoplab left it, by path. Fails when there is nothing to compare it with.
 pub fn alterations(dir: &Path) -> Result<Vec<Alteration>, Error> {
     let checksums = match Checksums::read(dir) {
@@ -156,9 +111,9 @@ pub fn alterations(dir: &Path) -> Result<Vec<Alteration>, Error> {
         found.push(Alteration { path: path.clone(), kind });
     }
     for path in there.into_iter().filter(|path| !checksums.lists(path) && path != CHECKSUMS && path != LOCK) {
-        let kind = match path.strip_prefix(study::PARTS).and_then(|name| name.strip_prefix('/')) {
-            Some(name) if study::is_part_called(name) => match fs::read(dir.join(&path)) {
-                Ok(bytes) if study::is_whole(name, &bytes) => continue,
+        let kind = match path.strip_prefix(PARTS).and_then(|name| name.strip_prefix('/')) {
+            Some(name) if is_part_called(name) => match fs::read(dir.join(&path)) {
+                Ok(bytes) if is_whole(name, &bytes) => continue,
                 Ok(_) | Err(_) => Kind::Changed,
             },
             _ if path.starts_with("record/") || path.starts_with("plots/") => Kind::Added,
@@ -188,22 +143,6 @@ fn is_rendered(path: &str) -> bool {
     is_table || path.starts_with("plots/") || [SUMMARY, "report.html"].contains(&path)
 }
 
-/// What is wrong with a folder, and what to do about it.
-pub(crate) fn in_words(dir: &Path, alterations: &[Alteration]) -> String {
-    const SAID_MAX: usize = 5;
-    let mut said: Vec<String> = alterations.iter().take(SAID_MAX).map(ToString::to_string).collect();
-    if alterations.len() > SAID_MAX {
-        said.push(format!("{} more", alterations.len() - SAID_MAX));
-    }
-    let are_parts = alterations.iter().all(|found| found.path.starts_with(study::PARTS));
-    let help = if are_parts {
-        "remove these files, and the command that made them makes them again"
-    } else {
-        "take it from a copy, or remove it and run the command again that made it"
-    };
-    format!("{} is not as hoplab left it: {}\nhelp: {help}", dir.display(), said.join("; "))
-}
-
 /// Every file below `dir`, by its path from there on; what cannot be followed counts as a file.
 fn list(dir: &Path, below: &str, found: &mut BTreeSet<String>) -> Result<(), Error> {
     let place = dir.join(below);
@@ -216,16 +155,11 @@ fn list(dir: &Path, below: &str, found: &mut BTreeSet<String>) -> Result<(), Err
         // A folder in which something else was recorded is that one's own.
         if !is_folder {
             found.insert(path);
-        } else if !crate::folder::holds(&dir.join(&path)) {
+        } else if !holds(&dir.join(&path)) {
             list(dir, &path, found)?;
         }
     }
     Ok(())
-}
-
-/// Whether an error says that there is no such file.
-pub(crate) fn is_nothing(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
 /// Whether a path stays in the folder.

@@ -6,9 +6,10 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use crate::checksums::{self, Checksums, LOCK};
-use crate::folder;
-use crate::write::Error;
+use crate::checksums::Checksums;
+use crate::error::Error;
+use crate::file::is_nothing;
+use crate::names::{LOCK, holds};
 
 /// A folder that is this command's to write into, until it is dropped.
 #[derive(Debug)]
@@ -101,7 +102,7 @@ fn lock(dir: &Path, path: &Path) -> Result<File, Error> {
 
 fn refuse_strangers(dir: &Path) -> Result<(), Error> {
     const SAID_MAX: usize = 3;
-    if folder::holds(dir) {
+    if holds(dir) {
         return Ok(());
     }
     let mut files = names(dir)?;
@@ -124,7 +125,7 @@ fn names(dir: &Path) -> Result<Vec<String>, Error> {
     let files = |source| Error::Files { action: "write into", path: dir.to_owned(), source };
     let entries = match fs::read_dir(dir) {
         Ok(entries) => entries,
-        Err(error) if checksums::is_nothing(&error) && !dir.exists() => return Ok(Vec::new()),
+        Err(error) if is_nothing(&error) && !dir.exists() => return Ok(Vec::new()),
         Err(error) => return Err(files(error)),
     };
     let name = |entry: io::Result<fs::DirEntry>| Ok(entry?.file_name().to_string_lossy().into_owned());

@@ -2,8 +2,8 @@
 //! each seed showed alone; as text for people, as JSON for programs.
 
 use std::fmt::Write;
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::{fs, io};
 
 use hoplab_sim::explore::coverage::{Exercised, Missed};
 use hoplab_sim::explore::{RuleKind, Seen};
@@ -11,7 +11,10 @@ use hoplab_sim::journal::Journal;
 use hoplab_sim::scenario::plan::Plan;
 use serde::{Deserialize, Serialize};
 
-use crate::write::{Error, SUMMARY, put};
+use crate::error::Error;
+use crate::file::is_nothing;
+use crate::names::SUMMARY;
+use crate::write::put;
 
 /// The version of the summary's shape.
 pub const SCHEMA: u32 = 1;
@@ -88,10 +91,12 @@ impl Summary {
 
     /// The summary that an exploration left in `dir`: all that is kept of it as a whole.
     pub fn read(dir: &Path) -> Result<Self, Error> {
-        let path = dir.join("summary.json");
-        let bytes = fs::read(&path).map_err(|source| match source.kind() {
-            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Error::Nothing { dir: dir.to_owned() },
-            _ => Error::Files { action: "read", path: path.clone(), source },
+        let path = dir.join(SUMMARY);
+        let bytes = fs::read(&path).map_err(|source| {
+            if is_nothing(&source) {
+                return Error::Nothing { dir: dir.to_owned() };
+            }
+            Error::Files { action: "read", path: path.clone(), source }
         })?;
         serde_json::from_slice(&bytes).map_err(|reason| Error::NotARecord { path, reason })
     }

@@ -1,17 +1,17 @@
 //! What a folder holds: a run, a sweep or an exploration; finding them, and rendering them again from
-//! what was recorded. Owns which files tell one from the other, not what is in them.
+//! what was recorded.
 
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 use hoplab_sim::record::Record;
 use hoplab_sim::sweep::record::Sweep;
-use serde::Deserialize;
 
-use crate::checksums::{self, CHECKSUMS};
+use crate::error::Error;
+pub use crate::names::holds;
+use crate::names::{Kind, STUDY, SUMMARY, kind};
 use crate::table::Look;
-use crate::write::{self, Error, SUMMARY};
-use crate::{explore, study, sweep, table};
+use crate::{checksums, explore, sweep, table, write};
 
 /// How deep below a folder runs are looked for.
 const DEPTH_MAX: usize = 2;
@@ -40,7 +40,7 @@ impl Kept {
                 None => Err(Error::Nothing { dir: dir.to_owned() }),
             },
             Some(Kind::Exploration) => Ok(Self::Exploration(Box::new(explore::Summary::read(dir)?))),
-            None if dir.join(study::STUDY).is_file() => Err(Error::NotJoined { dir: dir.to_owned() }),
+            None if dir.join(STUDY).is_file() => Err(Error::NotJoined { dir: dir.to_owned() }),
             None => Err(Error::Nothing { dir: dir.to_owned() }),
         }
     }
@@ -79,11 +79,6 @@ impl Kept {
     }
 }
 
-/// Whether something was recorded in `dir` itself, or parts that wait to be joined.
-pub fn holds(dir: &Path) -> bool {
-    kind(dir).is_some() || dir.join(study::STUDY).is_file() || dir.join(CHECKSUMS).is_file()
-}
-
 /// The folders at most two levels below `dir` in which something was recorded, in the order of their
 /// names. What lies inside a run's own folder is its own.
 pub fn inside(dir: &Path) -> Result<Vec<PathBuf>, Error> {
@@ -114,32 +109,4 @@ fn search(dir: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<(), Erro
         }
     }
     Ok(())
-}
-
-#[derive(Clone, Copy)]
-enum Kind {
-    Run,
-    Sweep,
-    Exploration,
-}
-
-/// The part that every summary has but a run's.
-#[derive(Deserialize)]
-struct Said {
-    kind: String,
-}
-
-/// What `dir` holds. The summary is written last, so where several commands left their records it is
-/// the summary that tells whose they are; without one, the record itself does.
-fn kind(dir: &Path) -> Option<Kind> {
-    let there = |name: &str| dir.join(name).is_file();
-    let summary = fs::read(dir.join(SUMMARY)).ok();
-    let said = summary.and_then(|bytes| serde_json::from_slice::<Said>(&bytes).ok());
-    match said.as_ref().map(|said| said.kind.as_str()) {
-        Some("explore") => Some(Kind::Exploration),
-        Some("sweep") if there(sweep::RECORD) => Some(Kind::Sweep),
-        _ if there(write::RECORD) => Some(Kind::Run),
-        _ if there(sweep::RECORD) => Some(Kind::Sweep),
-        _ => None,
-    }
 }

@@ -11,13 +11,13 @@ use hoplab_sim::figures::Figure;
 use hoplab_sim::record::{Outcome, Record};
 use hoplab_sim::sweep::record::Sweep;
 
+use crate::error::Error;
 use crate::explore;
 use crate::folder::Kept;
 use crate::format::{figure, plural, shortened};
 use crate::outcomes::{Outcomes, mark};
 use crate::table::{Look, expectations_by_text, grid, printable, scope};
 use crate::verdict;
-use crate::write::Error;
 
 /// So many digits of a digest tell runs apart.
 const DIGEST_DIGITS: usize = 12;

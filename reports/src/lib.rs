@@ -13,6 +13,7 @@
 //! | [`explore`] | what drawn faults broke, and what they never exercised |
 //! | [`study`] | work in parts, of which each is a file |
 //! | [`checksums`] | a checksum for every file of a folder, and what was altered |
+//! | [`alteration`] | a file that is not as it was left |
 //! | [`claim`] | the one command that may write into a folder |
 //! | [`sweep`] | a scenario at many points |
 //! | [`page`] | `report.html`, one self-contained page |
@@ -24,25 +25,32 @@
 //! Below them, shared so that page, plots and files cannot disagree: `charts` (what each chart shows
 //! and looks like), `axis` (scales and ticks), `added` (what an architecture costs over the
 //! baseline), `owners` (who may own a microsecond), `palette` (one colour an architecture), `verdict`
-//! (the answer in words), `outcomes` (what holds, fails and cannot be judged), `format` (numbers for people).
+//! (the answer in words), `outcomes` (what holds, fails and cannot be judged), `format` (numbers for people). Below what
+//! writes and reads folders: `names` (of files, and what a folder holds by them), `error`, `file` (one file, whole or
+//! not at all), `seal` (the checksum of a part).
 
 mod added;
+pub mod alteration;
 mod axis;
 mod charts;
 pub mod checksums;
 pub mod claim;
 pub mod compare;
 pub mod data;
+mod error;
 pub mod explore;
+mod file;
 pub mod folder;
 mod format;
 pub mod gate;
 pub mod index;
+mod names;
 mod outcomes;
 mod owners;
 pub mod page;
 mod palette;
 pub mod plots;
+mod seal;
 pub mod study;
 pub mod summary;
 pub mod sweep;
@@ -51,7 +59,9 @@ pub mod trace;
 mod verdict;
 pub mod write;
 
+pub use error::Error;
+pub use file::{try_file, write_file};
 pub use study::Study;
 pub use summary::Summary;
 pub use table::{Look, table};
-pub use write::{Written, read, write, write_file};
+pub use write::{Written, read, write};

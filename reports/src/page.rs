@@ -129,7 +129,7 @@ fn latency(record: &Record) -> Markup {
     };
     let panel = |part: Part| {
         let draw = |room| charts::percentiles::percentiles(record, part, room);
-        let figure = svg::figure(&draw(Room::Wide), &draw(Room::Narrow), &Keys::architectures(record));
+        let figure = frame::figure(&draw(Room::Wide), &draw(Room::Narrow), &Keys::architectures(record));
         (part.name().to_owned(), figure)
     };
     let panels: Vec<_> = percentile_parts(record).into_iter().map(panel).collect();
@@ -157,7 +157,7 @@ fn time(record: &Record) -> Markup {
         "Requests by the moment they were meant to be sent, in windows of "
         (duration(record.window_us as f64)) "."
     };
-    let figure = svg::figure(&draw(Room::Wide), &draw(Room::Narrow), &Keys::architectures(record));
+    let figure = frame::figure(&draw(Room::Wide), &draw(Room::Narrow), &Keys::architectures(record));
     let body = html! { (figure) (tables::phases(record)) (heat(record)) };
     section("time", "Response time over time", &note, &body)
 }
@@ -172,7 +172,7 @@ fn heat(record: &Record) -> Markup {
         .iter()
         .map(|(name, seen)| {
             let draw = |room| heat.map(name, seen, room);
-            (name.clone(), svg::figure(&draw(Room::Wide), &draw(Room::Narrow), &Keys::none()))
+            (name.clone(), frame::figure(&draw(Room::Wide), &draw(Room::Narrow), &Keys::none()))
         })
         .collect();
     html! {
@@ -202,7 +202,7 @@ fn breakdown(record: &Record) -> Markup {
         .map(|phase| {
             let draw = |room| charts::breakdown::by_architecture(record, phase, room);
             let name = phase.unwrap_or("the whole run").to_owned();
-            (name, svg::figure(&draw(Room::Wide), &draw(Room::Narrow), &Keys::none()))
+            (name, frame::figure(&draw(Room::Wide), &draw(Room::Narrow), &Keys::none()))
         })
         .collect();
     let added = |room| charts::breakdown::added(record, room);
@@ -212,7 +212,7 @@ fn breakdown(record: &Record) -> Markup {
     let panels: Vec<_> = architectures
         .map(|(name, architecture)| {
             let draw = |room| charts::breakdown::by_hop(name, architecture, room);
-            (name.clone(), svg::figure(&draw(Room::Wide), &draw(Room::Narrow), &Keys::none()))
+            (name.clone(), frame::figure(&draw(Room::Wide), &draw(Room::Narrow), &Keys::none()))
         })
         .collect();
     let body = html! {
@@ -220,7 +220,7 @@ fn breakdown(record: &Record) -> Markup {
         (Tabs::new("owners", "part of the run").of(&parts))
         @if record.architectures.len() > 1 {
             h3 { (added(Room::Wide).title) }
-            (svg::figure(&added(Room::Wide), &added(Room::Narrow), &Keys::none()))
+            (frame::figure(&added(Room::Wide), &added(Room::Narrow), &Keys::none()))
         }
         @if !panels.is_empty() {
             h3 { "Hop by hop" }
@@ -241,7 +241,7 @@ fn breakers(record: &Record) -> Markup {
     };
     let narrow = charts::breakers::breakers(record, Room::Narrow).unwrap_or_else(|| wide.clone());
     let body = html! {
-        (svg::figure(&wide, &narrow, &Keys::states()))
+        (frame::figure(&wide, &narrow, &Keys::states()))
         (not_drawn(record, "change", |seen| (seen.breakers_left_out, seen.breakers_cut_us)))
     };
     section("breakers", "Circuit breakers and ejections", &note, &body)
@@ -280,7 +280,7 @@ fn policies(record: &Record) -> Markup {
     };
     let narrow = charts::policies::policies(record, Room::Narrow).unwrap_or_else(|| wide.clone());
     let body = html! {
-        (svg::figure(&wide, &narrow, &Keys::none()))
+        (frame::figure(&wide, &narrow, &Keys::none()))
         (not_drawn(record, "decision", |seen| (seen.policies_left_out, seen.policies_cut_us)))
         (tables::decisions(record))
     };
@@ -302,7 +302,7 @@ fn goodput(record: &Record) -> Markup {
         "Good answers are those below status 500, in time for the client. Attempts beyond one per call are \
          retries: load that the fault breeds."
     };
-    let figure = svg::figure(&draw(Room::Wide), &draw(Room::Narrow), &Keys::architectures(record));
+    let figure = frame::figure(&draw(Room::Wide), &draw(Room::Narrow), &Keys::architectures(record));
     let clouds = charts::load::clouds(record);
     let load = |room| charts::load::goodput(&clouds, room);
     let body = html! {
@@ -313,7 +313,7 @@ fn goodput(record: &Record) -> Markup {
                 "A point for each " (duration(record.window_us as f64)) " after the warm-up; on the dashed line all \
                  that was asked is answered well."
             }
-            (svg::figure(&wide, &narrow, &Keys::architectures(record)))
+            (frame::figure(&wide, &narrow, &Keys::architectures(record)))
         }
     };
     section("goodput", "Goodput, errors and retries", &note, &body)
@@ -338,7 +338,7 @@ fn slowest(record: &Record) -> Markup {
                             b { (duration(trace.latency_us as f64)) } " " (trace.endpoint)
                             span.quiet { "sent at " (glued(&moment(trace.at_us))) ", outcome " (trace.outcome) }
                         }
-                        (svg::figure(
+                        (frame::figure(
                             &charts::waterfall::waterfall(trace, Room::Wide),
                             &charts::waterfall::waterfall(trace, Room::Narrow),
                             &Keys::none(),

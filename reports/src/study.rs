@@ -4,8 +4,8 @@
 
 mod parts;
 
+use std::fs;
 use std::path::Path;
-use std::{fs, io};
 
 use hoplab_sim::journal::Journal;
 use hoplab_sim::record::VERSION;
@@ -13,10 +13,13 @@ use hoplab_sim::scenario::Overrides;
 use hoplab_sim::scenario::plan::{Plan, Source};
 use serde::{Deserialize, Serialize};
 
-use crate::checksums::{self, CHECKSUMS, Checksums};
-use crate::write::{Error, remove, replace};
+use crate::alteration;
+use crate::checksums::{self, Checksums};
+use crate::error::Error;
+use crate::file::{is_nothing, remove, replace};
+use crate::names::{CHECKSUMS, PARTS, SHARE, STUDY, holds};
 pub use parts::Parts;
-pub(crate) use parts::{is_part_called, is_whole, note_parts, remove_partial};
+pub(crate) use parts::note_parts;
 
 /// The version of a study's shape.
 pub const SCHEMA: u32 = 1;
@@ -55,12 +58,6 @@ pub enum Kind {
     /// Faults drawn at random.
     Explore,
 }
-
-/// Where the study and its parts lie in a run's folder.
-pub(crate) const STUDY: &str = "record/study.json";
-pub(crate) const PARTS: &str = "record/parts";
-/// Where it is said which share of the study the folder was asked for.
-pub(crate) const SHARE: &str = "record/share";
 
 /// Notes which share of its study, as `I/N`, `dir` was asked for; none: all of it.
 pub fn note_share(dir: &Path, share: Option<&str>) -> Result<(), Error> {
@@ -113,9 +110,11 @@ impl Study {
         if path.is_file() || dir.join(CHECKSUMS).is_file() {
             checksums::whole(dir)?;
         }
-        let bytes = fs::read(&path).map_err(|source| match source.kind() {
-            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Error::NoStudy { dir: dir.to_owned() },
-            _ => Error::Files { action: "read", path: path.clone(), source },
+        let bytes = fs::read(&path).map_err(|source| {
+            if is_nothing(&source) {
+                return Error::NoStudy { dir: dir.to_owned() };
+            }
+            Error::Files { action: "read", path: path.clone(), source }
         })?;
         serde_json::from_slice(&bytes).map_err(|reason| Error::NotARecord { path, reason })
     }
@@ -123,21 +122,21 @@ impl Study {
     /// The parts of this study that lie in `dir`, or will: writes what the study is. Refuses to go on with what was
     /// altered; what is merely gone is made again.
     pub fn open(&self, dir: &Path, build: &str) -> Result<Parts, Error> {
-        remove_partial(&dir.join(PARTS))?;
+        parts::remove_partial(&dir.join(PARTS))?;
         let mut checksums = match Checksums::read(dir)? {
             Some(checksums) => {
                 let mut alterations = checksums::alterations(dir)?;
                 alterations.retain(|found| {
                     let is_read =
                         found.path.starts_with(PARTS) || [STUDY, SHARE].contains(&found.path.as_str());
-                    is_read && found.kind != checksums::Kind::Missing
+                    is_read && found.kind != alteration::Kind::Missing
                 });
                 if !alterations.is_empty() {
                     return Err(Error::Altered { dir: dir.to_owned(), alterations });
                 }
                 checksums
             }
-            None if crate::folder::holds(dir) => return Err(Error::NoChecksums { dir: dir.to_owned() }),
+            None if holds(dir) => return Err(Error::NoChecksums { dir: dir.to_owned() }),
             None => Checksums::default(),
         };
         let mut text = self.to_json();

@@ -18,11 +18,10 @@ use hoplab_sim::scenario::grid;
 use hoplab_sim::sweep::record::{Found, Search, Seen, Sweep};
 use serde::Serialize;
 
-use crate::write::{Error, SUMMARY, put};
+use crate::error::Error;
+use crate::names::{SUMMARY, SWEEP};
+use crate::write::put;
 pub use table::table;
-
-/// Where the record lies in a sweep's folder.
-pub(crate) const RECORD: &str = "record/sweep.json";
 
 /// The figures of a sweep that programs read.
 #[derive(Serialize)]
@@ -64,9 +63,9 @@ pub fn page(sweep: &Sweep) -> String {
 /// Writes a sweep's record, figures, plots and page into `dir`; `summary.json` comes last.
 pub fn write(sweep: &Sweep, dir: &Path) -> Result<(), Error> {
     let encode = |name, reason: String| Error::Encode { name, reason };
-    let mut record = serde_json::to_vec(sweep).map_err(|error| encode(RECORD, error.to_string()))?;
+    let mut record = serde_json::to_vec(sweep).map_err(|error| encode(SWEEP, error.to_string()))?;
     record.push(b'\n');
-    let mut all = vec![(PathBuf::from(RECORD), record)];
+    let mut all = vec![(PathBuf::from(SWEEP), record)];
     let tables = data::files(sweep).map_err(|error| encode("record/*.csv", error.to_string()))?;
     all.extend(tables.into_iter().map(|file| (Path::new("record").join(file.name), file.bytes)));
     let plots =
@@ -79,7 +78,7 @@ pub fn write(sweep: &Sweep, dir: &Path) -> Result<(), Error> {
 
 /// The record of the sweep in `dir`; `None` when what lies there is no sweep.
 pub fn read(dir: &Path) -> Result<Option<Sweep>, Error> {
-    let path = dir.join(RECORD);
+    let path = dir.join(SWEEP);
     match std::fs::read(&path) {
         Ok(bytes) => {
             let not_a_record = |reason| Error::NotARecord { path, reason };

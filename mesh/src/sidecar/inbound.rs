@@ -82,7 +82,7 @@ impl<H: Host> Handler for Inbound<H> {
     ) -> Response<Body> {
         let mut visit = self.forwarder.arrive(&request, &connection).await;
         if let Some(limits) = &self.limits
-            && let Err(refusal) = limits.admit(&mut visit, request.headers(), &connection).await
+            && let Err(refusal) = visit.pass(limits, request.headers(), &connection).await
         {
             return self.forwarder.turn_away(visit, refusal);
         }

@@ -8,13 +8,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use http::{Response, StatusCode};
+use http::{HeaderMap, Response, StatusCode};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 
 use crate::body::Body;
 use crate::exchange::Exchange;
 use crate::host::{Host, Instant, Work};
-use crate::load_control::Pass;
+use crate::load_control::{LoadControl, Pass, Refusal};
 use crate::server::Connection;
 use crate::telemetry::{Fault, Outcome, Owner, Report, Role};
 
@@ -44,9 +44,16 @@ impl<H: Host> Visit<H> {
         self.exchange.as_mut().expect("only the end of a visit takes its exchange")
     }
 
-    /// Takes up a place until the end.
-    pub(crate) fn hold(&mut self, pass: Pass<H>) {
+    /// Asks `limits` to admit the request, which takes a while where it delays it; its place is held until the end.
+    pub async fn pass(
+        &mut self,
+        limits: &Arc<LoadControl<H>>,
+        headers: &HeaderMap,
+        connection: &Connection,
+    ) -> Result<(), Refusal> {
+        let pass = limits.admit(self.exchange(), headers, connection).await?;
         self.passes.push(pass);
+        Ok(())
     }
 
     /// Whether the request came over TLS.

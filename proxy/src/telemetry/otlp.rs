@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use super::calendar::since_epoch;
 use super::{Attempt, Facts, Outcome, Span, SpanIds};
-use crate::host::Instant;
+use crate::instant::Instant;
 
 /// `SPAN_KIND_SERVER` and `SPAN_KIND_CLIENT` of OTLP.
 const SERVER: u8 = 2;

@@ -2,7 +2,7 @@
 //! Owns no clock: the caller says what time it is.
 
 use super::{Owner, Segment};
-use crate::host::Instant;
+use crate::instant::Instant;
 
 /// The segments of a span while it is being measured.
 #[derive(Debug, Clone)]

@@ -12,8 +12,8 @@ use super::{Compared, Comparison, chart};
 use crate::charts::Room;
 use crate::format::{glued, known};
 use crate::outcomes::{mark, mark_class};
-use crate::page::frame::{Keys, Tabs, section};
-use crate::page::{self, shell, svg, theme};
+use crate::page::frame::{self, Keys, Tabs, section};
+use crate::page::{self, shell, theme};
 use crate::table;
 
 pub(super) fn page(comparison: &Comparison) -> String {
@@ -181,7 +181,7 @@ fn curves(comparison: &Comparison, differing: &[&Compared]) -> Markup {
             let traffic = [&compared.before.total, &compared.now.total];
             chart::overlay(&compared.name, &compared.subjects[0], [first, second], traffic, room)
         };
-        svg::figure(&draw(Room::Wide), &draw(Room::Narrow), &Keys::none())
+        frame::figure(&draw(Room::Wide), &draw(Room::Narrow), &Keys::none())
     });
     section("latency", "Response time by percentile", &note, &body)
 }

@@ -1,11 +1,11 @@
-//! What the parts of the page are built from: sections, tabs and legends that work without script.
+//! What the parts of the page are built from: sections, figures, tabs and legends that work without script.
 //! Owns no content.
 
 use hoplab_sim::record::Record;
 use maud::{Markup, html};
 
-use crate::charts::Ink;
 use crate::charts::breakers::STATES;
+use crate::charts::{Drawing, Ink};
 use crate::owners::OWNERS;
 use crate::page::svg;
 use crate::palette::{self, SLOTS};
@@ -33,6 +33,17 @@ pub(crate) fn switches_of<'a>(names: impl Iterator<Item = &'a String> + Clone) -
     html! {
         @for (name, slot) in names.zip(slots).take(SLOTS) {
             input.switch type="checkbox" id={ "show-" (slot % SLOTS) } checked aria-label={ "show " (name) };
+        }
+    }
+}
+
+/// A chart for the desk and for the phone; the style sheet shows the one that fits.
+pub(crate) fn figure(wide: &Drawing, narrow: &Drawing, keys: &Keys) -> Markup {
+    html! {
+        figure {
+            (keys.markup())
+            (svg::painted(wide, "wide"))
+            (svg::painted(narrow, "narrow"))
         }
     }
 }

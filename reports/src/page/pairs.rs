@@ -5,8 +5,8 @@ use hoplab_sim::record::{Difference, Paired, Record};
 use indexmap::{IndexMap, IndexSet};
 use maud::{Markup, html};
 
-use super::frame::{Keys, Tabs, section};
-use super::{svg, tables};
+use super::frame::{self, Keys, Tabs, section};
+use super::tables;
 use crate::added;
 use crate::charts::Room;
 use crate::charts::differences::{differences, subjects};
@@ -28,7 +28,7 @@ pub(crate) fn pairs(record: &Record) -> Option<Markup> {
             let name = phase.unwrap_or("the whole run");
             let draw = |room| differences(&subjects, &format!("Difference by request, {name}"), room);
             let keys = Keys::architectures(record).without(baseline);
-            Some((name.to_owned(), svg::figure(&draw(Room::Wide)?, &draw(Room::Narrow)?, &keys)))
+            Some((name.to_owned(), frame::figure(&draw(Room::Wide)?, &draw(Room::Narrow)?, &keys)))
         })
         .collect();
     let chosen = parts.clone().position(|phase| phase == compared).unwrap_or(0);

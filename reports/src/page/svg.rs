@@ -7,19 +7,7 @@ use maud::{Markup, Render, html};
 
 use crate::charts::curves::State;
 use crate::charts::{Align, Cell, Drawing, HEAT_LEVELS, Ink, Mark, Room};
-use crate::page::frame::Keys;
 use crate::page::thin::thinned;
-
-/// A chart for the desk and for the phone; the style sheet shows the one that fits.
-pub(crate) fn figure(wide: &Drawing, narrow: &Drawing, keys: &Keys) -> Markup {
-    html! {
-        figure {
-            (keys.markup())
-            (painted(wide, "wide"))
-            (painted(narrow, "narrow"))
-        }
-    }
-}
 
 /// The class of an ink; the style sheet gives it its colour.
 pub(crate) fn class(ink: Ink) -> String {
@@ -41,7 +29,8 @@ pub(crate) fn class(ink: Ink) -> String {
     }
 }
 
-fn painted(drawing: &Drawing, size: &str) -> Markup {
+/// A drawing, of the page's `size`.
+pub(crate) fn painted(drawing: &Drawing, size: &str) -> Markup {
     let label = format!("{}. {}", drawing.title, drawing.description);
     let view = format!("0 0 {} {}", drawing.room.width(), drawing.height.ceil());
     // Only who has a pointer or a keyboard looks closer.

@@ -8,9 +8,12 @@ use std::path::{Path, PathBuf};
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
 
-use super::PARTS;
-use crate::checksums::{self, Alteration, Checksums, Kind, PARTIAL};
-use crate::write::{Error, remove, replace};
+use crate::alteration::{Alteration, Kind};
+use crate::checksums::Checksums;
+use crate::error::Error;
+use crate::file::{is_nothing, remove, replace};
+use crate::names::{PARTIAL, PARTS, is_part_called};
+use crate::seal::{is_whole, sealed};
 
 /// A part as it lies in its file, after the checksum.
 #[derive(Serialize, Deserialize)]
@@ -120,31 +123,6 @@ impl Parts {
     }
 }
 
-/// What a sealed part begins with.
-const HEAD: &str = "{\"checksum\":\"";
-
-/// The text of an object with a checksum over it and over the file's name in front.
-fn sealed(file: &str, object: &str) -> String {
-    let rest = format!("{}\n", object.strip_prefix('{').unwrap_or(object));
-    format!("{HEAD}{}\",{rest}", checksum(file, &rest))
-}
-
-fn checksum(file: &str, rest: &str) -> String {
-    checksums::hash(format!("{file}\n{rest}").as_bytes())
-}
-
-/// Whether the `bytes` of a file of this name are those of a part, none of them altered.
-pub(crate) fn is_whole(file: &str, bytes: &[u8]) -> bool {
-    let opened = std::str::from_utf8(bytes).ok().and_then(|text| text.strip_prefix(HEAD));
-    let parts = opened.and_then(|text| text.split_once("\","));
-    parts.is_some_and(|(written, rest)| written == checksum(file, rest))
-}
-
-/// Whether a file of a folder of parts is called as they are.
-pub(crate) fn is_part_called(file: &str) -> bool {
-    Path::new(file).extension().is_some_and(|is| is == "json") && !file.contains('/')
-}
-
 /// Notes every whole part that lies in `dir`, of whichever study.
 pub(crate) fn note_parts(dir: &Path, checksums: &mut Checksums) -> Result<(), Error> {
     let parts = dir.join(PARTS);
@@ -180,7 +158,7 @@ fn entries(dir: &Path) -> Result<Vec<OsString>, Error> {
     let files = |source| Error::Files { action: "read", path: dir.to_owned(), source };
     let entries = match fs::read_dir(dir) {
         Ok(entries) => entries,
-        Err(error) if checksums::is_nothing(&error) => return Ok(Vec::new()),
+        Err(error) if is_nothing(&error) => return Ok(Vec::new()),
         Err(error) => return Err(files(error)),
     };
     let names: Result<Vec<OsString>, _> = entries.map(|entry| entry.map(|entry| entry.file_name())).collect();

@@ -99,7 +99,7 @@ fn limits(sweep: &Sweep) -> (Markup, usize) {
             None => boundary::limits(sweep, search, &slice, room),
         };
         let keys = if along.is_some() { Keys::named(sweep.architectures.iter()) } else { Keys::none() };
-        let figure = svg::figure(&draw(Room::Wide), &draw(Room::Narrow), &keys);
+        let figure = frame::figure(&draw(Room::Wide), &draw(Room::Narrow), &keys);
         panels.push((panel_name(sweep, along.into_iter(), &slice), figure));
     }
     let count = panels.len();
@@ -204,7 +204,7 @@ fn knees(sweep: &Sweep) -> (Markup, usize) {
         .map(|(along, slice)| {
             let draw = |room| curves::curves(sweep, along, &slice, room);
             let keys = Keys::named(sweep.architectures.iter());
-            let figure = svg::figure(&draw(Room::Wide), &draw(Room::Narrow), &keys);
+            let figure = frame::figure(&draw(Room::Wide), &draw(Room::Narrow), &keys);
             (panel_name(sweep, std::iter::once(along), &slice), figure)
         })
         .collect();
@@ -239,7 +239,7 @@ fn maps(sweep: &Sweep) -> (Markup, usize) {
             let place = panel_name(sweep, [axes.0, axes.1].into_iter(), slice);
             let name = figure.name();
             let name = if several { format!("{name} {place}") } else { name.to_owned() };
-            panels.push((name, svg::figure(&draw(Room::Wide), &draw(Room::Narrow), &Keys::none())));
+            panels.push((name, frame::figure(&draw(Room::Wide), &draw(Room::Narrow), &Keys::none())));
         }
     }
     let body = Tabs::new("maps", "figure").of(&panels);

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 
 use super::*;
-use crate::host::Instant;
+use crate::instant::Instant;
 use crate::telemetry::{AttemptKind, Fault, SpanId, TraceId};
 
 fn at(micros: u64) -> Instant {
