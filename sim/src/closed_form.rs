@@ -1,11 +1,11 @@
 //! Judges a figure against a value that mathematics knows, by the figure's 95 % interval, so that no seed has to be
 //! chosen. Reads no record: what is judged is handed in.
 //!
-//! It *holds* when the interval contains the value and reaches at most `within` of the value to either side of
-//! the figure. It *fails* when the interval and what lies within the tolerance about the value have nothing
-//! in common: the truth is then further away than is tolerated. Everything else *cannot be judged*: there is no
-//! interval, it is too wide, or it excludes the value but not what is tolerated. About one closed form in twenty
-//! ends there by chance alone.
+//! It *holds* when all of the interval is within the tolerance about the value, or when the interval contains the value
+//! and reaches at most `within` of the value to either side of the figure. It *fails* when the interval and what lies
+//! within the tolerance have nothing in common: the truth is then further away than is tolerated. Everything else
+//! *cannot be judged*: there is no interval, it is too wide, or it excludes the value and reaches beyond what is
+//! tolerated.
 
 use crate::record::Interval;
 
@@ -39,7 +39,9 @@ impl ClosedForm {
         if low > tolerated || high < -tolerated {
             return Judged::Fails;
         }
-        if low <= 0.0 && high >= 0.0 && reach <= tolerated {
+        let is_tolerated = low >= -tolerated && high <= tolerated;
+        let is_around = low <= 0.0 && high >= 0.0 && reach <= tolerated;
+        if is_tolerated || is_around {
             return Judged::Holds;
         }
         // Intervals shrink with the root of the sample; one that is narrow and excludes the value takes a half.
@@ -62,6 +64,11 @@ mod tests {
         assert_eq!(judged(50.4, 49.6, 51.2), Judged::Holds);
         assert_eq!(judged(52.0, 51.1, 52.9), Judged::Fails);
         assert_eq!(judged(47.0, 45.1, 48.9), Judged::Fails);
+        assert_eq!(
+            judged(50.5, 50.1, 50.9),
+            Judged::Holds,
+            "the value is excluded, and all that is left is near to it"
+        );
         assert_eq!(judged(50.5, 48.5, 52.5), Judged::Open { takes: Some(4.0) }, "too wide");
         assert_eq!(judged(50.8, 50.3, 51.3), Judged::Open { takes: Some(4.0) }, "excluded, but tolerated");
     }
