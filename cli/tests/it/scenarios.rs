@@ -5,7 +5,7 @@
 //!
 //! ```sh
 //! for seed in 1 2 3 4 5; do for file in scenarios/*.toml scenarios/[ce-z]*/*.toml; do
-//!     hoplab run "$file" --seed $seed --out /tmp/seeds 2>&1 >/dev/null | grep -v '^unmet' | sed "s|^|$file: |"
+//!     hoplab run "$file" --seed $seed --out /tmp/seeds 2>&1 >/dev/null | sed "s|^|$file: |"
 //! done; done
 //! ```
 
