@@ -1,13 +1,14 @@
 //! The world: pods on a simulated network, in simulated time.
 //!
-//! One world is one OS thread: one tokio runtime with its clock paused. Nothing ticks. When no task is ready, and before the paused clock jumps to the next timer, the
-//! runtime calls `Shared::collect`: it takes the packets that all kernels want to send and gives
-//! them to the wire (`wire`), which decides when each arrives. One task, the courier, sleeps until
-//! the next arrival and delivers all that is due.
+//! One world is one OS thread: one tokio runtime with its clock paused. Nothing ticks. When no task is ready, and before
+//! the paused clock jumps to the next timer, the runtime calls `Shared::collect`: it takes the segments that all
+//! kernels (`kernel`) want to send and gives them to the wire (`wire`), which decides when each arrives. One task, the
+//! courier, sleeps until the next arrival and delivers all that is due.
 //!
 //! One tokio millisecond is one model microsecond, because tokio's timers have a grain of 1 ms; only
 //! `clock` knows. Not here: what runs in the pods, and what goes wrong when.
 
+mod backlog;
 mod clock;
 mod connection;
 mod cores;

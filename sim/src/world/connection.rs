@@ -4,8 +4,10 @@
 //! opens and accepts ([`super::kernel`]).
 
 use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
 
 use super::PodId;
+use super::backlog::Backlog;
 use super::link::{LinkId, Links};
 use super::tcp::{Endpoint, Flags, Segment};
 
@@ -34,6 +36,8 @@ struct Connection {
     ends: [End; 2],
     endpoints: [Endpoint; 2],
     flows: [Flow; 2],
+    /// Who listens, while the handshake is under way at the accepting end.
+    listener: Option<Arc<Mutex<Backlog>>>,
     /// Whether both ends have closed it, or one has reset it or given up on it.
     over: bool,
 }
@@ -120,12 +124,12 @@ impl Connections {
     pub(super) fn open(&mut self, ends: [End; 2], opener: Endpoint, links: &mut Links) -> FlowId {
         let [(opens, _), (accepts, _)] = ends;
         let flows = [(opens, accepts), (accepts, opens)].map(|(from, to)| Flow::new(links.between(from, to)));
-        let endpoints = [opener, Endpoint::listening()];
+        let endpoints = [opener, Endpoint::unopened()];
         let slot = self.free.pop().unwrap_or_else(|| {
             self.slots.push(None);
             self.slots.len() - 1
         });
-        self.slots[slot] = Some(Connection { ends, endpoints, flows, over: false });
+        self.slots[slot] = Some(Connection { ends, endpoints, flows, listener: None, over: false });
         FlowId { connection: slot, side: 0 }
     }
 
@@ -157,12 +161,32 @@ impl Connections {
         }
     }
 
-    /// Nothing more will come of the connection, and what waits for a retransmission is dropped.
-    pub(super) fn abort(&mut self, id: FlowId) {
+    /// The end of a flow has given up on its connection: nothing of the flow is sent again.
+    pub(super) fn give_up(&mut self, id: FlowId) {
         let connection = self.connection_mut(id);
         connection.over = true;
-        connection.flows.iter_mut().for_each(Flow::abort);
+        connection.flows[id.side].abort();
         self.ending.push(id.connection);
+    }
+
+    /// The handshake of an accepting end is under way, for a listener.
+    pub(super) fn begin_handshake(&mut self, id: FlowId, listener: Arc<Mutex<Backlog>>) {
+        self.connection_mut(id).listener = Some(listener);
+    }
+
+    /// It has come to an end; whose it was.
+    pub(super) fn end_handshake(&mut self, id: FlowId) -> Option<Arc<Mutex<Backlog>>> {
+        self.connection_mut(id).listener.take()
+    }
+
+    /// The flows of the accepting ends whose handshakes for a listener are under way.
+    pub(super) fn handshakes(&self, listener: &Arc<Mutex<Backlog>>) -> Vec<FlowId> {
+        let is_its = |connection: &Connection| {
+            connection.listener.as_ref().is_some_and(|of| Arc::ptr_eq(of, listener))
+        };
+        let slots = self.slots.iter().enumerate();
+        let its = slots.filter(|(_, slot)| slot.as_ref().is_some_and(is_its));
+        its.map(|(connection, _)| FlowId { connection, side: 1 }).collect()
     }
 
     /// The connections that are not over, by their openers' flows, with their ends: the opener's first.
@@ -174,7 +198,8 @@ impl Connections {
     }
 
     /// Forgets the connections that are over and of which nothing is left anywhere; `forgotten` is told whose
-    /// port is free. To be called after a drain: by then the ends have answered what was delivered.
+    /// port is free. To be called after a drain: by then the ends have answered what was delivered, and nothing that
+    /// a kernel wants to send refers to a connection.
     pub(super) fn sweep(&mut self, mut forgotten: impl FnMut(End)) {
         let mut ending = std::mem::take(&mut self.ending);
         for slot in ending.drain(..) {

@@ -13,10 +13,10 @@ use std::task::{Context, Poll, Waker};
 use tokio::io::ReadBuf;
 
 use super::PodId;
+use super::backlog::{Backlog, Waiting};
 use super::connection::{Connections, End, FlowId};
 use super::link::Links;
 use super::lock;
-use super::loopback::{Backlog, Waiting};
 use super::port::{Ephemeral, Ports};
 use super::tcp::{Endpoint, Segment};
 
@@ -62,9 +62,7 @@ impl Kernels {
     /// # Errors
     /// If the pod has no port left.
     pub(super) fn connect(&mut self, pod: PodId, to: End, links: &mut Links) -> io::Result<FlowId> {
-        let ports = &self.ports;
-        let taken = |port| ports.is_listened_on(pod, port);
-        let port = self.pods[pod.0].ephemeral.take(taken).ok_or(io::ErrorKind::AddrNotAvailable)?;
+        let port = self.free_port(pod).ok_or(io::ErrorKind::AddrNotAvailable)?;
         let (endpoint, syn) = Endpoint::connecting(self.next_number(pod));
         let flow = self.connections.open([(pod, port), to], endpoint, links);
         self.send(flow, Some(syn));
@@ -117,7 +115,7 @@ impl Kernels {
         self.send(flow, reset);
         self.touch(flow);
         if gave_up {
-            self.connections.abort(flow);
+            self.connections.give_up(flow);
         } else {
             self.connections.released(flow);
         }
@@ -133,40 +131,40 @@ impl Kernels {
         mut address: SocketAddr,
     ) -> io::Result<(SocketAddr, Arc<Mutex<Backlog>>)> {
         if address.port() == 0 {
-            let ports = &self.ports;
-            let port = self.pods[pod.0].ephemeral.take(|port| ports.is_listened_on(pod, port));
-            address.set_port(port.ok_or(io::ErrorKind::AddrInUse)?);
+            let port = self.free_port(pod).ok_or(io::ErrorKind::AddrInUse)?;
+            // As long as it is listened on, nobody connects from it.
+            self.pods[pod.0].ephemeral.give_back(port);
+            address.set_port(port);
         } else if self.ports.is_taken(pod, address) {
             return Err(io::ErrorKind::AddrInUse.into());
         }
         Ok((address, self.ports.bind(pod, address)))
     }
 
-    /// A listener is gone, and whoever waits for it is reset.
-    pub(super) fn unlisten(&mut self, pod: PodId, address: SocketAddr) {
-        let Some(backlog) = self.ports.unbind(pod, address) else { return };
-        let listened = (pod, address.port());
-        let accepts = |flow: FlowId| self.connections.endpoint(flow).is_accepting();
-        let unfinished = self.connections.open_ones().filter(|(_, ends)| ends[1] == listened);
-        let unfinished: Vec<_> =
-            unfinished.map(|(opener, _)| opener.reverse()).filter(|flow| accepts(*flow)).collect();
-        let waiting = std::mem::take(&mut lock(&backlog).waiting).into_iter();
-        let ready = waiting.filter_map(|waiting| match waiting {
+    /// A listener is gone: who waits for it over the wire is reset, and who waits within the pod is returned.
+    pub(super) fn unlisten(&mut self, pod: PodId, address: SocketAddr) -> Vec<Waiting> {
+        let Some(backlog) = self.ports.unbind(pod, address) else { return Vec::new() };
+        let waiting = std::mem::take(&mut lock(&backlog).waiting);
+        let (wire, within): (Vec<_>, Vec<_>) =
+            waiting.into_iter().partition(|waiting| matches!(waiting, Waiting::Wire(_)));
+        let ready = wire.into_iter().filter_map(|waiting| match waiting {
             Waiting::Wire(flow) => Some(flow),
             Waiting::Local(..) => None,
         });
-        for flow in ready.chain(unfinished) {
+        for flow in ready.chain(self.connections.handshakes(&backlog)) {
+            self.connections.end_handshake(flow);
             let reset = self.connections.endpoint_mut(flow).reset();
-            self.send(flow, Some(reset));
+            self.send(flow, reset);
             self.connections.released(flow);
         }
+        within
     }
 
     /// A segment has come over the wire.
     pub(super) fn deliver(&mut self, from: FlowId, segment: Segment) {
         let to = from.reverse();
         let endpoint = self.connections.endpoint_mut(to);
-        if endpoint.is_listening() {
+        if endpoint.is_unopened() {
             return self.accept(to, &segment);
         }
         if endpoint.is_gone() {
@@ -184,25 +182,26 @@ impl Kernels {
 
     /// A SYN has come.
     fn accept(&mut self, flow: FlowId, syn: &Segment) {
-        let (local, _) = self.connections.ends(flow);
-        let Some(backlog) = self.ports.backlog(local.0, local.0.at_port(local.1)) else {
+        let ((pod, port), _) = self.connections.ends(flow);
+        let Some(backlog) = self.ports.backlog(pod, pod.at_port(port)) else {
             return self.send(flow, Some(syn.refusal()));
         };
-        let mut backlog = lock(&backlog);
-        // Otherwise it is dropped, and nobody is told, as by Linux.
-        if backlog.unfinished + backlog.waiting.len() < BACKLOG {
-            backlog.unfinished += 1;
-            drop(backlog);
-            let number = self.next_number(local.0);
+        let mut listener = lock(&backlog);
+        // Otherwise it is dropped and nobody is told, as by Linux; but here nobody sends it again, and the connect
+        // hangs until it is given up.
+        if listener.unfinished + listener.waiting.len() < BACKLOG {
+            listener.unfinished += 1;
+            drop(listener);
+            self.connections.begin_handshake(flow, backlog);
+            let number = self.next_number(pod);
             let answer = self.connections.endpoint_mut(flow).accept(number, syn);
             self.send(flow, Some(answer));
         }
     }
 
-    /// A handshake has come to an end, well or not.
+    /// The handshake of an accepting end has come to an end, well or not.
     fn accepted(&mut self, flow: FlowId) {
-        let (local, _) = self.connections.ends(flow);
-        let Some(backlog) = self.ports.backlog(local.0, local.0.at_port(local.1)) else { return };
+        let Some(backlog) = self.connections.end_handshake(flow) else { return };
         let mut backlog = lock(&backlog);
         backlog.unfinished -= 1;
         let endpoint = self.connections.endpoint_mut(flow);
@@ -212,14 +211,16 @@ impl Kernels {
         }
     }
 
-    /// Resets both ends of a connection that is established; whether it is.
+    /// Resets both ends of a connection, if one of them is established; whether it is.
     pub(super) fn tear(&mut self, opener: FlowId) -> bool {
-        let is_established = self.connections.endpoint(opener.reverse()).is_established();
+        let ends = [opener, opener.reverse()];
+        let is_established = ends.iter().any(|flow| self.connections.endpoint(*flow).is_established());
         if is_established {
-            for flow in [opener, opener.reverse()] {
+            for flow in ends {
                 self.connections.endpoint_mut(flow).abort(&mut self.woken);
+                self.connections.give_up(flow);
             }
-            self.connections.abort(opener);
+            self.accepted(opener.reverse());
         }
         is_established
     }
@@ -260,7 +261,8 @@ impl Kernels {
     /// Something was done to an end that it may have to send something for.
     fn touch(&mut self, flow: FlowId) {
         let endpoint = self.connections.endpoint(flow);
-        if endpoint.can_transmit() {
+        // Who waits for acknowledgements is looked at, too, so that they come.
+        if endpoint.can_transmit() || !endpoint.is_settled() {
             let (pod, _) = self.connections.ends(flow).0;
             self.pods[pod.0].ready.insert(endpoint.number(), flow);
             self.busy.insert(pod);
@@ -273,6 +275,12 @@ impl Kernels {
             self.pods[pod.0].outbox.push((flow, segment));
             self.busy.insert(pod);
         }
+    }
+
+    /// A port that nobody listens on or connects from; in use from now on.
+    fn free_port(&mut self, pod: PodId) -> Option<u16> {
+        let ports = &self.ports;
+        self.pods[pod.0].ephemeral.take(|port| ports.is_listened_on(pod, port))
     }
 
     fn next_number(&mut self, pod: PodId) -> u64 {

@@ -6,27 +6,26 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::connection::FlowId;
 use super::lock;
 
 /// What may be written and not yet read.
 const CAPACITY: usize = 64 * 1024;
 
 /// One end of a connection within a pod.
+#[derive(Debug)]
 pub(super) struct LocalStream {
     incoming: Arc<Mutex<Pipe>>,
     outgoing: Arc<Mutex<Pipe>>,
 }
 
 /// One direction of a connection.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Pipe {
     bytes: VecDeque<u8>,
     state: State,
@@ -48,7 +47,7 @@ enum State {
 
 impl LocalStream {
     /// The two ends of a connection.
-    fn pair() -> (Self, Self) {
+    pub(super) fn pair() -> (Self, Self) {
         let (there, back) = <(Arc<Mutex<Pipe>>, Arc<Mutex<Pipe>>)>::default();
         let opener = Self { incoming: Arc::clone(&back), outgoing: Arc::clone(&there) };
         (opener, Self { incoming: there, outgoing: back })
@@ -142,47 +141,5 @@ impl Drop for LocalStream {
         let heard = lock(&self.incoming).end(incoming);
         let told = lock(&self.outgoing).end(outgoing);
         heard.into_iter().chain(told).flatten().for_each(Waker::wake);
-    }
-}
-
-/// Connections that wait to be accepted by one listener.
-#[derive(Default)]
-pub(super) struct Backlog {
-    pub(super) waiting: VecDeque<Waiting>,
-    /// Handshakes that are under way.
-    pub(super) unfinished: usize,
-    acceptor: Option<Waker>,
-}
-
-/// A connection that waits to be accepted.
-pub(super) enum Waiting {
-    /// From within the pod: from where, and to where.
-    Local(LocalStream, SocketAddr, SocketAddr),
-    /// Over the wire.
-    Wire(FlowId),
-}
-
-impl Backlog {
-    /// Connects from `peer` to `address` of the same pod; the opener's end.
-    pub(super) fn connect(backlog: &Mutex<Self>, peer: SocketAddr, address: SocketAddr) -> LocalStream {
-        let (opener, acceptor) = LocalStream::pair();
-        let woken = lock(backlog).push(Waiting::Local(acceptor, peer, address));
-        woken.into_iter().for_each(Waker::wake);
-        opener
-    }
-
-    /// A connection waits from now on; whom to tell.
-    pub(super) fn push(&mut self, connection: Waiting) -> Option<Waker> {
-        self.waiting.push_back(connection);
-        self.acceptor.take()
-    }
-
-    /// The next connection.
-    pub(super) fn poll_accept(&mut self, context: &mut Context<'_>) -> Poll<Waiting> {
-        if let Some(connection) = self.waiting.pop_front() {
-            return Poll::Ready(connection);
-        }
-        self.acceptor = Some(context.waker().clone());
-        Poll::Pending
     }
 }

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
 
 use super::PodId;
-use super::loopback::Backlog;
+use super::backlog::Backlog;
 
 /// The first of the ports that are given to whoever connects (RFC 6335, 6).
 const FIRST_EPHEMERAL: u16 = 49_152;
@@ -40,14 +40,14 @@ impl Ports {
         FIRST_EPHEMERAL + self.within
     }
 
-    /// `address` is listened on from now on; who connects to it is in what this returns.
+    /// `address` is listened on from now on; returns its backlog.
     pub(super) fn bind(&mut self, pod: PodId, address: SocketAddr) -> Arc<Mutex<Backlog>> {
         let backlog = Arc::<Mutex<Backlog>>::default();
         self.bound.insert((pod, address.port(), address.ip()), Arc::clone(&backlog));
         backlog
     }
 
-    /// `address` is no longer listened on; who waited there.
+    /// `address` is no longer listened on; returns its backlog.
     pub(super) fn unbind(&mut self, pod: PodId, address: SocketAddr) -> Option<Arc<Mutex<Backlog>>> {
         self.bound.remove(&(pod, address.port(), address.ip()))
     }

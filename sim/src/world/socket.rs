@@ -54,7 +54,7 @@ impl AsyncWrite for WireStream {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         // Acknowledgements that nobody waited for make room.
         self.shared.deliver_due();
-        lock(&self.shared.wire).poll_write(self.flow, context, buf)
+        lock(&self.shared.wire).kernels.poll_write(self.flow, context, buf)
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {

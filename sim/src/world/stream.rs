@@ -9,7 +9,8 @@ use std::task::{Context, Poll, ready};
 use hoplab_proxy::host::{Accepted, Endpoint, Listener};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::loopback::{Backlog, LocalStream, Waiting};
+use super::backlog::{Backlog, Waiting};
+use super::loopback::LocalStream;
 use super::socket::WireStream;
 use super::{ContainerKind, Pod, PodId, Shared, lock};
 
@@ -64,9 +65,11 @@ impl SimStream {
     }
 
     fn connect_within(shared: &Shared, pod: PodId, address: SocketAddr) -> io::Result<LocalStream> {
-        let ports = &mut lock(&shared.wire).kernels.ports;
+        let mut wire = lock(&shared.wire);
+        let ports = &mut wire.kernels.ports;
         let backlog = ports.backlog(pod, address).ok_or(io::ErrorKind::ConnectionRefused)?;
         let peer = SocketAddr::new(address.ip(), ports.next_within());
+        drop(wire);
         Ok(Backlog::connect(&backlog, peer, address))
     }
 }
@@ -160,7 +163,9 @@ impl Listener for SimListener {
 
 impl Drop for SimListener {
     fn drop(&mut self) {
-        lock(&self.shared.wire).kernels.unlisten(self.pod, self.address);
+        let waiting = lock(&self.shared.wire).kernels.unlisten(self.pod, self.address);
+        // Peers within the pod are told without the lock.
+        drop(waiting);
     }
 }
 

@@ -71,12 +71,12 @@ pub(super) struct Endpoint {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
-    /// No SYN has come yet.
-    Listening,
+    /// The accepting end, before the SYN has come.
+    Unopened,
     SynSent,
     SynReceived,
     Established,
-    /// Both ends have finished, or this one has left bytes unread or given up.
+    /// Both ends have finished, or this one has left bytes unread or given up, or its listener went.
     Closed,
     /// A SYN was answered with a reset.
     Refused,
@@ -149,9 +149,9 @@ impl Segment {
 
 impl Endpoint {
     /// The end that accepts, before it hears of the connection.
-    pub(super) fn listening() -> Self {
+    pub(super) fn unopened() -> Self {
         Self {
-            state: State::Listening,
+            state: State::Unopened,
             number: 0,
             held: false,
             next: 0,
@@ -172,7 +172,7 @@ impl Endpoint {
 
     /// The end that connects, held by a socket, and its SYN.
     pub(super) fn connecting(number: u64) -> (Self, Segment) {
-        let mut end = Self { state: State::SynSent, held: true, ..Self::listening() };
+        let mut end = Self { state: State::SynSent, held: true, ..Self::unopened() };
         let syn = end.begin(number, Flags::SYN);
         (end, syn)
     }
@@ -187,7 +187,7 @@ impl Endpoint {
 
     fn begin(&mut self, number: u64, flags: Flags) -> Segment {
         self.number = number;
-        // The first sequence numbers of a pod are a window apart.
+        // Initial sequence numbers are a window apart, and come round again after 65,536 connections.
         self.next = (number as u32) << 16;
         let segment = self.segment(flags, Bytes::new());
         self.next = self.next.wrapping_add(1);
@@ -218,9 +218,9 @@ impl Endpoint {
         self.state == State::SynReceived
     }
 
-    /// Whether it waits for a SYN.
-    pub(super) fn is_listening(&self) -> bool {
-        self.state == State::Listening
+    /// Whether it is still to hear of its SYN.
+    pub(super) fn is_unopened(&self) -> bool {
+        self.state == State::Unopened
     }
 
     pub(super) fn is_established(&self) -> bool {
@@ -232,7 +232,7 @@ impl Endpoint {
         matches!(self.fin, Fin::Sent | Fin::Acknowledged)
     }
 
-    /// Whether no kernel knows of it any more.
+    /// Whether its kernel has forgotten it.
     pub(super) fn is_gone(&self) -> bool {
         !self.held && matches!(self.state, State::Closed | State::Refused | State::Reset)
     }
@@ -431,22 +431,25 @@ impl Endpoint {
         (self.reader, self.writer) = (None, None);
         match self.state {
             State::SynSent => self.state = State::Closed,
-            State::Established if self.received_bytes > 0 => return Some(self.reset()),
+            State::Established if self.received_bytes > 0 => return self.reset(),
             State::Established => self.finish(),
             _ => {}
         }
         None
     }
 
-    /// Closes it with a reset, as when its listener goes.
-    pub(super) fn reset(&mut self) -> Segment {
-        self.state = State::Closed;
+    /// Nobody will accept it: a reset for the peer, unless it is over.
+    pub(super) fn reset(&mut self) -> Option<Segment> {
         self.held = false;
+        if !matches!(self.state, State::SynReceived | State::Established) {
+            return None;
+        }
+        self.state = State::Closed;
         self.unsent.clear();
         self.received.clear();
         self.received_bytes = 0;
         let reset = self.segment(Flags::RST.and(Flags::ACK), Bytes::new());
-        Segment { window: 0, ..reset }
+        Some(Segment { window: 0, ..reset })
     }
 
     fn finish(&mut self) {

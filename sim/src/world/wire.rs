@@ -6,14 +6,14 @@
 //! by whatever follows it. Segments of one flow stay in order.
 //!
 //! An acknowledgement that changes nothing that anyone sees wakes nobody: it is delivered with the
-//! next thing that is. Owns no socket and no clock.
+//! next thing that is. The sockets' side is [`super::kernel`]'s; owns no clock.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::io;
 use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll, Waker};
+use std::task::Waker;
 use std::time::Duration;
 
 use hoplab_proxy::host::Instant;
@@ -120,20 +120,6 @@ impl Wire {
         self.kernels.connect(pod, to, &mut self.links)
     }
 
-    /// Takes bytes of a socket to send.
-    pub(super) fn poll_write(
-        &mut self,
-        flow: FlowId,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        let polled = self.kernels.poll_write(flow, context, bytes);
-        if polled.is_pending() {
-            self.rouse(flow);
-        }
-        polled
-    }
-
     /// Takes what the kernels send at `now`; whom to wake if the courier has to come earlier.
     pub(super) fn collect(&mut self, now: Instant) -> Option<Waker> {
         if self.kernels.is_busy() {
@@ -147,8 +133,8 @@ impl Wire {
             for flow in unsettled {
                 self.rouse(flow);
             }
-            self.kernels.sweep();
         }
+        self.kernels.sweep();
         let next = self.alarms.peek()?.0;
         self.armed.take_if(|(at, _)| next < *at).map(|(_, courier)| courier)
     }

@@ -230,6 +230,62 @@ fn a_restart_need_not_wait() {
     });
 }
 
+/// The SYN-ACK finds nobody, and the reset that answers it finds another listener than the one that accepted.
+#[test]
+fn a_handshake_that_is_given_up_is_none_of_the_next_listener() {
+    in_a_world(async |_, client, server| {
+        let listener = listen(&server).await;
+        let endpoint = endpoint();
+        {
+            let connect = pin!(client.connect(&endpoint));
+            let patience = pin!(client.sleep_until(at_millis(1)));
+            assert!(matches!(select(connect, patience).await, Either::Right(_)));
+        }
+        server.sleep_until(Instant::START + Duration::from_micros(1_500)).await;
+        drop(listener);
+        let mut listener = listen(&server).await;
+        server.sleep_until(at_millis(10)).await;
+        let (connected, accepted) = tokio::join!(client.connect(&endpoint), listener.accept());
+        (connected.unwrap(), accepted.unwrap());
+    });
+}
+
+/// The acknowledgements that open the window again are on their way before anybody waits for them.
+#[test]
+fn what_a_window_has_no_room_for_leaves_with_the_next_acknowledgement() {
+    in_a_world(async |_, client, server| {
+        let (mut ours, mut theirs) = pair(&client, &server).await;
+        let start = client.now();
+        let window = usize::from(u16::MAX);
+        let write = async {
+            ours.write_all(&vec![1; window]).await.unwrap();
+            client.sleep_until(start + Duration::from_micros(1_500)).await;
+            ours.write_all(&[1]).await.unwrap();
+        };
+        let mut received = vec![0; window + 1];
+        let read = async {
+            theirs.read_exact(&mut received).await.unwrap();
+            (server.now() - start).as_micros()
+        };
+        assert_eq!(tokio::join!(write, read).1, 3_000);
+    });
+}
+
+#[test]
+fn a_listener_within_the_pod_goes_without_the_one_for_others() {
+    in_a_world(async |_, client, server| {
+        let mut listener = server.bind(SocketAddr::from(([10, 0, 0, 2], PORT))).await.unwrap();
+        let within = server.bind(SocketAddr::from(([127, 0, 0, 1], PORT))).await.unwrap();
+        let endpoint = endpoint();
+        let leave = async {
+            server.sleep_until(Instant::START + Duration::from_micros(1_500)).await;
+            drop(within);
+        };
+        let (connected, accepted, ()) = tokio::join!(client.connect(&endpoint), listener.accept(), leave);
+        (connected.unwrap(), accepted.unwrap());
+    });
+}
+
 #[test]
 fn a_name_that_no_pod_has_is_not_found() {
     in_a_world(async |_world, client, _server| {

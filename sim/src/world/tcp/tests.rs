@@ -52,7 +52,7 @@ impl Pair {
     /// After the handshake.
     fn connected() -> Self {
         let (opener, syn) = Endpoint::connecting(1);
-        let mut acceptor = Endpoint::listening();
+        let mut acceptor = Endpoint::unopened();
         acceptor.hold();
         let answer = acceptor.accept(7, &syn);
         let none = || [VecDeque::new(), VecDeque::new()];
