@@ -283,6 +283,8 @@ impl Endpoint {
                 return Some(self.segment(Flags::ACK, Bytes::new()));
             }
             State::SynReceived if segment.acknowledgement == self.next => self.state = State::Established,
+            // Nobody will read it (RFC 1122, 4.2.2.13).
+            State::Established if !self.held && !segment.payload.is_empty() => return self.reset(),
             State::Established => {}
             _ => return None,
         }

@@ -272,6 +272,19 @@ fn what_a_window_has_no_room_for_leaves_with_the_next_acknowledgement() {
 }
 
 #[test]
+fn who_writes_to_a_socket_that_is_gone_is_reset() {
+    in_a_world(async |_, client, server| {
+        let (mut ours, theirs) = pair(&client, &server).await;
+        drop(theirs);
+        client.sleep_until(at_millis(100)).await;
+        ours.write_all(b"is anybody there?").await.unwrap();
+        client.sleep_until(at_millis(200)).await;
+        let error = ours.write_all(b"no").await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
+    });
+}
+
+#[test]
 fn a_listener_within_the_pod_goes_without_the_one_for_others() {
     in_a_world(async |_, client, server| {
         let mut listener = server.bind(SocketAddr::from(([10, 0, 0, 2], PORT))).await.unwrap();
