@@ -246,7 +246,8 @@ fn a_handshake_that_is_given_up_is_none_of_the_next_listener() {
         let mut listener = listen(&server).await;
         server.sleep_until(at_millis(10)).await;
         let (connected, accepted) = tokio::join!(client.connect(&endpoint), listener.accept());
-        (connected.unwrap(), accepted.unwrap());
+        connected.unwrap();
+        accepted.unwrap();
     });
 }
 
@@ -295,7 +296,8 @@ fn a_listener_within_the_pod_goes_without_the_one_for_others() {
             drop(within);
         };
         let (connected, accepted, ()) = tokio::join!(client.connect(&endpoint), listener.accept(), leave);
-        (connected.unwrap(), accepted.unwrap());
+        connected.unwrap();
+        accepted.unwrap();
     });
 }
 
