@@ -144,14 +144,15 @@ impl Kernels {
     /// A listener is gone: who waits for it over the wire is reset, and who waits within the pod is returned.
     pub(super) fn unlisten(&mut self, pod: PodId, address: SocketAddr) -> Vec<Waiting> {
         let Some(backlog) = self.ports.unbind(pod, address) else { return Vec::new() };
-        let waiting = std::mem::take(&mut lock(&backlog).waiting);
-        let (wire, within): (Vec<_>, Vec<_>) =
-            waiting.into_iter().partition(|waiting| matches!(waiting, Waiting::Wire(_)));
-        let ready = wire.into_iter().filter_map(|waiting| match waiting {
-            Waiting::Wire(flow) => Some(flow),
-            Waiting::Local(..) => None,
-        });
-        for flow in ready.chain(self.connections.handshakes(&backlog)) {
+        let (mut within, mut left) = (Vec::new(), Vec::new());
+        for waiting in lock(&backlog).waiting.drain(..) {
+            match waiting {
+                Waiting::Wire(flow) => left.push(flow),
+                Waiting::Local(..) => within.push(waiting),
+            }
+        }
+        left.extend(self.connections.handshakes(&backlog));
+        for flow in left {
             self.connections.end_handshake(flow);
             let reset = self.connections.endpoint_mut(flow).reset();
             self.send(flow, reset);

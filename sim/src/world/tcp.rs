@@ -240,14 +240,16 @@ impl Endpoint {
     /// Whether everything that was written is on its way, and nobody waits to write more: an acknowledgement then
     /// changes nothing that anyone sees.
     pub(super) fn is_settled(&self) -> bool {
-        let has_left = self.unsent.is_empty() && self.fin != Fin::Wanted && !self.blocked;
-        has_left || self.state != State::Established
+        self.state != State::Established || !(self.wants_to_send() || self.blocked)
     }
 
     /// Whether [`Endpoint::transmit`] has something.
     pub(super) fn can_transmit(&self) -> bool {
-        let wants = !self.unsent.is_empty() || self.fin == Fin::Wanted;
-        self.state == State::Established && wants && self.allowance() > 0
+        self.state == State::Established && self.wants_to_send() && self.allowance() > 0
+    }
+
+    fn wants_to_send(&self) -> bool {
+        !self.unsent.is_empty() || self.fin == Fin::Wanted
     }
 
     /// The next segment with bytes, or the end, that the peer's window allows.
@@ -289,7 +291,11 @@ impl Endpoint {
             _ => return None,
         }
         self.acknowledged(&segment, woken);
-        self.take(segment, woken).then(|| self.segment(Flags::ACK, Bytes::new()))
+        let brought = self.take(segment, woken);
+        if self.fin == Fin::Acknowledged && self.peer_finished {
+            self.state = State::Closed;
+        }
+        brought.then(|| self.segment(Flags::ACK, Bytes::new()))
     }
 
     fn acknowledged(&mut self, segment: &Segment, woken: &mut Vec<Waker>) {
@@ -310,7 +316,6 @@ impl Endpoint {
     fn take(&mut self, segment: Segment, woken: &mut Vec<Waker>) -> bool {
         let (length, ends) = (segment.payload.len(), segment.flags.has(Flags::FIN));
         if length == 0 && !ends {
-            self.close_if_done();
             return false;
         }
         debug_assert!(segment.sequence == self.expected && !self.peer_finished, "a flow is in order");
@@ -322,14 +327,7 @@ impl Endpoint {
         self.peer_finished = ends;
         self.expected = self.expected.wrapping_add(length as u32 + u32::from(ends));
         woken.extend(self.reader.take());
-        self.close_if_done();
         true
-    }
-
-    fn close_if_done(&mut self) {
-        if self.fin == Fin::Acknowledged && self.peer_finished {
-            self.state = State::Closed;
-        }
     }
 
     /// It is reset: nothing more comes of it.
@@ -339,9 +337,7 @@ impl Endpoint {
             State::SynSent => State::Refused,
             _ => State::Reset,
         };
-        self.unsent.clear();
-        self.received.clear();
-        self.received_bytes = 0;
+        self.discard();
         woken.extend(self.reader.take());
         woken.extend(self.writer.take());
     }
@@ -447,11 +443,16 @@ impl Endpoint {
             return None;
         }
         self.state = State::Closed;
+        self.discard();
+        let reset = self.segment(Flags::RST.and(Flags::ACK), Bytes::new());
+        Some(Segment { window: 0, ..reset })
+    }
+
+    /// Nothing that is left will be sent or read.
+    fn discard(&mut self) {
         self.unsent.clear();
         self.received.clear();
         self.received_bytes = 0;
-        let reset = self.segment(Flags::RST.and(Flags::ACK), Bytes::new());
-        Some(Segment { window: 0, ..reset })
     }
 
     fn finish(&mut self) {
