@@ -2,7 +2,6 @@
 //! each seed showed alone; as text for people, as JSON for programs.
 
 use std::fmt::Write;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use hoplab_sim::explore::coverage::{Exercised, Missed};
@@ -12,7 +11,7 @@ use hoplab_sim::scenario::plan::Plan;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
-use crate::file::is_nothing;
+use crate::file;
 use crate::names::SUMMARY;
 use crate::write::put;
 
@@ -92,12 +91,7 @@ impl Summary {
     /// The summary that an exploration left in `dir`: all that is kept of it as a whole.
     pub fn read(dir: &Path) -> Result<Self, Error> {
         let path = dir.join(SUMMARY);
-        let bytes = fs::read(&path).map_err(|source| {
-            if is_nothing(&source) {
-                return Error::Nothing { dir: dir.to_owned() };
-            }
-            Error::Files { action: "read", path: path.clone(), source }
-        })?;
+        let bytes = file::read(&path, || Error::Nothing { dir: dir.to_owned() })?;
         serde_json::from_slice(&bytes).map_err(|reason| Error::NotARecord { path, reason })
     }
 

@@ -15,10 +15,6 @@ pub fn write_file(path: &Path, text: &str) -> Result<(), Error> {
 
 /// Puts a file in place in one step: written beside it first, then renamed.
 pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    let failed = |action, path: &Path| {
-        let path = path.to_owned();
-        move |source| Error::Files { action, path, source }
-    };
     if let Some(parent) = path.parent() {
         fs::create_dir_all(parent).map_err(failed("make the folder", parent))?;
     }
@@ -42,26 +38,31 @@ fn partial(path: &Path) -> PathBuf {
 
 /// Makes the folder of a file that is to be written, and tries whether it can be.
 pub fn try_file(path: &Path) -> Result<(), Error> {
-    let files = |path: &Path| {
-        let path = path.to_owned();
-        move |source| Error::Files { action: "write", path, source }
-    };
     if let Some(parent) = path.parent() {
-        fs::create_dir_all(parent).map_err(files(parent))?;
+        fs::create_dir_all(parent).map_err(failed("write", parent))?;
     }
     let partial = partial(path);
-    fs::write(&partial, "").map_err(files(path))?;
-    fs::remove_file(&partial).map_err(files(path))
+    fs::write(&partial, "").map_err(failed("write", path))?;
+    fs::remove_file(&partial).map_err(failed("write", path))
 }
 
 /// Removes a file, if it is there.
 pub(crate) fn remove(path: &Path) -> Result<(), Error> {
     match fs::remove_file(path) {
-        Err(source) if !is_nothing(&source) => {
-            Err(Error::Files { action: "remove", path: path.to_owned(), source })
-        }
+        Err(source) if !is_nothing(&source) => Err(failed("remove", path)(source)),
         _ => Ok(()),
     }
+}
+
+/// The bytes of a file; when there is no such file, the error is what `absent` makes.
+pub(crate) fn read(path: &Path, absent: impl FnOnce() -> Error) -> Result<Vec<u8>, Error> {
+    fs::read(path).map_err(|source| if is_nothing(&source) { absent() } else { failed("read", path)(source) })
+}
+
+/// What becomes of the system's refusal to do something with a file.
+fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error {
+    let path = path.to_owned();
+    move |source| Error::Files { action, path, source }
 }
 
 /// Whether an error says that there is no such file.

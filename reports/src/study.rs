@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::alteration;
 use crate::checksums::{self, Checksums};
 use crate::error::Error;
-use crate::file::{is_nothing, remove, replace};
+use crate::file::{self, remove, replace};
 use crate::names::{CHECKSUMS, PARTS, SHARE, STUDY, holds};
 pub use parts::Parts;
 pub(crate) use parts::note_parts;
@@ -110,12 +110,7 @@ impl Study {
         if path.is_file() || dir.join(CHECKSUMS).is_file() {
             checksums::whole(dir)?;
         }
-        let bytes = fs::read(&path).map_err(|source| {
-            if is_nothing(&source) {
-                return Error::NoStudy { dir: dir.to_owned() };
-            }
-            Error::Files { action: "read", path: path.clone(), source }
-        })?;
+        let bytes = file::read(&path, || Error::NoStudy { dir: dir.to_owned() })?;
         serde_json::from_slice(&bytes).map_err(|reason| Error::NotARecord { path, reason })
     }
 

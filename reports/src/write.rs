@@ -3,7 +3,6 @@
 //! folder that has one is complete. Nothing but the named files is written, all of them have a checksum
 //! ([`crate::checksums`]), and what an earlier result left is removed.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use hoplab_sim::record::{self, Record};
@@ -11,7 +10,7 @@ use serde::Deserialize;
 
 use crate::checksums::{self, Checksums};
 use crate::error::Error;
-use crate::file::{is_nothing, remove, replace};
+use crate::file::{self, remove, replace};
 use crate::names::{CHECKSUMS, PARTS, RUN, SHARE, STUDY, SUMMARY};
 use crate::study::note_parts;
 use crate::summary::Summary;
@@ -61,12 +60,7 @@ pub fn read(dir: &Path) -> Result<Record, Error> {
     if path.is_file() || dir.join(CHECKSUMS).is_file() {
         checksums::whole(dir)?;
     }
-    let bytes = fs::read(&path).map_err(|source| {
-        if is_nothing(&source) {
-            return Error::NoRun { dir: dir.to_owned() };
-        }
-        Error::Files { action: "read", path: path.clone(), source }
-    })?;
+    let bytes = file::read(&path, || Error::NoRun { dir: dir.to_owned() })?;
     let not_a_record = |reason| Error::NotARecord { path: path.clone(), reason };
     let Versioned { schema } = serde_json::from_slice(&bytes).map_err(not_a_record)?;
     if schema != u64::from(record::SCHEMA) {
