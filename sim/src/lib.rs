@@ -47,7 +47,7 @@ mod service;
 mod session;
 mod simulation;
 mod slices;
-mod statistics;
+pub mod statistics;
 pub mod sweep;
 mod timetable;
 pub mod world;

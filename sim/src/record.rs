@@ -4,6 +4,7 @@
 //! it; its size is bounded by the settings of the recorder, not by the length of the run.
 
 mod edge;
+mod episode;
 mod expectation;
 mod interval;
 mod paired;
@@ -21,6 +22,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::scenario::source::Source;
 pub use edge::Edge;
+pub use episode::Episode;
 pub use expectation::{Expectation, Outcome};
 pub use interval::{Interval, Intervals, Quantile};
 pub use paired::{Difference, Paired};
@@ -137,7 +139,9 @@ pub struct Architecture {
     pub total: Traffic,
     /// The same per endpoint, `service.endpoint`, in the order of the scenario.
     pub endpoints: IndexMap<String, Traffic>,
-    /// Per part of the run: `steady`, each fault's name, `recovery`; those that the scenario has.
+    /// Per part of the run, those that the scenario has: `steady`, each fault's name, faults that overlap together
+    /// (`a + b`), what lies between ([`Episode::name_after`]), `recovery`. `steady`, the [`Episode`]s, what lies between
+    /// them and `recovery` make up the run.
     pub phases: IndexMap<String, Phase>,
     /// Mean microseconds per request that was served well, by owner; they sum to the mean latency.
     pub breakdown_us: BTreeMap<String, f64>,

@@ -7,14 +7,17 @@
 //! |---|---|
 //! | `run` | from the slices of a single run, which depend on each other |
 //! | `seeds` | from the runs of several seeds, which do not |
+//! | `differences` | from differences that do not depend on each other |
 //! | `points` | the points of the distributions that both need |
 //!
 //! Not here: where clusters come from.
 
+mod differences;
 mod points;
 mod run;
 mod seeds;
 
+pub use differences::of_differences;
 pub(crate) use run::of_run;
 pub(crate) use seeds::{Own, Resamples, of_seeds};
 

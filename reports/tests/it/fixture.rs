@@ -82,7 +82,7 @@ fn traffic(sent: u64, errors: f64, floor_us: f64, scale_us: f64) -> Traffic {
     let latency = latencies(ok, floor_us, scale_us, 1.6);
     let failed_latency = latencies(failed + timed_out, scale_us, scale_us, 1.2);
     let intervals = trust::intervals(&latency, requests);
-    Traffic { requests, latency, failed_latency, good: ok, within: Vec::new(), intervals }
+    Traffic { requests, latency, failed_latency, good: ok, within: Vec::new(), intervals, seeds: Vec::new() }
 }
 
 /// What differs between the architectures of the fixture.

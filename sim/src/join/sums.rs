@@ -34,7 +34,8 @@ pub(super) fn traffic(all: &[&Traffic], resamples: &Resamples) -> Traffic {
     let mut intervals = statistics::of_seeds(&clusters, &own, whole, resamples);
     intervals.quantiles.retain(|of| latency.percentile_us(of.quantile).is_some());
     let good = all.iter().map(|traffic| traffic.good).sum();
-    Traffic { requests, latency, failed_latency, good, within: within(all), intervals }
+    let seeds = all.iter().map(|traffic| traffic.requests).collect();
+    Traffic { requests, latency, failed_latency, good, within: within(all), intervals, seeds }
 }
 
 /// The same times are asked for under every seed.

@@ -28,6 +28,9 @@ pub struct Traffic {
     /// How far the figures can be trusted; empty where that is not known.
     #[serde(default)]
     pub intervals: Intervals,
+    /// What became of the requests of each seed, in their order, where several were joined.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub seeds: Vec<Requests>,
 }
 
 /// Requests that were served well within a time.

@@ -84,7 +84,7 @@ impl Tally {
         let at = |quantile| latency.quantile_us(quantile) as i64;
         let mut intervals = statistics::of_run(&slices.into_clusters(), at);
         intervals.quantiles.retain(|of| latency.percentile_us(of.quantile).is_some());
-        record::Traffic { requests, latency, failed_latency, good, within, intervals }
+        record::Traffic { requests, latency, failed_latency, good, within, intervals, seeds: Vec::new() }
     }
 }
 

@@ -1,13 +1,15 @@
-//! How a run is divided: into the parts that are told apart, steady, each fault and recovery, and into windows of
-//! equal width. A request belongs to those that its intended send lies in.
+//! How a run is divided: into the parts that are told apart, steady, each fault, faults that overlap together, what lies
+//! between, and recovery, and into windows of equal width. A request belongs to those that its intended send lies in.
 
 use std::time::Duration;
 
 use hoplab_proxy::host::Instant;
 
-use super::plan::Plan;
+use super::plan::{Fault, Plan};
+use crate::record::Episode;
 
-/// The parts of a run, in order: `steady`, the faults, `recovery`; only those that have a length.
+/// The parts of a run, in order: `steady`, the faults, those that overlap together, what lies between, `recovery`; only
+/// those that have a length.
 pub(crate) struct Phases {
     parts: Vec<Part>,
 }
@@ -25,17 +27,21 @@ pub(crate) struct Part {
 impl Phases {
     /// The parts of `plan`.
     pub(crate) fn of(plan: &Plan) -> Self {
-        let at = |since_start: Duration| Instant::START + since_start;
-        let first_fault = plan.faults.iter().map(|fault| fault.at).min().unwrap_or(plan.duration);
-        let last_fault =
-            plan.faults.iter().map(|fault| fault.at + fault.lasts).max().unwrap_or(plan.duration);
+        let at = |since_start: Duration| Instant::START + since_start.clamp(plan.warmup, plan.duration);
         let part = |name: &str, from, until| Part { name: name.to_owned(), from: at(from), until: at(until) };
-        let mut parts = vec![part("steady", plan.warmup, first_fault.min(plan.duration))];
-        for fault in &plan.faults {
-            let until = (fault.at + fault.lasts).min(plan.duration);
-            parts.push(part(&fault.name, fault.at.max(plan.warmup), until));
-        }
-        parts.push(part("recovery", last_fault.max(plan.warmup), plan.duration));
+        let names: Vec<&str> = plan.faults.iter().map(|fault| &*fault.name).collect();
+        let span = |fault: &Fault| (fault.at, fault.at + fault.lasts);
+        let episodes = Episode::of(plan.faults.iter().map(span));
+        let broken_from = episodes.first().map_or(plan.duration, |first| first.from);
+        let healed_from = episodes.last().map_or(plan.duration, |last| last.until);
+        let mut parts = vec![part("steady", plan.warmup, broken_from)];
+        parts.extend(plan.faults.iter().map(|fault| part(&fault.name, span(fault).0, span(fault).1)));
+        let overlapping = episodes.iter().filter(|of| of.faults.len() > 1);
+        parts.extend(overlapping.map(|of| part(&of.name(&names), of.from, of.until)));
+        let between =
+            episodes.windows(2).map(|two| part(&two[0].name_after(&names), two[0].until, two[1].from));
+        parts.extend(between);
+        parts.push(part("recovery", healed_from, plan.duration));
         parts.retain(|part| part.from < part.until);
         Self { parts }
     }
@@ -77,6 +83,56 @@ fn window_width(duration: Duration) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scenario::{self, Overrides, source::Source};
+
+    const OVERLAPPING: &str = r#"
+[scenario]
+duration = "30s"
+warmup = "5s"
+[compare]
+architectures = ["direct"]
+[services.a.endpoints.get]
+[load.all]
+rate = "1 rps"
+mix = { "a.get" = 1 }
+[[faults]]
+name = "late"
+at = "20s"
+for = "2s"
+slow = { service = "a", times = 2 }
+[[faults]]
+name = "first"
+at = "8s"
+for = "4s"
+slow = { service = "a", times = 2 }
+[[faults]]
+name = "second"
+at = "10s"
+for = "5s"
+slow = { service = "a", times = 2 }
+"#;
+
+    #[test]
+    fn faults_that_overlap_are_a_part_and_every_moment_after_the_warm_up_has_one() {
+        let source = Source { path: "it.toml".to_owned(), text: OVERLAPPING.to_owned() };
+        let plan =
+            scenario::parse(&[source], &Overrides::default()).unwrap_or_else(|wrong| panic!("{wrong}"));
+        let phases = Phases::of(&plan);
+        let told = phases.parts().iter().map(|part| {
+            let second = |at: Instant| at.saturating_since(Instant::START).as_secs();
+            (part.name.as_str(), second(part.from), second(part.until))
+        });
+        let expected = [
+            ("steady", 5, 8),
+            ("late", 20, 22),
+            ("first", 8, 12),
+            ("second", 10, 15),
+            ("first + second", 8, 15),
+            ("after first + second", 15, 20),
+            ("recovery", 22, 30),
+        ];
+        assert_eq!(told.collect::<Vec<_>>(), expected);
+    }
 
     #[test]
     fn windows_are_round_and_few() {

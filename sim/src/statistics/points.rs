@@ -3,9 +3,17 @@
 /// Two-sided 95 % of a normal distribution.
 pub(super) const Z: f64 = 1.959_963_984_540_054;
 
-/// The two-sided 95 % point of Student's t with so many `degrees` of freedom, at least 3 (Abramowitz and
+/// The two-sided 95 % point of Student's t with so many `degrees` of freedom: 1, 2, or at least 3 (Abramowitz and
 /// Stegun 26.7.5; within 0.2 % of the table).
 pub(super) fn students_t(degrees: f64) -> f64 {
+    if degrees < 3.0 {
+        // The closed forms of its first two distributions.
+        return if degrees < 2.0 {
+            (0.475 * std::f64::consts::PI).tan()
+        } else {
+            0.95 * (2.0_f64 / 0.0975).sqrt()
+        };
+    }
     let (z2, z) = (Z * Z, Z);
     let first = z * (z2 + 1.0) / 4.0;
     let second = z * ((5.0 * z2 + 16.0) * z2 + 3.0) / 96.0;
@@ -32,9 +40,16 @@ mod tests {
 
     #[test]
     fn students_t_is_that_of_the_tables() {
-        for (degrees, known) in
-            [(3.0, 3.182), (4.0, 2.776), (9.0, 2.262), (19.0, 2.093), (99.0, 1.984), (1e6, 1.960)]
-        {
+        for (degrees, known) in [
+            (1.0, 12.706),
+            (2.0, 4.303),
+            (3.0, 3.182),
+            (4.0, 2.776),
+            (9.0, 2.262),
+            (19.0, 2.093),
+            (99.0, 1.984),
+            (1e6, 1.960),
+        ] {
             close(students_t(degrees), known, 0.002);
         }
     }
