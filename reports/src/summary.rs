@@ -4,6 +4,7 @@
 mod intervals;
 mod paired;
 mod resources;
+mod verdict;
 
 use std::collections::BTreeMap;
 
@@ -15,10 +16,12 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::table::scope;
+pub use crate::verdict::{Cited, Reason, Rule};
 pub use intervals::Intervals;
 use intervals::millionths;
 pub use paired::{Difference, Paired, Spread};
 pub use resources::Resources;
+pub use verdict::Verdict;
 
 /// The version of the file's shape.
 pub const SCHEMA: u32 = 1;
@@ -37,6 +40,9 @@ pub struct Summary {
     pub seeds: Option<Seeds>,
     /// A hash over the digests of the architectures.
     pub digest: String,
+    /// The answer in words.
+    #[serde(default)]
+    pub verdict: Verdict,
     /// The figures by architecture, in the order of the scenario.
     pub architectures: IndexMap<String, Architecture>,
 }
@@ -214,6 +220,7 @@ impl Summary {
             seed: record.seed,
             seeds: record.seeds.clone(),
             digest: record.digest.clone(),
+            verdict: Verdict::of(record),
             architectures: record
                 .architectures
                 .iter()

@@ -16,6 +16,7 @@ use crate::added::{self, Added};
 use crate::format::{difference, figure, moment, plural, share};
 use crate::outcomes::{self, Outcomes};
 use crate::owners::Group;
+use crate::verdict::{self, Verdict};
 
 /// What the terminal can show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +39,7 @@ impl Look {
 /// The table of a run whose report lies in `dir`, if it was written.
 pub fn table(record: &Record, dir: Option<&Path>, look: Look) -> String {
     let mut text = heading(record, look);
+    text.push_str(&answer(record, look));
     let grids = [
         latency_rows(record),
         trust::intervals(record),
@@ -74,6 +76,26 @@ fn heading(record: &Record, look: Look) -> String {
         let _ = writeln!(text, "{}", look.painted("2", &line));
     }
     text
+}
+
+/// The verdict: its first sentence as a paragraph of its own, the others as a list.
+fn answer(record: &Record, look: Look) -> String {
+    let Verdict { headline, sentences } = verdict::verdict(record);
+    let mut text = String::from("\n");
+    for line in wrapped(&prose(&headline), look.width) {
+        let _ = writeln!(text, "{}", look.painted("1", &line));
+    }
+    for sentence in &sentences {
+        for (place, line) in wrapped(&prose(sentence), look.width - 2).iter().enumerate() {
+            let _ = writeln!(text, "{}{line}", if place == 0 { "- " } else { "  " });
+        }
+    }
+    text
+}
+
+/// Prose for a terminal, which breaks no word.
+pub(crate) fn prose(text: &str) -> String {
+    printable(&text.replace('\u{2060}', ""))
 }
 
 /// With which seeds it was run: `seed 1`, `20 seeds from 1`.

@@ -9,4 +9,5 @@ mod plots;
 mod summary;
 mod sweep;
 mod table;
+mod verdict;
 mod write;

@@ -1,0 +1,137 @@
+//! What fails over the whole run, and what a limit refuses: how many requests under each architecture, and which differ
+//! from the baseline beyond chance.
+
+use hoplab_sim::figures::Figure;
+use hoplab_sim::record::Requests;
+
+use super::gap::{Gap, Told};
+use super::reason::{Reason, Rule};
+use super::run::{Part, Run, Subject};
+use super::words::{Verb, capital, counted, named, names};
+use crate::format::{listed, plural};
+
+/// How many requests fail over the whole run.
+/// Nothing where none does, since the answer says that.
+pub(super) fn over_the_run(run: &Run) -> Option<Reason> {
+    let whole = run.whole();
+    if run.all().all(|subject| subject.seen.total.requests.errors() == 0) {
+        return None;
+    }
+    let text = failing(run, &whole)?;
+    let mut text = format!("Over the whole run, {text}.");
+    if let Some(beyond) = beyond_chance(run, &whole) {
+        text = format!("{text} {beyond}");
+    }
+    Some(Reason { rule: Rule::ErrorsOverTheRun, text, figures: cited(run, &whole) })
+}
+
+/// `of 1,600 requests, 50 (3.1 %) fail with direct and none with mesh`, or that none does.
+pub(super) fn failing(run: &Run, part: &Part) -> Option<String> {
+    let errors = |subject: &Subject| Some(subject.traffic(part)?.requests.errors());
+    if run.all().all(|subject| errors(&subject).unwrap_or(0) == 0) {
+        let sent = run.baseline.traffic(part)?.requests.sent;
+        let whom = if run.others.is_empty() { "" } else { " with any architecture" };
+        return Some(format!("none of {} fails{whom}", plural(sent, "request")));
+    }
+    counted(run, part, Verb { one: "fails", more: "fail" }, errors)
+}
+
+/// The error rates of all, and what they differ by.
+pub(super) fn cited(run: &Run, part: &Part) -> Vec<super::reason::Cited> {
+    let rates = run.all().map(|subject| subject.figure(run, part, Figure::ErrorRate));
+    let gaps = run.others.iter().filter_map(|subject| {
+        Some(Gap::of_errors(run, part, subject)?.cited(run, part, subject, Figure::ErrorRate))
+    });
+    rates.chain(gaps).collect()
+}
+
+/// Which architectures fail fewer or more requests than the baseline, and of which that cannot be told; nothing where no
+/// request fails at all.
+pub(super) fn beyond_chance(run: &Run, part: &Part) -> Option<String> {
+    let errors = |subject: &Subject| subject.traffic(part).map_or(0, |of| of.requests.errors());
+    if run.all().all(|subject| errors(&subject) == 0) {
+        return None;
+    }
+    let gaps: Vec<(Subject, Gap)> = run
+        .others
+        .iter()
+        .filter_map(|subject| Some((*subject, Gap::of_errors(run, part, subject)?)))
+        .collect();
+    let told = |wanted: Told| {
+        let with = gaps.iter().filter(|(_, gap)| gap.told() == wanted);
+        with.map(|(subject, _)| *subject).collect::<Vec<_>>()
+    };
+    if gaps.iter().all(|(_, gap)| gap.told() == Told::Same) {
+        return None;
+    }
+    let kinds = [(Told::Less, "fewer"), (Told::More, "more"), (Told::Same, "as many")];
+    let said: Vec<String> = kinds
+        .into_iter()
+        .map(|(kind, word)| (told(kind), word))
+        .filter(|(subjects, _)| !subjects.is_empty())
+        .map(|(subjects, word)| format!("{word} with {}", named(&names(&subjects))))
+        .collect();
+    let mut text = String::new();
+    if !said.is_empty() {
+        text = format!("Against {}, beyond chance: {}.", run.baseline.name, listed(&said));
+    }
+    let open: Vec<&(Subject, Gap)> = gaps.iter().filter(|(_, gap)| gap.told() == Told::Open).collect();
+    if !open.is_empty() {
+        let subjects: Vec<Subject> = open.iter().map(|(subject, _)| *subject).collect();
+        let seeds = open.iter().map(|(_, gap)| gap.seeds_to_tell(run.seeds)).max().unwrap_or(0);
+        let space = if text.is_empty() { "" } else { " " };
+        text = format!("{text}{space}{}", unknown(run, part, &subjects, seeds));
+    }
+    Some(text)
+}
+
+/// That chance may explain what `subjects` differ by from the baseline, and what would tell.
+fn unknown(run: &Run, part: &Part, subjects: &[Subject], seeds: u64) -> String {
+    let disagree = subjects.iter().filter_map(|subject| disagreement(run, part, subject));
+    let disagree = disagree.map(|text| format!(" ({text})")).next().unwrap_or_default();
+    let sent = run.baseline.traffic(part).map_or(0, |of| of.requests.sent);
+    format!(
+        "Whether {} fails fewer or more than {} cannot be told from {}{disagree}; {} may.",
+        named(&names(subjects)),
+        run.baseline.name,
+        plural(sent, "request"),
+        tells(seeds),
+    )
+}
+
+/// The option that is likely to tell.
+pub(super) fn tells(seeds: u64) -> String {
+    const MOST: u64 = 1_000;
+    if seeds > MOST { format!("more than --seeds {MOST}") } else { format!("--seeds {seeds}") }
+}
+
+/// In how many seeds fewer fail, and in how many more; `None` where the seeds agree, or there is one.
+fn disagreement(run: &Run, part: &Part, subject: &Subject) -> Option<String> {
+    let (from, to) = (run.baseline.traffic(part)?, subject.traffic(part)?);
+    let rate = |of: &Requests| of.errors() as f64 / of.sent.max(1) as f64;
+    let count = |is: fn(&f64, &f64) -> bool| {
+        from.seeds.iter().zip(&to.seeds).filter(|(from, to)| is(&rate(to), &rate(from))).count() as u64
+    };
+    let (fewer, more) = (count(f64::lt), count(f64::gt));
+    (fewer > 0 && more > 0).then(|| {
+        format!(
+            "with {} fewer in {} and more in {more} of {}",
+            subject.name,
+            plural(fewer, "seed"),
+            run.seeds
+        )
+    })
+}
+
+/// How many requests a limit refuses.
+pub(super) fn refused(run: &Run) -> Option<Reason> {
+    let whole = run.whole();
+    let refused = |subject: &Subject| Some(subject.traffic(&whole)?.requests.refused);
+    if run.all().all(|subject| refused(&subject) == Some(0)) {
+        return None;
+    }
+    let text =
+        counted(run, &whole, Verb { one: "is refused by a limit", more: "are refused by a limit" }, refused)?;
+    let figures = run.all().map(|subject| subject.figure(run, &whole, Figure::Refused)).collect();
+    Some(Reason { rule: Rule::RefusedOverTheRun, text: format!("{}.", capital(&text)), figures })
+}

@@ -1,0 +1,140 @@
+//! What requests meet while faults are on, and after them: what fails, which of it an architecture saves or adds, and how
+//! long the rest takes. Faults that overlap are told together: the same requests are laid at the door of none of them.
+
+use hoplab_sim::figures::Figure;
+use hoplab_sim::record::{Difference, Episode};
+
+use super::errors::{beyond_chance, cited, failing};
+use super::latency::percentiles;
+use super::reason::{Cited, Reason, Rule};
+use super::run::{Part, Run, Subject};
+use super::words::{Said, capital, told, with};
+use crate::format::{count, duration, listed, plural};
+
+/// More episodes than this are not told one by one, but those in which most fails.
+const EPISODES_MAX: usize = 3;
+
+/// What was so many times as slow before a fault is as it was.
+const AS_BEFORE: f64 = 1.5;
+
+/// What each episode of faults did, while it was on and after it.
+pub(super) fn faults(run: &Run) -> Vec<Reason> {
+    let episodes = run.episodes();
+    let all = episodes.len();
+    let mut worst: Vec<usize> = (0..all).collect();
+    worst.sort_by_key(|&index| std::cmp::Reverse(errors(run, &episodes[index])));
+    worst.truncate(EPISODES_MAX);
+    let mut reasons: Vec<Reason> = Vec::new();
+    for (index, (episode, during, after)) in episodes.iter().enumerate() {
+        if !worst.contains(&index) {
+            continue;
+        }
+        reasons.extend(during.as_ref().and_then(|part| while_on(run, episode, part)));
+        reasons.push(match after {
+            Some(part) => after_it(run, part),
+            None => unknown(index + 1 == all),
+        });
+    }
+    if let Some(last) = reasons.last_mut().filter(|_| all > EPISODES_MAX) {
+        let rest = all - EPISODES_MAX;
+        last.text = format!(
+            "{} These are the {EPISODES_MAX} of {all} times in which most requests fail; the table has the other {rest}.",
+            last.text
+        );
+    }
+    reasons
+}
+
+/// How many requests fail in an episode and after it, under the architecture under which most do.
+fn errors(run: &Run, (_, during, after): &(Episode, Option<Part>, Option<Part>)) -> u64 {
+    let of = |subject: Subject| {
+        let parts = during.iter().chain(after);
+        parts.filter_map(|part| subject.traffic(part)).map(|of| of.requests.errors()).sum()
+    };
+    run.all().map(of).max().unwrap_or(0)
+}
+
+fn while_on(run: &Run, episode: &Episode, part: &Part) -> Option<Reason> {
+    let mut parts = vec![failing(run, part)?];
+    let mut figures = cited(run, part);
+    let (waits, of_waits) = percentiles(run, part);
+    if !waits.is_empty() {
+        parts.push(format!("of what is served well, {}", listed(&waits)));
+        figures.extend(of_waits);
+    }
+    let mut text = format!("While {} {}, {}.", told(run, episode), part.when(), parts.join("; "));
+    for more in [fates(run, part), beyond_chance(run, part)].into_iter().flatten() {
+        text = format!("{text} {more}");
+    }
+    Some(Reason { rule: Rule::WhileFaults, text, figures })
+}
+
+/// What became of the requests that failed under one of two architectures; `None` where every request fared alike.
+fn fates(run: &Run, part: &Part) -> Option<String> {
+    let pairs: Vec<(&str, &Difference)> =
+        run.others.iter().filter_map(|other| Some((other.name, other.pairs(part)?))).collect();
+    let baseline = run.baseline.name;
+    let told = |which: fn(&Difference) -> u64, text: fn(&Difference) -> String| {
+        let some: Vec<Said> = pairs
+            .iter()
+            .filter(|(_, of)| which(of) > 0)
+            .map(|(name, of)| Said { name, size: which(of) as f64, text: text(of) })
+            .collect();
+        (!some.is_empty()).then(|| with(&some))
+    };
+    let saved = told(|of| of.saved, |of| format!("{} of {}", count(of.saved), count(of.saved + of.neither)));
+    let lost = told(|of| of.lost, |of| plural(of.lost, "request"));
+    let saved =
+        saved.map(|with| format!("Of the requests that fail with {baseline}, these are answered: {with}."));
+    let lost = lost.map(|with| format!("Answered with {baseline}, and failing elsewhere: {with}."));
+    let sentences: Vec<String> = saved.into_iter().chain(lost).collect();
+    (!sentences.is_empty()).then(|| sentences.join(" "))
+}
+
+fn after_it(run: &Run, part: &Part) -> Reason {
+    let mut figures = cited(run, part);
+    let mut parts: Vec<String> = failing(run, part).into_iter().collect();
+    if let Some(steady) = run.steady() {
+        for (figure, name) in [(Figure::P50, "the median"), (Figure::P99, "the 99th percentile")] {
+            let (said, of) = slower(run, &steady, part, figure);
+            if !said.is_empty() {
+                parts.push(format!("{name} is {}", with(&said)));
+                figures.extend(of);
+            }
+        }
+    }
+    let mut text = format!("After that {}, {}.", part.when(), parts.join("; "));
+    if let Some(beyond) = beyond_chance(run, part) {
+        text = format!("{text} {beyond}");
+    }
+    Reason { rule: Rule::AfterFaults, text, figures }
+}
+
+/// Where a figure is a good deal higher than before anything broke.
+fn slower<'a>(run: &Run<'a>, before: &Part, after: &Part, figure: Figure) -> (Vec<Said<'a>>, Vec<Cited>) {
+    let mut figures = Vec::new();
+    let mut said = Vec::new();
+    for subject in run.all() {
+        let (from, to) = (subject.figure(run, before, figure), subject.figure(run, after, figure));
+        let Some((was, is)) = from.value.zip(to.value).filter(|(was, is)| *is > was * AS_BEFORE) else {
+            continue;
+        };
+        said.push(Said {
+            name: subject.name,
+            size: is,
+            text: format!("{} instead of {} before", duration(is), duration(was)),
+        });
+        figures.extend([from, to]);
+    }
+    (said, figures)
+}
+
+/// That nothing was sent after an episode, so that nobody knows whether the system recovers.
+fn unknown(is_last: bool) -> Reason {
+    let text = if is_last {
+        "The load ends with it: whether the system recovers is not known."
+    } else {
+        "The next fault follows at once."
+    };
+    Reason { rule: Rule::AfterFaults, text: capital(text), figures: Vec::new() }
+}

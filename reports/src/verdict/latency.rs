@@ -1,0 +1,86 @@
+//! How long the answers take over the whole run: the share that is served well within the times that the scenario asks
+//! for, or how long half of them, 99 of 100 and the longest take, as far into the tail as the sample carries.
+
+use hoplab_sim::figures::{Figure, Scope};
+
+use super::reason::{Cited, Reason, Rule};
+use super::run::{Part, Run, Subject};
+use super::words::{Said, with};
+use crate::format::{duration, percent};
+use crate::table::scope;
+
+/// What a user waits over the whole run.
+pub(super) fn over_the_run(run: &Run) -> Option<Reason> {
+    let limits: Vec<u64> = run.baseline.seen.total.within.iter().map(|within| within.limit_us).collect();
+    if limits.is_empty() { waits(run, &run.whole()) } else { within(run, &limits) }
+}
+
+fn within(run: &Run, limits: &[u64]) -> Option<Reason> {
+    let mut figures = Vec::new();
+    let mut sentences = Vec::new();
+    for &limit_us in limits {
+        let mut said = Vec::new();
+        for subject in run.all() {
+            let scope: Scope = scope(run.record, subject.seen).limit_us(limit_us);
+            let Some(share) = Figure::Within.of(&scope) else { continue };
+            said.push(Said { name: subject.name, size: share, text: percent(share) });
+            let figure = format!("{} {limit_us}us", Figure::Within.key());
+            figures.push(Cited {
+                figure,
+                value: Some(share),
+                ..subject.figure(run, &run.whole(), Figure::Within)
+            });
+        }
+        if !said.is_empty() {
+            sentences.push(format!(
+                "Served well within {} of what was asked for: {}.",
+                duration(limit_us as f64),
+                with(&said)
+            ));
+        }
+    }
+    (!sentences.is_empty()).then(|| Reason {
+        rule: Rule::LatencyOverTheRun,
+        text: sentences.join(" "),
+        figures,
+    })
+}
+
+fn waits(run: &Run, part: &Part) -> Option<Reason> {
+    let (parts, figures) = percentiles(run, part);
+    if parts.is_empty() {
+        return None;
+    }
+    let text = format!("Of what is served well, {}.", parts.join("; "));
+    Some(Reason { rule: Rule::LatencyOverTheRun, text, figures })
+}
+
+/// How long half of the answers take, and 99 of 100, or, where a sample does not carry that, the longest.
+pub(super) fn percentiles(run: &Run, part: &Part) -> (Vec<String>, Vec<Cited>) {
+    let mut figures = Vec::new();
+    let mut say = |figure: Figure, head: &str| {
+        let cited: Vec<(Subject, Cited)> =
+            run.all().map(|subject| (subject, subject.figure(run, part, figure))).collect();
+        let said: Vec<Said> = cited
+            .iter()
+            .filter_map(|(subject, of)| {
+                let us = of.value?;
+                Some(Said { name: subject.name, size: us, text: duration(us) })
+            })
+            .collect();
+        let carried = said.len() == cited.iter().filter(|(of, _)| served(of, part) > 0).count();
+        let told = (carried && !said.is_empty()).then(|| format!("{head} {}", with(&said)));
+        if told.is_some() {
+            figures.extend(cited.into_iter().map(|(_, of)| of));
+        }
+        told
+    };
+    let half = say(Figure::P50, "half take at most").or_else(|| say(Figure::Mean, "the mean takes"));
+    let tail = say(Figure::P99, "99 of 100 at most").or_else(|| say(Figure::Longest, "the longest takes"));
+    let parts = half.into_iter().chain(tail).collect();
+    (parts, figures)
+}
+
+fn served(subject: &Subject, part: &Part) -> u64 {
+    subject.traffic(part).map_or(0, |of| of.latency.count)
+}

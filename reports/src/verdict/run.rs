@@ -1,0 +1,160 @@
+//! A run as a verdict looks at it: the baseline and the others, and the parts of the run that make it up. Owns no
+//! sentence and no judgement.
+
+use hoplab_sim::figures::{Figure, Scope};
+use hoplab_sim::record::{Architecture, Difference, Episode, Paired, Phase, Record, Seeds, Traffic, Window};
+
+use super::reason::Cited;
+use crate::added::STEADY;
+use crate::format::moment;
+use crate::table::scope;
+
+/// A run in which requests were measured under the baseline.
+pub(super) struct Run<'a> {
+    pub(super) record: &'a Record,
+    pub(super) baseline: Subject<'a>,
+    /// The other architectures under which requests were measured, in the order of the record.
+    pub(super) others: Vec<Subject<'a>>,
+    /// How many seeds were run.
+    pub(super) seeds: u64,
+}
+
+/// An architecture that is spoken of.
+#[derive(Clone, Copy)]
+pub(super) struct Subject<'a> {
+    pub(super) name: &'a str,
+    pub(super) seen: &'a Architecture,
+    /// The same requests under the baseline.
+    pub(super) paired: Option<&'a Paired>,
+}
+
+/// A part of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Part {
+    /// Its name in the record; `None` is all of it after the warm-up.
+    pub(super) name: Option<String>,
+    pub(super) from_us: u64,
+    pub(super) until_us: u64,
+}
+
+impl<'a> Run<'a> {
+    /// `None` where no request was measured under the baseline.
+    pub(super) fn of(record: &'a Record) -> Option<Self> {
+        let baseline = record.baseline()?;
+        let subject = |(name, seen): (&'a String, &'a Architecture)| {
+            let paired = record.paired.get(name).filter(|paired| paired.baseline == *baseline);
+            (seen.total.requests.sent > 0).then_some(Subject { name, seen, paired })
+        };
+        let all: Vec<Subject> = record.architectures.iter().filter_map(subject).collect();
+        let (first, others): (Vec<_>, Vec<_>) = all.into_iter().partition(|of| of.name == baseline);
+        let seeds = record.seeds.as_ref().map_or(1, Seeds::count);
+        Some(Self { record, baseline: *first.first()?, others, seeds })
+    }
+
+    /// The baseline, then the others.
+    pub(super) fn all(&self) -> impl Iterator<Item = Subject<'a>> + Clone + '_ {
+        std::iter::once(self.baseline).chain(self.others.iter().copied())
+    }
+
+    /// All of it after the warm-up.
+    pub(super) fn whole(&self) -> Part {
+        Part { name: None, from_us: self.record.warmup_us, until_us: self.record.duration_us }
+    }
+
+    /// Before anything breaks.
+    pub(super) fn steady(&self) -> Option<Part> {
+        self.part(STEADY)
+    }
+
+    /// After all that breaks.
+    pub(super) fn recovery(&self) -> Option<Part> {
+        self.part("recovery")
+    }
+
+    /// The faults, those that overlap as one, with the parts in which they are on and which follow them.
+    pub(super) fn episodes(&self) -> Vec<(Episode, Option<Part>, Option<Part>)> {
+        let faults = &self.record.faults;
+        let names: Vec<&str> = faults.iter().map(|fault| &*fault.name).collect();
+        let spans = faults.iter().map(|fault| (fault.at_us, fault.at_us.saturating_add(fault.for_us)));
+        let episodes = Episode::of(spans);
+        let last = episodes.len().saturating_sub(1);
+        let parts = |(place, of): (usize, Episode)| {
+            let during = self.part(&of.name(&names));
+            let after = if place == last { self.recovery() } else { self.part(&of.name_after(&names)) };
+            (of, during, after)
+        };
+        episodes.into_iter().enumerate().map(parts).collect()
+    }
+
+    /// The parts that make up a part: of the whole run those before, while and after faults, else the part itself.
+    pub(super) fn parts_of(&self, part: &Part) -> Vec<Part> {
+        if part.name.is_some() {
+            return vec![part.clone()];
+        }
+        let episodes = self.episodes().into_iter().flat_map(|(_, during, after)| [during, after]);
+        let parts: Vec<Part> = std::iter::once(self.steady()).chain(episodes).flatten().collect();
+        if parts.is_empty() { vec![part.clone()] } else { parts }
+    }
+
+    /// A part in which requests were sent under the baseline.
+    fn part(&self, name: &str) -> Option<Part> {
+        let Phase { from_us, until_us, .. } = *self.baseline.seen.phases.get(name)?;
+        let part = Part { name: Some(name.to_owned()), from_us, until_us };
+        self.baseline.traffic(&part).map(|_| part)
+    }
+}
+
+impl Part {
+    /// `(12 s to 20 s)`.
+    pub(super) fn when(&self) -> String {
+        format!("({} to {})", moment(self.from_us), moment(self.until_us))
+    }
+}
+
+impl<'a> Subject<'a> {
+    /// Its requests in a part of the run; `None` when there were none.
+    pub(super) fn traffic(&self, part: &Part) -> Option<&'a Traffic> {
+        let traffic = match &part.name {
+            None => &self.seen.total,
+            Some(name) => &self.seen.phases.get(name)?.total,
+        };
+        (traffic.requests.sent > 0).then_some(traffic)
+    }
+
+    /// The same requests under the baseline; `None` when there were none.
+    pub(super) fn pairs(&self, part: &Part) -> Option<&'a Difference> {
+        let difference = match &part.name {
+            None => &self.paired?.total,
+            Some(name) => self.paired?.phases.get(name)?,
+        };
+        (difference.pairs > 0).then_some(difference)
+    }
+
+    /// The windows that lie wholly in a part of the run.
+    pub(super) fn windows(&self, record: &Record, part: &Part) -> &'a [Window] {
+        let first = part.from_us.div_ceil(record.window_us) as usize;
+        let last = (part.until_us / record.window_us) as usize;
+        self.seen.windows.get(first..last.min(self.seen.windows.len())).unwrap_or_default()
+    }
+
+    /// What the catalogue computes its figures from.
+    fn scope(&self, run: &Run<'a>, part: &Part) -> Option<Scope<'a>> {
+        match &part.name {
+            None => Some(scope(run.record, self.seen)),
+            Some(name) => Some(Scope::of_phase(self.seen.phases.get(name)?, run.seeds)),
+        }
+    }
+
+    /// A figure in a part of the run, as a sentence cites it.
+    pub(super) fn figure(&self, run: &Run<'a>, part: &Part, figure: Figure) -> Cited {
+        let scope = self.scope(run, part);
+        Cited {
+            architecture: self.name.to_owned(),
+            during: part.name.clone(),
+            figure: figure.key().into_owned(),
+            over: None,
+            value: scope.as_ref().and_then(|scope| figure.of(scope)),
+            interval: scope.as_ref().and_then(|scope| figure.interval(scope)),
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! How a verdict speaks of several architectures at once, and of the parts of a run. Owns no judgement.
+
+use hoplab_sim::record::Episode;
+
+use super::run::{Part, Run, Subject};
+use crate::format::{count, listed, percent, plural};
+
+/// More things than this are not said one by one.
+const SAID_MAX: usize = 4;
+
+/// What is said of one architecture.
+pub(super) struct Said<'a> {
+    /// Its name.
+    pub(super) name: &'a str,
+    /// By which one is less than another.
+    pub(super) size: f64,
+    pub(super) text: String,
+}
+
+/// What is said of each, those of whom the same is said together: `3.1 % with direct, none with gateway and mesh`. Of
+/// many the first, the least and the most.
+pub(super) fn with(all: &[Said]) -> String {
+    let mut groups: Vec<(&Said, Vec<String>)> = Vec::new();
+    for said in all {
+        match groups.iter_mut().find(|(first, _)| first.text == said.text) {
+            Some((_, names)) => names.push(said.name.to_owned()),
+            None => groups.push((said, vec![said.name.to_owned()])),
+        }
+    }
+    let text = |(first, names): &(&Said, Vec<String>)| format!("{} with {}", first.text, named(names));
+    if groups.len() <= SAID_MAX {
+        return listed(&groups.iter().map(text).collect::<Vec<_>>());
+    }
+    let others = &groups[1..];
+    let by_size = |a: &&(&Said, Vec<String>), b: &&(&Said, Vec<String>)| a.0.size.total_cmp(&b.0.size);
+    let (Some(least), Some(most)) = (others.iter().min_by(by_size), others.iter().max_by(by_size)) else {
+        return text(&groups[0]);
+    };
+    let of: usize = others.iter().map(|(_, names)| names.len()).sum();
+    format!("{}, and of {of} others from {} to {}", text(&groups[0]), text(least), text(most))
+}
+
+/// Architectures by their names; of many how many there are.
+pub(super) fn named(names: &[String]) -> String {
+    if names.len() > SAID_MAX {
+        format!("{} and {} others", names[0], names.len() - 1)
+    } else {
+        listed(names)
+    }
+}
+
+/// The names of some.
+pub(super) fn names(subjects: &[Subject]) -> Vec<String> {
+    subjects.iter().map(|of| of.name.to_owned()).collect()
+}
+
+/// So many of several requests: `none`, `all`, `50 (3.1 %)`.
+pub(super) fn of_all(part: u64, all: u64) -> String {
+    match part {
+        0 => "none".to_owned(),
+        part if part == all => "all".to_owned(),
+        part => format!("{} ({})", count(part), percent(part as f64 / all as f64)),
+    }
+}
+
+/// What some requests do: `fails`, of one, and `fail`, of more.
+#[derive(Clone, Copy)]
+pub(super) struct Verb {
+    pub(super) one: &'static str,
+    pub(super) more: &'static str,
+}
+
+/// `of 1,600 requests, 50 (3.1 %) fail with direct and none with mesh`; how many of how many where they are not equally
+/// many.
+pub(super) fn counted(
+    run: &Run,
+    part: &Part,
+    verb: Verb,
+    of: impl Fn(&Subject) -> Option<u64>,
+) -> Option<String> {
+    let seen: Vec<(Subject, u64, u64)> = run
+        .all()
+        .filter_map(|subject| Some((subject, of(&subject)?, subject.traffic(part)?.requests.sent)))
+        .collect();
+    let (first, some, sent) = *seen.first()?;
+    let alike = seen.iter().all(|(_, _, other)| *other == sent);
+    let text = |part: u64, all: u64| match part {
+        part if alike || part == 0 => of_all(part, all),
+        part => format!("{} of {} ({})", count(part), count(all), percent(part as f64 / all as f64)),
+    };
+    let said: Vec<Said> = seen
+        .iter()
+        .map(|&(subject, part, all)| Said {
+            name: subject.name,
+            size: part as f64 / all as f64,
+            text: text(part, all),
+        })
+        .collect();
+    // The verb stands once, before the first name.
+    let verb = if some == 1 { verb.one } else { verb.more };
+    let said =
+        with(&said).replacen(&format!(" with {}", first.name), &format!(" {verb} with {}", first.name), 1);
+    Some(if alike { format!("of {}, {said}", plural(sent, "request")) } else { said })
+}
+
+/// What is on in an episode: `payment is 20 times slower`, `a and b, together`.
+pub(super) fn told(run: &Run, episode: &Episode) -> String {
+    let texts: Vec<String> =
+        episode.faults.iter().map(|&index| run.record.faults[index].text.clone()).collect();
+    match texts.len() {
+        1 => texts.into_iter().collect(),
+        few if few <= SAID_MAX => format!("{}, partly at the same time", listed(&texts)),
+        many => format!("{many} faults are on, partly at the same time ({}, …)", texts[0]),
+    }
+}
+
+/// With a capital letter.
+pub(super) fn capital(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
+}

@@ -1,0 +1,182 @@
+//! The verdict on runs that are hard to tell, each a scenario of its own: what it says was read aloud and found true, and
+//! is kept. What holds of every verdict is checked beside.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use hoplab_reports::summary::{Rule, Summary};
+use hoplab_sim::join;
+use hoplab_sim::record::Record;
+use hoplab_sim::run::{self, Progress};
+use hoplab_sim::scenario::plan::Source;
+use hoplab_sim::scenario::{self, Overrides};
+
+/// Runs a scenario of this folder with one seed.
+fn run_seed(name: &str, seed: u64) -> Record {
+    let path = format!("verdict/{name}.toml");
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it").join(&path);
+    let text = std::fs::read_to_string(file).expect("the scenario is there");
+    let overrides = Overrides { seed: Some(seed), ..Overrides::default() };
+    let plan =
+        scenario::parse(&[Source { path, text }], &overrides).unwrap_or_else(|wrong| panic!("{wrong}"));
+    let plan = Arc::new(plan);
+    run::run(&plan, &Progress::new(&plan))
+}
+
+/// The sentences of a verdict, a paragraph a sentence, each under its rule.
+fn told(record: &Record) -> String {
+    let summary = Summary::of(record);
+    let reasons = &summary.verdict.reasons;
+    assert_eq!(reasons[0].rule, Rule::Answer);
+    assert!(reasons[1..].iter().all(|reason| reason.rule != Rule::Answer));
+    let texts: Vec<&str> = reasons.iter().map(|reason| &*reason.text).collect();
+    assert_eq!(summary.verdict.text, texts.join(" "));
+    let told = reasons.iter().map(|reason| format!("[{}]\n{}\n", rule(reason.rule), reason.text));
+    told.collect::<Vec<_>>().join("\n")
+}
+
+fn rule(rule: Rule) -> String {
+    serde_json::to_string(&rule).expect("a rule has a name").trim_matches('"').to_owned()
+}
+
+#[test]
+fn runs_that_are_hard_to_tell_are_told_truthfully() {
+    for name in [
+        "most-fail",
+        "helps-then-hurts",
+        "silence",
+        "one-in-150",
+        "ties",
+        "twenty-requests",
+        "overlapping",
+        "hedge",
+    ] {
+        insta::assert_snapshot!(name, told(&run_seed(name, 1)));
+    }
+}
+
+/// The text of the sentences that follow a rule.
+fn by_rule(record: &Record, wanted: Rule) -> String {
+    let reasons = Summary::of(record).verdict.reasons;
+    let texts = reasons.into_iter().filter(|reason| reason.rule == wanted).map(|reason| reason.text);
+    texts.collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn a_difference_is_claimed_beyond_its_interval_only() {
+    let mut record = run_seed("overlapping", 1);
+    assert!(by_rule(&record, Rule::Answer).starts_with("With mesh, "));
+    assert!(by_rule(&record, Rule::ErrorsOverTheRun).contains("beyond chance: fewer with mesh"));
+    // Without windows nothing says how evenly errors came.
+    record.architectures.values_mut().for_each(|seen| seen.windows.clear());
+    let answer = by_rule(&record, Rule::Answer);
+    assert!(answer.starts_with("Who fails fewest cannot be told from 3,624 requests"), "{answer}");
+    let text = Summary::of(&record).verdict.text;
+    assert!(!text.contains("beyond chance: ") && text.contains("--seeds 5 may"), "{text}");
+}
+
+#[test]
+fn errors_at_one_moment_alone_are_no_claim_about_the_next_run() {
+    let mut record = run_seed("ties", 1);
+    let gateway = record.architectures.get_mut("gateway").unwrap();
+    // Forty requests more fail in one window of the quiet time after the fault.
+    let recovery = gateway.phases.get_mut("recovery").unwrap();
+    for requests in [&mut gateway.total.requests, &mut recovery.total.requests] {
+        requests.ok -= 40;
+        requests.failed += 40;
+    }
+    let late = &mut gateway.windows[90];
+    (late.sent, late.errors) = (late.sent + 40, late.errors + 40);
+    let told = by_rule(&record, Rule::ErrorsOverTheRun);
+    assert!(told.contains("Whether gateway fails fewer or more than direct cannot be told"), "{told}");
+    let after = by_rule(&record, Rule::AfterFaults);
+    assert!(after.contains("none fail with direct and 40 "), "it is told all the same: {after}");
+}
+
+#[test]
+fn all_is_well_only_before_a_fault_and_where_hardly_a_request_fails() {
+    let mut record = run_seed("ties", 1);
+    assert!(by_rule(&record, Rule::Cost).starts_with("When all is well (2 s to 8 s)"));
+    let steady = record.architectures["gateway"].phases.get_mut("steady").unwrap();
+    steady.total.requests.ok -= 5;
+    steady.total.requests.failed += 5;
+    assert!(by_rule(&record, Rule::Cost).starts_with("Of what is served well"));
+    let no_fault = run_seed("most-fail", 1);
+    assert!(!Summary::of(&no_fault).verdict.text.contains("all is well"));
+}
+
+#[test]
+fn what_the_sample_does_not_carry_is_not_spoken_of() {
+    let record = run_seed("twenty-requests", 1);
+    let text = Summary::of(&record).verdict.text;
+    assert!(!text.contains("99 of 100"), "20 requests carry no 99th percentile: {text}");
+    assert!(text.contains("the longest takes"), "{text}");
+}
+
+#[test]
+fn a_fault_that_lasts_to_the_end_leaves_the_recovery_open() {
+    let mut record = run_seed("ties", 1);
+    let duration_us = record.duration_us;
+    record.faults[0].for_us = duration_us - record.faults[0].at_us;
+    for seen in record.architectures.values_mut() {
+        seen.phases.shift_remove("recovery");
+    }
+    assert_eq!(
+        by_rule(&record, Rule::AfterFaults),
+        "The load ends with it: whether the system recovers is not known."
+    );
+}
+
+#[test]
+fn nothing_measured_is_all_that_is_said() {
+    let record = crate::fixture::silent();
+    let reasons = Summary::of(&record).verdict.reasons;
+    assert_eq!(reasons.len(), 1);
+    assert_eq!((reasons[0].rule, &*reasons[0].text), (Rule::NothingMeasured, "No request was measured."));
+}
+
+#[test]
+fn the_figures_behind_a_sentence_are_those_of_the_summary() {
+    let record = run_seed("overlapping", 1);
+    let summary = Summary::of(&record);
+    let mut checked = 0;
+    for reason in &summary.verdict.reasons {
+        let of_the_run = |of: &&hoplab_reports::summary::Cited| of.during.is_none() && of.over.is_none();
+        for cited in reason.figures.iter().filter(of_the_run) {
+            let seen = &summary.architectures[&cited.architecture];
+            let whole = |us: Option<u64>| us.map(|us| us as f64);
+            let known = match &*cited.figure {
+                "error_rate" => seen.error_rate,
+                "p50" => whole(seen.latency_us.p50),
+                "p99" => whole(seen.latency_us.p99),
+                _ => continue,
+            };
+            let (cited, known) = (cited.value.unwrap(), known.unwrap());
+            assert!((cited - known).abs() <= 1e-6 * known.max(1.0), "{cited} is not {known}");
+            checked += 1;
+        }
+    }
+    assert!(checked >= 9, "{checked}");
+}
+
+#[test]
+fn seeds_that_disagree_are_told_to_disagree() {
+    let records = (1..=4).map(|seed| run_seed("four-seeds", seed)).collect();
+    let joined = join::join(records).unwrap();
+    assert!(by_rule(&joined, Rule::ErrorsOverTheRun).contains("fewer in 2 seeds and more in 2 of 4"));
+    insta::assert_snapshot!("four-seeds", told(&joined));
+}
+
+#[test]
+fn eight_architectures_are_told_by_the_first_the_least_and_the_most() {
+    let mut record = run_seed("overlapping", 1);
+    let others = ["ambient", "bff", "bff+mesh", "microgateway", "gateway+ambient"];
+    for (place, name) in others.iter().enumerate() {
+        let like = ["gateway", "mesh"][place % 2];
+        let seen = record.architectures[like].clone();
+        record.architectures.insert((*name).to_owned(), seen);
+        let pairs = record.paired[like].clone();
+        record.paired.insert((*name).to_owned(), pairs);
+    }
+    insta::assert_snapshot!("eight-architectures", told(&record));
+}
