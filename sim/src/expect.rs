@@ -4,8 +4,8 @@
 
 use crate::closed_form::Judged;
 use crate::figures::recovery::{Recovery, Watched};
-use crate::figures::{self, Figure, Scope, Unit};
-use crate::record::{self, Outcome};
+use crate::figures::{self, Figure, Scope};
+use crate::record::{self, Outcome, Spacing};
 use crate::scenario::plan::{During, EndpointId, Expectation, Metric, Plan};
 
 /// How the expectations of `plan` on its `architecture`th architecture came out under one seed.
@@ -196,12 +196,14 @@ impl Judge<'_> {
         let fault = &self.plan.faults[after];
         Some(Watched {
             windows,
-            window_us: self.plan.window_width().as_micros() as u64,
+            spacing: Spacing {
+                width_us: self.plan.window_width().as_micros() as u64,
+                until_us: self.plan.duration.as_micros() as u64,
+                runs: self.seeds,
+            },
             from_us: (fault.at + fault.lasts).as_micros() as u64,
-            until_us: self.plan.duration.as_micros() as u64,
-            // As many seeds see as many times the rate.
-            bound: if figure.unit() == Unit::Rate { bound * self.seeds as f64 } else { bound },
             figure,
+            bound,
         })
     }
 

@@ -12,6 +12,7 @@
 mod catalogue;
 pub mod recovery;
 mod scope;
+pub mod stretch;
 mod words;
 
 use std::borrow::Cow;
@@ -321,7 +322,7 @@ impl Figure {
     }
 
     /// How many observations carry it, at least.
-    pub(crate) fn observations_min(self) -> u64 {
+    pub fn observations_min(self) -> u64 {
         let (mut too_few, mut enough) = (0, 1);
         while !self.is_carried_by(enough) {
             (too_few, enough) = (enough, enough * 2);

@@ -7,6 +7,7 @@ mod edge;
 mod episode;
 mod expectation;
 mod interval;
+mod latencies;
 mod paired;
 mod policies;
 mod resources;
@@ -25,13 +26,16 @@ pub use edge::Edge;
 pub use episode::Episode;
 pub use expectation::{Expectation, Outcome};
 pub use interval::{Interval, Intervals, Quantile};
+pub use latencies::Latencies;
+#[cfg(test)]
+pub(crate) use latencies::at_quantile;
+pub(crate) use latencies::summed;
 pub use paired::{Difference, Paired};
 pub use policies::{Decided, PolicyEvent, decided};
 pub use resources::Resources;
-pub use traffic::{Latencies, Requests, Traffic, Within};
-pub(crate) use traffic::{at_quantile, summed};
+pub use traffic::{Requests, Traffic, Within};
 pub use violation::{Violation, violated};
-pub use window::Window;
+pub use window::{Spacing, Window};
 pub use work::{Wasted, Work};
 
 /// The version of [`Record`]'s shape.
@@ -286,6 +290,16 @@ pub struct FaultHits {
 }
 
 impl Record {
+    /// How many runs were joined into it: what is counted in it was counted in all of them.
+    pub fn runs(&self) -> u64 {
+        self.seeds.as_ref().map_or(1, Seeds::count)
+    }
+
+    /// Where its windows lie.
+    pub fn spacing(&self) -> Spacing {
+        Spacing { width_us: self.window_us.max(1), until_us: self.duration_us, runs: self.runs() }
+    }
+
     /// The name of the architecture that others are compared with: `direct`, or the first.
     pub fn baseline(&self) -> Option<&str> {
         let direct = self.architectures.get_key_value("direct");

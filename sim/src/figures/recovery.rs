@@ -1,24 +1,20 @@
 //! How long a figure takes to be back within a bound, and to stay there, once a fault is over. Read off the run's
-//! windows, by the intended send of their requests: as many neighbouring windows are taken together as it takes for
-//! a stretch to carry the figure, and the answer is the end of the last stretch in which it lay outside. It is
-//! never too short, and too long by a stretch at the most.
+//! windows, by the intended send of their requests, as [`super::stretch`] takes them together: the answer is the end of
+//! the last stretch in which the figure lay outside. It is never too short, and too long by a stretch at the most.
 
-use std::ops::Range;
-
-use super::{Better, Figure, Scope, Subject, Unit};
-use crate::record::{Traffic, Window};
+use super::stretch::{self, Stretch};
+use super::{Better, Figure, Subject, Unit};
+use crate::record::{Spacing, Window};
 
 /// A figure that is watched from a fault's end on.
 #[derive(Clone, Copy)]
 pub struct Watched<'a> {
     /// The windows of the whole run.
     pub windows: &'a [Window],
-    /// Their width.
-    pub window_us: u64,
+    /// Where they lie.
+    pub spacing: Spacing,
     /// When the fault is over.
     pub from_us: u64,
-    /// When load ends.
-    pub until_us: u64,
     /// Which figure.
     pub figure: Figure,
     /// How far it may go: at most so much where less of it is better, else at least.
@@ -53,38 +49,24 @@ impl Figure {
 impl Watched<'_> {
     /// How the figure recovered.
     pub fn recovery(&self) -> Recovery {
-        let first = (self.from_us / self.window_us) as usize;
-        let last = (self.until_us.div_ceil(self.window_us) as usize).min(self.windows.len());
-        let (mut begun, mut outside_until, mut is_outside, mut is_known) = (first, None, false, false);
-        for next in first + 1..=last {
-            let Some(is_within) = self.is_within(begun..next) else { continue };
-            begun = next;
-            is_known = true;
-            is_outside = !is_within;
-            if is_outside {
-                outside_until = Some(next as u64 * self.window_us);
-            }
-        }
+        let first = (self.from_us / self.spacing.width_us) as usize;
+        let stretches =
+            stretch::stretches(self.figure, self.windows, first..self.windows.len(), self.spacing);
         let since = |at_us: u64| at_us.saturating_sub(self.from_us);
-        match outside_until {
-            _ if !is_known => Recovery::Unknown,
-            _ if is_outside => Recovery::NotBy { us: since(self.until_us) },
-            Some(until_us) => Recovery::After { us: since(until_us) },
+        match stretches.iter().rposition(|stretch| !self.is_within(stretch)) {
+            _ if stretches.is_empty() => Recovery::Unknown,
             None => Recovery::After { us: 0 },
+            Some(last) if last + 1 == stretches.len() => Recovery::NotBy { us: since(self.spacing.until_us) },
+            Some(last) => Recovery::After { us: since(stretches[last].until_us) },
         }
     }
 
-    /// Whether the figure lies within the bound in a stretch; `None` where it is too short to tell. It does not where
-    /// enough was sent, and too little of it was served well.
-    fn is_within(&self, windows: Range<usize>) -> Option<bool> {
-        let seconds = windows.len() as f64 * self.window_us as f64 / 1e6;
-        let traffic = Traffic::of_windows(&self.windows[windows]);
-        let value = self.figure.of(&Scope::of_traffic(&traffic).over(seconds));
-        match (value, self.figure.better()) {
-            (Some(value), Better::Less | Better::Neither) => Some(value <= self.bound),
-            (Some(value), Better::More) => Some(value >= self.bound),
-            (None, _) => self.figure.is_carried_by(traffic.requests.sent).then_some(false),
-        }
+    /// Whether the figure lies within the bound in a stretch. It does not where too little was served well.
+    fn is_within(&self, stretch: &Stretch) -> bool {
+        stretch.value.is_some_and(|value| match self.figure.better() {
+            Better::Less | Better::Neither => value <= self.bound,
+            Better::More => value >= self.bound,
+        })
     }
 }
 
@@ -105,8 +87,30 @@ mod tests {
     }
 
     fn recovery(figure: Figure, bound: f64, windows: &[Window]) -> Recovery {
-        let until_us = windows.len() as u64 * 100_000;
-        Watched { windows, window_us: 100_000, from_us: 200_000, until_us, figure, bound }.recovery()
+        let spacing = Spacing { width_us: 100_000, until_us: windows.len() as u64 * 100_000, runs: 1 };
+        Watched { windows, spacing, from_us: 200_000, figure, bound }.recovery()
+    }
+
+    #[test]
+    fn a_rate_is_that_of_a_run_and_of_the_last_window_as_wide_as_it_is() {
+        let mut windows = vec![window(100, 10); 6];
+        windows.push(window(50, 10));
+        let of = |runs| {
+            let spacing = Spacing { width_us: 100_000, until_us: 650_000, runs };
+            let figure = Figure::Goodput;
+            let watched = |bound| Watched { windows: &windows, spacing, from_us: 200_000, figure, bound };
+            let rate = 1_000.0 / runs as f64;
+            (watched(rate).recovery(), watched(rate + 1.0).recovery())
+        };
+        let wanted = (Recovery::After { us: 0 }, Recovery::NotBy { us: 450_000 });
+        assert_eq!([of(1), of(4)], [wanted; 2]);
+    }
+
+    #[test]
+    fn what_is_left_at_the_end_counts_with_the_last_stretch() {
+        let mut windows = vec![window(100, 10); 7];
+        windows.push(window(100, 1_000));
+        assert_eq!(recovery(Figure::P99, 50.0, &windows), Recovery::NotBy { us: 600_000 });
     }
 
     #[test]

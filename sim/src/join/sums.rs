@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 
 use crate::record::{
     Changed, Decided, Difference, Edge, Effort, Expectation, FaultHits, Hop, Intervals, Latencies, Requests,
-    Resources, Traffic, Violation, Window, Within, Work, at_quantile, summed as buckets,
+    Resources, Traffic, Violation, Window, Within, Work, summed as buckets,
 };
 use crate::statistics::{self, Cluster, Own, Resamples};
 
@@ -19,8 +19,8 @@ pub(super) fn traffic(all: &[&Traffic], resamples: &Resamples) -> Traffic {
         open: sum.open + traffic.requests.open,
         refused: sum.refused + traffic.requests.refused,
     });
-    let latency = latencies(all.iter().map(|traffic| &traffic.latency));
-    let failed_latency = latencies(all.iter().map(|traffic| &traffic.failed_latency));
+    let latency = Latencies::joined(all.iter().map(|traffic| &traffic.latency));
+    let failed_latency = Latencies::joined(all.iter().map(|traffic| &traffic.failed_latency));
     let cluster = |traffic: &&Traffic| {
         let buckets = traffic.latency.buckets.iter().map(|&(value, count)| (value as i64, count));
         let requests = &traffic.requests;
@@ -45,17 +45,6 @@ fn within(all: &[&Traffic]) -> Vec<Within> {
         *sums.entry(within.limit_us).or_default() += within.requests;
     }
     sums.into_iter().map(|(limit_us, requests)| Within { limit_us, requests }).collect()
-}
-
-fn latencies<'a>(all: impl Iterator<Item = &'a Latencies> + Clone) -> Latencies {
-    let measured = all.filter(|latency| latency.count > 0);
-    Latencies {
-        count: measured.clone().map(|latency| latency.count).sum(),
-        sum_us: measured.clone().map(|latency| latency.sum_us).sum(),
-        min_us: measured.clone().map(|latency| latency.min_us).min().unwrap_or(0),
-        max_us: measured.clone().map(|latency| latency.max_us).max().unwrap_or(0),
-        buckets: buckets(measured.map(|latency| &latency.buckets[..])),
-    }
 }
 
 pub(super) fn difference(all: &[&Difference], resamples: &Resamples) -> Difference {
@@ -229,12 +218,10 @@ pub(super) fn effort(all: impl Iterator<Item = Effort>) -> Effort {
     })
 }
 
+/// A window of several runs; its percentiles are those of all their requests.
 pub(super) fn window(all: &[&Window]) -> Window {
     let sum = |of: fn(&Window) -> u64| all.iter().map(|window| of(window)).sum::<u64>();
-    let buckets = buckets(all.iter().map(|window| &window.buckets[..]));
-    let count: u64 = buckets.iter().map(|(_, count)| count).sum();
-    let quantile = |quantile: f64| at_quantile(&buckets, count, quantile);
-    Window {
+    let counted = Window {
         sent: sum(|window| window.sent),
         ok: sum(|window| window.ok),
         errors: sum(|window| window.errors),
@@ -242,13 +229,10 @@ pub(super) fn window(all: &[&Window]) -> Window {
         good: sum(|window| window.good),
         attempts: sum(|window| window.attempts),
         calls: sum(|window| window.calls),
-        p50_us: quantile(0.5),
-        p90_us: quantile(0.9),
-        p99_us: quantile(0.99),
-        max_us: all.iter().filter_map(|window| window.max_us).max(),
-        sum_us: sum(|window| window.sum_us),
-        buckets,
-    }
+        ..Window::default()
+    };
+    let latencies: Vec<Latencies> = all.iter().map(|window| window.latency()).collect();
+    counted.with_latency(Latencies::joined(&latencies))
 }
 
 /// Which of the outcomes of an expectation that can be judged is furthest from holding; of equals the first.

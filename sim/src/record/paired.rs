@@ -5,7 +5,7 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use super::interval::Intervals;
-use super::traffic::at_quantile;
+use super::latencies::at_quantile;
 
 /// An architecture against the baseline.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

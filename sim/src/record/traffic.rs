@@ -1,11 +1,10 @@
 //! Requests: what became of them, how long they took, how many were served within a time. What a figure over
 //! them means is for [`crate::figures`] to say.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
 use super::interval::Intervals;
+use super::latencies::Latencies;
 use super::window::Window;
 
 /// Requests and their latencies.
@@ -78,87 +77,16 @@ impl Requests {
 }
 
 impl Traffic {
-    /// The requests of neighbouring windows; their extremes are those of the histogram.
-    pub(crate) fn of_windows(windows: &[Window]) -> Self {
+    /// The requests of windows of a run. Those that timed out are counted as failed.
+    pub fn of_windows(windows: &[Window]) -> Self {
         let sum = |of: fn(&Window) -> u64| windows.iter().map(of).sum::<u64>();
-        let buckets = summed(windows.iter().map(|window| &window.buckets[..]));
         let (sent, ok, failed) = (sum(|of| of.sent), sum(|of| of.ok), sum(|of| of.errors));
-        let latency = Latencies {
-            count: buckets.iter().map(|(_, count)| count).sum(),
-            sum_us: sum(|of| of.sum_us),
-            min_us: buckets.first().map_or(0, |(us, _)| *us),
-            max_us: buckets.last().map_or(0, |(us, _)| *us),
-            buckets,
-        };
         let open = sent.saturating_sub(ok + failed);
         let requests = Requests { sent, ok, failed, timed_out: 0, open, refused: sum(|of| of.refused) };
+        let latencies: Vec<Latencies> = windows.iter().map(Window::latency).collect();
+        let latency = Latencies::joined(&latencies);
         Self { requests, latency, good: sum(|of| of.good), ..Self::default() }
     }
-}
-
-/// A histogram of latencies, with exact moments.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Latencies {
-    /// How many.
-    pub count: u64,
-    /// Their exact sum.
-    pub sum_us: u64,
-    /// The shortest; 0 when there are none.
-    pub min_us: u64,
-    /// The longest; 0 when there are none.
-    pub max_us: u64,
-    /// `[value, count]` in rising order of value: the buckets of an HDR histogram with four
-    /// significant figures (exact below 20 ms), each by its highest value.
-    pub buckets: Vec<(u64, u64)>,
-}
-
-impl Latencies {
-    /// The mean; `None` when there are none.
-    pub fn mean_us(&self) -> Option<f64> {
-        (self.count > 0).then(|| self.sum_us as f64 / self.count as f64)
-    }
-
-    /// The latency that a share `quantile` of requests did not exceed; `None` when the sample
-    /// cannot carry it: when the upper end of its 95 % confidence interval by order statistics
-    /// (rank `n·q + 1.96·√(n·q·(1−q))`) lies beyond the largest value.
-    pub fn percentile_us(&self, quantile: f64) -> Option<u64> {
-        Self::carries(self.count, quantile).then(|| self.quantile_us(quantile))
-    }
-
-    /// Whether so many requests carry a percentile.
-    pub(crate) fn carries(requests: u64, quantile: f64) -> bool {
-        let count = requests as f64;
-        let upper = count * quantile + 1.96 * (count * quantile * (1.0 - quantile)).sqrt();
-        upper <= count && requests > 0
-    }
-
-    /// The latency that a share `quantile` of requests did not exceed, however small the sample; 0
-    /// when it is empty. For curves, not for claims.
-    pub fn quantile_us(&self, quantile: f64) -> u64 {
-        let value = at_quantile(&self.buckets, self.count, quantile);
-        value.map_or(self.max_us, |value| value.clamp(self.min_us, self.max_us))
-    }
-}
-
-/// Histograms of the same figures, summed.
-pub(crate) fn summed<'a, V: Copy + Ord + 'a>(all: impl Iterator<Item = &'a [(V, u64)]>) -> Vec<(V, u64)> {
-    let mut sum: BTreeMap<V, u64> = BTreeMap::new();
-    for &(value, count) in all.flatten() {
-        *sum.entry(value).or_default() += count;
-    }
-    sum.into_iter().collect()
-}
-
-/// The value of the bucket, of `[value, count]` in rising order, that a share `quantile` of `count` values does not
-/// exceed; `None` when the buckets hold fewer.
-pub(crate) fn at_quantile<V: Copy>(buckets: &[(V, u64)], count: u64, quantile: f64) -> Option<V> {
-    let rank = ((count as f64 * quantile).ceil() as u64).max(1);
-    let mut seen = 0;
-    let reached = buckets.iter().find(|(_, count)| {
-        seen += count;
-        seen >= rank
-    });
-    reached.map(|(value, _)| *value)
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]

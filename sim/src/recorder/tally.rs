@@ -30,8 +30,8 @@ impl Tally {
         let within = limits_us.iter().map(|&limit_us| record::Within { limit_us, requests: 0 });
         Self {
             requests: record::Requests::default(),
-            served: Times::default(),
-            failed: Times::default(),
+            served: Times::new(4),
+            failed: Times::new(4),
             good: 0,
             within: within.collect(),
             slices: Slices::new(from, until),
@@ -92,19 +92,19 @@ impl Tally {
 struct Times {
     histogram: Histogram<u32>,
     sum_us: u64,
-    /// Exact, which the histogram's are not beyond 20 ms.
+    /// Exact, which the histogram's are not.
     min_us: u64,
     max_us: u64,
 }
 
-impl Default for Times {
-    fn default() -> Self {
-        let histogram = Histogram::new(4).expect("four significant figures are within the crate's bounds");
+impl Times {
+    /// To so many significant `figures`, of which there are at most five.
+    fn new(figures: u8) -> Self {
+        let histogram =
+            Histogram::new(figures).expect("so few significant figures are within the crate's bounds");
         Self { histogram, sum_us: 0, min_us: u64::MAX, max_us: 0 }
     }
-}
 
-impl Times {
     fn add(&mut self, latency_us: u64) {
         self.sum_us += latency_us;
         self.min_us = self.min_us.min(latency_us);
@@ -203,13 +203,12 @@ impl Scope {
 /// A stretch of the run.
 pub(super) struct Window {
     counts: record::Window,
-    latencies: Histogram<u32>,
+    served: Times,
 }
 
 impl Window {
     pub(super) fn new() -> Self {
-        let latencies = Histogram::new(2).expect("two significant figures are within the crate's bounds");
-        Self { counts: record::Window::default(), latencies }
+        Self { counts: record::Window::default(), served: Times::new(2) }
     }
 
     pub(super) fn sent(&mut self) {
@@ -219,12 +218,11 @@ impl Window {
     pub(super) fn ended(&mut self, outcome: Outcome, latency_us: u64) {
         let counter = if outcome.is_ok() { &mut self.counts.ok } else { &mut self.counts.errors };
         *counter += 1;
-        if !outcome.is_served() {
+        if outcome.is_served() {
+            self.served.add(latency_us);
+        } else {
             self.counts.refused += u64::from(outcome.is_ok());
-            return;
         }
-        self.counts.sum_us += latency_us;
-        self.latencies.record(latency_us).expect("the histogram grows as needed");
     }
 
     pub(super) fn gave(&mut self) {
@@ -240,16 +238,7 @@ impl Window {
     }
 
     pub(super) fn into_record(self) -> record::Window {
-        let quantile = |q| (!self.latencies.is_empty()).then(|| self.latencies.value_at_quantile(q));
-        let max_us = (!self.latencies.is_empty()).then(|| self.latencies.max());
-        record::Window {
-            p50_us: quantile(0.5),
-            p90_us: quantile(0.9),
-            p99_us: quantile(0.99),
-            max_us,
-            buckets: buckets(&self.latencies),
-            ..self.counts
-        }
+        self.counts.with_latency(self.served.into_latencies())
     }
 }
 
@@ -310,5 +299,20 @@ mod tests {
         let latency = tally.into_traffic().latency;
         assert_eq!((latency.min_us, latency.max_us), (2_500_000, 6_000_000));
         assert_eq!((latency.quantile_us(0.5), latency.quantile_us(1.0)), (2_500_095, 6_000_000));
+    }
+
+    #[test]
+    fn a_window_of_one_value_has_no_other() {
+        let mut window = Window::new();
+        for _ in 0..3 {
+            window.sent();
+            window.ended(Outcome::Answered(200), 50_123);
+        }
+        let window = window.into_record();
+        let all = [window.min_us, window.p50_us, window.p90_us, window.p99_us, window.max_us];
+        assert_eq!(all, [Some(50_123); 5]);
+        assert_eq!(window.buckets, [(50_175, 3)], "the histogram alone would say otherwise");
+        let together = record::Traffic::of_windows(&[window.clone(), window]).latency;
+        assert_eq!((together.min_us, together.quantile_us(0.5), together.max_us), (50_123, 50_123, 50_123));
     }
 }
