@@ -6,7 +6,7 @@ mod trust;
 use std::collections::BTreeMap;
 
 use hoplab_sim::figures::{Figure, Scope, Subject};
-use hoplab_sim::record::{Decided, Edge, Record, Seeds};
+use hoplab_sim::record::{BreakerChange, Decided, Edge, PolicyEvent, Record};
 use indexmap::IndexMap;
 
 use crate::charts::curves;
@@ -27,6 +27,7 @@ pub fn files(record: &Record) -> Result<Vec<File>, csv::Error> {
     Ok(vec![
         file("latency.csv", latency(record))?,
         file("windows.csv", windows(record))?,
+        file("over-time.csv", over_time(record))?,
         file("breakdown.csv", breakdown(record))?,
         file("figures.csv", figures(record))?,
         file("edges.csv", edges(record))?,
@@ -70,7 +71,8 @@ fn latency(record: &Record) -> Vec<Row> {
     rows
 }
 
-/// The whole run in windows, warm-up included, by the requests' intended send.
+/// The whole run in windows, warm-up included, by the requests' intended send. Counts are those of all seeds: what they
+/// come to by the second is over `seconds`. A percentile that a window does not carry is empty.
 fn windows(record: &Record) -> Vec<Row> {
     let mut rows = head(&[
         "architecture",
@@ -88,15 +90,18 @@ fn windows(record: &Record) -> Vec<Row> {
         "p90_us",
         "p99_us",
         "max_us",
+        "min_us",
+        "seconds",
     ]);
     for (name, architecture) in &record.architectures {
         for (index, window) in architecture.windows.iter().enumerate() {
-            let from = index as u64 * record.window_us;
+            let (from_us, until_us) = record.spacing().bounds_us(&(index..index + 1));
             let optional = |us: Option<u64>| us.map_or_else(String::new, |us| us.to_string());
+            let latency = window.latency();
             rows.push(vec![
                 name.clone(),
-                from.to_string(),
-                (from + record.window_us).to_string(),
+                from_us.to_string(),
+                until_us.to_string(),
                 window.sent.to_string(),
                 window.ok.to_string(),
                 window.refused.to_string(),
@@ -105,11 +110,29 @@ fn windows(record: &Record) -> Vec<Row> {
                 window.good.to_string(),
                 window.calls.to_string(),
                 window.attempts.to_string(),
-                optional(window.p50_us),
-                optional(window.p90_us),
-                optional(window.p99_us),
+                optional(window.p50_us.filter(|_| latency.percentile_us(0.5).is_some())),
+                optional(window.p90_us.filter(|_| latency.percentile_us(0.9).is_some())),
+                optional(window.p99_us.filter(|_| latency.percentile_us(0.99).is_some())),
                 optional(window.max_us),
+                optional(window.min_us),
+                fraction(record.spacing().seconds(&(index..index + 1))),
             ]);
+        }
+    }
+    rows
+}
+
+/// The lines of the charts over time: each figure over as many windows together as carry it; empty where too little of
+/// what was sent in them was served well.
+fn over_time(record: &Record) -> Vec<Row> {
+    let mut rows = head(&["architecture", "figure", "from_us", "until_us", "value"]);
+    for (name, seen) in &record.architectures {
+        for figure in [Figure::P50, Figure::P99, Figure::Goodput, Figure::ErrorRate] {
+            rows.extend(curves::over_time(record, seen, figure).into_iter().map(|stretch| {
+                let (from_us, until_us) = (stretch.from_us.to_string(), stretch.until_us.to_string());
+                let value = stretch.value.map_or_else(String::new, fraction);
+                vec![name.clone(), figure.key().into_owned(), from_us, until_us, value]
+            }));
         }
     }
     rows
@@ -174,7 +197,7 @@ fn figures(record: &Record) -> Vec<Row> {
     let keys: Vec<_> = figures.iter().map(|figure| figure.key()).collect();
     let keys: Vec<&str> = keys.iter().map(|key| &**key).collect();
     let mut rows = head(&[&["architecture", "phase", "endpoint"], &keys[..]].concat());
-    let seeds = record.seeds.as_ref().map_or(1, Seeds::count);
+    let seeds = record.runs();
     for (name, architecture) in &record.architectures {
         let all = ("*", scope(record, architecture), &architecture.endpoints);
         let phases = architecture
@@ -195,40 +218,46 @@ fn figures(record: &Record) -> Vec<Row> {
     rows
 }
 
-/// Every change of a circuit breaker's state, over the whole run.
+/// What the state of a breaker or a decision is called from where on there were too many to keep one by one.
+const UNRECORDED: &str = "not recorded";
+
+/// Every change of a circuit breaker's state, over the whole run as far as the recorder kept it; of several seeds in the
+/// first.
 fn breakers(record: &Record) -> Vec<Row> {
-    let mut rows = head(&["architecture", "at_us", "pod", "upstream", "endpoint", "state"]);
+    let mut rows = head(&["architecture", "at_us", "pod", "upstream", "endpoint", "state", "seed"]);
     for (name, architecture) in &record.architectures {
-        for change in &architecture.breakers {
-            rows.push(vec![
-                name.clone(),
-                change.at_us.to_string(),
-                change.pod.clone(),
-                change.upstream.clone(),
-                change.endpoint.clone().unwrap_or_default(),
-                change.state.clone(),
-            ]);
-        }
+        rows.extend(architecture.breakers.iter().map(|change| {
+            let endpoint = change.endpoint.as_deref().unwrap_or_default();
+            let BreakerChange { at_us, pod, upstream, state, .. } = change;
+            event(record, name, *at_us, [pod, upstream, endpoint, state])
+        }));
+        let cut = architecture.breakers_cut_us;
+        rows.extend(cut.map(|at_us| event(record, name, at_us, ["", "", "", UNRECORDED])));
     }
     rows
 }
 
-/// What policies decided, one by one, over the whole run as far as the recorder kept it.
+/// What policies decided, one by one, over the whole run as far as the recorder kept it; of several seeds in the first.
 fn policies(record: &Record) -> Vec<Row> {
-    let mut rows = head(&["architecture", "at_us", "pod", "upstream", "endpoint", "decision"]);
+    let mut rows = head(&["architecture", "at_us", "pod", "upstream", "endpoint", "decision", "seed"]);
     for (name, architecture) in &record.architectures {
-        for event in &architecture.policies {
-            rows.push(vec![
-                name.clone(),
-                event.at_us.to_string(),
-                event.pod.clone(),
-                event.upstream.clone(),
-                event.endpoint.clone().unwrap_or_default(),
-                event.decision.clone(),
-            ]);
-        }
+        rows.extend(architecture.policies.iter().map(|decided| {
+            let endpoint = decided.endpoint.as_deref().unwrap_or_default();
+            let PolicyEvent { at_us, pod, upstream, decision, .. } = decided;
+            event(record, name, *at_us, [pod, upstream, endpoint, decision])
+        }));
+        let cut = architecture.policies_cut_us;
+        rows.extend(cut.map(|at_us| event(record, name, at_us, ["", "", "", UNRECORDED])));
     }
     rows
+}
+
+/// Something that happened at a moment of the first seed.
+fn event(record: &Record, architecture: &str, at_us: u64, said: [&str; 4]) -> Row {
+    let mut row = vec![architecture.to_owned(), at_us.to_string()];
+    row.extend(said.map(str::to_owned));
+    row.push(record.seed.to_string());
+    row
 }
 
 /// How often policies decided what, all counted, by phase of the run; the phase `*` is all of it after the warm-up.

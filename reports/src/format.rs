@@ -14,6 +14,18 @@ pub(crate) fn duration(us: f64) -> String {
     format!("{} {unit}", significant(value))
 }
 
+/// A duration with all its digits, for one that was seen and is no estimate: `50.123 ms`, `1.200001 s`.
+pub(crate) fn exact(us: u64) -> String {
+    let (value, decimals, unit) = match us {
+        0..1_000 => (us as f64, 0, "µs"),
+        1_000..1_000_000 => (us as f64 / 1e3, 3, "ms"),
+        _ => (us as f64 / 1e6, 6, "s"),
+    };
+    let text = format!("{value:.decimals$}");
+    let text = if decimals > 0 { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
+    format!("{} {unit}", grouped_digits(text))
+}
+
 /// A difference of durations, always with its sign: `+3.12 ms`, `−40 µs`, `0 µs`.
 pub(crate) fn difference(us: f64) -> String {
     let text = duration(us);

@@ -155,7 +155,8 @@ fn time(record: &Record) -> Markup {
         |room| over_time::stacked(record, &[Figure::Median, Figure::P99], "Response time over time", room);
     let note = html! {
         "Requests by the moment they were meant to be sent, in windows of "
-        (duration(record.window_us as f64)) "."
+        (duration(record.window_us as f64)) "; where a window has too few to carry a percentile, as many together as \
+         carry it are drawn as one level stretch."
     };
     let figure = frame::figure(&draw(Room::Wide), &draw(Room::Narrow), &Keys::architectures(record));
     let body = html! { (figure) (tables::phases(record)) (heat(record)) };
@@ -177,7 +178,7 @@ fn heat(record: &Record) -> Markup {
         .collect();
     html! {
         h3 { "How many took how long" }
-        p.note { "Requests in a cell; the shades are the same under each architecture." }
+        p.note { "Shades: " (heat.shaded()) "; they are the same under each architecture." }
         (Keys::shades(heat.shades()).markup())
         (tabs.of(&panels))
     }
@@ -232,8 +233,10 @@ fn breakdown(record: &Record) -> Markup {
 
 fn breakers(record: &Record) -> Markup {
     let Some(wide) = charts::breakers::breakers(record, Room::Wide) else {
-        let note = html! { "No breaker changed its state, and no endpoint was ejected." };
-        return section("breakers", "Circuit breakers and ejections", &note, &html! {});
+        let note =
+            html! { "No breaker changed its state, and no endpoint was ejected" (in_first(record)) "." };
+        let others = not_drawn(record, "change", |seen| (seen.breakers_left_out, seen.breakers_cut_us));
+        return section("breakers", "Circuit breakers and ejections", &note, &others);
     };
     let note = html! {
         "A lane for each breaker that ever moved (→), and for each endpoint that a proxy's outlier detection ever \
@@ -247,7 +250,16 @@ fn breakers(record: &Record) -> Markup {
     section("breakers", "Circuit breakers and ejections", &note, &body)
 }
 
-/// Which events a chart of single ones leaves out: the later ones, where there were too many to keep, or those of all
+/// Where single events are known of one seed alone.
+fn in_first(record: &Record) -> String {
+    if record.runs() > 1 {
+        format!(" in seed {}, the first of {}", record.seed, record.runs())
+    } else {
+        String::new()
+    }
+}
+
+/// Which events a chart of single ones leaves out: the later ones, where there were too many to keep, and those of all
 /// seeds but the first.
 fn not_drawn(record: &Record, noun: &str, of: impl Fn(&Architecture) -> (u64, Option<u64>)) -> Markup {
     let all = record.architectures.iter().map(|(name, seen)| (name, of(seen)));
@@ -255,15 +267,15 @@ fn not_drawn(record: &Record, noun: &str, of: impl Fn(&Architecture) -> (u64, Op
     let cut = all.filter_map(|(name, (_, cut))| Some(format!("{name} from {} on", moment(cut?))));
     let cut: Vec<String> = cut.collect();
     html! {
-        @if !cut.is_empty() {
+        @if left_out > 0 {
             p.note {
-                "There were too many to keep one by one: nothing is drawn under " (listed(&cut)) ". "
+                @if record.runs() > 1 {
+                    "Drawn is the first of " (record.runs()) " seeds, seed " (record.seed) ", alone. "
+                }
+                @if !cut.is_empty() {
+                    "There were too many to keep one by one: nothing is drawn under " (listed(&cut)) ". "
+                }
                 (plural(left_out, noun)) " more are counted, as all are, in the table."
-            }
-        } @else if left_out > 0 {
-            p.note {
-                "Drawn are those of the first seed; " (plural(left_out, noun)) " of the others are counted in the \
-                 table."
             }
         }
     }
@@ -271,8 +283,14 @@ fn not_drawn(record: &Record, noun: &str, of: impl Fn(&Architecture) -> (u64, Op
 
 fn policies(record: &Record) -> Markup {
     let Some(wide) = charts::policies::policies(record, Room::Wide) else {
-        let note = html! { "No policy decided anything: nothing was retried, hedged, ejected or refused." };
-        return section("policies", "What policies decided", &note, &html! {});
+        let note = html! {
+            "No policy decided anything" (in_first(record)) ": nothing was retried, hedged, ejected or refused."
+        };
+        let counted = html! {
+            (not_drawn(record, "decision", |seen| (seen.policies_left_out, seen.policies_cut_us)))
+            (tables::decisions(record))
+        };
+        return section("policies", "What policies decided", &note, &counted);
     };
     let note = html! {
         "A lane for each decision and upstream, the proxies of all pods together; a bar is as high as there were \
@@ -310,8 +328,8 @@ fn goodput(record: &Record) -> Markup {
         @if let (Some(wide), Some(narrow)) = (load(Room::Wide), load(Room::Narrow)) {
             h3 { (wide.title) }
             p.note {
-                "A point for each " (duration(record.window_us as f64)) " after the warm-up; on the dashed line all \
-                 that was asked is answered well."
+                "A point for each " (duration(record.window_us as f64)) " after the warm-up; on the dashed line as \
+                 many are answered well as are asked, above it some had waited."
             }
             (frame::figure(&wide, &narrow, &Keys::architectures(record)))
         }

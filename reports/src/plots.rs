@@ -14,7 +14,7 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{Color as _, FontStyle, IntoTextStyle, RGBColor, register_font};
 
 use crate::added;
-use crate::charts::curves::State;
+use crate::charts::curves::{self, State};
 use crate::charts::heat::Heat;
 use crate::charts::over_time::{self, Figure};
 use crate::charts::percentiles::Part;
@@ -93,8 +93,8 @@ fn drawings(record: &Record) -> Vec<(String, Drawing)> {
             over_time::stacked(record, &[Figure::Median, Figure::P99], "Response time over time", Room::File),
         ),
         ("breakdown", charts::breakdown::by_architecture(record, None, Room::File)),
-        ("breakers", charts::breakers::breakers(record, Room::File).unwrap_or_else(no_breakers)),
-        ("policies", charts::policies::policies(record, Room::File).unwrap_or_else(no_decisions)),
+        ("breakers", charts::breakers::breakers(record, Room::File).unwrap_or_else(|| no_breakers(record))),
+        ("policies", charts::policies::policies(record, Room::File).unwrap_or_else(|| no_decisions(record))),
         (
             "errors-over-time",
             over_time::stacked(
@@ -131,12 +131,14 @@ fn heat_maps(record: &Record) -> Vec<(String, Drawing)> {
         .collect()
 }
 
-fn no_breakers() -> Drawing {
-    nothing("Breakers and ejections over time", "No breaker changed its state, and nothing was ejected.")
+fn no_breakers(record: &Record) -> Drawing {
+    let title = format!("Breakers and ejections over time{}", curves::of_first(record));
+    nothing(&title, "No breaker changed its state, and nothing was ejected.")
 }
 
-fn no_decisions() -> Drawing {
-    nothing("Decisions of policies over time", "No policy decided anything.")
+fn no_decisions(record: &Record) -> Drawing {
+    let title = format!("Decisions of policies over time{}", curves::of_first(record));
+    nothing(&title, "No policy decided anything.")
 }
 
 /// A plot that says why it is empty.
@@ -313,7 +315,7 @@ fn colour(ink: Ink) -> RGBColor {
         Ink::Text | Ink::FaultName => (28, 32, 38),
         Ink::Muted => (96, 104, 115),
         Ink::Ground => (255, 255, 255),
-        Ink::Grid => (230, 233, 237),
+        Ink::Grid | Ink::State(State::Unrecorded) => (230, 233, 237),
         Ink::Fault => (253, 240, 222),
         Ink::WarmUp => (243, 245, 247),
         Ink::Architecture(slot) => COLOURS[slot % SLOTS].light,

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use comfy_table::{CellAlignment, LineStyle, Table, TableStyle};
 use hoplab_sim::figures::{Figure, Scope};
-use hoplab_sim::record::{Architecture, Expectation, Outcome, Record, Seeds, Work};
+use hoplab_sim::record::{Architecture, Expectation, Outcome, Record, Work};
 use indexmap::IndexMap;
 
 use crate::added::{self, Added};
@@ -156,8 +156,7 @@ pub(crate) fn head(figure: Figure) -> String {
 
 /// All that was seen under an architecture, for the catalogue of figures.
 pub(crate) fn scope<'a>(record: &Record, seen: &'a Architecture) -> Scope<'a> {
-    let seeds = record.seeds.as_ref().map_or(1, Seeds::count);
-    let seconds = record.duration_us.saturating_sub(record.warmup_us) as f64 / 1e6 * seeds as f64;
+    let seconds = record.duration_us.saturating_sub(record.warmup_us) as f64 / 1e6 * record.runs() as f64;
     Scope::of(seen, seconds)
 }
 

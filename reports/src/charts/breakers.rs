@@ -33,7 +33,8 @@ pub(crate) fn breakers(record: &Record, room: Room) -> Option<Drawing> {
     if groups.is_empty() {
         return None;
     }
-    let mut drawing = Drawing::new(room, "Breakers and ejections over time");
+    let mut drawing =
+        Drawing::new(room, format!("Breakers and ejections over time{}", curves::of_first(record)));
     let keys: Vec<_> = STATES.iter().map(|&state| (state.name().to_owned(), Ink::State(state))).collect();
     let y = drawing.title_and_legend(&keys);
     let sizes: Vec<_> =
@@ -83,10 +84,20 @@ fn in_words(name: &str, breakers: &[Lane], ejections: &[Lane]) -> String {
 fn draw(chart: &mut Lanes, lane: &curves::Lane) {
     let bar = chart.lane(&lane.name) - BAR - 4.0;
     let Lanes { drawing, frame, time, .. } = chart;
-    for &(from, until, state) in &lane.spans {
+    for (index, &(from, until, state)) in lane.spans.iter().enumerate() {
         let x = frame.x(time, curves::seconds(from));
         let width = frame.x(time, curves::seconds(until)) - x;
-        let note = format!("{}\n{} from {} to {}", lane.name, state.name(), moment(from), moment(until));
+        let is_cut = lane.spans.get(index + 1).is_some_and(|next| next.2 == State::Unrecorded);
+        let until = match state {
+            State::Unrecorded => "on: there were too many changes to keep".to_owned(),
+            _ if is_cut => format!("to {} at least, where the record ends", moment(until)),
+            _ => format!("to {}", moment(until)),
+        };
+        let note = format!("{}\n{} from {} {until}", lane.name, state.name(), moment(from));
+        if state == State::Unrecorded {
+            lanes::unrecorded(drawing, (x, bar), (width, BAR), note);
+            continue;
+        }
         let (bar, height) = if state == State::Closed { (bar + 4.0, BAR - 8.0) } else { (bar, BAR) };
         drawing.area((x, bar), (width.max(0.8), height), Ink::State(state), Some(note));
     }

@@ -4,6 +4,8 @@
 use std::collections::BTreeMap;
 use std::f64::consts::LOG10_2;
 
+use hoplab_sim::figures::Figure;
+use hoplab_sim::figures::stretch::{Stretch, stretches};
 use hoplab_sim::record::{Architecture, BreakerChange, Latencies, Record, Window};
 use indexmap::IndexMap;
 
@@ -53,30 +55,21 @@ fn carries(count: u64, quantile: f64) -> bool {
     probe.percentile_us(quantile).is_some()
 }
 
-/// A series over time: `[s, value]` at the middle of each window; `None` where there is nothing.
-pub(crate) type Series = Vec<(f64, Option<f64>)>;
-
-/// A figure of each window against its middle in seconds.
-pub(crate) fn over_time(
-    record: &Record,
-    architecture: &Architecture,
-    figure: impl Fn(&Window) -> Option<f64>,
-) -> Series {
-    let width = seconds(record.window_us);
-    let middle = |index: usize| (index as f64 + 0.5) * width;
-    let windows = architecture.windows.iter().enumerate();
-    windows.map(|(index, window)| (middle(index), figure(window))).collect()
+/// A figure over an architecture's run, as many windows together as carry it.
+pub(crate) fn over_time(record: &Record, architecture: &Architecture, figure: Figure) -> Vec<Stretch> {
+    let windows = &architecture.windows;
+    stretches(figure, windows, 0..windows.len(), record.spacing())
 }
 
-/// Answered with a status below 500, per second.
-pub(crate) fn goodput(record: &Record, window: &Window) -> f64 {
-    window.ok as f64 / seconds(record.window_us).max(f64::MIN_POSITIVE)
-}
-
-/// Failed or timed out, of the requests that ended; 0 without any.
-pub(crate) fn error_ratio(window: &Window) -> f64 {
-    let ended = window.ok + window.errors;
-    if ended == 0 { 0.0 } else { window.errors as f64 / ended as f64 }
+/// Attempts per call between services, by window; windows without calls are left out.
+pub(crate) fn attempts_over_time(record: &Record, architecture: &Architecture) -> Vec<Stretch> {
+    let windows = architecture.windows.iter().enumerate().filter(|(_, window)| window.calls > 0);
+    let stretch = |(index, window): (usize, &Window)| {
+        let windows = index..index + 1;
+        let (from_us, until_us) = record.spacing().bounds_us(&windows);
+        Stretch { windows, from_us, until_us, value: Some(window.attempts as f64 / window.calls as f64) }
+    };
+    windows.map(stretch).collect()
 }
 
 /// Microseconds as seconds.
@@ -84,11 +77,9 @@ pub(crate) fn seconds(us: u64) -> f64 {
     us as f64 / 1e6
 }
 
-/// The end of the charts over time: the load's, or the last window's where that is later.
+/// The end of the charts over time: the load's.
 pub(crate) fn end_us(record: &Record) -> u64 {
-    let windows = record.architectures.values().map(|architecture| architecture.windows.len());
-    let longest = windows.max().unwrap_or(0) as u64;
-    record.duration_us.max(longest * record.window_us).max(1)
+    record.duration_us.max(1)
 }
 
 /// The states of one breaker over the whole run.
@@ -109,6 +100,8 @@ pub(crate) enum State {
     /// An endpoint that a proxy's outlier detection keeps out of its pool.
     Ejected,
     Unknown,
+    /// The record does not say: it was full before.
+    Unrecorded,
 }
 
 impl State {
@@ -130,12 +123,13 @@ impl State {
             Self::Open => "open",
             Self::Ejected => "ejected",
             Self::Unknown => "unknown",
+            Self::Unrecorded => "not recorded",
         }
     }
 }
 
-/// A lane for each breaker that ever moved, by the breaker's name; breakers start closed. Lanes end where the list of
-/// changes was cut: nothing is known of what came then.
+/// A lane for each breaker that ever moved, by the breaker's name; breakers start closed. Where the list of changes was
+/// cut nothing is known of what came then.
 pub(crate) fn lanes(record: &Record, architecture: &Architecture) -> Vec<Lane> {
     let mut changes: IndexMap<String, Vec<&BreakerChange>> = IndexMap::new();
     for change in &architecture.breakers {
@@ -146,15 +140,16 @@ pub(crate) fn lanes(record: &Record, architecture: &Architecture) -> Vec<Lane> {
         changes.entry(name).or_default().push(change);
     }
     changes.sort_keys();
-    let end = architecture.breakers_cut_us.unwrap_or(u64::MAX).min(end_us(record));
+    let (cut, end) = (architecture.breakers_cut_us, end_us(record));
     let states = |changes: Vec<&BreakerChange>| {
         changes.into_iter().map(|change| (change.at_us, State::of(&change.state))).collect::<Vec<_>>()
     };
     let changes = changes.into_iter();
-    changes.map(|(name, changes)| lane(name, states(changes).into_iter(), end)).collect()
+    changes.map(|(name, changes)| lane(name, states(changes).into_iter(), cut, end)).collect()
 }
 
-fn lane(name: String, changes: impl Iterator<Item = (u64, State)>, end: u64) -> Lane {
+fn lane(name: String, changes: impl Iterator<Item = (u64, State)>, cut: Option<u64>, end: u64) -> Lane {
+    let changes = changes.chain(cut.map(|at| (at, State::Unrecorded)));
     let mut spans = Vec::new();
     let (mut from, mut state) = (0, State::Closed);
     for (at, next) in changes {
@@ -171,7 +166,7 @@ fn lane(name: String, changes: impl Iterator<Item = (u64, State)>, end: u64) -> 
 }
 
 /// A lane for each endpoint that a proxy ever ejected, by their names; all start in the pool, which is drawn
-/// as a closed breaker is. Lanes end where the list of decisions was cut.
+/// as a closed breaker is. Where the list of decisions was cut nothing is known of what came then.
 pub(crate) fn ejections(record: &Record, architecture: &Architecture) -> Vec<Lane> {
     let mut changes: BTreeMap<String, Vec<(u64, State)>> = BTreeMap::new();
     for event in &architecture.policies {
@@ -184,8 +179,16 @@ pub(crate) fn ejections(record: &Record, architecture: &Architecture) -> Vec<Lan
         let endpoint = endpoint.split(':').next().unwrap_or(endpoint);
         changes.entry(format!("{} ⇢ {endpoint}", event.pod)).or_default().push((event.at_us, state));
     }
-    let end = architecture.policies_cut_us.unwrap_or(u64::MAX).min(end_us(record));
-    changes.into_iter().map(|(name, changes)| lane(name, changes.into_iter(), end)).collect()
+    let (cut, end) = (architecture.policies_cut_us, end_us(record));
+    changes.into_iter().map(|(name, changes)| lane(name, changes.into_iter(), cut, end)).collect()
+}
+
+/// Whose single events a record of several seeds has, for the title of a chart of them.
+pub(crate) fn of_first(record: &Record) -> String {
+    match record.runs() {
+        1 => String::new(),
+        seeds => format!(", seed {}, the first of {seeds}", record.seed),
+    }
 }
 
 /// What is said of a list of events that was `cut`.
@@ -259,7 +262,9 @@ mod tests {
     fn a_lane_tiles_the_run() {
         let changes = [(10, "open"), (30, "half-open"), (31, "closed")];
         let changes = changes.map(|(at, state)| (at, State::of(state)));
-        let lane = lane("x".into(), changes.into_iter(), 50);
+        let cut = lane("x".into(), changes.into_iter().take(1), Some(30), 50);
+        assert_eq!(cut.spans, [(0, 10, State::Closed), (10, 30, State::Open), (30, 50, State::Unrecorded)]);
+        let lane = lane("x".into(), changes.into_iter(), None, 50);
         let spans = [
             (0, 10, State::Closed),
             (10, 30, State::Open),

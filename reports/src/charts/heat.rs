@@ -1,12 +1,14 @@
 //! How many requests took how long, over time: a heat map for each architecture, all of them with the same
 //! cells and shades, so that they can be compared. Owns the cells; the record has the windows' histograms.
 
-use hoplab_sim::record::{Architecture, Record, Window};
+use std::ops::Range;
+
+use hoplab_sim::record::{Architecture, Record, Traffic};
 
 use super::curves;
 use super::drawing::{Cell, Drawing, Frame, HEAT_LEVELS, Ink, Mark, Room};
 use crate::axis::Axis;
-use crate::format::{count, duration, moment, plural};
+use crate::format::{duration, exact, moment, plural, significant};
 
 /// At most so many columns: windows side by side share one beyond it.
 const COLUMNS_MAX: usize = 90;
@@ -20,7 +22,7 @@ pub(crate) struct Heat<'a> {
     latency: Axis,
     /// So many windows share a column.
     windows: usize,
-    /// The fullest cell of any architecture.
+    /// The fullest cell of any architecture, over all runs.
     most: u64,
 }
 
@@ -38,7 +40,8 @@ impl<'a> Heat<'a> {
         Some(heat)
     }
 
-    /// The shades with the counts that they stand for, the palest first; those that no count can have are left out.
+    /// The shades with the requests of a run that they stand for, the palest first; those that no cell can have are left
+    /// out.
     pub(crate) fn shades(&self) -> Vec<(String, Ink)> {
         let least = |level: usize| {
             (1..=self.most + 1).find(|&count| self.level(count) >= level).unwrap_or(self.most + 1)
@@ -46,14 +49,23 @@ impl<'a> Heat<'a> {
         let shade = |level: usize| {
             let (from, until) =
                 (least(level), if level + 1 == HEAT_LEVELS { self.most + 1 } else { least(level + 1) });
+            let of_a_run = |counted: u64| significant(counted as f64 / self.record.runs() as f64);
             let name = match until.saturating_sub(from) {
                 0 => return None,
-                1 => count(from),
-                _ => format!("{} to {}", count(from), count(until - 1)),
+                1 => of_a_run(from),
+                _ => format!("{} to {}", of_a_run(from), of_a_run(until - 1)),
             };
             Some((name, Ink::Heat(level)))
         };
         (0..HEAT_LEVELS).filter_map(shade).collect()
+    }
+
+    /// What the shades stand for.
+    pub(crate) fn shaded(&self) -> String {
+        match self.record.runs() {
+            1 => "requests in a cell".to_owned(),
+            seeds => format!("requests of a run in a cell, on average over {}", plural(seeds, "seed")),
+        }
     }
 
     /// The map of one architecture.
@@ -68,37 +80,79 @@ impl<'a> Heat<'a> {
         let end = curves::seconds(curves::end_us(record));
         let time = Axis::time(end, if room.is_narrow() { 5 } else { 10 });
         drawing.bands(frame, &time, record);
-        drawing.vertical_axis(frame, &self.latency, "response time, by the intended send");
+        let shaded = if room == Room::File { format!("; shades: {}", self.shaded()) } else { String::new() };
+        let name = format!("response time, by the intended send{shaded}");
+        drawing.vertical_axis(frame, &self.latency, &name);
         drawing.horizontal_axis(frame, &time);
         let counts = self.counts(architecture);
-        let column_us = self.windows as u64 * record.window_us;
-        let width = frame.width * curves::seconds(column_us * counts.len() as u64) / end;
-        let (columns, cells) = (counts.len(), self.cells(&counts));
-        let Frame { left: x, top: y, .. } = frame;
-        drawing.marks.push(Mark::Heat { x, y, width, height, columns, rows: ROWS, cells });
+        // The last column may be narrower than the others, which are alike.
+        let x = |columns: usize| {
+            let (_, until_us) = record.spacing().bounds_us(&(0..columns * self.windows));
+            frame.x(&time, curves::seconds(until_us))
+        };
+        let alike = counts.len().saturating_sub(1);
+        for columns in [0..alike, alike..counts.len()].into_iter().filter(|columns| !columns.is_empty()) {
+            let (left, right) = (x(columns.start), x(columns.end));
+            let (y, width, columns) = (frame.top, right - left, &counts[columns]);
+            let (cells, columns) = (self.cells(columns), columns.len());
+            drawing.marks.push(Mark::Heat { x: left, y, width, height, columns, rows: ROWS, cells });
+        }
         drawing.band_names(frame, &time, record);
         if room == Room::Wide {
-            for (column, windows) in architecture.windows.chunks(self.windows).enumerate() {
-                let x = frame.left + width * column as f64 / columns as f64;
-                let note = note(column as u64 * column_us, column_us, windows);
-                let width = width / columns as f64;
-                drawing.marks.push(Mark::Spot { x, y, width, height, note });
+            for (column, windows) in self.columns(architecture).enumerate() {
+                let (left, right) = (x(column), x(column + 1));
+                let (y, width, note) = (frame.top, right - left, self.note(architecture, windows));
+                drawing.marks.push(Mark::Spot { x: left, y, width, height, note });
             }
         }
         drawing
     }
 
-    /// How many requests are in each row of each column, the longest first.
+    /// The windows of each column.
+    fn columns(&self, architecture: &Architecture) -> impl Iterator<Item = Range<usize>> {
+        let (windows, width) = (architecture.windows.len(), self.windows);
+        (0..windows).step_by(width).map(move |from| from..(from + width).min(windows))
+    }
+
+    /// How many requests are in each row of each column, the longest first; in a column that is narrower than others as
+    /// many as there would be if it were not.
     fn counts(&self, architecture: &Architecture) -> Vec<[u64; ROWS]> {
-        let column = |windows: &[Window]| {
+        let spacing = self.record.spacing();
+        let full = spacing.width_us as f64 * self.windows as f64;
+        let column = |windows: Range<usize>| {
             let mut counts = [0; ROWS];
-            for &(us, count) in windows.iter().flat_map(|window| &window.buckets) {
+            for &(us, count) in architecture.windows[windows.clone()].iter().flat_map(|of| &of.buckets) {
                 let place = self.latency.place(us as f64) * ROWS as f64;
                 counts[ROWS - 1 - (place as usize).min(ROWS - 1)] += count;
             }
-            counts
+            let (from_us, until_us) = spacing.bounds_us(&windows);
+            let wider = full / ((until_us - from_us) as f64).max(1.0);
+            counts.map(|count| (count as f64 * wider).round() as u64)
         };
-        architecture.windows.chunks(self.windows).map(column).collect()
+        self.columns(architecture).map(column).collect()
+    }
+
+    /// What a column holds, for those who point at it.
+    fn note(&self, architecture: &Architecture, windows: Range<usize>) -> String {
+        let spacing = self.record.spacing();
+        let (from_us, until_us) = spacing.bounds_us(&windows);
+        let traffic = Traffic::of_windows(&architecture.windows[windows.clone()]);
+        let (sent, latency) = (traffic.requests.sent, &traffic.latency);
+        let rate = significant(sent as f64 / spacing.seconds(&windows).max(f64::MIN_POSITIVE));
+        let seeds = match spacing.runs {
+            1 => String::new(),
+            seeds => format!(" in {}", plural(seeds, "seed")),
+        };
+        let mut rows = vec![format!("{} to {}", moment(from_us), moment(until_us))];
+        rows.push(format!("{}{seeds}: {rate}/s", plural(sent, "request")));
+        let percentile = |name: &str, quantile: f64| {
+            latency.percentile_us(quantile).map(|us| format!("{name}: {}", duration(us as f64)))
+        };
+        rows.extend([percentile("median", 0.5), percentile("p99", 0.99)].into_iter().flatten());
+        if latency.count > 0 {
+            rows.push(format!("longest: {}", exact(latency.max_us)));
+        }
+        rows.join("\n")
     }
 
     /// The shade of a cell with so many requests, of which there is one at least.
@@ -129,27 +183,16 @@ impl<'a> Heat<'a> {
     }
 }
 
-/// What a column holds, for those who point at it.
-fn note(from_us: u64, width_us: u64, windows: &[Window]) -> String {
-    let mut rows = vec![format!("{} to {}", moment(from_us), moment(from_us + width_us))];
-    rows.push(plural(windows.iter().map(|window| window.sent).sum(), "request"));
-    let figure = |name: &str, of: fn(&Window) -> Option<u64>| {
-        let most = windows.iter().filter_map(of).max()?;
-        Some(format!("{name}: {}", duration(most as f64)))
-    };
-    rows.extend(figure("median", |window| window.p50_us));
-    rows.extend(figure("p99", |window| window.p99_us));
-    rows.extend(figure("longest", |window| window.max_us));
-    rows.join("\n")
-}
-
 fn description(architecture: &Architecture) -> String {
     let whole = std::iter::once(("the whole run", &architecture.total));
     let phases = architecture.phases.iter().map(|(name, phase)| (name.as_str(), &phase.total));
     let said = whole.chain(phases).filter(|(_, traffic)| traffic.latency.count > 0).map(|(name, traffic)| {
-        let at = |quantile| duration(traffic.latency.quantile_us(quantile) as f64);
-        let longest = duration(traffic.latency.max_us as f64);
-        format!("{name}: half within {}, 99 % within {}, the longest {longest}", at(0.5), at(0.99))
+        let at = |share: &str, quantile| {
+            let us = traffic.latency.percentile_us(quantile);
+            us.map(|us| format!("{share} within {}, ", duration(us as f64))).unwrap_or_default()
+        };
+        let longest = exact(traffic.latency.max_us);
+        format!("{name}: {}{}the longest {longest}", at("half", 0.5), at("99 %", 0.99))
     });
     let said: Vec<String> = said.collect();
     format!("The darker a cell, the more requests took so long at that time. {}.", said.join("; "))

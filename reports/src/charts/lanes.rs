@@ -3,7 +3,7 @@
 
 use hoplab_sim::record::Record;
 
-use super::curves;
+use super::curves::{self, State};
 use super::drawing::{Align, Drawing, Frame, Ink, Mark};
 use crate::axis::Axis;
 use crate::format::plural;
@@ -94,6 +94,21 @@ impl Lanes {
 
     fn margin(&self) -> f64 {
         if self.drawing.room.is_narrow() { self.frame.left + 4.0 } else { 12.0 }
+    }
+}
+
+/// The part of a lane of which the record says nothing, in grey and in words where there is room for them.
+pub(super) fn unrecorded(
+    drawing: &mut Drawing,
+    (x, y): (f64, f64),
+    (width, height): (f64, f64),
+    note: String,
+) {
+    let words = State::Unrecorded.name();
+    drawing.area((x, y), (width, height), Ink::State(State::Unrecorded), Some(note));
+    if width > drawing.text_width(words) + 8.0 {
+        let at = (x + 5.0, y + height - 1.5);
+        drawing.text(at, words, Align::Start, Ink::Muted);
     }
 }
 

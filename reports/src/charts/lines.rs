@@ -54,12 +54,34 @@ impl Drawing {
         (name, value): (&dyn Fn(f64) -> String, &dyn Fn(f64) -> String),
     ) {
         let Some(longest) = lines.iter().max_by_key(|line| line.points.len()) else { return };
+        let step = Self::step(longest.points.len(), lines.len());
+        let places: Vec<f64> = longest.points.iter().step_by(step).map(|point| point.0).collect();
+        self.notes(frame, x, &places, |column| {
+            let said = lines.iter().filter_map(|line| match line.points.get(column * step) {
+                Some(&(_, Some(seen))) => Some(format!("{}: {}", line.name, value(seen))),
+                _ => None,
+            });
+            std::iter::once(name(places[column])).chain(said).collect()
+        });
+    }
+
+    /// One of how many places answers to pointing, where there are so many and each speaks of so many lines.
+    pub(crate) fn step(places: usize, lines: usize) -> usize {
+        let columns = (NOTES_MAX / lines.max(1)).min(COLUMNS_MAX);
+        places.div_ceil(columns).max(1)
+    }
+
+    /// What is said to those who point near each of the `places`, in rows.
+    pub(crate) fn notes(
+        &mut self,
+        frame: Frame,
+        x: &Axis,
+        places: &[f64],
+        rows: impl Fn(usize) -> Vec<String>,
+    ) {
         if self.room != Room::Wide {
             return;
         }
-        let columns = (NOTES_MAX / lines.len().max(1)).min(COLUMNS_MAX);
-        let step = longest.points.len().div_ceil(columns).max(1);
-        let places: Vec<f64> = longest.points.iter().step_by(step).map(|point| point.0).collect();
         for (column, &at) in places.iter().enumerate() {
             let middle = frame.x(x, at);
             let edge = |other: Option<&f64>, end: f64| {
@@ -67,19 +89,9 @@ impl Drawing {
             };
             let left = edge(column.checked_sub(1).and_then(|before| places.get(before)), frame.left);
             let right = edge(places.get(column + 1), frame.right().min(middle + middle - left));
-            let mut rows = vec![name(at)];
-            for line in lines {
-                if let Some(&(_, Some(seen))) = line.points.get(column * step) {
-                    rows.push(format!("{}: {}", line.name, value(seen)));
-                }
-            }
-            self.marks.push(Mark::Spot {
-                x: left,
-                y: frame.top,
-                width: right - left,
-                height: frame.height,
-                note: rows.join("\n"),
-            });
+            let note = rows(column).join("\n");
+            let (y, width, height) = (frame.top, right - left, frame.height);
+            self.marks.push(Mark::Spot { x: left, y, width, height, note });
         }
     }
 }

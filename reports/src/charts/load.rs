@@ -1,9 +1,8 @@
-//! Offered load against goodput: a point for each stretch of a run. On the line through the corner all that
-//! was asked was answered. Owns the chart, not what the points are.
+//! Offered load against goodput: a point for each stretch of a run. On the line through the corner as much was
+//! answered well as was asked; above it some had waited. Owns the chart, not what the points are.
 
 use hoplab_sim::record::Record;
 
-use super::curves;
 use super::drawing::{Drawing, Frame, Ink, Mark, Room};
 use crate::axis::Axis;
 use crate::format::{percent, significant};
@@ -18,16 +17,19 @@ pub(crate) struct Cloud {
     pub(crate) points: Vec<(f64, f64)>,
 }
 
-/// A point for each window after the warm-up.
+/// A point for each window after the warm-up: what a run was asked in it, and how many good answers it gave then,
+/// whenever they were asked for.
 pub(crate) fn clouds(record: &Record) -> Vec<Cloud> {
     let slots = palette::slots(record.architectures.keys().map(String::as_str));
     let warm = record.warmup_us.div_ceil(record.window_us.max(1)) as usize;
     let architectures = record.architectures.iter().zip(slots);
     let cloud = |((name, architecture), slot): ((&String, &_), usize)| {
         let seen: &hoplab_sim::record::Architecture = architecture;
-        let windows = seen.windows.iter().skip(warm).filter(|window| window.sent > 0);
-        let seconds = curves::seconds(record.window_us).max(f64::MIN_POSITIVE);
-        let points = windows.map(|window| (window.sent as f64 / seconds, window.ok as f64 / seconds));
+        let windows = seen.windows.iter().enumerate().skip(warm).filter(|(_, window)| window.sent > 0);
+        let points = windows.map(|(index, window)| {
+            let seconds = record.spacing().seconds(&(index..index + 1)).max(f64::MIN_POSITIVE);
+            (window.sent as f64 / seconds, window.good as f64 / seconds)
+        });
         Cloud { name: name.clone(), slot, points: points.collect() }
     };
     architectures.map(cloud).filter(|cloud| !cloud.points.is_empty()).collect()
@@ -79,7 +81,7 @@ fn description(clouds: &[Cloud]) -> String {
     };
     let said: Vec<String> = clouds.iter().map(said).collect();
     format!(
-        "A point for each stretch of the run; on the dashed line all are answered well. {}",
+        "A point for each stretch of the run; on the dashed line as many are answered well as are asked. {}",
         said.join(" ")
     )
 }

@@ -1,12 +1,15 @@
-//! Figures over the run, by the requests' intended send, with the warm-up and the faults as bands.
+//! Figures over the run, by the requests' intended send, with the warm-up and the faults as bands. Where one window of
+//! the run has too few requests to carry a figure, neighbouring ones are drawn together, as a level stretch.
 
-use hoplab_sim::record::Record;
+use hoplab_sim::figures::stretch::Stretch;
+use hoplab_sim::figures::{self, grouped};
+use hoplab_sim::record::{Architecture, Record};
 
 use super::curves;
 use super::drawing::{Drawing, Frame, Ink, Room};
 use super::lines::Line;
 use crate::axis::Axis;
-use crate::format::{duration, moment, percent, significant};
+use crate::format::{duration, listed, moment, percent, significant};
 use crate::palette;
 
 /// What is shown over time.
@@ -25,8 +28,27 @@ impl Figure {
             Self::Median => "median response time",
             Self::P99 => "p99 response time",
             Self::Goodput => "good answers per second",
-            Self::Errors => "failed or timed out",
+            Self::Errors => "failed, timed out or left open",
             Self::Attempts => "attempts per call between services",
+        }
+    }
+
+    /// It over an architecture's run.
+    fn stretches(self, record: &Record, seen: &Architecture) -> Vec<Stretch> {
+        match self.figure() {
+            Some(figure) => curves::over_time(record, seen, figure),
+            None => curves::attempts_over_time(record, seen),
+        }
+    }
+
+    /// The figure of requests that it is.
+    pub(crate) fn figure(self) -> Option<figures::Figure> {
+        match self {
+            Self::Median => Some(figures::Figure::P50),
+            Self::P99 => Some(figures::Figure::P99),
+            Self::Goodput => Some(figures::Figure::Goodput),
+            Self::Errors => Some(figures::Figure::ErrorRate),
+            Self::Attempts => None,
         }
     }
 
@@ -67,7 +89,8 @@ pub(crate) fn stacked(record: &Record, figures: &[Figure], title: &str, room: Ro
     let time = Axis::time(end, if room.is_narrow() { 5 } else { 10 });
     for &figure in figures {
         let frame = Frame { left, top, width: room.width() - left - 16.0, height };
-        let lines = lines(record, figure);
+        let runs = runs(record, figure);
+        let lines: Vec<Line> = runs.iter().map(Run::line).collect();
         let values = lines.iter().flat_map(|line| line.points.iter().filter_map(|point| point.1));
         let y = figure.axis(values, 4);
         drawing.bands(frame, &time, record);
@@ -75,31 +98,83 @@ pub(crate) fn stacked(record: &Record, figures: &[Figure], title: &str, room: Ro
         drawing.horizontal_axis(frame, &time);
         drawing.lines(frame, (&time, &y), &lines);
         drawing.band_names(frame, &time, record);
-        let at = |seconds: f64| format!("at {}", moment((seconds * 1e6) as u64));
-        drawing.spots(frame, &time, &lines, (&at, &|value| figure.say(value)));
+        notes(&mut drawing, frame, &time, record, figure, &runs);
         top = frame.bottom() + 62.0;
     }
     drawing.height = top - 62.0 + 30.0;
     drawing
 }
 
-fn lines(record: &Record, figure: Figure) -> Vec<Line> {
+/// A figure over the run of one architecture.
+struct Run<'a> {
+    name: &'a str,
+    slot: usize,
+    stretches: Vec<Stretch>,
+}
+
+fn runs(record: &Record, figure: Figure) -> Vec<Run<'_>> {
     let slots = palette::slots(record.architectures.keys().map(String::as_str));
     let architectures = record.architectures.iter().zip(slots);
-    architectures
-        .map(|((name, architecture), slot)| Line {
-            name: name.clone(),
-            slot,
-            points: curves::over_time(record, architecture, |window| match figure {
-                Figure::Median => window.p50_us.map(|us| us as f64),
-                Figure::P99 => window.p99_us.map(|us| us as f64),
-                Figure::Goodput => (window.sent > 0).then(|| curves::goodput(record, window)),
-                Figure::Errors => (window.sent > 0).then(|| curves::error_ratio(window)),
-                Figure::Attempts => (window.calls > 0).then(|| window.attempts as f64 / window.calls as f64),
-            }),
-            band: Vec::new(),
-        })
-        .collect()
+    let runs = architectures.map(|((name, seen), slot)| {
+        let stretches = figure.stretches(record, seen);
+        Run { name, slot, stretches }
+    });
+    runs.collect()
+}
+
+impl Run<'_> {
+    /// A point in the middle of each window, a level stretch where several are taken together.
+    fn line(&self) -> Line {
+        let mut points = Vec::with_capacity(self.stretches.len());
+        let mut until = 0;
+        for stretch in &self.stretches {
+            let (from, end) = (curves::seconds(stretch.from_us), curves::seconds(stretch.until_us));
+            if until != stretch.windows.start {
+                points.push((from, None));
+            }
+            until = stretch.windows.end;
+            if stretch.windows.len() > 1 && stretch.value.is_some() {
+                points.extend([(from, stretch.value), (end, stretch.value)]);
+            } else {
+                points.push((f64::midpoint(from, end), stretch.value));
+            }
+        }
+        Line { name: self.name.to_owned(), slot: self.slot, points, band: Vec::new() }
+    }
+
+    /// What is said of a window.
+    fn note(&self, window: usize, figure: Figure) -> Option<String> {
+        let stretch = self.stretches.iter().find(|stretch| stretch.windows.contains(&window))?;
+        let said = stretch.value.map_or_else(|| "too little was served well".to_owned(), |us| figure.say(us));
+        let over = format!(" ({} to {})", moment(stretch.from_us), moment(stretch.until_us));
+        let over = if stretch.windows.len() > 1 { over } else { String::new() };
+        Some(format!("{}: {said}{over}", self.name))
+    }
+}
+
+/// What is said to those who point at a window.
+fn notes(
+    drawing: &mut Drawing,
+    frame: Frame,
+    time: &Axis,
+    record: &Record,
+    figure: Figure,
+    runs: &[Run<'_>],
+) {
+    let windows = record.architectures.values().map(|seen| seen.windows.len()).max().unwrap_or(0);
+    let step = Drawing::step(windows, runs.len());
+    let bounds = |window: usize| record.spacing().bounds_us(&(window..window + 1));
+    let middle = |window: usize| {
+        let (from_us, until_us) = bounds(window);
+        f64::midpoint(curves::seconds(from_us), curves::seconds(until_us))
+    };
+    let places: Vec<f64> = (0..windows).step_by(step).map(middle).collect();
+    drawing.notes(frame, time, &places, |column| {
+        let window = column * step;
+        let (from_us, until_us) = bounds(window);
+        let said = runs.iter().filter_map(|run| run.note(window, figure));
+        std::iter::once(format!("{} to {}", moment(from_us), moment(until_us))).chain(said).collect()
+    });
 }
 
 fn description(record: &Record, figures: &[Figure]) -> String {
@@ -110,19 +185,31 @@ fn description(record: &Record, figures: &[Figure]) -> String {
         said.push(format!("From {from} to {until} the fault {}: {}.", fault.name, fault.text));
     }
     for &figure in figures {
-        let most: Vec<String> = lines(record, figure)
-            .iter()
-            .filter_map(|line| {
-                let values = line.points.iter().filter_map(|point| point.1);
-                let most = values.fold(None, |most: Option<f64>, value| {
-                    Some(most.map_or(value, |most| most.max(value)))
-                })?;
-                Some(format!("{} {}", line.name, figure.say(most)))
-            })
-            .collect();
+        let runs = runs(record, figure);
+        let most = runs.iter().filter_map(|run| {
+            let values = run.stretches.iter().filter_map(|stretch| stretch.value);
+            let most = values.max_by(f64::total_cmp)?;
+            Some(format!("{} {}", run.name, figure.say(most)))
+        });
+        let most: Vec<String> = most.collect();
         if !most.is_empty() {
             said.push(format!("Highest {}: {}.", figure.axis_name(), most.join(", ")));
         }
+        said.extend(taken_together(figure, &runs));
     }
     said.join(" ")
+}
+
+/// That windows are taken together, and who has too few requests even so; `None` where each carries the figure.
+fn taken_together(figure: Figure, runs: &[Run<'_>]) -> Option<String> {
+    let requests = grouped(figure.figure()?.observations_min());
+    let (name, takes) = (figure.axis_name(), format!("takes {requests} requests that are served well"));
+    let joined = runs.iter().flat_map(|run| &run.stretches).any(|stretch| stretch.windows.len() > 1);
+    let none = runs.iter().filter(|run| run.stretches.is_empty()).map(|run| run.name.to_owned());
+    let none: Vec<String> = none.collect();
+    match (joined, none.is_empty()) {
+        (false, true) => None,
+        (true, true) => Some(format!("A {name} {takes}: windows that have fewer are drawn together.")),
+        (_, false) => Some(format!("A {name} {takes}, which {} have not.", listed(&none))),
+    }
 }

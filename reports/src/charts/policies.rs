@@ -28,7 +28,8 @@ pub(crate) fn policies(record: &Record, room: Room) -> Option<Drawing> {
     if groups.is_empty() {
         return None;
     }
-    let mut drawing = Drawing::new(room, "Decisions of policies over time");
+    let mut drawing =
+        Drawing::new(room, format!("Decisions of policies over time{}", curves::of_first(record)));
     let y = drawing.title_and_legend(&[]);
     let sizes: Vec<_> = groups.iter().map(|(_, _, lanes, _)| lanes.len()).collect();
     let mut chart = Lanes::new(drawing, record, y, &sizes);
@@ -39,7 +40,7 @@ pub(crate) fn policies(record: &Record, room: Room) -> Option<Drawing> {
             chart.group(name);
             let left_out = lanes::keep_most(&mut lanes, Events::count);
             for lane in &lanes {
-                draw(chart, lane, slot % palette::SLOTS);
+                draw(chart, lane, slot % palette::SLOTS, cut);
             }
             chart.left_out(left_out, "lane");
         });
@@ -59,10 +60,19 @@ fn in_words(name: &str, lanes: &[Events]) -> String {
     format!("{name}: {}{more}", words.join(", "))
 }
 
-fn draw(chart: &mut Lanes, lane: &Events, slot: usize) {
+fn draw(chart: &mut Lanes, lane: &Events, slot: usize, cut: Option<u64>) {
     let floor = chart.lane(&lane.name());
     let Lanes { drawing, frame, time, .. } = chart;
     drawing.line(vec![(frame.left, floor), (frame.right(), floor)], Ink::Grid, 1.0, false);
+    if let Some(cut) = cut {
+        let x = frame.x(time, curves::seconds(cut));
+        let note = format!(
+            "{}\nnot recorded from {} on: there were too many decisions to keep",
+            lane.name(),
+            moment(cut)
+        );
+        lanes::unrecorded(drawing, (x, floor - BAR), (frame.right() - x, BAR), note);
+    }
     let most = lane.stretches.iter().map(|&(_, _, count)| count).max().unwrap_or(1);
     for &(from, until, counted) in &lane.stretches {
         let x = frame.x(time, curves::seconds(from));

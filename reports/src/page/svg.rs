@@ -15,7 +15,7 @@ pub(crate) fn class(ink: Ink) -> String {
         Ink::Text => "t".to_owned(),
         Ink::Muted | Ink::State(State::Unknown) => "m".to_owned(),
         Ink::Ground => "ground".to_owned(),
-        Ink::Grid => "g".to_owned(),
+        Ink::Grid | Ink::State(State::Unrecorded) => "g".to_owned(),
         Ink::Fault => "fault".to_owned(),
         Ink::FaultName => "on-fault".to_owned(),
         Ink::WarmUp => "warm".to_owned(),

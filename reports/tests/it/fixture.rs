@@ -187,7 +187,7 @@ fn architecture(kind: &Kind) -> Architecture {
         work: work(kind),
         resources: resources(kind),
         faults: vec![FaultHits { name: "payment-slow".into(), hits: 84, applies: true }],
-        windows: (0..122).map(|index| window(index, kind)).collect(),
+        windows: (0..120).map(|index| window(index, kind)).collect(),
         endpoint_windows: IndexMap::new(),
         expectations: expectations(kind),
         slowest: (0..5).map(|rank| trace(kind, rank)).collect(),
@@ -411,9 +411,6 @@ fn decisions(kind: &Kind, from_us: u64) -> Vec<Decided> {
 }
 
 fn window(index: u64, kind: &Kind) -> Window {
-    if index >= 120 {
-        return Window::default();
-    }
     let slow = (48..80).contains(&index);
     let sent = 50 + (index * 7) % 11;
     let errors = if slow { (kind.errors * 90.0 + (index % 3) as f64 * kind.errors * 20.0) as u64 } else { 0 };
@@ -422,21 +419,12 @@ fn window(index: u64, kind: &Kind) -> Window {
     let p99 = p50 * 3 + (index * 131) % 5_000 + jam;
     let calls = sent * 11;
     let attempts = calls + if slow { (calls as f64 * kind.retries * 3.0) as u64 } else { 0 };
-    Window {
-        sent,
-        ok: sent - errors,
-        errors,
-        refused: 0,
-        good: sent - errors,
-        attempts,
-        calls,
-        p50_us: Some(p50),
-        p90_us: Some(p50 * 2),
-        p99_us: Some(p99),
-        max_us: Some(p99 + p50),
-        sum_us: sent * p50 * 6 / 5,
-        buckets: spread(p50, p99, sent),
-    }
+    let ok = sent - errors;
+    let buckets = spread(p50, p99, ok);
+    let sum_us = buckets.iter().map(|(us, count)| us * count).sum();
+    let (min_us, max_us) = (buckets[0].0, buckets[buckets.len() - 1].0);
+    let latency = Latencies { count: ok, sum_us, min_us, max_us, buckets };
+    Window { sent, ok, errors, good: ok, attempts, calls, ..Window::default() }.with_latency(latency)
 }
 
 /// A window's requests over a curve through its median and its tail.

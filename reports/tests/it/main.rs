@@ -4,6 +4,7 @@ mod compare;
 mod data;
 mod fixture;
 mod index;
+mod over_time;
 mod page;
 mod plots;
 mod summary;
