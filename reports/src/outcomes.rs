@@ -93,15 +93,6 @@ pub(crate) fn pill_class(outcome: Outcome) -> &'static str {
     }
 }
 
-/// In how many of several `seeds` all of these expectations hold.
-pub(crate) fn seeds_held(expectations: &[Expectation], seeds: u64) -> u64 {
-    let mut not: Vec<u64> =
-        expectations.iter().flat_map(|of| of.failed_in.iter().chain(&of.unjudged_in)).copied().collect();
-    not.sort_unstable();
-    not.dedup();
-    seeds.saturating_sub(not.len() as u64)
-}
-
 /// In how many of several `seeds` an expectation holds, and a seed to run again where it does not: empty where it
 /// holds in each of them.
 pub(crate) fn in_seeds(expectation: &Expectation, seeds: u64) -> String {

@@ -6,7 +6,10 @@ mod curves;
 mod data;
 mod figures;
 mod files;
+mod grouped;
 mod heat;
+mod knee;
+mod limit;
 mod page;
 mod slice;
 mod table;
@@ -96,7 +99,7 @@ pub fn found(axes: &[grid::Axis], search: &grid::Search, found: &Found) -> Strin
         settings.filter_map(|(axis, place)| Some(format!("{} = {}", axis.key, axis.values[(*place)?].label)));
     let at: Vec<String> = std::iter::once(found.architecture.clone()).chain(settings).collect();
     let highest = match &found.highest {
-        Some(highest) if found.open_ended => format!("{highest} and beyond"),
+        Some(highest) if found.open_ended => format!("at least {highest}"),
         Some(highest) => format!("up to {highest}"),
         None => "not even the lowest".to_owned(),
     };

@@ -2,6 +2,7 @@
 //! it. Each point is an ordinary scenario, made by writing the point's values into the text. Owns which
 //! scenarios those are and what is kept of each; runs nothing itself.
 
+mod limit;
 pub mod record;
 mod search;
 mod seek;

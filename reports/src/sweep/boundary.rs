@@ -1,13 +1,15 @@
 //! What a search found, drawn: along an axis the boundary below which all that is expected holds, or, where
-//! there is no axis, a row an architecture. Every try is a mark: a dot where it held, a cross where it did not.
+//! there is no axis, a row an architecture. Every try and every point of the grid on its way is a mark: a dot where all
+//! held, a cross where something failed.
 
 use hoplab_sim::record::Outcome;
 use hoplab_sim::sweep::Try;
 use hoplab_sim::sweep::record::{Found, Search, Sweep};
 
 use super::curves::legend;
+use super::limit::highest;
 use super::slice::{self, Quantity, Slice};
-use super::table::{heads, highest};
+use super::table::heads;
 use crate::axis::Axis;
 use crate::charts::lines::Line;
 use crate::charts::{Align, Drawing, Frame, Ink, Mark, Room};
@@ -42,7 +44,7 @@ pub(super) fn boundary(sweep: &Sweep, search: &Search, along: usize, slice: &Sli
         drawing.group(slot % SLOTS, |drawing| {
             for (at, found) in &found {
                 let place = |tried: &Try| (frame.x(&x, *at), frame.y(&y, tried.number));
-                tries(drawing, &found.tries, slot, place);
+                tries(drawing, &found.ran(), slot, place);
             }
             if slice::is_numeric(&sweep.axes[along]) {
                 drawing.lines(frame, (&x, &y), std::slice::from_ref(&line));
@@ -96,7 +98,7 @@ pub(super) fn limits(sweep: &Sweep, search: &Search, slice: &Slice, room: Room) 
             let end = found.number.map_or(frame.left, |number| frame.x(&x, number));
             let note = format!("{name}\n{}: {}", search.key, highest(search, found));
             drawing.area((frame.left, middle - 1.5), (end - frame.left, 3.0), ink, Some(note));
-            tries(drawing, &found.tries, slot, |tried| (frame.x(&x, tried.number), middle));
+            tries(drawing, &found.ran(), slot, |tried| (frame.x(&x, tried.number), middle));
             let said = shortened(&highest(search, found), 18);
             let middle_of = end.max(frame.left + drawing.text_width(&said) / 2.0);
             drawing.text((middle_of, middle - text * 0.7), said, Align::Middle, Ink::Text);
@@ -107,19 +109,19 @@ pub(super) fn limits(sweep: &Sweep, search: &Search, slice: &Slice, room: Room) 
 
 /// The scale of what was searched: all that was tried has room.
 fn value_axis(search: &Search) -> Axis {
-    let tries = search.found.iter().flat_map(|found| &found.tries);
+    let tries = search.found.iter().flat_map(Found::ran);
     let numbers: Vec<f64> = tries.map(|tried| tried.number).filter(|number| number.is_finite()).collect();
     Quantity::of(&search.range.1).axis(&numbers)
 }
 
-/// A mark for each try.
-fn tries(drawing: &mut Drawing, tries: &[Try], slot: usize, place: impl Fn(&Try) -> (f64, f64)) {
+/// A mark for each that was run.
+fn tries(drawing: &mut Drawing, tries: &[&Try], slot: usize, place: impl Fn(&Try) -> (f64, f64)) {
     let ink = Ink::Architecture(slot % SLOTS);
-    let held: Vec<_> = tries.iter().filter(|tried| tried.holds).map(&place).collect();
+    let held: Vec<_> = tries.iter().filter(|tried| tried.holds).map(|tried| place(tried)).collect();
     if !held.is_empty() {
         drawing.marks.push(Mark::Dots { points: held, ink, size: 7.0 });
     }
-    for (x, y) in tries.iter().filter(|tried| tried.outcome == Outcome::Fails).map(&place) {
+    for (x, y) in tries.iter().filter(|tried| tried.outcome == Outcome::Fails).map(|tried| place(tried)) {
         for side in [CROSS, -CROSS] {
             drawing.line(vec![(x - CROSS, y - side), (x + CROSS, y + side)], ink, 1.4, false);
         }
@@ -150,7 +152,7 @@ fn description(sweep: &Sweep, search: &Search, along: Option<usize>, slice: &Sli
         format!("{name}: {}.", found.collect::<Vec<_>>().join(", "))
     });
     format!(
-        "The highest {} at which all that is expected holds; a dot is a try that held, a cross one that failed. {}",
+        "The highest {} at which all that is expected holds; a dot is where all held, a cross where something failed. {}",
         search.key,
         said.collect::<Vec<_>>().join(" ")
     )

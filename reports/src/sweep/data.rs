@@ -3,7 +3,7 @@
 use hoplab_sim::sweep::record::{Axis, Figure, Sweep};
 
 use crate::data::{File, Row, file};
-use crate::outcomes::{Outcomes, seeds_held};
+use crate::outcomes::Outcomes;
 
 /// Every file of a sweep.
 pub(super) fn files(sweep: &Sweep) -> Result<Vec<File>, csv::Error> {
@@ -77,7 +77,7 @@ fn points(sweep: &Sweep) -> Vec<Row> {
                 outcomes.hold.to_string(),
                 outcomes.unjudged.to_string(),
                 sweep.seeds.to_string(),
-                seeds_held(&figures.expectations, sweep.seeds).to_string(),
+                figures.in_seeds.map_or_else(String::new, |seeds| seeds.hold.to_string()),
             ]);
             rows.push(row);
         }
@@ -86,9 +86,10 @@ fn points(sweep: &Sweep) -> Vec<Row> {
 }
 
 fn tries(sweep: &Sweep) -> Vec<Row> {
-    let mut rows = vec![head(sweep, &["architecture", "value", "number", "holds", "outcome", "unmet"])];
+    let mut rows = vec![head(sweep, &["architecture", "value", "number", "holds", "outcome", "unmet", "of"])];
     for found in sweep.search.iter().flat_map(|search| &search.found) {
-        for tried in &found.tries {
+        let (tries, grid) = (found.tries.iter(), found.grid.iter());
+        for (tried, of) in tries.map(|tried| (tried, "search")).chain(grid.map(|point| (point, "grid"))) {
             let mut row = settings(sweep, found.places.iter().copied());
             let holds = tried.holds.to_string();
             row.extend([
@@ -98,6 +99,7 @@ fn tries(sweep: &Sweep) -> Vec<Row> {
                 holds,
                 tried.outcome.name().to_owned(),
                 tried.unmet.clone(),
+                of.to_owned(),
             ]);
             rows.push(row);
         }

@@ -15,7 +15,7 @@ pub(super) enum Shown {
     Errors,
     Goodput,
     Attempts,
-    /// How many expectations hold.
+    /// How many expectations hold; of several seeds, in how many of them all hold.
     Held,
 }
 
@@ -40,18 +40,17 @@ impl Shown {
             Self::Errors => "failed, timed out or left open",
             Self::Goodput => "good answers per second; dashed: what was offered",
             Self::Attempts => "attempts per call between services",
-            Self::Held => "expectations that hold",
+            Self::Held => "expectations that hold; of several seeds, those in which all hold",
         }
     }
 
     /// Its value; `None` where there is none.
     pub(super) fn value(self, figures: &Figures) -> Option<f64> {
-        let expected = figures.expectations.len();
         match self {
             Self::Median | Self::P99 | Self::Errors => self.figure(figures).map(|figure| figure.value),
             Self::Goodput => Some(figures.goodput_rps),
             Self::Attempts => figures.amplification,
-            Self::Held => (expected > 0).then(|| held(figures) as f64 / expected as f64),
+            Self::Held => held(figures).map(|(held, all)| held as f64 / all as f64),
         }
     }
 
@@ -71,10 +70,9 @@ impl Shown {
 
     /// What it says, in words.
     pub(super) fn said(self, figures: &Figures) -> String {
-        match (self, self.value(figures)) {
-            (Self::Held, Some(_)) => format!("{} of {}", held(figures), figures.expectations.len()),
-            (_, Some(value)) => self.say(value),
-            (_, None) => "–".to_owned(),
+        match (self, held(figures)) {
+            (Self::Held, Some((held, all))) => format!("{held} of {all}"),
+            _ => self.value(figures).map_or_else(|| "–".to_owned(), |value| self.say(value)),
         }
     }
 
@@ -111,7 +109,9 @@ impl Shown {
     }
 }
 
-/// How many expectations hold.
-pub(super) fn held(figures: &Figures) -> usize {
-    Outcomes::of(&figures.expectations).hold as usize
+/// How many of how many expectations hold; of several seeds, in how many of them all hold.
+fn held(figures: &Figures) -> Option<(u64, u64)> {
+    let outcomes = Outcomes::of(&figures.expectations);
+    let alone = || (outcomes.all() > 0).then_some((outcomes.hold, outcomes.all()));
+    figures.in_seeds.map(|seeds| (seeds.hold, seeds.all())).or_else(alone)
 }

@@ -5,12 +5,13 @@ use hoplab_sim::sweep::record::{Found, Search, Sweep};
 use maud::{Markup, html};
 
 use super::figures::Shown;
+use super::limit::highest;
 use super::slice::Slice;
-use super::table::{figures_row, heads, highest};
+use super::table::{columns, figures_row, heads};
 use super::{boundary, curves, heat, verdict};
 use crate::charts::{Ink, Room};
 use crate::format::{plural, shortened};
-use crate::outcomes::{mark, mark_class};
+use crate::outcomes::{mark, mark_class, pill_class};
 use crate::page::frame::{self, Keys, Tabs, section};
 use crate::page::{shell, svg};
 use crate::palette::{self, SLOTS};
@@ -51,13 +52,8 @@ fn head(sweep: &Sweep) -> Markup {
             div.verdict {
                 p.headline { (headline) }
                 @for sentence in &sentences { p { (sentence) } }
-                @if let Some((search, (all, short))) = met {
-                    @let least = search.at_least.as_deref().unwrap_or_default();
-                    p { @if short == 0 {
-                        a.pill.good href="#limits" { "✓ every limit is at least " (least) }
-                    } @else {
-                        a.pill.bad href="#limits" { "✗ " (short) " of " (plural(all as u64, "limit")) " below " (least) }
-                    } }
+                @if let Some((search, outcomes)) = met {
+                    p { a class=(pill_class(outcomes.together())) href="#limits" { (verdict::enough(search, outcomes)) } }
                 }
                 @if invalid > 0 {
                     p { span.pill.bad { "✗ at " (plural(invalid as u64, "point")) " a fault touched nothing" } }
@@ -89,8 +85,9 @@ fn limits(sweep: &Sweep) -> (Markup, usize) {
     let Some(search) = &sweep.search else { return (html! {}, 0) };
     let note = html! {
         "The highest " code { (search.key) } " from " (search.range.0) " to " (search.range.1)
-        " at which all that is expected holds, found by halving. A dot is a try that held, a cross one that did \
-         not; what holds at a value is taken to hold at every lower one."
+        " at which all that is expected holds, found by halving and held against the points of the grid on its way. A \
+         dot is where all held, a cross where something failed; halving rests on what holds at a value holding at every \
+         lower one, and where the grid shows that it does not, there is no one limit."
     };
     let mut panels = Vec::new();
     for (along, slice) in limit_slices(sweep, search) {
@@ -148,13 +145,12 @@ fn found(sweep: &Sweep, search: &Search) -> Markup {
         places.filter_map(|(axis, place)| Some(axis.labels[(*place)?].as_str())).collect()
     };
     let tried = |found: &Found| {
-        let mut tries: Vec<_> = found.tries.iter().collect();
-        tries.sort_by(|a, b| a.number.total_cmp(&b.number));
-        html! { @for tried in tries {
+        html! { @for tried in found.ran() {
             tr {
                 th scope="row" { (tried.value) }
                 td.text { span class=(mark_class(tried.outcome)) { (mark(tried.outcome)) } " "
-                    @if tried.holds { "all holds" } @else { (tried.unmet) } }
+                    @if tried.holds { "all holds" } @else { (tried.unmet) }
+                    @if found.grid.iter().any(|point| std::ptr::eq(point, tried)) { span.quiet { " (grid)" } } }
             }
         } }
     };
@@ -176,7 +172,7 @@ fn found(sweep: &Sweep, search: &Search) -> Markup {
                 }
             } } }
         } }
-        h3 { "Every try" }
+        h3 { "Every try, and the grid" }
         @for found in &search.found {
             details {
                 summary { (swatch(sweep, &found.architecture)) b { (found.architecture) }
@@ -277,13 +273,14 @@ fn points(sweep: &Sweep) -> Markup {
     let rows: usize = sweep.points.iter().map(|point| point.architectures.len()).sum();
     let note = html! {
         "What was seen at each point after the warm-up. A dash is a percentile that the sample cannot carry."
+        @if sweep.seeds > 1 { " The last column says in how many of the " (sweep.seeds) " seeds all that is expected holds." }
     };
     let table = html! {
         div.scroll { table {
             thead { tr {
                 th scope="col" { (heads(sweep).join(", ")) }
                 th.text scope="col" { "architecture" }
-                @for head in ["offered", "goodput", "p50", "p99", "errors", "attempts", "holds"] {
+                @for head in columns(sweep) {
                     th scope="col" { (head) }
                 }
             } }
@@ -292,7 +289,7 @@ fn points(sweep: &Sweep) -> Markup {
                     @let labels = sweep.axes.iter().zip(&point.places).map(|(axis, &place)| axis.labels[place].as_str());
                     th scope="row" { (labels.collect::<Vec<_>>().join(", ")) }
                     td.name { (swatch(sweep, name)) (name) }
-                    @for cell in figures_row(figures, sweep.seeds) { td { (cell) } }
+                    @for cell in figures_row(figures) { td { (cell) } }
                 }
             } } }
         } }

@@ -4,10 +4,11 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use hoplab_sim::record::Outcome;
-use hoplab_sim::sweep::record::{Axis, Figure, Figures, Found, Search, Sweep};
+use hoplab_sim::sweep::record::{Axis, Figure, Figures, Search, Sweep};
 
+use super::limit::{contradiction, highest};
 use crate::format::{duration, percent, plural, significant};
-use crate::outcomes::{Outcomes, mark, seeds_held};
+use crate::outcomes::{Outcomes, mark};
 use crate::table::{Look, grid, printable, wrapped};
 
 /// The table of a sweep whose report lies in `dir`, if it was written.
@@ -30,6 +31,13 @@ pub fn table(sweep: &Sweep, dir: Option<&Path>, look: Look) -> String {
         let title = format!("The highest {} at which all that is expected holds", search.key);
         let _ = writeln!(text, "\n{}", look.painted("1", &title));
         text.push_str(&grid(&search_rows(sweep, search), look));
+        for found in &search.found {
+            let Some(said) = contradiction(found) else { continue };
+            let said = format!("{}: no one limit, it {said}", found.architecture);
+            for line in wrapped(&printable(&said), look.width.saturating_sub(1)) {
+                let _ = writeln!(text, " {line}");
+            }
+        }
     }
     let _ = writeln!(text, "\n {}  {}", look.painted("2", "digest  "), sweep.digest);
     if let Some(dir) = dir {
@@ -60,34 +68,29 @@ fn settings(sweep: &Sweep, places: &[usize]) -> Vec<String> {
 }
 
 fn points_rows(sweep: &Sweep) -> Vec<Vec<String>> {
-    let columns = ["", "offered", "goodput", "p50", "p99", "errors", "attempts", "holds"];
-    let mut head = columns.map(str::to_owned).to_vec();
-    head.splice(0..1, std::iter::once(heads(sweep).join(", ")).chain(["architecture".to_owned()]));
+    let mut head = vec![heads(sweep).join(", "), "architecture".to_owned()];
+    head.extend(columns(sweep).map(str::to_owned));
     let mut rows = vec![head];
     for point in &sweep.points {
         for (name, figures) in &point.architectures {
             let mut row = vec![settings(sweep, &point.places).join(", "), printable(name)];
-            row.extend(figures_row(figures, sweep.seeds));
+            row.extend(figures_row(figures));
             rows.push(row);
         }
     }
     rows
 }
 
-pub(super) fn figures_row(figures: &Figures, seeds: u64) -> Vec<String> {
+/// What is told of an architecture at a point.
+pub(super) fn columns(sweep: &Sweep) -> [&'static str; 7] {
+    let holds = if sweep.seeds > 1 { "seeds held" } else { "holds" };
+    ["offered", "goodput", "p50", "p99", "errors", "attempts", holds]
+}
+
+/// The same as cells.
+pub(super) fn figures_row(figures: &Figures) -> Vec<String> {
     let dash = || "–".to_owned();
     let time = |figure: Option<Figure>| figure.map_or_else(dash, |figure| duration(figure.value));
-    let outcomes = Outcomes::of(&figures.expectations);
-    let held = seeds_held(&figures.expectations, seeds);
-    let in_seeds = if held < seeds { format!(" ({held} of {seeds} seeds)") } else { String::new() };
-    let expectations = match outcomes.together() {
-        _ if outcomes.all() == 0 => String::new(),
-        Outcome::Holds => format!("✓{}", if seeds > 1 { &in_seeds } else { "" }),
-        outcome if seeds > 1 => {
-            format!("{} {} of {}{in_seeds}", mark(outcome), outcomes.hold, outcomes.all())
-        }
-        outcome => format!("{} {} of {}", mark(outcome), outcomes.hold, outcomes.all()),
-    };
     vec![
         format!("{} rps", significant(figures.offered_rps)),
         format!("{} rps", significant(figures.goodput_rps)),
@@ -95,8 +98,20 @@ pub(super) fn figures_row(figures: &Figures, seeds: u64) -> Vec<String> {
         time(figures.p99_us),
         figures.error_rate.map_or_else(dash, |figure| percent(figure.value)),
         figures.amplification.map_or_else(dash, significant),
-        expectations,
+        expectations(figures),
     ]
+}
+
+/// How all that is expected came out: `✓`, `✗ 1 of 2`; of several seeds in how many it holds: `✗ 3 of 4`.
+fn expectations(figures: &Figures) -> String {
+    let outcomes = Outcomes::of(&figures.expectations);
+    let mark = mark(outcomes.together());
+    match figures.in_seeds {
+        _ if outcomes.all() == 0 => String::new(),
+        Some(seeds) => format!("{mark} {} of {}", seeds.hold, seeds.all()),
+        None if outcomes.together() == Outcome::Holds => mark.to_owned(),
+        None => format!("{mark} {} of {}", outcomes.hold, outcomes.all()),
+    }
 }
 
 fn search_rows(sweep: &Sweep, search: &Search) -> Vec<Vec<String>> {
@@ -118,20 +133,4 @@ fn search_rows(sweep: &Sweep, search: &Search) -> Vec<Vec<String>> {
         rows.push(row);
     }
     rows
-}
-
-/// What a search found, as people read it: `340 rps`, `600 rps or more`, `below 50 rps`; and where it cannot be judged
-/// what lies between, that it cannot: `200 rps (cannot be judged below 260 rps)`.
-pub(super) fn highest(search: &Search, found: &Found) -> String {
-    let unsure = || match &found.fails_from {
-        Some(fails) => format!("cannot be judged below {fails}"),
-        None => format!("cannot be judged up to {}", search.range.1),
-    };
-    match &found.highest {
-        Some(highest) if found.takes.is_some() => format!("{highest} ({})", unsure()),
-        Some(highest) if found.open_ended => format!("{highest} or more"),
-        Some(highest) => highest.clone(),
-        None if found.takes.is_some() => unsure(),
-        None => format!("below {}", search.range.0),
-    }
 }

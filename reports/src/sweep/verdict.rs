@@ -1,16 +1,17 @@
-//! A sweep's answer in words: how far each architecture goes, where its knee is, and what gives way first. Owns
-//! the sentences, not where they stand.
+//! A sweep's answer in words: how far each architecture goes, where what was run contradicts that there is a limit, and
+//! what gives way first. Owns the sentences, not where they stand; `knee` has those on knees.
 
 use hoplab_sim::record::Outcome;
 use hoplab_sim::sweep::record::{Figures, Found, Search, Sweep};
 
+use super::grouped::{by_text, grouped};
+use super::knee::knees;
+use super::limit::{contradiction, highest, is_settled};
 use super::slice::{self, Quantity, Slice};
-use super::table::{heads, highest, key_name};
+use super::table::key_name;
 use crate::format::{glued, listed, percent, plural};
+use crate::outcomes::Outcomes;
 use crate::verdict::Verdict;
-
-/// The knee is where p99 is more than so many times that of the lowest value.
-const KNEE: f64 = 2.0;
 
 /// The verdict on a sweep.
 pub(super) fn verdict(sweep: &Sweep) -> Verdict {
@@ -20,6 +21,7 @@ pub(super) fn verdict(sweep: &Sweep) -> Verdict {
     };
     let mut sentences = Vec::new();
     if let Some(search) = &sweep.search {
+        sentences.extend(contradictions(sweep, search));
         sentences.extend(gives_way(sweep, search));
         if !sweep.points.is_empty() && sweep.points.iter().any(has_expectations) {
             sentences.push(held(sweep));
@@ -46,13 +48,13 @@ fn found(sweep: &Sweep, search: &Search) -> String {
     if search.found.iter().all(|found| found.highest.is_none() && found.takes.is_none()) {
         return format!("Not even at {} does all that is expected hold anywhere.", search.range.0);
     }
-    let from = found[0].number;
+    let from = found[0].number.filter(|_| is_settled(found[0]));
     let alone = groups.iter().all(|(_, found)| found.len() == 1);
     let limit = |(index, (_, found)): (usize, &(&String, Vec<&Found>))| match found[..] {
         [found] => {
             let other =
                 from.zip(found.number).filter(|(from, number)| index > 0 && from.total_cmp(number).is_ne());
-            let more = other.map(|of| compared(of.0, of.1));
+            let more = other.filter(|_| is_settled(found)).map(|of| compared(of.0, of.1));
             format!("{}{}", highest(search, found), more.unwrap_or_default())
         }
         _ => spread(sweep, search, found),
@@ -108,7 +110,20 @@ fn spread(sweep: &Sweep, search: &Search, found: &[&Found]) -> String {
     }
 }
 
-/// What fails first above the limits: of each architecture the lowest try that did not hold.
+/// Where something fails below a value at which all holds.
+fn contradictions(sweep: &Sweep, search: &Search) -> Option<String> {
+    let said = search.found.iter().filter_map(|found| {
+        let place = Slice(found.places.clone()).name(sweep);
+        let place = if place.is_empty() { place } else { format!(" where {place}") };
+        Some((contradiction(found)? + &place, found.architecture.clone()))
+    });
+    let said = grouped(said, "with");
+    let key = key_name(&search.key);
+    (!said.is_empty())
+        .then(|| format!("There is no one limit along {key}, as tries and grid say together: it {said}."))
+}
+
+/// What fails first above the limits: of each architecture the lowest value that was run and did not hold.
 fn gives_way(sweep: &Sweep, search: &Search) -> Option<String> {
     let first = |name: &String| {
         let found: Vec<&Found> = search.found.iter().filter(|found| found.architecture == *name).collect();
@@ -118,8 +133,8 @@ fn gives_way(sweep: &Sweep, search: &Search) -> Option<String> {
         };
         let failed = found.iter().flat_map(|found| {
             found
-                .tries
-                .iter()
+                .ran()
+                .into_iter()
                 .filter(|tried| tried.outcome == Outcome::Fails)
                 .map(|tried| (place(found), tried))
         });
@@ -149,25 +164,6 @@ fn held(sweep: &Sweep) -> String {
     }
 }
 
-/// What is the same is said once: `4 of 9 with a and b; 3 of 9 with c`.
-fn grouped(said: impl Iterator<Item = (String, String)>, with: &str) -> String {
-    let parts: Vec<String> =
-        by_text(said).into_iter().map(|(what, names)| format!("{what} {with} {}", listed(&names))).collect();
-    parts.join("; ")
-}
-
-/// Names by what is said of them, in the order of the first of each.
-fn by_text(said: impl Iterator<Item = (String, String)>) -> Vec<(String, Vec<String>)> {
-    let mut groups: Vec<(String, Vec<String>)> = Vec::new();
-    for (what, name) in said {
-        match groups.iter_mut().find(|(other, _)| *other == what) {
-            Some((_, names)) => names.push(name),
-            None => groups.push((what, vec![name])),
-        }
-    }
-    groups
-}
-
 fn is_well(figures: &Figures) -> bool {
     together(figures) == Outcome::Holds
 }
@@ -185,48 +181,39 @@ fn first_unmet(sweep: &Sweep) -> Option<String> {
     let slice = Slice(vec![None]);
     let first = |name: &String| {
         let along = slice.along(sweep, 0, name);
-        let (_, place, figures) = along.iter().find(|(_, _, figures)| together(figures) == Outcome::Fails)?;
+        let first = along.iter().position(|(_, _, figures)| together(figures) == Outcome::Fails)?;
+        let (_, place, figures) = along[first];
         let unmet = figures.expectations.iter().find(|expectation| expectation.fails())?;
-        Some(format!("{name} at {} ({}; seen: {})", axis.labels[*place], unmet.text, unmet.seen_text))
+        let unsure =
+            along[..first].iter().filter(|(.., figures)| together(figures) == Outcome::CannotBeJudged);
+        let unsure = match unsure.count() as u64 {
+            0 => String::new(),
+            count => format!("; {} below cannot be judged", plural(count, "point")),
+        };
+        Some(format!("{name} at {} ({}; seen: {}{unsure})", axis.labels[place], unmet.text, unmet.seen_text))
     };
     let said: Vec<String> = sweep.architectures.iter().filter_map(first).collect();
     (!said.is_empty())
         .then(|| format!("The first expectation to fail along {}: {}.", axis.key, listed(&said)))
 }
 
-/// Where the knees are along an axis of numbers that is the only one; where there are more the curves tell.
-fn knees(sweep: &Sweep) -> Option<String> {
-    let [axis] = &sweep.axes[..] else { return None };
-    if !slice::is_numeric(axis) {
-        return None;
-    }
-    let knees: Vec<_> = sweep.architectures.iter().map(|name| (name, knee(sweep, name))).collect();
-    let head = &heads(sweep)[0];
-    if knees.iter().all(|(_, knee)| knee.is_none()) {
-        return Some(format!("Along {head} there is no knee: p99 stays below twice that of the lowest."));
-    }
-    let said = knees.into_iter().map(|(name, knee)| {
-        let place =
-            knee.map_or_else(|| "not reached".to_owned(), |(below, at)| format!("between {below} and {at}"));
-        (place, name.clone())
-    });
-    let said = grouped(said, "with");
-    Some(format!("The knee along {head}, where p99 first exceeds twice that of the lowest, is {said}."))
-}
-
-/// The last value before the knee and the first beyond it, along the only axis.
-fn knee<'a>(sweep: &'a Sweep, name: &str) -> Option<(&'a str, &'a str)> {
-    let seen = Slice(vec![None]).along(sweep, 0, name);
-    let p99 = |figures: &Figures| figures.p99_us.map(|figure| figure.value);
-    let lowest = p99(seen.first()?.2)?;
-    let beyond = seen.iter().position(|(_, _, figures)| p99(figures).is_some_and(|us| us > lowest * KNEE))?;
-    let label = |index: usize| sweep.axes[0].labels[seen[index].1].as_str();
-    Some((label(beyond.checked_sub(1)?), label(beyond)))
-}
-
-/// What of the limits falls short of the least that is all right; `None` when nothing must be met.
-pub(super) fn met(search: &Search) -> Option<(usize, usize)> {
+/// How the limits compare with the least that is all right; `None` when nothing must be met.
+pub(super) fn met(search: &Search) -> Option<Outcomes> {
     search.at_least.as_ref()?;
-    let short = search.found.iter().filter(|found| found.outcome == Outcome::Fails).count();
-    Some((search.found.len(), short))
+    Some(Outcomes::count(search.found.iter().map(|found| found.outcome)))
+}
+
+/// The same in words: `✓ every limit is at least 200 rps`, `✗ 2 of 3 limits below 200 rps`.
+pub(super) fn enough(search: &Search, outcomes: Outcomes) -> String {
+    let least = search.at_least.as_deref().unwrap_or_default();
+    let all = plural(outcomes.all(), "limit");
+    let unsure = |count: u64| format!("{count} of {all} cannot be judged against {least}");
+    match outcomes.together() {
+        Outcome::Holds => format!("✓ every limit is at least {least}"),
+        Outcome::CannotBeJudged => format!("? {}", unsure(outcomes.unjudged)),
+        Outcome::Fails if outcomes.unjudged == 0 => format!("✗ {} of {all} below {least}", outcomes.fail),
+        Outcome::Fails => {
+            format!("✗ {} of {all} below {least}, {} cannot be judged", outcomes.fail, outcomes.unjudged)
+        }
+    }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use hoplab_reports::{Look, sweep};
 use hoplab_sim::sweep::record::Sweep;
 
-use crate::fixture::sweep::{grid, knee};
+use crate::fixture::sweep::{contradicted, grid, knee};
 use crate::page::assert_sound_page;
 
 /// The page, of which every figure has a name and a description.
@@ -66,6 +66,64 @@ fn the_table_has_a_row_a_point_and_what_was_found() {
     let look = Look { width: 100, colour: false };
     let text = sweep::table(&knee(), Some(Path::new("target/hoplab/knee")), look);
     insta::assert_snapshot!("sweep_table", text);
+}
+
+/// The sentence on knees where p99 is not carried below and above these rates.
+fn knee_where_carried(carried: std::ops::Range<f64>) -> String {
+    let mut sweep = Sweep { search: None, seeds: 1, ..knee() };
+    for (point, rate) in sweep.points.iter_mut().zip(sweep.axes[0].numbers.clone()) {
+        for figures in point.architectures.values_mut() {
+            if !rate.is_some_and(|rate| carried.contains(&rate)) {
+                figures.p99_us = None;
+                figures.requests.ok = 100;
+            }
+        }
+    }
+    verdict(&page(&sweep)).lines().last().unwrap_or_default().to_owned()
+}
+
+#[test]
+fn a_point_that_does_not_carry_p99_decides_no_knee() {
+    let said = [50.0..600.0, 150.0..600.0, 50.0..200.0, 600.0..600.0].map(knee_where_carried);
+    insta::assert_snapshot!("knees_by_what_is_carried", said.join("\n"));
+    let flat = |points: usize| {
+        let mut sweep = Sweep { search: None, ..knee() };
+        sweep.points.truncate(points);
+        sweep.axes[0].labels.truncate(points);
+        sweep.axes[0].numbers.truncate(points);
+        verdict(&page(&sweep)).lines().last().unwrap_or_default().to_owned()
+    };
+    assert_eq!(flat(4), "Along rate there is no knee: p99 stays below twice that of the lowest.");
+    assert!(
+        flat(2).contains("cannot be told (2 of 2 points carry p99; more points would tell)"),
+        "{}",
+        flat(2)
+    );
+}
+
+/// Two tries that hold, and a grid between them that fails.
+#[test]
+fn tries_and_grid_are_told_together() {
+    let sweep = contradicted();
+    insta::assert_snapshot!("contradicted_verdict", verdict(&page(&sweep)));
+    let text = sweep::table(&sweep, None, Look { width: 100, colour: false });
+    let found = text.split("The highest").nth(1).unwrap();
+    insta::assert_snapshot!("contradicted_table", found);
+    let summary: serde_json::Value = serde_json::from_str(&sweep::summary(&sweep)).unwrap();
+    let found = &summary["search"]["found"][0];
+    assert_eq!(found["highest"], "20%");
+    assert_eq!(found["holds_again"], serde_json::json!(["100%"]));
+    assert_eq!(summary["points"][0]["architectures"]["direct"]["in_seeds"]["hold"], 3);
+}
+
+#[test]
+fn limits_that_cannot_be_judged_are_not_said_to_be_enough() {
+    let mut sweep = knee();
+    for found in &mut sweep.search.as_mut().unwrap().found {
+        found.outcome = hoplab_sim::record::Outcome::CannotBeJudged;
+    }
+    let said = verdict(&page(&sweep));
+    assert!(said.ends_with("? 3 of 3 limits cannot be judged against 200 rps"), "{said}");
 }
 
 #[test]

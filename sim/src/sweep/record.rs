@@ -1,6 +1,8 @@
 //! What a sweep leaves behind: the figures of every point and how the searches came out. Plain data,
 //! serialised as JSON, of which everything that is shown is rendered. Times are microseconds.
 
+use std::collections::BTreeSet;
+
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
@@ -99,6 +101,39 @@ pub struct Figures {
     pub p999_us: Option<Figure>,
     /// How the expectations came out.
     pub expectations: Vec<Expectation>,
+    /// In how many of several seeds they hold together; `None` for a single seed, and where nothing is expected.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_seeds: Option<InSeeds>,
+}
+
+/// How all that is expected came out, seed by seed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InSeeds {
+    /// Seeds in which all holds.
+    pub hold: u64,
+    /// Seeds in which something fails.
+    pub fail: u64,
+    /// Seeds in which nothing fails, and something cannot be judged by that seed alone.
+    pub cannot_be_judged: u64,
+}
+
+impl InSeeds {
+    /// How `expectations` came out in so many `seeds`.
+    pub fn of(expectations: &[Expectation], seeds: u64) -> Option<Self> {
+        let seeds_of = |of: fn(&Expectation) -> &Vec<u64>| -> BTreeSet<u64> {
+            expectations.iter().flat_map(of).copied().collect()
+        };
+        let failed = seeds_of(|expectation| &expectation.failed_in);
+        let unjudged = &seeds_of(|expectation| &expectation.unjudged_in) - &failed;
+        let (fail, cannot_be_judged) = (failed.len() as u64, unjudged.len() as u64);
+        let hold = seeds.saturating_sub(fail + cannot_be_judged);
+        (seeds > 1 && !expectations.is_empty()).then_some(Self { hold, fail, cannot_be_judged })
+    }
+
+    /// How many seeds there are.
+    pub fn all(self) -> u64 {
+        self.hold + self.fail + self.cannot_be_judged
+    }
 }
 
 /// A figure, and how far it can be trusted where that is known.
@@ -125,7 +160,7 @@ pub struct Search {
     pub found: Vec<Found>,
 }
 
-/// The highest value at which all that is expected holds.
+/// The highest value at which all that is expected holds, with no value at or below it at which something fails.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Found {
     /// By axis, the index of the point's value; `None` on the axis of the key that was searched along.
@@ -149,8 +184,23 @@ pub struct Found {
     /// What it would take to judge what lies between, where something cannot be judged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub takes: Option<String>,
+    /// The values above [`Found::fails_from`] at which all holds all the same, rising: there is no one limit.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub holds_again: Vec<String>,
     /// What was tried, in this order.
     pub tries: Vec<Try>,
+    /// What the points of the grid say along the key, in their order; empty where the grid does not have it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub grid: Vec<Try>,
+}
+
+impl Found {
+    /// All that was run along the key, tries and points of the grid, by rising number.
+    pub fn ran(&self) -> Vec<&Try> {
+        let mut ran: Vec<&Try> = self.tries.iter().chain(&self.grid).collect();
+        ran.sort_by(|a, b| a.number.total_cmp(&b.number));
+        ran
+    }
 }
 
 impl Sweep {
@@ -163,6 +213,11 @@ impl Sweep {
             let steps = &search.steps;
             let range = (steps.value(0).label, steps.value(steps.count() - 1).label);
             let at_least = search.at_least.as_ref().map(|value| value.label.clone());
+            let beside = |found: Found| {
+                let grid = along(&plan.sweep, search, &points, &found);
+                Found::of(search, found.places, found.architecture, found.tries, grid)
+            };
+            let found = found.into_iter().map(beside).collect();
             Search { key: search.key.clone(), range, at_least, found }
         });
         Self {
@@ -184,6 +239,22 @@ impl Sweep {
     }
 }
 
+/// What the points of the grid say along the key of a search, where it was made. A point where a fault touched nothing
+/// does not show what it was made to show.
+fn along(axes: &[grid::Axis], search: &grid::Search, points: &[Seen], found: &Found) -> Vec<Try> {
+    let Some(own) = axes.iter().position(|axis| axis.key == search.key) else { return Vec::new() };
+    let is_there = |point: &&Seen| {
+        let mut places = point.places.iter().zip(&found.places);
+        point.untouched.is_empty() && places.all(|(place, still)| still.is_none_or(|still| still == *place))
+    };
+    let tried = |point: &Seen| {
+        let expectations = &point.architectures.get(&found.architecture)?.expectations;
+        let value = &axes[own].values[point.places[own]];
+        (!expectations.is_empty()).then(|| Try::of(&value.label, value.number, expectations.iter()))
+    };
+    points.iter().filter(is_there).filter_map(tried).collect()
+}
+
 impl Axis {
     fn of(axis: &grid::Axis) -> Self {
         Self {
@@ -198,10 +269,11 @@ impl Seen {
     /// What a record says of a point.
     pub fn of(point: &Point, record: &record::Record) -> Self {
         let untouched = record.untouched_faults();
-        let seconds = record.duration_us.saturating_sub(record.warmup_us) as f64 / 1e6
-            * record.seeds.as_ref().map_or(1, record::Seeds::count) as f64;
-        let figures =
-            |(name, seen): (&String, &record::Architecture)| (name.clone(), Figures::of(seen, seconds));
+        let seeds = record.seeds.as_ref().map_or(1, record::Seeds::count);
+        let seconds = record.duration_us.saturating_sub(record.warmup_us) as f64 / 1e6 * seeds as f64;
+        let figures = |(name, seen): (&String, &record::Architecture)| {
+            (name.clone(), Figures::of(seen, seconds, seeds))
+        };
         Self {
             places: point.places.iter().copied().flatten().collect(),
             untouched: untouched.into_iter().map(str::to_owned).collect(),
@@ -211,7 +283,7 @@ impl Seen {
 }
 
 impl Figures {
-    fn of(seen: &record::Architecture, seconds: f64) -> Self {
+    fn of(seen: &record::Architecture, seconds: f64, seeds: u64) -> Self {
         let scope = Scope::of(seen, seconds);
         let figure = |figure: figures::Figure| {
             Some(Figure { value: figure.of(&scope)?, interval: figure.interval(&scope) })
@@ -230,6 +302,7 @@ impl Figures {
             p99_us: figure(figures::Figure::P99),
             p999_us: figure(figures::Figure::P999),
             expectations: seen.expectations.clone(),
+            in_seeds: InSeeds::of(&seen.expectations, seeds),
         }
     }
 }
