@@ -30,6 +30,7 @@ use baseline::{Baseline, Origin, Read};
 use compare::{Comparison, Finding, Verdict};
 use explain::Reasons;
 use figures::Figures;
+use hoplab_sim::figures::{Figure, Subject};
 use hoplab_sim::record::{Outcome, Record};
 
 use crate::table::Look;
@@ -189,34 +190,56 @@ impl Gate {
         &self.reasons[&finding.key.scope]
     }
 
-    /// The sentences that explain an architecture: its digest, and for each subject one latency that moved.
-    /// The reasons are the architecture's, so that the first sentence of its kind tells them and the
-    /// others do not repeat them.
+    /// The sentences on an architecture: its digest, for each subject one latency that moved and its mean, requests that
+    /// came out otherwise, each with what is shown to be behind it, once; and at last what else moved, which is not said to
+    /// be why.
     fn explanations(&self, scope: &str) -> Vec<String> {
         let standing_out = self.comparison.standing_out(scope);
-        let mut told: Vec<&[String]> = Vec::new();
-        let mut explained: Vec<compare::Outcome> = Vec::new();
+        let Some(reasons) = self.reasons.get(scope) else { return Vec::new() };
         let mut sentences = Vec::new();
-        for finding in &standing_out {
-            let subject = finding.key.subject.as_slice();
-            if finding.key.metric == metric::Metric::Digest {
-                sentences.push(explain::sentence(finding, self.reasons(finding)));
-                continue;
-            }
-            if !finding.key.metric.is_latency() || told.contains(&subject) {
-                continue;
-            }
-            told.push(subject);
-            let finding = explain::telling(&standing_out, finding);
-            if explained.contains(&finding.outcome) {
-                sentences.push(explain::what(finding));
-            } else {
-                sentences.push(explain::sentence(finding, self.reasons(finding)));
-                explained.push(finding.outcome);
+        let mut told: Vec<String> = Vec::new();
+        for finding in told_of(&standing_out) {
+            let (what, sentence) = (explain::what(finding), explain::sentence(finding, reasons));
+            let behind = sentence.strip_prefix(&what).unwrap_or_default().to_owned();
+            if behind.is_empty() || !told.contains(&behind) {
+                sentences.push(sentence);
+                told.push(behind);
             }
         }
+        let beside = reasons.beside().filter(|_| !sentences.is_empty());
+        sentences.extend(beside.map(|text| format!("what else moved: {text}")));
         sentences
     }
+}
+
+/// The findings that are worth a sentence, in this order: the digest, of each subject the latency that says most, its
+/// mean, and what became of all requests.
+fn told_of<'a>(standing_out: &[&'a Finding]) -> Vec<&'a Finding> {
+    let mut told: Vec<&Finding> = Vec::new();
+    for &finding in standing_out {
+        let is_of_all = || finding.key.subject == ["all"];
+        match finding.key.metric {
+            metric::Metric::Digest => told.push(finding),
+            metric if metric.is_latency() => {
+                let telling = explain::telling(standing_out, finding);
+                let is_known = told
+                    .iter()
+                    .any(|other| other.key.subject == finding.key.subject && other.key.metric.is_latency());
+                if !is_known {
+                    told.push(telling);
+                }
+            }
+            metric::Metric::Figure(figure) if figure.subject() == Subject::Requests && is_of_all() => {
+                told.push(finding);
+            }
+            _ => {}
+        }
+    }
+    let is_mean = |finding: &&&Finding| finding.key.metric == metric::Metric::Figure(Figure::Mean);
+    let means = standing_out.iter().filter(is_mean).copied();
+    let means: Vec<&Finding> = means.filter(|mean| !told.iter().any(|other| other.key == mean.key)).collect();
+    told.extend(means);
+    told
 }
 
 /// What `--update` writes: the figures of now under the tolerances and comments of before; where there

@@ -133,11 +133,9 @@ fn sentence(compared: &Compared) -> String {
         return format!("{}: p50, p99, p99.9 and errors are the same.", compared.name);
     }
     let chance = if is_chance(all) { " Chance alone may explain it." } else { "" };
-    let reason = TOLD
-        .iter()
-        .filter_map(|measure| all.figure(*measure).step().filter(|_| *measure != Figure::ErrorRate))
-        .find_map(|(before, now)| compared.reasons.text(now > before));
-    let reason = reason.map_or_else(String::new, |reason| format!(" What moved with it: {reason}."));
+    let mean = all.figure(Figure::Mean).step();
+    let reason = mean.and_then(|(before, now)| compared.reasons.of_mean(now > before));
+    let reason = reason.map_or_else(String::new, |reason| format!(" Its mean moved by {reason}."));
     format!("{}: {}.{chance}{reason}", compared.name, clauses.join("; "))
 }
 

@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use super::accepted;
 use super::baseline::{Baseline, Origin};
 use super::compare::{Comparison, Outcome, Verdict};
+use super::explain::{self, Reasons};
 use super::figures::{Figures, Key, Thousandths, Value};
 use super::metric::{Metric, Unit};
 use super::tolerance::{Stated, Tolerance};
@@ -140,6 +141,72 @@ mesh all  requests.ok = 6
         "tolerance * endpoint cart.ad latency.p99_us = 5%\nmesh endpoint cart.add latency.p99_us = 5\n";
     insta::assert_snapshot!(Baseline::parse("checkout.baseline", aimless).unwrap_err().to_string());
     insta::assert_snapshot!(Baseline::parse("checkout.baseline", "# nothing\n").unwrap_err().to_string());
+}
+
+/// What a finding of a baseline's `before` and `now` is said to come from.
+fn sentence(before: &str, now: &str, subject: &[&str], figure: Figure) -> String {
+    let figures = |text: &str| Baseline::parse("b", text).unwrap().baseline;
+    let comparison = Comparison::of(&figures(before), &figures(now).figures);
+    let key = Key::new("mesh", subject, Metric::Figure(figure));
+    let finding = comparison.findings.iter().find(|finding| finding.key == key).unwrap();
+    explain::sentence(finding, &Reasons::of(&comparison, "mesh"))
+}
+
+/// Two endpoints, of which one became slower, and one's shortest request a little.
+const TWO: &str = "\
+mesh all requests.ok = 100
+mesh all latency.mean_us = 1000
+mesh all latency.p99_us = 5000
+mesh endpoint shop.buy requests.ok = 40
+mesh endpoint shop.buy latency.mean_us = 1000
+mesh endpoint shop.look requests.ok = 60
+mesh endpoint shop.look latency.mean_us = 1000
+mesh endpoint shop.look latency.min_us = 700
+mesh hop shop wire time.mean_us = 400
+";
+
+#[test]
+fn a_mean_is_explained_by_what_sums_to_it_and_by_the_endpoint_that_accounts_for_it() {
+    let now = TWO
+        .replace("all latency.mean_us = 1000", "all latency.mean_us = 1400")
+        .replace("shop.buy latency.mean_us = 1000", "shop.buy latency.mean_us = 2000")
+        .replace("time.mean_us = 400", "time.mean_us = 800");
+    let said = |subject: &[&str], figure| sentence(TWO, &now, subject, figure);
+    assert_eq!(
+        said(&["all"], Figure::Mean),
+        "mean of all requests +400 µs (1 ms → 1.4 ms), of it wire at shop +400 µs"
+    );
+    assert_eq!(
+        said(&["endpoint", "shop.buy"], Figure::Mean),
+        "mean of shop.buy +1 ms (1 ms → 2 ms), of it wire at shop +1 ms"
+    );
+    let both = now.replace("shop.look latency.mean_us = 1000", "shop.look latency.mean_us = 900");
+    let said = sentence(TWO, &both, &["endpoint", "shop.buy"], Figure::Mean);
+    assert_eq!(said, "mean of shop.buy +1 ms (1 ms → 2 ms)", "another endpoint's requests moved as well");
+}
+
+#[test]
+fn a_mean_explains_no_percentile_and_no_minimum() {
+    let now = TWO
+        .replace("all latency.mean_us = 1000", "all latency.mean_us = 1400")
+        .replace("p99_us = 5000", "p99_us = 9000")
+        .replace("min_us = 700", "min_us = 705")
+        .replace("time.mean_us = 400", "time.mean_us = 800");
+    let p99 = sentence(TWO, &now, &["all"], Figure::P99);
+    assert_eq!(p99, "p99 of all requests +4 ms (5 ms → 9 ms)");
+    let shortest = sentence(TWO, &now, &["endpoint", "shop.look"], Figure::Shortest);
+    assert_eq!(shortest, "shortest of shop.look +5 µs (700 µs → 705 µs)");
+}
+
+#[test]
+fn errors_are_put_beside_what_moved_by_the_same_number() {
+    let now = TWO.to_owned()
+        + "mesh all requests.failed = 8\nmesh edge client->shop errors = 8\nmesh edge shop->bank errors = 8\n\
+           mesh edge shop->cart errors = 7\n";
+    let failed = sentence(TWO, &now, &["all"], Figure::Failed);
+    assert_eq!(failed, "requests failed of all requests +8 (0 → 8), as many as errors of shop → bank");
+    let other = now.replace("shop->bank errors = 8", "shop->bank errors = 9");
+    assert_eq!(sentence(TWO, &other, &["all"], Figure::Failed), "requests failed of all requests +8 (0 → 8)");
 }
 
 #[test]
