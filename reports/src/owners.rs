@@ -1,6 +1,6 @@
 //! Who may own a microsecond: the keys of the recorder's breakdowns, how they are called, grouped
 //! and coloured. Owns no figures. Blue is the network, orange the proxies, green the services,
-//! purple deliberate waiting; an unknown key is `other`.
+//! purple deliberate waiting; a key that is not known is `other`, for people unknown.
 
 use std::collections::BTreeMap;
 
@@ -28,37 +28,43 @@ pub(crate) enum Group {
     ProxyQueue,
     Tls,
     ServiceQueue,
-    Other,
+    ServiceWork,
+    Pause,
+    Client,
 }
 
 impl Group {
     /// Every group, in the order of the table's columns.
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Wire,
         Self::ProxyCpu,
         Self::ProxyLatency,
         Self::ProxyQueue,
         Self::Tls,
         Self::ServiceQueue,
-        Self::Other,
+        Self::ServiceWork,
+        Self::Pause,
+        Self::Client,
     ];
 
     /// Its name for people.
     pub(crate) fn label(self) -> &'static str {
         match self {
-            Self::Wire => "wire",
+            Self::Wire => "wire, connecting",
             Self::ProxyCpu => "proxy CPU",
             Self::ProxyLatency => "proxy latency",
             Self::ProxyQueue => "proxy queue",
             Self::Tls => "TLS",
             Self::ServiceQueue => "service queue",
-            Self::Other => "other",
+            Self::ServiceWork => "service work",
+            Self::Pause => "back-off, delay",
+            Self::Client => "client, unknown",
         }
     }
 
     /// Whether the table leaves it out when it is zero everywhere.
     pub(crate) fn optional(self) -> bool {
-        matches!(self, Self::ProxyLatency | Self::Other)
+        matches!(self, Self::ProxyLatency | Self::ServiceWork | Self::Pause | Self::Client)
     }
 }
 
@@ -75,8 +81,8 @@ const fn owner(
 /// Every owner that a record may name, in the order in which bars stack them; the last one takes
 /// what is unknown.
 pub(crate) const OWNERS: [Owner; 14] = [
-    owner("service_work", "service work", Group::Other, (150, 196, 176), (66, 110, 92)),
-    owner("service_sleep", "service sleep", Group::Other, (201, 222, 212), (47, 76, 64)),
+    owner("service_work", "service work", Group::ServiceWork, (150, 196, 176), (66, 110, 92)),
+    owner("service_sleep", "service sleep", Group::ServiceWork, (201, 222, 212), (47, 76, 64)),
     owner("service_queue", "service queue", Group::ServiceQueue, (0, 130, 96), (38, 182, 140)),
     owner("wire", "wire", Group::Wire, (86, 180, 233), (86, 165, 210)),
     owner("connect", "connecting", Group::Wire, (158, 210, 240), (48, 106, 140)),
@@ -85,10 +91,10 @@ pub(crate) const OWNERS: [Owner; 14] = [
     owner("proxy_cpu", "proxy CPU", Group::ProxyCpu, (230, 159, 0), (230, 159, 0)),
     owner("proxy_latency", "proxy latency", Group::ProxyLatency, (244, 207, 126), (166, 118, 20)),
     owner("proxy_queue", "proxy queue", Group::ProxyQueue, (213, 94, 0), (226, 104, 20)),
-    owner("backoff", "retry back-off", Group::Other, (204, 121, 167), (204, 121, 167)),
-    owner("delay", "deliberate delay", Group::Other, (226, 178, 206), (138, 78, 112)),
-    owner("client", "client", Group::Other, (140, 146, 156), (128, 136, 148)),
-    owner("other", "other", Group::Other, (190, 194, 200), (86, 94, 104)),
+    owner("backoff", "retry back-off", Group::Pause, (204, 121, 167), (204, 121, 167)),
+    owner("delay", "deliberate delay", Group::Pause, (226, 178, 206), (138, 78, 112)),
+    owner("client", "client", Group::Client, (140, 146, 156), (128, 136, 148)),
+    owner("other", "unknown", Group::Client, (190, 194, 200), (86, 94, 104)),
 ];
 
 /// The index into [`OWNERS`] of a record's key.
@@ -110,7 +116,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn unknown_keys_count_as_other_and_nothing_is_lost() {
+    fn unknown_keys_count_together_and_nothing_is_lost() {
         let breakdown =
             BTreeMap::from([("wire".into(), 1.0), ("gremlins".into(), 2.0), ("other".into(), 4.0)]);
         let amounts = amounts(&breakdown);

@@ -1,10 +1,12 @@
 //! The table on the terminal: what each architecture costs, and whether what was expected holds.
 //! Owns the text, not the terminal: the caller says how wide it is and whether it takes colours.
 
+pub(crate) mod breakers;
 pub(crate) mod resources;
 mod trust;
 
 use std::fmt::Write as _;
+use std::ops::Range;
 use std::path::Path;
 
 use comfy_table::{CellAlignment, LineStyle, Table, TableStyle};
@@ -164,7 +166,8 @@ fn added_rows(record: &Record) -> Option<Grid> {
     let added = added::over_baseline(record);
     let groups = shown_groups(&added);
     let mut head = vec![String::new(), "total".to_owned()];
-    head.extend(groups.iter().map(|group| group.label().to_owned()));
+    // On two lines, so that all fit beside each other.
+    head.extend(groups.iter().map(|group| group.label().replacen(' ', "\n", 1)));
     let mut rows = vec![head];
     for (name, added) in &added {
         let mut row = vec![printable(name)];
@@ -192,33 +195,36 @@ pub(crate) fn shown_groups(added: &[(&str, Option<Added>)]) -> Vec<Group> {
         .collect()
 }
 
-/// The grid as wide as it needs to be; where the terminal is narrower, a list per row.
+/// The grid as wide as it needs to be; where the terminal is narrower, the columns that do not fit below the others,
+/// each time beside the names of the rows.
 pub(crate) fn grid(rows: &[Vec<String>], look: Look) -> String {
+    let columns = rows[0].len();
+    let mut pieces = Vec::new();
+    let mut from = 1;
+    while from < columns || pieces.is_empty() {
+        let fitting = (from + 1..=columns).rev().map(|until| (until, piece(rows, from..until)));
+        let fits = |lines: &[String]| lines.iter().all(|line| line.chars().count() <= look.width);
+        let (until, lines) = (fitting.into_iter().find(|(until, lines)| *until == from + 1 || fits(lines)))
+            .unwrap_or_else(|| (columns, piece(rows, from..columns)));
+        pieces.push(lines.into_iter().fold(String::new(), |text, line| text + &line + "\n"));
+        from = until;
+    }
+    pieces.join("\n")
+}
+
+/// The names of the rows and some of the columns, line by line.
+fn piece(rows: &[Vec<String>], columns: Range<usize>) -> Vec<String> {
+    let of = |row: &Vec<String>| -> Vec<String> {
+        row.iter().take(1).chain(row.iter().take(columns.end).skip(columns.start)).cloned().collect()
+    };
     let mut table = Table::new();
     table.load_style(TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─')));
-    table.set_header(&rows[0]);
-    table.add_rows(&rows[1..]);
+    table.set_header(of(&rows[0]));
+    table.add_rows(rows[1..].iter().map(of));
     for column in table.column_iter_mut().skip(1) {
         column.set_cell_alignment(CellAlignment::Right);
     }
-    let lines: Vec<String> = table.lines().map(|line| line.trim_end().to_owned()).collect();
-    if lines.iter().any(|line| line.chars().count() > look.width) {
-        return list(rows, look);
-    }
-    lines.into_iter().fold(String::new(), |text, line| text + &line + "\n")
-}
-
-fn list(rows: &[Vec<String>], look: Look) -> String {
-    let head = &rows[0];
-    let label_width = head.iter().map(|label| label.chars().count()).max().unwrap_or(0);
-    let mut text = String::new();
-    for row in &rows[1..] {
-        let _ = writeln!(text, " {}", look.painted("1", &row[0]));
-        for (label, value) in head.iter().zip(row).skip(1) {
-            let _ = writeln!(text, "   {label:label_width$}  {value:>10}");
-        }
-    }
-    text
+    table.lines().map(|line| line.trim_end().to_owned()).collect()
 }
 
 fn expectations(record: &Record, look: Look) -> String {
@@ -286,23 +292,15 @@ fn facts(record: &Record, dir: Option<&Path>, look: Look) -> String {
     for fault in &record.faults {
         let hits = record.architectures.iter().filter_map(|(name, architecture)| {
             let hits = architecture.faults.iter().find(|hits| hits.name == fault.name && hits.applies)?;
-            Some(unbroken(&format!("{} {}", printable(name), plural(hits.hits, "hit"))))
+            Some(unbroken(&format!("{} {}", printable(name), breakers::often(hits.hits))))
         });
         let hits: Vec<String> = hits.collect();
-        facts.push(("fault", format!("{}: {}", printable(&fault.name), hits.join(", "))));
+        facts.push(("fault", format!("{} took effect: {}", printable(&fault.name), hits.join(", "))));
     }
-    let changed: Vec<String> = record
-        .architectures
-        .iter()
-        .filter_map(|(name, architecture)| {
-            let changes = architecture.breakers.len() as u64 + architecture.breakers_left_out;
-            let text = format!("{} {}", printable(name), plural(changes, "change"));
-            (changes > 0).then(|| unbroken(&text))
-        })
-        .collect();
-    if !changed.is_empty() {
-        facts.push(("breakers", changed.join(", ")));
-    }
+    facts.extend(record.architectures.iter().filter_map(|(name, architecture)| {
+        let opened = breakers::opened(architecture)?;
+        Some(("breakers", format!("opened with {}: {}", printable(name), printable(&opened))))
+    }));
     facts.extend(broken(record).into_iter().map(|broken| ("broken", broken)));
     facts.extend(wasted(record).map(|wasted| ("wasted", wasted)));
     facts.push(("digest", format!("{}, {}", printable(&record.digest), seeds(record))));

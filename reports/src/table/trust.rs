@@ -36,11 +36,22 @@ pub(super) fn intervals(record: &Record) -> Option<Grid> {
     (rows.len() > 1).then(|| (format!("With 95 % confidence{when}"), without_empty_columns(rows)))
 }
 
+/// What is said of each architecture's requests beside the baseline's.
+const PAIRED: [&str; 8] = [
+    "",
+    "median",
+    "95 %\ninterval",
+    "p99",
+    "requests\nslower",
+    "requests\nfaster",
+    "errors\nsaved",
+    "errors\nmade",
+];
+
 /// The same requests under the baseline; `None` where nothing was paired.
 pub(super) fn paired(record: &Record) -> Option<Grid> {
     let phase = added::compared(record);
-    let head = ["", "median", "95 %", "p99", "slower", "faster", "errors saved", "errors made"];
-    let mut rows = vec![head.map(str::to_owned).to_vec()];
+    let mut rows = vec![PAIRED.map(str::to_owned).to_vec()];
     for (name, paired) in &record.paired {
         let of = phase.and_then(|phase| paired.phases.get(phase)).unwrap_or(&paired.total);
         let signed = |us: Option<i64>| us.map_or_else(|| "–".to_owned(), |us| difference(us as f64));
