@@ -11,6 +11,7 @@ pub(crate) mod svg;
 mod tables;
 pub(crate) mod theme;
 mod thin;
+mod topology;
 
 use hoplab_sim::record::{Architecture, Record, Window};
 use indexmap::IndexSet;
@@ -24,26 +25,29 @@ use crate::format::{count, duration, glued, listed, moment, plural, share};
 use crate::outcomes::{Outcomes, pill_class};
 use crate::table::{expectations_by_text, seeds};
 use crate::verdict::{self, Verdict};
-use frame::{Keys, Tabs, section};
+use frame::{Keys, Tabs, folded, section};
 
 /// The page of a run.
 pub fn page(record: &Record) -> String {
     let body = html! {
-        (frame::switches(record))
         main {
+            (frame::switches(record))
             (head(record))
             (tables::overview(record))
+            (facts(record))
             (graph_section(record))
+            (time(record))
+            (tables::invariants(record))
+            (tables::expectations(record))
+            (tables::costs(record))
             (latency(record))
             @if let Some(pairs) = pairs::pairs(record) { (pairs) }
-            (time(record))
+            (heat(record))
             (breakdown(record))
+            (goodput(record))
             (breakers(record))
             (policies(record))
-            (goodput(record))
             (slowest(record))
-            (tables::expectations(record))
-            (tables::invariants(record))
             (tables::details(record))
         }
         (foot(record))
@@ -57,16 +61,17 @@ pub(crate) fn panels(record: &Record) -> usize {
 }
 
 /// The parts of a page, for the links at its top.
-const PARTS: [(&str, &str); 10] = [
-    ("overview", "side by side"),
+const PARTS: [(&str, &str); 11] = [
     ("graph", "service graph"),
+    ("time", "over time"),
+    ("costs", "what each costs"),
     ("latency", "percentiles"),
     ("pairs", "request by request"),
-    ("time", "over time"),
+    ("heat", "how many took how long"),
     ("breakdown", "where the time goes"),
+    ("goodput", "goodput and retries"),
     ("breakers", "breakers and ejections"),
     ("policies", "policies"),
-    ("goodput", "goodput and errors"),
     ("details", "all the figures"),
 ];
 
@@ -77,7 +82,6 @@ fn head(record: &Record) -> Markup {
     let rules =
         |seen: &Architecture| seen.violations.iter().map(|found| found.invariant.clone()).collect::<Vec<_>>();
     let broken = record.architectures.values().flat_map(rules).collect::<IndexSet<_>>().len() as u64;
-    let measured = record.duration_us.saturating_sub(record.warmup_us);
     html! {
         header {
             p.eyebrow { span.mark { "hoplab" } " " (record.scenario) }
@@ -88,37 +92,50 @@ fn head(record: &Record) -> Markup {
             div.verdict {
                 p.headline { (headline) }
                 @for sentence in &sentences { p { (sentence) } }
-                @if broken > 0 {
-                    p { a.pill.bad href="#invariants" { "✗ " (plural(broken, "invariant")) " broken" } }
-                }
-                @if outcomes.all() > 0 {
-                    p { a class=(pill_class(outcomes.together())) href="#expectations" { (outcomes.pill()) } }
-                }
+                @if broken > 0 || outcomes.all() > 0 { p.pills {
+                    @if broken > 0 { a.pill.bad href="#invariants" { "✗ " (plural(broken, "invariant")) " broken" } " " }
+                    @if outcomes.all() > 0 {
+                        a class=(pill_class(outcomes.together())) href="#expectations" { (outcomes.pill()) }
+                    }
+                } }
             }
-            ul.facts {
-                li { span { "load" } (moment(measured))
-                    @if record.warmup_us > 0 { " after " (moment(record.warmup_us)) " of warm-up" } }
-                li { span { "services" } (count(record.graph.services.len() as u64)) }
-                li { span { "run" } (seeds(record)) }
-                li { span { "digest" } code { (record.digest.get(..12).unwrap_or(&record.digest)) } }
-            }
-            nav aria-label="parts of this page" {
-                @for (id, name) in PARTS.iter().filter(|(id, _)| *id != "pairs" || !record.paired.is_empty()) { a href={ "#" (id) } { (name) } }
-            }
+        }
+    }
+}
+
+/// What was run, and links to the parts of the page.
+fn facts(record: &Record) -> Markup {
+    let measured = record.duration_us.saturating_sub(record.warmup_us);
+    let is_there = |id: &str| match id {
+        "pairs" => !record.paired.is_empty(),
+        "heat" => Heat::of(record).is_some(),
+        _ => true,
+    };
+    html! {
+        ul.facts {
+            li { span { "load" } (moment(measured))
+                @if record.warmup_us > 0 { " after " (moment(record.warmup_us)) " of warm-up" } }
+            li { span { "services" } (count(record.graph.services.len() as u64)) }
+            li { span { "run" } (seeds(record)) }
+            li { span { "digest" } code { (record.digest.get(..12).unwrap_or(&record.digest)) } }
+        }
+        nav aria-label="parts of this page" {
+            @for (id, name) in PARTS.iter().filter(|(id, _)| is_there(id)) { a href={ "#" (id) } { (name) } }
         }
     }
 }
 
 fn graph_section(record: &Record) -> Markup {
     let note = html! {
-        "Who calls whom. A line is as thick as its traffic; it says how many attempts a call took where \
-         that is more than one, and what share of attempts failed. Services that a fault touches are framed."
+        "Who calls whom, and what proxies on the way decided. A line is as thick as its traffic; it says how many \
+         attempts a call took where that is not one, what share of attempts failed, and what was retried, shed or ejected."
     };
     let tabs = Tabs::new("graph", "architecture").chosen_last();
     let panels = record.architectures.iter();
     let panels = panels.map(|(name, architecture)| (name.clone(), graph::graph(record, name, architecture)));
     let tabs = tabs.architectures(record, record.architectures.keys());
-    section("graph", "Service graph", &note, &tabs.of(&panels.collect::<Vec<_>>()))
+    let body = html! { (tabs.of(&panels.collect::<Vec<_>>())) (graph::keys().markup()) };
+    section("graph", "Service graph", &note, &body)
 }
 
 fn latency(record: &Record) -> Markup {
@@ -134,7 +151,7 @@ fn latency(record: &Record) -> Markup {
     };
     let panels: Vec<_> = percentile_parts(record).into_iter().map(panel).collect();
     let tabs = Tabs::new("latency", "part of the run or endpoint");
-    section("latency", "Response time by percentile", &note, &tabs.of(&panels))
+    folded("latency", "Response time by percentile", &note, &tabs.of(&panels))
 }
 
 /// All requests, those of each part of the run where it has several, and those of each endpoint.
@@ -151,16 +168,20 @@ fn percentile_parts(record: &Record) -> Vec<Part<'_>> {
 }
 
 fn time(record: &Record) -> Markup {
-    let draw =
-        |room| over_time::stacked(record, &[Figure::Median, Figure::P99], "Response time over time", room);
+    let mut figures = vec![Figure::Median, Figure::P99];
+    let mut all = record.architectures.values();
+    if all.any(|seen| seen.total.requests.sent > seen.total.requests.ok) {
+        figures.push(Figure::Errors);
+    }
+    let draw = |room| over_time::stacked(record, &figures, "Response time over time", room);
     let note = html! {
         "Requests by the moment they were meant to be sent, in windows of "
         (duration(record.window_us as f64)) "; where a window has too few to carry a percentile, as many together as \
          carry it are drawn as one level stretch."
     };
     let figure = frame::figure(&draw(Room::Wide), &draw(Room::Narrow), &Keys::architectures(record));
-    let body = html! { (figure) (tables::phases(record)) (heat(record)) };
-    section("time", "Response time over time", &note, &body)
+    let body = html! { (figure) (tables::phases(record)) };
+    section("time", "What happened over time", &note, &body)
 }
 
 /// How many requests took how long, over time.
@@ -176,12 +197,9 @@ fn heat(record: &Record) -> Markup {
             (name.clone(), frame::figure(&draw(Room::Wide), &draw(Room::Narrow), &Keys::none()))
         })
         .collect();
-    html! {
-        h3 { "How many took how long" }
-        p.note { "Shades: " (heat.shaded()) "; they are the same under each architecture." }
-        (Keys::shades(heat.shades()).markup())
-        (tabs.of(&panels))
-    }
+    let note = html! { "Shades: " (heat.shaded()) "; they are the same under each architecture." };
+    let body = html! { (Keys::shades(heat.shades()).markup()) (tabs.of(&panels)) };
+    folded("heat", "How many took how long", &note, &body)
 }
 
 fn breakdown(record: &Record) -> Markup {
@@ -228,7 +246,7 @@ fn breakdown(record: &Record) -> Markup {
             (tabs.of(&panels))
         }
     };
-    section("breakdown", "Where the time goes", &note, &body)
+    folded("breakdown", "Where the time goes", &note, &body)
 }
 
 fn breakers(record: &Record) -> Markup {
@@ -236,7 +254,7 @@ fn breakers(record: &Record) -> Markup {
         let note =
             html! { "No breaker changed its state, and no endpoint was ejected" (in_first(record)) "." };
         let others = not_drawn(record, "change", |seen| (seen.breakers_left_out, seen.breakers_cut_us));
-        return section("breakers", "Circuit breakers and ejections", &note, &others);
+        return folded("breakers", "Circuit breakers and ejections", &note, &others);
     };
     let note = html! {
         "A lane for each breaker that ever moved (→), and for each endpoint that a proxy's outlier detection ever \
@@ -247,7 +265,7 @@ fn breakers(record: &Record) -> Markup {
         (frame::figure(&wide, &narrow, &Keys::states()))
         (not_drawn(record, "change", |seen| (seen.breakers_left_out, seen.breakers_cut_us)))
     };
-    section("breakers", "Circuit breakers and ejections", &note, &body)
+    folded("breakers", "Circuit breakers and ejections", &note, &body)
 }
 
 /// Where single events are known of one seed alone.
@@ -290,7 +308,7 @@ fn policies(record: &Record) -> Markup {
             (not_drawn(record, "decision", |seen| (seen.policies_left_out, seen.policies_cut_us)))
             (tables::decisions(record))
         };
-        return section("policies", "What policies decided", &note, &counted);
+        return folded("policies", "What policies decided", &note, &counted);
     };
     let note = html! {
         "A lane for each decision and upstream, the proxies of all pods together; a bar is as high as there were \
@@ -302,7 +320,7 @@ fn policies(record: &Record) -> Markup {
         (not_drawn(record, "decision", |seen| (seen.policies_left_out, seen.policies_cut_us)))
         (tables::decisions(record))
     };
-    section("policies", "What policies decided", &note, &body)
+    folded("policies", "What policies decided", &note, &body)
 }
 
 /// Attempts per call in any window from which their chart is worth its place.
@@ -334,7 +352,7 @@ fn goodput(record: &Record) -> Markup {
             (frame::figure(&wide, &narrow, &Keys::architectures(record)))
         }
     };
-    section("goodput", "Goodput, errors and retries", &note, &body)
+    folded("goodput", "Goodput, errors and retries", &note, &body)
 }
 
 /// At most so many of the slowest requests are drawn for each architecture, and so many for all.
@@ -376,7 +394,7 @@ fn slowest(record: &Record) -> Markup {
     let tabs = Tabs::new("slowest", "architecture").chosen_last();
     let tabs = tabs.architectures(record, with_traces.map(|(name, _)| name));
     let body = html! { (keys) (tabs.of(&panels)) };
-    section("slowest", "The slowest requests", &note, &body)
+    folded("slowest", "The slowest requests", &note, &body)
 }
 
 fn foot(record: &Record) -> Markup {
@@ -396,7 +414,7 @@ fn foot(record: &Record) -> Markup {
             pre.command { code {
                 "hoplab run " (path) " --seed " (record.seed) " --arch " (names.join(",")) (scale)
             } }
-            div.scroll { table {
+            (frame::scroll("digests", &html! { table {
                 thead { tr {
                     th.text scope="col" { "hoplab " (record.version) ", seed " (record.seed) }
                     th.text scope="col" { "digest" } th scope="col" { "requests" }
@@ -413,11 +431,11 @@ fn foot(record: &Record) -> Markup {
                     } }
                     tr { th scope="row" { "all" } td.digest { code { (record.digest) } } td {} td {} td {} td {} }
                 }
-            } }
+            } }))
             @for source in &record.sources {
                 details {
                     summary { code { (source.path) } }
-                    pre.source { code { (source.text) } }
+                    (frame::text(&source.path, &html! { (source.text) }))
                 }
             }
         }

@@ -68,12 +68,12 @@ fn inputs(comparison: &Comparison) -> Markup {
     let (first, second) = (&comparison.first.label, &comparison.second.label);
     let body = html! {
         @if !comparison.inputs.is_empty() {
-            div.scroll { table {
+            (frame::scroll("what was run", &html! { table {
                 thead { tr { th scope="col" {} th.text scope="col" { (first) } th.text scope="col" { (second) } } }
                 tbody { @for input in &comparison.inputs { tr {
                     th scope="row" { (input.name) } td.text { (input.before) } td.text { (input.now) }
                 } } }
-            } }
+            } }))
         }
         @for text in &comparison.texts { (difference(text)) }
     };
@@ -83,7 +83,7 @@ fn inputs(comparison: &Comparison) -> Markup {
 fn difference(text: &Text) -> Markup {
     html! {
         h3 { code { (text.path) } }
-        pre.source.diff { code {
+        pre.source.diff tabindex="0" role="group" aria-label={ "what differs in " (text.path) } { code {
             @for line in &text.lines {
                 @match line {
                     Line::Gap => span.gap { "  …\n" },
@@ -120,7 +120,7 @@ fn figures(comparison: &Comparison, differing: &[&Compared]) -> Markup {
 fn all_requests(comparison: &Comparison, subject: &Subject) -> Markup {
     let known = subject.figures.iter().any(|figure| figure.intervals().is_some());
     html! {
-        div.scroll { table {
+        (frame::scroll("all requests", &html! { table {
             thead { tr {
                 th scope="col" { "all requests" } th scope="col" { (comparison.first.label) }
                 th scope="col" { (comparison.second.label) } th scope="col" { "change" }
@@ -131,7 +131,7 @@ fn all_requests(comparison: &Comparison, subject: &Subject) -> Markup {
                 (cells(figure))
                 @if known { td.quiet { (figure.intervals().unwrap_or_default()) } }
             } } }
-        } }
+        } }))
     }
 }
 
@@ -148,7 +148,7 @@ fn by(comparison: &Comparison, title: &str, subjects: &[Subject]) -> Markup {
     let shown = [Figure::P50, Figure::P99, Figure::ErrorRate];
     html! {
         h3 { (title) }
-        div.scroll { table {
+        (frame::scroll(title, &html! { table {
             thead {
                 tr {
                     th {}
@@ -166,7 +166,7 @@ fn by(comparison: &Comparison, title: &str, subjects: &[Subject]) -> Markup {
                 th.long scope="row" title=(subject.name) { (subject.name) }
                 @for figure in shown { (cells(subject.figure(figure))) }
             } } }
-        } }
+        } }))
     }
 }
 
@@ -216,7 +216,7 @@ const ROWS_OPEN: usize = 10;
 fn steps_table(comparison: &Comparison, title: &str, steps: &[Step]) -> Markup {
     let rows = |steps: &[Step]| {
         html! {
-            div.scroll { table {
+            (frame::scroll("what moved", &html! { table {
                 thead { tr {
                     th scope="col" {} th scope="col" { (comparison.first.label) }
                     th scope="col" { (comparison.second.label) } th scope="col" { "change" }
@@ -225,7 +225,7 @@ fn steps_table(comparison: &Comparison, title: &str, steps: &[Step]) -> Markup {
                     th.wrap scope="row" { (step.what) }
                     @for cell in step.cells() { td { (cell) } }
                 } } }
-            } }
+            } }))
         }
     };
     let (open, more) = steps.split_at(steps.len().min(ROWS_OPEN));
@@ -254,7 +254,7 @@ fn expectations(comparison: &Comparison) -> Markup {
     };
     let note = html! { "Those that came out differently; all others did not." };
     let body = html! {
-        div.scroll { table {
+        (frame::scroll("expectations", &html! { table {
             thead { tr {
                 th scope="col" {} th.text scope="col" { "under" } th.text scope="col" { (comparison.first.label) }
                 th.text scope="col" { (comparison.second.label) }
@@ -263,7 +263,7 @@ fn expectations(comparison: &Comparison) -> Markup {
                 th.wrap scope="row" { (turned.text) } td.text { (name) }
                 td.text { (outcome(&turned.before)) } td.text { (outcome(&turned.now)) }
             } } }
-        } }
+        } }))
     };
     section("expectations", "Expectations", &note, &body)
 }

@@ -21,6 +21,19 @@ pub(crate) fn section(id: &str, title: &str, note: &Markup, body: &Markup) -> Ma
     }
 }
 
+/// A part that is folded until it is asked for, by a click, a key, or a link to it.
+pub(crate) fn folded(id: &str, title: &str, note: &Markup, body: &Markup) -> Markup {
+    html! {
+        details.part {
+            summary { h2 { (title) } }
+            div id=(id) {
+                p.lede { (note) }
+                (body)
+            }
+        }
+    }
+}
+
 /// One switch an architecture; legends are their labels, so that a click on a name hides its lines in
 /// every chart.
 pub(crate) fn switches(record: &Record) -> Markup {
@@ -35,6 +48,16 @@ pub(crate) fn switches_of<'a>(names: impl Iterator<Item = &'a String> + Clone) -
             input.switch type="checkbox" id={ "show-" (slot % SLOTS) } checked aria-label={ "show " (name) };
         }
     }
+}
+
+/// A table that scrolls in a box of its own where it is wider than the page, by keyboard too.
+pub(crate) fn scroll(label: &str, table: &Markup) -> Markup {
+    html! { div.scroll tabindex="0" role="group" aria-label={ "table: " (label) } { (table) } }
+}
+
+/// The text of a file, as long as its lines are.
+pub(crate) fn text(path: &str, text: &Markup) -> Markup {
+    html! { pre.source tabindex="0" role="group" aria-label=(path) { code { (text) } } }
 }
 
 /// A chart for the desk and for the phone; the style sheet shows the one that fits.

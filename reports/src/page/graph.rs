@@ -1,13 +1,19 @@
-//! The picture of the service graph under one architecture: who calls whom, how much, how often it
-//! took another attempt, what failed, and what a fault touches. Owns its look; `layout` places it.
+//! The picture of the service graph under one architecture: who calls whom through which proxies, how much, how often
+//! it took another attempt, what failed, what proxies decided, and what a fault touches. Owns its look; `topology` says
+//! who is there, `layout` places it.
 
 use hoplab_sim::record::{Architecture, Edge, Record};
 use indexmap::IndexMap;
 use maud::{Markup, html};
 
+use super::frame::Keys;
 use super::layout::{self, Layout, Route, Sizes};
 use super::svg::round;
-use crate::format::{count, listed, plural, share, shortened, significant};
+use super::topology::{Kind, Link, Node, Topology};
+use crate::charts::Ink;
+use crate::charts::curves::State;
+use crate::format::{listed, plural, share, shortened, significant};
+use crate::owners;
 
 /// With more services than this nodes are drawn small.
 const LARGE_FROM: usize = 40;
@@ -18,100 +24,36 @@ const AMPLIFIED_FROM: f64 = 1.005;
 /// The share of failed attempts from which an edge is red.
 const FAILING_FROM: f64 = 0.001;
 
-/// One node of the picture.
-struct Node {
-    name: String,
-    /// Below the name.
-    about: String,
-    /// Faults that touch it.
-    faults: Vec<String>,
-    /// Whether the scenario knows it as a service; clients and gateways it does not.
-    service: bool,
-}
+/// The room for what stands below the lowest nodes.
+const BELOW: f64 = 14.0;
+
+/// How broad a sidecar is drawn, at the side of its service where requests come in and at that where they leave.
+const SIDECAR: f64 = 6.0;
 
 /// The picture with the figures of one architecture.
 pub(crate) fn graph(record: &Record, name: &str, architecture: &Architecture) -> Markup {
-    let mut nodes: IndexMap<String, Node> = services(record);
-    let edges = edges(record, architecture, &mut nodes);
-    let pairs: Vec<(usize, usize)> = edges.keys().copied().collect();
+    let Topology { nodes, links } = Topology::of(record, architecture);
+    let pairs: Vec<(usize, usize)> = links.keys().copied().collect();
     let sizes = sizes(&nodes);
     let layout = layout::layout(nodes.len(), &pairs, sizes);
-    let view = format!("0 0 {} {}", layout.width.ceil(), layout.height.ceil());
+    let view = format!("0 0 {} {}", layout.width.ceil(), (layout.height + BELOW).ceil());
     let style = format!("max-width:{0}px;min-width:{1}px", layout.width.ceil(), (layout.width * 0.8).ceil());
     html! {
-        div.graph tabindex="0" role="region" aria-label={ "service graph under " (name) } {
-            svg viewBox=(view) style=(style) role="img" aria-label=(description(name, &nodes, &edges)) {
-                @let most = edges.values().map(|edge| edge.requests).max().unwrap_or(0);
+        div.graph tabindex="0" role="group" aria-label={ "service graph under " (name) } {
+            svg viewBox=(view) style=(style) role="img" aria-label=(description(name, &nodes, &links)) {
+                @let most = links.values().map(|link| link.edge.requests).max().unwrap_or(0);
                 @for fails in [false, true] {
-                    @for ((&(from, to), edge), route) in edges.iter().zip(&layout.routes) {
-                        @if failing(edge) == fails {
-                            (drawn(&nodes[from].name, &nodes[to].name, edge, route, most))
+                    @for ((&(from, to), link), route) in links.iter().zip(&layout.routes) {
+                        @if failing(&link.edge) == fails {
+                            (drawn(&nodes[from].name, &nodes[to].name, link, route, most))
                         }
                     }
                 }
                 @for (node, &at) in nodes.values().zip(&layout.nodes) { (node.markup(at, sizes)) }
-                g.labels { (labels(&edges, &layout)) }
+                g.labels { (labels(&links, &layout, sizes)) }
             }
         }
     }
-}
-
-fn services(record: &Record) -> IndexMap<String, Node> {
-    let faults = |service: usize| -> Vec<String> {
-        let touching = record.faults.iter().filter(|fault| fault.services.contains(&service));
-        touching.map(|fault| fault.name.clone()).collect()
-    };
-    let services = record.graph.services.iter().enumerate();
-    services
-        .map(|(index, service)| {
-            let pods = plural(u64::from(service.replicas), "pod");
-            let zone = service.zone.iter().cloned();
-            let about = std::iter::once(pods).chain(zone).collect::<Vec<_>>().join(", ");
-            let name = service.name.clone();
-            (name.clone(), Node { name, about, faults: faults(index), service: true })
-        })
-        .collect()
-}
-
-/// Every edge that was used, and those of the scenario that were not; nodes that only edges name
-/// (clients, gateways) are added.
-fn edges(
-    record: &Record,
-    architecture: &Architecture,
-    nodes: &mut IndexMap<String, Node>,
-) -> IndexMap<(usize, usize), Edge> {
-    let mut edges = IndexMap::new();
-    let mut index = |name: &str| {
-        let entry = nodes.entry(name.to_owned());
-        let index = entry.index();
-        entry.or_insert_with(|| Node {
-            name: name.to_owned(),
-            about: String::new(),
-            faults: Vec::new(),
-            service: false,
-        });
-        index
-    };
-    let mut entered = false;
-    for (name, edge) in &architecture.edges {
-        let Some((from, to)) = name.split_once(" → ") else { continue };
-        if from != to {
-            edges.insert((index(from), index(to)), *edge);
-        }
-        entered |= !record.graph.services.iter().any(|service| service.name == from);
-    }
-    for &(from, to) in &record.graph.edges {
-        match from {
-            Some(from) if from != to => {
-                edges.entry((from, to)).or_default();
-            }
-            None if !entered => {
-                edges.entry((index("client"), to)).or_default();
-            }
-            _ => {}
-        }
-    }
-    edges
 }
 
 fn sizes(nodes: &IndexMap<String, Node>) -> Sizes {
@@ -123,36 +65,50 @@ fn sizes(nodes: &IndexMap<String, Node>) -> Sizes {
 
 impl Node {
     fn markup(&self, (x, y): (f64, f64), sizes: Sizes) -> Markup {
-        let class = match (self.faults.is_empty(), self.service) {
+        let class = match (self.faults.is_empty(), self.kind) {
             (false, _) => "node hit",
-            (true, true) => "node",
-            (true, false) => "node edgeward",
+            (true, Kind::Service { .. }) => "node",
+            (true, Kind::Gateway) => "node gateway",
+            (true, Kind::Client) => "node edgeward",
         };
         let (left, top) = (x - sizes.node_width / 2.0, y - sizes.node_height / 2.0);
         let limit = ((sizes.node_width - 12.0) / 7.2) as usize;
         let roomy = sizes.node_height > 40.0 && !self.about.is_empty();
         let mut note = vec![self.name.clone()];
         note.extend((!self.about.is_empty()).then(|| self.about.clone()));
+        note.extend(
+            (self.kind == Kind::Service { sidecar: true }).then(|| "a sidecar at each pod".to_owned()),
+        );
+        note.extend(self.decided.notes());
         note.extend(self.faults.iter().map(|fault| format!("fault: {fault}")));
+        let mut below = self.decided.said().join(", ");
+        if !self.faults.is_empty() {
+            below = format!("⚡ {}", self.faults.join(", "));
+        }
         html! {
             g class=(class) {
                 rect x=(round(left)) y=(round(top)) width=(round(sizes.node_width))
                     height=(round(sizes.node_height)) rx="6" { title { (note.join("\n")) } }
+                @if self.kind == (Kind::Service { sidecar: true }) {
+                    @for side in [left, left + sizes.node_width - SIDECAR] {
+                        rect.sidecar x=(round(side)) y=(round(y - sizes.node_height * 0.32)) width=(SIDECAR)
+                            height=(round(sizes.node_height * 0.64)) rx="2" {}
+                    }
+                }
                 text x=(round(x)) y=(round(if roomy { y - 2.0 } else { y + 4.5 })) {
                     (shortened(&self.name, limit))
                 }
                 @if roomy { text.sub x=(round(x)) y=(round(y + 14.0)) { (shortened(&self.about, limit + 3)) } }
-                @if !self.faults.is_empty() {
-                    text.why x=(round(x)) y=(round(top + sizes.node_height + 14.0)) {
-                        "⚡ " (shortened(&self.faults.join(", "), limit + 4))
-                    }
+                @if !below.is_empty() {
+                    text.why x=(round(x)) y=(round(top + sizes.node_height + 14.0)) { (shortened(&below, limit + 6)) }
                 }
             }
         }
     }
 }
 
-fn drawn(from: &str, to: &str, edge: &Edge, route: &Route, most: u64) -> Markup {
+fn drawn(from: &str, to: &str, link: &Link, route: &Route, most: u64) -> Markup {
+    let edge = &link.edge;
     let class = match edge.requests {
         0 => "edge idle",
         _ if failing(edge) => "edge failing",
@@ -160,17 +116,17 @@ fn drawn(from: &str, to: &str, edge: &Edge, route: &Route, most: u64) -> Markup 
     };
     let least = if failing(edge) { 1.8 } else { 1.0 };
     let width = least + 3.5 * (edge.requests as f64 / most.max(1) as f64).sqrt();
-    let note = format!(
-        "{from} → {to}\n{}\n{}, {} each\n{} failed",
+    let mut note = vec![
+        format!("{from} → {to}"),
         plural(edge.requests, "request"),
-        plural(edge.attempts, "attempt"),
-        significant(edge.amplification()),
-        share(edge.errors, edge.attempts),
-    );
+        format!("{}, {} each", plural(edge.attempts, "attempt"), significant(edge.amplification())),
+        format!("{} of them failed", share(edge.errors, edge.attempts)),
+    ];
+    note.extend(link.decided.notes());
     let path = path(&route.points);
     html! {
         g class=(class) {
-            path.reach d=(path) { title { (note) } }
+            path.reach d=(path) { title { (note.join("\n")) } }
             path d=(path) stroke-width=(round(width)) {}
             @if let Some(head) = head(route, width) { polygon points=(head) {} }
         }
@@ -207,28 +163,48 @@ fn head(route: &Route, width: f64) -> Option<String> {
     Some(format!("{x} {y} {base} {low} {base} {high}"))
 }
 
-/// What edges have to say, beside their tips, none over another.
-fn labels(edges: &IndexMap<(usize, usize), Edge>, layout: &Layout) -> Markup {
-    let mut taken: Vec<(f64, f64, f64)> = Vec::new();
+/// What edges have to say, beside their tips, none over another or over a node.
+fn labels(links: &IndexMap<(usize, usize), Link>, layout: &Layout, sizes: Sizes) -> Markup {
+    let (half_width, half_height) = (sizes.node_width / 2.0, sizes.node_height / 2.0);
+    let node =
+        |&(x, y): &(f64, f64)| [x - half_width, y - half_height, x + half_width, y + half_height + BELOW];
+    let mut taken: Vec<[f64; 4]> = layout.nodes.iter().map(node).collect();
     let mut labels = Vec::new();
-    for (edge, route) in edges.values().zip(&layout.routes) {
-        let Some(text) = said(edge) else { continue };
-        let half = text.chars().count() as f64 * 3.2 + 4.0;
-        let free = |&(x, y): &(f64, f64)| {
-            !taken
-                .iter()
-                .any(|(at, height, other)| (x - at).abs() < half + other && (y - height).abs() < 15.0)
+    for (link, route) in links.values().zip(&layout.routes) {
+        let lines = lines(link);
+        let Some(longest) = lines.iter().map(|line| line.chars().count()).max() else { continue };
+        let (half, high) = (longest as f64 * 3.3 + 4.0, lines.len() as f64 * LINE);
+        let around = |(x, y): (f64, f64)| [x - half, y - high / 2.0, x + half, y + high / 2.0];
+        let free = |place: &(f64, f64)| {
+            let [left, top, right, bottom] = around(*place);
+            let meets = |[x0, y0, x1, y1]: &[f64; 4]| left < *x1 && *x0 < right && top < *y1 && *y0 < bottom;
+            top >= 0.0 && bottom <= layout.height && !taken.iter().any(meets)
         };
-        let places = [0.58, 0.45, 0.7, 0.34, 0.8].map(|part| along(&route.points, part));
-        let (x, y) = places.into_iter().find(|place| free(place)).unwrap_or(places[0]);
-        taken.push((x, y, half));
-        labels.push((x, y, text, failing(edge)));
+        let places = [0.58, 0.45, 0.7, 0.34, 0.8, 0.22].map(|part| along(&route.points, part));
+        let beside = places
+            .into_iter()
+            .flat_map(|(x, y)| [0.0, -LINE, LINE, -2.0 * LINE, 2.0 * LINE].map(|by| (x, y + by)));
+        let (x, y) = beside.into_iter().find(free).unwrap_or(places[0]);
+        taken.push(around((x, y)));
+        labels.push((x, y - high / 2.0, lines, failing(&link.edge)));
     }
     html! {
-        @for (x, y, text, failing) in labels {
-            text class=[failing.then_some("failing")] x=(round(x)) y=(round(y + 4.0)) { (text) }
+        @for (x, top, lines, failing) in labels {
+            @for (index, line) in lines.iter().enumerate() {
+                text class=[failing.then_some("failing")] x=(round(x)) y=(round(top + LINE * (index as f64 + 0.78))) { (line) }
+            }
         }
     }
+}
+
+/// The height of a line beside an edge.
+const LINE: f64 = 14.0;
+
+/// What is said beside an edge: of its figures, then of what was decided about it.
+fn lines(link: &Link) -> Vec<String> {
+    let mut lines: Vec<String> = said(&link.edge).into_iter().collect();
+    lines.extend(link.decided.said());
+    lines
 }
 
 fn said(edge: &Edge) -> Option<String> {
@@ -242,6 +218,15 @@ fn said(edge: &Edge) -> Option<String> {
     (!parts.is_empty()).then(|| parts.join(", "))
 }
 
+/// What the colours stand for.
+pub(crate) fn keys() -> Keys {
+    Keys::shades(vec![
+        ("a proxy: gateway, or a service's sidecar".to_owned(), Ink::Owner(owners::index("proxy_cpu"))),
+        ("touched by a fault".to_owned(), Ink::Fault),
+        ("attempts fail".to_owned(), Ink::State(State::Open)),
+    ])
+}
+
 /// A point on the last stretch of a route.
 fn along(points: &[(f64, f64)], part: f64) -> (f64, f64) {
     let [.., (x0, y0), (x1, y1)] = points else { return (0.0, 0.0) };
@@ -249,14 +234,14 @@ fn along(points: &[(f64, f64)], part: f64) -> (f64, f64) {
     (x0 + (x1 - x0) * part, y0 + (y1 - y0) * eased)
 }
 
-fn description(name: &str, nodes: &IndexMap<String, Node>, edges: &IndexMap<(usize, usize), Edge>) -> String {
+fn description(name: &str, nodes: &IndexMap<String, Node>, links: &IndexMap<(usize, usize), Link>) -> String {
     let mut calls: IndexMap<usize, Vec<String>> = IndexMap::new();
-    for ((from, to), edge) in edges {
+    for ((from, to), link) in links {
         let mut figures = Vec::new();
-        if edge.requests > 0 {
-            figures.push(format!("{} requests", count(edge.requests)));
+        if link.edge.requests > 0 {
+            figures.push(plural(link.edge.requests, "request"));
         }
-        figures.extend(said(edge));
+        figures.extend(lines(link));
         let name = &nodes[*to].name;
         let call = if figures.is_empty() { name.clone() } else { format!("{name} ({})", figures.join(", ")) };
         calls.entry(*from).or_default().push(call);
@@ -265,5 +250,7 @@ fn description(name: &str, nodes: &IndexMap<String, Node>, edges: &IndexMap<(usi
         .into_iter()
         .map(|(from, calls)| format!("{} calls {}.", nodes[from].name, listed(&calls)))
         .collect();
-    format!("Service graph under {name}. {}", callers.join(" "))
+    let has_sidecars = nodes.values().any(|node| node.kind == Kind::Service { sidecar: true });
+    let sidecars = if has_sidecars { " Every pod has a sidecar." } else { "" };
+    format!("Service graph under {name}. {}{sidecars}", callers.join(" "))
 }

@@ -5,7 +5,7 @@ use hoplab_sim::record::{Difference, Paired, Record};
 use indexmap::{IndexMap, IndexSet};
 use maud::{Markup, html};
 
-use super::frame::{self, Keys, Tabs, section};
+use super::frame::{self, Keys, Tabs, folded};
 use super::tables;
 use crate::added;
 use crate::charts::Room;
@@ -57,7 +57,7 @@ pub(crate) fn pairs(record: &Record) -> Option<Markup> {
         }
     };
     let title = format!("Request by request against {baseline}");
-    Some(section("pairs", &title, &note, &body))
+    Some(folded("pairs", &title, &note, &body))
 }
 
 /// A table with a row for each part and architecture.
@@ -68,6 +68,7 @@ fn by<'a>(
     of: impl Fn(&'a Paired, Option<&str>) -> Option<&'a Difference>,
 ) -> Markup {
     let slots = tables::slots(record);
+    let label = if head.is_empty() { "differences by part of the run" } else { "differences by endpoint" };
     let rows: IndexMap<&str, Vec<(&String, usize, &Difference)>> = parts
         .iter()
         .map(|part| {
@@ -80,12 +81,12 @@ fn by<'a>(
         .filter(|(_, seen)| !seen.is_empty())
         .collect();
     html! {
-        div.scroll { table {
+        (frame::scroll(label, &html! { table {
             thead { tr {
                 th scope="col" { (head) } th.text scope="col" { "architecture" } th scope="col" { "requests" }
                 th scope="col" { "median" } th scope="col" { "95 % interval" } th scope="col" { "p99" }
-                th scope="col" { "slower" } th scope="col" { "faster" }
-                th scope="col" { "saved" } th scope="col" { "lost" }
+                th scope="col" { "requests slower" } th scope="col" { "requests faster" }
+                th scope="col" { "errors saved" } th scope="col" { "errors made" }
             } }
             @for (part, seen) in &rows { tbody { @for (index, (name, slot, of)) in seen.iter().enumerate() {
                 tr class={ "of-" (slot) } {
@@ -103,7 +104,7 @@ fn by<'a>(
                     td { (count(of.lost)) }
                 }
             } } }
-        } }
+        } }))
     }
 }
 

@@ -26,7 +26,7 @@ pub(crate) fn document(title: &str, version: &str, style: &str, body: &Markup, s
             }
             body {
                 (body)
-                script { (PreEscaped(script)) }
+                script { (PreEscaped(include_str!("reading.js"))) (PreEscaped(script)) }
             }
         }
     }

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use hoplab_sim::figures::{Figure, Scope};
-use hoplab_sim::record::{Architecture, Record, decided};
+use hoplab_sim::record::{Architecture, Outcome, Record, decided};
 use indexmap::{IndexMap, IndexSet};
 use maud::{Markup, html};
 
@@ -13,8 +13,9 @@ use crate::added;
 use crate::charts::Ink;
 use crate::format::{bytes, count, difference, duration, figure, moment, plural, share};
 use crate::outcomes::{mark, mark_class};
-use crate::page::frame::section;
+use crate::page::frame::{self, folded, section};
 use crate::palette::{self, SLOTS};
+use crate::table::breakers::{often, opened, times_opened};
 use crate::table::resources::busy;
 use crate::table::{expectations_by_text, failed_seeds, head, scope, shown_figures, shown_groups};
 
@@ -27,23 +28,34 @@ pub(crate) fn overview(record: &Record) -> Markup {
     };
     let shown = shown_figures(record);
     let body = html! {
-        div.scroll { table {
+        (frame::scroll("figures side by side", &html! { table {
             thead { tr {
                 th scope="col" {}
                 @for figure in &shown { th scope="col" { (head(*figure)) } }
-                th scope="col" { "breaker changes" }
+                th scope="col" { "breakers opened" }
             } }
             tbody { @for (name, architecture, slot) in architectures(record) { tr class={ "of-" (slot % SLOTS) } {
                 th scope="row" { (swatch(slot)) (name) }
                 @for shown in &shown { td { (figure(*shown, &scope(record, architecture))) } }
-                td { (count(architecture.breakers.len() as u64 + architecture.breakers_left_out)) }
+                td { (count(times_opened(architecture))) }
             } } }
-        } }
+        } }))
         (left_open(record))
-        (added(record))
-        (resources(record))
+        (opened_breakers(record))
+        p.note { (note) }
     };
-    section("overview", "Side by side", &note, &body)
+    html! { section #overview aria-label="side by side" { (body) } }
+}
+
+/// What each architecture adds to the mean request, and takes of its machines; nothing where neither is known.
+pub(crate) fn costs(record: &Record) -> Markup {
+    if added::over_baseline(record).is_empty()
+        && record.architectures.values().all(|seen| seen.resources.is_empty())
+    {
+        return html! {};
+    }
+    let note = html! { "What an architecture costs: in time, by who takes it, and in processors, connections and bytes." };
+    folded("costs", "What each architecture costs", &note, &html! { (added(record)) (resources(record)) })
 }
 
 /// That there are requests whose response times nobody knows.
@@ -53,6 +65,12 @@ fn left_open(record: &Record) -> Markup {
         p.note { (plural(open, "request")) " had no answer when the run ended: they are errors, and their response \
                  times, the longest of all, are in no percentile." }
     } }
+}
+
+/// Whose breakers opened, and how often.
+fn opened_breakers(record: &Record) -> Markup {
+    let opened = record.architectures.iter().filter_map(|(name, seen)| Some((name, opened(seen)?)));
+    html! { @for (name, opened) in opened { p.note { "Breakers that opened with " (name) ": " (opened) "." } } }
 }
 
 fn added(record: &Record) -> Markup {
@@ -65,7 +83,7 @@ fn added(record: &Record) -> Markup {
     let slot = |name: &str| record.architectures.get_index_of(name).map_or(0, |index| slots[index]);
     html! {
         h3 { (added::title(record)) ", and to whom it goes" }
-        div.scroll { table {
+        (frame::scroll("what each architecture adds", &html! { table {
             thead { tr {
                 th scope="col" {} th scope="col" { "total" }
                 @for group in &groups { th scope="col" { (group.label()) } }
@@ -79,8 +97,8 @@ fn added(record: &Record) -> Markup {
                     @for _ in 0..=groups.len() { td { "–" } }
                 }
             } } }
-        } }
-        p.note { "Wire includes connecting and waiting for a pooled connection." }
+        } }))
+        p.note { "Connecting includes waiting for a pooled connection." }
     }
 }
 
@@ -94,7 +112,7 @@ fn resources(record: &Record) -> Markup {
     }
     html! {
         h3 { "What it takes" }
-        div.scroll { table {
+        (frame::scroll("what each architecture takes", &html! { table {
             thead { tr {
                 th scope="col" {} th.text scope="col" { "containers" } th scope="col" { "processor time" }
                 th scope="col" { "cores busy" } th scope="col" { "at most" }
@@ -109,7 +127,7 @@ fn resources(record: &Record) -> Markup {
                 td { (count(of.connections_peak)) }
                 td { (bytes(of.bytes)) }
             } } }
-        } }
+        } }))
         p.note {
             "Of all containers of a kind together, after the warm-up and while there was load. A connection counts at              each of its ends; what is sent to other pods counts for the outermost container, headers included."
         }
@@ -134,7 +152,7 @@ pub(crate) fn phases(record: &Record) -> Markup {
     };
     html! {
         h3 { "Before, during and after" }
-        div.scroll { table {
+        (frame::scroll("before, during and after", &html! { table {
             thead {
                 tr {
                     th {}
@@ -161,7 +179,7 @@ pub(crate) fn phases(record: &Record) -> Markup {
                     }
                 }
             } } }
-        } }
+        } }))
     }
 }
 
@@ -176,7 +194,7 @@ pub(crate) fn decisions(record: &Record) -> Markup {
     }
     html! {
         h3 { "How often" }
-        div.scroll { table {
+        (frame::scroll("decisions", &html! { table {
             thead { tr {
                 th scope="col" {} th.text scope="col" { "about" }
                 @for (name, _, slot) in architectures(record) { th scope="col" { (swatch(slot)) (name) } }
@@ -188,7 +206,7 @@ pub(crate) fn decisions(record: &Record) -> Markup {
                     td { (count(decided(&architecture.decisions, decision, Some(upstream)))) }
                 }
             } } }
-        } }
+        } }))
         p.note { "After the warm-up, all counted." }
     }
 }
@@ -200,7 +218,7 @@ pub(crate) fn expectations(record: &Record) -> Markup {
         return html! {};
     }
     let body = html! {
-        div.scroll { table {
+        (frame::scroll("expectations", &html! { table {
             thead { tr {
                 th scope="col" {}
                 @for name in record.architectures.keys() { th scope="col" { (name) } }
@@ -217,10 +235,13 @@ pub(crate) fn expectations(record: &Record) -> Markup {
                     } @else { td {} }
                 }
             } } }
-        } }
+        } }))
     };
     let note = html! { "What the scenario expects of each architecture, and what was seen." };
-    section("expectations", "Expectations", &note, &body)
+    let outcomes = by_text.values().flatten().map(|(_, expectation)| expectation.outcome);
+    // What is not as it should be is not folded away.
+    let part = if Outcome::of_all(outcomes) == Outcome::Holds { folded } else { section };
+    part("expectations", "Expectations", &note, &body)
 }
 
 /// The rules that any run must keep and this one did not; nothing where it kept them all.
@@ -229,7 +250,7 @@ pub(crate) fn invariants(record: &Record) -> Markup {
         return html! {};
     }
     let body = html! {
-        div.scroll { table {
+        (frame::scroll("broken invariants", &html! { table {
             thead { tr {
                 th scope="col" {} th.text scope="col" { "architecture" } th scope="col" { "times" }
                 th.text scope="col" { "first" }
@@ -242,7 +263,7 @@ pub(crate) fn invariants(record: &Record) -> Markup {
                     td.text { @for first in &found.first { div { (first) } } }
                 } }
             } }
-        } }
+        } }))
     };
     let note = html! { "What must hold of any run, and did not of this one: a fault of an architecture, or of hoplab." };
     section("invariants", "Broken invariants", &note, &body)
@@ -280,7 +301,7 @@ pub(crate) fn details(record: &Record) -> Markup {
     };
     let note = html! { "The same numbers lie beside this page: " code { "summary.json" } " and CSV files in "
     code { "record/" } ", plots as SVG and PNG in " code { "plots/" } "." };
-    section("details", "All the figures", &note, &body)
+    folded("details", "All the figures", &note, &body)
 }
 
 fn endpoints(record: &Record) -> Markup {
@@ -356,7 +377,7 @@ fn by_architecture<'a>(
     let names: IndexSet<&String> = record.architectures.values().flat_map(names).collect();
     let apart = |index: usize| (index == 0).then_some("apart");
     html! {
-        div.scroll { table {
+        (frame::scroll("figures by architecture", &html! { table {
             thead {
                 tr {
                     th {}
@@ -380,17 +401,17 @@ fn by_architecture<'a>(
                     }
                 }
             } } }
-        } }
+        } }))
     }
 }
 
 fn faults(record: &Record) -> Markup {
     html! {
-        div.scroll { table {
+        (frame::scroll("faults", &html! { table {
             thead { tr {
                 th scope="col" {} th.text scope="col" { "what it does" } th scope="col" { "from" }
                 th scope="col" { "for" }
-                @for name in record.architectures.keys() { th scope="col" { "hits, " (name) } }
+                @for name in record.architectures.keys() { th scope="col" { "took effect, " (name) } }
             } }
             tbody { @for fault in &record.faults { tr {
                 th scope="row" { (fault.name) }
@@ -399,10 +420,10 @@ fn faults(record: &Record) -> Markup {
                 td { (moment(fault.for_us)) }
                 @for architecture in record.architectures.values() {
                     @let hits = architecture.faults.iter().find(|hits| hits.name == fault.name);
-                    td { (hits.filter(|hits| hits.applies).map_or_else(|| "–".to_owned(), |hits| count(hits.hits))) }
+                    td { (hits.filter(|hits| hits.applies).map_or_else(|| "–".to_owned(), |hits| often(hits.hits))) }
                 }
             } } }
-        } }
+        } }))
         p.note { (plural(record.faults.len() as u64, "fault")) " in the scenario." }
     }
 }

@@ -25,8 +25,8 @@ pub(super) fn page(sweep: &Sweep) -> String {
     let (limits, curves, maps) = (limits(sweep), knees(sweep), maps(sweep));
     let panels = [&limits.1, &curves.1, &maps.1].into_iter().copied().max().unwrap_or(1);
     let body = html! {
-        (frame::switches_of(sweep.architectures.iter()))
         main {
+            (frame::switches_of(sweep.architectures.iter()))
             (head(sweep))
             (limits.0)
             (curves.0)
@@ -155,7 +155,7 @@ fn found(sweep: &Sweep, search: &Search) -> Markup {
         } }
     };
     html! {
-        div.scroll { table {
+        (frame::scroll("limits", &html! { table {
             thead { tr {
                 th scope="col" { "architecture" }
                 @for head in &heads { th scope="col" { (head) } }
@@ -171,14 +171,14 @@ fn found(sweep: &Sweep, search: &Search) -> Markup {
                     td { span class=(mark_class(found.outcome)) { (mark(found.outcome)) } }
                 }
             } } }
-        } }
+        } }))
         h3 { "Every try, and the grid" }
         @for found in &search.found {
             details {
                 summary { (swatch(sweep, &found.architecture)) b { (found.architecture) }
                     span.quiet { (places(found).join(", ")) " " (highest(search, found)) ", "
                         (plural(found.tries.len() as u64, "try").replace("trys", "tries")) } }
-                div.scroll { table { tbody { (tried(found)) } } }
+                (frame::scroll("tries", &html! { table { tbody { (tried(found)) } } }))
             }
         }
     }
@@ -276,7 +276,7 @@ fn points(sweep: &Sweep) -> Markup {
         @if sweep.seeds > 1 { " The last column says in how many of the " (sweep.seeds) " seeds all that is expected holds." }
     };
     let table = html! {
-        div.scroll { table {
+        (frame::scroll("points", &html! { table {
             thead { tr {
                 th scope="col" { (heads(sweep).join(", ")) }
                 th.text scope="col" { "architecture" }
@@ -292,7 +292,7 @@ fn points(sweep: &Sweep) -> Markup {
                     @for cell in figures_row(figures) { td { (cell) } }
                 }
             } } }
-        } }
+        } }))
     };
     let body = html! {
         details open[rows <= ROWS_OPEN] {
@@ -331,7 +331,7 @@ fn foot(sweep: &Sweep) -> Markup {
             @for source in &sweep.sources {
                 details {
                     summary { code { (source.path) } }
-                    pre.source { code { (source.text) } }
+                    (frame::text(&source.path, &html! { (source.text) }))
                 }
             }
         }
