@@ -6,6 +6,7 @@ use hoplab_sim::scenario::{self, Overrides};
 
 use crate::arguments::CheckArguments;
 use crate::end::End;
+use crate::plural::plural;
 use crate::terminal;
 
 /// Reads every file; [`End::Unusable`] when one is wrong.
@@ -18,13 +19,13 @@ pub(crate) fn check(arguments: &CheckArguments) -> anyhow::Result<End> {
                 terminal::problems(&plan.warnings);
                 writeln!(
                     out,
-                    "{}: {} ({} services, {} architectures, {} faults, {} expectations)",
+                    "{}: {} ({}, {}, {}, {})",
                     file.display(),
                     plan.title,
-                    plan.services.len(),
-                    plan.architectures.len(),
-                    plan.faults.len(),
-                    plan.expectations.len(),
+                    plural(plan.services.len() as u64, "service"),
+                    plural(plan.architectures.len() as u64, "architecture"),
+                    plural(plan.faults.len() as u64, "fault"),
+                    plural(plan.expectations.len() as u64, "expectation"),
                 )?;
             }
             Err(problems) => {

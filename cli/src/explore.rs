@@ -20,6 +20,7 @@ use crate::end::End;
 use crate::interrupt::{self, First};
 use crate::place;
 use crate::plan::{overrides, plan_of};
+use crate::plural::plural;
 use crate::study::{Missing, OpenStudy, end_of_share, run_each, seed_name};
 
 /// How many seeds are run when neither a number nor a time is asked for.
@@ -44,13 +45,13 @@ pub(crate) fn explore(arguments: &ExploreArguments) -> anyhow::Result<End> {
     interrupt::listen(First::Finishes("the seeds that run are finished"));
     let (kept, missing) = open.share(seeds(&open.study), seed_name);
     if kept > 0 {
-        eprintln!("{kept} seeds are in {} already", dir.display());
+        eprintln!("{} in {} already", plural(kept as u64, "seed"), dir.display());
     }
     let until = arguments.time.and_then(|time| now().checked_add(time));
     run_missing(&exploration, &missing, until, &open)?;
     if let Some(shard) = open.machine.shard {
         let done = open.done(seeds(&open.study), seed_name);
-        return end_of_share(&format!("shard {shard}: {done} seeds are in {}", dir.display()));
+        return end_of_share(&format!("shard {shard}: {} in {}", plural(done as u64, "seed"), dir.display()));
     }
     finish(&exploration, &open)
 }
@@ -132,13 +133,13 @@ fn finish(exploration: &Exploration, open: &OpenStudy) -> anyhow::Result<End> {
     if *json {
         writeln!(out, "{}", summary.to_json())?;
     } else {
-        write!(out, "{}", summary.to_text())?;
+        write!(out, "{}", summary.to_text(dir))?;
     }
     written?;
     if interrupt::is_asked() {
         eprintln!(
-            "stopped: this is what {} seeds show; the same command goes on where it stopped",
-            seen.len()
+            "stopped: this is what {} showed; the same command goes on where it stopped",
+            plural(seen.len() as u64, "seed")
         );
         return Ok(End::Interrupted);
     }

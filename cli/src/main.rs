@@ -16,6 +16,7 @@ mod live;
 mod merge;
 mod place;
 mod plan;
+mod plural;
 mod replay;
 mod report;
 mod run;

@@ -2,9 +2,9 @@
 
 use std::fmt::Write as _;
 use std::io::Write;
-use std::path::PathBuf;
 
 use hoplab_proxy::quantity;
+use hoplab_reports as reports;
 use hoplab_sim::explore::shrink::{self, CannotShrink, Shrunk, Size};
 use hoplab_sim::scenario::Overrides;
 use hoplab_sim::scenario::plan::Plan;
@@ -23,8 +23,8 @@ pub(crate) fn shrink(arguments: &ShrinkArguments) -> anyhow::Result<End> {
         ..Overrides::default()
     };
     let Some(plan) = plan_of(&arguments.file, &overrides) else { return Ok(End::Unusable) };
-    let path = arguments.out.clone().unwrap_or_else(|| beside(arguments));
-    hoplab_reports::try_file(&path)?;
+    let path = arguments.out.clone().unwrap_or_else(|| reports::explore::small_file(&arguments.file));
+    reports::try_file(&path)?;
     interrupt::listen(First::Finishes("the smallest so far is written"));
     let stop = interrupt::is_asked;
     let mut shrunk = match shrink::shrink(&plan, arguments.expect.as_deref(), arguments.runs, &stop) {
@@ -52,13 +52,6 @@ pub(crate) fn shrink(arguments: &ShrinkArguments) -> anyhow::Result<End> {
         eprintln!("the runs were used up: more of them may make it smaller");
     }
     Ok(End::Well)
-}
-
-/// `checkout.toml` becomes `checkout-small.toml`.
-fn beside(arguments: &ShrinkArguments) -> PathBuf {
-    let stem =
-        arguments.file.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
-    arguments.file.with_file_name(format!("{stem}-small.toml"))
 }
 
 /// What was asked, and what was found.

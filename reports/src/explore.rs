@@ -1,7 +1,11 @@
 //! What exploration found: which rules were broken under which seeds, and what was never exercised. From what
-//! each seed showed alone; as text for people, as JSON for programs.
+//! each seed showed alone; as text and as a page for people, as JSON for programs.
 
+mod page;
+
+use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use hoplab_sim::explore::coverage::{Exercised, Missed};
@@ -10,9 +14,11 @@ use hoplab_sim::journal::Journal;
 use hoplab_sim::scenario::plan::Plan;
 use serde::{Deserialize, Serialize};
 
+use crate::checksums::Checksums;
 use crate::error::Error;
 use crate::file;
-use crate::names::SUMMARY;
+use crate::format::plural;
+use crate::names::{FAILURES, SUMMARY};
 use crate::write::put;
 
 /// The version of the summary's shape.
@@ -95,21 +101,35 @@ impl Summary {
         serde_json::from_slice(&bytes).map_err(|reason| Error::NotARecord { path, reason })
     }
 
+    /// The answer in a sentence.
+    pub(crate) fn headline(&self) -> String {
+        let rules: Vec<String> = self
+            .findings
+            .iter()
+            .map(|finding| format!("{} in {}", finding.rule, plural(finding.seeds, "seed")))
+            .collect();
+        if rules.is_empty() {
+            "Nothing was broken.".to_owned()
+        } else {
+            format!("Broken: {}.", rules.join("; "))
+        }
+    }
+
     /// As JSON.
     pub fn to_json(&self) -> String {
         serde_json::to_string_pretty(self).expect("a summary has string keys and finite numbers")
     }
 
-    /// As text.
-    pub fn to_text(&self) -> String {
+    /// As text; the page lies in `dir`.
+    pub fn to_text(&self, dir: &Path) -> String {
         let mut text = String::new();
         let mut line = |words: String| {
             let _ = writeln!(text, "{words}");
         };
         line(format!(
-            "{}: {} seeds from {} on, under {}",
+            "{}: {} from {} on, under {}",
             self.scenario,
-            self.seeds,
+            plural(self.seeds, "seed"),
             self.seed,
             self.architectures.join(", ")
         ));
@@ -135,6 +155,8 @@ impl Summary {
         for (what, names) in missed {
             line(format!("{what}: {}", names.join(", ")));
         }
+        line(String::new());
+        line(format!("report: {}", dir.join(PAGE).display()));
         text
     }
 
@@ -154,16 +176,53 @@ impl Summary {
     }
 }
 
-/// Writes a summary into `dir`, and the scenarios that fail, by their paths in it.
+/// Writes a summary and its page into `dir`, and the scenarios that fail, by their paths in it.
 pub fn write(summary: &Summary, failures: Vec<(PathBuf, Vec<u8>)>, dir: &Path) -> Result<(), Error> {
+    let texts = failures.iter().map(|(path, bytes)| (path, String::from_utf8_lossy(bytes).into_owned()));
+    let mut texts: BTreeMap<String, String> =
+        texts.map(|(path, text)| (path.to_string_lossy().into_owned(), text)).collect();
+    texts.extend(made_small(summary, dir));
     let mut files = failures;
+    files.push((PathBuf::from(PAGE), page(summary, &texts).into_bytes()));
     files.push((PathBuf::from(SUMMARY), (summary.to_json() + "\n").into_bytes()));
     put(dir, files).map(drop)
 }
 
+/// Writes a summary and its page into `dir` again; the scenarios that lie there stay.
+pub(crate) fn write_again(summary: &Summary, dir: &Path) -> Result<(), Error> {
+    let checksums = Checksums::read(dir)?.unwrap_or_default();
+    let failures = checksums.paths().filter(|path| path.starts_with(FAILURES));
+    let there = |path: &str| Some((PathBuf::from(path), fs::read(dir.join(path)).ok()?));
+    write(summary, failures.filter_map(there).collect(), dir)
+}
+
+/// The page of a summary, beside which scenarios with these texts lie by their paths.
+pub fn page(summary: &Summary, texts: &BTreeMap<String, String>) -> String {
+    page::page(summary, texts)
+}
+
+/// The page, in the folder of a summary.
+const PAGE: &str = "report.html";
+
+/// What became of the scenarios of the findings when they were made small, as far as they were, in `dir`.
+fn made_small(summary: &Summary, dir: &Path) -> Vec<(String, String)> {
+    let files = summary.findings.iter().map(|finding| small_file(Path::new(&finding.file)));
+    let texts = files.filter_map(|file| {
+        let text = fs::read_to_string(dir.join(&file)).ok()?;
+        Some((file.to_string_lossy().into_owned(), text))
+    });
+    texts.collect()
+}
+
+/// Where a scenario goes that is made small, unless something else is asked for: beside itself.
+pub fn small_file(file: &Path) -> PathBuf {
+    let stem = file.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
+    file.with_file_name(format!("{stem}-small.toml"))
+}
+
 /// Where the scenario of a seed goes, relative to the folder.
 pub fn failure_file(seed: u64) -> String {
-    format!("failures/{seed}.toml")
+    format!("{FAILURES}{seed}.toml")
 }
 
 /// Every rule that was broken, over all seeds.

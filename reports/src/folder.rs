@@ -9,7 +9,7 @@ use hoplab_sim::sweep::record::Sweep;
 
 use crate::error::Error;
 pub use crate::names::holds;
-use crate::names::{Kind, STUDY, SUMMARY, kind};
+use crate::names::{Kind, STUDY, kind};
 use crate::table::Look;
 use crate::{checksums, explore, sweep, table, write};
 
@@ -45,18 +45,12 @@ impl Kept {
         }
     }
 
-    /// Renders all of it into `dir`. Of an exploration there is nothing but what was kept.
+    /// Renders all of it into `dir`.
     pub fn write(&self, dir: &Path) -> Result<(), Error> {
         match self {
             Self::Run(record) => write::write(record, dir).map(|_| ()),
             Self::Sweep(sweep) => sweep::write(sweep, dir),
-            Self::Exploration(summary) => {
-                let text = summary.to_json() + "\n";
-                if fs::read(dir.join(SUMMARY)).is_ok_and(|there| there == text.as_bytes()) {
-                    return Ok(());
-                }
-                write::put(dir, vec![(PathBuf::from(SUMMARY), text.into_bytes())]).map(drop)
-            }
+            Self::Exploration(summary) => explore::write_again(summary, dir),
         }
     }
 
@@ -65,7 +59,7 @@ impl Kept {
         match self {
             Self::Run(record) => table::table(record, Some(dir), look),
             Self::Sweep(sweep) => sweep::table(sweep, Some(dir), look),
-            Self::Exploration(summary) => summary.to_text(),
+            Self::Exploration(summary) => summary.to_text(dir),
         }
     }
 

@@ -17,7 +17,7 @@ use crate::folder::Kept;
 use crate::format::{figure, plural, shortened};
 use crate::outcomes::{Outcomes, mark};
 use crate::table::{Look, expectations_by_text, grid, printable, scope};
-use crate::verdict;
+use crate::{sweep, verdict};
 
 /// So many digits of a digest tell runs apart.
 const DIGEST_DIGITS: usize = 12;
@@ -32,6 +32,8 @@ pub struct Entry {
     question: String,
     /// The answer in one sentence.
     headline: String,
+    /// What was varied, of a sweep.
+    extent: String,
     /// `seed 1`, `10 seeds from 1 on`.
     seeds: String,
     digest: String,
@@ -97,17 +99,22 @@ impl Entry {
                 format!("{} from {}", axis.key, ends.join(" to "))
             })
             .collect();
-        let mut parts = Vec::new();
+        let mut extent = Vec::new();
         if !sweep.points.is_empty() {
-            parts.push(format!("{} over {}", plural(sweep.points.len() as u64, "point"), keys.join(" and ")));
+            extent.push(format!(
+                "{} over {}",
+                plural(sweep.points.len() as u64, "point"),
+                keys.join(" and ")
+            ));
         }
         if let Some(search) = &sweep.search {
-            parts.push(format!("the highest {} at which all that is expected holds", search.key));
+            extent.push(format!("the highest {} at which all that is expected holds", search.key));
         }
         let found = sweep.search.iter().flat_map(|search| &search.found);
         let outcomes = Outcomes::count(found.map(|found| found.outcome));
         Self {
-            headline: sentence(&parts.join("; ")),
+            headline: sweep::verdict::verdict(sweep).headline,
+            extent: extent.join("; "),
             seeds: seeds(sweep.seed, sweep.seeds),
             expectations: (outcomes.all() > 0).then_some(outcomes),
             ..Self::titled(&sweep.title, &sweep.question, &sweep.digest)
@@ -115,18 +122,8 @@ impl Entry {
     }
 
     fn of_exploration(summary: &explore::Summary) -> Self {
-        let rules: Vec<String> = summary
-            .findings
-            .iter()
-            .map(|finding| format!("{} in {}", finding.rule, plural(finding.seeds, "seed")))
-            .collect();
-        let headline = if rules.is_empty() {
-            "Nothing was broken.".to_owned()
-        } else {
-            format!("Broken: {}.", rules.join("; "))
-        };
         Self {
-            headline,
+            headline: summary.headline(),
             seeds: seeds(summary.seed, summary.seeds),
             broken: !summary.findings.is_empty(),
             ..Self::titled(&summary.scenario, "", &summary.digest)
@@ -140,6 +137,7 @@ impl Entry {
             title: title.to_owned(),
             question: question.to_owned(),
             headline: String::new(),
+            extent: String::new(),
             seeds: String::new(),
             digest: digest.get(..DIGEST_DIGITS).unwrap_or(digest).to_owned(),
             broken: false,
@@ -184,11 +182,4 @@ pub fn table(entries: &[Entry], look: Look) -> String {
 
 fn seeds(first: u64, number: u64) -> String {
     if number == 1 { format!("seed {first}") } else { format!("{} from {first} on", plural(number, "seed")) }
-}
-
-/// With a capital and a full stop.
-fn sentence(text: &str) -> String {
-    let mut chars = text.chars();
-    let Some(first) = chars.next() else { return String::new() };
-    format!("{}{}.", first.to_uppercase(), chars.as_str())
 }

@@ -8,6 +8,8 @@ use serde::Deserialize;
 
 /// The summary of whatever a folder holds.
 pub(crate) const SUMMARY: &str = "summary.json";
+/// The folder of the scenarios that an exploration found to fail.
+pub(crate) const FAILURES: &str = "failures/";
 /// The record of a run.
 pub(crate) const RUN: &str = "record/record.json";
 /// The record of a sweep.

@@ -13,7 +13,7 @@ mod limit;
 mod page;
 mod slice;
 mod table;
-mod verdict;
+pub(crate) mod verdict;
 
 use std::path::{Path, PathBuf};
 

@@ -75,12 +75,12 @@ fn threads_shards_and_interruptions_change_nothing() {
     assert_eq!(code(&hoplab(&folder, &["merge", "a", "b", "--out", "merged"])), 1);
     fs::remove_file(folder.path("three/record/parts/seed-3.json")).unwrap();
     let resumed = explore(&["--out", "three"]);
-    assert!(stderr(&resumed).contains("4 seeds are in three already"), "{}", stderr(&resumed));
+    assert!(stderr(&resumed).contains("4 seeds in three already"), "{}", stderr(&resumed));
     let summary = |dir: &str| fs::read_to_string(folder.path(dir).join("summary.json")).unwrap();
     for other in ["three", "merged"] {
         assert_eq!(summary("one"), summary(other), "{other}");
     }
-    assert_eq!(stdout(&whole), stdout(&resumed));
+    assert_eq!(stdout(&whole).replace("one/report.html", "three/report.html"), stdout(&resumed));
 }
 
 #[test]

@@ -162,7 +162,7 @@ fn a_folder_of_runs_gets_an_index() {
     }
     assert!(folder.path("all/main/report.html").exists(), "each is rendered again");
     let page = fs::read_to_string(folder.path("all/index.html")).unwrap();
-    for link in ["main/report.html", "deep/er/report.html", "rates%20%26%20more/", "explored/summary.json"] {
+    for link in ["main/report.html", "deep/er/report.html", "rates%20%26%20more/", "explored/report.html"] {
         assert!(page.contains(&format!("<a href=\"{link}")), "{link}");
     }
     assert!(!page.contains("hidden/"), "hidden folders stay hidden");

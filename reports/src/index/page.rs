@@ -7,7 +7,7 @@ use maud::{Markup, html};
 use super::{Entry, HEADS};
 use crate::format::{count, plural};
 use crate::outcomes::{mark, pill_class};
-use crate::page::{shell, theme};
+use crate::page::{frame, shell, theme};
 
 pub(super) fn page(title: &str, entries: &[Entry]) -> String {
     let style = theme::fixed() + include_str!("style.css");
@@ -74,6 +74,7 @@ fn part(entry: &Entry) -> Markup {
                     @let outcome = outcomes.together();
                     b class=(pill_class(outcome)) { (mark(outcome)) " " (outcomes.in_words()) }
                 } }
+                @if !entry.extent.is_empty() { li { (entry.extent) } }
                 li { (entry.seeds) }
                 li { span { "digest" } code { (entry.digest) } }
             }
@@ -84,12 +85,12 @@ fn part(entry: &Entry) -> Markup {
 
 fn figures(entry: &Entry) -> Markup {
     html! {
-        div.scroll { table {
+        (frame::scroll("figures", &html! { table {
             thead { tr { th scope="col" {} @for head in HEADS { th scope="col" { (head) } } } }
             tbody { @for (name, figures) in &entry.rows { tr {
                 th scope="row" { (name) }
                 @for figure in figures { td { (figure) } }
             } } }
-        } }
+        } }))
     }
 }

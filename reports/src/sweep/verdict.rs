@@ -14,7 +14,7 @@ use crate::outcomes::Outcomes;
 use crate::verdict::Verdict;
 
 /// The verdict on a sweep.
-pub(super) fn verdict(sweep: &Sweep) -> Verdict {
+pub(crate) fn verdict(sweep: &Sweep) -> Verdict {
     let headline = match &sweep.search {
         Some(search) => found(sweep, search),
         None => held(sweep),

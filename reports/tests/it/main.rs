@@ -2,6 +2,7 @@
 
 mod compare;
 mod data;
+mod explore;
 mod fixture;
 mod index;
 mod over_time;
