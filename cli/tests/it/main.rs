@@ -7,6 +7,7 @@
 )]
 #![expect(clippy::unwrap_used, reason = "a test's helpers fail as the test does")]
 
+mod browser;
 mod commands;
 mod explore;
 mod folders;
