@@ -8,6 +8,7 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use bytes::Bytes;
+pub use hoplab_proxy::telemetry::AttemptKind;
 
 use crate::record;
 
@@ -33,6 +34,8 @@ pub enum Wanted {
     Slowest(usize),
     /// The first so many that failed or were given up, after the warm-up.
     Failed(usize),
+    /// Every one, of the warm-up and those that never ended, too. Grows with the run.
+    All,
 }
 
 /// How many requests are kept at most that [`Wanted::Alike`] fits; more make no name.
@@ -146,6 +149,10 @@ pub struct Attempt {
     pub upstream: String,
     /// The endpoint, `host:port`, once one was chosen.
     pub endpoint: Option<String>,
+    /// Why it was made.
+    pub kind: AttemptKind,
+    /// Whether it was put on a connection.
+    pub is_sent: bool,
     /// Its start.
     pub start_nanos: u64,
     /// Its end.

@@ -301,7 +301,7 @@ pub(super) fn said(moment: &Moment) -> String {
 
 #[cfg(test)]
 mod tests {
-    use hoplab_sim::lens::{Attempt, Segment, Stretch};
+    use hoplab_sim::lens::{Attempt, AttemptKind, Segment, Stretch};
     use hoplab_sim::record::{BreakerChange, Graph};
 
     use super::*;
@@ -313,6 +313,8 @@ mod tests {
             id,
             upstream: "payment".to_owned(),
             endpoint: Some("payment-0:8080".to_owned()),
+            kind: AttemptKind::First,
+            is_sent: true,
             start_nanos,
             end_nanos,
             outcome: outcome(text),

@@ -70,6 +70,7 @@ impl Eye {
                 is_alike && self.found <= lens::ALIKE_MAX as u64
             }
             Wanted::Slowest(_) | Wanted::Failed(_) => intended >= self.warmup_end,
+            Wanted::All => true,
         };
         if may_be_wanted {
             self.looked_at.insert(trace, Looked::new(endpoint, intended));
@@ -88,7 +89,7 @@ impl Eye {
 
     fn ended(&mut self, trace: TraceId, outcome: Outcome) {
         match self.wanted {
-            Wanted::Named(_) => {
+            Wanted::Named(_) | Wanted::All => {
                 self.found += 1;
                 self.ended.push(trace);
             }
@@ -138,15 +139,17 @@ impl Eye {
     }
 
     /// The requests that were wanted, and how many there were without a limit. Those that have not ended come last,
-    /// where they were asked for by name.
+    /// where they were asked for by name or all were.
     pub(super) fn finish(mut self, plan: &Plan) -> (Vec<lens::Request>, u64) {
-        let is_named = matches!(self.wanted, Wanted::Named(_) | Wanted::Alike(_));
-        let open = self.looked_at.iter().filter(|(_, looked)| is_named && looked.end.is_none());
+        let with_open = matches!(self.wanted, Wanted::Named(_) | Wanted::Alike(_) | Wanted::All);
+        let open = self.looked_at.iter().filter(|(_, looked)| with_open && looked.end.is_none());
         let open: Vec<TraceId> = open.map(|(trace, _)| *trace).collect();
         self.ended.extend(open);
         if let Wanted::Named(names) = &self.wanted {
             let place = |trace: &TraceId| names.iter().position(|name| *name == trace.to_string());
             self.ended.sort_by_key(place);
+        }
+        if matches!(self.wanted, Wanted::Named(_) | Wanted::All) {
             self.found = self.ended.len() as u64;
         }
         let ids = SpanIds::new(random::join(plan.seed, random::key("visits")));
@@ -241,6 +244,8 @@ impl Seen {
             id: attempt.id.0,
             upstream: attempt.upstream.to_string(),
             endpoint: attempt.endpoint.as_deref().map(str::to_owned),
+            kind: attempt.kind,
+            is_sent: attempt.is_sent,
             start_nanos: attempt.start.nanos(),
             end_nanos: attempt.end.nanos(),
             outcome: named(attempt.outcome),
