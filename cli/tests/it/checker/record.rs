@@ -1,0 +1,196 @@
+//! What `record/record.json` must say. Owns its keys, and no figure.
+
+use serde_json::Value;
+
+use super::figure::{Figure, Precision, at};
+use super::pairs::Pairs;
+use super::rebuilt::{Part, Rebuilt, Seen, Window};
+use super::sheet::Sheet;
+use super::sums::{Edge, Owned, Traffic};
+
+/// What a record says besides, that traces do not: intervals, the machines' side, expectations, and what policies and
+/// breakers did.
+pub(super) const BESIDES: [&str; 19] = [
+    "digest",
+    "intervals",
+    "work",
+    "resources",
+    "decisions",
+    "decisions_in_warmup",
+    "policies",
+    "policies_left_out",
+    "policies_cut_us",
+    "breakers",
+    "breakers_left_out",
+    "breakers_cut_us",
+    "changes",
+    "violations",
+    "faults",
+    "expectations",
+    "endpoint_windows",
+    "slowest",
+    "effort",
+];
+
+/// What the record must say of the run.
+pub(super) fn sheet(rebuilt: &Rebuilt, written: &Value) -> Sheet {
+    let mut sheet = Sheet::default();
+    for (name, seen) in &rebuilt.architectures {
+        let place = &format!("/architectures/{name}");
+        let written = &written["architectures"][name];
+        part(&mut sheet, place, &seen.all, written);
+        hops(&mut sheet, place, &seen.all.owned, &written["hops"]);
+        owned(&mut sheet, &format!("{place}/failed_breakdown_us"), &seen.others);
+        for (phase, of) in &seen.parts {
+            let place = &format!("{place}/phases/{phase}");
+            part(&mut sheet, place, of, &written["phases"][phase]);
+            sheet.whole(&format!("{place}/from_us"), (of.range.start / 1_000) as i64);
+            sheet.whole(&format!("{place}/until_us"), (of.range.end / 1_000) as i64);
+        }
+        for (index, of) in seen.windows.iter().enumerate() {
+            window(&mut sheet, &format!("{place}/windows/{index}"), of);
+        }
+        paired(&mut sheet, name, seen);
+    }
+    sheet
+}
+
+fn part(sheet: &mut Sheet, place: &str, part: &Part, written: &Value) {
+    traffic(sheet, &format!("{place}/total"), &part.total, &written["total"]);
+    for (name, of) in &part.endpoints {
+        traffic(sheet, &format!("{place}/endpoints/{name}"), of, &written["endpoints"][name]);
+    }
+    for (name, of) in &part.edges {
+        edge(sheet, &format!("{place}/edges/{name}"), of);
+    }
+    for (name, attempts) in &part.pods {
+        sheet.whole(&format!("{place}/pods/{name}"), *attempts);
+    }
+    owned(sheet, &format!("{place}/breakdown_us"), &part.owned);
+}
+
+fn traffic(sheet: &mut Sheet, place: &str, traffic: &Traffic, written: &Value) {
+    for (key, count) in counts(traffic) {
+        sheet.counted(&format!("{place}/requests/{key}"), count);
+    }
+    sheet.whole(&format!("{place}/good"), traffic.good);
+    for (key, values) in [("latency", &traffic.served_us), ("failed_latency", &traffic.others_us)] {
+        times(sheet, &format!("{place}/{key}"), values, "count");
+    }
+    for (index, within) in written["within"].as_array().into_iter().flatten().enumerate() {
+        let limit = within["limit_us"].as_i64().unwrap();
+        let place = &format!("{place}/within/{index}");
+        sheet.whole(&format!("{place}/limit_us"), limit);
+        let within = traffic.served_us.iter().filter(|us| **us <= limit).count() as i64;
+        sheet.whole(&format!("{place}/requests"), within);
+    }
+}
+
+fn times(sheet: &mut Sheet, place: &str, values: &[i64], count: &str) {
+    let figures = [
+        (count, values.len() as i64),
+        ("sum_us", values.iter().sum()),
+        ("min_us", values.first().copied().unwrap_or(0)),
+        ("max_us", values.last().copied().unwrap_or(0)),
+    ];
+    for (key, figure) in figures {
+        sheet.whole(&format!("{place}/{key}"), figure);
+    }
+    sheet.put(&format!("{place}/buckets"), Figure::Histogram(values.to_vec(), Precision::Four));
+}
+
+fn edge(sheet: &mut Sheet, place: &str, edge: &Edge) {
+    for (key, count) in edge.counts() {
+        sheet.whole(&format!("{place}/{key}"), count);
+    }
+}
+
+fn owned(sheet: &mut Sheet, place: &str, owned: &Owned) {
+    for (owner, us) in owned.mean_us(None) {
+        sheet.put(&format!("{place}/{owner}"), Figure::Real(us));
+    }
+}
+
+/// The hops stand in the order in which requests met them.
+fn hops(sheet: &mut Sheet, place: &str, owned: &Owned, written: &Value) {
+    let names = written.as_array().unwrap().iter().map(|hop| hop["name"].as_str().unwrap());
+    let names: Vec<&str> = names.collect();
+    for (name, visits) in &owned.visits {
+        let index = names.iter().position(|written| written == name);
+        let index = index.map_or_else(|| "missing".to_owned(), |index| index.to_string());
+        let place = &format!("{place}/hops/{index}");
+        sheet.put(&format!("{place}/name"), Figure::Text(name.clone()));
+        let visits = *visits as f64 / owned.requests as f64;
+        sheet.put(&format!("{place}/visits"), Figure::Real(visits));
+        for (owner, us) in owned.mean_us(Some(name)) {
+            sheet.put(&format!("{place}/breakdown_us/{owner}"), Figure::Real(us));
+        }
+    }
+}
+
+fn window(sheet: &mut Sheet, place: &str, window: &Window) {
+    let Window { traffic, calls, attempts } = window;
+    let counts = [
+        ("sent", traffic.sent),
+        ("ok", traffic.ok),
+        ("errors", traffic.failed + traffic.timed_out),
+        ("refused", traffic.refused),
+        ("good", traffic.good),
+        ("calls", *calls),
+        ("attempts", *attempts),
+        ("sum_us", traffic.served_us.iter().sum()),
+    ];
+    for (key, count) in counts {
+        sheet.whole(&format!("{place}/{key}"), count);
+    }
+    for (key, per_mille) in [("p50_us", 500), ("p90_us", 900), ("p99_us", 990), ("max_us", 1_000)] {
+        let read = at(&traffic.served_us, per_mille).map(|us| Figure::Read(us, Precision::Two));
+        sheet.put(&format!("{place}/{key}"), read.unwrap_or(Figure::Nothing));
+    }
+    sheet.put(&format!("{place}/buckets"), Figure::Histogram(traffic.served_us.clone(), Precision::Two));
+}
+
+fn paired(sheet: &mut Sheet, name: &str, seen: &Seen) {
+    let Some(against) = &seen.against else { return };
+    sheet.put(&format!("/paired/{name}/baseline"), Figure::Text(against.baseline.clone()));
+    pairs(sheet, &format!("/paired/{name}/total"), &against.total);
+    for (phase, of) in &against.parts {
+        pairs(sheet, &format!("/paired/{name}/phases/{phase}"), of);
+    }
+    for (endpoint, of) in &against.endpoints {
+        pairs(sheet, &format!("/paired/{name}/endpoints/{endpoint}"), of);
+    }
+}
+
+fn pairs(sheet: &mut Sheet, place: &str, pairs: &Pairs) {
+    times(sheet, place, &pairs.longer_us, "both");
+    for (key, count) in counted(pairs) {
+        sheet.whole(&format!("{place}/{key}"), count);
+    }
+}
+
+/// What became of requests, by the keys of records and summaries.
+pub(super) fn counts(traffic: &Traffic) -> [(&'static str, i64); 6] {
+    let Traffic { sent, ok, failed, timed_out, open, refused, .. } = *traffic;
+    [
+        ("sent", sent),
+        ("ok", ok),
+        ("failed", failed),
+        ("timed_out", timed_out),
+        ("open", open),
+        ("refused", refused),
+    ]
+}
+
+/// The counts of pairs, by their keys in records and summaries.
+pub(super) fn counted(pairs: &Pairs) -> [(&'static str, i64); 6] {
+    let count = |is: fn(&i64) -> bool| pairs.longer_us.iter().filter(|us| is(us)).count() as i64;
+    [
+        ("pairs", pairs.all()),
+        ("saved", pairs.saved),
+        ("lost", pairs.lost),
+        ("neither", pairs.neither),
+        ("slower", count(|us| *us > 0)),
+        ("faster", count(|us| *us < 0)),
+    ]
+}
