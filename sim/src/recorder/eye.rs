@@ -8,7 +8,7 @@ use std::sync::Arc;
 use hoplab_proxy::host::Instant;
 use hoplab_proxy::telemetry::{Outcome, Owner, Role, Segment, Span, SpanIds, TraceId};
 
-use super::names::Names;
+use super::names::{self, Names};
 use crate::account::{Hop, Share, Stretch};
 use crate::lens::{self, Moment, Wanted};
 use crate::random;
@@ -266,9 +266,5 @@ impl Seen {
 }
 
 fn named(outcome: Outcome) -> lens::Outcome {
-    let text = match outcome {
-        Outcome::Answered(status) => status.to_string(),
-        Outcome::Failed(fault) => fault.name().to_owned(),
-    };
-    lens::Outcome { text, is_ok: outcome.is_ok() }
+    lens::Outcome { text: names::outcome(outcome), is_ok: outcome.is_ok() }
 }

@@ -76,11 +76,29 @@ impl Names<'_> {
             endpoint: self.endpoint(endpoints[slow.endpoint]),
             at_us: slow.intended.micros(),
             latency_us: slow.latency_us,
-            outcome: match slow.outcome {
-                Outcome::Answered(status) => status.to_string(),
-                Outcome::Failed(fault) => format!("{fault:?}").to_lowercase(),
-            },
+            outcome: outcome(slow.outcome),
             path: path.collect(),
         }
+    }
+}
+
+/// How something ended: `200`, `503`, `timeout`, `connect-timeout`, …
+pub(super) fn outcome(outcome: Outcome) -> String {
+    match outcome {
+        Outcome::Answered(status) => status.to_string(),
+        Outcome::Failed(fault) => fault.name().to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hoplab_proxy::telemetry::Fault;
+
+    use super::*;
+
+    #[test]
+    fn a_record_calls_what_went_wrong_as_answers_and_traces_do() {
+        let ends = [Outcome::Answered(503), Outcome::Failed(Fault::ConnectTimeout)];
+        assert_eq!(ends.map(outcome), ["503", "connect-timeout"]);
     }
 }
