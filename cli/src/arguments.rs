@@ -257,7 +257,8 @@ pub(crate) struct ReportArguments {
 }
 
 #[derive(Debug, Args)]
-#[command(group = clap::ArgGroup::new("which").args(["request", "slowest", "failed"]))]
+#[command(group = clap::ArgGroup::new("which").args(["request", "slowest", "failed", "all"]))]
+#[command(group = clap::ArgGroup::new("viewers").args(["perfetto", "otlp"]).multiple(true))]
 pub(crate) struct TraceArguments {
     /// The folder that a run was written to
     pub(crate) dir: PathBuf,
@@ -269,6 +270,9 @@ pub(crate) struct TraceArguments {
     /// The first N requests after the warm-up that failed or were given up; one when N is left out
     #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "1", value_parser = count)]
     pub(crate) failed: Option<usize>,
+    /// Every request, those of the warm-up and those left open, too; they are written, not drawn
+    #[arg(long, requires = "viewers")]
+    pub(crate) all: bool,
     /// Look at this architecture [default: the record's last]
     #[arg(long, value_name = "A")]
     pub(crate) arch: Option<String>,

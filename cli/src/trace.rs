@@ -50,6 +50,11 @@ pub(crate) fn trace(arguments: &TraceArguments) -> anyhow::Result<End> {
     }
     check_found(arguments, &seen, name)?;
     write_files(arguments, &seen)?;
+    if arguments.all {
+        let open = seen.requests.iter().filter(|request| request.end_nanos.is_none()).count();
+        writeln!(out, "{} requests of {name}, {open} left open", seen.requests.len())?;
+        return Ok(End::Well);
+    }
     for (place, request) in seen.requests.iter().enumerate() {
         let gap = if place > 0 { "\n" } else { "" };
         let waterfall = reports::trace::waterfall(request, &record, name, terminal::look());
@@ -78,6 +83,9 @@ fn wanted(arguments: &TraceArguments, recorded: &Architecture) -> anyhow::Result
             bail!("REQUEST: a request is named by its trace id, up to 32 hexadecimal digits");
         }
         return Ok(if digits.len() == 32 { Wanted::Named(vec![digits]) } else { Wanted::Alike(digits) });
+    }
+    if arguments.all {
+        return Ok(Wanted::All);
     }
     if let Some(most) = arguments.failed {
         return Ok(Wanted::Failed(most));

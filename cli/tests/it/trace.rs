@@ -1,6 +1,6 @@
 //! `hoplab trace`: the waterfall, and what other programs make of the files.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::process::Command;
 
@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::{Folder, code, hoplab, stderr, stdout};
 
 /// A mesh of three services, of which one loses a pod and is cut off later.
-const MESH: &str = r#"# What does one request look like?
+pub(crate) const MESH: &str = r#"# What does one request look like?
 [scenario]
 title = "Two banks"
 duration = "2s"
@@ -234,6 +234,39 @@ fn opentelemetry_s_spans_have_their_parents() {
     // 2026-01-01, where simulations begin.
     let start = 1_767_225_600_000_000_000 + slowest["at_us"].as_u64().unwrap() * 1_000;
     assert_eq!(nanos(roots[0], "startTimeUnixNano"), start);
+}
+
+/// Every request is written, and every attempt that left its pod says why it was made and whether it was sent.
+#[test]
+fn all_requests_are_written_and_not_drawn() {
+    let folder = run("trace-all");
+    let alone = hoplab(&folder, &["trace", "out", "--all"]);
+    assert_eq!(code(&alone), 2);
+    assert!(stderr(&alone).contains("--otlp"), "{}", stderr(&alone));
+    let said = trace(&folder, &["--all", "--otlp", "all.json"]);
+    let data = json(&folder, "all.json");
+    let spans: Vec<&Value> = data["resourceSpans"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .flat_map(|resource| resource["scopeSpans"][0]["spans"].as_array().unwrap())
+        .collect();
+    let requests: BTreeSet<&str> = spans.iter().map(|span| span["traceId"].as_str().unwrap()).collect();
+    assert_eq!(said, format!("{} requests of mesh, 0 left open\n", requests.len()));
+    let windows = json(&folder, "out/record/record.json")["architectures"]["mesh"]["windows"].clone();
+    let sent: u64 = windows.as_array().unwrap().iter().map(|window| window["sent"].as_u64().unwrap()).sum();
+    assert_eq!(sent, requests.len() as u64, "the warm-up is in the windows, too");
+    let told = |key: &str, value: Value| {
+        let told = spans.iter().filter(|span| {
+            let attributes = span["attributes"].as_array().unwrap();
+            attributes.iter().any(|of| of["key"] == key && of["value"] == value)
+        });
+        told.count()
+    };
+    let text = |text: &str| serde_json::json!({ "stringValue": text });
+    assert!(told("hoplab.attempt", text("first")) > told("hoplab.attempt", text("retry")));
+    assert!(told("hoplab.attempt", text("retry")) > 0);
+    assert!(told("hoplab.sent", serde_json::json!({ "boolValue": false })) > 0);
 }
 
 /// What tshark prints of a file; it must not complain.

@@ -2,7 +2,7 @@
 //! span an attempt, as the live products write theirs, with segments and changes as events. Times are those of the
 //! simulation's calendar.
 
-use hoplab_sim::lens::{Attempt, Moment, Outcome, Request, Seen, Visit};
+use hoplab_sim::lens::{Attempt, AttemptKind, Moment, Outcome, Request, Seen, Visit};
 use indexmap::IndexMap;
 use serde_json::{Value, json};
 
@@ -83,6 +83,13 @@ fn client(request: &Request, visit: &Visit, attempt: &Attempt, place: usize, epo
     if place > 0 {
         attributes.push(number("http.request.resend_count", place as u64));
     }
+    let why = match attempt.kind {
+        AttemptKind::First => "first",
+        AttemptKind::Retry => "retry",
+        AttemptKind::Hedge => "hedge",
+    };
+    attributes.push(text("hoplab.attempt", why));
+    attributes.push(json!({ "key": "hoplab.sent", "value": { "boolValue": attempt.is_sent } }));
     attributes.extend(answered(&attempt.outcome));
     let mut span = json!({
         "traceId": request.id,
