@@ -13,7 +13,7 @@
 //! | `rebuilt` | all sums of a run |
 //! | `figure` | how exact what is written must be |
 //! | `sheet` | what a file must say, by its place there |
-//! | `record`, `summary`, `csv` | what of it stands in which file |
+//! | `record`, `summary`, `csv`, `table`, `sweep` | what of it stands in which file, and how that is read |
 
 mod account;
 mod csv;
@@ -24,13 +24,16 @@ mod record;
 mod sheet;
 mod summary;
 mod sums;
+mod sweep;
+mod table;
 mod traces;
 
 use std::fs;
 
 use serde_json::{Value, json};
 
-use crate::{Folder, code, hoplab, repository, stderr};
+use crate::trace::MESH;
+use crate::{Folder, code, hoplab, repository, stderr, stdout};
 use rebuilt::Rebuilt;
 use sheet::Sheet;
 use traces::Traces;
@@ -38,6 +41,7 @@ use traces::Traces;
 /// A run that left its files in a folder, and what they must say.
 struct Run {
     folder: Folder,
+    printed: String,
     rebuilt: Rebuilt,
 }
 
@@ -53,7 +57,7 @@ impl Run {
         // What is expected of a scenario is not expected of a short one.
         assert!([0, 1, 3].contains(&code(&run)), "{}", stderr(&run));
         let record = json(&folder, "out/record/record.json");
-        Self { folder, rebuilt: Rebuilt::of(Traces::of(&record)) }
+        Self { printed: stdout(&run), rebuilt: Rebuilt::of(Traces::of(&record)), folder }
     }
 
     /// Everything that is written otherwise than the traces say, and what is written and they do not say.
@@ -73,6 +77,9 @@ impl Run {
             let table = csv::read(&self.folder.path(&format!("out/record/{name}")), keys);
             compare(name, &sheet, &table, &["p50_low_us", "p50_high_us"]);
         }
+        let table = table::read(&self.printed);
+        let found = table::sheet(&self.rebuilt, &table).differences(&table);
+        differences.extend(found.into_iter().map(|difference| format!("table: {difference}")));
         differences
     }
 
@@ -116,4 +123,193 @@ fn retry_budgets_are_what_their_traces_say() {
 #[test]
 fn shedding_by_priority_is_what_its_traces_say() {
     check("shedding", &quick("resilience/shedding-by-priority.toml"), &[]);
+}
+
+#[test]
+fn timeouts_and_parallel_steps_are_what_their_traces_say() {
+    check("parallel", MESH, &[]);
+}
+
+#[test]
+fn four_seeds_are_what_their_traces_say() {
+    check("seeds", MESH, &["--seeds", "4"]);
+}
+
+/// What is left open, hedged and refused by a limit.
+const RARE: &str = r#"[scenario]
+title = "What is rare"
+duration = "1s"
+warmup = "100ms"
+seed = 7
+
+[compare]
+architectures = ["gateway", "direct", "mesh"]
+
+[services.shop.endpoints.buy]
+method = "GET"
+steps = [{ call = "bank.pay" }]
+
+[services.shop.endpoints.wait]
+method = "GET"
+steps = [{ sleep = "mix(90%: 5ms, 10%: 40s)" }]
+
+[services.bank]
+replicas = 2
+
+[services.bank.endpoints.pay]
+method = "GET"
+steps = [{ work = "mix(80%: 1ms, 20%: 30ms)" }]
+
+[load.people]
+rate = "200 rps"
+mix = { "shop.buy" = 3, "shop.wait" = 1 }
+
+[gateway]
+limits = { rate = { algorithm = "token-bucket", rate = "100 rps", burst = 10 } }
+
+[mesh]
+services.bank = { hedge = { after = "5ms", max = 1, budget = "100%" } }
+"#;
+
+#[test]
+fn what_is_open_hedged_and_refused_is_what_its_traces_say() {
+    let run = Run::of("rare", RARE, &[]);
+    assert_eq!(run.differences(), [""; 0]);
+    let of = |name: &str| &run.rebuilt.architectures.iter().find(|(of, _)| of == name).unwrap().1.all;
+    assert!(of("direct").total.all.open > 0);
+    assert!(of("gateway").total.all.refused > 0);
+    assert!(of("mesh").edges["shop → bank"].hedges > 0);
+}
+
+/// A service at a rate and with cores that are not its own.
+const SWEPT: &str = r#"[scenario]
+title = "Swept"
+duration = "1s"
+warmup = "100ms"
+seed = 3
+
+[compare]
+architectures = ["direct", "gateway"]
+
+[services.shop]
+cores = CORES
+queue = 20
+endpoints.buy = { method = "GET", steps = [{ work = "exp(4ms)" }] }
+
+[load.people]
+rate = "RATE"
+mix = { "shop.buy" = 1 }
+"#;
+
+#[test]
+fn every_point_of_a_sweep_is_what_its_traces_say() {
+    let rates = ["150 rps", "400 rps"];
+    let at = |rate: &str, cores: &str| SWEPT.replace("RATE", rate).replace("CORES", cores);
+    let folder = Folder::new("checker-sweep");
+    let axes =
+        "[sweep]\n\"load.people.rate\" = [\"150 rps\", \"400 rps\"]\n\"services.shop.cores\" = [1, 2]\n";
+    folder.write("it.toml", &(at("1 rps", "1") + axes));
+    let swept = hoplab(&folder, &["sweep", "it.toml", "--seeds", "2", "--out", "out"]);
+    assert_eq!(code(&swept), 0, "{}", stderr(&swept));
+    let keys = ["load.people.rate", "services.shop.cores", "architecture"];
+    let table = csv::read(&folder.path("out/record/sweep.csv"), &keys);
+    let summary = json(&folder, "out/summary.json");
+    let record = json(&folder, "out/record/sweep.json");
+    for (index, (rate, cores)) in rates.iter().flat_map(|rate| [(rate, "1"), (rate, "2")]).enumerate() {
+        // As if it had been run alone.
+        let run = json!({
+            "sources": [{ "path": "it.toml", "text": at(rate, cores) }],
+            "seed": 3,
+            "seeds": { "digests": ["", ""] },
+            "scale": 1.0,
+            "warmup_us": 100_000,
+            "duration_us": 1_000_000,
+            "window_us": 1_000_000,
+            "faults": [],
+            "architectures": { "direct": {}, "gateway": {} },
+        });
+        let rebuilt = Rebuilt::of(Traces::of(&run));
+        let point = sweep::point(&rebuilt);
+        let rows = sweep::rows(&rebuilt);
+        let files = [
+            ("summary.json", &point, &summary["points"][index]["architectures"]),
+            ("sweep.json", &point, &record["points"][index]["architectures"]),
+            ("sweep.csv", &rows, &table[rate][cores]),
+        ];
+        for (name, sheet, written) in files {
+            let written =
+                if name == "sweep.csv" { written.clone() } else { json!({ "architectures": written }) };
+            assert_eq!(sheet.differences(&written), [""; 0], "{name} at {rate}, {cores}");
+            assert_eq!(sheet.unsaid(&written, &sweep::BESIDES), [""; 0], "{name} at {rate}, {cores}");
+        }
+    }
+}
+
+/// Numbers in the files of [`MESH`] that are one too high: a request, a microsecond, an attempt.
+type Alteration = (&'static str, fn(&mut Value));
+
+const ALTERATIONS: [Alteration; 9] = [
+    ("record/record.json", |record| one_more(record, "/architectures/mesh/total/requests/ok")),
+    ("record/record.json", |record| {
+        one_more(record, "/architectures/mesh/phases/bank-cut/total/latency/sum_us")
+    }),
+    ("record/record.json", |record| one_more(record, "/architectures/mesh/edges/shop → bank/attempts")),
+    ("record/record.json", |record| one_more(record, "/architectures/direct/windows/7/sum_us")),
+    ("record/record.json", |record| one_more(record, "/architectures/direct/pods/bank-1")),
+    ("record/record.json", |record| one_more(record, "/paired/mesh/total/max_us")),
+    ("summary.json", |summary| one_more(summary, "/architectures/mesh/edges/shop → stock/retries")),
+    ("summary.json", |summary| one_more(summary, "/architectures/direct/latency_us/min")),
+    ("summary.json", |summary| one_more(summary, "/architectures/mesh/paired/phases/bank-down/saved")),
+];
+
+/// The same in rows, by how the row begins and the name of the column.
+const ROWS: [(&str, &str, &str); 6] = [
+    ("figures.csv", "mesh,*,*,", "max"),
+    ("latency.csv", "direct,shop.buy,50,", "latency_us"),
+    ("edges.csv", "mesh,bank-down,shop → bank,", "attempts"),
+    ("breakdown.csv", "mesh,*,*,1,service_work,", "mean_us"),
+    ("paired.csv", "mesh,direct,*,*,", "lost"),
+    ("windows.csv", "direct,500000,", "sent"),
+];
+
+fn one_more(file: &mut Value, place: &str) {
+    let number = file.pointer_mut(place).unwrap();
+    *number = Value::from(number.as_i64().unwrap() + 1);
+}
+
+/// The text with one more in a column of the row that begins like that.
+fn one_more_in(text: &str, begins: &str, column: &str) -> String {
+    let column = text.lines().next().unwrap().split(',').position(|name| name == column).unwrap();
+    let old = text.lines().find(|line| line.starts_with(begins)).unwrap();
+    let mut cells: Vec<String> = old.split(',').map(str::to_owned).collect();
+    cells[column] = (cells[column].parse::<f64>().unwrap() + 1.0).to_string();
+    text.replacen(old, &cells.join(","), 1)
+}
+
+#[test]
+fn one_request_one_microsecond_one_attempt_too_many_is_noticed() {
+    let mut run = Run::of("altered", MESH, &[]);
+    assert_eq!(run.differences(), [""; 0]);
+    let notices = |run: &Run, name: &str, altered: &str| {
+        let path = run.folder.path("out").join(name);
+        let whole = fs::read(&path).unwrap();
+        fs::write(&path, altered).unwrap();
+        let differences = run.differences();
+        assert_eq!(differences.len(), 1, "{name}: {differences:#?}");
+        fs::write(&path, whole).unwrap();
+    };
+    for (name, alter) in ALTERATIONS {
+        let mut value = run.json(name);
+        alter(&mut value);
+        notices(&run, name, &value.to_string());
+    }
+    for (name, begins, column) in ROWS {
+        let name = &format!("record/{name}");
+        let text = fs::read_to_string(run.folder.path("out").join(name)).unwrap();
+        notices(&run, name, &one_more_in(&text, begins, column));
+    }
+    let sent = run.rebuilt.architectures[0].1.all.total.all.sent;
+    run.printed = run.printed.replacen(&sent.to_string(), &(sent + 1).to_string(), 1);
+    let differences = run.differences();
+    assert_eq!(differences.len(), 1, "the table: {differences:#?}");
 }

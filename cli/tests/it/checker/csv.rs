@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use super::figure::{Figure, Precision, at, mean, percentile};
 use super::pairs::Pairs;
 use super::rebuilt::{Part, Rebuilt, Window};
-use super::record::{counted, counts};
+use super::record::counted;
 use super::sheet::Sheet;
 use super::sums::{Owned, Traffic};
 
@@ -67,7 +67,7 @@ fn figures(rebuilt: &Rebuilt) -> Sheet {
         for (phase, part) in parts(rebuilt, name) {
             let endpoints = part.endpoints.iter().map(|(name, traffic)| (&**name, traffic));
             for (endpoint, traffic) in std::iter::once(("*", &part.total)).chain(endpoints) {
-                if traffic.sent > 0 {
+                if traffic.all.sent > 0 {
                     requests(
                         &mut sheet,
                         &format!("/{name}/{phase}/{endpoint}"),
@@ -82,12 +82,12 @@ fn figures(rebuilt: &Rebuilt) -> Sheet {
 }
 
 fn requests(sheet: &mut Sheet, place: &str, traffic: &Traffic, seconds: f64) {
-    for (key, count) in counts(traffic) {
+    for (key, count) in traffic.all.counts() {
         let key = if key == "sent" { "requests" } else { key };
         sheet.whole(&format!("{place}/{key}"), count);
     }
-    let errors = traffic.failed + traffic.timed_out + traffic.open;
-    sheet.put(&format!("{place}/error_rate"), Figure::Rounded(errors as f64 / traffic.sent as f64, 6));
+    let errors = traffic.all.failed + traffic.all.timed_out + traffic.all.open;
+    sheet.put(&format!("{place}/error_rate"), Figure::Rounded(errors as f64 / traffic.all.sent as f64, 6));
     sheet.put(&format!("{place}/goodput"), Figure::Rounded(traffic.good as f64 / seconds, 6));
     let values = &traffic.served_us;
     let exact = |us: Option<&i64>| us.map_or(Figure::Nothing, |us| Figure::Whole(*us));
@@ -207,11 +207,11 @@ fn windows(rebuilt: &Rebuilt) -> Sheet {
             let Window { traffic, calls, attempts } = of;
             let counts = [
                 ("until_us", (range.end / 1_000) as i64),
-                ("sent", traffic.sent),
-                ("ok", traffic.ok),
-                ("refused", traffic.refused),
-                ("errors", traffic.failed + traffic.timed_out),
-                ("open", traffic.open),
+                ("sent", traffic.all.sent),
+                ("ok", traffic.all.ok),
+                ("refused", traffic.all.refused),
+                ("errors", traffic.all.failed + traffic.all.timed_out),
+                ("open", traffic.all.open),
                 ("good", traffic.good),
                 ("calls", *calls),
                 ("attempts", *attempts),

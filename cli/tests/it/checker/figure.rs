@@ -19,6 +19,9 @@ pub(super) enum Figure {
     Read(i64, Precision),
     /// All that a histogram holds.
     Histogram(Vec<i64>, Precision),
+    /// A number in words, `17.9 ms` or `0.42 %`: to three significant digits and at most two decimals, of a value that
+    /// was read off at most so much too high.
+    Said(f64, f64),
     /// Words.
     Text(String),
 }
@@ -64,6 +67,7 @@ impl Figure {
             }
             Self::Read(us, precision) => whole(written).is_some_and(|written| precision.is(*us, written)),
             Self::Histogram(values, precision) => histogram(values, *precision, written),
+            Self::Said(value, above) => said(*value, *above, written),
             Self::Text(text) => written == text,
         }
     }
@@ -86,9 +90,48 @@ impl Figure {
                 }
                 Value::from(buckets)
             }
+            Self::Said(value, above) if *value != 0.0 => {
+                let (number, unit) = parsed(written.as_str().unwrap()).unwrap();
+                let (step, factor) = (step(number), factor(unit));
+                Value::from(format!("{} {unit}", number + step * 1.01 + above / factor))
+            }
+            Self::Said(..) => Value::from("0.01 %"),
             Self::Text(text) => Value::from(format!("{text}.")),
         }
     }
+}
+
+fn said(value: f64, above: f64, written: &Value) -> bool {
+    let Some(text) = written.as_str() else { return false };
+    match text {
+        "<0.01 %" => return value > 0.0 && value < 1e-4,
+        ">99.9 %" => return value < 1.0 && value > 0.999,
+        _ => {}
+    }
+    let Some((number, unit)) = parsed(text) else { return false };
+    let (off, factor) = (number * factor(unit) - value, factor(unit));
+    let half = step(number) * factor * 0.500_001;
+    -half <= off && off <= half + above && (number != 0.0 || value == 0.0)
+}
+
+/// A number and its unit.
+fn parsed(text: &str) -> Option<(f64, &str)> {
+    let (number, unit) = text.split_once(' ').unwrap_or((text, ""));
+    Some((number.parse().ok()?, unit))
+}
+
+fn factor(unit: &str) -> f64 {
+    match unit {
+        "ms" => 1e3,
+        "s" => 1e6,
+        "%" => 1e-2,
+        _ => 1.0,
+    }
+}
+
+/// The last digit that is written of three, of at most two after the point.
+fn step(number: f64) -> f64 {
+    10_f64.powf((number.abs().max(1.0).log10().floor() - 2.0).min(0.0))
 }
 
 /// A number that is whole, however it is written.

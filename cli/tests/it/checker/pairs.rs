@@ -24,7 +24,7 @@ impl Pairs {
         let is_meant = |request: &Request| {
             part.contains(&request.start_nanos) && endpoint.is_none_or(|name| name == request.endpoint)
         };
-        let before: BTreeMap<(u64, &str), &Request> =
+        let before: BTreeMap<(usize, &str), &Request> =
             baseline.iter().map(|Asked { seed, request }| ((*seed, &*request.id), request)).collect();
         let mut pairs = Self::default();
         for Asked { seed, request } in asked {

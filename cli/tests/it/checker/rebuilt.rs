@@ -1,7 +1,10 @@
 //! A run rebuilt from its traces: the sums that its files are held against, made once.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
+
+use hoplab_sim::lens::Request;
 
 use super::pairs::Pairs;
 use super::sums::{self, Edge, Owned, Traffic};
@@ -20,6 +23,8 @@ pub(super) struct Seen {
     pub(super) windows: Vec<Window>,
     /// Where the time went of what was not served well.
     pub(super) others: Owned,
+    /// What ended of the first seed, the longest first.
+    pub(super) longest: Vec<Request>,
     /// Against the baseline, under all others.
     pub(super) against: Option<Against>,
 }
@@ -83,7 +88,12 @@ impl Seen {
                 attempts: edges.values().map(|edge| edge.attempts).sum(),
             }
         };
+        let ended = within(requests, &reported).filter(|asked| asked.seed == 0);
+        let ended = ended.map(|asked| &asked.request).filter(|request| request.end_nanos.is_some());
+        let mut longest: Vec<Request> = ended.cloned().collect();
+        longest.sort_by_key(|request| Reverse(sums::latency_us(request)));
         Self {
+            longest,
             others: Owned::of(others),
             windows: frame.windows().map(window).collect(),
             parts: frame.parts.iter().map(|(name, range)| (name.clone(), part(range.clone()))).collect(),

@@ -1,12 +1,13 @@
 //! What `record/record.json` must say. Owns its keys, and no figure.
 
+use hoplab_sim::lens::Request;
 use serde_json::Value;
 
 use super::figure::{Figure, Precision, at};
 use super::pairs::Pairs;
 use super::rebuilt::{Part, Rebuilt, Seen, Window};
 use super::sheet::Sheet;
-use super::sums::{Edge, Owned, Traffic};
+use super::sums::{Edge, Ends, Owned, Traffic, latency_us};
 
 /// What a record says besides, that traces do not: intervals, the machines' side, expectations, and what policies and
 /// breakers did.
@@ -28,7 +29,7 @@ pub(super) const BESIDES: [&str; 19] = [
     "faults",
     "expectations",
     "endpoint_windows",
-    "slowest",
+    "path",
     "effort",
 ];
 
@@ -50,6 +51,7 @@ pub(super) fn sheet(rebuilt: &Rebuilt, written: &Value) -> Sheet {
         for (index, of) in seen.windows.iter().enumerate() {
             window(&mut sheet, &format!("{place}/windows/{index}"), of);
         }
+        slowest(&mut sheet, &format!("{place}/slowest"), &seen.longest, &written["slowest"]);
         paired(&mut sheet, name, seen);
     }
     sheet
@@ -70,8 +72,10 @@ fn part(sheet: &mut Sheet, place: &str, part: &Part, written: &Value) {
 }
 
 fn traffic(sheet: &mut Sheet, place: &str, traffic: &Traffic, written: &Value) {
-    for (key, count) in counts(traffic) {
-        sheet.counted(&format!("{place}/requests/{key}"), count);
+    ends(sheet, &format!("{place}/requests"), traffic.all);
+    // Of each seed, where there are several.
+    for (index, _) in written["seeds"].as_array().into_iter().flatten().enumerate() {
+        ends(sheet, &format!("{place}/seeds/{index}"), traffic.seeds.get(index).copied().unwrap_or_default());
     }
     sheet.whole(&format!("{place}/good"), traffic.good);
     for (key, values) in [("latency", &traffic.served_us), ("failed_latency", &traffic.others_us)] {
@@ -83,6 +87,14 @@ fn traffic(sheet: &mut Sheet, place: &str, traffic: &Traffic, written: &Value) {
         sheet.whole(&format!("{place}/limit_us"), limit);
         let within = traffic.served_us.iter().filter(|us| **us <= limit).count() as i64;
         sheet.whole(&format!("{place}/requests"), within);
+    }
+}
+
+/// Refusals are left out where there are none.
+pub(super) fn ends(sheet: &mut Sheet, place: &str, ends: Ends) {
+    for (key, count) in ends.counts() {
+        let figure = if key == "refused" { Figure::Counted(count) } else { Figure::Whole(count) };
+        sheet.put(&format!("{place}/{key}"), figure);
     }
 }
 
@@ -131,10 +143,10 @@ fn hops(sheet: &mut Sheet, place: &str, owned: &Owned, written: &Value) {
 fn window(sheet: &mut Sheet, place: &str, window: &Window) {
     let Window { traffic, calls, attempts } = window;
     let counts = [
-        ("sent", traffic.sent),
-        ("ok", traffic.ok),
-        ("errors", traffic.failed + traffic.timed_out),
-        ("refused", traffic.refused),
+        ("sent", traffic.all.sent),
+        ("ok", traffic.all.ok),
+        ("errors", traffic.all.failed + traffic.all.timed_out),
+        ("refused", traffic.all.refused),
         ("good", traffic.good),
         ("calls", *calls),
         ("attempts", *attempts),
@@ -148,6 +160,20 @@ fn window(sheet: &mut Sheet, place: &str, window: &Window) {
         sheet.put(&format!("{place}/{key}"), read.unwrap_or(Figure::Nothing));
     }
     sheet.put(&format!("{place}/buckets"), Figure::Histogram(traffic.served_us.clone(), Precision::Two));
+}
+
+/// The twenty slowest; of those that took as long, any may stand in any order.
+fn slowest(sheet: &mut Sheet, place: &str, longest: &[Request], written: &Value) {
+    for (index, slow) in longest.iter().take(20).enumerate() {
+        let place = &format!("{place}/{index}");
+        let alike = longest.iter().filter(|other| latency_us(other) == latency_us(slow));
+        let named = alike.into_iter().find(|other| written[index]["id"] == other.id).unwrap_or(slow);
+        sheet.put(&format!("{place}/id"), Figure::Text(named.id.clone()));
+        sheet.put(&format!("{place}/endpoint"), Figure::Text(named.endpoint.clone()));
+        sheet.whole(&format!("{place}/at_us"), (named.start_nanos / 1_000) as i64);
+        sheet.whole(&format!("{place}/latency_us"), latency_us(named).unwrap());
+        sheet.put(&format!("{place}/outcome"), Figure::Text(named.outcome.as_ref().unwrap().text.clone()));
+    }
 }
 
 fn paired(sheet: &mut Sheet, name: &str, seen: &Seen) {
@@ -167,19 +193,6 @@ fn pairs(sheet: &mut Sheet, place: &str, pairs: &Pairs) {
     for (key, count) in counted(pairs) {
         sheet.whole(&format!("{place}/{key}"), count);
     }
-}
-
-/// What became of requests, by the keys of records and summaries.
-pub(super) fn counts(traffic: &Traffic) -> [(&'static str, i64); 6] {
-    let Traffic { sent, ok, failed, timed_out, open, refused, .. } = *traffic;
-    [
-        ("sent", sent),
-        ("ok", ok),
-        ("failed", failed),
-        ("timed_out", timed_out),
-        ("open", open),
-        ("refused", refused),
-    ]
 }
 
 /// The counts of pairs, by their keys in records and summaries.

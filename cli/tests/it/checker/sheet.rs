@@ -22,11 +22,6 @@ impl Sheet {
         self.put(place, Figure::Whole(number));
     }
 
-    /// A number that is left out where it is zero.
-    pub(super) fn counted(&mut self, place: &str, number: i64) {
-        self.put(place, Figure::Counted(number));
-    }
-
     /// What differs, a line each; how often that is noticed is asserted, not assumed: of every figure, the least
     /// alteration must be.
     pub(super) fn differences(&self, written: &Value) -> Vec<String> {

@@ -3,7 +3,7 @@
 use super::figure::{Figure, Precision, mean, percentile};
 use super::pairs::Pairs;
 use super::rebuilt::{Rebuilt, Seen};
-use super::record::{counted, counts};
+use super::record::{counted, ends};
 use super::sheet::Sheet;
 use super::sums::{Edge, Owned, Traffic};
 use serde_json::Value;
@@ -50,18 +50,16 @@ pub(super) fn sheet(rebuilt: &Rebuilt, written: &Value) -> Sheet {
 }
 
 fn traffic(sheet: &mut Sheet, place: &str, (traffic, seconds): (&Traffic, f64), written: &Value) {
-    for (key, count) in counts(traffic) {
-        sheet.counted(&format!("{place}/requests/{key}"), count);
-    }
+    ends(sheet, &format!("{place}/requests"), traffic.all);
     times(sheet, &format!("{place}/latency_us"), &traffic.served_us);
     times(sheet, &format!("{place}/failed_latency_us"), &traffic.others_us);
     let goodput = traffic.good as f64 / seconds;
     sheet.put(&format!("{place}/goodput_rps"), Figure::Rounded(goodput, THREE));
-    let share = |count: i64| match traffic.sent {
+    let share = |count: i64| match traffic.all.sent {
         0 => Figure::Nothing,
         sent => Figure::Rounded(count as f64 / sent as f64, SIX),
     };
-    sheet.put(&format!("{place}/error_rate"), share(traffic.failed + traffic.timed_out + traffic.open));
+    sheet.put(&format!("{place}/error_rate"), share(traffic.all.errors()));
     for (limit, _) in written["within"].as_object().into_iter().flatten() {
         let limit_us: i64 = limit.parse().unwrap();
         let within = traffic.served_us.iter().filter(|us| **us <= limit_us).count() as i64;

@@ -16,17 +16,25 @@ use super::traces::Asked;
 /// What became of requests.
 #[derive(Default)]
 pub(super) struct Traffic {
+    pub(super) all: Ends,
+    /// Of each seed, from the first on.
+    pub(super) seeds: Vec<Ends>,
+    /// Good answers by when they were given.
+    pub(super) good: i64,
+    /// Response times in microseconds, in rising order, of what was served well and of all else that ended.
+    pub(super) served_us: Vec<i64>,
+    pub(super) others_us: Vec<i64>,
+}
+
+/// How requests ended.
+#[derive(Default, Clone, Copy)]
+pub(super) struct Ends {
     pub(super) sent: i64,
     pub(super) ok: i64,
     pub(super) failed: i64,
     pub(super) timed_out: i64,
     pub(super) open: i64,
     pub(super) refused: i64,
-    /// Good answers by when they were given.
-    pub(super) good: i64,
-    /// Response times in microseconds, in rising order, of what was served well and of all else that ended.
-    pub(super) served_us: Vec<i64>,
-    pub(super) others_us: Vec<i64>,
 }
 
 /// What became of calls from one service to another.
@@ -74,28 +82,52 @@ impl Traffic {
     /// Of the requests that were to be sent within `part`, in a run whose load ends at `end`.
     pub(super) fn of<'a>(asked: impl IntoIterator<Item = &'a Asked>, part: &Range<u64>, end: u64) -> Self {
         let mut sum = Self::default();
-        for Asked { request, .. } in asked {
+        for Asked { seed, request } in asked {
             let answered = request.end_nanos.filter(|at| part.contains(at) && *at < end);
             sum.good += i64::from(answered.is_some() && is_served(request));
             if !part.contains(&request.start_nanos) {
                 continue;
             }
-            sum.sent += 1;
-            let Some(took) = latency_us(request) else {
-                sum.open += 1;
-                continue;
-            };
-            match () {
-                () if is_ok(request) => sum.ok += 1,
-                () if is(request, "timeout") => sum.timed_out += 1,
-                () => sum.failed += 1,
+            sum.all.count(request);
+            sum.seeds.resize(sum.seeds.len().max(seed + 1), Ends::default());
+            sum.seeds[*seed].count(request);
+            if let Some(took) = latency_us(request) {
+                if is_served(request) { &mut sum.served_us } else { &mut sum.others_us }.push(took);
             }
-            sum.refused += i64::from(is(request, "429"));
-            if is_served(request) { &mut sum.served_us } else { &mut sum.others_us }.push(took);
         }
         sum.served_us.sort_unstable();
         sum.others_us.sort_unstable();
         sum
+    }
+}
+
+impl Ends {
+    fn count(&mut self, request: &Request) {
+        self.sent += 1;
+        match () {
+            () if request.end_nanos.is_none() => self.open += 1,
+            () if is_ok(request) => self.ok += 1,
+            () if is(request, "timeout") => self.timed_out += 1,
+            () => self.failed += 1,
+        }
+        self.refused += i64::from(is(request, "429"));
+    }
+
+    pub(super) fn errors(&self) -> i64 {
+        self.failed + self.timed_out + self.open
+    }
+
+    /// By their keys in records, summaries and tables.
+    pub(super) fn counts(&self) -> [(&'static str, i64); 6] {
+        let Self { sent, ok, failed, timed_out, open, refused } = *self;
+        [
+            ("sent", sent),
+            ("ok", ok),
+            ("failed", failed),
+            ("timed_out", timed_out),
+            ("open", open),
+            ("refused", refused),
+        ]
     }
 }
 

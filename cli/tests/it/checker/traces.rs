@@ -32,9 +32,9 @@ pub(super) struct Architecture {
     pub(super) requests: Vec<Asked>,
 }
 
-/// A request, and the seed of its run.
+/// A request, and which of the seeds its run had.
 pub(super) struct Asked {
-    pub(super) seed: u64,
+    pub(super) seed: usize,
     pub(super) request: Request,
 }
 
@@ -44,16 +44,20 @@ impl Traces {
         let first = record["seed"].as_u64().unwrap();
         let seeds = record["seeds"]["digests"].as_array().map_or(1, Vec::len) as u64;
         let names = record["architectures"].as_object().unwrap().keys();
-        let architectures = names.map(|name| Architecture {
-            name: name.clone(),
-            requests: (first..first + seeds).flat_map(|seed| look(record, name, seed)).collect(),
+        let architectures = names.map(|name| {
+            let seeds = (0..seeds as usize).zip(first..);
+            let asked = seeds.flat_map(|(index, seed)| {
+                let requests = look(record, name, seed).into_iter();
+                requests.map(move |request| Asked { seed: index, request })
+            });
+            Architecture { name: name.clone(), requests: asked.collect() }
         });
         Self { frame: Frame::of(record, seeds), architectures: architectures.collect() }
     }
 }
 
 /// The requests under an architecture with a seed, all of them.
-fn look(record: &Value, architecture: &str, seed: u64) -> Vec<Asked> {
+fn look(record: &Value, architecture: &str, seed: u64) -> Vec<Request> {
     let sources = record["sources"].as_array().unwrap().iter().map(|source| Source {
         path: source["path"].as_str().unwrap().to_owned(),
         text: source["text"].as_str().unwrap().to_owned(),
@@ -70,7 +74,7 @@ fn look(record: &Value, architecture: &str, seed: u64) -> Vec<Asked> {
     let (seen, looked) = run::look(&plan, 0, &lens, &Progress::new(&plan)).unwrap();
     let recorded = &record["architectures"][architecture]["digest"];
     assert!(record["seeds"].is_object() || seen.digest == *recorded, "another run than the recorded one");
-    looked.requests.into_iter().map(|request| Asked { seed, request }).collect()
+    looked.requests
 }
 
 impl Frame {
