@@ -7,7 +7,7 @@ use hoplab_sim::record::Outcome;
 
 use super::Gate;
 use super::compare::{Finding, Verdict};
-use super::explain::{sentence, telling, what};
+use super::explain::{sentence, telling};
 
 /// What GitHub shows of a kind, less one that counts the rest.
 const SHOWN_MAX: usize = 9;
@@ -29,7 +29,8 @@ pub(super) fn annotations(gate: &Gate) -> String {
         let title = format!("{} under {}: {}", first.key.about(), first.key.scope, first.outcome.label());
         let mut sentences: Vec<String> = vec![sentence(first, gate.reasons(first))];
         let others = group.iter().filter(|other| other.key != first.key);
-        sentences.extend(others.take(SENTENCES_MAX - 1).map(|finding| what(finding)));
+        sentences
+            .extend(others.take(SENTENCES_MAX - 1).map(|finding| sentence(finding, gate.reasons(finding))));
         if group.len() > SENTENCES_MAX {
             sentences.push(format!("and {} more", group.len() - SENTENCES_MAX));
         }

@@ -87,14 +87,14 @@ impl Reasons {
         (!self.counters.is_empty()).then(|| self.counters.join("; "))
     }
 
-    /// What is shown to be behind a finding: `, of it retry back-off at shop (outbound) +181 µs`.
+    /// What is shown to be behind a finding: `: retry back-off at shop (outbound) +181 µs`.
     fn behind(&self, finding: &Finding) -> Option<String> {
         let by = moved_by(finding)?;
         let Key { subject, metric: Metric::Figure(figure), .. } = &finding.key else { return None };
         match figure {
             Figure::Mean => {
                 let (_, times) = self.explained.iter().find(|(explained, _)| explained == subject)?;
-                self.owners(by > 0.0, *times).map(|owners| format!(", of it {owners}"))
+                self.owners(by > 0.0, *times).map(|owners| format!(": {owners}"))
             }
             Figure::Failed | Figure::TimedOut | Figure::Open | Figure::Refused => {
                 let alike = self.troubles.iter().filter(|(_, other)| other.total_cmp(&by).is_eq());

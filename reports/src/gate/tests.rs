@@ -174,11 +174,11 @@ fn a_mean_is_explained_by_what_sums_to_it_and_by_the_endpoint_that_accounts_for_
     let said = |subject: &[&str], figure| sentence(TWO, &now, subject, figure);
     assert_eq!(
         said(&["all"], Figure::Mean),
-        "mean of all requests +400 µs (1 ms → 1.4 ms), of it wire at shop +400 µs"
+        "mean of all requests +400 µs (1 ms → 1.4 ms): wire at shop +400 µs"
     );
     assert_eq!(
         said(&["endpoint", "shop.buy"], Figure::Mean),
-        "mean of shop.buy +1 ms (1 ms → 2 ms), of it wire at shop +1 ms"
+        "mean of shop.buy +1 ms (1 ms → 2 ms): wire at shop +1 ms"
     );
     let both = now.replace("shop.look latency.mean_us = 1000", "shop.look latency.mean_us = 900");
     let said = sentence(TWO, &both, &["endpoint", "shop.buy"], Figure::Mean);
