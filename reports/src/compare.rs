@@ -6,10 +6,12 @@
 //! |---|---|
 //! | `inputs` | what differs between what was run |
 //! | `figures` | latencies and errors, with their intervals |
+//! | `chance` | how sure it is that one differs |
 //! | `moved` | owners, hops, edges, decisions and expectations that moved |
 //! | `words` | the answer in words |
 //! | `chart` | both curves of an architecture |
 
+mod chance;
 mod chart;
 mod figures;
 mod inputs;
@@ -18,14 +20,14 @@ mod page;
 mod table;
 mod words;
 
-use hoplab_sim::record::{Architecture, Record};
+use hoplab_sim::record::{Architecture, Record, Seeds};
 
 use crate::gate::baseline::Baseline;
 use crate::gate::compare::{self as gate, Outcome};
 use crate::gate::explain::Reasons;
 use crate::gate::figures::of;
 use crate::table::Look;
-use figures::Subject;
+use figures::{Pair, Subject};
 use inputs::{Input, Text};
 use moved::Moved;
 use words::Verdict;
@@ -38,6 +40,7 @@ pub struct Comparison<'a> {
     inputs: Vec<Input>,
     texts: Vec<Text>,
     architectures: Vec<Compared<'a>>,
+    trust: Trust,
     verdict: Verdict,
 }
 
@@ -83,7 +86,7 @@ impl<'a> Comparison<'a> {
     pub fn of(first: (&str, &'a Record), second: (&str, &'a Record)) -> Result<Self, NothingInCommon> {
         let side = |(label, record): (&str, &'a Record)| Side { label: label.to_owned(), record };
         let (first, second) = (side(first), side(second));
-        let architectures = compared(first.record, second.record);
+        let mut architectures = compared(first.record, second.record);
         if architectures.is_empty() {
             let names = |side: &Side| side.record.architectures.keys().cloned().collect();
             return Err(NothingInCommon {
@@ -95,9 +98,9 @@ impl<'a> Comparison<'a> {
         }
         let inputs = inputs::inputs(first.record, second.record);
         let texts = inputs::texts(&first.record.sources, &second.record.sources);
-        let verdict =
-            words::verdict(&architectures, (&first.label, first.record), (&second.label, second.record));
-        Ok(Self { first, second, inputs, texts, architectures, verdict })
+        let trust = Trust::judge(&mut architectures, first.record, second.record);
+        let verdict = words::verdict(&architectures, &second.label, trust);
+        Ok(Self { first, second, inputs, texts, architectures, trust, verdict })
     }
 
     /// For the terminal.
@@ -109,6 +112,49 @@ impl<'a> Comparison<'a> {
     pub fn page(&self) -> String {
         page::page(self)
     }
+}
+
+/// What the comparison of figures rests on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Trust {
+    /// Whether both ran the same requests: the same seeds of as many, under every architecture.
+    same_requests: bool,
+    /// How many figures have an interval in both runs, so that chance can be told from difference.
+    tested: usize,
+}
+
+impl Trust {
+    /// Says of every figure how sure it is that it differs.
+    fn judge(architectures: &mut [Compared], first: &Record, second: &Record) -> Self {
+        let same_requests = same_requests(architectures, first, second);
+        let mut pairs: Vec<&mut Pair> = architectures
+            .iter_mut()
+            .filter(|compared| !compared.same)
+            .flat_map(|compared| compared.subjects.iter_mut().chain(&mut compared.phases))
+            .flat_map(|subject| &mut subject.figures)
+            .collect();
+        let distances: Vec<f64> = pairs.iter().filter_map(|pair| pair.distance).collect();
+        let beyond = chance::beyond(&distances, chance::degrees(first, second));
+        let mut beyond = beyond.into_iter();
+        for pair in &mut pairs {
+            let is_beyond = pair.distance.is_some() && beyond.next().unwrap_or(false);
+            pair.judge(is_beyond, same_requests);
+        }
+        Self { same_requests, tested: distances.len() }
+    }
+}
+
+/// Whether both ran the same requests: the same seeds over the same time, and as many of each kind.
+fn same_requests(architectures: &[Compared], first: &Record, second: &Record) -> bool {
+    let asked = |record: &Record| {
+        let seeds = record.seeds.as_ref().map_or(1, Seeds::count);
+        (record.seed, seeds, record.duration_us, record.warmup_us)
+    };
+    let sent = |seen: &Architecture| -> Vec<(String, u64)> {
+        seen.endpoints.iter().map(|(name, of)| (name.clone(), of.requests.sent)).collect()
+    };
+    asked(first) == asked(second)
+        && architectures.iter().all(|compared| sent(compared.before) == sent(compared.now))
 }
 
 /// The architectures that both runs have, in the order of the second.

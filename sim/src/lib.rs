@@ -4,7 +4,7 @@
 //! happens), [`account`] (who owned each microsecond), [`record`] (what is answered).
 //!
 //! From bottom to top, each knowing only what stands below it: numbers and what is written down (`random`,
-//! [`distribution`], [`journal`], [`record`], `statistics`, [`figures`]); the parts of a plan; [`world`]; the pods of a
+//! [`distribution`], [`journal`], [`record`], [`statistics`], [`figures`]); the parts of a plan; [`world`]; the pods of a
 //! run (`pods`); each kind of fault (`fault`); the plan itself ([`scenario::plan`]); what is seen ([`recorder`]); what
 //! runs (`load`, `service`, `deployment`); one simulation (`simulation`), many ([`batch`]), and what is made of many
 //! ([`join`], [`sweep`], [`explore`]).

@@ -18,6 +18,7 @@ mod run;
 mod seeds;
 
 pub use differences::of_differences;
+pub use points::{normal_tail, students_t};
 pub(crate) use run::of_run;
 pub(crate) use seeds::{Own, Resamples, of_seeds};
 

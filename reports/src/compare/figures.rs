@@ -1,9 +1,10 @@
 //! The figures that are laid side by side: requests, response times and errors of all requests and of
-//! each endpoint, and whether chance alone may explain how they differ. Owns values and their words.
+//! each endpoint, and how sure it is that they differ. Owns values and their words; how sure is `chance`'s.
 
 use hoplab_sim::figures::{Figure, Scope, Unit};
 use hoplab_sim::record::{Architecture, Interval, Traffic};
 
+use super::chance;
 use crate::format::{count, difference, in_words, known, percent, significant};
 use crate::table::BASIC;
 
@@ -14,17 +15,65 @@ pub(super) struct Pair {
     pub(super) before: Option<f64>,
     pub(super) now: Option<f64>,
     intervals: (Option<Interval>, Option<Interval>),
+    /// How far apart they are, in reaches of the difference's 95 % interval; `None` where a run has no interval.
+    pub(super) distance: Option<f64>,
+    pub(super) standing: Standing,
+}
+
+/// How sure it is that a figure differs.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// It is written alike, or is a count of what was asked for.
+    #[default]
+    Alike,
+    /// Chance alone does not explain it.
+    Beyond,
+    /// Both ran the same requests, so that it is real; other requests may show another.
+    Exact,
+    /// Chance alone may explain it.
+    Within,
+    /// A run has no interval, so that nothing can be told.
+    NoInterval,
+}
+
+impl Standing {
+    /// As it stands beside a change.
+    pub(super) fn mark(self) -> &'static str {
+        match self {
+            Self::Alike => "",
+            Self::Beyond => "≠",
+            Self::Exact => "exact",
+            Self::Within => "within chance",
+            Self::NoInterval => "no interval",
+        }
+    }
 }
 
 impl Pair {
     fn of(figure: Figure, before: &Traffic, now: &Traffic) -> Self {
+        let distance = chance::distance(figure, before, now);
         let (before, now) = (Scope::of_traffic(before), Scope::of_traffic(now));
         Self {
             figure,
             before: figure.of(&before),
             now: figure.of(&now),
             intervals: (figure.interval(&before), figure.interval(&now)),
+            distance,
+            standing: Standing::default(),
         }
+    }
+
+    /// Says how sure it is that it differs: whether its distance is `beyond` chance, where it has one, and whether both
+    /// ran the `same` requests.
+    pub(super) fn judge(&mut self, beyond: bool, same: bool) {
+        let is_asked_for = self.figure.unit() == Unit::Count;
+        self.standing = match self.distance {
+            _ if self.step().is_none() || (is_asked_for && !same) => Standing::Alike,
+            Some(_) if beyond => Standing::Beyond,
+            _ if same => Standing::Exact,
+            Some(_) => Standing::Within,
+            None => Standing::NoInterval,
+        };
     }
 
     /// Whether there is something to see in both runs: requests that are left open are the exception.
@@ -32,15 +81,9 @@ impl Pair {
         self.figure != Figure::Open || [self.before, self.now].iter().any(|open| *open > Some(0.0))
     }
 
-    /// Whether both 95 % intervals are known and do not overlap.
+    /// Whether chance alone does not explain that it differs.
     pub(super) fn is_apart(&self) -> bool {
-        let (Some(before), Some(now)) = self.intervals else { return false };
-        before.high < now.low || now.high < before.low
-    }
-
-    /// Whether both 95 % intervals are known and overlap, so that chance alone may explain the difference.
-    pub(super) fn is_chance(&self) -> bool {
-        self.intervals.0.is_some() && self.intervals.1.is_some() && !self.is_apart()
+        self.standing == Standing::Beyond
     }
 
     /// Both values, where there are two that are written differently.
@@ -110,7 +153,7 @@ impl Subject {
     }
 }
 
-/// All requests, then each endpoint that either run has.
+/// All requests, then each endpoint that either run has, where they are several: one alone is all requests.
 pub(super) fn subjects(before: &Architecture, now: &Architecture) -> Vec<Subject> {
     let nothing = Traffic::default();
     let mut subjects = vec![Subject::of("all requests", &before.total, &now.total)];
@@ -123,6 +166,9 @@ pub(super) fn subjects(before: &Architecture, now: &Architecture) -> Vec<Subject
             before.as_ref().unwrap_or(&nothing),
             now.as_ref().unwrap_or(&nothing),
         ));
+    }
+    if subjects.len() == 2 {
+        subjects.truncate(1);
     }
     subjects
 }
@@ -142,7 +188,9 @@ mod tests {
     use super::*;
 
     fn figure(figure: Figure, before: f64, now: f64) -> Pair {
-        Pair { figure, before: Some(before), now: Some(now), intervals: (None, None) }
+        let (before, now) = (Some(before), Some(now));
+        let (distance, standing) = (None, Standing::default());
+        Pair { figure, before, now, intervals: (None, None), distance, standing }
     }
 
     #[test]
@@ -154,12 +202,18 @@ mod tests {
     }
 
     #[test]
-    fn intervals_that_touch_are_not_apart() {
-        let interval = |low, high| Some(Interval { low, high });
-        let of = |before, now| Pair { intervals: (before, now), ..figure(Figure::P50, 1.0, 2.0) };
-        assert!(of(interval(1.0, 2.0), interval(3.0, 4.0)).is_apart());
-        assert!(of(interval(3.0, 4.0), interval(1.0, 2.0)).is_apart());
-        assert!(!of(interval(1.0, 2.0), interval(2.0, 4.0)).is_apart());
-        assert!(!of(None, interval(2.0, 4.0)).is_apart());
+    fn what_has_no_interval_is_not_within_chance() {
+        let standing = |figure: Figure, distance, beyond, same| {
+            let mut pair = Pair { distance, ..self::figure(figure, 1_000.0, 2_000.0) };
+            pair.judge(beyond, same);
+            pair.standing
+        };
+        assert_eq!(standing(Figure::P99, None, false, false), Standing::NoInterval);
+        assert_eq!(standing(Figure::P99, Some(0.5), false, false), Standing::Within);
+        assert_eq!(standing(Figure::P99, Some(5.0), true, false), Standing::Beyond);
+        assert_eq!(standing(Figure::P99, Some(0.5), false, true), Standing::Exact);
+        assert_eq!(standing(Figure::P99, Some(5.0), true, true), Standing::Beyond);
+        assert_eq!(standing(Figure::Sent, None, false, false), Standing::Alike);
+        assert_eq!(standing(Figure::Sent, None, false, true), Standing::Exact);
     }
 }

@@ -104,8 +104,11 @@ fn tabs(id: &'static str, differing: &[&Compared], panel: impl Fn(&Compared) -> 
 
 fn figures(comparison: &Comparison, differing: &[&Compared]) -> Markup {
     let note = html! {
-        b.apart { "≠" } " marks what chance alone does not explain: the 95 % intervals of both runs do not overlap. \
-         A dash is a figure that the sample cannot carry."
+        b.apart { "≠" } " marks what chance alone does not explain: of the " (comparison.trust.tested) " figures that have \
+         an interval in both runs, the odds that a single one is marked for nothing are below 5 % (Holm 1979). "
+        @if comparison.trust.same_requests { "Both ran the same requests: what is exact is real for these, and other \
+         seeds may show another. " }
+        "A dash is a figure that the sample cannot carry."
     };
     let body = tabs("figures", differing, |compared| {
         html! {
@@ -140,7 +143,8 @@ fn cells(figure: &Pair) -> Markup {
     html! {
         td { (known(figure.figure, figure.before)) }
         td { (known(figure.figure, figure.now)) }
-        td.apart[apart] { (figure.change()) @if apart { " ≠" } }
+        td.apart[apart] { (figure.change())
+            @if apart { " ≠" } @else if !figure.standing.mark().is_empty() { " " span.quiet { (figure.standing.mark()) } } }
     }
 }
 
@@ -190,6 +194,8 @@ fn moved(comparison: &Comparison, differing: &[&Compared]) -> Markup {
     let note = html! {
         "Where the mean request spends more or less time, how often calls are tried, and what policies decided; what \
          moved most comes first."
+        @if !comparison.trust.same_requests { " No interval is known of it, and between other requests chance moves it, \
+         too." }
     };
     let body = tabs("moved", differing, |compared| {
         let moved = &compared.moved;

@@ -95,10 +95,7 @@ fn architecture(comparison: &Comparison, compared: &Compared, look: Look) -> Str
         vec![what.to_owned(), first, second, "change".to_owned(), String::new()]
     };
     let mut rows = vec![head("")];
-    // One endpoint alone is all requests.
-    let subjects: &[Subject] =
-        if compared.subjects.len() == 2 { &compared.subjects[..1] } else { &compared.subjects };
-    for (place, subject) in subjects.iter().enumerate() {
+    for (place, subject) in compared.subjects.iter().enumerate() {
         rows.extend(figures(subject, place == 0));
     }
     rows.extend(compared.phases.iter().flat_map(|phase| figures(phase, false)));
@@ -112,6 +109,19 @@ fn architecture(comparison: &Comparison, compared: &Compared, look: Look) -> Str
         ("attempts a call", &moved.edges),
         ("decisions", &moved.decisions),
     ];
+    if !comparison.trust.same_requests && parts.iter().any(|(_, steps)| !steps.is_empty()) {
+        let note =
+            "What else moved; no interval is known of it, and between other requests chance moves it, too.";
+        let _ = writeln!(
+            text,
+            "\n{}",
+            wrapped(note, look.width.saturating_sub(1))
+                .iter()
+                .map(|line| format!(" {line}"))
+                .collect::<Vec<_>>()
+                .join("\n")
+        );
+    }
     for (title, steps) in parts.into_iter().filter(|(_, steps)| !steps.is_empty()) {
         let mut rows = vec![head(title)];
         rows.extend(steps.iter().take(STEPS_MAX).map(row));
@@ -135,13 +145,12 @@ fn figures(subject: &Subject, all: bool) -> Vec<Vec<String>> {
         .filter(|figure| figure.is_shown())
         .filter(|figure| all || (few.contains(&figure.figure) && figure.step().is_some()));
     let rows = shown.map(|figure| {
-        let mark = if figure.is_apart() { "≠" } else { "" };
         vec![
             format!("{}, {}", printable(&subject.name), called(figure.figure)),
             known(figure.figure, figure.before),
             known(figure.figure, figure.now),
             figure.change(),
-            mark.to_owned(),
+            figure.standing.mark().to_owned(),
         ]
     });
     rows.collect()

@@ -1,13 +1,13 @@
-//! The answer in words: what differs most, then a sentence an architecture, with where it came from.
-//! Owns the sentences, not where they stand.
+//! The answer in words: what differs most and how sure that is, then a sentence an architecture, with where its mean
+//! moved. Owns the sentences, not where they stand.
 
 use hoplab_sim::figures::Figure;
-use hoplab_sim::record::{Outcome, Record, Seeds};
+use hoplab_sim::record::Outcome;
 
-use super::Compared;
-use super::figures::{Pair, Subject};
+use super::figures::{Pair, Standing};
 use super::moved::Turned;
-use crate::format::{duration, in_words, percent, plural};
+use super::{Compared, Trust};
+use crate::format::{duration, in_words, listed, percent, plural};
 use crate::table::head;
 
 /// What a reader wants first.
@@ -22,66 +22,103 @@ pub(super) struct Verdict {
 /// What took this many times as long is told so, not in per cent.
 const TIMES_FROM: f64 = 3.0;
 
-/// What a verdict speaks of, the first that differs leads.
+/// What a sentence on an architecture speaks of.
 const TOLD: [Figure; 4] = [Figure::P99, Figure::P50, Figure::P999, Figure::ErrorRate];
 
-/// A run with what it is called.
-type Called<'a> = (&'a str, &'a Record);
-
-/// The verdict on two runs.
-pub(super) fn verdict(architectures: &[Compared], first: Called, second: Called) -> Verdict {
+/// The verdict on two runs, of which the `second` is called so.
+pub(super) fn verdict(architectures: &[Compared], second: &str, trust: Trust) -> Verdict {
     if architectures.iter().all(|compared| compared.same) {
         let headline = "Nothing differs: every figure is the same, and so are the digests.".to_owned();
         return Verdict { headline, sentences: Vec::new() };
     }
     let mut sentences: Vec<String> = architectures.iter().map(sentence).collect();
-    sentences.extend(doubt(architectures, first.1, second.1));
-    Verdict { headline: headline(architectures, second.0), sentences }
+    sentences.extend(basis(architectures, trust));
+    let headline = headline(architectures, second, trust) + &turned(architectures, trust);
+    Verdict { headline, sentences }
 }
 
 /// A figure, with what it is of.
 type Told<'a> = (String, &'a Pair);
 
-/// The figures of all requests that a headline may speak of.
-fn of_all<'a>(compared: &'a Compared<'a>) -> impl Iterator<Item = Told<'a>> {
-    TOLD.iter().map(|measure| (compared.name.clone(), compared.subjects[0].figure(*measure)))
-}
-
-/// The same of each part of the run.
-fn of_phases<'a>(compared: &'a Compared<'a>) -> impl Iterator<Item = Told<'a>> {
-    compared.phases.iter().flat_map(|phase| {
-        let of = format!("{} ({})", compared.name, phase.name);
-        TOLD.iter().map(move |measure| (of.clone(), phase.figure(*measure)))
+/// Every figure that is compared: of all requests, of each part of the run, of each endpoint.
+fn all<'a>(architectures: &'a [Compared<'a>]) -> impl Iterator<Item = Told<'a>> {
+    architectures.iter().flat_map(|compared| {
+        let name = &compared.name;
+        let total = compared.subjects.iter().take(1).map(move |subject| (name.clone(), subject));
+        let phases = compared.phases.iter().map(move |phase| (format!("{name} ({})", phase.name), phase));
+        let endpoints = compared.subjects.iter().skip(1);
+        let endpoints = endpoints.map(move |endpoint| (format!("{} under {name}", endpoint.name), endpoint));
+        let subjects = total.chain(phases).chain(endpoints);
+        subjects.flat_map(|(of, subject)| subject.figures.iter().map(move |pair| (of.clone(), pair)))
     })
 }
 
-/// The one that moved furthest; of those that moved as far, the first.
-fn heaviest<'a>(told: impl Iterator<Item = Told<'a>>) -> Option<Told<'a>> {
-    let moved = told.filter(|(_, figure)| figure.weight() > 0.0);
-    moved.reduce(|most, next| if next.1.weight() > most.1.weight() { next } else { most })
+/// The one that is furthest away for its interval, and of those that are as far, the one that moved most, the first of
+/// several.
+fn furthest<'a>(told: impl Iterator<Item = Told<'a>>) -> Option<Told<'a>> {
+    let rank = |pair: &Pair| (pair.distance.unwrap_or(0.0), pair.weight());
+    told.reduce(|most, next| if rank(next.1) > rank(most.1) { next } else { most })
 }
 
-fn headline(architectures: &[Compared], second: &str) -> String {
-    let all = || architectures.iter().flat_map(of_all);
-    let phases = || architectures.iter().flat_map(of_phases);
-    let most = heaviest(all().filter(|(_, figure)| figure.is_apart()))
-        .or_else(|| heaviest(phases().filter(|(_, figure)| figure.is_apart())))
-        .or_else(|| heaviest(all().filter(|(_, figure)| !figure.is_chance())));
-    let moved = heaviest(all()).is_some();
-    let text = match most.and_then(|(of, figure)| clause(figure, Some(&of))) {
-        Some(text) => format!("What differs most in {second}: {text}."),
-        None if moved => {
-            "The runs differ, but no response time and no error rate of all requests by more than \
-                          chance explains."
+fn headline(architectures: &[Compared], second: &str, trust: Trust) -> String {
+    let with = |standing: Standing| all(architectures).filter(move |(_, pair)| pair.standing == standing);
+    let most = |standing: Standing| {
+        furthest(with(standing)).and_then(|(of, pair)| Some((clause(pair, Some(&of))?, pair)))
+    };
+    if let Some((text, pair)) = most(Standing::Beyond).or_else(|| most(Standing::Exact)) {
+        let is_small = pair.standing == Standing::Exact && pair.distance.is_some();
+        let size = if is_small { ", by no more than another seed may" } else { "" };
+        return format!("What differs most in {second}{size}: {text}.");
+    }
+    match (trust.tested, with(Standing::NoInterval).count()) {
+        (_, 0) if with(Standing::Within).next().is_none() => {
+            "The runs differ, but not in response times and errors as they are written here.".to_owned()
+        }
+        (0, _) => {
+            "Whether anything differs by more than chance cannot be told: no figure has an interval in both \
+                   runs."
                 .to_owned()
         }
-        None => "The runs differ, but not in p50, p99, p99.9 and errors of all requests.".to_owned(),
-    };
-    text + &turned(architectures)
+        (tested, 0) => {
+            format!("Nothing differs by more than chance explains, in {}.", plural(tested as u64, "figure"))
+        }
+        (tested, unknown) if unknown > tested => format!(
+            "Mostly it cannot be told: of {} no interval is known, and the other {tested} do not differ by more than \
+             chance explains.",
+            plural(unknown as u64, "figure")
+        ),
+        (tested, unknown) => format!(
+            "Nothing differs by more than chance explains, in {}; of {unknown} more it cannot be told.",
+            plural(tested as u64, "figure")
+        ),
+    }
 }
 
-/// What became of expectations: ` 1 expectation is not met any more.`; empty where all came out the same.
-fn turned(architectures: &[Compared]) -> String {
+/// What the comparison rests on, and what would tell more; `None` where the headline says all of it.
+fn basis(architectures: &[Compared], trust: Trust) -> Option<String> {
+    let is_there = |standing: Standing| all(architectures).any(|(_, pair)| pair.standing == standing);
+    let exact = "Both ran the same requests, so that every difference is real, to the microsecond; what is only exact \
+                 may be another with other seeds.";
+    let tests = format!(
+        "≠ is beyond what chance explains: of {} judged together, the odds of a single false one are below 5 %.",
+        plural(trust.tested as u64, "figure")
+    );
+    let more =
+        "Where a run has no interval, nothing can be told: five seeds or more of each (--seeds 5) tell.";
+    let parts = [
+        (trust.same_requests, exact),
+        (is_there(Standing::Beyond), &tests),
+        (is_there(Standing::NoInterval), more),
+    ];
+    let parts: Vec<&str> =
+        parts.into_iter().filter(|(is_meant, _)| *is_meant).map(|(_, text)| text).collect();
+    (!parts.is_empty()).then(|| parts.join(" "))
+}
+
+/// What became of expectations: ` 1 expectation is not met any more.`; empty where all came out the same. Where nothing
+/// differs by more than chance, neither do they.
+fn turned(architectures: &[Compared], trust: Trust) -> String {
+    let is_known = trust.same_requests || all(architectures).any(|(_, pair)| pair.is_apart());
     let turned = || architectures.iter().flat_map(|compared| &compared.moved.expectations);
     let came_out = |seen: &Option<(Outcome, String)>| seen.as_ref().map(|(outcome, _)| *outcome);
     let with = |is_before: fn(Outcome) -> bool, now| {
@@ -98,51 +135,47 @@ fn turned(architectures: &[Compared]) -> String {
             format!(" {} {verb} {what}.", plural(count as u64, "expectation"))
         }
     };
+    if !is_known {
+        return match turned().count() as u64 {
+            0 => String::new(),
+            count => format!(" {} came out otherwise, as it may by chance.", plural(count, "expectation")),
+        };
+    }
     let fails = told(with(|before| before != Outcome::Fails, Outcome::Fails), "not met any more");
     let holds = told(with(|before| before != Outcome::Holds, Outcome::Holds), "met now");
     let unsure = told(with(|_| true, Outcome::CannotBeJudged), "beyond judgement now");
     fails + &holds + &unsure
 }
 
-/// Said where nothing tells chance from change.
-fn doubt(architectures: &[Compared], first: &Record, second: &Record) -> Option<String> {
-    let seeds = |record: &Record| (record.seed, record.seeds.as_ref().map_or(1, Seeds::count));
-    let unsure = |compared: &Compared| {
-        let all = &compared.subjects[0];
-        TOLD.iter().any(|measure| {
-            let figure = all.figure(*measure);
-            figure.step().is_some() && !figure.is_apart() && !figure.is_chance()
-        })
-    };
-    let doubtful = seeds(first) != seeds(second) && architectures.iter().any(unsure);
-    doubtful.then(|| {
-        "The seeds differ, and for some figures it is not known how far chance alone moves them: runs of \
-         several seeds (--seeds) tell."
-            .to_owned()
-    })
-}
-
-/// `mesh: p99 32.3 ms → 41 ms, 27 % slower; errors 0 % → 0.4 %. From: …`.
+/// `mesh: p99 32.3 ms → 41 ms, 27 % slower. Within chance: p50. No interval: p99.9. Its mean moved by …`.
 fn sentence(compared: &Compared) -> String {
     let all = &compared.subjects[0];
     if compared.same {
         return format!("{}: the same, bit for bit.", compared.name);
     }
-    let clauses: Vec<String> = TOLD.iter().filter_map(|measure| clause(all.figure(*measure), None)).collect();
-    if clauses.is_empty() {
-        return format!("{}: p50, p99, p99.9 and errors are the same.", compared.name);
+    let told = || TOLD.iter().map(|figure| all.figure(*figure));
+    let is_sure = |pair: &Pair| matches!(pair.standing, Standing::Beyond | Standing::Exact);
+    let mut parts: Vec<String> = Vec::new();
+    let sure: Vec<String> =
+        told().filter(|pair| is_sure(pair)).filter_map(|pair| clause(pair, None)).collect();
+    if !sure.is_empty() {
+        parts.push(sure.join("; "));
     }
-    let chance = if is_chance(all) { " Chance alone may explain it." } else { "" };
-    let mean = all.figure(Figure::Mean).step();
-    let reason = mean.and_then(|(before, now)| compared.reasons.of_mean(now > before));
+    for (standing, name) in [(Standing::Within, "within chance"), (Standing::NoInterval, "no interval")] {
+        let names: Vec<String> =
+            told().filter(|pair| pair.standing == standing).map(|pair| head(pair.figure)).collect();
+        if !names.is_empty() {
+            parts.push(format!("{name}: {}", listed(&names)));
+        }
+    }
+    if parts.is_empty() {
+        parts.push("p50, p99, p99.9 and errors are the same".to_owned());
+    }
+    let mean = all.figure(Figure::Mean);
+    let reason = mean.step().filter(|_| is_sure(mean));
+    let reason = reason.and_then(|(before, now)| compared.reasons.of_mean(now > before));
     let reason = reason.map_or_else(String::new, |reason| format!(" Its mean moved by {reason}."));
-    format!("{}: {}.{chance}{reason}", compared.name, clauses.join("; "))
-}
-
-/// Whether chance alone may explain everything about a subject that a verdict speaks of.
-fn is_chance(subject: &Subject) -> bool {
-    let told = TOLD.iter().map(|measure| subject.figure(*measure));
-    told.filter(|figure| figure.step().is_some()).all(Pair::is_chance)
+    format!("{}: {}.{reason}", compared.name, parts.join("; "))
 }
 
 /// `p99 of mesh 32.3 ms → 41 ms, 27 % slower`; `None` where nothing differs.

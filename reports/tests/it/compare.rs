@@ -2,18 +2,13 @@
 
 use hoplab_reports::Look;
 use hoplab_reports::compare::Comparison;
-use hoplab_sim::record::{Interval, Intervals, Quantile, Record};
+use hoplab_sim::record::Record;
 
 use crate::fixture;
 
-fn interval(low: f64, high: f64) -> Intervals {
-    let interval = Interval { low, high };
-    Intervals { mean: None, error_rate: None, quantiles: vec![Quantile { quantile: 0.99, interval }] }
-}
-
 /// The fixture, and the same with a mesh that got slower, retries more and fails an expectation.
 fn pair() -> (Record, Record) {
-    let mut before = fixture::boutique();
+    let before = fixture::boutique();
     let mut now = before.clone();
     now.seed = 2;
     now.sources[0].text = now.sources[0].text.replace("payment", "payments");
@@ -21,8 +16,8 @@ fn pair() -> (Record, Record) {
     let mesh = &mut now.architectures["mesh"];
     mesh.digest = "another".into();
     mesh.total.latency = fixture::latencies(mesh.total.latency.count, 3_000.0, 2_000.0, 1.6);
-    mesh.total.intervals = interval(20_000.0, 30_000.0);
-    before.architectures["mesh"].total.intervals = interval(9_000.0, 10_000.0);
+    mesh.total.intervals = fixture::trust::intervals(&mesh.total.latency, mesh.total.requests);
+    mesh.total.intervals.quantiles.retain(|of| of.quantile < 0.998);
     mesh.hops[0].breakdown_us.insert("backoff".into(), 1_900.0);
     *mesh.breakdown_us.entry("backoff".into()).or_default() += 1_900.0;
     mesh.edges["checkout → payment"].attempts *= 2;
@@ -38,6 +33,24 @@ fn what_differs_is_told_in_words_and_figures() {
     let (before, now) = pair();
     let comparison = Comparison::of(("main", &before), ("pr-12", &now)).unwrap();
     insta::assert_snapshot!(comparison.table(Look::PLAIN));
+}
+
+/// The same seed: every difference is real, and what another seed may show as well is told apart.
+#[test]
+fn the_same_requests_are_compared_exactly() {
+    let (before, mut now) = pair();
+    now.seed = before.seed;
+    let mesh = &mut now.architectures["mesh"].total;
+    let (latency, requests) = (before.architectures["mesh"].total.latency.clone(), mesh.requests);
+    mesh.latency = latency;
+    mesh.latency.sum_us += 40 * mesh.latency.count;
+    mesh.intervals = fixture::trust::intervals(&mesh.latency, requests);
+    let told = Comparison::of(("main", &before), ("pr-12", &now)).unwrap().table(Look::PLAIN);
+    assert!(
+        told.starts_with("What differs most in pr-12, by no more than another seed may: mean of mesh"),
+        "{told}"
+    );
+    assert!(told.contains(" exact\n") && !told.contains("within chance"), "{told}");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Records that look like real ones, from simple formulae: no randomness, no simulation.
 
 pub(crate) mod sweep;
-mod trust;
+pub(crate) mod trust;
 
 use std::collections::BTreeMap;
 

@@ -5,7 +5,7 @@ pub(super) const Z: f64 = 1.959_963_984_540_054;
 
 /// The two-sided 95 % point of Student's t with so many `degrees` of freedom: 1, 2, or at least 3 (Abramowitz and
 /// Stegun 26.7.5; within 0.2 % of the table).
-pub(super) fn students_t(degrees: f64) -> f64 {
+pub fn students_t(degrees: f64) -> f64 {
     if degrees < 3.0 {
         // The closed forms of its first two distributions.
         return if degrees < 2.0 {
@@ -23,7 +23,7 @@ pub(super) fn students_t(degrees: f64) -> f64 {
 }
 
 /// The share of a normal distribution beyond `z`, which is above zero (Abramowitz and Stegun 26.2.17; within 1e-7).
-pub(super) fn normal_tail(z: f64) -> f64 {
+pub fn normal_tail(z: f64) -> f64 {
     const TERMS: [f64; 5] = [0.319_381_530, -0.356_563_782, 1.781_477_937, -1.821_255_978, 1.330_274_429];
     let t = 1.0 / (1.0 + 0.231_641_9 * z);
     let polynomial = TERMS.iter().rev().fold(0.0, |sum, term| (sum + term) * t);
