@@ -1,35 +1,34 @@
-//! Numbers for people: durations, counts, shares. Three significant digits, a unit that fits, a true
-//! minus sign. Owns no layout.
+//! Numbers for people in what they are told with: differences, ranges, shares, lists, lines that break. The figures
+//! themselves are written by [`hoplab_sim::figures::words`]. Owns no layout.
 
-use hoplab_sim::figures::{Figure, Scope, Unit, grouped, grouped_digits};
+use hoplab_sim::figures::{Figure, Scope};
 
-/// A duration in microseconds: `850 µs`, `3.12 ms`, `1.24 s`.
-pub(crate) fn duration(us: f64) -> String {
-    let size = us.abs();
-    let (value, unit) = match size {
-        _ if size < 999.5 => (us, "µs"),
-        _ if size < 999_500.0 => (us / 1e3, "ms"),
-        _ => (us / 1e6, "s"),
-    };
-    format!("{} {unit}", significant(value))
-}
-
-/// A duration with all its digits, for one that was seen and is no estimate: `50.123 ms`, `1.200001 s`.
-pub(crate) fn exact(us: u64) -> String {
-    let (value, decimals, unit) = match us {
-        0..1_000 => (us as f64, 0, "µs"),
-        1_000..1_000_000 => (us as f64 / 1e3, 3, "ms"),
-        _ => (us as f64 / 1e6, 6, "s"),
-    };
-    let text = format!("{value:.decimals$}");
-    let text = if decimals > 0 { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
-    format!("{} {unit}", grouped_digits(text))
-}
+pub(crate) use hoplab_sim::figures::words::{
+    duration, exact, grouped as count, percent, significant, written as in_words,
+};
 
 /// A difference of durations, always with its sign: `+3.12 ms`, `−40 µs`, `0 µs`.
 pub(crate) fn difference(us: f64) -> String {
-    let text = duration(us);
-    if us > 0.0 && !text.starts_with("0 ") { format!("+{text}") } else { text }
+    signed(us, duration(us))
+}
+
+/// The same of one that was seen and is no estimate, with all its digits: `+50.123 ms`.
+pub(crate) fn exact_difference(us: i64) -> String {
+    let sign = match us {
+        0 => "",
+        1.. => "+",
+        _ => "−",
+    };
+    format!("{sign}{}", exact(us.unsigned_abs()))
+}
+
+/// The `text` of a value with its sign, unless it is nothing.
+pub(crate) fn signed(value: f64, text: String) -> String {
+    match text.strip_prefix('<') {
+        _ if value <= 0.0 || text.starts_with("0 ") => text,
+        Some(text) => format!("<+{text}"),
+        None => format!("+{text}"),
+    }
 }
 
 /// From one duration to another, the unit once where it is the same: `3.1 to 3.14 ms`; `None` where both
@@ -42,25 +41,6 @@ pub(crate) fn range(low_us: f64, high_us: f64) -> Option<String> {
     let unit = |text: &str| text.rsplit(' ').next().map(str::to_owned);
     let low = if unit(&low) == unit(&high) { low.split(' ').next().unwrap_or(&low).to_owned() } else { low };
     Some(format!("{low} to {high}"))
-}
-
-/// A number to three significant digits, without trailing zeros; whole numbers keep theirs.
-pub(crate) fn significant(value: f64) -> String {
-    let size = value.abs();
-    let decimals = match size {
-        _ if size >= 99.95 => 0,
-        _ if size >= 9.995 => 1,
-        _ => 2,
-    };
-    let text = format!("{size:.decimals$}");
-    let text = if decimals > 0 { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
-    let text = grouped_digits(text);
-    if value < 0.0 && text != "0" { format!("−{text}") } else { text }
-}
-
-/// A count with its thousands apart: `12,345`.
-pub(crate) fn count(value: u64) -> String {
-    grouped(value)
 }
 
 /// A number of bytes: `850 B`, `12.4 MB`, by thousands as networks count.
@@ -80,27 +60,6 @@ pub(crate) fn share(part: u64, whole: u64) -> String {
         return "–".to_owned();
     }
     percent(part as f64 / whole as f64)
-}
-
-/// A ratio in per cent, as [`share`].
-pub(crate) fn percent(ratio: f64) -> String {
-    let percent = ratio * 100.0;
-    match percent {
-        _ if percent > 0.0 && percent < 0.01 => "<0.01 %".to_owned(),
-        _ if percent < 100.0 && percent > 99.95 => ">99.9 %".to_owned(),
-        _ => format!("{} %", significant(percent)),
-    }
-}
-
-/// A value of a figure: `3.5 ms`, `0.4 %`, `12,345`.
-pub(crate) fn in_words(figure: Figure, value: f64) -> String {
-    match figure.unit() {
-        Unit::Micros => duration(value),
-        Unit::Share => percent(value),
-        Unit::Count => count(value as u64),
-        Unit::Rate => format!("{} rps", significant(value)),
-        Unit::Ratio => significant(value),
-    }
 }
 
 /// A value of a figure; `–` where the sample does not carry it.
@@ -161,32 +120,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn durations_change_their_unit_where_they_round_to_the_next() {
-        let cases = [
-            (0.0, "0 µs"),
-            (0.4, "0.4 µs"),
-            (12.34, "12.3 µs"),
-            (850.0, "850 µs"),
-            (999.4, "999 µs"),
-            (999.6, "1 ms"),
-            (3_120.0, "3.12 ms"),
-            (99_960.0, "100 ms"),
-            (999_600.0, "1 s"),
-            (1_240_000.0, "1.24 s"),
-            (7_200_000_000.0, "7,200 s"),
-        ];
-        for (us, text) in cases {
-            assert_eq!(duration(us), text);
-        }
-    }
-
-    #[test]
     fn differences_carry_their_sign_unless_they_are_nothing() {
         assert_eq!(difference(3_120.0), "+3.12 ms");
         assert_eq!(difference(-40.0), "−40 µs");
         assert_eq!(difference(0.0), "0 µs");
-        assert_eq!(difference(-0.001), "0 µs");
-        assert_eq!(difference(0.001), "0 µs");
+        assert_eq!(difference(-0.001), ">−0.01 µs");
+        assert_eq!(difference(0.001), "<+0.01 µs");
+        assert_eq!(exact_difference(-50_123), "−50.123 ms");
+        assert_eq!(difference(1e-11), "0 µs", "what is left of a subtraction");
     }
 
     #[test]

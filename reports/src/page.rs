@@ -21,7 +21,7 @@ use crate::charts::heat::Heat;
 use crate::charts::over_time::{self, Figure};
 use crate::charts::percentiles::Part;
 use crate::charts::{self, Room};
-use crate::format::{count, duration, glued, listed, moment, plural, share};
+use crate::format::{count, duration, exact, glued, listed, moment, plural, share};
 use crate::outcomes::{Outcomes, pill_class};
 use crate::table::{expectations_by_text, seeds};
 use crate::verdict::{self, Verdict};
@@ -371,7 +371,7 @@ fn slowest(record: &Record) -> Markup {
                 @for (rank, trace) in architecture.slowest.iter().take(shown).enumerate() {
                     details open[rank == 0] {
                         summary {
-                            b { (duration(trace.latency_us as f64)) } " " (trace.endpoint)
+                            b { (exact(trace.latency_us)) } " " (trace.endpoint)
                             span.quiet { "sent at " (glued(&moment(trace.at_us))) ", outcome " (trace.outcome) }
                         }
                         (frame::figure(

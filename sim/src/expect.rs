@@ -129,7 +129,9 @@ impl Judge<'_> {
 
     /// What was seen; with its interval, where that judges.
     fn in_words(&self, seen: &Seen, interval: Option<record::Interval>) -> String {
-        let number = |value| figures::number(self.expectation.metric.figure().unit(), value);
+        let figure = self.expectation.metric.figure();
+        let bounds: Vec<f64> = [self.expectation.min, self.expectation.max].into_iter().flatten().collect();
+        let number = |value| figures::words::beside(figure.unit(), value, &bounds);
         match (seen, interval.filter(|_| self.expectation.form.is_some())) {
             (Seen::Value(value), Some(of)) => {
                 format!("{} ({}…{})", number(*value), number(of.low), number(of.high))

@@ -13,13 +13,13 @@ mod catalogue;
 pub mod recovery;
 mod scope;
 pub mod stretch;
-mod words;
+pub mod words;
 
 use std::borrow::Cow;
 
 use crate::record::{Interval, Intervals, Latencies};
 pub use scope::Scope;
-pub use words::{grouped, grouped_digits, number};
+pub use words::{grouped, number};
 
 /// A figure. Their order is that of a baseline's lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

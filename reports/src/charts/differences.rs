@@ -6,7 +6,7 @@ use hoplab_sim::record::{Difference, Record};
 use super::drawing::{Drawing, Frame, Ink, Room};
 use super::lines::Line;
 use crate::axis::Axis;
-use crate::format::{count, difference, percent, range, share};
+use crate::format::{count, difference, exact_difference, percent, range, share};
 use crate::palette;
 
 /// The share of requests at either end that lies beyond the axis: the bulk is what is looked at.
@@ -121,8 +121,8 @@ fn description(subjects: &[Subject]) -> String {
             difference(median),
             difference(of.quantile_us(BEYOND) as f64),
             difference(of.quantile_us(1.0 - BEYOND) as f64),
-            difference(of.min_us as f64),
-            difference(of.max_us as f64),
+            exact_difference(of.min_us),
+            exact_difference(of.max_us),
             share(of.slower, of.both),
             share(of.faster, of.both),
         )

@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 
 use super::drawing::{Align, Drawing, Frame, Ink, Room};
 use crate::axis::Axis;
-use crate::format::{duration, plural};
+use crate::format::{duration, exact, plural};
 use crate::owners::{self, OWNERS};
 
 /// At most so many hops have a lane of their own; the shortest share the last one.
@@ -18,7 +18,7 @@ type Piece = (u64, u64, usize);
 /// The chart of one request.
 pub(crate) fn waterfall(trace: &Trace, room: Room) -> Drawing {
     let lanes = lanes(trace);
-    let title = format!("{} took {}", trace.endpoint, duration(trace.latency_us as f64));
+    let title = format!("{} took {}", trace.endpoint, exact(trace.latency_us));
     let mut drawing = Drawing::new(room, title);
     drawing.description = description(trace, &lanes);
     let seen = |index: &usize| lanes.values().flatten().any(|piece| piece.2 == *index);

@@ -30,18 +30,19 @@ pub fn stretches(figure: Figure, windows: &[Window], range: Range<usize>, spacin
         let (from_us, until_us) = spacing.bounds_us(&windows_of);
         Stretch { windows: windows_of, from_us, until_us, value }
     };
+    let until = range.end.min(windows.len());
     let (mut begun, mut sent, mut served) = (range.start, 0, 0);
     let mut all: Vec<Stretch> = Vec::new();
-    for index in range.start..range.end.min(windows.len()) {
-        sent += windows[index].sent;
-        served += windows[index].buckets.iter().map(|(_, count)| count).sum::<u64>();
+    for (index, window) in windows.iter().enumerate().take(until).skip(range.start) {
+        sent += window.sent;
+        served += window.buckets.iter().map(|(_, count)| count).sum::<u64>();
         if is_carried(figure, sent, served) {
             all.push(over(begun..index + 1));
             (begun, sent, served) = (index + 1, 0, 0);
         }
     }
-    if let Some(last) = all.last_mut().filter(|last| last.windows.end < range.end.min(windows.len())) {
-        *last = over(last.windows.start..range.end.min(windows.len()));
+    if let Some(last) = all.last_mut().filter(|last| last.windows.end < until) {
+        *last = over(last.windows.start..until);
     }
     all
 }
