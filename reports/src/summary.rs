@@ -89,6 +89,9 @@ pub struct Architecture {
     /// Changes beyond the recorder's limit; left out when there are none.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub breakers_left_out: u64,
+    /// When the first of these was: nothing is listed of what came then; left out when there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub breakers_cut_us: Option<u64>,
     /// How often policies decided what, after the warm-up.
     #[serde(default)]
     pub policies: Vec<Decided>,
@@ -260,6 +263,7 @@ impl Architecture {
             edges: architecture.edges.iter().map(|(name, edge)| (name.clone(), Edge::of(edge))).collect(),
             breakers: architecture.breakers.clone(),
             breakers_left_out: architecture.breakers_left_out,
+            breakers_cut_us: architecture.breakers_cut_us,
             policies: architecture.decisions.clone(),
             wasted: architecture.work.values().copied().sum::<Work>().wasted,
             work: architecture.work.clone(),
