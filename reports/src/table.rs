@@ -15,7 +15,8 @@ use hoplab_sim::record::{Architecture, Expectation, Outcome, Record, Work};
 use indexmap::IndexMap;
 
 use crate::added::{self, Added};
-use crate::format::{difference, figure, moment, plural, share};
+use crate::column;
+use crate::format::{moment, plural, share};
 use crate::outcomes::{self, Outcomes};
 use crate::owners::Group;
 use crate::verdict::{self, Verdict};
@@ -115,12 +116,18 @@ fn latency_rows(record: &Record) -> Option<Grid> {
     let shown = shown_figures(record);
     let heads = shown.iter().map(|figure| head(*figure));
     let mut rows = vec![std::iter::once(String::new()).chain(heads).collect::<Vec<_>>()];
-    for (name, architecture) in &record.architectures {
-        let scope = scope(record, architecture);
-        let figures = shown.iter().map(|shown| figure(*shown, &scope));
+    let columns: Vec<_> = shown.iter().map(|shown| by_architecture(record, *shown)).collect();
+    for (index, name) in record.architectures.keys().enumerate() {
+        let figures = columns.iter().map(|column| column[index].clone());
         rows.push(std::iter::once(printable(name)).chain(figures).collect());
     }
     (rows.len() > 1).then(|| (String::new(), rows))
+}
+
+/// A figure of all that was seen under each architecture, as the cells of a column.
+pub(crate) fn by_architecture(record: &Record, figure: Figure) -> Vec<String> {
+    let values = record.architectures.values().map(|seen| figure.of(&scope(record, seen)));
+    column::figures(figure, &values.collect::<Vec<_>>())
 }
 
 /// What is shown of requests before all else, in its order, by table, page and comparison.
@@ -169,19 +176,23 @@ fn added_rows(record: &Record) -> Option<Grid> {
     // On two lines, so that all fit beside each other.
     head.extend(groups.iter().map(|group| group.label().replacen(' ', "\n", 1)));
     let mut rows = vec![head];
-    for (name, added) in &added {
-        let mut row = vec![printable(name)];
-        match added {
-            Some(added) => {
-                row.push(difference(added.mean_us));
-                row.extend(groups.iter().map(|&group| difference(added.group_us(group))));
-            }
-            None => row.resize(groups.len() + 2, "–".to_owned()),
-        }
-        rows.push(row);
+    let columns = added_columns(&added, &groups);
+    for (index, (name, _)) in added.iter().enumerate() {
+        let cells = columns.iter().map(|column| column[index].clone());
+        rows.push(std::iter::once(printable(name)).chain(cells).collect());
     }
     let title = printable(&added::title(record)) + ", and to whom it goes";
     (rows.len() > 1).then_some((title, rows))
+}
+
+/// What each architecture adds, the total first, then by group: a list of cells each.
+pub(crate) fn added_columns(added: &[(&str, Option<Added>)], groups: &[Group]) -> Vec<Vec<String>> {
+    let column = |of: &dyn Fn(&Added) -> f64| {
+        let values = added.iter().map(|(_, added)| added.as_ref().map(of));
+        column::differences(&values.collect::<Vec<_>>())
+    };
+    let total = std::iter::once(column(&|added| added.mean_us));
+    total.chain(groups.iter().map(|&group| column(&|added| added.group_us(group)))).collect()
 }
 
 /// The groups that the split has columns for.

@@ -11,13 +11,17 @@ use maud::{Markup, html};
 use super::svg;
 use crate::added;
 use crate::charts::Ink;
-use crate::format::{bytes, count, difference, duration, figure, moment, plural, share};
+use crate::column;
+use crate::format::{count, figure, moment, plural, share};
 use crate::outcomes::{mark, mark_class};
 use crate::page::frame::{self, folded, section};
 use crate::palette::{self, SLOTS};
 use crate::table::breakers::{often, opened, times_opened};
 use crate::table::resources::busy;
-use crate::table::{expectations_by_text, failed_seeds, head, scope, shown_figures, shown_groups};
+use crate::table::{
+    added_columns, by_architecture as by_architecture_of, expectations_by_text, failed_seeds, head,
+    shown_figures, shown_groups,
+};
 
 /// The architectures side by side, and what each adds over the baseline.
 pub(crate) fn overview(record: &Record) -> Markup {
@@ -27,6 +31,7 @@ pub(crate) fn overview(record: &Record) -> Markup {
          Retries are what was sent again between services, hedges apart."
     };
     let shown = shown_figures(record);
+    let columns: Vec<_> = shown.iter().map(|figure| by_architecture_of(record, *figure)).collect();
     let body = html! {
         (frame::scroll("figures side by side", &html! { table {
             thead { tr {
@@ -34,9 +39,9 @@ pub(crate) fn overview(record: &Record) -> Markup {
                 @for figure in &shown { th scope="col" { (head(*figure)) } }
                 th scope="col" { "breakers opened" }
             } }
-            tbody { @for (name, architecture, slot) in architectures(record) { tr class={ "of-" (slot % SLOTS) } {
+            tbody { @for (index, (name, architecture, slot)) in architectures(record).enumerate() { tr class={ "of-" (slot % SLOTS) } {
                 th scope="row" { (swatch(slot)) (name) }
-                @for shown in &shown { td { (figure(*shown, &scope(record, architecture))) } }
+                @for column in &columns { td { (column[index]) } }
                 td { (count(times_opened(architecture))) }
             } } }
         } }))
@@ -79,6 +84,7 @@ fn added(record: &Record) -> Markup {
         return html! {};
     }
     let groups = shown_groups(&added);
+    let columns = added_columns(&added, &groups);
     let slots = palette::slots(record.architectures.keys().map(String::as_str));
     let slot = |name: &str| record.architectures.get_index_of(name).map_or(0, |index| slots[index]);
     html! {
@@ -88,13 +94,10 @@ fn added(record: &Record) -> Markup {
                 th scope="col" {} th scope="col" { "total" }
                 @for group in &groups { th scope="col" { (group.label()) } }
             } }
-            tbody { @for (name, added) in &added { tr class={ "of-" (slot(name) % SLOTS) } {
+            tbody { @for (index, (name, _)) in added.iter().enumerate() { tr class={ "of-" (slot(name) % SLOTS) } {
                 th scope="row" { (swatch(slot(name))) (name) }
-                @if let Some(added) = added {
-                    td.total { (difference(added.mean_us)) }
-                    @for &group in &groups { td { (difference(added.group_us(group))) } }
-                } @else {
-                    @for _ in 0..=groups.len() { td { "–" } }
+                @for (place, column) in columns.iter().enumerate() {
+                    td class=[(place == 0).then_some("total")] { (column[index]) }
                 }
             } } }
         } }))
@@ -110,6 +113,9 @@ fn resources(record: &Record) -> Markup {
     if rows.is_empty() {
         return html! {};
     }
+    let times: Vec<_> = rows.iter().map(|(_, _, _, of)| Some(of.processor_us as f64)).collect();
+    let amounts: Vec<_> = rows.iter().map(|(_, _, _, of)| of.bytes).collect();
+    let (times, amounts) = (column::durations(&times), column::amounts(&amounts));
     html! {
         h3 { "What it takes" }
         (frame::scroll("what each architecture takes", &html! { table {
@@ -118,14 +124,14 @@ fn resources(record: &Record) -> Markup {
                 th scope="col" { "cores busy" } th scope="col" { "at most" }
                 th scope="col" { "connections at most" } th scope="col" { "sent" }
             } }
-            tbody { @for (name, slot, kind, of) in rows { tr class={ "of-" (slot % SLOTS) } {
+            tbody { @for (index, (name, slot, kind, of)) in rows.into_iter().enumerate() { tr class={ "of-" (slot % SLOTS) } {
                 th scope="row" { (swatch(slot)) (name) }
                 td.text { (kind) }
-                td { (duration(of.processor_us as f64)) }
+                td { (times[index]) }
                 td { (busy(of)) }
                 td { (count(of.cores_peak)) }
                 td { (count(of.connections_peak)) }
-                td { (bytes(of.bytes)) }
+                td { (amounts[index]) }
             } } }
         } }))
         p.note {
@@ -150,6 +156,7 @@ pub(crate) fn phases(record: &Record) -> Markup {
             format!("{} to {}", moment(phase.from_us), moment(phase.until_us))
         })
     };
+    let columns: Vec<Vec<Vec<String>>> = names.iter().map(|name| of_phase(record, name)).collect();
     html! {
         h3 { "Before, during and after" }
         (frame::scroll("before, during and after", &html! { table {
@@ -167,20 +174,24 @@ pub(crate) fn phases(record: &Record) -> Markup {
                     }
                 }
             }
-            tbody { @for (name, architecture, slot) in architectures(record) { tr class={ "of-" (slot % SLOTS) } {
+            tbody { @for (index, (name, _, slot)) in architectures(record).enumerate() { tr class={ "of-" (slot % SLOTS) } {
                 th scope="row" { (swatch(slot)) (name) }
-                @for phase in &names {
-                    @if let Some(phase) = architecture.phases.get(*phase) {
-                        td.apart { (figure(Figure::P50, &Scope::of_traffic(&phase.total))) }
-                        td { (figure(Figure::P99, &Scope::of_traffic(&phase.total))) }
-                        td { (figure(Figure::ErrorRate, &Scope::of_traffic(&phase.total))) }
-                    } @else {
-                        td.apart { "–" } td { "–" } td { "–" }
-                    }
+                @for columns in &columns {
+                    td.apart { (columns[0][index]) } td { (columns[1][index]) } td { (columns[2][index]) }
                 }
             } } }
         } }))
     }
+}
+
+/// The cells of a part of the run by architecture: median, tail and errors.
+fn of_phase(record: &Record, phase: &str) -> Vec<Vec<String>> {
+    let figures = [Figure::P50, Figure::P99, Figure::ErrorRate];
+    let column = |figure: Figure| {
+        let of = |seen: &Architecture| figure.of(&Scope::of_traffic(&seen.phases.get(phase)?.total));
+        column::figures(figure, &record.architectures.values().map(of).collect::<Vec<_>>())
+    };
+    figures.map(column).to_vec()
 }
 
 /// How often policies decided what, by upstream; counted after the warm-up, in all pods.
@@ -313,7 +324,8 @@ fn endpoints(record: &Record) -> Markup {
         |architecture, name| {
             let traffic = architecture.endpoints.get(name)?;
             let scope = Scope::of_traffic(traffic);
-            Some([Figure::P50, Figure::P99, Figure::ErrorRate].map(|shown| figure(shown, &scope)).to_vec())
+            let took = |figure: Figure| Cell::Took(figure.of(&scope));
+            Some(vec![took(Figure::P50), took(Figure::P99), Cell::Said(figure(Figure::ErrorRate, &scope))])
         },
     )
 }
@@ -329,8 +341,8 @@ fn edges(record: &Record) -> Markup {
             let scope = Scope::of_edges(&architecture.edges).edge(name);
             let shown =
                 [Figure::Calls, Figure::Amplification, Figure::Retries, Figure::Hedges, Figure::Unsent];
-            let mut cells = shown.map(|shown| figure(shown, &scope)).to_vec();
-            cells.push(share(edge.errors, edge.attempts));
+            let mut cells: Vec<Cell> = shown.map(|shown| Cell::Said(figure(shown, &scope))).into();
+            cells.push(Cell::Said(share(edge.errors, edge.attempts)));
             Some(cells)
         },
     )
@@ -345,7 +357,8 @@ fn work(record: &Record) -> Markup {
         |architecture, name| {
             let work = architecture.work.get(name)?;
             let wasted = share(work.wasted.cpu_us, work.cpu_us);
-            Some(vec![duration(work.cpu_us as f64), wasted, count(work.wasted.requests)])
+            let requests = count(work.wasted.requests);
+            Some(vec![Cell::Took(Some(work.cpu_us as f64)), Cell::Said(wasted), Cell::Said(requests)])
         },
     )
 }
@@ -361,9 +374,33 @@ fn pods(record: &Record) -> Markup {
             let service = |pod: &str| pod.rsplit_once('-').map(|(service, _)| service.to_owned());
             let beside = architecture.pods.iter().filter(|(other, _)| service(other) == service(name));
             let (attempts, all) = (*architecture.pods.get(name)?, beside.map(|(_, attempts)| attempts).sum());
-            Some(vec![count(attempts), share(attempts, all)])
+            Some(vec![Cell::Said(count(attempts)), Cell::Said(share(attempts, all))])
         },
     )
+}
+
+/// A cell of such a table.
+enum Cell {
+    Said(String),
+    /// A duration in microseconds, in the unit of its column.
+    Took(Option<f64>),
+}
+
+/// The text of each row's cells, which are as many as there are heads.
+fn texts(rows: &[Option<Vec<Cell>>], heads: usize) -> Vec<Vec<String>> {
+    let took = |cell: Option<&Cell>| if let Some(Cell::Took(us)) = cell { *us } else { None };
+    let columns: Vec<Vec<String>> = (0..heads)
+        .map(|head| {
+            let cells = rows.iter().map(|row| row.as_ref().and_then(|row| row.get(head)));
+            let times = column::durations(&cells.clone().map(took).collect::<Vec<_>>());
+            let text = |(cell, time): (Option<&Cell>, String)| match cell {
+                Some(Cell::Said(text)) => text.clone(),
+                _ => time,
+            };
+            cells.zip(times).map(text).collect()
+        })
+        .collect();
+    (0..rows.len()).map(|row| columns.iter().map(|column| column[row].clone()).collect()).collect()
 }
 
 /// A table with a row for each of the names that any architecture has, and its figures under each architecture that
@@ -372,9 +409,13 @@ fn by_architecture<'a>(
     record: &'a Record,
     heads: &[&str],
     names: impl Fn(&'a Architecture) -> Vec<&'a String>,
-    figures: impl Fn(&Architecture, &str) -> Option<Vec<String>>,
+    figures: impl Fn(&Architecture, &str) -> Option<Vec<Cell>>,
 ) -> Markup {
     let names: IndexSet<&String> = record.architectures.values().flat_map(names).collect();
+    let of = |seen: &Architecture| {
+        texts(&names.iter().map(|name| figures(seen, name)).collect::<Vec<_>>(), heads.len())
+    };
+    let cells: Vec<Vec<Vec<String>>> = record.architectures.values().map(of).collect();
     let apart = |index: usize| (index == 0).then_some("apart");
     html! {
         (frame::scroll("figures by architecture", &html! { table {
@@ -392,11 +433,10 @@ fn by_architecture<'a>(
                     }
                 }
             }
-            tbody { @for name in &names { tr {
+            tbody { @for (row, name) in names.iter().enumerate() { tr {
                 th.long scope="row" title=(name) { (name) }
-                @for architecture in record.architectures.values() {
-                    @let dashes = || vec!["–".to_owned(); heads.len()];
-                    @for (index, figure) in figures(architecture, name).unwrap_or_else(dashes).iter().enumerate() {
+                @for cells in &cells {
+                    @for (index, figure) in cells[row].iter().enumerate() {
                         td class=[apart(index)] { (figure) }
                     }
                 }

@@ -4,7 +4,8 @@
 use hoplab_sim::record::{Architecture, Record, Resources};
 
 use super::{Grid, printable};
-use crate::format::{bytes, count, significant};
+use crate::column;
+use crate::format::{count, significant};
 
 /// A kind of container: its key in a record, and what its column is called.
 const KINDS: [(&str, &str); 3] =
@@ -18,11 +19,12 @@ pub(super) fn rows(record: &Record) -> Option<Grid> {
     head.extend(kinds.iter().map(|(_, label)| (*label).to_owned()));
     head.extend(["connections", "sent"].map(str::to_owned));
     let mut rows = vec![head];
-    for (name, seen) in record.architectures.iter().filter(|(_, seen)| !seen.resources.is_empty()) {
+    let known = record.architectures.iter().filter(|(_, seen)| !seen.resources.is_empty());
+    let sent = column::amounts(&known.clone().map(|(_, seen)| all(seen).bytes).collect::<Vec<_>>());
+    for ((name, seen), sent) in known.zip(sent) {
         let mut row = vec![printable(name)];
         row.extend(kinds.iter().map(|(kind, _)| seen.resources.get(*kind).map_or("–".to_owned(), cores)));
-        let all = all(seen);
-        row.extend([count(all.connections_peak), bytes(all.bytes)]);
+        row.extend([count(all(seen).connections_peak), sent]);
         rows.push(row);
     }
     let title = "Cores busy on average (at most), connections open at most, and bytes on the wire";
@@ -36,10 +38,7 @@ fn cores(of: &Resources) -> String {
 
 /// The mean number of cores that were busy.
 pub(crate) fn busy(of: &Resources) -> String {
-    match of.cores_mean {
-        mean if mean > 0.0 && mean < 0.01 => "<0.01".to_owned(),
-        mean => significant(mean),
-    }
+    significant(of.cores_mean)
 }
 
 /// What all kinds of containers took together.

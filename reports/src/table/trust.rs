@@ -1,11 +1,12 @@
 //! The grids that say how far figures can be trusted: 95 % intervals, and the same requests under the
 //! baseline. Where a run has faults they are of the time before.
 
-use hoplab_sim::record::{Architecture, Interval, Record, Traffic};
+use hoplab_sim::record::{Architecture, Difference, Interval, Paired, Record, Traffic};
 
 use super::{Grid, printable};
 use crate::added::{self, baseline};
-use crate::format::{count, difference, percent, range, share};
+use crate::column;
+use crate::format::{count, percent, share};
 
 /// Where the true figures lie; `None` where the record does not know.
 pub(super) fn intervals(record: &Record) -> Option<Grid> {
@@ -16,20 +17,23 @@ pub(super) fn intervals(record: &Record) -> Option<Grid> {
         whole.or_else(part).cloned()
     };
     let whole = record.architectures.values().all(|seen| seen.total.intervals.mean.is_some());
+    let known: Vec<(String, Traffic)> = (record.architectures.iter())
+        .filter_map(|(name, seen)| Some((printable(name), of(seen)?)))
+        .filter(|(_, traffic)| {
+            let of = &traffic.intervals;
+            of.error_rate.is_some() || [0.5, 0.9, 0.99, 0.999].into_iter().any(|at| of.of(at).is_some())
+        })
+        .collect();
+    let columns = [0.5, 0.9, 0.99, 0.999].map(|at| {
+        let ranges = known.iter().map(|(_, traffic)| traffic.intervals.of(at).map(|of| (of.low, of.high)));
+        column::ranges(&ranges.collect::<Vec<_>>())
+    });
     let mut rows = vec![["", "p50", "p90", "p99", "p99.9", "errors"].map(str::to_owned).to_vec()];
-    for (name, seen) in &record.architectures {
-        let Some(Traffic { intervals, .. }) = of(seen) else { continue };
-        let said = |interval: Option<Interval>, say: fn(f64, f64) -> String| {
-            interval.map_or_else(|| "–".to_owned(), |of| say(of.low, of.high))
-        };
-        let mut row = vec![printable(name)];
-        row.extend([0.5, 0.9, 0.99, 0.999].map(|quantile| said(intervals.of(quantile), between)));
-        row.push(said(intervals.error_rate, |low, high| match (percent(low), percent(high)) {
-            (low, high) if low == high => low,
-            (low, high) => format!("{}–{high}", low.trim_end_matches(" %")),
-        }));
-        let known = row.iter().skip(1).any(|figure| figure != "–");
-        rows.extend(known.then_some(row));
+    for (index, (name, traffic)) in known.iter().enumerate() {
+        let mut row = vec![name.clone()];
+        row.extend(columns.iter().map(|column| column[index].clone()));
+        row.push(traffic.intervals.error_rate.map_or_else(|| "–".to_owned(), shares));
+        rows.push(row);
     }
     let when = if whole { None } else { added::when(record) };
     let when = when.map_or_else(String::new, |when| format!(", {when}"));
@@ -52,15 +56,24 @@ const PAIRED: [&str; 8] = [
 pub(super) fn paired(record: &Record) -> Option<Grid> {
     let phase = added::compared(record);
     let mut rows = vec![PAIRED.map(str::to_owned).to_vec()];
-    for (name, paired) in &record.paired {
-        let of = phase.and_then(|phase| paired.phases.get(phase)).unwrap_or(&paired.total);
-        let signed = |us: Option<i64>| us.map_or_else(|| "–".to_owned(), |us| difference(us as f64));
-        let interval = of.intervals.of(0.5);
+    let of = |paired: &'_ Paired| {
+        let part = phase.and_then(|phase| paired.phases.get(phase));
+        part.unwrap_or(&paired.total).clone()
+    };
+    let all: Vec<Difference> = record.paired.values().map(of).collect();
+    let at = |quantile: f64| {
+        let values = all.iter().map(|of| of.percentile_us(quantile).map(|us| us as f64));
+        column::differences(&values.collect::<Vec<_>>())
+    };
+    let ranges = all.iter().map(|of| of.intervals.of(0.5).map(|of| (of.low, of.high)));
+    let (medians, ranges, p99) = (at(0.5), column::ranges(&ranges.collect::<Vec<_>>()), at(0.99));
+    for (index, (name, paired)) in record.paired.iter().enumerate() {
+        let of = &all[index];
         rows.push(vec![
             printable(name),
-            signed(of.percentile_us(0.5)),
-            interval.map_or_else(|| "–".to_owned(), |of| between(of.low, of.high)),
-            signed(of.percentile_us(0.99)),
+            medians[index].clone(),
+            ranges[index].clone(),
+            p99[index].clone(),
             share(of.slower, of.both),
             share(of.faster, of.both),
             match paired.total.saved + paired.total.neither {
@@ -80,10 +93,12 @@ pub(super) fn paired(record: &Record) -> Option<Grid> {
     (rows.len() > 1).then(|| (title, without_empty_columns(rows)))
 }
 
-/// `3.1–3.14 ms`; one figure where both ends are written alike.
-fn between(low_us: f64, high_us: f64) -> String {
-    range(low_us, high_us)
-        .map_or_else(|| crate::format::duration(low_us), |range| range.replacen(" to ", "–", 1))
+/// `0.2–0.4 %`; one figure where both ends are written alike.
+fn shares(of: Interval) -> String {
+    match (percent(of.low), percent(of.high)) {
+        (low, high) if low == high => low,
+        (low, high) => format!("{}–{high}", low.trim_end_matches(" %")),
+    }
 }
 
 /// A column in which no row has a figure says nothing.
