@@ -16,7 +16,7 @@ use indexmap::IndexMap;
 
 use crate::added::{self, Added};
 use crate::column;
-use crate::format::{moment, plural, share};
+use crate::format::{glued, moment, plural, share};
 use crate::outcomes::{self, Outcomes};
 use crate::owners::Group;
 use crate::verdict::{self, Verdict};
@@ -96,9 +96,9 @@ fn answer(record: &Record, look: Look) -> String {
     text
 }
 
-/// Prose for a terminal, which breaks no word.
+/// Prose for a terminal, in which numbers keep to their units where lines break.
 pub(crate) fn prose(text: &str) -> String {
-    printable(&text.replace('\u{2060}', ""))
+    printable(&glued(text).replace('\u{2060}', ""))
 }
 
 /// With which seeds it was run: `seed 1`, `20 seeds from 1`.

@@ -9,8 +9,8 @@ use super::figures::Subject;
 use super::inputs::Line;
 use super::moved::{Step, Turned};
 use super::{Compared, Comparison};
-use crate::format::{glued, known};
-use crate::table::{Look, grid, head as called, printable, wrapped};
+use crate::format::known;
+use crate::table::{Look, grid, head as called, printable, prose, wrapped};
 
 /// So many lines of a text's difference are shown; the page has all.
 const LINES_MAX: usize = 40;
@@ -40,11 +40,6 @@ pub(super) fn table(comparison: &Comparison, look: Look) -> String {
         let _ = writeln!(text, " {}", printable(&fact));
     }
     text
-}
-
-/// Words in which numbers keep to their units where lines break.
-fn prose(text: &str) -> String {
-    printable(&glued(text).replace('\u{2060}', ""))
 }
 
 fn inputs(comparison: &Comparison, look: Look) -> String {
