@@ -106,7 +106,7 @@ impl Summary {
         let rules: Vec<String> = self
             .findings
             .iter()
-            .map(|finding| format!("{} in {}", finding.rule, plural(finding.seeds, "seed")))
+            .map(|finding| format!("{} in {} of {}", finding.rule, finding.seeds, plural(self.seeds, "seed")))
             .collect();
         if rules.is_empty() {
             "Nothing was broken.".to_owned()

@@ -60,7 +60,7 @@ fn sizes(nodes: &IndexMap<String, Node>) -> Sizes {
     let longest = nodes.keys().map(|name| name.chars().count()).max().unwrap_or(0);
     let node_width = (longest as f64 * 7.6 + 26.0).clamp(92.0, 180.0);
     let (node_height, row_gap) = if nodes.len() > LARGE_FROM { (28.0, 10.0) } else { (44.0, 24.0) };
-    Sizes { node_width, node_height, column_gap: 146.0, row_gap }
+    Sizes { node_width, node_height, column_gap: 122.0, row_gap }
 }
 
 impl Node {

@@ -135,7 +135,8 @@ fn resources(record: &Record) -> Markup {
             } } }
         } }))
         p.note {
-            "Of all containers of a kind together, after the warm-up and while there was load. A connection counts at              each of its ends; what is sent to other pods counts for the outermost container, headers included."
+            "Of all containers of a kind together, after the warm-up and while there was load. A connection counts at \
+             each of its ends; what is sent to other pods counts for the outermost container, headers included."
         }
     }
 }

@@ -39,7 +39,7 @@ fn tells_what_was_found_drawn_and_never_exercised() {
     assert_sound_page(&html);
     let mut from = 0;
     for part in [
-        "Broken: once-only in 11 seeds.",
+        "Broken: once-only in 11 of 12 seeds.",
         "7 faults drawn over 12 seeds, of which 4 touched something, under direct, mesh.",
         "1 never drawn, 1 never touched anything, 1 never failed.",
         "✗ 1 rule broken",

@@ -277,6 +277,33 @@ fn heat_maps_keep_small() {
 }
 
 #[test]
+fn the_graph_draws_proxies_and_what_they_decided() {
+    let html = assert_sound(&fixture::boutique());
+    let graphs: Vec<(&str, &str)> = (html.split("aria-label=\"service graph under ").skip(1))
+        .map(|part| part[..part.find("</svg>").expect("it ends")].split_once('"').expect("a name"))
+        .collect();
+    let services = fixture::boutique().graph.services.len();
+    let drawn = |graph: &str| {
+        (graph.matches("node gateway").count(), graph.matches("rect class=\"sidecar\"").count())
+    };
+    let proxies: Vec<_> = graphs.iter().map(|(name, graph)| (*name, drawn(graph))).collect();
+    let expected = [("direct", 0, 0), ("gateway", 1, 0), ("mesh", 0, 2), ("gateway+mesh", 1, 2)];
+    assert_eq!(proxies, expected.map(|(name, gateways, sides)| (name, (gateways, sides * services))));
+    let mesh = graphs[2].1;
+    for said in [
+        ">201 retried</text>",
+        ">1 ejected</text>",
+        ">breaker opened 4×</text>",
+        "retry-budget-spent: 12 times",
+    ] {
+        assert!(mesh.contains(said), "{said}");
+    }
+    let gateway = graphs[1].1;
+    assert!(gateway.contains("client calls gateway (5,000 requests"), "clients reach it first");
+    assert!(gateway.contains("gateway calls frontend ("), "and it the services");
+}
+
+#[test]
 fn two_hundred_services() {
     let mut record = fixture::boutique();
     record.graph.services =

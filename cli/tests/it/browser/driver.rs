@@ -50,6 +50,7 @@ impl Browser {
     /// Starts one whose profile is a fresh folder called by `name`.
     pub(super) fn start(name: &str) -> Self {
         let profile = Folder::new(&format!("{name}-profile"));
+        let own_profile = format!("--user-data-dir={}", profile.0.display());
         let mut driver = Command::new("chromedriver")
             .arg("--port=0")
             .stdout(Stdio::piped())
@@ -61,8 +62,7 @@ impl Browser {
         // Kept open: who writes to a closed pipe is killed.
         driver.stdout = Some(said.into_inner());
         let mut browser = Self { driver, port, session: String::new(), _profile: profile };
-        let profile = format!("--user-data-dir={}", browser._profile.0.display());
-        let arguments = FLAGS.iter().copied().chain([profile.as_str()]).collect::<Vec<_>>();
+        let arguments = FLAGS.iter().copied().chain([own_profile.as_str()]).collect::<Vec<_>>();
         let wanted = json!({ "capabilities": { "alwaysMatch": {
             "browserName": "chrome",
             "timeouts": { "script": 120_000 },
