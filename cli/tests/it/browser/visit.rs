@@ -25,6 +25,8 @@ pub(super) fn complaints(browser: &Browser, axe: &str, page: &Path) -> Vec<Strin
         browser.run(PLAIN);
         found.extend(list(&browser.run_until_done(FINDINGS)));
         found.extend(browser.console().into_iter().map(|said| format!("console: {said}")));
+        // What the page and what the browser says of it come in any order.
+        found.sort();
         found.dedup();
         all.extend(found.iter().map(|found| format!("{} px, {}: {found}", look.width, look.theme)));
     }
