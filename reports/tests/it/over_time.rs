@@ -14,7 +14,7 @@ fn uneven() -> Record {
     record.faults[0].for_us = 2_000_000;
     for seen in record.architectures.values_mut() {
         seen.windows.truncate(50);
-        let last = seen.windows.last_mut().unwrap();
+        let last = seen.windows.last_mut().expect("the boutique has windows");
         let (sent, good) = (last.sent / 5, last.good / 5);
         (last.sent, last.ok, last.good, last.errors) = (sent, good, good, sent - good);
     }
@@ -26,7 +26,9 @@ fn seeds(mut record: Record, seeds: u64) -> Record {
     record.seeds = Some(Seeds { digests: (0..seeds).map(|seed| format!("{seed:032x}")).collect() });
     for window in record.architectures.values_mut().flat_map(|seen| &mut seen.windows) {
         let all = [&mut window.sent, &mut window.ok, &mut window.good, &mut window.errors];
-        all.into_iter().for_each(|count| *count *= seeds);
+        for count in all {
+            *count *= seeds;
+        }
         (window.calls, window.attempts, window.sum_us) =
             (window.calls * seeds, window.attempts * seeds, window.sum_us * seeds);
         window.buckets.iter_mut().for_each(|(_, count)| *count *= seeds);
@@ -35,15 +37,18 @@ fn seeds(mut record: Record, seeds: u64) -> Record {
 }
 
 fn rows(record: &Record, name: &str) -> Vec<csv::StringRecord> {
-    let file = data::files(record).unwrap().into_iter().find(|file| file.name == name).unwrap();
-    csv::Reader::from_reader(file.bytes.as_slice()).records().map(Result::unwrap).collect()
+    let mut files = data::files(record).expect("CSV files").into_iter();
+    let file = files.find(|file| file.name == name).expect("the file that is asked for");
+    let mut reader = csv::Reader::from_reader(file.bytes.as_slice());
+    reader.records().map(|row| row.expect("a row as long as its head")).collect()
 }
 
 /// `[from, until, value]` of a line.
 fn line(record: &Record, figure: &str) -> Vec<(u64, u64, f64)> {
     let rows = rows(record, "over-time.csv");
     let of = rows.iter().filter(|row| &row[0] == "mesh" && &row[1] == figure);
-    of.map(|row| (row[2].parse().unwrap(), row[3].parse().unwrap(), row[4].parse().unwrap())).collect()
+    let micros = |text: &str| -> u64 { text.parse().expect("microseconds") };
+    of.map(|row| (micros(&row[2]), micros(&row[3]), row[4].parse().expect("a figure"))).collect()
 }
 
 #[test]
