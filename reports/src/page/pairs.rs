@@ -10,7 +10,8 @@ use super::tables;
 use crate::added;
 use crate::charts::Room;
 use crate::charts::differences::{differences, subjects};
-use crate::format::{count, difference, range, share};
+use crate::column;
+use crate::format::{count, share};
 
 /// The part; `None` where nothing was paired.
 pub(crate) fn pairs(record: &Record) -> Option<Markup> {
@@ -80,6 +81,14 @@ fn by<'a>(
         })
         .filter(|(_, seen)| !seen.is_empty())
         .collect();
+    let all = || rows.values().flatten().map(|(_, _, of)| *of);
+    let at = |quantile: f64| {
+        let values = all().map(|of| of.percentile_us(quantile).map(|us| us as f64));
+        column::differences(&values.collect::<Vec<_>>())
+    };
+    let ranges = all().map(|of| of.intervals.of(0.5).map(|of| (of.low, of.high)));
+    let (medians, ranges, p99) = (at(0.5), column::ranges(&ranges.collect::<Vec<_>>()), at(0.99));
+    let mut cells = medians.into_iter().zip(ranges).zip(p99);
     html! {
         (frame::scroll(label, &html! { table {
             thead { tr {
@@ -93,11 +102,9 @@ fn by<'a>(
                     @if index == 0 { th.long scope="rowgroup" rowspan=(seen.len()) title=(part) { (part) } }
                     td.text { (tables::swatch(*slot)) (name) }
                     td { (count(of.pairs)) }
-                    td { (of.percentile_us(0.5).map_or_else(dash, |us| difference(us as f64))) }
-                    td { (of.intervals.of(0.5).map_or_else(dash, |of| {
-                        range(of.low, of.high).unwrap_or_else(|| difference(of.low))
-                    })) }
-                    td { (of.percentile_us(0.99).map_or_else(dash, |us| difference(us as f64))) }
+                    @if let Some(((median, range), p99)) = cells.next() {
+                        td { (median) } td { (range) } td { (p99) }
+                    }
                     td { (share(of.slower, of.both)) }
                     td { (share(of.faster, of.both)) }
                     td { (count(of.saved)) }
@@ -106,8 +113,4 @@ fn by<'a>(
             } } }
         } }))
     }
-}
-
-fn dash() -> String {
-    "–".to_owned()
 }

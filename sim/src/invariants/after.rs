@@ -7,6 +7,7 @@ use hdrhistogram::Histogram;
 use hoplab_proxy::host::Instant;
 use hoplab_proxy::telemetry::Outcome;
 
+use crate::figures::words::percent;
 use crate::record::{Architecture, BreakerChange};
 use crate::scenario::plan::{Fault, Invariants, Plan};
 
@@ -132,9 +133,9 @@ pub(super) fn recovery(
         && is > was + bounds.errors
     {
         broken(format!(
-            "{:.2} % of requests failed before the first fault and {:.2} % from {since:.1} s on",
-            was * 100.0,
-            is * 100.0
+            "{} of requests failed before the first fault and {} from {since:.1} s on",
+            percent(was),
+            percent(is)
         ));
     }
 }
