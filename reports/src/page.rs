@@ -75,6 +75,10 @@ const PARTS: [(&str, &str); 11] = [
     ("details", "all the figures"),
 ];
 
+/// So many sentences of the verdict stand open below its first one: what fails, so that the table keeps to the first
+/// screen.
+const SENTENCES_OPEN: usize = 1;
+
 fn head(record: &Record) -> Markup {
     let Verdict { headline, sentences } = verdict::verdict(record);
     let by_text = expectations_by_text(record);
@@ -91,7 +95,11 @@ fn head(record: &Record) -> Markup {
             }
             div.verdict {
                 p.headline { (headline) }
-                @for sentence in &sentences { p { (sentence) } }
+                @for sentence in sentences.iter().take(SENTENCES_OPEN) { p { (sentence) } }
+                @if let Some(more) = sentences.get(SENTENCES_OPEN..).filter(|more| !more.is_empty()) { details {
+                    summary { "Waits, faults, costs: " (plural(more.len() as u64, "sentence")) " more" }
+                    @for sentence in more { p { (sentence) } }
+                } }
                 @if broken > 0 || outcomes.all() > 0 { p.pills {
                     @if broken > 0 { a.pill.bad href="#invariants" { "✗ " (plural(broken, "invariant")) " broken" } " " }
                     @if outcomes.all() > 0 {
