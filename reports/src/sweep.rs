@@ -7,6 +7,7 @@ mod data;
 mod figures;
 mod files;
 mod grouped;
+mod heads;
 mod heat;
 mod knee;
 mod limit;
@@ -35,14 +36,24 @@ struct Summary<'a> {
     seed: u64,
     seeds: u64,
     digest: &'a str,
+    verdict: Verdict,
     axes: &'a [hoplab_sim::sweep::record::Axis],
     points: &'a [Seen],
     #[serde(skip_serializing_if = "Option::is_none")]
     search: Option<&'a Search>,
 }
 
+/// The answer in words.
+#[derive(Serialize)]
+struct Verdict {
+    text: String,
+    /// One by one, the answer first.
+    sentences: Vec<String>,
+}
+
 /// The text of a sweep's `summary.json`.
 pub fn summary(sweep: &Sweep) -> String {
+    let sentences = verdict::sentences(sweep);
     let summary = Summary {
         schema: sweep.schema,
         kind: "sweep",
@@ -50,6 +61,7 @@ pub fn summary(sweep: &Sweep) -> String {
         seed: sweep.seed,
         seeds: sweep.seeds,
         digest: &sweep.digest,
+        verdict: Verdict { text: sentences.join(" "), sentences },
         axes: &sweep.axes,
         points: &sweep.points,
         search: sweep.search.as_ref(),

@@ -42,7 +42,7 @@ impl Look {
 /// The table of a run whose report lies in `dir`, if it was written.
 pub fn table(record: &Record, dir: Option<&Path>, look: Look) -> String {
     let mut text = heading(record, look);
-    text.push_str(&answer(record, look));
+    text.push_str(&answer(&verdict::verdict(record), look));
     let grids = [
         latency_rows(record),
         trust::intervals(record),
@@ -82,13 +82,13 @@ fn heading(record: &Record, look: Look) -> String {
 }
 
 /// The verdict: its first sentence as a paragraph of its own, the others as a list.
-fn answer(record: &Record, look: Look) -> String {
-    let Verdict { headline, sentences } = verdict::verdict(record);
+pub(crate) fn answer(verdict: &Verdict, look: Look) -> String {
+    let Verdict { headline, sentences } = verdict;
     let mut text = String::from("\n");
-    for line in wrapped(&prose(&headline), look.width) {
+    for line in wrapped(&prose(headline), look.width) {
         let _ = writeln!(text, "{}", look.painted("1", &line));
     }
-    for sentence in &sentences {
+    for sentence in sentences {
         for (place, line) in wrapped(&prose(sentence), look.width - 2).iter().enumerate() {
             let _ = writeln!(text, "{}{line}", if place == 0 { "- " } else { "  " });
         }

@@ -7,9 +7,9 @@ use hoplab_sim::sweep::Try;
 use hoplab_sim::sweep::record::{Found, Search, Sweep};
 
 use super::curves::legend;
+use super::heads::heads;
 use super::limit::highest;
 use super::slice::{self, Quantity, Slice};
-use super::table::heads;
 use crate::axis::Axis;
 use crate::charts::lines::Line;
 use crate::charts::{Align, Drawing, Frame, Ink, Mark, Room};

@@ -3,8 +3,8 @@
 use hoplab_sim::sweep::record::Sweep;
 
 use super::figures::Shown;
+use super::heads::heads;
 use super::slice::{self, Slice};
-use super::table::heads;
 use crate::axis::Axis;
 use crate::charts::lines::Line;
 use crate::charts::{Drawing, Frame, Ink, Mark, Room};

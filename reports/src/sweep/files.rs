@@ -2,8 +2,8 @@
 
 use hoplab_sim::sweep::record::Sweep;
 
+use super::heads::heads;
 use super::page::{curve_slices, limit_slices, map_slices, mapped};
-use super::table::heads;
 use super::{boundary, curves, heat};
 use crate::charts::{Drawing, Room};
 use crate::plots::{Error, File, painted};

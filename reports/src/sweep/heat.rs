@@ -4,8 +4,8 @@
 use hoplab_sim::sweep::record::{Figures, Sweep};
 
 use super::figures::Shown;
+use super::heads::heads;
 use super::slice::Slice;
-use super::table::heads;
 use crate::charts::{Align, Drawing, Ink, Room};
 use crate::format::shortened;
 

@@ -5,8 +5,8 @@ use hoplab_sim::figures;
 use hoplab_sim::sweep::record::{Figures, Sweep};
 
 use super::grouped::grouped;
+use super::heads::heads;
 use super::slice::{self, Slice};
-use super::table::heads;
 use crate::format::listed;
 
 /// The knee is where p99 is more than this many times that of the lowest value.

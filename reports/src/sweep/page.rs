@@ -5,9 +5,10 @@ use hoplab_sim::sweep::record::{Found, Search, Sweep};
 use maud::{Markup, html};
 
 use super::figures::Shown;
+use super::heads::heads;
 use super::limit::highest;
 use super::slice::Slice;
-use super::table::{columns, figures_row, heads};
+use super::table::{columns, figures_row};
 use super::{boundary, curves, heat, verdict};
 use crate::charts::{Ink, Room};
 use crate::format::{plural, shortened};

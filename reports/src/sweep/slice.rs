@@ -3,7 +3,7 @@
 
 use hoplab_sim::sweep::record::{Axis, Figures, Found, Seen, Sweep};
 
-use super::table::heads;
+use super::heads::heads;
 use crate::axis::{self, Scale, Tick};
 
 /// Where the widest gap between two numbers of an axis is so many times the narrowest, they are spread by ratio.

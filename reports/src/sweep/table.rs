@@ -6,10 +6,12 @@ use std::path::Path;
 use hoplab_sim::record::Outcome;
 use hoplab_sim::sweep::record::{Axis, Figure, Figures, Search, Sweep};
 
-use super::limit::{contradiction, highest};
+use super::heads::heads;
+use super::limit::highest;
+use super::verdict;
 use crate::format::{duration, percent, plural, significant};
 use crate::outcomes::{Outcomes, mark};
-use crate::table::{Look, grid, printable, wrapped};
+use crate::table::{Look, answer, grid, printable, wrapped};
 
 /// The table of a sweep whose report lies in `dir`, if it was written.
 pub fn table(sweep: &Sweep, dir: Option<&Path>, look: Look) -> String {
@@ -24,6 +26,7 @@ pub fn table(sweep: &Sweep, dir: Option<&Path>, look: Look) -> String {
     let points = plural(sweep.points.len().max(1) as u64, "point");
     let line = format!("{}, {points}, {seeds}", printable(&sweep.scenario));
     let _ = writeln!(text, "{}", look.painted("2", &line));
+    text.push_str(&answer(&verdict::verdict(sweep), look));
     if !sweep.points.is_empty() {
         let _ = write!(text, "\n{}", grid(&points_rows(sweep), look));
     }
@@ -31,13 +34,6 @@ pub fn table(sweep: &Sweep, dir: Option<&Path>, look: Look) -> String {
         let title = format!("The highest {} at which all that is expected holds", search.key);
         let _ = writeln!(text, "\n{}", look.painted("1", &title));
         text.push_str(&grid(&search_rows(sweep, search), look));
-        for found in &search.found {
-            let Some(said) = contradiction(found) else { continue };
-            let said = format!("{}: no one limit, it {said}", found.architecture);
-            for line in wrapped(&printable(&said), look.width.saturating_sub(1)) {
-                let _ = writeln!(text, " {line}");
-            }
-        }
     }
     let _ = writeln!(text, "\n {}  {}", look.painted("2", "digest  "), sweep.digest);
     if let Some(dir) = dir {
@@ -45,22 +41,6 @@ pub fn table(sweep: &Sweep, dir: Option<&Path>, look: Look) -> String {
         let _ = writeln!(text, " {}  {}", look.painted("2", "report  "), page.display());
     }
     text
-}
-
-/// The last part of a key: `rate` of `load.people.rate`.
-pub(super) fn key_name(key: &str) -> String {
-    key.rsplit('.').next().unwrap_or(key).trim_matches('"').to_owned()
-}
-
-/// The last part of a key says enough at the head of a column, unless another ends alike.
-pub(super) fn heads(sweep: &Sweep) -> Vec<String> {
-    let last = key_name;
-    let alike = |name: &str| sweep.axes.iter().filter(|axis| last(&axis.key) == name).count() > 1;
-    let head = |axis: &Axis| match last(&axis.key) {
-        name if alike(&name) => axis.key.clone(),
-        name => name,
-    };
-    sweep.axes.iter().map(head).collect()
 }
 
 fn settings(sweep: &Sweep, places: &[usize]) -> Vec<String> {

@@ -5,32 +5,36 @@ use hoplab_sim::record::Outcome;
 use hoplab_sim::sweep::record::{Figures, Found, Search, Sweep};
 
 use super::grouped::{by_text, grouped};
+use super::heads::key_name;
 use super::knee::knees;
 use super::limit::{contradiction, highest, is_settled};
 use super::slice::{self, Quantity, Slice};
-use super::table::key_name;
 use crate::format::{glued, listed, percent, plural};
 use crate::outcomes::Outcomes;
 use crate::verdict::Verdict;
 
-/// The verdict on a sweep.
+/// The verdict on a sweep, as prose.
 pub(crate) fn verdict(sweep: &Sweep) -> Verdict {
-    let headline = match &sweep.search {
-        Some(search) => found(sweep, search),
-        None => held(sweep),
-    };
+    let mut sentences = sentences(sweep).into_iter().map(|text| glued(&text));
+    Verdict { headline: sentences.next().unwrap_or_default(), sentences: sentences.collect() }
+}
+
+/// Its sentences, the answer first.
+pub(super) fn sentences(sweep: &Sweep) -> Vec<String> {
     let mut sentences = Vec::new();
     if let Some(search) = &sweep.search {
+        sentences.push(found(sweep, search));
         sentences.extend(contradictions(sweep, search));
         sentences.extend(gives_way(sweep, search));
         if !sweep.points.is_empty() && sweep.points.iter().any(has_expectations) {
             sentences.push(held(sweep));
         }
     } else {
+        sentences.push(held(sweep));
         sentences.extend(first_unmet(sweep));
     }
     sentences.extend(knees(sweep));
-    Verdict { headline: glued(&headline), sentences: sentences.iter().map(|text| glued(text)).collect() }
+    sentences
 }
 
 fn has_expectations(point: &hoplab_sim::sweep::record::Seen) -> bool {

@@ -113,6 +113,8 @@ fn tries_and_grid_are_told_together() {
     let found = &summary["search"]["found"][0];
     assert_eq!(found["highest"], "20%");
     assert_eq!(found["holds_again"], serde_json::json!(["100%"]));
+    let text = summary["verdict"]["text"].as_str().unwrap();
+    assert!(text.contains("it holds at 100%, but fails at 40% and 60%"), "{text}");
     assert_eq!(summary["points"][0]["architectures"]["direct"]["in_seeds"]["hold"], 3);
 }
 
