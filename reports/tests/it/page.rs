@@ -291,7 +291,7 @@ fn the_graph_draws_proxies_and_what_they_decided() {
     assert_eq!(proxies, expected.map(|(name, gateways, sides)| (name, (gateways, sides * services))));
     let mesh = graphs[2].1;
     for said in [
-        ">201 retried</text>",
+        ">200 retried</text>",
         ">1 ejected</text>",
         ">breaker opened 4×</text>",
         "retry-budget-spent: 12 times",
