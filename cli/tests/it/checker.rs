@@ -251,7 +251,7 @@ type Alteration = (&'static str, fn(&mut Value));
 const ALTERATIONS: [Alteration; 9] = [
     ("record/record.json", |record| one_more(record, "/architectures/mesh/total/requests/ok")),
     ("record/record.json", |record| {
-        one_more(record, "/architectures/mesh/phases/bank-cut/total/latency/sum_us")
+        one_more(record, "/architectures/mesh/phases/bank-cut/total/latency/sum_us");
     }),
     ("record/record.json", |record| one_more(record, "/architectures/mesh/edges/shop → bank/attempts")),
     ("record/record.json", |record| one_more(record, "/architectures/direct/windows/7/sum_us")),

@@ -1,4 +1,4 @@
-//! A headless Chromium, driven through chromedriver by the WebDriver protocol: JSON over HTTP on a loopback port. Owns
+//! A headless Chromium, driven through chromedriver by the `WebDriver` protocol: JSON over HTTP on a loopback port. Owns
 //! the processes and what is said to them; knows nothing of hoplab's pages.
 
 use std::io::{BufRead, BufReader, Read, Write};
@@ -28,7 +28,7 @@ pub(super) struct Look {
     pub(super) theme: &'static str,
 }
 
-/// Keys by their names in WebDriver.
+/// Keys by their names in `WebDriver`.
 pub(super) mod key {
     pub(crate) const TAB: &str = "\u{e004}";
     pub(crate) const ENTER: &str = "\u{e007}";

@@ -28,10 +28,10 @@ impl Sheet {
         let differs = self.lines.iter().filter_map(|(place, figure)| {
             let seen = written.pointer(place).unwrap_or(&Value::Null);
             if figure.is(seen) {
-                assert!(!figure.is(&figure.altered(seen)), "blind at {}: {figure:?}", place);
+                assert!(!figure.is(&figure.altered(seen)), "blind at {place}: {figure:?}");
                 return None;
             }
-            Some(format!("{}: {seen} is written, the traces say {figure:?}", place))
+            Some(format!("{place}: {seen} is written, the traces say {figure:?}"))
         });
         differs.collect()
     }
