@@ -11,17 +11,20 @@
 //! | `account` | whose a request's time was |
 //! | `sums`, `pairs` | what the words mean: ok, refused, attempt, retry, saved, … |
 //! | `rebuilt` | all sums of a run |
+//! | `stretches` | the run over time |
 //! | `figure` | how exact what is written must be |
 //! | `sheet` | what a file must say, by its place there |
-//! | `record`, `summary`, `csv`, `table`, `sweep` | what of it stands in which file, and how that is read |
+//! | `record`, `summary`, `csv`, `table`, `sweep`, `plots` | what of it stands in which file, and how that is read |
 
 mod account;
 mod csv;
 mod figure;
 mod pairs;
+mod plots;
 mod rebuilt;
 mod record;
 mod sheet;
+mod stretches;
 mod summary;
 mod sums;
 mod sweep;
@@ -80,6 +83,7 @@ impl Run {
         let table = table::read(&self.printed);
         let found = table::sheet(&self.rebuilt, &table).differences(&table);
         differences.extend(found.into_iter().map(|difference| format!("table: {difference}")));
+        differences.extend(plots::differences(&self.rebuilt, &self.folder.path("out/plots")));
         differences
     }
 
@@ -263,13 +267,14 @@ const ALTERATIONS: [Alteration; 9] = [
 ];
 
 /// The same in rows, by how the row begins and the name of the column.
-const ROWS: [(&str, &str, &str); 6] = [
+const ROWS: [(&str, &str, &str); 7] = [
     ("figures.csv", "mesh,*,*,", "max"),
     ("latency.csv", "direct,shop.buy,50,", "latency_us"),
     ("edges.csv", "mesh,bank-down,shop → bank,", "attempts"),
     ("breakdown.csv", "mesh,*,*,1,service_work,", "mean_us"),
     ("paired.csv", "mesh,direct,*,*,", "lost"),
     ("windows.csv", "direct,500000,", "sent"),
+    ("over-time.csv", "mesh,goodput,700000,", "value"),
 ];
 
 fn one_more(file: &mut Value, place: &str) {
@@ -308,8 +313,16 @@ fn one_request_one_microsecond_one_attempt_too_many_is_noticed() {
         let text = fs::read_to_string(run.folder.path("out").join(name)).unwrap();
         notices(&run, name, &one_more_in(&text, begins, column));
     }
+    for name in ["latency-over-time.svg", "errors-over-time.svg"] {
+        let name = &format!("plots/{name}");
+        let text = fs::read_to_string(run.folder.path("out").join(name)).unwrap();
+        notices(&run, name, &plots::moved(&text));
+    }
     let sent = run.rebuilt.architectures[0].1.all.total.all.sent;
-    run.printed = run.printed.replacen(&sent.to_string(), &(sent + 1).to_string(), 1);
+    let is_row = |line: &&str| line.trim_start().starts_with("direct  ");
+    let row = run.printed.lines().find(is_row).unwrap().to_owned();
+    let altered = row.replacen(&sent.to_string(), &(sent + 1).to_string(), 1);
+    run.printed = run.printed.replacen(&row, &altered, 1);
     let differences = run.differences();
     assert_eq!(differences.len(), 1, "the table: {differences:#?}");
 }

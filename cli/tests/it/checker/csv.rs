@@ -6,11 +6,12 @@ use std::path::Path;
 
 use serde_json::{Map, Value};
 
-use super::figure::{Figure, Precision, at, mean, percentile};
+use super::figure::{Figure, Precision, mean, percentile};
 use super::pairs::Pairs;
 use super::rebuilt::{Part, Rebuilt, Window};
 use super::record::counted;
 use super::sheet::Sheet;
+use super::stretches::{self, Over, Stretch};
 use super::sums::{Owned, Traffic};
 
 /// A file: its name, the columns that tell its rows apart, and what it must say.
@@ -25,6 +26,7 @@ pub(super) fn files(rebuilt: &Rebuilt) -> Vec<File> {
         ("breakdown.csv", &["architecture", "phase", "hop", "owner"], breakdown(rebuilt)),
         ("paired.csv", &["architecture", "phase", "endpoint"], paired(rebuilt)),
         ("windows.csv", &["architecture", "from_us"], windows(rebuilt)),
+        ("over-time.csv", &["architecture", "figure", "from_us"], over_time(rebuilt)),
     ]
 }
 
@@ -199,30 +201,63 @@ fn pairs(sheet: &mut Sheet, place: &str, pairs: &Pairs) {
     }
 }
 
+/// A percentile that a window does not carry is empty; the last window may be narrower.
 fn windows(rebuilt: &Rebuilt) -> Sheet {
     let mut sheet = Sheet::default();
     for (name, seen) in &rebuilt.architectures {
         for (range, of) in rebuilt.frame.windows().zip(&seen.windows) {
             let place = format!("/{name}/{}", range.start / 1_000);
             let Window { traffic, calls, attempts } = of;
+            let Traffic { all, good, served_us, .. } = traffic;
+            let range = range.start..range.end.min(rebuilt.frame.end);
             let counts = [
                 ("until_us", (range.end / 1_000) as i64),
-                ("sent", traffic.all.sent),
-                ("ok", traffic.all.ok),
-                ("refused", traffic.all.refused),
-                ("errors", traffic.all.failed + traffic.all.timed_out),
-                ("open", traffic.all.open),
-                ("good", traffic.good),
+                ("sent", all.sent),
+                ("ok", all.ok),
+                ("refused", all.refused),
+                ("errors", all.failed + all.timed_out),
+                ("open", all.open),
+                ("good", *good),
                 ("calls", *calls),
                 ("attempts", *attempts),
             ];
             for (key, count) in counts {
                 sheet.whole(&format!("{place}/{key}"), count);
             }
-            for (key, per_mille) in [("p50_us", 500), ("p90_us", 900), ("p99_us", 990), ("max_us", 1_000)] {
-                let us = at(&traffic.served_us, per_mille);
+            sheet.put(&format!("{place}/seconds"), Figure::Rounded(rebuilt.seconds(&range), 6));
+            let exact = |us: Option<&i64>| us.map_or(Figure::Nothing, |us| Figure::Whole(*us));
+            sheet.put(&format!("{place}/min_us"), exact(served_us.first()));
+            sheet.put(&format!("{place}/max_us"), exact(served_us.last()));
+            for (key, per_mille) in [("p50_us", 500), ("p90_us", 900), ("p99_us", 990)] {
+                let us = percentile(served_us, per_mille, false);
                 let read = us.map_or(Figure::Nothing, |us| Figure::Read(us, Precision::Two));
                 sheet.put(&format!("{place}/{key}"), read);
+            }
+        }
+    }
+    sheet
+}
+
+/// The lines of the plots over time.
+fn over_time(rebuilt: &Rebuilt) -> Sheet {
+    let shown = [
+        ("p50", Over::PerMille(500)),
+        ("p99", Over::PerMille(990)),
+        ("goodput", Over::Goodput),
+        ("error_rate", Over::Errors),
+    ];
+    let mut sheet = Sheet::default();
+    for (name, seen) in &rebuilt.architectures {
+        for (figure, over) in shown {
+            for Stretch { time, value, .. } in stretches::of(rebuilt, seen, over) {
+                let place = format!("/{name}/{figure}/{}", time.start / 1_000);
+                sheet.whole(&format!("{place}/until_us"), (time.end / 1_000) as i64);
+                let written = match (value, over) {
+                    (None, _) => Figure::Nothing,
+                    (Some(us), Over::PerMille(_)) => Figure::Read(us as i64, Precision::Two),
+                    (Some(value), _) => Figure::Rounded(value, 6),
+                };
+                sheet.put(&format!("{place}/value"), written);
             }
         }
     }

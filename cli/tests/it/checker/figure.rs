@@ -19,8 +19,8 @@ pub(super) enum Figure {
     Read(i64, Precision),
     /// All that a histogram holds.
     Histogram(Vec<i64>, Precision),
-    /// A number in words, `17.9 ms` or `0.42 %`: to three significant digits and at most two decimals, of a value that
-    /// was read off at most so much too high.
+    /// A number in words, `17.9 ms` or `0.42 %`: to three significant digits, of a value that was read off at most so
+    /// much too high.
     Said(f64, f64),
     /// Words.
     Text(String),
@@ -92,7 +92,7 @@ impl Figure {
             }
             Self::Said(value, above) if *value != 0.0 => {
                 let (number, unit) = parsed(written.as_str().unwrap()).unwrap();
-                let (step, factor) = (step(number), factor(unit));
+                let (step, factor) = (step(number, unit), factor(unit));
                 Value::from(format!("{} {unit}", number + step * 1.01 + above / factor))
             }
             Self::Said(..) => Value::from("0.01 %"),
@@ -110,17 +110,17 @@ fn said(value: f64, above: f64, written: &Value) -> bool {
     }
     let Some((number, unit)) = parsed(text) else { return false };
     let (off, factor) = (number * factor(unit) - value, factor(unit));
-    let half = step(number) * factor * 0.500_001;
+    let half = step(number, unit) * factor * 0.500_001;
     -half <= off && off <= half + above && (number != 0.0 || value == 0.0)
 }
 
 /// A number and its unit.
-fn parsed(text: &str) -> Option<(f64, &str)> {
+pub(super) fn parsed(text: &str) -> Option<(f64, &str)> {
     let (number, unit) = text.split_once(' ').unwrap_or((text, ""));
     Some((number.parse().ok()?, unit))
 }
 
-fn factor(unit: &str) -> f64 {
+pub(super) fn factor(unit: &str) -> f64 {
     match unit {
         "ms" => 1e3,
         "s" => 1e6,
@@ -129,9 +129,10 @@ fn factor(unit: &str) -> f64 {
     }
 }
 
-/// The last digit that is written of three, of at most two after the point.
-fn step(number: f64) -> f64 {
-    10_f64.powf((number.abs().max(1.0).log10().floor() - 2.0).min(0.0))
+/// The last digit that is written of three; of a share at most the second after the point.
+fn step(number: f64, unit: &str) -> f64 {
+    let least = if unit == "%" { 1e-2 } else { 1e-9 };
+    10_f64.powf(number.abs().max(least).log10().floor() - 2.0).clamp(least, 1.0)
 }
 
 /// A number that is whole, however it is written.

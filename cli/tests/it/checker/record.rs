@@ -155,7 +155,10 @@ fn window(sheet: &mut Sheet, place: &str, window: &Window) {
     for (key, count) in counts {
         sheet.whole(&format!("{place}/{key}"), count);
     }
-    for (key, per_mille) in [("p50_us", 500), ("p90_us", 900), ("p99_us", 990), ("max_us", 1_000)] {
+    let exact = |us: Option<&i64>| us.map_or(Figure::Nothing, |us| Figure::Whole(*us));
+    sheet.put(&format!("{place}/min_us"), exact(traffic.served_us.first()));
+    sheet.put(&format!("{place}/max_us"), exact(traffic.served_us.last()));
+    for (key, per_mille) in [("p50_us", 500), ("p90_us", 900), ("p99_us", 990)] {
         let read = at(&traffic.served_us, per_mille).map(|us| Figure::Read(us, Precision::Two));
         sheet.put(&format!("{place}/{key}"), read.unwrap_or(Figure::Nothing));
     }

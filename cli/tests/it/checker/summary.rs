@@ -9,11 +9,12 @@ use super::sums::{Edge, Owned, Traffic};
 use serde_json::Value;
 
 /// What a summary says besides, that traces do not.
-pub(super) const BESIDES: [&str; 11] = [
+pub(super) const BESIDES: [&str; 12] = [
     "digest",
     "intervals",
     "breakers",
     "breakers_left_out",
+    "breakers_cut_us",
     "policies",
     "wasted",
     "work",

@@ -6,32 +6,24 @@ use super::figure::{Figure, Precision, mean, percentile};
 use super::rebuilt::Rebuilt;
 use super::sheet::Sheet;
 
-/// The first table in what `run` prints, by architecture and head of the column; a list for each where it would be too
-/// wide.
+/// The first table in what `run` prints, by architecture and head of the column. What is too wide for the terminal goes on
+/// below, under heads without a title.
 pub(super) fn read(printed: &str) -> Value {
-    let is_head = |line: &&str| ["requests", "mean", "errors"].iter().all(|head| cells(line).contains(head));
     let mut table = Map::new();
-    let mut put = |name: &str, head: &str, cell: &str| {
-        let row = table.entry(name).or_insert_with(|| Value::Object(Map::new()));
-        if cell != "–" {
-            row[head] = Value::from(cell.replace(',', ""));
-        }
-    };
-    if let Some(head) = printed.lines().find(is_head) {
-        let rows = printed.lines().skip_while(|line| !is_head(line)).skip(2);
-        for row in rows.take_while(|line| !line.is_empty()).map(cells) {
-            cells(head).iter().zip(&row[1..]).for_each(|(head, cell)| put(row[0], head, cell));
-        }
-    } else {
-        let mut name = "";
-        let is_first = |line: &&str| cells(line).first() == Some(&"requests");
-        let from = printed.lines().position(|line| is_first(&line)).unwrap() - 1;
-        for line in printed.lines().skip(from).take_while(|line| !line.is_empty()) {
-            match cells(line)[..] {
-                [head, cell] => put(name, head, cell),
-                _ => name = line.trim(),
+    let lines: Vec<&str> = printed.lines().collect();
+    let is_rule = |line: Option<&&str>| line.is_some_and(|line| line.starts_with('─'));
+    let mut at = lines.iter().position(|line| cells(line).starts_with(&["requests", "mean"])).unwrap();
+    while is_rule(lines.get(at + 1)) {
+        let head = cells(lines[at]);
+        at += 2;
+        while let Some(row) = lines.get(at).map(|line| cells(line)).filter(|row| !row.is_empty()) {
+            let of = table.entry(row[0]).or_insert_with(|| Value::Object(Map::new()));
+            for (head, cell) in head.iter().zip(&row[1..]).filter(|(_, cell)| **cell != "–") {
+                of[head] = Value::from(cell.replace(',', ""));
             }
+            at += 1;
         }
+        at += 1;
     }
     Value::Object(table)
 }
