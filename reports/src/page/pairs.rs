@@ -37,7 +37,7 @@ pub(crate) fn pairs(record: &Record) -> Option<Markup> {
         "The same request meets the same arrival, demands and faults under each architecture, so what differs is the \
          architecture's. A curve says which share of requests is slower than with " (baseline) " by at most so much; \
          left of zero they are faster. The outermost 1 % at either end lie beyond the axis. Only requests that were \
-         answered well under both have a difference; those under one alone are saved or lost."
+         answered well under both have a difference; the others were served well under one alone, or under neither."
     };
     let by_phase = by(record, "", &parts.collect::<Vec<_>>(), |paired, phase| match phase {
         None => Some(&paired.total),
@@ -95,7 +95,7 @@ fn by<'a>(
                 th scope="col" { (head) } th.text scope="col" { "architecture" } th scope="col" { "requests" }
                 th scope="col" { "median" } th scope="col" { "95 % interval" } th scope="col" { "p99" }
                 th scope="col" { "requests slower" } th scope="col" { "requests faster" }
-                th scope="col" { "errors saved" } th scope="col" { "errors made" }
+                th scope="col" { "served only here" } th scope="col" { "no longer served" }
             } }
             @for (part, seen) in &rows { tbody { @for (index, (name, slot, of)) in seen.iter().enumerate() {
                 tr class={ "of-" (slot) } {

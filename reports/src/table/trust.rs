@@ -48,8 +48,8 @@ const PAIRED: [&str; 8] = [
     "p99",
     "requests\nslower",
     "requests\nfaster",
-    "errors\nsaved",
-    "errors\nmade",
+    "served\nonly here",
+    "no longer\nserved",
 ];
 
 /// The same requests under the baseline; `None` where nothing was paired.
@@ -86,7 +86,9 @@ pub(super) fn paired(record: &Record) -> Option<Grid> {
     let name = printable(baseline(record)?);
     let title = match added::when(record) {
         Some(when) => {
-            format!("Against {name}, request by request: differences {when}, errors over the whole run")
+            format!(
+                "Against {name}, request by request: differences {when}, what is served over the whole run"
+            )
         }
         None => format!("Against {name}, request by request"),
     };

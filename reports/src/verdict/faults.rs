@@ -69,7 +69,7 @@ fn while_on(run: &Run, episode: &Episode, part: &Part) -> Option<Reason> {
     Some(Reason { rule: Rule::WhileFaults, text, figures })
 }
 
-/// What became of the requests that failed under one of two architectures; `None` where every request fared alike.
+/// What became of the requests that one of two architectures does not serve well; `None` where every request fared alike.
 fn fates(run: &Run, part: &Part) -> Option<String> {
     let pairs: Vec<(&str, &Difference)> =
         run.others.iter().filter_map(|other| Some((other.name, other.pairs(part)?))).collect();
@@ -84,9 +84,10 @@ fn fates(run: &Run, part: &Part) -> Option<String> {
     };
     let saved = told(|of| of.saved, |of| format!("{} of {}", count(of.saved), count(of.saved + of.neither)));
     let lost = told(|of| of.lost, |of| plural(of.lost, "request"));
-    let saved =
-        saved.map(|with| format!("Of the requests that fail with {baseline}, these are answered: {with}."));
-    let lost = lost.map(|with| format!("Answered with {baseline}, and failing elsewhere: {with}."));
+    let saved = saved.map(|with| {
+        format!("Of the requests that {baseline} does not serve well, these are served: {with}.")
+    });
+    let lost = lost.map(|with| format!("Served well with {baseline}, and not otherwise: {with}."));
     let sentences: Vec<String> = saved.into_iter().chain(lost).collect();
     (!sentences.is_empty()).then(|| sentences.join(" "))
 }

@@ -77,13 +77,14 @@ impl Gap {
         Some(Self { value, interval, requests: value * subject.seen.total.requests.sent as f64 })
     }
 
-    /// How much larger a share of what is served well takes at least as long under `subject` as the slowest hundredth does
-    /// under the baseline. `None` where either does not carry a 99th percentile, or that of `subject` is not lower.
-    pub(super) fn of_slow(run: &Run, part: &Part, subject: &Subject) -> Option<Self> {
-        let tail = |of: &Subject| of.traffic(part)?.latency.percentile_us(0.99);
+    /// How much larger a share of what is served well takes at least as long under `subject` as what lies beyond a
+    /// percentile does under the baseline. `None` where either does not carry the percentile, or that of `subject` is not
+    /// lower.
+    pub(super) fn of_slow(run: &Run, part: &Part, subject: &Subject, quantile: f64) -> Option<Self> {
+        let tail = |of: &Subject| of.traffic(part)?.latency.percentile_us(quantile);
         tail(&run.baseline).zip(tail(subject)).filter(|(before, now)| now < before)?;
         let from = run.baseline.windows(run.record, part);
-        let limit_us = slowest_hundredth(from)?;
+        let limit_us = slowest(from, quantile)?;
         let slow = move |windows: &[Window]| {
             let buckets = || windows.iter().flat_map(|window| &window.buckets);
             let served: u64 = buckets().map(|(_, count)| count).sum();
@@ -165,8 +166,8 @@ fn reach(run: &Run, part: &Part, subject: &Subject, share: &Share<'_>, is_one_of
     Some((high - low) / 2.0)
 }
 
-/// What 99 of 100 of what the windows served well do not exceed, as exactly as windows know it.
-fn slowest_hundredth(windows: &[Window]) -> Option<u64> {
+/// What a share of what the windows served well does not exceed, as exactly as windows know it.
+fn slowest(windows: &[Window], quantile: f64) -> Option<u64> {
     let mut buckets: Vec<(u64, u64)> =
         windows.iter().flat_map(|window| window.buckets.iter().copied()).collect();
     buckets.sort_unstable();
@@ -174,6 +175,6 @@ fn slowest_hundredth(windows: &[Window]) -> Option<u64> {
     let mut faster = 0;
     buckets.into_iter().find_map(|(us, count)| {
         faster += count;
-        (faster as f64 >= served as f64 * 0.99).then_some(us)
+        (faster as f64 >= served as f64 * quantile).then_some(us)
     })
 }

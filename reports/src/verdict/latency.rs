@@ -47,7 +47,11 @@ fn within(run: &Run, limits: &[u64]) -> Option<Reason> {
 }
 
 fn waits(run: &Run, part: &Part) -> Option<Reason> {
-    let (parts, figures) = percentiles(run, part);
+    let (mut parts, mut figures) = percentiles(run, part);
+    if let Some((rare, of)) = say(run, part, Figure::P999, "999 of 1,000 at most") {
+        parts.push(rare);
+        figures.extend(of);
+    }
     if parts.is_empty() {
         return None;
     }
@@ -57,30 +61,21 @@ fn waits(run: &Run, part: &Part) -> Option<Reason> {
 
 /// How long half of the answers take, and 99 of 100, or, where a sample does not carry that, the longest.
 pub(super) fn percentiles(run: &Run, part: &Part) -> (Vec<String>, Vec<Cited>) {
-    let mut figures = Vec::new();
-    let mut say = |figure: Figure, head: &str| {
-        let cited: Vec<(Subject, Cited)> =
-            run.all().map(|subject| (subject, subject.figure(run, part, figure))).collect();
-        let said: Vec<Said> = cited
-            .iter()
-            .filter_map(|(subject, of)| {
-                let us = of.value?;
-                Some(Said { name: subject.name, size: us, text: duration(us) })
-            })
-            .collect();
-        let carried = said.len() == cited.iter().filter(|(of, _)| served(of, part) > 0).count();
-        let told = (carried && !said.is_empty()).then(|| format!("{head} {}", with(&said)));
-        if told.is_some() {
-            figures.extend(cited.into_iter().map(|(_, of)| of));
-        }
-        told
-    };
+    let say = |figure: Figure, head: &str| say(run, part, figure, head);
     let half = say(Figure::P50, "half take at most").or_else(|| say(Figure::Mean, "the mean takes"));
     let tail = say(Figure::P99, "99 of 100 at most").or_else(|| say(Figure::Longest, "the longest takes"));
-    let parts = half.into_iter().chain(tail).collect();
-    (parts, figures)
+    let (parts, figures): (Vec<_>, Vec<_>) = half.into_iter().chain(tail).unzip();
+    (parts, figures.concat())
 }
 
-fn served(subject: &Subject, part: &Part) -> u64 {
-    subject.traffic(part).map_or(0, |of| of.latency.count)
+/// A figure under each architecture; `None` unless the sample of each that served something carries it.
+fn say(run: &Run, part: &Part, figure: Figure, head: &str) -> Option<(String, Vec<Cited>)> {
+    let served = run.all().filter(|subject| subject.traffic(part).is_some_and(|of| of.latency.count > 0));
+    let cited: Vec<(Subject, Cited)> =
+        served.map(|subject| (subject, subject.figure(run, part, figure))).collect();
+    let said = cited
+        .iter()
+        .map(|(subject, of)| Some(Said { name: subject.name, size: of.value?, text: duration(of.value?) }));
+    let said = said.collect::<Option<Vec<Said>>>().filter(|said| !said.is_empty())?;
+    Some((format!("{head} {}", with(&said)), cited.into_iter().map(|(_, of)| of).collect()))
 }
