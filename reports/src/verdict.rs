@@ -11,15 +11,16 @@
 //!
 //! | file | its sentences |
 //! |---|---|
-//! | `answer` | the first one |
+//! | `answer`, `waits` | the first one; `waits` where errors do not decide |
 //! | `errors`, `latency`, `silence` | over the whole run: what fails or is refused, how long it takes, when nothing is answered |
 //! | `faults` | while faults are on, and after them |
 //! | `cost`, `resources` | what an architecture adds to a request, and takes of its machines |
 //!
-//! Below them: `gap` (what two differ by, beyond chance), `run` (the parts of a run), `words`, `reason` (what a verdict
-//! consists of). Owns the order of the sentences, not where they stand.
+//! Below them: `choice` (which is the best), `gap` (what two differ by, beyond chance), `run` (the parts of a run), `words`,
+//! `reason` (what a verdict consists of). Owns the order of the sentences, not where they stand.
 
 mod answer;
+mod choice;
 mod cost;
 mod errors;
 mod faults;
@@ -29,6 +30,7 @@ mod reason;
 mod resources;
 mod run;
 mod silence;
+mod waits;
 mod words;
 
 use hoplab_sim::record::Record;

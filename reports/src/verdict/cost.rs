@@ -6,7 +6,7 @@ use hoplab_sim::record::Interval;
 
 use super::errors::tells;
 use super::reason::{Cited, Reason, Rule};
-use super::run::{Part, Run, Subject};
+use super::run::{Part, Run, Subject, unserved};
 use super::words::{Said, with};
 use crate::format::{count, duration, percent, range};
 
@@ -31,8 +31,11 @@ pub(super) fn measured_in(run: &Run) -> Part {
 /// The part before anything breaks, if hardly a request fails in it.
 fn well(run: &Run) -> Option<Part> {
     let steady = run.steady().filter(|_| !run.record.faults.is_empty())?;
-    let rate = |subject: Subject| subject.figure(run, &steady, Figure::ErrorRate).value;
-    run.all().all(|subject| rate(subject).is_some_and(|rate| rate <= WELL_ERRORS_MAX)).then_some(steady)
+    let is_well = |subject: Subject| {
+        let of = subject.traffic(&steady).map(|of| of.requests);
+        of.is_some_and(|of| unserved(&of) as f64 <= of.sent as f64 * WELL_ERRORS_MAX)
+    };
+    run.all().all(is_well).then_some(steady)
 }
 
 /// What `subject` adds to the median request; `None` where too few were answered under both.
@@ -51,6 +54,11 @@ impl Added {
     /// Whether chance alone may explain it.
     fn is_open(&self) -> bool {
         self.interval.is_some_and(|of| of.low <= 0.0 && of.high >= 0.0 && of.low < of.high)
+    }
+
+    /// Whether too few requests were measured to tell which way it goes.
+    pub(super) fn is_unsure(&self) -> bool {
+        self.is_open() || self.interval.is_none() && self.slower > 0 && self.faster > 0
     }
 
     /// As the end of a sentence: `it adds 3.1 ms (3 to 3.2 ms) to the median request`.
@@ -116,7 +124,7 @@ pub(super) fn cost(run: &Run) -> Option<Reason> {
     }
     let text =
         format!("{head}; request by request, {} at the median. {}", amounts(&costs), slower(run, &costs));
-    Some(Reason { rule: Rule::Cost, text: text + &doubt(&costs), figures })
+    Some(Reason { rule: Rule::Cost, text: text + &doubt(run, &costs), figures })
 }
 
 /// What each adds; of many the least and the most.
@@ -129,7 +137,7 @@ fn amounts(costs: &[(Subject, Added)]) -> String {
     let by_size = |a: &&(Subject, Added), b: &&(Subject, Added)| a.1.us.total_cmp(&b.1.us);
     let (least, most) = (costs.iter().min_by(by_size), costs.iter().max_by(by_size));
     let told: Vec<String> = least.into_iter().chain(most).map(told).collect();
-    format!("of {} others {} (the least), {} (the most)", costs.len(), told[0], told[1])
+    format!("of {} others {} (the least) and {} (the most)", costs.len(), told[0], told[1])
 }
 
 /// Which share of requests is slower with each.
@@ -154,11 +162,15 @@ fn slower(run: &Run, costs: &[(Subject, Added)]) -> String {
 }
 
 /// That samples are too small for an interval, and what would give one.
-fn doubt(costs: &[(Subject, Added)]) -> String {
+fn doubt(run: &Run, costs: &[(Subject, Added)]) -> String {
     let without: Vec<&(Subject, Added)> =
         costs.iter().filter(|(_, of)| of.interval.is_none() && of.slower > 0 && of.faster > 0).collect();
     let Some(most) = without.iter().map(|(_, of)| of.both).max() else { return String::new() };
-    format!(" How sure these medians are cannot be told from {} requests; {} may.", count(most), tells(5))
+    format!(
+        " How sure these medians are cannot be told from {} requests; {} may tell.",
+        count(most),
+        tells(run.seeds.max(4) + 1)
+    )
 }
 
 fn cited(run: &Run, part: &Part, subject: &Subject, of: &Added) -> Cited {

@@ -6,15 +6,15 @@ use hoplab_sim::record::Requests;
 
 use super::gap::{Gap, Told};
 use super::reason::{Reason, Rule};
-use super::run::{Part, Run, Subject};
-use super::words::{Verb, capital, counted, named, names};
+use super::run::{Part, Run, Subject, Verb, unserved};
+use super::words::{capital, counted, named, names};
 use crate::format::{listed, plural};
 
 /// How many requests fail over the whole run.
 /// Nothing where none does, since the answer says that.
 pub(super) fn over_the_run(run: &Run) -> Option<Reason> {
     let whole = run.whole();
-    if run.all().all(|subject| subject.seen.total.requests.errors() == 0) {
+    if run.all().all(|subject| unserved(&subject.seen.total.requests) == 0) {
         return None;
     }
     let text = failing(run, &whole)?;
@@ -27,13 +27,13 @@ pub(super) fn over_the_run(run: &Run) -> Option<Reason> {
 
 /// `of 1,600 requests, 50 (3.1 %) fail with direct and none with mesh`, or that none does.
 pub(super) fn failing(run: &Run, part: &Part) -> Option<String> {
-    let errors = |subject: &Subject| Some(subject.traffic(part)?.requests.errors());
+    let errors = |subject: &Subject| Some(unserved(&subject.traffic(part)?.requests));
     if run.all().all(|subject| errors(&subject).unwrap_or(0) == 0) {
         let sent = run.baseline.traffic(part)?.requests.sent;
         let whom = if run.others.is_empty() { "" } else { " with any architecture" };
-        return Some(format!("none of {} fails{whom}", plural(sent, "request")));
+        return Some(format!("none of {} {}{whom}", plural(sent, "request"), run.fails.one));
     }
-    counted(run, part, Verb { one: "fails", more: "fail" }, errors)
+    counted(run, part, run.fails, errors)
 }
 
 /// The error rates of all, and what they differ by.
@@ -48,7 +48,7 @@ pub(super) fn cited(run: &Run, part: &Part) -> Vec<super::reason::Cited> {
 /// Which architectures fail fewer or more requests than the baseline, and of which that cannot be told; nothing where no
 /// request fails at all.
 pub(super) fn beyond_chance(run: &Run, part: &Part) -> Option<String> {
-    let errors = |subject: &Subject| subject.traffic(part).map_or(0, |of| of.requests.errors());
+    let errors = |subject: &Subject| subject.traffic(part).map_or(0, |of| unserved(&of.requests));
     if run.all().all(|subject| errors(&subject) == 0) {
         return None;
     }
@@ -64,7 +64,7 @@ pub(super) fn beyond_chance(run: &Run, part: &Part) -> Option<String> {
     if gaps.iter().all(|(_, gap)| gap.told() == Told::Same) {
         return None;
     }
-    let kinds = [(Told::Less, "fewer"), (Told::More, "more"), (Told::Same, "as many")];
+    let kinds = [(Told::Less, "fewer"), (Told::More, "more")];
     let said: Vec<String> = kinds
         .into_iter()
         .map(|(kind, word)| (told(kind), word))
@@ -91,7 +91,8 @@ fn unknown(run: &Run, part: &Part, subjects: &[Subject], seeds: u64) -> String {
     let disagree = disagree.map(|text| format!(" ({text})")).next().unwrap_or_default();
     let sent = run.baseline.traffic(part).map_or(0, |of| of.requests.sent);
     format!(
-        "Whether {} fails fewer or more than {} cannot be told from {}{disagree}; {} may.",
+        "Whether fewer or more {} with {} than with {} cannot be told from {}{disagree}; {} may tell.",
+        run.fails.more,
         named(&names(subjects)),
         run.baseline.name,
         plural(sent, "request"),
@@ -108,7 +109,7 @@ pub(super) fn tells(seeds: u64) -> String {
 /// In how many seeds fewer fail, and in how many more; `None` where the seeds agree, or there is one.
 fn disagreement(run: &Run, part: &Part, subject: &Subject) -> Option<String> {
     let (from, to) = (run.baseline.traffic(part)?, subject.traffic(part)?);
-    let rate = |of: &Requests| of.errors() as f64 / of.sent.max(1) as f64;
+    let rate = |of: &Requests| unserved(of) as f64 / of.sent.max(1) as f64;
     let count = |is: fn(&f64, &f64) -> bool| {
         from.seeds.iter().zip(&to.seeds).filter(|(from, to)| is(&rate(to), &rate(from))).count() as u64
     };

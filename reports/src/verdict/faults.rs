@@ -7,9 +7,9 @@ use hoplab_sim::record::{Difference, Episode};
 use super::errors::{beyond_chance, cited, failing};
 use super::latency::percentiles;
 use super::reason::{Cited, Reason, Rule};
-use super::run::{Part, Run, Subject};
+use super::run::{Part, Run, Subject, unserved};
 use super::words::{Said, capital, told, with};
-use crate::format::{count, duration, listed, plural};
+use crate::format::{count, duration, plural};
 
 /// More episodes than this are not told one by one, but those in which most fails.
 const EPISODES_MAX: usize = 3;
@@ -30,16 +30,20 @@ pub(super) fn faults(run: &Run) -> Vec<Reason> {
             continue;
         }
         reasons.extend(during.as_ref().and_then(|part| while_on(run, episode, part)));
+        let after_what = match during {
+            Some(_) => "After that".to_owned(),
+            None => format!("After {}", told(run, episode)),
+        };
+        let next = episodes.get(index + 1).map(|(next, ..)| next.from);
         reasons.push(match after {
-            Some(part) => after_it(run, part),
-            None => unknown(index + 1 == all),
+            Some(part) => after_it(run, &after_what, part),
+            None => untold(run, episode, next),
         });
     }
     if let Some(last) = reasons.last_mut().filter(|_| all > EPISODES_MAX) {
-        let rest = all - EPISODES_MAX;
         last.text = format!(
-            "{} These are the {EPISODES_MAX} of {all} times in which most requests fail; the table has the other {rest}.",
-            last.text
+            "{} Of {all} times in which faults were on, these {EPISODES_MAX} are told, with the most requests that {}.",
+            last.text, run.fails.more
         );
     }
     reasons
@@ -49,7 +53,7 @@ pub(super) fn faults(run: &Run) -> Vec<Reason> {
 fn errors(run: &Run, (_, during, after): &(Episode, Option<Part>, Option<Part>)) -> u64 {
     let of = |subject: Subject| {
         let parts = during.iter().chain(after);
-        parts.filter_map(|part| subject.traffic(part)).map(|of| of.requests.errors()).sum()
+        parts.filter_map(|part| subject.traffic(part)).map(|of| unserved(&of.requests)).sum()
     };
     run.all().map(of).max().unwrap_or(0)
 }
@@ -59,7 +63,7 @@ fn while_on(run: &Run, episode: &Episode, part: &Part) -> Option<Reason> {
     let mut figures = cited(run, part);
     let (waits, of_waits) = percentiles(run, part);
     if !waits.is_empty() {
-        parts.push(format!("of what is served well, {}", listed(&waits)));
+        parts.push(format!("of what is served well, {}", waits.join("; ")));
         figures.extend(of_waits);
     }
     let mut text = format!("While {} {}, {}.", told(run, episode), part.when(), parts.join("; "));
@@ -92,7 +96,7 @@ fn fates(run: &Run, part: &Part) -> Option<String> {
     (!sentences.is_empty()).then(|| sentences.join(" "))
 }
 
-fn after_it(run: &Run, part: &Part) -> Reason {
+fn after_it(run: &Run, after_what: &str, part: &Part) -> Reason {
     let mut figures = cited(run, part);
     let mut parts: Vec<String> = failing(run, part).into_iter().collect();
     if let Some(steady) = run.steady() {
@@ -104,7 +108,7 @@ fn after_it(run: &Run, part: &Part) -> Reason {
             }
         }
     }
-    let mut text = format!("After that {}, {}.", part.when(), parts.join("; "));
+    let mut text = format!("{} {}, {}.", capital(after_what), part.when(), parts.join("; "));
     if let Some(beyond) = beyond_chance(run, part) {
         text = format!("{text} {beyond}");
     }
@@ -130,12 +134,15 @@ fn slower<'a>(run: &Run<'a>, before: &Part, after: &Part, figure: Figure) -> (Ve
     (said, figures)
 }
 
-/// That nothing was sent after an episode, so that nobody knows whether the system recovers.
-fn unknown(is_last: bool) -> Reason {
-    let text = if is_last {
-        "The load ends with it: whether the system recovers is not known."
-    } else {
-        "The next fault follows at once."
+/// Why nothing is told of the time after an episode.
+fn untold(run: &Run, episode: &Episode, next_us: Option<u64>) -> Reason {
+    let until_us = next_us.unwrap_or(run.record.duration_us);
+    let text = match next_us {
+        Some(_) if episode.until >= until_us => "The next fault follows at once.",
+        None if episode.until >= until_us => {
+            "The load ends with it: whether the system recovers is not known."
+        }
+        _ => "Of the time after it nothing is known.",
     };
-    Reason { rule: Rule::AfterFaults, text: capital(text), figures: Vec::new() }
+    Reason { rule: Rule::AfterFaults, text: text.to_owned(), figures: Vec::new() }
 }

@@ -4,11 +4,11 @@
 //! Both architectures meet the same requests, so that what both meet cancels out. Owns no sentence.
 
 use hoplab_sim::figures::Figure;
-use hoplab_sim::record::{Interval, Window};
+use hoplab_sim::record::{Interval, Requests, Window};
 use hoplab_sim::statistics::of_differences;
 
 use super::reason::Cited;
-use super::run::{Part, Run, Subject};
+use super::run::{Part, Run, Subject, unserved};
 
 /// In how many stretches a run is cut at most, and in how few it may be.
 const STRETCHES: std::ops::RangeInclusive<usize> = 4..=10;
@@ -30,7 +30,7 @@ pub(super) struct Gap {
 /// What can be said of a difference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Told {
-    /// There is none at all.
+    /// There is none: as many, not always the same ones.
     Same,
     /// Less, beyond chance.
     Less,
@@ -43,32 +43,38 @@ pub(super) enum Told {
 impl Gap {
     /// How much larger a share of requests fails under `subject` than under the baseline.
     pub(super) fn of_errors(run: &Run, part: &Part, subject: &Subject) -> Option<Self> {
-        let (from, to) = (run.baseline.traffic(part)?, subject.traffic(part)?);
-        let share = |errors: u64, sent: u64| errors as f64 / sent.max(1) as f64;
-        let (before, now) = (from.requests, to.requests);
-        let value = share(now.errors(), now.sent) - share(before.errors(), before.sent);
-        let by_seed = from.seeds.iter().zip(&to.seeds);
-        let by_seed: Vec<f64> =
-            by_seed.map(|(from, to)| share(to.errors(), to.sent) - share(from.errors(), from.sent)).collect();
+        Self::errors_between(run, part, &run.baseline, subject)
+    }
+
+    /// How much larger a share of requests fails under one than under another.
+    pub(super) fn errors_between(run: &Run, part: &Part, one: &Subject, other: &Subject) -> Option<Self> {
+        let (from, to) = (one.traffic(part)?, other.traffic(part)?);
+        let share = |of: &Requests| unserved(of) as f64 / of.sent.max(1) as f64;
+        let value = share(&to.requests) - share(&from.requests);
+        let by_seed = from.seeds.iter().zip(&to.seeds).map(|(from, to)| share(to) - share(from));
+        let by_seed: Vec<f64> = by_seed.collect();
         let interval = if by_seed.len() > 1 {
             of_differences(&by_seed)
         } else {
-            interval(run, part, subject, value, &|windows| {
+            Between { run, one, other }.interval(part, value, &|windows| {
                 let sum = |of: fn(&Window) -> u64| windows.iter().map(of).sum::<u64>();
-                share(sum(|of| of.sent - of.ok.min(of.sent)), sum(|of| of.sent))
+                let (sent, ok, refused) = (sum(|of| of.sent), sum(|of| of.ok), sum(|of| of.refused));
+                sent.saturating_sub(ok.saturating_sub(refused)) as f64 / sent.max(1) as f64
             })
         };
-        Some(Self { value, interval, requests: value * now.sent as f64 })
+        Some(Self { value, interval, requests: value * to.requests.sent as f64 })
     }
 
-    /// How much larger a share of all requests is not served well within a time under `subject` than under the baseline.
+    /// How much larger a share of all requests is not served well within a time under `subject` than under the baseline;
+    /// over several seeds without an interval, since a record does not keep how they differ.
     pub(super) fn of_late(run: &Run, subject: &Subject, limit_us: u64) -> Option<Self> {
         let late = |of: &Subject| {
             let within = of.seen.total.within.iter().find(|within| within.limit_us == limit_us)?;
             Some(1.0 - within.requests as f64 / of.seen.total.requests.sent as f64)
         };
         let value = late(subject)? - late(&run.baseline)?;
-        let interval = interval(run, &run.whole(), subject, value, &move |windows| {
+        let between = Between { run, one: &run.baseline, other: subject };
+        let interval = between.interval(&run.whole(), value, &move |windows| {
             let buckets = windows.iter().flat_map(|window| &window.buckets);
             let within: u64 = buckets.filter(|(us, _)| *us <= limit_us).map(|(_, count)| count).sum();
             let sent: u64 = windows.iter().map(|window| window.sent).sum();
@@ -78,11 +84,11 @@ impl Gap {
     }
 
     /// How much larger a share of what is served well takes at least as long under `subject` as what lies beyond a
-    /// percentile does under the baseline. `None` where either does not carry the percentile, or that of `subject` is not
-    /// lower.
+    /// percentile does under the baseline; over several seeds as [`Gap::of_late`]. `None` where either does not carry the
+    /// percentile.
     pub(super) fn of_slow(run: &Run, part: &Part, subject: &Subject, quantile: f64) -> Option<Self> {
         let tail = |of: &Subject| of.traffic(part)?.latency.percentile_us(quantile);
-        tail(&run.baseline).zip(tail(subject)).filter(|(before, now)| now < before)?;
+        tail(&run.baseline).zip(tail(subject))?;
         let from = run.baseline.windows(run.record, part);
         let limit_us = slowest(from, quantile)?;
         let slow = move |windows: &[Window]| {
@@ -93,18 +99,20 @@ impl Gap {
         };
         let value = slow(subject.windows(run.record, part)) - slow(from);
         let served = subject.traffic(part)?.latency.count as f64;
-        let interval = interval(run, part, subject, value, &slow);
+        let interval = Between { run, one: &run.baseline, other: subject }.interval(part, value, &slow);
         Some(Self { value, interval, requests: value * served })
     }
 
     /// What can be said of it.
     pub(super) fn told(&self) -> Told {
-        let Some(Interval { low, high }) = self.interval else { return Told::Open };
+        let Some(Interval { low, high }) = self.interval else {
+            return if self.value == 0.0 { Told::Same } else { Told::Open };
+        };
         match () {
-            () if low == 0.0 && high == 0.0 => Told::Same,
+            () if self.value == 0.0 || (low == 0.0 && high == 0.0) => Told::Same,
             () if self.requests.abs() < REQUESTS_MIN => Told::Open,
-            () if low > 0.0 => Told::More,
-            () if high < 0.0 => Told::Less,
+            () if low > 0.0 && self.value > 0.0 => Told::More,
+            () if high < 0.0 && self.value < 0.0 => Told::Less,
             () => Told::Open,
         }
     }
@@ -113,7 +121,10 @@ impl Gap {
     pub(super) fn seeds_to_tell(&self, seeds: u64) -> u64 {
         const FEWEST: u64 = 5;
         let reach = self.interval.map_or(0.0, |of| (of.high - of.low) / 2.0);
-        let times = if self.value == 0.0 { 0.0 } else { (reach / self.value).powi(2) };
+        let times = match self.value {
+            _ if self.interval.is_none() => 0.0,
+            value => (reach / value).powi(2),
+        };
         ((seeds as f64 * times * 2.0).ceil().min(1e6) as u64).max(FEWEST).max(seeds + 1)
     }
 
@@ -130,40 +141,74 @@ impl Gap {
     }
 }
 
-/// The interval of the difference `value` of a share, from stretches of a run. What differs in one part of a run alone, as
-/// while a fault is on, is no chance for that: the whole run is told part by part, each with its own spread (stratified
-/// sampling; Cochran, *Sampling Techniques*, 1977).
-fn interval(run: &Run, part: &Part, subject: &Subject, value: f64, share: &Share<'_>) -> Option<Interval> {
-    let parts = run.parts_of(part);
-    let sent = |part: &Part| subject.traffic(part).map_or(0, |of| of.requests.sent) as f64;
-    let all: f64 = parts.iter().map(sent).sum();
-    let reaches =
-        parts.iter().map(|of| Some(sent(of) / all * reach(run, of, subject, share, parts.len() > 1)?));
-    let squares = reaches.map(|reach| reach.map(|reach| reach.powi(2))).sum::<Option<f64>>()?;
-    Some(Interval { low: value - squares.sqrt(), high: value + squares.sqrt() })
-}
-
 /// A share of the requests of some windows.
 type Share<'a> = dyn Fn(&[Window]) -> f64 + 'a;
 
-/// How far the difference of a share in a part may be off; `None` where the part is too short to tell. A short one among
-/// others may be off by all that it is.
-fn reach(run: &Run, part: &Part, subject: &Subject, share: &Share<'_>, is_one_of_many: bool) -> Option<f64> {
-    let (from, to) = (run.baseline.windows(run.record, part), subject.windows(run.record, part));
-    let count = from.len().min(to.len());
-    let stretches = count.min(*STRETCHES.end());
-    let bound = |stretch: usize| stretch * count / stretches;
-    let difference = |windows: std::ops::Range<usize>| share(&to[windows.clone()]) - share(&from[windows]);
-    if count == 0 {
-        return None;
+/// Two architectures of a run.
+struct Between<'r, 'a> {
+    run: &'r Run<'a>,
+    one: &'r Subject<'a>,
+    other: &'r Subject<'a>,
+}
+
+impl Between<'_, '_> {
+    /// The interval of the difference `value` of a share, from stretches of a run. What differs in one part of a run alone,
+    /// as while a fault is on, is no chance for that: the whole run is told part by part, each with its own spread
+    /// (stratified sampling; Cochran, *Sampling Techniques*, 1977).
+    fn interval(&self, part: &Part, value: f64, share: &Share<'_>) -> Option<Interval> {
+        let is_by_seed = self.run.seeds > 1;
+        let parts = self.run.parts_of(part).filter(|_| !is_by_seed)?;
+        let sent = |part: &Part| self.other.traffic(part).map_or(0, |of| of.requests.sent) as f64;
+        let all: f64 = parts.iter().map(sent).sum();
+        let (mut squares, mut short) = (0.0_f64, 0.0);
+        for of in &parts {
+            let weight = sent(of) / all;
+            match self.reach(of, share) {
+                Some(reach) => squares += (weight * reach).powi(2),
+                None if parts.len() > 1 => short += weight * self.most_off(of, share)?,
+                None => return None,
+            }
+        }
+        let reach = squares.sqrt() + short;
+        Some(Interval { low: value - reach, high: value + reach })
     }
-    if stretches < *STRETCHES.start() {
-        let off = difference(0..count).abs();
-        return (is_one_of_many || off == 0.0).then_some(off);
+
+    /// How far the difference of a share in a part may be off; `None` where the part is too short to tell.
+    fn reach(&self, part: &Part, share: &Share<'_>) -> Option<f64> {
+        let (from, to) = self.windows(part);
+        let stretches = from.len().min(*STRETCHES.end());
+        if stretches < *STRETCHES.start() {
+            return (!from.is_empty() && share(to) == 0.0 && share(from) == 0.0).then_some(0.0);
+        }
+        let bound = |stretch: usize| stretch * from.len() / stretches;
+        let by_stretch = (0..stretches).map(|stretch| {
+            let windows = bound(stretch)..bound(stretch + 1);
+            share(&to[windows.clone()]) - share(&from[windows])
+        });
+        let Interval { low, high } = of_differences(&by_stretch.collect::<Vec<_>>())?;
+        Some((high - low) / 2.0)
     }
-    let by_stretch = (0..stretches).map(|stretch| difference(bound(stretch)..bound(stretch + 1)));
-    let Interval { low, high } = of_differences(&by_stretch.collect::<Vec<_>>())?;
-    Some((high - low) / 2.0)
+
+    /// What a part that is too short to tell may be off: all that it differs by, and a little more, so that such parts
+    /// tell nothing alone.
+    fn most_off(&self, part: &Part, share: &Share<'_>) -> Option<f64> {
+        const MORE: f64 = 1.01;
+        let (from, to) = self.windows(part);
+        let rate = |of: &Subject| {
+            let requests = of.traffic(part)?.requests;
+            Some(unserved(&requests) as f64 / requests.sent.max(1) as f64)
+        };
+        let whole = (rate(self.other)? - rate(self.one)?).abs();
+        Some(MORE * whole.max((share(to) - share(from)).abs()))
+    }
+
+    /// The windows of a part that both have.
+    fn windows(&self, part: &Part) -> (&[Window], &[Window]) {
+        let record = self.run.record;
+        let (from, to) = (self.one.windows(record, part), self.other.windows(record, part));
+        let count = from.len().min(to.len());
+        (&from[..count], &to[..count])
+    }
 }
 
 /// What a share of what the windows served well does not exceed, as exactly as windows know it.

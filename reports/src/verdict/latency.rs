@@ -33,7 +33,7 @@ fn within(run: &Run, limits: &[u64]) -> Option<Reason> {
         }
         if !said.is_empty() {
             sentences.push(format!(
-                "Served well within {} of what was asked for: {}.",
+                "Of all requests, these are served well within {}: {}.",
                 duration(limit_us as f64),
                 with(&said)
             ));
@@ -62,7 +62,7 @@ fn waits(run: &Run, part: &Part) -> Option<Reason> {
 /// How long half of the answers take, and 99 of 100, or, where a sample does not carry that, the longest.
 pub(super) fn percentiles(run: &Run, part: &Part) -> (Vec<String>, Vec<Cited>) {
     let say = |figure: Figure, head: &str| say(run, part, figure, head);
-    let half = say(Figure::P50, "half take at most").or_else(|| say(Figure::Mean, "the mean takes"));
+    let half = say(Figure::P50, "half take at most").or_else(|| say(Figure::Mean, "the mean is"));
     let tail = say(Figure::P99, "99 of 100 at most").or_else(|| say(Figure::Longest, "the longest takes"));
     let (parts, figures): (Vec<_>, Vec<_>) = half.into_iter().chain(tail).unzip();
     (parts, figures.concat())

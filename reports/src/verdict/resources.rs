@@ -5,7 +5,7 @@ use hoplab_sim::record::Resources;
 
 use super::gap::{Gap, Told};
 use super::reason::{Cited, Reason, Rule};
-use super::run::{Run, Subject};
+use super::run::{Run, Subject, unserved};
 use super::words::{Said, capital, with};
 use crate::format::{plural, significant};
 
@@ -43,11 +43,12 @@ fn saved(run: &Run) -> String {
     let said = |subject: &Subject<'_>| {
         let gap = Gap::of_errors(run, &whole, subject).filter(|gap| gap.told() == Told::Less)?;
         let more = cores(subject)? - cores(&run.baseline)?;
-        let errors = |of: &Subject| of.seen.total.requests.errors();
-        let fewer = errors(&run.baseline).checked_sub(errors(subject))?;
+        let errors = |of: &Subject| unserved(&of.seen.total.requests);
+        let fewer = errors(&run.baseline).checked_sub(errors(subject))? / run.seeds;
         let word = if more < 0.0 { "fewer" } else { "more" };
         let (requests, cores) = (plural(fewer, "request"), significant(more.abs()));
-        Some((gap.value, format!("{requests} fewer fail for {cores} cores {word}")))
+        let (fail, each) = (run.fails.more, if run.seeds > 1 { " a run" } else { "" });
+        Some((gap.value, format!("{requests}{each} fewer {fail} for {cores} cores {word}")))
     };
     let said = run.others.iter().filter_map(|subject| {
         let (size, text) = said(subject)?;

@@ -2,7 +2,9 @@
 //! sentence and no judgement.
 
 use hoplab_sim::figures::{Figure, Scope};
-use hoplab_sim::record::{Architecture, Difference, Episode, Paired, Phase, Record, Seeds, Traffic, Window};
+use hoplab_sim::record::{
+    Architecture, Difference, Episode, Paired, Phase, Record, Requests, Seeds, Traffic, Window,
+};
 
 use super::reason::Cited;
 use crate::added::STEADY;
@@ -17,6 +19,26 @@ pub(super) struct Run<'a> {
     pub(super) others: Vec<Subject<'a>>,
     /// How many seeds were run.
     pub(super) seeds: u64,
+    /// What becomes of a request that is not served well.
+    pub(super) fails: Verb,
+}
+
+/// What some requests do: `fails`, of one, and `fail`, of more.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Verb {
+    pub(super) one: &'static str,
+    pub(super) more: &'static str,
+}
+
+/// Where a limit refuses nothing.
+const FAILS: Verb = Verb { one: "fails", more: "fail" };
+
+/// Where one does: a refusal is no error, and no service either.
+const FAILS_OR_REFUSED: Verb = Verb { one: "fails or is refused", more: "fail or are refused" };
+
+/// Requests that were not served well: failed, timed out, left open or refused.
+pub(super) fn unserved(requests: &Requests) -> u64 {
+    requests.sent.saturating_sub(requests.served())
 }
 
 /// An architecture that is spoken of.
@@ -48,7 +70,9 @@ impl<'a> Run<'a> {
         let all: Vec<Subject> = record.architectures.iter().filter_map(subject).collect();
         let (first, others): (Vec<_>, Vec<_>) = all.into_iter().partition(|of| of.name == baseline);
         let seeds = record.seeds.as_ref().map_or(1, Seeds::count);
-        Some(Self { record, baseline: *first.first()?, others, seeds })
+        let refuses = record.architectures.values().any(|seen| seen.total.requests.refused > 0);
+        let fails = if refuses { FAILS_OR_REFUSED } else { FAILS };
+        Some(Self { record, baseline: *first.first()?, others, seeds, fails })
     }
 
     /// The baseline, then the others.
@@ -86,14 +110,17 @@ impl<'a> Run<'a> {
         episodes.into_iter().enumerate().map(parts).collect()
     }
 
-    /// The parts that make up a part: of the whole run those before, while and after faults, else the part itself.
-    pub(super) fn parts_of(&self, part: &Part) -> Vec<Part> {
-        if part.name.is_some() {
-            return vec![part.clone()];
+    /// The parts that make up a part: of the whole run those before, while and after faults, else the part itself. `None`
+    /// where the record does not have all of them.
+    pub(super) fn parts_of(&self, part: &Part) -> Option<Vec<Part>> {
+        if part.name.is_some() || self.record.faults.is_empty() {
+            return Some(vec![part.clone()]);
         }
         let episodes = self.episodes().into_iter().flat_map(|(_, during, after)| [during, after]);
         let parts: Vec<Part> = std::iter::once(self.steady()).chain(episodes).flatten().collect();
-        if parts.is_empty() { vec![part.clone()] } else { parts }
+        let sent = |part: &Part| self.baseline.traffic(part).map_or(0, |of| of.requests.sent);
+        let is_whole = parts.iter().map(sent).sum::<u64>() == sent(part);
+        is_whole.then_some(parts)
     }
 
     /// A part in which requests were sent under the baseline.
@@ -132,8 +159,9 @@ impl<'a> Subject<'a> {
 
     /// The windows that lie wholly in a part of the run.
     pub(super) fn windows(&self, record: &Record, part: &Part) -> &'a [Window] {
-        let first = part.from_us.div_ceil(record.window_us) as usize;
-        let last = (part.until_us / record.window_us) as usize;
+        let width_us = record.window_us.max(1);
+        let first = part.from_us.div_ceil(width_us) as usize;
+        let last = (part.until_us / width_us) as usize;
         self.seen.windows.get(first..last.min(self.seen.windows.len())).unwrap_or_default()
     }
 

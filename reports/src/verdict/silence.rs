@@ -38,9 +38,9 @@ pub(super) fn silence(run: &Run) -> Option<Reason> {
     let figures = silences.iter().map(|of| Cited {
         architecture: of.name.to_owned(),
         during: None,
-        figure: format!("{} = 0", Figure::Goodput.key()),
+        figure: Figure::Goodput.key().into_owned(),
         over: None,
-        value: Some((of.until_us - of.from_us) as f64),
+        value: Some(0.0),
         interval: None,
     });
     Some(Reason { rule: Rule::Silence, text, figures: figures.collect() })
@@ -49,20 +49,28 @@ pub(super) fn silence(run: &Run) -> Option<Reason> {
 fn longest<'a>(run: &Run<'a>, subject: &Subject<'a>) -> Option<Silence<'a>> {
     let record = run.record;
     let windows = subject.windows(record, &run.whole());
-    let first_us = record.warmup_us.next_multiple_of(record.window_us);
-    let at = |index: usize| first_us + index as u64 * record.window_us;
+    let width_us = record.window_us.max(1);
+    let first_us = record.warmup_us.next_multiple_of(width_us);
+    let at = |index: usize| first_us + index as u64 * width_us;
+    let answered =
+        |range: std::ops::Range<usize>| windows[range].iter().map(|window| window.good).sum::<u64>();
     let mut longest: Option<Silence> = None;
-    let mut begun = 0;
+    let mut begun = None;
     for (index, window) in windows.iter().enumerate() {
         if window.good > 0 {
-            begun = index + 1;
+            begun = None;
             continue;
         }
-        let sent = windows[begun..=index].iter().map(|window| window.sent).sum();
-        let silence = Silence { name: subject.name, from_us: at(begun), until_us: at(index + 1), sent };
+        let Some(from) = begun.or_else(|| (window.sent > 0).then_some(index)) else { continue };
+        begun = Some(from);
+        let sent = windows[from..=index].iter().map(|window| window.sent).sum();
+        let silence = Silence { name: subject.name, from_us: at(from), until_us: at(index + 1), sent };
         let lasts = silence.until_us - silence.from_us;
         let is_longer = longest.as_ref().is_none_or(|known| lasts > known.until_us - known.from_us);
-        if sent >= REQUESTS_MIN && lasts >= SHORTEST_US && is_longer {
+        // Users who wait for an answer ask for nothing more: as many were answered in as long a time before.
+        let is_missed =
+            sent >= REQUESTS_MIN || answered(from.saturating_sub(index + 1 - from)..from) >= REQUESTS_MIN;
+        if is_missed && lasts >= SHORTEST_US && is_longer {
             longest = Some(silence);
         }
     }

@@ -2,7 +2,7 @@
 
 use hoplab_sim::record::Episode;
 
-use super::run::{Part, Run, Subject};
+use super::run::{Part, Run, Subject, Verb};
 use crate::format::{count, listed, percent, plural};
 
 /// More things than this are not said one by one.
@@ -63,13 +63,6 @@ pub(super) fn of_all(part: u64, all: u64) -> String {
     }
 }
 
-/// What some requests do: `fails`, of one, and `fail`, of more.
-#[derive(Clone, Copy)]
-pub(super) struct Verb {
-    pub(super) one: &'static str,
-    pub(super) more: &'static str,
-}
-
 /// `of 1,600 requests, 50 (3.1 %) fail with direct and none with mesh`; how many of how many where they are not equally
 /// many.
 pub(super) fn counted(
@@ -86,7 +79,9 @@ pub(super) fn counted(
     let alike = seen.iter().all(|(_, _, other)| *other == sent);
     let text = |part: u64, all: u64| match part {
         part if alike || part == 0 => of_all(part, all),
-        part => format!("{} of {} ({})", count(part), count(all), percent(part as f64 / all as f64)),
+        part => {
+            format!("{} of {} ({})", count(part), plural(all, "request"), percent(part as f64 / all as f64))
+        }
     };
     let said: Vec<Said> = seen
         .iter()
