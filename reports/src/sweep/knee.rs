@@ -44,7 +44,7 @@ pub(super) fn knees(sweep: &Sweep) -> Option<String> {
     };
     let others = said(&|knee| !is_between(knee));
     if !knees.iter().any(|(_, knee)| is_between(knee)) {
-        return Some(format!("Whether there is a knee along {head} {others}."));
+        return Some(format!("The knee along {head}: {others}."));
     }
     let others = if others.is_empty() { others } else { format!("; {others}") };
     let between = said(&is_between);

@@ -91,6 +91,9 @@ fn sentence(parts: impl Iterator<Item = String>) -> String {
 
 /// How much less, or more, a number is than the first architecture's.
 fn compared(first: f64, number: f64) -> String {
+    if first <= 0.0 {
+        return String::new();
+    }
     let ratio = number / first - 1.0;
     let word = if ratio < 0.0 { "less" } else { "more" };
     let size = ratio.abs();

@@ -49,6 +49,7 @@ fn runs_that_are_hard_to_tell_are_told_truthfully() {
         "ties",
         "twenty-requests",
         "overlapping",
+        "refused",
         "hedge",
     ] {
         insta::assert_snapshot!(name, told(&run_seed(name, 1)));
