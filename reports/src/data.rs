@@ -10,8 +10,8 @@ use hoplab_sim::record::{BreakerChange, Decided, Edge, PolicyEvent, Record};
 use indexmap::IndexMap;
 
 use crate::charts::curves;
+use crate::scope::scope;
 use crate::summary::Micros;
-use crate::table::scope;
 
 /// A CSV file.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -16,7 +16,8 @@ use crate::explore;
 use crate::folder::Kept;
 use crate::format::{figure, plural, shortened};
 use crate::outcomes::{Outcomes, mark};
-use crate::table::{Look, expectations_by_text, grid, printable, scope};
+use crate::scope::scope;
+use crate::table::{Look, expectations_by_text, grid, printable};
 use crate::{sweep, verdict};
 
 /// So many digits of a digest tell runs apart.

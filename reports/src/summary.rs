@@ -15,7 +15,7 @@ use hoplab_sim::record::{
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize, Serializer};
 
-use crate::table::scope;
+use crate::scope::scope;
 pub use crate::verdict::{Cited, Reason, Rule};
 pub use intervals::Intervals;
 use intervals::millionths;

@@ -10,8 +10,8 @@ use std::ops::Range;
 use std::path::Path;
 
 use comfy_table::{CellAlignment, LineStyle, Table, TableStyle};
-use hoplab_sim::figures::{Figure, Scope};
-use hoplab_sim::record::{Architecture, Expectation, Outcome, Record, Work};
+use hoplab_sim::figures::Figure;
+use hoplab_sim::record::{Expectation, Outcome, Record, Work};
 use indexmap::IndexMap;
 
 use crate::added::{self, Added};
@@ -19,6 +19,7 @@ use crate::column;
 use crate::format::{glued, moment, plural, share};
 use crate::outcomes::{self, Outcomes};
 use crate::owners::Group;
+use crate::scope::scope;
 use crate::verdict::{self, Verdict};
 
 /// What the terminal can show.
@@ -161,12 +162,6 @@ pub(crate) fn head(figure: Figure) -> String {
         Figure::Refused => "refused".to_owned(),
         _ => figure.label().into_owned(),
     }
-}
-
-/// All that was seen under an architecture, for the catalogue of figures.
-pub(crate) fn scope<'a>(record: &Record, seen: &'a Architecture) -> Scope<'a> {
-    let seconds = record.duration_us.saturating_sub(record.warmup_us) as f64 / 1e6 * record.runs() as f64;
-    Scope::of(seen, seconds)
 }
 
 fn added_rows(record: &Record) -> Option<Grid> {

@@ -7,7 +7,7 @@ use super::reason::{Cited, Reason, Rule};
 use super::run::{Part, Run, Subject};
 use super::words::{Said, with};
 use crate::format::{duration, percent};
-use crate::table::scope;
+use crate::scope::scope;
 
 /// What a user waits over the whole run.
 pub(super) fn over_the_run(run: &Run) -> Option<Reason> {

@@ -9,7 +9,7 @@ use hoplab_sim::record::{
 use super::reason::Cited;
 use crate::added::STEADY;
 use crate::format::moment;
-use crate::table::scope;
+use crate::scope::scope;
 
 /// A run in which requests were measured under the baseline.
 pub(super) struct Run<'a> {

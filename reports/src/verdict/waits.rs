@@ -10,7 +10,7 @@ use super::reason::Cited;
 use super::run::{Part, Run, Subject};
 use super::words::told;
 use crate::format::{duration, percent};
-use crate::table::scope;
+use crate::scope::scope;
 
 /// An architecture under which users wait less than under the baseline.
 pub(super) struct Better<'a> {
