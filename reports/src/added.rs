@@ -12,12 +12,6 @@ use crate::owners::{self, Group, OWNERS};
 /// The part of a run before anything breaks.
 pub(crate) const STEADY: &str = "steady";
 
-/// The name of the architecture that others are compared with: `direct`, or the first.
-pub(crate) fn baseline(record: &Record) -> Option<&str> {
-    let first = record.architectures.keys().next()?;
-    Some(record.architectures.get_key_value("direct").map_or(first, |(name, _)| name))
-}
-
 /// How the mean of one architecture differs from the baseline's.
 #[derive(Debug, Clone)]
 pub(crate) struct Added {
@@ -64,7 +58,7 @@ pub(crate) fn when(record: &Record) -> Option<String> {
 
 /// What [`over_baseline`] shows, as a heading.
 pub(crate) fn title(record: &Record) -> String {
-    let name = baseline(record).unwrap_or("the baseline");
+    let name = record.baseline().unwrap_or("the baseline");
     let when = when(record).map_or_else(String::new, |when| format!(" {when}"));
     format!("Mean added over {name}{when}")
 }
@@ -72,7 +66,7 @@ pub(crate) fn title(record: &Record) -> String {
 /// Each architecture but the baseline with what it adds, in the order of the record; `None` where
 /// there is nothing to compare.
 pub(crate) fn over_baseline(record: &Record) -> Vec<(&str, Option<Added>)> {
-    let Some(name) = baseline(record) else { return Vec::new() };
+    let Some(name) = record.baseline() else { return Vec::new() };
     let phase = compared(record);
     let from = mean(&record.architectures[name], phase);
     let others = record.architectures.iter().filter(|(other, _)| *other != name);

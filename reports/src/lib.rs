@@ -25,7 +25,7 @@
 //! Below them, shared so that page, plots and files cannot disagree: `charts` (what each chart shows
 //! and looks like), `axis` (scales and ticks), `added` (what an architecture costs over the
 //! baseline), `owners` (who may own a microsecond), `palette` (one colour an architecture), `verdict`
-//! (the answer in words), `column` (one unit for all cells of a column), `outcomes` (what holds, fails and cannot be judged), `format` (numbers for people), `scope` (what figures are computed from). Below what
+//! (the answer in words), `column` (one unit for all cells of a column), `outcomes` (what holds, fails and cannot be judged), `format` (numbers for people), `grouped` (what is the same is said once), `scope` (what figures are computed from). Below what
 //! writes and reads folders: `names` (of files, and what a folder holds by them), `error`, `file` (one file, whole or
 //! not at all), `seal` (the checksum of a part).
 
@@ -44,6 +44,7 @@ mod file;
 pub mod folder;
 mod format;
 pub mod gate;
+mod grouped;
 pub mod index;
 mod names;
 mod outcomes;

@@ -6,7 +6,6 @@ mod curves;
 mod data;
 mod figures;
 mod files;
-mod grouped;
 mod heads;
 mod heat;
 mod knee;

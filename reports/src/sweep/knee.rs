@@ -4,10 +4,10 @@
 use hoplab_sim::figures;
 use hoplab_sim::sweep::record::{Figures, Sweep};
 
-use super::grouped::grouped;
 use super::heads::heads;
 use super::slice::{self, Slice};
 use crate::format::listed;
+use crate::grouped::grouped;
 
 /// The knee is where p99 is more than this many times that of the lowest value.
 const KNEE: f64 = 2.0;

@@ -4,12 +4,12 @@
 use hoplab_sim::record::Outcome;
 use hoplab_sim::sweep::record::{Figures, Found, Search, Sweep};
 
-use super::grouped::{by_text, grouped};
 use super::heads::key_name;
 use super::knee::knees;
 use super::limit::{contradiction, highest, is_settled};
 use super::slice::{self, Quantity, Slice};
 use crate::format::{glued, listed, percent, plural};
+use crate::grouped::{by_text, grouped};
 use crate::outcomes::Outcomes;
 use crate::verdict::Verdict;
 

@@ -4,7 +4,7 @@
 use hoplab_sim::record::{Architecture, Difference, Interval, Paired, Record, Traffic};
 
 use super::{Grid, printable};
-use crate::added::{self, baseline};
+use crate::added;
 use crate::column;
 use crate::format::{count, percent, share};
 
@@ -83,7 +83,7 @@ pub(super) fn paired(record: &Record) -> Option<Grid> {
             count(paired.total.lost),
         ]);
     }
-    let name = printable(baseline(record)?);
+    let name = printable(record.baseline()?);
     let title = match added::when(record) {
         Some(when) => {
             format!(

@@ -3,19 +3,22 @@
 
 use hoplab_sim::figures::Figure;
 
-use super::choice::{Compared, any, best, compared, told_as};
+use super::choice::{Compared, any, best, compared, seeds_to_tell, told_as};
 use super::cost;
-use super::errors::{cited, failing, tells};
+use super::errors::{cited, failing};
 use super::gap::{Gap, Told};
 use super::reason::{Cited, Reason, Rule};
-use super::resources::cores;
-use super::run::{Run, Subject, unserved};
+use super::resources::cores_apart;
+use super::run::{Run, Subject, unserved_share};
 use super::waits;
-use super::words::{Said, capital, named, names, with};
-use crate::format::{duration, percent, plural, significant};
+use super::words::{Said, capital, named, names, tells, with};
+use crate::format::{duration, percent, plural};
 
 /// From this share of errors on, most requests fail.
 const MOST: f64 = 0.5;
+
+/// Less than so many cores more or fewer is not said.
+const CORES_MIN: f64 = 0.005;
 
 /// The answer.
 pub(super) fn answer(run: &Run) -> Reason {
@@ -34,8 +37,7 @@ pub(super) fn answer(run: &Run) -> Reason {
 }
 
 fn rate(subject: &Subject) -> f64 {
-    let requests = subject.seen.total.requests;
-    unserved(&requests) as f64 / requests.sent.max(1) as f64
+    unserved_share(&subject.seen.total.requests)
 }
 
 fn rates(subjects: &[Subject]) -> String {
@@ -96,11 +98,8 @@ fn fewer(run: &Run, compared: &[Compared]) -> String {
 fn price(run: &Run, subject: &Subject) -> String {
     let when = if cost::measured_in(run).name.is_some() { "when all is well, " } else { "" };
     let added = cost::added(run, subject).map(|added| format!("{when}{}", added.price()));
-    let busy = cores(subject).zip(cores(&run.baseline)).map(|(now, before)| now - before);
-    let busy = busy.filter(|more| more.abs() >= 0.005).map(|more| {
-        let word = if more < 0.0 { "fewer" } else { "more" };
-        format!("{} cores {word} are busy", significant(more.abs()))
-    });
+    let busy = cores_apart(run, subject).filter(|(_, more)| more.abs() >= CORES_MIN);
+    let busy = busy.map(|(cores, _)| format!("{cores} are busy"));
     match (added, busy) {
         (Some(added), Some(busy)) => format!("; {added}, and {busy}"),
         (Some(text), None) | (None, Some(text)) => format!("; {text}"),
@@ -132,8 +131,7 @@ fn none_better(run: &Run, compared: &[Compared]) -> String {
 
 /// That chance may explain how some differ from the baseline.
 fn untold(run: &Run, compared: &[Compared], open: &[Subject]) -> String {
-    let of_open = compared.iter().filter(|of| of.gap.told() == Told::Open);
-    let seeds = of_open.map(|of| of.gap.seeds_to_tell(run.seeds)).max().unwrap_or(0);
+    let seeds = seeds_to_tell(run, compared).unwrap_or(0);
     let (fail, with) = (run.fails.more, named(&names(open)));
     format!("Whether fewer or more {fail} with {with} cannot be told; {} may tell.", tells(seeds))
 }
@@ -155,13 +153,10 @@ fn errors_alike(run: &Run, compared: &[Compared]) -> String {
     if all.iter().all(|subject| rate(subject) == 0.0) {
         return format!("None of {sent} {} with any architecture", run.fails.one);
     }
-    let open = told_as(compared, Told::Open);
-    if open.is_empty() {
+    let Some(seeds) = seeds_to_tell(run, compared) else {
         let share = percent(rate(&run.baseline));
         return format!("The same share of requests {} with each ({share})", run.fails.one);
-    }
-    let of_open = compared.iter().filter(|of| of.gap.told() == Told::Open);
-    let seeds = of_open.map(|of| of.gap.seeds_to_tell(run.seeds)).max().unwrap_or(0);
+    };
     let (rates, fail) = (rates(&all), run.fails.more);
     format!(
         "With which fewest requests {fail} cannot be told from {sent} ({rates}; {} may tell)",

@@ -25,6 +25,12 @@ pub(super) fn told_as<'a>(compared: &[Compared<'a>], told: Told) -> Vec<Subject<
     compared.iter().filter(|of| of.gap.told() == told).map(|of| of.subject).collect()
 }
 
+/// How many seeds are likely to tell what chance may explain: the most that any of them takes; `None` where there is none.
+pub(super) fn seeds_to_tell(run: &Run, compared: &[Compared]) -> Option<u64> {
+    let open = compared.iter().filter(|of| of.gap.told() == Told::Open);
+    open.map(|of| of.gap.seeds_to_tell(run.seeds)).max()
+}
+
 /// That with the smallest figure; of several the one that costs the median request least.
 pub(super) fn best<'a>(run: &Run<'a>, better: &[&Compared<'a>]) -> Option<Subject<'a>> {
     let sizes = better.iter().map(|of| (of.subject, of.gap.value));

@@ -4,11 +4,10 @@
 use hoplab_sim::figures::Figure;
 use hoplab_sim::record::Interval;
 
-use super::errors::tells;
-use super::reason::{Cited, Reason, Rule};
-use super::run::{Part, Run, Subject, unserved};
-use super::words::{Said, with};
-use crate::format::{count, duration, percent, range};
+use super::reason::{Reason, Rule};
+use super::run::{Part, Run, Subject, unserved_share};
+use super::words::{SAID_MAX, Said, tells, with};
+use crate::format::{count, duration, listed, percent, range};
 
 /// A part in which more fail is none in which all is well.
 const WELL_ERRORS_MAX: f64 = 0.001;
@@ -32,8 +31,7 @@ pub(super) fn measured_in(run: &Run) -> Part {
 fn well(run: &Run) -> Option<Part> {
     let steady = run.steady().filter(|_| !run.record.faults.is_empty())?;
     let is_well = |subject: Subject| {
-        let of = subject.traffic(&steady).map(|of| of.requests);
-        of.is_some_and(|of| unserved(&of) as f64 <= of.sent as f64 * WELL_ERRORS_MAX)
+        subject.traffic(&steady).is_some_and(|of| unserved_share(&of.requests) <= WELL_ERRORS_MAX)
     };
     run.all().all(is_well).then_some(steady)
 }
@@ -114,7 +112,9 @@ pub(super) fn cost(run: &Run) -> Option<Reason> {
     let costs: Vec<(Subject, Added)> =
         run.others.iter().filter_map(|subject| Some((*subject, added(run, subject)?))).collect();
     let mut figures = vec![median];
-    figures.extend(costs.iter().map(|(subject, of)| cited(run, &part, subject, of)));
+    let cited =
+        |(subject, of): &(Subject, Added)| subject.difference(run, &part, Figure::P50, (of.us, of.interval));
+    figures.extend(costs.iter().map(cited));
     if run.others.is_empty() {
         return Some(Reason { rule: Rule::Cost, text: format!("{head}."), figures });
     }
@@ -129,10 +129,9 @@ pub(super) fn cost(run: &Run) -> Option<Reason> {
 
 /// What each adds; of many the least and the most.
 fn amounts(costs: &[(Subject, Added)]) -> String {
-    const MOST: usize = 4;
     let told = |(subject, of): &(Subject, Added)| of.told(subject.name);
-    if costs.len() <= MOST {
-        return crate::format::listed(&costs.iter().map(told).collect::<Vec<_>>());
+    if costs.len() <= SAID_MAX {
+        return listed(&costs.iter().map(told).collect::<Vec<_>>());
     }
     let by_size = |a: &&(Subject, Added), b: &&(Subject, Added)| a.1.us.total_cmp(&b.1.us);
     let (least, most) = (costs.iter().min_by(by_size), costs.iter().max_by(by_size));
@@ -171,15 +170,4 @@ fn doubt(run: &Run, costs: &[(Subject, Added)]) -> String {
         count(most),
         tells(run.seeds.max(4) + 1)
     )
-}
-
-fn cited(run: &Run, part: &Part, subject: &Subject, of: &Added) -> Cited {
-    Cited {
-        architecture: subject.name.to_owned(),
-        during: part.name.clone(),
-        figure: Figure::P50.key().into_owned(),
-        over: Some(run.baseline.name.to_owned()),
-        value: Some(of.us),
-        interval: of.interval,
-    }
 }

@@ -2,16 +2,15 @@
 //! from the baseline beyond chance.
 
 use hoplab_sim::figures::Figure;
-use hoplab_sim::record::Requests;
 
+use super::choice::{compared, seeds_to_tell, told_as};
 use super::gap::{Gap, Told};
-use super::reason::{Reason, Rule};
-use super::run::{Part, Run, Subject, Verb, unserved};
-use super::words::{capital, counted, named, names};
+use super::reason::{Cited, Reason, Rule};
+use super::run::{Part, Run, Subject, Verb, unserved, unserved_share};
+use super::words::{capital, counted, named, names, tells};
 use crate::format::{listed, plural};
 
-/// How many requests fail over the whole run.
-/// Nothing where none does, since the answer says that.
+/// How many requests fail over the whole run; nothing where none does, since the answer says that.
 pub(super) fn over_the_run(run: &Run) -> Option<Reason> {
     let whole = run.whole();
     if run.all().all(|subject| unserved(&subject.seen.total.requests) == 0) {
@@ -37,7 +36,7 @@ pub(super) fn failing(run: &Run, part: &Part) -> Option<String> {
 }
 
 /// The error rates of all, and what they differ by.
-pub(super) fn cited(run: &Run, part: &Part) -> Vec<super::reason::Cited> {
+pub(super) fn cited(run: &Run, part: &Part) -> Vec<Cited> {
     let rates = run.all().map(|subject| subject.figure(run, part, Figure::ErrorRate));
     let gaps = run.others.iter().filter_map(|subject| {
         Some(Gap::of_errors(run, part, subject)?.cited(run, part, subject, Figure::ErrorRate))
@@ -52,37 +51,20 @@ pub(super) fn beyond_chance(run: &Run, part: &Part) -> Option<String> {
     if run.all().all(|subject| errors(&subject) == 0) {
         return None;
     }
-    let gaps: Vec<(Subject, Gap)> = run
-        .others
-        .iter()
-        .filter_map(|subject| Some((*subject, Gap::of_errors(run, part, subject)?)))
-        .collect();
-    let told = |wanted: Told| {
-        let with = gaps.iter().filter(|(_, gap)| gap.told() == wanted);
-        with.map(|(subject, _)| *subject).collect::<Vec<_>>()
-    };
-    if gaps.iter().all(|(_, gap)| gap.told() == Told::Same) {
-        return None;
-    }
+    let compared = compared(run, |subject| Gap::of_errors(run, part, subject));
     let kinds = [(Told::Less, "fewer"), (Told::More, "more")];
     let said: Vec<String> = kinds
         .into_iter()
-        .map(|(kind, word)| (told(kind), word))
+        .map(|(kind, word)| (told_as(&compared, kind), word))
         .filter(|(subjects, _)| !subjects.is_empty())
         .map(|(subjects, word)| format!("{word} with {}", named(&names(&subjects))))
         .collect();
-    let mut text = String::new();
-    if !said.is_empty() {
-        text = format!("Against {}, beyond chance: {}.", run.baseline.name, listed(&said));
-    }
-    let open: Vec<&(Subject, Gap)> = gaps.iter().filter(|(_, gap)| gap.told() == Told::Open).collect();
-    if !open.is_empty() {
-        let subjects: Vec<Subject> = open.iter().map(|(subject, _)| *subject).collect();
-        let seeds = open.iter().map(|(_, gap)| gap.seeds_to_tell(run.seeds)).max().unwrap_or(0);
-        let space = if text.is_empty() { "" } else { " " };
-        text = format!("{text}{space}{}", unknown(run, part, &subjects, seeds));
-    }
-    Some(text)
+    let told = (!said.is_empty())
+        .then(|| format!("Against {}, beyond chance: {}.", run.baseline.name, listed(&said)));
+    let unknown =
+        seeds_to_tell(run, &compared).map(|seeds| unknown(run, part, &told_as(&compared, Told::Open), seeds));
+    let sentences: Vec<String> = told.into_iter().chain(unknown).collect();
+    (!sentences.is_empty()).then(|| sentences.join(" "))
 }
 
 /// That chance may explain what `subjects` differ by from the baseline, and what would tell.
@@ -100,18 +82,12 @@ fn unknown(run: &Run, part: &Part, subjects: &[Subject], seeds: u64) -> String {
     )
 }
 
-/// The option that is likely to tell.
-pub(super) fn tells(seeds: u64) -> String {
-    const MOST: u64 = 1_000;
-    if seeds > MOST { format!("more than --seeds {MOST}") } else { format!("--seeds {seeds}") }
-}
-
 /// In how many seeds fewer fail, and in how many more; `None` where the seeds agree, or there is one.
 fn disagreement(run: &Run, part: &Part, subject: &Subject) -> Option<String> {
     let (from, to) = (run.baseline.traffic(part)?, subject.traffic(part)?);
-    let rate = |of: &Requests| unserved(of) as f64 / of.sent.max(1) as f64;
     let count = |is: fn(&f64, &f64) -> bool| {
-        from.seeds.iter().zip(&to.seeds).filter(|(from, to)| is(&rate(to), &rate(from))).count() as u64
+        let seeds = from.seeds.iter().zip(&to.seeds);
+        seeds.filter(|(from, to)| is(&unserved_share(to), &unserved_share(from))).count() as u64
     };
     let (fewer, more) = (count(f64::lt), count(f64::gt));
     (fewer > 0 && more > 0).then(|| {

@@ -4,11 +4,11 @@
 //! Both architectures meet the same requests, so that what both meet cancels out. Owns no sentence.
 
 use hoplab_sim::figures::Figure;
-use hoplab_sim::record::{Interval, Requests, Window};
+use hoplab_sim::record::{Interval, Requests, Traffic, Window};
 use hoplab_sim::statistics::of_differences;
 
 use super::reason::Cited;
-use super::run::{Part, Run, Subject, unserved};
+use super::run::{Part, Run, Subject, unserved_share};
 
 /// In how many stretches a run is cut at most, and in how few it may be.
 const STRETCHES: std::ops::RangeInclusive<usize> = 4..=10;
@@ -49,18 +49,15 @@ impl Gap {
     /// How much larger a share of requests fails under one than under another.
     pub(super) fn errors_between(run: &Run, part: &Part, one: &Subject, other: &Subject) -> Option<Self> {
         let (from, to) = (one.traffic(part)?, other.traffic(part)?);
-        let share = |of: &Requests| unserved(of) as f64 / of.sent.max(1) as f64;
-        let value = share(&to.requests) - share(&from.requests);
-        let by_seed = from.seeds.iter().zip(&to.seeds).map(|(from, to)| share(to) - share(from));
+        let apart = |from: &Requests, to: &Requests| unserved_share(to) - unserved_share(from);
+        let value = apart(&from.requests, &to.requests);
+        let by_seed = from.seeds.iter().zip(&to.seeds).map(|(from, to)| apart(from, to));
         let by_seed: Vec<f64> = by_seed.collect();
         let interval = if by_seed.len() > 1 {
             of_differences(&by_seed)
         } else {
-            Between { run, one, other }.interval(part, value, &|windows| {
-                let sum = |of: fn(&Window) -> u64| windows.iter().map(of).sum::<u64>();
-                let (sent, ok, refused) = (sum(|of| of.sent), sum(|of| of.ok), sum(|of| of.refused));
-                sent.saturating_sub(ok.saturating_sub(refused)) as f64 / sent.max(1) as f64
-            })
+            Between { run, one, other }
+                .interval(part, value, &|windows| unserved_share(&Traffic::of_windows(windows).requests))
         };
         Some(Self { value, interval, requests: value * to.requests.sent as f64 })
     }
@@ -90,7 +87,7 @@ impl Gap {
         let tail = |of: &Subject| of.traffic(part)?.latency.percentile_us(quantile);
         tail(&run.baseline).zip(tail(subject))?;
         let from = run.baseline.windows(run.record, part);
-        let limit_us = slowest(from, quantile)?;
+        let limit_us = Traffic::of_windows(from).latency.quantile_us(quantile);
         let slow = move |windows: &[Window]| {
             let buckets = || windows.iter().flat_map(|window| &window.buckets);
             let served: u64 = buckets().map(|(_, count)| count).sum();
@@ -130,14 +127,7 @@ impl Gap {
 
     /// As a sentence cites it.
     pub(super) fn cited(&self, run: &Run, part: &Part, subject: &Subject, figure: Figure) -> Cited {
-        Cited {
-            architecture: subject.name.to_owned(),
-            during: part.name.clone(),
-            figure: figure.key().into_owned(),
-            over: Some(run.baseline.name.to_owned()),
-            value: Some(self.value),
-            interval: self.interval,
-        }
+        subject.difference(run, part, figure, (self.value, self.interval))
     }
 }
 
@@ -194,10 +184,7 @@ impl Between<'_, '_> {
     fn most_off(&self, part: &Part, share: &Share<'_>) -> Option<f64> {
         const MORE: f64 = 1.01;
         let (from, to) = self.windows(part);
-        let rate = |of: &Subject| {
-            let requests = of.traffic(part)?.requests;
-            Some(unserved(&requests) as f64 / requests.sent.max(1) as f64)
-        };
+        let rate = |of: &Subject| Some(unserved_share(&of.traffic(part)?.requests));
         let whole = (rate(self.other)? - rate(self.one)?).abs();
         Some(MORE * whole.max((share(to) - share(from)).abs()))
     }
@@ -209,17 +196,4 @@ impl Between<'_, '_> {
         let count = from.len().min(to.len());
         (&from[..count], &to[..count])
     }
-}
-
-/// What a share of what the windows served well does not exceed, as exactly as windows know it.
-fn slowest(windows: &[Window], quantile: f64) -> Option<u64> {
-    let mut buckets: Vec<(u64, u64)> =
-        windows.iter().flat_map(|window| window.buckets.iter().copied()).collect();
-    buckets.sort_unstable();
-    let served: u64 = buckets.iter().map(|(_, count)| count).sum();
-    let mut faster = 0;
-    buckets.into_iter().find_map(|(us, count)| {
-        faster += count;
-        (faster as f64 >= served as f64 * quantile).then_some(us)
-    })
 }

@@ -10,9 +10,16 @@ use super::words::{Said, capital, with};
 use crate::format::{plural, significant};
 
 /// How many cores are busy on average under an architecture, in all its containers.
-pub(super) fn cores(subject: &Subject) -> Option<f64> {
+fn cores(subject: &Subject) -> Option<f64> {
     let all = &subject.seen.resources;
     (!all.is_empty()).then(|| all.values().copied().sum::<Resources>().cores_mean)
+}
+
+/// How many cores more are busy than under the baseline, or fewer: `0.22 cores more`; with the difference.
+pub(super) fn cores_apart(run: &Run, subject: &Subject) -> Option<(String, f64)> {
+    let more = cores(subject)? - cores(&run.baseline)?;
+    let word = if more < 0.0 { "fewer" } else { "more" };
+    Some((format!("{} cores {word}", significant(more.abs())), more))
 }
 
 /// What each takes, and what it saves.
@@ -42,13 +49,12 @@ fn saved(run: &Run) -> String {
     let whole = run.whole();
     let said = |subject: &Subject<'_>| {
         let gap = Gap::of_errors(run, &whole, subject).filter(|gap| gap.told() == Told::Less)?;
-        let more = cores(subject)? - cores(&run.baseline)?;
+        let (cores, _) = cores_apart(run, subject)?;
         let errors = |of: &Subject| unserved(&of.seen.total.requests);
         let fewer = errors(&run.baseline).checked_sub(errors(subject))? / run.seeds;
-        let word = if more < 0.0 { "fewer" } else { "more" };
-        let (requests, cores) = (plural(fewer, "request"), significant(more.abs()));
+        let requests = plural(fewer, "request");
         let (fail, each) = (run.fails.more, if run.seeds > 1 { " a run" } else { "" });
-        Some((gap.value, format!("{requests}{each} fewer {fail} for {cores} cores {word}")))
+        Some((gap.value, format!("{requests}{each} fewer {fail} for {cores}")))
     };
     let said = run.others.iter().filter_map(|subject| {
         let (size, text) = said(subject)?;

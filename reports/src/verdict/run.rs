@@ -3,7 +3,7 @@
 
 use hoplab_sim::figures::{Figure, Scope};
 use hoplab_sim::record::{
-    Architecture, Difference, Episode, Paired, Phase, Record, Requests, Seeds, Traffic, Window,
+    Architecture, Difference, Episode, Interval, Paired, Phase, Record, Requests, Traffic, Window,
 };
 
 use super::reason::Cited;
@@ -41,6 +41,11 @@ pub(super) fn unserved(requests: &Requests) -> u64 {
     requests.sent.saturating_sub(requests.served())
 }
 
+/// The same as a share of all requests.
+pub(super) fn unserved_share(requests: &Requests) -> f64 {
+    unserved(requests) as f64 / requests.sent.max(1) as f64
+}
+
 /// An architecture that is spoken of.
 #[derive(Clone, Copy)]
 pub(super) struct Subject<'a> {
@@ -69,10 +74,9 @@ impl<'a> Run<'a> {
         };
         let all: Vec<Subject> = record.architectures.iter().filter_map(subject).collect();
         let (first, others): (Vec<_>, Vec<_>) = all.into_iter().partition(|of| of.name == baseline);
-        let seeds = record.seeds.as_ref().map_or(1, Seeds::count);
         let refuses = record.architectures.values().any(|seen| seen.total.requests.refused > 0);
         let fails = if refuses { FAILS_OR_REFUSED } else { FAILS };
-        Some(Self { record, baseline: *first.first()?, others, seeds, fails })
+        Some(Self { record, baseline: *first.first()?, others, seeds: record.runs(), fails })
     }
 
     /// The baseline, then the others.
@@ -183,6 +187,23 @@ impl<'a> Subject<'a> {
             over: None,
             value: scope.as_ref().and_then(|scope| figure.of(scope)),
             interval: scope.as_ref().and_then(|scope| figure.interval(scope)),
+        }
+    }
+    /// What a figure differs by from the baseline's, as a sentence cites it.
+    pub(super) fn difference(
+        &self,
+        run: &Run<'a>,
+        part: &Part,
+        figure: Figure,
+        (value, interval): (f64, Option<Interval>),
+    ) -> Cited {
+        Cited {
+            architecture: self.name.to_owned(),
+            during: part.name.clone(),
+            figure: figure.key().into_owned(),
+            over: Some(run.baseline.name.to_owned()),
+            value: Some(value),
+            interval,
         }
     }
 }

@@ -4,9 +4,10 @@ use hoplab_sim::record::Episode;
 
 use super::run::{Part, Run, Subject, Verb};
 use crate::format::{count, listed, percent, plural};
+use crate::grouped::by_text;
 
 /// More things than this are not said one by one.
-const SAID_MAX: usize = 4;
+pub(super) const SAID_MAX: usize = 4;
 
 /// What is said of one architecture.
 pub(super) struct Said<'a> {
@@ -20,24 +21,21 @@ pub(super) struct Said<'a> {
 /// What is said of each, those of whom the same is said together: `3.1 % with direct, none with gateway and mesh`. Of
 /// many the first, the least and the most.
 pub(super) fn with(all: &[Said]) -> String {
-    let mut groups: Vec<(&Said, Vec<String>)> = Vec::new();
-    for said in all {
-        match groups.iter_mut().find(|(first, _)| first.text == said.text) {
-            Some((_, names)) => names.push(said.name.to_owned()),
-            None => groups.push((said, vec![said.name.to_owned()])),
-        }
-    }
-    let text = |(first, names): &(&Said, Vec<String>)| format!("{} with {}", first.text, named(names));
+    let groups = by_text(all.iter().map(|said| (said.text.clone(), said.name.to_owned())));
+    let text = |(text, names): &(String, Vec<String>)| format!("{text} with {}", named(names));
     if groups.len() <= SAID_MAX {
         return listed(&groups.iter().map(text).collect::<Vec<_>>());
     }
-    let others = &groups[1..];
-    let by_size = |a: &&(&Said, Vec<String>), b: &&(&Said, Vec<String>)| a.0.size.total_cmp(&b.0.size);
-    let (Some(least), Some(most)) = (others.iter().min_by(by_size), others.iter().max_by(by_size)) else {
-        return text(&groups[0]);
+    let (first, others) = (&groups[0], &groups[1..]);
+    let size =
+        |group: &(String, Vec<String>)| all.iter().find(|said| said.text == group.0).map(|said| said.size);
+    let by_size = |a: &&(String, Vec<String>), b: &&(String, Vec<String>)| {
+        size(a).unwrap_or(0.0).total_cmp(&size(b).unwrap_or(0.0))
     };
+    let (least, most) = (others.iter().min_by(by_size), others.iter().max_by(by_size));
+    let ends: Vec<String> = least.into_iter().chain(most).map(text).collect();
     let of: usize = others.iter().map(|(_, names)| names.len()).sum();
-    format!("{}, and of {of} others from {} to {}", text(&groups[0]), text(least), text(most))
+    format!("{}, and of {of} others from {}", text(first), ends.join(" to "))
 }
 
 /// Architectures by their names; of many how many there are.
@@ -113,4 +111,10 @@ pub(super) fn told(run: &Run, episode: &Episode) -> String {
 pub(super) fn capital(text: &str) -> String {
     let mut chars = text.chars();
     chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
+}
+
+/// The option that is likely to tell.
+pub(super) fn tells(seeds: u64) -> String {
+    const MOST: u64 = 1_000;
+    if seeds > MOST { format!("more than --seeds {MOST}") } else { format!("--seeds {seeds}") }
 }
