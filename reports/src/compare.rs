@@ -20,7 +20,7 @@ mod page;
 mod table;
 mod words;
 
-use hoplab_sim::record::{Architecture, Record, Seeds};
+use hoplab_sim::record::{Architecture, Record};
 
 use crate::gate::baseline::Baseline;
 use crate::gate::compare::{self as gate, Outcome};
@@ -147,7 +147,7 @@ impl Trust {
 /// Whether both ran the same requests: the same seeds over the same time, and as many of each kind.
 fn same_requests(architectures: &[Compared], first: &Record, second: &Record) -> bool {
     let asked = |record: &Record| {
-        let seeds = record.seeds.as_ref().map_or(1, Seeds::count);
+        let seeds = record.runs();
         (record.seed, seeds, record.duration_us, record.warmup_us)
     };
     let sent = |seen: &Architecture| -> Vec<(String, u64)> {

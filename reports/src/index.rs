@@ -83,7 +83,7 @@ impl Entry {
         });
         Self {
             headline: verdict::verdict(record).headline,
-            seeds: seeds(record.seed, record.seeds.as_ref().map_or(1, hoplab_sim::record::Seeds::count)),
+            seeds: seeds(record.seed, record.runs()),
             expectations: (outcomes.all() > 0).then_some(outcomes),
             rows: rows.collect(),
             ..Self::titled(&record.title, &record.question, &record.digest)

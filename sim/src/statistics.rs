@@ -20,6 +20,7 @@ mod seeds;
 pub use differences::of_differences;
 pub use points::{normal_tail, students_t};
 pub(crate) use run::of_run;
+pub use seeds::SEEDS_MIN;
 pub(crate) use seeds::{Own, Resamples, of_seeds};
 
 /// Observations that may depend on each other.
@@ -84,8 +85,9 @@ fn sums(parts: &[Part]) -> Part {
     parts.iter().fold((0.0, 0.0), |sum, part| (sum.0 + part.0, sum.1 + part.1))
 }
 
-/// How far a share of `count` observations would spread if they were independent.
-fn least_reach(quantile: f64, count: f64) -> f64 {
+/// How far the 95 % interval of a share of `count` observations would reach to either side if they did not depend on each
+/// other.
+pub fn least_reach(quantile: f64, count: f64) -> f64 {
     points::Z * (quantile * (1.0 - quantile) / count).sqrt()
 }
 

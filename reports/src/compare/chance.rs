@@ -12,20 +12,14 @@
 //! does below 5 %, whatever the figures have in common.
 
 use hoplab_sim::figures::{Figure, Scope};
-use hoplab_sim::record::{Interval, Latencies, Record, Seeds, Traffic};
-use hoplab_sim::statistics::{normal_tail, students_t};
+use hoplab_sim::record::{Interval, Record, Traffic};
+use hoplab_sim::statistics::{SEEDS_MIN, least_reach, normal_tail, students_t};
 
 /// The odds of any difference that is none.
 const ODDS: f64 = 0.05;
 
-/// The two-sided 95 % point of a normal distribution.
-const Z: f64 = 1.959_963_984_540_054;
-
 /// The spread of a single run is known from at least so many batches less one.
 const DEGREES_OF_A_RUN: f64 = 15.0;
-
-/// From so many seeds on their own spread gives the intervals.
-const SEEDS_MIN: u64 = 5;
 
 /// How far apart a figure of two runs is, in reaches of the difference's 95 % interval; `None` where one of the runs has
 /// no interval.
@@ -67,15 +61,15 @@ impl<'a> Shares<'a> {
             Some(*seen)
         });
         let mut shares = Self { buckets, cumulative: cumulative.collect(), quantile, reach: 0.0 };
-        let least = least_reach(&traffic.latency, quantile);
+        let count = traffic.latency.count.max(1) as f64;
+        let least = least_reach(quantile, count);
         shares.reach = if interval.low < interval.high {
             shares.reach_of(quantile, interval).max(least)
         } else {
             // All requests about it take as long: how far they depend on each other, other percentiles tell.
             let others = traffic.intervals.quantiles.iter().filter(|of| of.interval.low < of.interval.high);
-            let times = others.map(|of| {
-                shares.reach_of(of.quantile, of.interval) / least_reach(&traffic.latency, of.quantile)
-            });
+            let times =
+                others.map(|of| shares.reach_of(of.quantile, of.interval) / least_reach(of.quantile, count));
             least * times.fold(1.0, f64::max)
         };
         shares
@@ -118,15 +112,10 @@ impl<'a> Shares<'a> {
     }
 }
 
-/// How far the share below a percentile would reach if requests did not depend on each other.
-fn least_reach(latency: &Latencies, quantile: f64) -> f64 {
-    Z * (quantile * (1.0 - quantile) / latency.count.max(1) as f64).sqrt()
-}
-
 /// How many degrees of freedom the intervals of two records have, at least.
 pub(super) fn degrees(first: &Record, second: &Record) -> f64 {
-    let of = |record: &Record| match record.seeds.as_ref().map_or(1, Seeds::count) {
-        seeds if seeds >= SEEDS_MIN => (seeds - 1) as f64,
+    let of = |record: &Record| match record.runs() {
+        seeds if seeds >= SEEDS_MIN as u64 => (seeds - 1) as f64,
         _ => DEGREES_OF_A_RUN,
     };
     of(first).min(of(second))
@@ -157,7 +146,7 @@ fn odds(distance: f64, degrees: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use hoplab_sim::record::{Intervals, Quantile, Requests};
+    use hoplab_sim::record::{Intervals, Latencies, Quantile, Requests};
 
     use super::*;
 

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use hoplab_sim::record::{Record, Seeds};
+use hoplab_sim::record::Record;
 use hoplab_sim::scenario::plan::Source;
 use similar::{ChangeTag, TextDiff};
 
@@ -42,7 +42,7 @@ pub(super) fn inputs(first: &Record, second: &Record) -> Vec<Input> {
 }
 
 fn seeds(record: &Record) -> String {
-    match record.seeds.as_ref().map_or(1, Seeds::count) {
+    match record.runs() {
         1 => record.seed.to_string(),
         count => format!("{} from {} on", plural(count, "seed"), record.seed),
     }

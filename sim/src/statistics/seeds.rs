@@ -11,8 +11,8 @@ use super::{Cluster, Part, error_part, least_reach, mean_part, rule_of_three, sh
 use crate::random;
 use crate::record::{Interval, Intervals, Quantile};
 
-/// Fewer seeds say too little about their spread.
-const SEEDS_MIN: usize = 5;
+/// Fewer seeds say too little about their spread: then the runs' own intervals tell.
+pub const SEEDS_MIN: usize = 5;
 
 /// Fewer independent observations beyond a percentile say too little about it: its own spread, which rests on
 /// these few, would be believed just where it happens to be too small.

@@ -269,7 +269,7 @@ impl Seen {
     /// What a record says of a point.
     pub fn of(point: &Point, record: &record::Record) -> Self {
         let untouched = record.untouched_faults();
-        let seeds = record.seeds.as_ref().map_or(1, record::Seeds::count);
+        let seeds = record.runs();
         let seconds = record.duration_us.saturating_sub(record.warmup_us) as f64 / 1e6 * seeds as f64;
         let figures = |(name, seen): (&String, &record::Architecture)| {
             (name.clone(), Figures::of(seen, seconds, seeds))
