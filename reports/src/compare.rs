@@ -134,7 +134,7 @@ impl Trust {
             .flat_map(|subject| &mut subject.figures)
             .collect();
         let distances: Vec<f64> = pairs.iter().filter_map(|pair| pair.distance).collect();
-        let beyond = chance::beyond(&distances, chance::degrees(first, second));
+        let beyond = chance::beyond(&distances);
         let mut beyond = beyond.into_iter();
         for pair in &mut pairs {
             let is_beyond = pair.distance.is_some() && beyond.next().unwrap_or(false);

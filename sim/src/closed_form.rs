@@ -56,7 +56,7 @@ mod tests {
     use super::*;
 
     fn judged(figure: f64, low: f64, high: f64) -> Judged {
-        ClosedForm { value: 50.0, within: 0.02 }.judge(Some(figure), Some(Interval { low, high }))
+        ClosedForm { value: 50.0, within: 0.02 }.judge(Some(figure), Some(Interval::between(low, high)))
     }
 
     #[test]
@@ -83,7 +83,7 @@ mod tests {
     #[test]
     fn what_is_exact_holds_without_width() {
         let form = ClosedForm { value: 50.0, within: 0.0 };
-        let point = |at: f64| form.judge(Some(at), Some(Interval { low: at, high: at }));
+        let point = |at: f64| form.judge(Some(at), Some(Interval::between(at, at)));
         assert_eq!((point(50.0), point(50.1)), (Judged::Holds, Judged::Fails));
     }
 }

@@ -33,7 +33,7 @@ pub(crate) use latencies::summed;
 pub use paired::{Difference, Paired};
 pub use policies::{Decided, PolicyEvent, decided};
 pub use resources::Resources;
-pub use traffic::{Requests, Traffic, Within};
+pub use traffic::{Percentile, Requests, Seed, Traffic, Within};
 pub use violation::{Violation, violated};
 pub use window::{Spacing, Window};
 pub use work::{Wasted, Work};

@@ -18,7 +18,7 @@ mod run;
 mod seeds;
 
 pub use differences::of_differences;
-pub use points::{normal_tail, students_t};
+pub use points::{DEGREES_MIN, joint_degrees, normal_tail, students_t};
 pub(crate) use run::of_run;
 pub use seeds::SEEDS_MIN;
 pub(crate) use seeds::{Own, Resamples, of_seeds};

@@ -15,7 +15,7 @@ pub(super) struct Pair {
     pub(super) before: Option<f64>,
     pub(super) now: Option<f64>,
     intervals: (Option<Interval>, Option<Interval>),
-    /// How far apart they are, in reaches of the difference's 95 % interval; `None` where a run has no interval.
+    /// How surprising it would be if they did not differ, as a normal deviate; `None` where a run has no interval.
     pub(super) distance: Option<f64>,
     pub(super) standing: Standing,
 }

@@ -74,7 +74,7 @@ impl Added {
     /// Its size, with its interval.
     fn amount(&self) -> String {
         let amount = duration(self.us.abs());
-        let Some(Interval { low, high }) = self.interval else { return amount };
+        let Some(Interval { low, high, .. }) = self.interval else { return amount };
         let (low, high) = if self.us < 0.0 { (-high, -low) } else { (low, high) };
         range(low, high).map_or_else(|| amount.clone(), |range| format!("{amount} ({range})"))
     }

@@ -87,7 +87,8 @@ fn disagreement(run: &Run, part: &Part, subject: &Subject) -> Option<String> {
     let (from, to) = (run.baseline.traffic(part)?, subject.traffic(part)?);
     let count = |is: fn(&f64, &f64) -> bool| {
         let seeds = from.seeds.iter().zip(&to.seeds);
-        seeds.filter(|(from, to)| is(&unserved_share(to), &unserved_share(from))).count() as u64
+        seeds.filter(|(from, to)| is(&unserved_share(&to.requests), &unserved_share(&from.requests))).count()
+            as u64
     };
     let (fewer, more) = (count(f64::lt), count(f64::gt));
     (fewer > 0 && more > 0).then(|| {

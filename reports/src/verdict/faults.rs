@@ -32,7 +32,7 @@ pub(super) fn faults(run: &Run) -> Vec<Reason> {
         reasons.extend(during.as_ref().and_then(|part| while_on(run, episode, part)));
         let after_what = match during {
             Some(_) => "After that".to_owned(),
-            None => format!("After {}", told(run, episode)),
+            None => format!("After the warm-up, in which {}", told(run, episode)),
         };
         let next = episodes.get(index + 1).map(|(next, ..)| next.from);
         reasons.push(match after {
@@ -41,10 +41,12 @@ pub(super) fn faults(run: &Run) -> Vec<Reason> {
         });
     }
     if let Some(last) = reasons.last_mut().filter(|_| all > EPISODES_MAX) {
-        last.text = format!(
-            "{} Of {all} times in which faults were on, these {EPISODES_MAX} are told, with the most requests that {}.",
-            last.text, run.fails.more
-        );
+        let which = if episodes.iter().any(|of| errors(run, of) > 0) {
+            format!("the {EPISODES_MAX} with the most requests that {}", run.fails.more)
+        } else {
+            format!("the first {EPISODES_MAX}")
+        };
+        last.text = format!("{} Faults were on {all} times; told are {which}.", last.text);
     }
     reasons
 }

@@ -3,8 +3,10 @@
 //! on each other (Schmeiser, *Batch size effects in the analysis of simulation output*, Operations Research 30, 1982).
 //! Both architectures meet the same requests, so that what both meet cancels out. Owns no sentence.
 
+use std::cmp::Ordering;
+
 use hoplab_sim::figures::Figure;
-use hoplab_sim::record::{Interval, Requests, Traffic, Window};
+use hoplab_sim::record::{Interval, Requests, Seed, Traffic, Window, Within};
 use hoplab_sim::statistics::of_differences;
 
 use super::reason::Cited;
@@ -51,38 +53,52 @@ impl Gap {
         let (from, to) = (one.traffic(part)?, other.traffic(part)?);
         let apart = |from: &Requests, to: &Requests| unserved_share(to) - unserved_share(from);
         let value = apart(&from.requests, &to.requests);
-        let by_seed = from.seeds.iter().zip(&to.seeds).map(|(from, to)| apart(from, to));
-        let by_seed: Vec<f64> = by_seed.collect();
-        let interval = if by_seed.len() > 1 {
-            of_differences(&by_seed)
-        } else {
+        let by_seed = by_seed(from, to, |from, to| Some(apart(&from.requests, &to.requests)));
+        let interval = by_seed.or_else(|| {
             Between { run, one, other }
                 .interval(part, value, &|windows| unserved_share(&Traffic::of_windows(windows).requests))
-        };
+        });
         Some(Self { value, interval, requests: value * to.requests.sent as f64 })
     }
 
-    /// How much larger a share of all requests is not served well within a time under `subject` than under the baseline;
-    /// over several seeds without an interval, since a record does not keep how they differ.
+    /// How much larger a share of all requests is not served well within a time under `subject` than under the baseline.
     pub(super) fn of_late(run: &Run, subject: &Subject, limit_us: u64) -> Option<Self> {
-        let late = |of: &Subject| {
-            let within = of.seen.total.within.iter().find(|within| within.limit_us == limit_us)?;
-            Some(1.0 - within.requests as f64 / of.seen.total.requests.sent as f64)
+        let late = |within: &[Within], requests: &Requests| {
+            let within = within.iter().find(|within| within.limit_us == limit_us)?;
+            Some(1.0 - within.requests as f64 / requests.sent.max(1) as f64)
         };
-        let value = late(subject)? - late(&run.baseline)?;
+        let (from, to) = (&run.baseline.seen.total, &subject.seen.total);
+        let value = late(&to.within, &to.requests)? - late(&from.within, &from.requests)?;
+        let by_seed = by_seed(from, to, |from, to| {
+            Some(late(&to.within, &to.requests)? - late(&from.within, &from.requests)?)
+        });
         let between = Between { run, one: &run.baseline, other: subject };
-        let interval = between.interval(&run.whole(), value, &move |windows| {
+        let share = move |windows: &[Window]| {
             let buckets = windows.iter().flat_map(|window| &window.buckets);
             let within: u64 = buckets.filter(|(us, _)| *us <= limit_us).map(|(_, count)| count).sum();
             let sent: u64 = windows.iter().map(|window| window.sent).sum();
             1.0 - within as f64 / sent.max(1) as f64
-        });
-        Some(Self { value, interval, requests: value * subject.seen.total.requests.sent as f64 })
+        };
+        let interval = by_seed.or_else(|| between.interval(&run.whole(), value, &share));
+        Some(Self { value, interval, requests: value * to.requests.sent as f64 })
     }
 
-    /// How much larger a share of what is served well takes at least as long under `subject` as what lies beyond a
-    /// percentile does under the baseline; over several seeds as [`Gap::of_late`]. `None` where either does not carry the
-    /// percentile.
+    /// How much longer what lies at a percentile takes under `subject` than under the baseline, seed by seed and as a
+    /// logarithm, since times differ by factors. `None` where a seed does not carry the percentile.
+    pub(super) fn of_percentile(run: &Run, part: &Part, subject: &Subject, quantile: f64) -> Option<Self> {
+        let (from, to) = (run.baseline.traffic(part)?, subject.traffic(part)?);
+        let at = |us: u64| (us.max(1) as f64).ln();
+        let value = at(to.latency.percentile_us(quantile)?) - at(from.latency.percentile_us(quantile)?);
+        let interval = by_seed(from, to, |from, to| {
+            Some(at(to.percentile_us(quantile)?) - at(from.percentile_us(quantile)?))
+        })?;
+        let beyond = (1.0 - quantile) * to.latency.count as f64;
+        Some(Self { value, interval: Some(interval), requests: beyond })
+    }
+
+    /// How much larger a share of what is served well takes longer under `subject` than what lies at a percentile does
+    /// under the baseline, within a single run; what takes as long counts half, so that constants can be told apart. `None`
+    /// where either does not carry the percentile.
     pub(super) fn of_slow(run: &Run, part: &Part, subject: &Subject, quantile: f64) -> Option<Self> {
         let tail = |of: &Subject| of.traffic(part)?.latency.percentile_us(quantile);
         tail(&run.baseline).zip(tail(subject))?;
@@ -91,8 +107,13 @@ impl Gap {
         let slow = move |windows: &[Window]| {
             let buckets = || windows.iter().flat_map(|window| &window.buckets);
             let served: u64 = buckets().map(|(_, count)| count).sum();
-            let slow: u64 = buckets().filter(|(us, _)| *us >= limit_us).map(|(_, count)| count).sum();
-            slow as f64 / served.max(1) as f64
+            let (longer, as_long) =
+                buckets().fold((0, 0), |(longer, as_long), (us, count)| match us.cmp(&limit_us) {
+                    Ordering::Greater => (longer + count, as_long),
+                    Ordering::Equal => (longer, as_long + count),
+                    Ordering::Less => (longer, as_long),
+                });
+            (longer as f64 + as_long as f64 / 2.0) / served.max(1) as f64
         };
         let value = slow(subject.windows(run.record, part)) - slow(from);
         let served = subject.traffic(part)?.latency.count as f64;
@@ -102,7 +123,7 @@ impl Gap {
 
     /// What can be said of it.
     pub(super) fn told(&self) -> Told {
-        let Some(Interval { low, high }) = self.interval else {
+        let Some(Interval { low, high, .. }) = self.interval else {
             return if self.value == 0.0 { Told::Same } else { Told::Open };
         };
         match () {
@@ -125,10 +146,23 @@ impl Gap {
         ((seeds as f64 * times * 2.0).ceil().min(1e6) as u64).max(FEWEST).max(seeds + 1)
     }
 
+    /// The same the other way around, as of what is in time instead of what is late.
+    pub(super) fn reversed(self) -> Self {
+        let interval = self.interval.map(|of| Interval { low: -of.high, high: -of.low, ..of });
+        Self { value: -self.value, interval, requests: -self.requests }
+    }
+
     /// As a sentence cites it.
     pub(super) fn cited(&self, run: &Run, part: &Part, subject: &Subject, figure: Figure) -> Cited {
         subject.difference(run, part, figure, (self.value, self.interval))
     }
+}
+
+/// The interval of a difference from those of the seeds; `None` where there are none, or one does not have it.
+fn by_seed(from: &Traffic, to: &Traffic, apart: impl Fn(&Seed, &Seed) -> Option<f64>) -> Option<Interval> {
+    let differences: Option<Vec<f64>> =
+        from.seeds.iter().zip(&to.seeds).map(|(from, to)| apart(from, to)).collect();
+    of_differences(&differences?)
 }
 
 /// A share of the requests of some windows.
@@ -160,7 +194,7 @@ impl Between<'_, '_> {
             }
         }
         let reach = squares.sqrt() + short;
-        Some(Interval { low: value - reach, high: value + reach })
+        Some(Interval::between(value - reach, value + reach))
     }
 
     /// How far the difference of a share in a part may be off; `None` where the part is too short to tell.
@@ -175,7 +209,7 @@ impl Between<'_, '_> {
             let windows = bound(stretch)..bound(stretch + 1);
             share(&to[windows.clone()]) - share(&from[windows])
         });
-        let Interval { low, high } = of_differences(&by_stretch.collect::<Vec<_>>())?;
+        let Interval { low, high, .. } = of_differences(&by_stretch.collect::<Vec<_>>())?;
         Some((high - low) / 2.0)
     }
 

@@ -11,7 +11,7 @@ use crate::format::{duration, moment, plural};
 /// Fewer requests without an answer are no silence.
 const REQUESTS_MIN: u64 = 20;
 
-/// A shorter stretch is not felt.
+/// A shorter stretch is not felt; nor is one that is no longer than twice what the quickest answer takes.
 const SHORTEST_US: u64 = 500_000;
 
 struct Silence<'a> {
@@ -54,6 +54,7 @@ fn longest<'a>(run: &Run<'a>, subject: &Subject<'a>) -> Option<Silence<'a>> {
     let at = |index: usize| first_us + index as u64 * width_us;
     let answered =
         |range: std::ops::Range<usize>| windows[range].iter().map(|window| window.good).sum::<u64>();
+    let shortest_us = SHORTEST_US.max(2 * subject.seen.total.latency.min_us);
     let mut longest: Option<Silence> = None;
     let mut begun = None;
     for (index, window) in windows.iter().enumerate() {
@@ -70,7 +71,7 @@ fn longest<'a>(run: &Run<'a>, subject: &Subject<'a>) -> Option<Silence<'a>> {
         // Users who wait for an answer ask for nothing more: as many were answered in as long a time before.
         let is_missed =
             sent >= REQUESTS_MIN || answered(from.saturating_sub(index + 1 - from)..from) >= REQUESTS_MIN;
-        if is_missed && lasts >= SHORTEST_US && is_longer {
+        if is_missed && lasts >= shortest_us && is_longer {
             longest = Some(silence);
         }
     }

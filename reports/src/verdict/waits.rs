@@ -23,7 +23,7 @@ pub(super) struct Better<'a> {
 const TAILS: [(Figure, f64, &str); 2] =
     [(Figure::P999, 0.999, "999 of 1,000"), (Figure::P99, 0.99, "99 of 100")];
 
-/// So many times as fast is worth a choice.
+/// So many times as fast, or as slow, is worth a choice.
 const TIMES_MIN: f64 = 1.1;
 
 /// The first of these tests that an architecture passes.
@@ -35,16 +35,24 @@ pub(super) fn better<'a>(run: &Run<'a>) -> Option<Better<'a>> {
 fn is_worse(run: &Run, subject: &Subject) -> bool {
     let mut limits = run.baseline.seen.total.within.iter().map(|within| within.limit_us);
     let late = |limit_us| Gap::of_late(run, subject, limit_us).is_some_and(|gap| gap.told() == Told::More);
-    let is_slower =
-        |(figure, quantile, _)| slower(run, &run.whole(), subject, figure, quantile) == Told::More;
+    let times = |figure: Figure| {
+        let value = |of: &Subject| of.figure(run, &run.whole(), figure).value;
+        Some(value(subject)? / value(&run.baseline)?)
+    };
+    let is_slower = |(figure, quantile, _)| {
+        times(figure) >= Some(TIMES_MIN) && slower(run, &run.whole(), subject, figure, quantile) == Told::More
+    };
     limits.any(late) || TAILS.into_iter().any(is_slower)
 }
 
-/// Whether the slowest are slower than under the baseline. Over several seeds the percentile's intervals tell, if they have
-/// nothing in common.
+/// Whether the slowest are slower than under the baseline. Over several seeds the percentiles of each tell; where a seed does
+/// not carry them, the intervals of all together, if they have nothing in common.
 fn slower(run: &Run, part: &Part, subject: &Subject, figure: Figure, quantile: f64) -> Told {
     if run.seeds == 1 {
         return Gap::of_slow(run, part, subject, quantile).map_or(Told::Open, |gap| gap.told());
+    }
+    if let Some(gap) = Gap::of_percentile(run, part, subject, quantile) {
+        return gap.told();
     }
     let of = |subject: &Subject| subject.figure(run, part, figure).interval;
     match of(&run.baseline).zip(of(subject)) {
@@ -73,7 +81,8 @@ fn in_time<'a>(run: &Run<'a>) -> Option<Better<'a>> {
             run.baseline.name,
         );
         let gap = compared.iter().find(|of| of.subject.name == subject.name)?.gap;
-        let cited = gap.cited(run, &run.whole(), &subject, Figure::Within);
+        let cited = gap.reversed().cited(run, &run.whole(), &subject, Figure::Within);
+        let cited = Cited { figure: format!("{} {limit_us}us", Figure::Within.key()), ..cited };
         Some(Better { subject, text, figures: vec![cited] })
     });
     found.next()

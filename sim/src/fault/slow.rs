@@ -6,6 +6,7 @@ use toml_edit::Value;
 use super::dice::{Dice, Drawing, Entries};
 use super::sides::{WrittenTarget, pods, target};
 use super::{Aim, Fault, Run};
+use crate::figures::{Unit, number};
 use crate::scenario::place::At;
 use crate::scenario::plan::application::Service;
 use crate::scenario::plan::target::Target;
@@ -47,7 +48,8 @@ impl Fault for Slow {
     }
 
     fn in_words(&self, services: &[Service]) -> String {
-        format!("{} works {} times as long", pods(services, self.target), self.times)
+        let times = number(Unit::Ratio, self.times);
+        format!("{} works {times} times as long", pods(services, self.target))
     }
 
     fn aim(&self) -> Aim {

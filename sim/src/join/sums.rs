@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 
 use crate::record::{
     Changed, Decided, Difference, Edge, Effort, Expectation, FaultHits, Hop, Intervals, Latencies, Requests,
-    Resources, Traffic, Violation, Window, Within, Work, summed as buckets,
+    Resources, Seed, Traffic, Violation, Window, Within, Work, summed as buckets,
 };
 use crate::statistics::{self, Cluster, Own, Resamples};
 
@@ -34,7 +34,7 @@ pub(super) fn traffic(all: &[&Traffic], resamples: &Resamples) -> Traffic {
     let mut intervals = statistics::of_seeds(&clusters, &own, whole, resamples);
     intervals.quantiles.retain(|of| latency.percentile_us(of.quantile).is_some());
     let good = all.iter().map(|traffic| traffic.good).sum();
-    let seeds = all.iter().map(|traffic| traffic.requests).collect();
+    let seeds = all.iter().map(|traffic| Seed::from(*traffic)).collect();
     Traffic { requests, latency, failed_latency, good, within: within(all), intervals, seeds }
 }
 

@@ -10,6 +10,23 @@ pub struct Interval {
     pub low: f64,
     /// The upper end.
     pub high: f64,
+    /// The degrees of freedom of Student's t by which it reaches so far; `None` where it rests on no spread that was
+    /// seen, as where nothing went wrong, or that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub degrees: Option<f64>,
+}
+
+impl Interval {
+    /// From `low` to `high`, by no spread that was seen.
+    pub fn between(low: f64, high: f64) -> Self {
+        Self { low, high, degrees: None }
+    }
+
+    /// The same by a spread with so many degrees of freedom.
+    #[must_use]
+    pub fn with_degrees(self, degrees: f64) -> Self {
+        Self { degrees: Some(degrees), ..self }
+    }
 }
 
 /// The intervals of a sample's figures: those that the sample carries, in the figure's own unit.

@@ -27,9 +27,55 @@ pub struct Traffic {
     /// How far the figures can be trusted; empty where that is not known.
     #[serde(default)]
     pub intervals: Intervals,
-    /// What became of the requests of each seed, in their order, where several were joined.
+    /// The requests of each seed, in their order, where several were joined.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub seeds: Vec<Requests>,
+    pub seeds: Vec<Seed>,
+}
+
+/// What is kept of the requests of one of several seeds: enough to tell whether the seeds agree.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Seed {
+    /// What became of them.
+    #[serde(flatten)]
+    pub requests: Requests,
+    /// How many were served well within the times that the scenario asks for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub within: Vec<Within>,
+    /// Those of [`Seed::QUANTILES`] that the seed carries.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub percentiles: Vec<Percentile>,
+}
+
+/// A percentile of requests that were served well.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Percentile {
+    /// The share of requests that takes no longer, 0 to 1.
+    pub quantile: f64,
+    /// How long they take.
+    pub us: u64,
+}
+
+impl Seed {
+    /// The percentiles that are kept by seed.
+    pub const QUANTILES: [f64; 5] = [0.5, 0.9, 0.95, 0.99, 0.999];
+
+    /// A percentile; `None` where the seed does not carry it, or none is kept.
+    pub fn percentile_us(&self, quantile: f64) -> Option<u64> {
+        let found = self.percentiles.iter().find(|of| (of.quantile - quantile).abs() < 1e-9);
+        found.map(|of| of.us)
+    }
+}
+
+impl From<&Traffic> for Seed {
+    fn from(traffic: &Traffic) -> Self {
+        let percentile =
+            |&quantile: &f64| Some(Percentile { quantile, us: traffic.latency.percentile_us(quantile)? });
+        Self {
+            requests: traffic.requests,
+            within: traffic.within.clone(),
+            percentiles: Self::QUANTILES.iter().filter_map(percentile).collect(),
+        }
+    }
 }
 
 /// Requests that were served well within a time.

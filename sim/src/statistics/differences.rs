@@ -15,7 +15,7 @@ pub fn of_differences(differences: &[f64]) -> Option<Interval> {
     let mean = differences.iter().sum::<f64>() / count;
     let squares: f64 = differences.iter().map(|value| (value - mean).powi(2)).sum();
     let reach = students_t(count - 1.0) * (squares / (count - 1.0) / count).sqrt();
-    Some(Interval { low: mean - reach, high: mean + reach })
+    Some(Interval::between(mean - reach, mean + reach).with_degrees(count - 1.0))
 }
 
 #[cfg(test)]
@@ -26,9 +26,11 @@ mod tests {
     fn it_is_as_wide_as_the_differences_disagree() {
         assert_eq!(of_differences(&[]), None);
         assert_eq!(of_differences(&[1.0]), None);
-        assert_eq!(of_differences(&[2.0, 2.0, 2.0]), Some(Interval { low: 2.0, high: 2.0 }));
+        assert_eq!(of_differences(&[2.0, 2.0, 2.0]), Some(Interval::between(2.0, 2.0).with_degrees(2.0)));
         // Mean 2, deviation 1: 4.303 / √3 to either side.
-        let Some(Interval { low, high }) = of_differences(&[1.0, 2.0, 3.0]) else { panic!("an interval") };
+        let Some(Interval { low, high, .. }) = of_differences(&[1.0, 2.0, 3.0]) else {
+            panic!("an interval")
+        };
         assert!((low + 0.484).abs() < 1e-3 && (high - 4.484).abs() < 1e-3, "{low} to {high}");
     }
 }

@@ -3,6 +3,9 @@
 /// Two-sided 95 % of a normal distribution.
 pub(super) const Z: f64 = 1.959_963_984_540_054;
 
+/// Fewer degrees of freedom say nothing of a single run; an interval that does not tell its own counts as one of these.
+pub const DEGREES_MIN: f64 = 3.0;
+
 /// The two-sided 95 % point of Student's t with so many `degrees` of freedom: 1, 2, or at least 3 (Abramowitz and
 /// Stegun 26.7.5; within 0.2 % of the table).
 pub fn students_t(degrees: f64) -> f64 {
@@ -20,6 +23,19 @@ pub fn students_t(degrees: f64) -> f64 {
     let third = z * (((3.0 * z2 + 19.0) * z2 + 17.0) * z2 - 15.0) / 384.0;
     let fourth = z * ((((79.0 * z2 + 776.0) * z2 + 1482.0) * z2 - 1920.0) * z2 - 945.0) / 92_160.0;
     z + first / degrees + second / degrees.powi(2) + third / degrees.powi(3) + fourth / degrees.powi(4)
+}
+
+/// How many degrees of freedom the sum of independent spreads has, of whom each is a standard error with degrees of its own
+/// (Welch, *The generalization of "Student's" problem*, Biometrika 34, 1947; Satterthwaite 1946). Spreads that are all
+/// nothing have those of the one that has most.
+pub fn joint_degrees(spreads: impl Iterator<Item = (f64, f64)>) -> f64 {
+    let (mut squares, mut by_degrees, mut most) = (0.0, 0.0, DEGREES_MIN);
+    for (spread, degrees) in spreads {
+        squares += spread.powi(2);
+        by_degrees += spread.powi(4) / degrees;
+        most = f64::max(most, degrees);
+    }
+    if by_degrees > 0.0 { squares * squares / by_degrees } else { most }
 }
 
 /// The share of a normal distribution beyond `z`, which is above zero (Abramowitz and Stegun 26.2.17; within 1e-7).
@@ -52,6 +68,13 @@ mod tests {
         ] {
             close(students_t(degrees), known, 0.002);
         }
+    }
+
+    #[test]
+    fn spreads_that_are_alike_have_their_degrees_together_and_one_that_rules_has_its_own() {
+        close(joint_degrees([(2.0, 4.0), (2.0, 4.0)].into_iter()), 8.0, 1e-12);
+        close(joint_degrees([(2.0, 4.0), (0.0, 30.0)].into_iter()), 4.0, 1e-12);
+        close(joint_degrees([(0.0, 4.0), (0.0, 30.0)].into_iter()), 30.0, 1e-12);
     }
 
     #[test]

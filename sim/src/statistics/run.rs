@@ -14,7 +14,7 @@
 //! degrees of freedom as the run's worth carries, so that what is nearly too short is wide. What this comes to
 //! was counted: see the README, *Intervals*.
 
-use super::points::students_t;
+use super::points::{DEGREES_MIN, students_t};
 use super::{Cluster, Part, error_part, least_reach, mean_part, rule_of_three, share_part, sums};
 use crate::record::{Interval, Intervals, Quantile};
 
@@ -29,9 +29,6 @@ const DRIFT: f64 = 2.576;
 
 /// So many independent observations on a figure's rarer side give its spread a degree of freedom.
 const A_DEGREE: f64 = 8.0;
-
-/// Fewer degrees of freedom say nothing.
-const DEGREES_MIN: f64 = 3.0;
 
 /// A mean depends on its largest tenth.
 const TAIL_OF_MEAN: f64 = 0.1;
@@ -84,25 +81,27 @@ impl<'a> Run<'a> {
     }
 
     fn mean(&self) -> Option<Interval> {
-        let reach = self.spread.reach(self.worth * TAIL_OF_MEAN)? / self.count;
+        let (reach, degrees) = self.spread.reach(self.worth * TAIL_OF_MEAN)?;
+        let reach = reach / self.count;
         let never_negative = |slice: &Cluster| slice.cumulative.first().is_none_or(|(least, _)| *least >= 0);
         if self.mean <= 0.0 || !self.slices.iter().all(never_negative) {
-            return Some(Interval { low: self.mean - reach, high: self.mean + reach });
+            return Some(Interval::between(self.mean - reach, self.mean + reach).with_degrees(degrees));
         }
         // The spread of what queues grows with the square of its mean, so that the inverse has a steady one.
         let share = reach / self.mean;
         let bounded = share < 1.0;
-        bounded.then(|| Interval { low: self.mean / (1.0 + share), high: self.mean / (1.0 - share) })
+        let interval = || Interval::between(self.mean / (1.0 + share), self.mean / (1.0 - share));
+        bounded.then(|| interval().with_degrees(degrees))
     }
 
     fn quantile(&self, quantile: f64, whole: &impl Fn(f64) -> i64) -> Option<Interval> {
         let parts: Vec<_> = self.slices.iter().map(share_part(whole(quantile))).collect();
         let rarer = self.worth * quantile.min(1.0 - quantile);
-        let reach = Spread::of(&parts)?.reach(rarer)? / self.count;
-        let reach = reach.max(least_reach(quantile, self.count));
+        let (reach, degrees) = Spread::of(&parts)?.reach(rarer)?;
+        let reach = (reach / self.count).max(least_reach(quantile, self.count));
         let (low, high) = (quantile - reach, quantile + reach);
         let within = low >= 0.0 && high <= 1.0;
-        within.then(|| Interval { low: whole(low) as f64, high: whole(high) as f64 })
+        within.then(|| Interval::between(whole(low) as f64, whole(high) as f64).with_degrees(degrees))
     }
 }
 
@@ -113,17 +112,17 @@ fn error_rate(slices: &[Cluster]) -> Option<Interval> {
         return None;
     }
     if errors <= 0.0 {
-        return Some(Interval { low: 0.0, high: rule_of_three(ended) });
+        return Some(Interval::between(0.0, rule_of_three(ended)));
     }
     if errors >= ended {
-        return Some(Interval { low: 1.0 - rule_of_three(ended), high: 1.0 });
+        return Some(Interval::between(1.0 - rule_of_three(ended), 1.0));
     }
     let rate = errors / ended;
     let spread = Spread::of(&parts)?;
     let worth = spread.worth(ended * rate * (1.0 - rate), ended);
-    let reach = spread.reach(worth * rate.min(1.0 - rate))? / ended;
-    let reach = reach.max(least_reach(rate, ended));
-    Some(Interval { low: (rate - reach).max(0.0), high: (rate + reach).min(1.0) })
+    let (reach, degrees) = spread.reach(worth * rate.min(1.0 - rate))?;
+    let reach = (reach / ended).max(least_reach(rate, ended));
+    Some(Interval::between((rate - reach).max(0.0), (rate + reach).min(1.0)).with_degrees(degrees))
 }
 
 /// How far a sum over slices spreads.
@@ -155,10 +154,11 @@ impl Spread {
         if self.variance <= 0.0 { count } else { (count * squares / self.variance).min(count) }
     }
 
-    /// How far the sum may be off, where its rarer side is worth so many independent observations.
-    fn reach(self, rarer: f64) -> Option<f64> {
+    /// How far the sum may be off, where its rarer side is worth so many independent observations, and by how many
+    /// degrees of freedom.
+    fn reach(self, rarer: f64) -> Option<(f64, f64)> {
         let degrees = (rarer / A_DEGREE).min(self.batches as f64 - 1.0);
-        (degrees >= DEGREES_MIN).then(|| students_t(degrees) * self.variance.sqrt())
+        (degrees >= DEGREES_MIN).then(|| (students_t(degrees) * self.variance.sqrt(), degrees))
     }
 }
 

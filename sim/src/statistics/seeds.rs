@@ -6,7 +6,7 @@
 
 use rand::Rng;
 
-use super::points::{Z, normal_tail, students_t};
+use super::points::{DEGREES_MIN, Z, joint_degrees, normal_tail, students_t};
 use super::{Cluster, Part, error_part, least_reach, mean_part, rule_of_three, share_part, sums};
 use crate::random;
 use crate::record::{Interval, Intervals, Quantile};
@@ -70,8 +70,11 @@ pub(crate) fn of_seeds(
     let error_rate = spread.of_ratio(&error_part).or_else(|| ratio(&error_part, &|own| own.error_rate));
     let error_rate = error_rate.map(|interval| {
         let ended: u64 = seeds.iter().map(|seed| seed.ended).sum();
-        let nothing_seen = if interval.high > 0.0 { 0.0 } else { rule_of_three(ended as f64) };
-        Interval { low: interval.low.max(0.0), high: interval.high.max(nothing_seen).min(1.0) }
+        if interval.high > 0.0 {
+            Interval { low: interval.low.max(0.0), high: interval.high.min(1.0), ..interval }
+        } else {
+            Interval::between(0.0, rule_of_three(ended as f64))
+        }
     });
     let quantile = |&quantile: &f64| {
         let interval = spread.quantile(quantile).or_else(|| {
@@ -103,7 +106,12 @@ fn combined(whole: f64, seeds: impl Iterator<Item = (f64, f64, Option<Interval>)
     };
     let below = reaches(|value, interval| value - interval.low)?;
     let above = reaches(|value, interval| interval.high - value)?;
-    Some(Interval { low: whole - below, high: whole + above })
+    let spreads = seeds.iter().filter_map(|(weight, _, interval)| {
+        let interval = (*interval)?;
+        let degrees = interval.degrees.unwrap_or(DEGREES_MIN);
+        Some((weight * (interval.high - interval.low) / students_t(degrees), degrees))
+    });
+    Some(Interval::between(whole - below, whole + above).with_degrees(joint_degrees(spreads)))
 }
 
 /// What the spread between seeds tells.
@@ -133,7 +141,8 @@ impl<W: Fn(f64) -> i64> Seeds<'_, W> {
         ratios.sort_by(f64::total_cmp);
         let tail = normal_tail((seeds / (seeds - 1.0)).sqrt() * students_t(seeds - 1.0));
         let rank = |share: f64| ((ratios.len() - 1) as f64 * share).round() as usize;
-        Some(Interval { low: *ratios.get(rank(tail))?, high: *ratios.get(rank(1.0 - tail))? })
+        let interval = Interval::between(*ratios.get(rank(tail))?, *ratios.get(rank(1.0 - tail))?);
+        Some(interval.with_degrees(seeds - 1.0))
     }
 
     /// How far the share of observations below a quantile's value may be off, downwards and upwards.
@@ -162,6 +171,7 @@ impl<W: Fn(f64) -> i64> Seeds<'_, W> {
         let (below, above) = self.reach(quantile)?;
         let (low, high) = (quantile - below, quantile + above);
         let carried = beyond >= INDEPENDENT_MIN && low >= 0.0 && high <= 1.0;
-        carried.then(|| Interval { low: (self.whole)(low) as f64, high: (self.whole)(high) as f64 })
+        let interval = || Interval::between((self.whole)(low) as f64, (self.whole)(high) as f64);
+        carried.then(|| interval().with_degrees(self.runs.len() as f64 - 1.0))
     }
 }

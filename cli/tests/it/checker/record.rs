@@ -3,7 +3,7 @@
 use hoplab_sim::lens::Request;
 use serde_json::Value;
 
-use super::figure::{Figure, Precision, at};
+use super::figure::{Figure, Precision, at, percentile};
 use super::pairs::Pairs;
 use super::rebuilt::{Part, Rebuilt, Seen, Window};
 use super::sheet::Sheet;
@@ -74,19 +74,40 @@ fn part(sheet: &mut Sheet, place: &str, part: &Part, written: &Value) {
 fn traffic(sheet: &mut Sheet, place: &str, traffic: &Traffic, written: &Value) {
     ends(sheet, &format!("{place}/requests"), traffic.all);
     // Of each seed, where there are several.
-    for (index, _) in written["seeds"].as_array().into_iter().flatten().enumerate() {
-        ends(sheet, &format!("{place}/seeds/{index}"), traffic.seeds.get(index).copied().unwrap_or_default());
+    for (index, written) in written["seeds"].as_array().into_iter().flatten().enumerate() {
+        let nothing = Traffic::default();
+        let of = traffic.seeds.get(index).unwrap_or(&nothing);
+        let place = &format!("{place}/seeds/{index}");
+        ends(sheet, place, of.all);
+        within(sheet, place, of, written);
+        percentiles(sheet, place, of);
     }
     sheet.whole(&format!("{place}/good"), traffic.good);
     for (key, values) in [("latency", &traffic.served_us), ("failed_latency", &traffic.others_us)] {
         times(sheet, &format!("{place}/{key}"), values, "count");
     }
+    within(sheet, place, traffic, written);
+}
+
+fn within(sheet: &mut Sheet, place: &str, traffic: &Traffic, written: &Value) {
     for (index, within) in written["within"].as_array().into_iter().flatten().enumerate() {
         let limit = within["limit_us"].as_i64().unwrap();
         let place = &format!("{place}/within/{index}");
         sheet.whole(&format!("{place}/limit_us"), limit);
         let within = traffic.served_us.iter().filter(|us| **us <= limit).count() as i64;
         sheet.whole(&format!("{place}/requests"), within);
+    }
+}
+
+/// Those that a seed carries.
+fn percentiles(sheet: &mut Sheet, place: &str, traffic: &Traffic) {
+    let carried = [500, 900, 950, 990, 999]
+        .into_iter()
+        .filter_map(|per_mille| Some((per_mille, percentile(&traffic.served_us, per_mille, false)?)));
+    for (index, (per_mille, us)) in carried.enumerate() {
+        let place = &format!("{place}/percentiles/{index}");
+        sheet.put(&format!("{place}/quantile"), Figure::Real(per_mille as f64 / 1_000.0));
+        sheet.put(&format!("{place}/us"), Figure::Read(us, Precision::Four));
     }
 }
 

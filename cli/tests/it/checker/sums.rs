@@ -18,7 +18,7 @@ use super::traces::Asked;
 pub(super) struct Traffic {
     pub(super) all: Ends,
     /// Of each seed, from the first on.
-    pub(super) seeds: Vec<Ends>,
+    pub(super) seeds: Vec<Self>,
     /// Good answers by when they were given.
     pub(super) good: i64,
     /// Response times in microseconds, in rising order, of what was served well and of all else that ended.
@@ -88,16 +88,25 @@ impl Traffic {
             if !part.contains(&request.start_nanos) {
                 continue;
             }
-            sum.all.count(request);
-            sum.seeds.resize(sum.seeds.len().max(seed + 1), Ends::default());
+            sum.count(request);
+            sum.seeds.resize_with(sum.seeds.len().max(seed + 1), Self::default);
             sum.seeds[*seed].count(request);
-            if let Some(took) = latency_us(request) {
-                if is_served(request) { &mut sum.served_us } else { &mut sum.others_us }.push(took);
-            }
         }
-        sum.served_us.sort_unstable();
-        sum.others_us.sort_unstable();
+        sum.seeds.iter_mut().for_each(Self::sort);
+        sum.sort();
         sum
+    }
+
+    fn count(&mut self, request: &Request) {
+        self.all.count(request);
+        if let Some(took) = latency_us(request) {
+            if is_served(request) { &mut self.served_us } else { &mut self.others_us }.push(took);
+        }
+    }
+
+    fn sort(&mut self) {
+        self.served_us.sort_unstable();
+        self.others_us.sort_unstable();
     }
 }
 
