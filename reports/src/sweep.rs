@@ -38,6 +38,8 @@ struct Summary<'a> {
     verdict: Verdict,
     axes: &'a [hoplab_sim::sweep::record::Axis],
     points: &'a [Seen],
+    /// Along each axis of numbers, by architecture, wherever the other axes stand.
+    knees: Vec<knee::Located<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     search: Option<&'a Search>,
 }
@@ -63,6 +65,7 @@ pub fn summary(sweep: &Sweep) -> String {
         verdict: Verdict { text: sentences.join(" "), sentences },
         axes: &sweep.axes,
         points: &sweep.points,
+        knees: knee::all(sweep),
         search: sweep.search.as_ref(),
     };
     let text = serde_json::to_string_pretty(&summary);

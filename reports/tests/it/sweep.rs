@@ -101,6 +101,25 @@ fn a_point_that_does_not_carry_p99_decides_no_knee() {
     );
 }
 
+#[test]
+fn knees_are_data_as_well_wherever_the_other_axes_stand() {
+    let knees = |sweep: &Sweep| {
+        let summary: serde_json::Value = serde_json::from_str(&sweep::summary(sweep)).unwrap();
+        summary["knees"].as_array().unwrap().clone()
+    };
+    let alone = knees(&knee());
+    assert_eq!(alone.len(), 3);
+    let expected = serde_json::json!({
+        "architecture": "direct", "along": "load.shoppers.rate", "knee": "between", "below": "250 rps", "at": "300 rps"
+    });
+    assert_eq!(alone[0], expected);
+    let many = knees(&grid());
+    // Of each architecture at 6 places along the load, at 6 along the cores; along words there is none.
+    assert_eq!(many.len(), 3 * (6 + 6));
+    assert_eq!(many[0]["where"], "cores = 1, balance = round-robin");
+    assert_eq!(many.iter().filter(|of| of["along"] == "services.catalog.cores").count(), 18);
+}
+
 /// Two tries that hold, and a grid between them that fails.
 #[test]
 fn tries_and_grid_are_told_together() {
