@@ -167,6 +167,24 @@ impl Pieces {
         results.drain(..).collect()
     }
 
+    /// Goes on with the searches that the grid contradicts.
+    fn narrowed(&self, open: &OpenStudy, seen: &[Seen], found: &[Found]) -> anyhow::Result<Vec<Found>> {
+        let mut results = batch::side_by_side(open.machine.threads(), found.len(), &|number| {
+            let Some(more) = sweep::narrow(&self.base, seen, &found[number], self.seeds)? else {
+                return Ok(found[number].clone());
+            };
+            open.parts.put(&self.name(self.runs() + number), &more)?;
+            if let Some(search) = &self.base.search {
+                eprintln!(
+                    "the grid knows better: {}",
+                    reports::sweep::found(&self.base.sweep, search, &more)
+                );
+            }
+            anyhow::Ok(more)
+        });
+        results.drain(..).collect()
+    }
+
     /// Puts all parts together and reports.
     fn finish(&self, open: &OpenStudy) -> anyhow::Result<End> {
         let mut missing = Missing::default();
@@ -190,6 +208,7 @@ impl Pieces {
         };
         let found: Vec<Found> = (self.runs()..self.count()).filter_map(search).collect();
         open.whole(&missing, "pieces", self.count() as u64)?;
+        let found = self.narrowed(open, &points, &found)?;
         let sweep = Sweep::of(&self.base, self.seeds, points, found);
         let written = reports::sweep::write(&sweep, &open.dir);
         let end = show(&sweep, &open.dir, open.json)?;

@@ -15,7 +15,7 @@ use crate::scenario::plan::Plan;
 use crate::scenario::{self, Overrides, Problems};
 
 pub use search::{Bracket, Try};
-pub use seek::{Lost, seek};
+pub use seek::{Lost, narrow, seek};
 
 /// A point of a grid: which value each axis has, but for one along which is searched.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -99,6 +99,63 @@ fn a_key_that_is_searched_along_is_searched_once_for_all_its_values() {
     assert!(two_cores(0) > found[0]["number"].as_f64().unwrap(), "two cores carry more than one");
 }
 
+/// A fault that hurts in the middle of the load, and hardly at its ends.
+const HURTS_BETWEEN: &str = r#"[scenario]
+title = "When does it hurt?"
+duration = "4s"
+warmup = "1s"
+
+[compare]
+architectures = ["direct"]
+
+[services.shop]
+endpoints.buy = { method = "GET", steps = [{ sleep = "1ms" }] }
+
+[load.people]
+rate = [{ at = "0s", rate = "1000 rps" }, { at = "2999ms", rate = "1000 rps" }, { at = "3s", rate = "0 rps" }]
+mix = { "shop.buy" = 1 }
+
+[[faults]]
+name = "gone"
+at = "1s"
+for = "400ms"
+error = { service = "shop", share = "100%" }
+
+[sweep]
+"faults.gone.at" = ["1500ms", "2s"]
+
+[search]
+key = "faults.gone.at"
+from = "100ms"
+to = "2900ms"
+steps = 29
+
+[[expect]]
+metric = "error_rate"
+max = "12%"
+"#;
+
+#[test]
+fn where_the_grid_contradicts_a_search_it_goes_on_between() {
+    let folder = Folder::new("sweep-between");
+    folder.write("hurts.toml", HURTS_BETWEEN);
+    let output = hoplab(&folder, &["sweep", "hurts.toml", "--json", "--out", "out"]);
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    let summary: Value = serde_json::from_str(&stdout(&output)).unwrap();
+    let found = &summary["search"]["found"][0];
+    let values = |of: &Value| of.as_array().unwrap().iter().map(|of| of["value"].clone()).collect::<Vec<_>>();
+    assert_eq!(values(&found["tries"])[..2], ["100ms", "2900ms"], "both ends hold");
+    assert!(found["tries"].as_array().unwrap().len() > 4, "{found}");
+    // 400 ms of 2 s are 20 %: 12 % are reached when 240 ms of them lie behind the warm-up.
+    assert_eq!((&found["highest"], &found["fails_from"]), (&"800ms".into(), &"900ms".into()), "{found}");
+    assert_eq!(found["holds_again"], serde_json::json!(["2900ms"]));
+
+    // What is there already is not tried again.
+    let again = hoplab(&folder, &["sweep", "hurts.toml", "--json", "--out", "out"]);
+    assert_eq!(stdout(&again), stdout(&output));
+    assert!(!stderr(&again).contains("the grid knows better"), "{}", stderr(&again));
+}
+
 #[test]
 fn a_limit_that_is_too_low_is_told() {
     let folder = Folder::new("sweep-unmet");

@@ -5,7 +5,7 @@
 use super::Try;
 use super::record::Found;
 use crate::record::Outcome;
-use crate::scenario::grid::Search;
+use crate::scenario::grid::{Search, Steps};
 
 impl Found {
     /// What `tries` of a search and the points of the `grid` along its key say together.
@@ -53,10 +53,26 @@ impl Found {
     }
 }
 
+/// The step to try next where the grid contradicts a search: the middle of those between the highest value that holds
+/// below all that fail and the lowest that fails; `None` where there is no contradiction, or no step between.
+pub(super) fn between(steps: &Steps, found: &Found) -> Option<u32> {
+    let fails = |of: &&Try| of.outcome == Outcome::Fails;
+    let lowest = found.ran().into_iter().find(fails)?.number;
+    let highest = found.number.filter(|_| !found.holds_again.is_empty())?;
+    let is_between = |step: &u32| steps.value(*step).number.is_some_and(|of| highest < of && of < lowest);
+    let left: Vec<u32> = (0..steps.count()).filter(is_between).collect();
+    left.get(left.len() / 2).copied()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scenario::grid::{Spacing, Steps, Value};
+    use crate::scenario::grid::{Spacing, Value};
+
+    fn steps() -> Steps {
+        let unit = "%".to_owned();
+        Steps { from: 1.0, to: 100.0, unit, quoted: true, spacing: Spacing::Linear, count: 100 }
+    }
 
     fn found(tries: &[(f64, Outcome)], grid: &[(f64, Outcome)], at_least: Option<f64>) -> Found {
         let share = |share: f64| format!("{share}%");
@@ -71,14 +87,7 @@ mod tests {
             };
             of.iter().map(tried).collect::<Vec<_>>()
         };
-        let steps = Steps {
-            from: 1.0,
-            to: 100.0,
-            unit: "%".to_owned(),
-            quoted: true,
-            spacing: Spacing::Linear,
-            count: 100,
-        };
+        let steps = steps();
         let at_least = at_least.map(|least| Value::text(&share(least)));
         let search = Search { key: "share".to_owned(), steps, at_least };
         Found::of(&search, Vec::new(), "mesh".to_owned(), tried(tries), tried(grid))
@@ -97,6 +106,22 @@ mod tests {
         assert_eq!(both.fails_from.as_deref(), Some("40%"));
         assert_eq!(both.holds_again, ["100%"]);
         assert!(!both.open_ended);
+    }
+
+    /// It fails from 31 % on, and holds at the upper end all the same.
+    #[test]
+    fn what_the_grid_contradicts_is_halved_between_its_points() {
+        let grid = [(20.0, Holds), (40.0, Fails)];
+        let mut tries = vec![(1.0, Holds), (100.0, Holds)];
+        let steps = steps();
+        assert_eq!(between(&steps, &found(&tries, &[], None)), None, "nothing contradicts");
+        while let Some(step) = between(&steps, &found(&tries, &grid, None)) {
+            let share = f64::from(step) + 1.0;
+            tries.push((share, if share > 30.0 { Fails } else { Holds }));
+            assert!(tries.len() < 10, "{tries:?}");
+        }
+        let limit = found(&tries, &grid, None);
+        assert_eq!((limit.highest.as_deref(), limit.fails_from.as_deref()), (Some("30%"), Some("31%")));
     }
 
     /// A point that cannot be judged decides no limit: it leaves it open where it lies.

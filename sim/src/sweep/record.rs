@@ -195,6 +195,12 @@ pub struct Found {
 }
 
 impl Found {
+    /// The same with what the points of the grid over `axes` say along the key.
+    pub(super) fn beside(self, search: &grid::Search, axes: &[grid::Axis], points: &[Seen]) -> Self {
+        let grid = along(axes, search, points, &self);
+        Self::of(search, self.places, self.architecture, self.tries, grid)
+    }
+
     /// All that was run along the key, tries and points of the grid, by rising number.
     pub fn ran(&self) -> Vec<&Try> {
         let mut ran: Vec<&Try> = self.tries.iter().chain(&self.grid).collect();
@@ -213,11 +219,7 @@ impl Sweep {
             let steps = &search.steps;
             let range = (steps.value(0).label, steps.value(steps.count() - 1).label);
             let at_least = search.at_least.as_ref().map(|value| value.label.clone());
-            let beside = |found: Found| {
-                let grid = along(&plan.sweep, search, &points, &found);
-                Found::of(search, found.places, found.architecture, found.tries, grid)
-            };
-            let found = found.into_iter().map(beside).collect();
+            let found = found.into_iter().map(|found| found.beside(search, &plan.sweep, &points)).collect();
             Search { key: search.key.clone(), range, at_least, found }
         });
         Self {
