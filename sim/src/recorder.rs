@@ -8,8 +8,10 @@
 mod breakers;
 mod decisions;
 mod eye;
+mod finish;
 mod late;
 mod names;
+mod settle;
 mod tally;
 mod work;
 
@@ -23,7 +25,7 @@ use hoplab_proxy::host::Instant;
 use hoplab_proxy::telemetry::{BreakerMoved, Observer, PolicyEvent, Report, Role, Span, TraceId};
 use indexmap::IndexMap;
 
-use crate::account::{self, Hop, Share, Stretch, Visit};
+use crate::account::{self, Hop, Share, Visit};
 use crate::awaited::Waiter;
 use crate::call::CallKey;
 use crate::expect;
@@ -39,8 +41,7 @@ use breakers::Breakers;
 use decisions::Decisions;
 use eye::Eye;
 use late::Late;
-use names::Names;
-use tally::{EdgeKey, HopSum, Scope, Slow, Window, by_owner};
+use tally::{EdgeKey, HopSum, Scope, Slow, Window};
 use work::{Piece, Works};
 
 /// What the recorder keeps at most.
@@ -423,71 +424,6 @@ impl State {
         (u128::from(at.nanos()) / self.window_width.as_nanos()) as usize
     }
 
-    /// Closes the accounts that have waited long enough.
-    fn settle(&mut self, now: Instant) {
-        while self.settling.front().is_some_and(|(deadline, _)| *deadline <= now) {
-            let (_, trace) = self.settling.pop_front().expect("there is a front");
-            if let Some(pending) = self.pending.get(&trace) {
-                self.late.closed(trace, pending.intended);
-            }
-            self.close(trace);
-        }
-    }
-
-    /// Joins the spans of an ended request and adds up where its time went.
-    fn close(&mut self, trace: TraceId) {
-        let Some(pending) = self.pending.remove(&trace) else { return };
-        let Some(root) = pending.root else { return };
-        if let Some(eye) = self.eye.as_mut().filter(|eye| eye.wants(trace)) {
-            eye.closed(&self.plan, trace, account::path(&pending.visits, root));
-        }
-        self.watch.closed(trace, self.endpoints[pending.endpoint], &pending.visits, root);
-        if pending.intended < self.warmup_end {
-            return;
-        }
-        let path = account::path(&pending.visits, root);
-        let span = &pending.visits[root].span;
-        let accounted: Duration = path.iter().map(|stretch| stretch.until - stretch.from).sum();
-        assert_eq!(accounted, span.end - pending.intended, "request {trace} is not accounted for");
-        let latency_us = (span.end - pending.intended).as_micros() as u64;
-        let (endpoint, intended, outcome) = (pending.endpoint, pending.intended, span.outcome);
-        if outcome.is_served() {
-            self.account_for(&pending, &path);
-        } else {
-            for stretch in &path {
-                let sum = self.failed_nanos.entry(stretch.share).or_default();
-                *sum += (stretch.until - stretch.from).as_nanos() as u64;
-            }
-        }
-        self.keep_slow(Slow { trace, endpoint, intended, latency_us, outcome, path });
-    }
-
-    /// Adds up where the time of a request went that was served well.
-    fn account_for(&mut self, pending: &Pending, path: &[Stretch]) {
-        for stretch in path {
-            let sum = self.hops.entry(stretch.hop).or_default().nanos.entry(stretch.share).or_default();
-            *sum += (stretch.until - stretch.from).as_nanos() as u64;
-        }
-        for part in self.phases.at(pending.intended) {
-            for stretch in path {
-                let sum = self.part_nanos[part].entry(stretch.share).or_default();
-                *sum += (stretch.until - stretch.from).as_nanos() as u64;
-            }
-        }
-        for visit in &pending.visits {
-            self.hops.entry(visit.hop).or_default().visits += 1;
-        }
-    }
-
-    /// Keeps the slowest requests, slowest first; of equals the earlier one.
-    fn keep_slow(&mut self, slow: Slow) {
-        let place = self.slowest.partition_point(|kept| kept.latency_us >= slow.latency_us);
-        if place < self.limits.slowest {
-            self.slowest.insert(place, slow);
-            self.slowest.truncate(self.limits.slowest);
-        }
-    }
-
     fn breaker(&mut self, pod: &Arc<str>, moved: &BreakerMoved) {
         self.journal.breaker(pod, moved);
         if let Some(eye) = &mut self.eye {
@@ -513,85 +449,4 @@ impl State {
             self.part_work[part].add(piece);
         }
     }
-
-    fn finish(&mut self) -> record::Architecture {
-        self.is_over = true;
-        self.settle(Instant::from_nanos(u64::MAX));
-        let plan = Arc::clone(&self.plan);
-        let names = Names { plan: &plan };
-        let (breakdown_us, hops) = names.breakdown(&self.hops, self.all.total.served_count());
-        let failed_breakdown_us = by_owner(&self.failed_nanos, self.all.total.failed_count());
-        let nothing = Scope::new(0, (Instant::START, Instant::START), &[]);
-        let all = std::mem::replace(&mut self.all, nothing);
-        let pods = all.pods();
-        let (total, endpoints, edges) = names.scope(all, &self.endpoints);
-        let parts = self.phases.parts().iter().zip(std::mem::take(&mut self.parts)).zip(&self.part_nanos);
-        let phases = parts.enumerate().map(|(index, ((part, scope), nanos))| {
-            let breakdown_us = by_owner(nanos, scope.total.served_count());
-            let pods = scope.pods();
-            let (total, endpoints, edges) = names.scope(scope, &self.endpoints);
-            let (from_us, until_us) = (part.from.micros(), part.until.micros());
-            let decisions = self.decisions.part(index);
-            let work = self.part_work[index].record(&plan);
-            let phase = record::Phase {
-                from_us,
-                until_us,
-                total,
-                endpoints,
-                breakdown_us,
-                edges,
-                work,
-                pods,
-                decisions,
-            };
-            (part.name.clone(), phase)
-        });
-        let phases = phases.collect();
-        let decisions = std::mem::replace(&mut self.decisions, Decisions::new(0, 0));
-        let (counted, decisions_in_warmup) = (decisions.all(), decisions.in_warmup());
-        let policies_cut_us = decisions.cut_us();
-        let (policies, policies_left_out) = decisions.into_events();
-        let moved = std::mem::replace(&mut self.breakers, Breakers::new(0));
-        let (changes, breakers_cut_us) = (moved.counts(), moved.cut_us());
-        let last: Vec<record::BreakerChange> = moved.last().cloned().collect();
-        let (breakers, breakers_left_out) = moved.into_events();
-        let mut seen = record::Architecture {
-            digest: String::new(),
-            total,
-            endpoints,
-            phases,
-            breakdown_us,
-            failed_breakdown_us,
-            hops,
-            edges,
-            pods,
-            breakers,
-            breakers_left_out,
-            breakers_cut_us,
-            changes,
-            policies,
-            policies_left_out,
-            policies_cut_us,
-            decisions: counted,
-            decisions_in_warmup,
-            violations: Vec::new(),
-            work: self.work.record(&plan),
-            resources: IndexMap::new(),
-            faults: Vec::new(),
-            windows: recorded(std::mem::take(&mut self.windows)),
-            endpoint_windows: std::mem::take(&mut self.endpoint_windows)
-                .into_iter()
-                .map(|(endpoint, windows)| (names.endpoint(self.endpoints[endpoint]), recorded(windows)))
-                .collect(),
-            expectations: Vec::new(),
-            slowest: self.slowest.iter().map(|slow| names.trace(slow, &self.endpoints)).collect(),
-            effort: record::Effort { packets: 0, spans: self.spans },
-        };
-        seen.violations = self.watch.finish(&seen, &last);
-        seen
-    }
-}
-
-fn recorded(windows: Vec<Window>) -> Vec<record::Window> {
-    windows.into_iter().map(Window::into_record).collect()
 }

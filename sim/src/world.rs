@@ -12,6 +12,7 @@ mod backlog;
 mod clock;
 mod connection;
 mod cores;
+mod flow;
 mod host;
 mod kernel;
 mod link;

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Mutex;
 use std::task::{Context, Poll, Waker};
 
-use super::connection::FlowId;
+use super::flow::FlowId;
 use super::lock;
 use super::loopback::LocalStream;
 

@@ -8,26 +8,12 @@ use std::sync::{Arc, Mutex};
 
 use super::PodId;
 use super::backlog::Backlog;
+use super::flow::FlowId;
 use super::link::{LinkId, Links};
 use super::tcp::{Endpoint, Flags, Segment};
 
 /// A pod and a port.
 pub(super) type End = (PodId, u16);
-
-/// One direction of a connection, and the end that sends it. Valid as long as an end is held or something is under
-/// way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct FlowId {
-    connection: usize,
-    /// 0 from the end that opened the connection, 1 from the other.
-    side: usize,
-}
-
-impl FlowId {
-    pub(super) fn reverse(self) -> Self {
-        Self { side: 1 - self.side, ..self }
-    }
-}
 
 /// A connection between two pods.
 #[derive(Debug)]

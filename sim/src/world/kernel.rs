@@ -14,7 +14,8 @@ use tokio::io::ReadBuf;
 
 use super::PodId;
 use super::backlog::{Backlog, Waiting};
-use super::connection::{Connections, End, FlowId};
+use super::connection::{Connections, End};
+use super::flow::FlowId;
 use super::link::Links;
 use super::lock;
 use super::port::{Ephemeral, Ports};

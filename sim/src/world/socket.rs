@@ -9,7 +9,8 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::connection::{End, FlowId};
+use super::connection::End;
+use super::flow::FlowId;
 use super::{PodId, Shared, lock};
 
 /// A connection of a pod to another. Dropped before it is connected, it gives up.

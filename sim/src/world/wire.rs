@@ -18,7 +18,8 @@ use std::time::Duration;
 
 use hoplab_proxy::host::Instant;
 
-use super::connection::{Departed, End, FlowId};
+use super::connection::{Departed, End};
+use super::flow::FlowId;
 use super::kernel::Kernels;
 use super::link::{Links, is_between};
 use super::meter::{ContainerKind, Meters};
