@@ -5,7 +5,8 @@ use hoplab_sim::figures::{Figure, Scope, Unit};
 use hoplab_sim::record::{Architecture, Interval, Traffic};
 
 use super::chance;
-use crate::format::{count, difference, in_words, known, percent, significant};
+use crate::column::{Column, Kind};
+use crate::format::{known, percent};
 use crate::table::BASIC;
 
 /// A figure of both runs.
@@ -101,35 +102,43 @@ impl Pair {
         }
     }
 
-    /// The difference for people: `+8.7 ms (+27 %)`, `+0.4 points`; empty where there is none.
-    pub(super) fn change(&self) -> String {
-        let Some((before, now)) = self.step() else { return String::new() };
-        let by = now - before;
-        match self.figure.unit() {
-            Unit::Count => signed(by, &count(by.abs() as u64)),
-            Unit::Share => format!("{} points", signed(by, &significant(by.abs() * 100.0))),
-            Unit::Micros if before > 0.0 => {
-                format!("{} ({})", difference(by), signed(by, &percent(by.abs() / before)))
-            }
-            Unit::Micros => difference(by),
-            Unit::Rate | Unit::Ratio => signed(by, &in_words(self.figure, by.abs())),
-        }
+    /// Before, now and the difference for people: `32.3 ms`, `41 ms`, `+8.7 ms (+27 %)`; the last one is empty where both
+    /// are written alike.
+    pub(super) fn cells(&self) -> [String; 3] {
+        let (row, values) = (self.row(), [self.before, self.now]);
+        let Some((before, now)) = self.step() else {
+            let mut cells = row.cells(&values).into_iter();
+            return std::array::from_fn(|_| cells.next().unwrap_or_default());
+        };
+        let [before_text, now_text, by] = row.step(before, now);
+        let change = match self.figure.unit() {
+            Unit::Share => by.replace(" %", " points"),
+            Unit::Micros if before > 0.0 => format!("{by} ({})", share(now - before, before)),
+            Unit::Micros | Unit::Count | Unit::Rate | Unit::Ratio => by,
+        };
+        [before_text, now_text, change]
     }
 
     /// Both intervals for people, where both are known.
     pub(super) fn intervals(&self) -> Option<String> {
-        let (before, now) = (self.intervals.0?, self.intervals.1?);
-        let text = |interval: Interval| {
-            let end = |value| in_words(self.figure, value);
-            format!("{} to {}", end(interval.low), end(interval.high))
-        };
-        Some(format!("{} → {}", text(before), text(now)))
+        let ends = |of: Interval| Some((of.low, of.high));
+        let texts = self.row().ranges(&[ends(self.intervals.0?), ends(self.intervals.1?)]);
+        Some(texts.join(" → "))
+    }
+
+    /// What stands beside each other in a row has one unit.
+    fn row(&self) -> Column {
+        let ends = |of: Option<Interval>| [of.map(|of| of.low), of.map(|of| of.high)];
+        let beside = self.intervals.0.and(self.intervals.1).is_some();
+        let intervals =
+            if beside { [ends(self.intervals.0), ends(self.intervals.1)].concat() } else { Vec::new() };
+        Column::of(Kind::of(self.figure), &[vec![self.before, self.now], intervals].concat())
     }
 }
 
-/// With its sign.
-pub(super) fn signed(by: f64, size: &str) -> String {
-    format!("{}{size}", if by < 0.0 { "−" } else { "+" })
+/// What something moved by as a share of what it was, with its sign.
+fn share(by: f64, of: f64) -> String {
+    format!("{}{}", if by < 0.0 { "−" } else { "+" }, percent(by.abs() / of))
 }
 
 /// All requests, or those of an endpoint.
@@ -195,10 +204,22 @@ mod tests {
 
     #[test]
     fn changes_are_written_in_the_measure_s_own_way() {
-        assert_eq!(figure(Figure::P99, 32_300.0, 41_000.0).change(), "+8.7 ms (+26.9 %)");
-        assert_eq!(figure(Figure::ErrorRate, 0.0, 0.004).change(), "+0.4 points");
-        assert_eq!(figure(Figure::Sent, 1_200.0, 100.0).change(), "−1,100");
-        assert_eq!(figure(Figure::Mean, 100.0, 100.01).change(), "");
+        assert_eq!(figure(Figure::P99, 32_300.0, 41_000.0).cells()[2], "+8.7 ms (+26.9 %)");
+        assert_eq!(figure(Figure::ErrorRate, 0.0, 0.004).cells()[2], "+0.4 points");
+        assert_eq!(figure(Figure::Sent, 1_200.0, 100.0).cells()[2], "−1,100");
+        assert_eq!(figure(Figure::Mean, 100.0, 100.01).cells()[2], "");
+    }
+
+    #[test]
+    fn what_is_compared_in_a_row_has_one_unit() {
+        assert_eq!(figure(Figure::Mean, 940.0, 1_100.0).cells(), ["0.94 ms", "1.1 ms", "+0.16 ms (+17 %)"]);
+        let ends = |low, high| Some(Interval::between(low, high));
+        let wide = Pair {
+            intervals: (ends(890.0, 990.0), ends(990.0, 1_210.0)),
+            ..figure(Figure::Mean, 940.0, 950.0)
+        };
+        assert_eq!(wide.cells(), ["0.94 ms", "0.95 ms", "+0.01 ms (+1.06 %)"]);
+        assert_eq!(wide.intervals().as_deref(), Some("0.89–0.99 ms → 0.99–1.21 ms"));
     }
 
     #[test]

@@ -1,28 +1,18 @@
 //! What moved besides the figures themselves: owners and hops of the mean request, attempts along the
 //! edges, decisions of policies, expectations. Largest first. Owns no sentence.
 
-use hoplab_sim::figures::{Figure, Scope};
+use hoplab_sim::figures::{Figure, Scope, Unit};
 use hoplab_sim::record::{Architecture, Expectation, Outcome};
 
-use crate::format::{count, difference, duration, significant};
+use crate::column::{Column, Kind};
 use crate::gate::compare::Finding;
 use crate::gate::metric::Metric;
-
-use super::figures::signed;
 
 /// An owner that moved the mean request by less than this many microseconds is left out.
 const MOVED_US_MIN: f64 = 1.0;
 
 /// Attempts a call that moved by less than this are left out.
 const ATTEMPTS_MIN: f64 = 0.005;
-
-/// What a step is measured in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Unit {
-    Micros,
-    Ratio,
-    Count,
-}
 
 /// Something that was so much and is so much now.
 #[derive(Debug, Clone, PartialEq)]
@@ -37,21 +27,14 @@ impl Step {
     pub(super) fn by(&self) -> f64 {
         self.now - self.before
     }
+}
 
-    /// Before, now and the difference, for people.
-    pub(super) fn cells(&self) -> [String; 3] {
-        let by = self.by();
-        let text = |value: f64| match self.unit {
-            Unit::Micros => duration(value),
-            Unit::Ratio => significant(value),
-            Unit::Count => count(value as u64),
-        };
-        let change = match self.unit {
-            Unit::Micros => difference(by),
-            Unit::Ratio | Unit::Count => signed(by, &text(by.abs())),
-        };
-        [text(self.before), text(self.now), change]
-    }
+/// Before, now and the difference of some steps of one kind, for people.
+pub(super) fn cells(steps: &[Step]) -> Vec<[String; 3]> {
+    let Some(Step { unit, .. }) = steps.first() else { return Vec::new() };
+    let values = steps.iter().flat_map(|step| [Some(step.before), Some(step.now)]);
+    let table = Column::of(Kind::Of(*unit), &values.collect::<Vec<_>>());
+    steps.iter().map(|step| table.step(step.before, step.now)).collect()
 }
 
 /// How an expectation came out in both, and what was seen.

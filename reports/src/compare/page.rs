@@ -7,10 +7,10 @@ use maud::{Markup, html};
 
 use super::figures::{Pair, Subject};
 use super::inputs::{Line, Text};
-use super::moved::{Step, Turned};
+use super::moved::{self, Step, Turned};
 use super::{Compared, Comparison, chart};
 use crate::charts::Room;
-use crate::format::{glued, known};
+use crate::format::glued;
 use crate::outcomes::{mark, mark_class};
 use crate::page::frame::{self, Keys, Tabs, section};
 use crate::page::{self, shell, theme};
@@ -140,10 +140,11 @@ fn all_requests(comparison: &Comparison, subject: &Subject) -> Markup {
 
 fn cells(figure: &Pair) -> Markup {
     let apart = figure.is_apart();
+    let [before, now, change] = figure.cells();
     html! {
-        td { (known(figure.figure, figure.before)) }
-        td { (known(figure.figure, figure.now)) }
-        td.apart[apart] { (figure.change())
+        td { (before) }
+        td { (now) }
+        td.apart[apart] { (change)
             @if apart { " ≠" } @else if !figure.standing.mark().is_empty() { " " span.quiet { (figure.standing.mark()) } } }
     }
 }
@@ -227,9 +228,9 @@ fn steps_table(comparison: &Comparison, title: &str, steps: &[Step]) -> Markup {
                     th scope="col" {} th scope="col" { (comparison.first.label) }
                     th scope="col" { (comparison.second.label) } th scope="col" { "change" }
                 } }
-                tbody { @for step in steps { tr {
+                tbody { @for (step, cells) in steps.iter().zip(moved::cells(steps)) { tr {
                     th.wrap scope="row" { (step.what) }
-                    @for cell in step.cells() { td { (cell) } }
+                    @for cell in cells { td { (cell) } }
                 } } }
             } }))
         }

@@ -7,9 +7,8 @@ use hoplab_sim::record::Outcome;
 
 use super::figures::Subject;
 use super::inputs::Line;
-use super::moved::{Step, Turned};
+use super::moved::{self, Step, Turned};
 use super::{Compared, Comparison};
-use crate::format::known;
 use crate::table::{Look, grid, head as called, printable, prose, wrapped};
 
 /// So many lines of a text's difference are shown; the page has all.
@@ -119,7 +118,7 @@ fn architecture(comparison: &Comparison, compared: &Compared, look: Look) -> Str
     }
     for (title, steps) in parts.into_iter().filter(|(_, steps)| !steps.is_empty()) {
         let mut rows = vec![head(title)];
-        rows.extend(steps.iter().take(STEPS_MAX).map(row));
+        rows.extend(step_rows(&steps[..steps.len().min(STEPS_MAX)]));
         let _ = write!(text, "\n{}", grid(&rows, look));
         if steps.len() > STEPS_MAX {
             let _ = writeln!(text, " … and {} more, which moved less", steps.len() - STEPS_MAX);
@@ -140,20 +139,19 @@ fn figures(subject: &Subject, all: bool) -> Vec<Vec<String>> {
         .filter(|figure| figure.is_shown())
         .filter(|figure| all || (few.contains(&figure.figure) && figure.step().is_some()));
     let rows = shown.map(|figure| {
-        vec![
-            format!("{}, {}", printable(&subject.name), called(figure.figure)),
-            known(figure.figure, figure.before),
-            known(figure.figure, figure.now),
-            figure.change(),
-            figure.standing.mark().to_owned(),
-        ]
+        let [before, now, change] = figure.cells();
+        let name = format!("{}, {}", printable(&subject.name), called(figure.figure));
+        vec![name, before, now, change, figure.standing.mark().to_owned()]
     });
     rows.collect()
 }
 
-fn row(step: &Step) -> Vec<String> {
-    let [before, now, change] = step.cells();
-    vec![printable(&step.what), before, now, change, String::new()]
+fn step_rows(steps: &[Step]) -> Vec<Vec<String>> {
+    let rows = steps
+        .iter()
+        .zip(moved::cells(steps))
+        .map(|(step, [before, now, change])| vec![printable(&step.what), before, now, change, String::new()]);
+    rows.collect()
 }
 
 fn outcome(turned: &Turned, look: Look) -> String {

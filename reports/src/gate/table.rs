@@ -2,13 +2,14 @@
 
 use std::fmt::Write as _;
 
-use hoplab_sim::figures::Figure;
+use hoplab_sim::figures::{Figure, Unit};
 
 use super::Gate;
 use super::compare::Finding;
-use super::explain::{amount, change};
+use super::figures::Value;
 use super::metric::Metric;
-use crate::format::percent;
+use crate::column::{Column, Kind};
+use crate::format::{percent, shortened};
 use crate::table::{Look, grid, printable, wrapped};
 
 /// More rows than these are counted, not shown.
@@ -65,21 +66,32 @@ pub(super) fn called(finding: &Finding) -> String {
 
 /// Before, now, change and tolerance for people.
 pub(super) fn cells(finding: &Finding) -> [String; 4] {
-    let unit = finding.key.metric.unit();
-    let value = |value: &Option<super::figures::Value>| match value {
-        None => "–".to_owned(),
-        Some(super::figures::Value::Number(number)) => amount(number.as_f64(), unit),
-        Some(super::figures::Value::Text(text)) => crate::format::shortened(text, 9),
+    let tolerance = finding.tolerance.text(finding.key.metric.unit());
+    let number = |value: &Option<Value>| match value {
+        Some(Value::Number(number)) => Some(number.as_f64()),
+        Some(Value::Text(_)) | None => None,
     };
-    let moved = finding.numbers().map_or_else(
-        || "–".to_owned(),
-        |(before, now)| {
-            let step = change(before.as_f64(), now.as_f64(), unit);
-            let share = finding.share();
-            if share.is_finite() { format!("{step} ({})", percent_of(share)) } else { step }
-        },
-    );
-    [value(&finding.before), value(&finding.now), moved, finding.tolerance.text(unit)]
+    let values = [number(&finding.before), number(&finding.now)];
+    let row = Column::of(kind(finding.key.metric), &values);
+    if let [Some(before), Some(now)] = values {
+        let [before, now, step] = row.step(before, now);
+        let share = finding.share();
+        let change = if share.is_finite() { format!("{step} ({})", percent_of(share)) } else { step };
+        return [before, now, change, tolerance];
+    }
+    let cell = |value: &Option<Value>| match value {
+        Some(Value::Text(text)) => shortened(text, 9),
+        other => row.cells(&[number(other)]).concat(),
+    };
+    [cell(&finding.before), cell(&finding.now), "–".to_owned(), tolerance]
+}
+
+/// How a metric's values are told.
+fn kind(metric: Metric) -> Kind {
+    match metric {
+        Metric::Figure(figure) => Kind::of(figure),
+        Metric::Digest | Metric::Instructions => Kind::Of(Unit::Count),
+    }
 }
 
 fn percent_of(share: f64) -> String {

@@ -8,7 +8,7 @@ use super::figures::Shown;
 use super::heads::heads;
 use super::limit::highest;
 use super::slice::Slice;
-use super::table::{columns, figures_row};
+use super::table::{cells, columns};
 use super::{boundary, curves, heat, verdict};
 use crate::charts::{Ink, Room};
 use crate::format::{plural, shortened};
@@ -276,6 +276,7 @@ fn points(sweep: &Sweep) -> Markup {
         "What was seen at each point after the warm-up. A dash is a percentile that the sample cannot carry."
         @if sweep.seeds > 1 { " The last column says in how many of the " (sweep.seeds) " seeds all that is expected holds." }
     };
+    let all = sweep.points.iter().flat_map(|point| point.architectures.keys().map(move |name| (point, name)));
     let table = html! {
         (frame::scroll("points", &html! { table {
             thead { tr {
@@ -285,14 +286,14 @@ fn points(sweep: &Sweep) -> Markup {
                     th scope="col" { (head) }
                 }
             } }
-            tbody { @for point in &sweep.points { @for (name, figures) in &point.architectures {
+            tbody { @for ((point, name), cells) in all.zip(cells(sweep)) {
                 tr class={ "of-" (slot(sweep, name)) } {
                     @let labels = sweep.axes.iter().zip(&point.places).map(|(axis, &place)| axis.labels[place].as_str());
                     th scope="row" { (labels.collect::<Vec<_>>().join(", ")) }
                     td.name { (swatch(sweep, name)) (name) }
-                    @for cell in figures_row(figures) { td { (cell) } }
+                    @for cell in cells { td { (cell) } }
                 }
-            } } }
+            } }
         } }))
     };
     let body = html! {

@@ -3,13 +3,15 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
+use hoplab_sim::figures::Unit;
 use hoplab_sim::record::Outcome;
-use hoplab_sim::sweep::record::{Axis, Figure, Figures, Search, Sweep};
+use hoplab_sim::sweep::record::{Axis, Figures, Search, Sweep};
 
 use super::heads::heads;
 use super::limit::highest;
 use super::verdict;
-use crate::format::{duration, percent, plural, significant};
+use crate::column;
+use crate::format::plural;
 use crate::outcomes::{Outcomes, mark};
 use crate::table::{Look, answer, grid, printable, wrapped};
 
@@ -50,15 +52,12 @@ fn settings(sweep: &Sweep, places: &[usize]) -> Vec<String> {
 fn points_rows(sweep: &Sweep) -> Vec<Vec<String>> {
     let mut head = vec![heads(sweep).join(", "), "architecture".to_owned()];
     head.extend(columns(sweep).map(str::to_owned));
-    let mut rows = vec![head];
-    for point in &sweep.points {
-        for (name, figures) in &point.architectures {
-            let mut row = vec![settings(sweep, &point.places).join(", "), printable(name)];
-            row.extend(figures_row(figures));
-            rows.push(row);
-        }
-    }
-    rows
+    let names = sweep.points.iter().flat_map(|point| {
+        let settings = settings(sweep, &point.places).join(", ");
+        point.architectures.keys().map(move |name| vec![settings.clone(), printable(name)])
+    });
+    let rows = names.zip(cells(sweep)).map(|(names, cells)| [names, cells].concat());
+    std::iter::once(head).chain(rows).collect()
 }
 
 /// What is told of an architecture at a point.
@@ -67,19 +66,26 @@ pub(super) fn columns(sweep: &Sweep) -> [&'static str; 7] {
     ["offered", "goodput", "p50", "p99", "errors", "attempts", holds]
 }
 
-/// The same as cells.
-pub(super) fn figures_row(figures: &Figures) -> Vec<String> {
-    let dash = || "–".to_owned();
-    let time = |figure: Option<Figure>| figure.map_or_else(dash, |figure| duration(figure.value));
-    vec![
-        format!("{} rps", significant(figures.offered_rps)),
-        format!("{} rps", significant(figures.goodput_rps)),
-        time(figures.p50_us),
-        time(figures.p99_us),
-        figures.error_rate.map_or_else(dash, |figure| percent(figure.value)),
-        figures.amplification.map_or_else(dash, significant),
-        expectations(figures),
-    ]
+/// The same as cells, a row a point and architecture.
+pub(super) fn cells(sweep: &Sweep) -> Vec<Vec<String>> {
+    type Value = fn(&Figures) -> Option<f64>;
+    let all: Vec<&Figures> = sweep.points.iter().flat_map(|point| point.architectures.values()).collect();
+    let columns: [(Unit, Value); 6] = [
+        (Unit::Rate, |of| Some(of.offered_rps)),
+        (Unit::Rate, |of| Some(of.goodput_rps)),
+        (Unit::Micros, |of| of.p50_us.map(|figure| figure.value)),
+        (Unit::Micros, |of| of.p99_us.map(|figure| figure.value)),
+        (Unit::Share, |of| of.error_rate.map(|figure| figure.value)),
+        (Unit::Ratio, |of| of.amplification),
+    ];
+    let cells = columns.map(|(unit, value)| {
+        column::of(column::Kind::Of(unit), &all.iter().map(|of| value(of)).collect::<Vec<_>>())
+    });
+    let row = |(index, of): (usize, &&Figures)| {
+        let figures = cells.iter().map(|column| column[index].clone());
+        figures.chain([expectations(of)]).collect()
+    };
+    all.iter().enumerate().map(row).collect()
 }
 
 /// How all that is expected came out: `✓`, `✗ 1 of 2`; of several seeds in how many it holds: `✗ 3 of 4`.
