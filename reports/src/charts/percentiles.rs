@@ -109,7 +109,7 @@ fn band(intervals: &Intervals) -> impl Iterator<Item = (f64, f64, f64)> {
 }
 
 /// A number of nines as people write it: `p97.2`, `p99.95`.
-fn percentile(nines: f64) -> String {
+pub(crate) fn percentile(nines: f64) -> String {
     if nines == 0.0 {
         return "minimum".to_owned();
     }

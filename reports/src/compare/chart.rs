@@ -7,6 +7,7 @@ use hoplab_sim::record::Traffic;
 use super::figures::Subject;
 use super::words::spoken;
 use crate::axis::Axis;
+use crate::charts::percentiles::percentile;
 use crate::charts::{Drawing, Frame, Ink, Mark, Room, curves};
 use crate::format::duration;
 
@@ -59,8 +60,7 @@ fn spots(drawing: &mut Drawing, frame: Frame, x: &Axis, curves: &[Curve; 2], lab
     for column in (0..longest.len()).step_by(step) {
         let from = frame.x(x, longest[column].0);
         let until = longest.get(column + step).map_or(frame.right(), |next| frame.x(x, next.0));
-        let percent = curves::quantile(longest[column].0) * 100.0;
-        let mut rows = vec![format!("{percent:.4} %")];
+        let mut rows = vec![percentile(longest[column].0)];
         for (curve, label) in curves.iter().zip(labels) {
             if let Some(&(_, us)) = curve.get(column) {
                 rows.push(format!("{label}: {}", duration(us)));

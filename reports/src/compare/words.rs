@@ -7,7 +7,7 @@ use hoplab_sim::record::Outcome;
 use super::figures::{Pair, Standing};
 use super::moved::Turned;
 use super::{Compared, Trust};
-use crate::format::{duration, in_words, listed, percent, plural};
+use crate::format::{duration, in_words, listed, percent, plural, significant};
 use crate::table::head;
 
 /// What a reader wants first.
@@ -195,7 +195,7 @@ fn clause(figure: &Pair, of: Option<&str>) -> Option<String> {
 fn speed(before: f64, now: f64) -> String {
     let share = (now - before) / before;
     match share {
-        _ if now >= before * TIMES_FROM => format!("{:.1} times as long", now / before),
+        _ if now >= before * TIMES_FROM => format!("{} times as long", significant(now / before)),
         _ if share < 0.0 => format!("{} faster", rounded(-share)),
         _ => format!("{} slower", rounded(share)),
     }
@@ -203,7 +203,7 @@ fn speed(before: f64, now: f64) -> String {
 
 /// In whole per cents where there are any.
 fn rounded(share: f64) -> String {
-    if share < 0.095 { percent(share) } else { format!("{:.0} %", share * 100.0) }
+    percent(if share < 0.095 { share } else { (share * 100.0).round() / 100.0 })
 }
 
 /// A difference of durations in words, for charts: `p99 32.3 ms, then 41 ms`.
@@ -221,6 +221,7 @@ mod tests {
         assert_eq!(speed(32_300.0, 41_000.0), "27 % slower");
         assert_eq!(speed(41_000.0, 32_300.0), "21 % faster");
         assert_eq!(speed(1_000.0, 4_200.0), "4.2 times as long");
+        assert_eq!(speed(1_000.0, 1_234_000.0), "1,234 times as long");
         assert_eq!(speed(1_000.0, 1_012.0), "1.2 % slower");
     }
 }

@@ -15,6 +15,7 @@ use hoplab_sim::figures::{Figure, Subject};
 use super::compare::{Comparison, Finding};
 use super::figures::Key;
 use super::metric::{Metric, Unit};
+use crate::column::{Column, Kind};
 use crate::format::{count, difference, duration, listed, significant};
 
 /// An owner at a hop that moved the mean request by less than this many microseconds is no reason.
@@ -272,7 +273,9 @@ fn attempts(findings: &[&Finding]) -> Vec<String> {
         .into_iter()
         .map(|(name, Edge { calls, attempts })| {
             let (before, now) = (ratio(attempts.0, calls.0), ratio(attempts.1, calls.1));
-            (format!("{name}: attempts {before:.2} → {now:.2} a request"), now - before)
+            let row = Column::of(Kind::of(Figure::Amplification), &[Some(before), Some(now)]);
+            let [before_text, now_text, _] = row.step(before, now);
+            (format!("{name}: attempts {before_text} → {now_text} a request"), now - before)
         })
         .filter(|(_, by)| by.abs() >= ATTEMPTS_MIN)
         .collect();

@@ -252,3 +252,18 @@ fn a_counter_that_is_not_there_is_zero_and_a_latency_is_gone() {
     ];
     assert_eq!(outcomes, expected);
 }
+
+#[test]
+fn attempts_are_told_as_any_figure_is() {
+    let of = |calls: u64, attempts: u64| -> Figures {
+        let key = |figure| Key::new("mesh", &["edge", "shop->bank"], Metric::Figure(figure));
+        let value = |count| Value::Number(Thousandths::whole(count));
+        [(key(Figure::Calls), value(calls)), (key(Figure::Attempts), value(attempts))].into()
+    };
+    let told = |before, now| {
+        let origin = Origin { scenario: None, seed: None, scale: None };
+        let baseline = Baseline { notes: Vec::new(), origin, tolerances: Vec::new(), figures: before };
+        Reasons::of(&Comparison::of(&baseline, &now), "mesh").beside().unwrap_or_default()
+    };
+    assert_eq!(told(of(100, 120), of(100, 8_150)), "shop → bank: attempts 1.2 → 81.5 a request");
+}
