@@ -112,8 +112,9 @@ pub(super) fn cost(run: &Run) -> Option<Reason> {
     let costs: Vec<(Subject, Added)> =
         run.others.iter().filter_map(|subject| Some((*subject, added(run, subject)?))).collect();
     let mut figures = vec![median];
-    let cited =
-        |(subject, of): &(Subject, Added)| subject.difference(run, &part, Figure::P50, (of.us, of.interval));
+    let cited = |(subject, of): &(Subject, Added)| {
+        subject.difference(run, &part, Figure::P50.key(), (of.us, of.interval))
+    };
     figures.extend(costs.iter().map(cited));
     if run.others.is_empty() {
         return Some(Reason { rule: Rule::Cost, text: format!("{head}."), figures });

@@ -35,13 +35,14 @@ pub(super) fn failing(run: &Run, part: &Part) -> Option<String> {
     counted(run, part, run.fails, errors)
 }
 
-/// The error rates of all, and what they differ by.
+/// The error rates of all, where a limit refuses some also the shares that are not served well, and what these differ by.
 pub(super) fn cited(run: &Run, part: &Part) -> Vec<Cited> {
     let rates = run.all().map(|subject| subject.figure(run, part, Figure::ErrorRate));
     let gaps = run.others.iter().filter_map(|subject| {
-        Some(Gap::of_errors(run, part, subject)?.cited(run, part, subject, Figure::ErrorRate))
+        Some(Gap::of_errors(run, part, subject)?.cited(run, part, subject, run.unserved_key()))
     });
-    rates.chain(gaps).collect()
+    let unserved = run.all().filter_map(|subject| subject.unserved(run, part));
+    rates.chain(unserved).chain(gaps).collect()
 }
 
 /// Which architectures fail fewer or more requests than the baseline, and of which that cannot be told; nothing where no

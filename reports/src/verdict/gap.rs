@@ -3,9 +3,9 @@
 //! on each other (Schmeiser, *Batch size effects in the analysis of simulation output*, Operations Research 30, 1982).
 //! Both architectures meet the same requests, so that what both meet cancels out. Owns no sentence.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 
-use hoplab_sim::figures::Figure;
 use hoplab_sim::record::{Interval, Requests, Seed, Traffic, Window, Within};
 use hoplab_sim::statistics::of_differences;
 
@@ -153,8 +153,8 @@ impl Gap {
     }
 
     /// As a sentence cites it.
-    pub(super) fn cited(&self, run: &Run, part: &Part, subject: &Subject, figure: Figure) -> Cited {
-        subject.difference(run, part, figure, (self.value, self.interval))
+    pub(super) fn cited(&self, run: &Run, part: &Part, subject: &Subject, key: Cow<'static, str>) -> Cited {
+        subject.difference(run, part, key, (self.value, self.interval))
     }
 }
 

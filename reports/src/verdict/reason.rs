@@ -53,7 +53,8 @@ pub struct Cited {
     /// In which part of the run; left out for all of it after the warm-up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub during: Option<String>,
-    /// The figure, by its name in the catalogue.
+    /// The figure, by its name in the catalogue; `unserved_rate` is the share of requests that failed, timed out, were left
+    /// open or, which no error rate counts, were refused by a limit.
     pub figure: String,
     /// The architecture that it is a difference to; left out for a figure of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -1,6 +1,8 @@
 //! A run as a verdict looks at it: the baseline and the others, and the parts of the run that make it up. Owns no
 //! sentence and no judgement.
 
+use std::borrow::Cow;
+
 use hoplab_sim::figures::{Figure, Scope};
 use hoplab_sim::record::{
     Architecture, Difference, Episode, Interval, Paired, Phase, Record, Requests, Traffic, Window,
@@ -46,6 +48,9 @@ pub(super) fn unserved_share(requests: &Requests) -> f64 {
     unserved(requests) as f64 / requests.sent.max(1) as f64
 }
 
+/// What that share is called where a limit refuses something; where none does, it is the catalogue's error rate.
+const UNSERVED: &str = "unserved_rate";
+
 /// An architecture that is spoken of.
 #[derive(Clone, Copy)]
 pub(super) struct Subject<'a> {
@@ -74,9 +79,19 @@ impl<'a> Run<'a> {
         };
         let all: Vec<Subject> = record.architectures.iter().filter_map(subject).collect();
         let (first, others): (Vec<_>, Vec<_>) = all.into_iter().partition(|of| of.name == baseline);
-        let refuses = record.architectures.values().any(|seen| seen.total.requests.refused > 0);
-        let fails = if refuses { FAILS_OR_REFUSED } else { FAILS };
-        Some(Self { record, baseline: *first.first()?, others, seeds: record.runs(), fails })
+        let run = Self { record, baseline: *first.first()?, others, seeds: record.runs(), fails: FAILS };
+        let fails = if run.refuses() { FAILS_OR_REFUSED } else { FAILS };
+        Some(Self { fails, ..run })
+    }
+
+    /// Whether a limit refuses something under any architecture.
+    fn refuses(&self) -> bool {
+        self.record.architectures.values().any(|seen| seen.total.requests.refused > 0)
+    }
+
+    /// The name of the share of requests that are not served well.
+    pub(super) fn unserved_key(&self) -> Cow<'static, str> {
+        if self.refuses() { UNSERVED.into() } else { Figure::ErrorRate.key() }
     }
 
     /// The baseline, then the others.
@@ -189,18 +204,33 @@ impl<'a> Subject<'a> {
             interval: scope.as_ref().and_then(|scope| figure.interval(scope)),
         }
     }
+
+    /// The share of requests that are not served well, where a limit refuses some: an error rate does not count these.
+    pub(super) fn unserved(&self, run: &Run<'a>, part: &Part) -> Option<Cited> {
+        let traffic = self.traffic(part).filter(|_| run.refuses())?;
+        let value = Some(unserved_share(&traffic.requests));
+        Some(Cited {
+            architecture: self.name.to_owned(),
+            during: part.name.clone(),
+            figure: UNSERVED.to_owned(),
+            over: None,
+            value,
+            interval: None,
+        })
+    }
+
     /// What a figure differs by from the baseline's, as a sentence cites it.
     pub(super) fn difference(
         &self,
         run: &Run<'a>,
         part: &Part,
-        figure: Figure,
+        key: Cow<'static, str>,
         (value, interval): (f64, Option<Interval>),
     ) -> Cited {
         Cited {
             architecture: self.name.to_owned(),
             during: part.name.clone(),
-            figure: figure.key().into_owned(),
+            figure: key.into_owned(),
             over: Some(run.baseline.name.to_owned()),
             value: Some(value),
             interval,

@@ -81,8 +81,8 @@ fn in_time<'a>(run: &Run<'a>) -> Option<Better<'a>> {
             run.baseline.name,
         );
         let gap = compared.iter().find(|of| of.subject.name == subject.name)?.gap;
-        let cited = gap.reversed().cited(run, &run.whole(), &subject, Figure::Within);
-        let cited = Cited { figure: format!("{} {limit_us}us", Figure::Within.key()), ..cited };
+        let key = format!("{} {limit_us}us", Figure::Within.key());
+        let cited = gap.reversed().cited(run, &run.whole(), &subject, key.into());
         Some(Better { subject, text, figures: vec![cited] })
     });
     found.next()

@@ -87,6 +87,26 @@ fn a_difference_is_claimed_beyond_its_interval_only() {
 }
 
 #[test]
+fn what_is_refused_is_cited_as_unserved_and_not_as_an_error() {
+    let record = run_seed("refused", 1);
+    let cited = Summary::of(&record).verdict.reasons.into_iter().flat_map(|reason| reason.figures);
+    let cited: Vec<_> = cited.filter(|of| ["error_rate", "unserved_rate"].contains(&&*of.figure)).collect();
+    for (name, seen) in &record.architectures {
+        let requests = &seen.total.requests;
+        let share = |part: u64| Some(part as f64 / requests.sent as f64);
+        let own = |figure: &str| {
+            cited.iter().find(|of| {
+                of.architecture == *name && of.figure == figure && of.over.is_none() && of.during.is_none()
+            })
+        };
+        assert_eq!(own("error_rate").unwrap().value, share(requests.errors()));
+        assert_eq!(own("unserved_rate").unwrap().value, share(requests.sent - requests.served()));
+    }
+    let mut differences = cited.iter().filter(|of| of.over.is_some());
+    assert!(differences.clone().count() > 0 && differences.all(|of| of.figure == "unserved_rate"));
+}
+
+#[test]
 fn errors_at_one_moment_alone_are_no_claim_about_the_next_run() {
     let mut record = run_seed("ties", 1);
     let gateway = record.architectures.get_mut("gateway").unwrap();
