@@ -21,7 +21,8 @@ use crate::charts::heat::Heat;
 use crate::charts::over_time::{self, Figure};
 use crate::charts::percentiles::Part;
 use crate::charts::{self, Room};
-use crate::format::{count, duration, exact, glued, listed, moment, plural, share};
+use crate::column;
+use crate::format::{count, duration, exact, glued, listed, moment, plural};
 use crate::outcomes::{Outcomes, pill_class};
 use crate::table::{expectations_by_text, seeds};
 use crate::verdict::{self, Verdict};
@@ -413,6 +414,8 @@ fn foot(record: &Record) -> Markup {
     } else {
         format!(" --scale {}", record.scale)
     };
+    let all = record.architectures.values().map(|seen| &seen.total.requests);
+    let open = column::shares(all.map(|of| (of.open, of.sent)));
     html! {
         footer {
             h2 { "Run it again" }
@@ -429,11 +432,11 @@ fn foot(record: &Record) -> Markup {
                     th scope="col" { "open at the end" } th scope="col" { "spans" } th scope="col" { "packets" }
                 } }
                 tbody {
-                    @for (name, architecture) in &record.architectures { tr {
+                    @for ((name, architecture), open) in record.architectures.iter().zip(open) { tr {
                         th scope="row" { (name) }
                         td.digest { code { (architecture.digest) } }
                         td { (count(architecture.total.requests.sent)) }
-                        td { (share(architecture.total.requests.open, architecture.total.requests.sent)) }
+                        td { (open) }
                         td { (count(architecture.effort.spans)) }
                         td { (count(architecture.effort.packets)) }
                     } }

@@ -201,25 +201,35 @@ pub(crate) fn shown_groups(added: &[(&str, Option<Added>)]) -> Vec<Group> {
         .collect()
 }
 
-/// The grid as wide as it needs to be; where the terminal is narrower, the columns that do not fit below the others,
-/// each time beside the names of the rows.
+/// How many blanks stand before a column beside the two that are always there: usually one, none where all fits then.
+const ROOMY: u16 = 1;
+const TIGHT: u16 = 0;
+
+/// The grid as wide as it needs to be; where the terminal is narrower, its columns closer together, or else those that do
+/// not fit below the others, each time beside the names of the rows.
 pub(crate) fn grid(rows: &[Vec<String>], look: Look) -> String {
     let columns = rows[0].len();
+    let fits = |lines: &[String]| lines.iter().all(|line| line.chars().count() <= look.width);
+    let in_lines =
+        |lines: Vec<String>| lines.into_iter().fold(String::new(), |text, line| text + &line + "\n");
+    let whole = [ROOMY, TIGHT].map(|room| piece(rows, 1..columns, room));
+    if let Some(lines) = whole.into_iter().find(|lines| fits(lines)) {
+        return in_lines(lines);
+    }
     let mut pieces = Vec::new();
     let mut from = 1;
     while from < columns || pieces.is_empty() {
-        let fitting = (from + 1..=columns).rev().map(|until| (until, piece(rows, from..until)));
-        let fits = |lines: &[String]| lines.iter().all(|line| line.chars().count() <= look.width);
+        let fitting = (from + 1..=columns).rev().map(|until| (until, piece(rows, from..until, ROOMY)));
         let (until, lines) = (fitting.into_iter().find(|(until, lines)| *until == from + 1 || fits(lines)))
-            .unwrap_or_else(|| (columns, piece(rows, from..columns)));
-        pieces.push(lines.into_iter().fold(String::new(), |text, line| text + &line + "\n"));
+            .unwrap_or_else(|| (columns, piece(rows, from..columns, ROOMY)));
+        pieces.push(in_lines(lines));
         from = until;
     }
     pieces.join("\n")
 }
 
 /// The names of the rows and some of the columns, line by line.
-fn piece(rows: &[Vec<String>], columns: Range<usize>) -> Vec<String> {
+fn piece(rows: &[Vec<String>], columns: Range<usize>, room: u16) -> Vec<String> {
     let of = |row: &Vec<String>| -> Vec<String> {
         row.iter().take(1).chain(row.iter().take(columns.end).skip(columns.start)).cloned().collect()
     };
@@ -229,6 +239,7 @@ fn piece(rows: &[Vec<String>], columns: Range<usize>) -> Vec<String> {
     table.add_rows(rows[1..].iter().map(of));
     for column in table.column_iter_mut().skip(1) {
         column.set_cell_alignment(CellAlignment::Right);
+        column.set_padding((room, 1));
     }
     table.lines().map(|line| line.trim_end().to_owned()).collect()
 }

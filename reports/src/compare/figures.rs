@@ -204,7 +204,10 @@ mod tests {
 
     #[test]
     fn changes_are_written_in_the_measure_s_own_way() {
-        assert_eq!(figure(Figure::P99, 32_300.0, 41_000.0).cells()[2], "+8.7 ms (+26.9 %)");
+        assert_eq!(
+            figure(Figure::P99, 32_300.0, 41_000.0).cells(),
+            ["32.3 ms", "41.0 ms", "+8.7 ms (+26.9 %)"]
+        );
         assert_eq!(figure(Figure::ErrorRate, 0.0, 0.004).cells()[2], "+0.4 points");
         assert_eq!(figure(Figure::Sent, 1_200.0, 100.0).cells()[2], "−1,100");
         assert_eq!(figure(Figure::Mean, 100.0, 100.01).cells()[2], "");
@@ -212,7 +215,7 @@ mod tests {
 
     #[test]
     fn what_is_compared_in_a_row_has_one_unit() {
-        assert_eq!(figure(Figure::Mean, 940.0, 1_100.0).cells(), ["0.94 ms", "1.1 ms", "+0.16 ms (+17 %)"]);
+        assert_eq!(figure(Figure::Mean, 940.0, 1_100.0).cells(), ["0.94 ms", "1.10 ms", "+0.16 ms (+17 %)"]);
         let ends = |low, high| Some(Interval::between(low, high));
         let wide = Pair {
             intervals: (ends(890.0, 990.0), ends(990.0, 1_210.0)),

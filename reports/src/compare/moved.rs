@@ -34,7 +34,7 @@ pub(super) fn cells(steps: &[Step]) -> Vec<[String; 3]> {
     let Some(Step { unit, .. }) = steps.first() else { return Vec::new() };
     let values = steps.iter().flat_map(|step| [Some(step.before), Some(step.now)]);
     let table = Column::of(Kind::Of(*unit), &values.collect::<Vec<_>>());
-    steps.iter().map(|step| table.step(step.before, step.now)).collect()
+    table.steps(&steps.iter().map(|step| (step.before, step.now)).collect::<Vec<_>>())
 }
 
 /// How an expectation came out in both, and what was seen.

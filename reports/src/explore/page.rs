@@ -9,7 +9,8 @@ use hoplab_sim::record::VERSION;
 use maud::{Markup, html};
 
 use super::{Finding, Summary};
-use crate::format::{count, plural, share};
+use crate::column;
+use crate::format::{count, plural};
 use crate::page::frame::{self, folded, section};
 use crate::page::{shell, theme};
 
@@ -168,14 +169,16 @@ fn missed(summary: &Summary) -> Markup {
 
 /// What passed along edges, and what policies decided.
 fn exercised(summary: &Summary) -> Markup {
+    let edges = &summary.exercised.edges;
+    let failed = column::shares(edges.values().map(|edge| (edge.errors, edge.attempts)));
     let table = html! { table {
         thead { tr {
             th scope="col" { "edge" } th scope="col" { "requests" } th scope="col" { "attempts" }
             th scope="col" { "failed" } th scope="col" { "retries" } th scope="col" { "hedges" }
         } }
-        tbody { @for (name, edge) in &summary.exercised.edges { tr {
+        tbody { @for ((name, edge), failed) in edges.iter().zip(failed) { tr {
             th scope="row" { (name) }
-            td { (count(edge.requests)) } td { (count(edge.attempts)) } td { (share(edge.errors, edge.attempts)) }
+            td { (count(edge.requests)) } td { (count(edge.attempts)) } td { (failed) }
             td { (count(edge.retries)) } td { (count(edge.hedges)) }
         } } }
     } };

@@ -1,6 +1,7 @@
 //! The part of the page that compares architectures request by request: how the difference spreads, and
 //! the same in figures by part of the run and by endpoint. Owns what is shown of it, not the chart.
 
+use hoplab_sim::figures::Unit;
 use hoplab_sim::record::{Difference, Paired, Record};
 use indexmap::{IndexMap, IndexSet};
 use maud::{Markup, html};
@@ -11,7 +12,7 @@ use crate::added;
 use crate::charts::Room;
 use crate::charts::differences::{differences, subjects};
 use crate::column;
-use crate::format::{count, share};
+use crate::format::count;
 
 /// The part; `None` where nothing was paired.
 pub(crate) fn pairs(record: &Record) -> Option<Markup> {
@@ -87,8 +88,11 @@ fn by<'a>(
         column::differences(&values.collect::<Vec<_>>())
     };
     let ranges = all().map(|of| of.intervals.of(0.5).map(|of| (of.low, of.high)));
-    let (medians, ranges, p99) = (at(0.5), column::ranges(&ranges.collect::<Vec<_>>()), at(0.99));
-    let mut cells = medians.into_iter().zip(ranges).zip(p99);
+    let ranges = column::ranges(Unit::Micros, &ranges.collect::<Vec<_>>());
+    let slower = column::shares(all().map(|of| (of.slower, of.both)));
+    let faster = column::shares(all().map(|of| (of.faster, of.both)));
+    let columns = [at(0.5), ranges, at(0.99), slower, faster];
+    let mut rows_of_cells = (0..all().count()).map(|row| columns.each_ref().map(|column| &*column[row]));
     html! {
         (frame::scroll(label, &html! { table {
             thead { tr {
@@ -102,11 +106,7 @@ fn by<'a>(
                     @if index == 0 { th.long scope="rowgroup" rowspan=(seen.len()) title=(part) { (part) } }
                     td.text { (tables::swatch(*slot)) (name) }
                     td { (count(of.pairs)) }
-                    @if let Some(((median, range), p99)) = cells.next() {
-                        td { (median) } td { (range) } td { (p99) }
-                    }
-                    td { (share(of.slower, of.both)) }
-                    td { (share(of.faster, of.both)) }
+                    @for cell in rows_of_cells.next().unwrap_or_default() { td { (cell) } }
                     td { (count(of.saved)) }
                     td { (count(of.lost)) }
                 }

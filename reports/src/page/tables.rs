@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use hoplab_sim::figures::{Figure, Scope};
+use hoplab_sim::figures::{Figure, Scope, Unit};
 use hoplab_sim::record::{Architecture, Outcome, Record, decided};
 use indexmap::{IndexMap, IndexSet};
 use maud::{Markup, html};
@@ -12,7 +12,7 @@ use super::svg;
 use crate::added;
 use crate::charts::Ink;
 use crate::column;
-use crate::format::{count, figure, moment, plural, share};
+use crate::format::{count, moment, plural};
 use crate::outcomes::{mark, mark_class};
 use crate::page::frame::{self, folded, section};
 use crate::palette::{self, SLOTS};
@@ -116,6 +116,7 @@ fn resources(record: &Record) -> Markup {
     let times: Vec<_> = rows.iter().map(|(_, _, _, of)| Some(of.processor_us as f64)).collect();
     let amounts: Vec<_> = rows.iter().map(|(_, _, _, of)| of.bytes).collect();
     let (times, amounts) = (column::durations(&times), column::amounts(&amounts));
+    let busy = busy(rows.iter().map(|(_, _, _, of)| Some(*of)));
     html! {
         h3 { "What it takes" }
         (frame::scroll("what each architecture takes", &html! { table {
@@ -128,7 +129,7 @@ fn resources(record: &Record) -> Markup {
                 th scope="row" { (swatch(slot)) (name) }
                 td.text { (kind) }
                 td { (times[index]) }
-                td { (busy(of)) }
+                td { (busy[index]) }
                 td { (count(of.cores_peak)) }
                 td { (count(of.connections_peak)) }
                 td { (amounts[index]) }
@@ -317,40 +318,39 @@ pub(crate) fn details(record: &Record) -> Markup {
 }
 
 fn endpoints(record: &Record) -> Markup {
-    let heads = ["p50", "p99", "errors"];
+    let figures = [Figure::P50, Figure::P99, Figure::ErrorRate];
+    let heads = ["p50", "p99", "errors"].into_iter().zip(figures.map(Figure::unit));
     by_architecture(
         record,
-        &heads,
+        &heads.collect::<Vec<_>>(),
         |architecture| architecture.endpoints.keys().collect(),
         |architecture, name| {
-            let traffic = architecture.endpoints.get(name)?;
-            let scope = Scope::of_traffic(traffic);
-            let took = |figure: Figure| Cell::Took(figure.of(&scope));
-            Some(vec![took(Figure::P50), took(Figure::P99), Cell::Said(figure(Figure::ErrorRate, &scope))])
+            let scope = Scope::of_traffic(architecture.endpoints.get(name)?);
+            Some(figures.map(|figure| figure.of(&scope)).to_vec())
         },
     )
 }
 
 fn edges(record: &Record) -> Markup {
-    let heads = ["requests", "attempts per request", "retries", "hedges", "never sent", "failed attempts"];
+    let figures = [Figure::Calls, Figure::Amplification, Figure::Retries, Figure::Hedges, Figure::Unsent];
+    let heads = ["requests", "attempts per request", "retries", "hedges", "never sent"];
+    let heads = heads.into_iter().zip(figures.map(Figure::unit));
     by_architecture(
         record,
-        &heads,
+        &heads.chain([("failed attempts", Unit::Share)]).collect::<Vec<_>>(),
         |architecture| architecture.edges.keys().collect(),
         |architecture, name| {
             let edge = architecture.edges.get(name)?;
             let scope = Scope::of_edges(&architecture.edges).edge(name);
-            let shown =
-                [Figure::Calls, Figure::Amplification, Figure::Retries, Figure::Hedges, Figure::Unsent];
-            let mut cells: Vec<Cell> = shown.map(|shown| Cell::Said(figure(shown, &scope))).into();
-            cells.push(Cell::Said(share(edge.errors, edge.attempts)));
-            Some(cells)
+            let mut values = figures.map(|figure| figure.of(&scope)).to_vec();
+            values.push(share(edge.errors, edge.attempts));
+            Some(values)
         },
     )
 }
 
 fn work(record: &Record) -> Markup {
-    let heads = ["cores × time", "wasted", "on requests"];
+    let heads = [("cores × time", Unit::Micros), ("wasted", Unit::Share), ("on requests", Unit::Count)];
     by_architecture(
         record,
         &heads,
@@ -358,15 +358,14 @@ fn work(record: &Record) -> Markup {
         |architecture, name| {
             let work = architecture.work.get(name)?;
             let wasted = share(work.wasted.cpu_us, work.cpu_us);
-            let requests = count(work.wasted.requests);
-            Some(vec![Cell::Took(Some(work.cpu_us as f64)), Cell::Said(wasted), Cell::Said(requests)])
+            Some(vec![Some(work.cpu_us as f64), wasted, Some(work.wasted.requests as f64)])
         },
     )
 }
 
 /// The attempts at each pod, and its share of those at all pods of its service.
 fn pods(record: &Record) -> Markup {
-    let heads = ["attempts", "share"];
+    let heads = [("attempts", Unit::Count), ("share", Unit::Share)];
     by_architecture(
         record,
         &heads,
@@ -375,32 +374,23 @@ fn pods(record: &Record) -> Markup {
             let service = |pod: &str| pod.rsplit_once('-').map(|(service, _)| service.to_owned());
             let beside = architecture.pods.iter().filter(|(other, _)| service(other) == service(name));
             let (attempts, all) = (*architecture.pods.get(name)?, beside.map(|(_, attempts)| attempts).sum());
-            Some(vec![Cell::Said(count(attempts)), Cell::Said(share(attempts, all))])
+            Some(vec![Some(attempts as f64), share(attempts, all)])
         },
     )
 }
 
-/// A cell of such a table.
-enum Cell {
-    Said(String),
-    /// A duration in microseconds, in the unit of its column.
-    Took(Option<f64>),
+/// A part of a whole; `None` of nothing.
+fn share(part: u64, whole: u64) -> Option<f64> {
+    (whole > 0).then(|| part as f64 / whole as f64)
 }
 
 /// The text of each row's cells, which are as many as there are heads.
-fn texts(rows: &[Option<Vec<Cell>>], heads: usize) -> Vec<Vec<String>> {
-    let took = |cell: Option<&Cell>| if let Some(Cell::Took(us)) = cell { *us } else { None };
-    let columns: Vec<Vec<String>> = (0..heads)
-        .map(|head| {
-            let cells = rows.iter().map(|row| row.as_ref().and_then(|row| row.get(head)));
-            let times = column::durations(&cells.clone().map(took).collect::<Vec<_>>());
-            let text = |(cell, time): (Option<&Cell>, String)| match cell {
-                Some(Cell::Said(text)) => text.clone(),
-                _ => time,
-            };
-            cells.zip(times).map(text).collect()
-        })
-        .collect();
+fn texts(rows: &[Option<Vec<Option<f64>>>], heads: &[(&str, Unit)]) -> Vec<Vec<String>> {
+    let columns = heads.iter().enumerate().map(|(head, (_, unit))| {
+        let values = rows.iter().map(|row| row.as_ref().and_then(|row| *row.get(head)?));
+        column::of(column::Kind::Of(*unit), &values.collect::<Vec<_>>())
+    });
+    let columns: Vec<Vec<String>> = columns.collect();
     (0..rows.len()).map(|row| columns.iter().map(|column| column[row].clone()).collect()).collect()
 }
 
@@ -408,14 +398,13 @@ fn texts(rows: &[Option<Vec<Cell>>], heads: usize) -> Vec<Vec<String>> {
 /// has it.
 fn by_architecture<'a>(
     record: &'a Record,
-    heads: &[&str],
+    heads: &[(&str, Unit)],
     names: impl Fn(&'a Architecture) -> Vec<&'a String>,
-    figures: impl Fn(&Architecture, &str) -> Option<Vec<Cell>>,
+    figures: impl Fn(&Architecture, &str) -> Option<Vec<Option<f64>>>,
 ) -> Markup {
     let names: IndexSet<&String> = record.architectures.values().flat_map(names).collect();
-    let of = |seen: &Architecture| {
-        texts(&names.iter().map(|name| figures(seen, name)).collect::<Vec<_>>(), heads.len())
-    };
+    let of =
+        |seen: &Architecture| texts(&names.iter().map(|name| figures(seen, name)).collect::<Vec<_>>(), heads);
     let cells: Vec<Vec<Vec<String>>> = record.architectures.values().map(of).collect();
     let apart = |index: usize| (index == 0).then_some("apart");
     html! {
@@ -430,7 +419,7 @@ fn by_architecture<'a>(
                 tr {
                     th scope="col" {}
                     @for _ in &record.architectures {
-                        @for (index, head) in heads.iter().enumerate() { th class=[apart(index)] scope="col" { (head) } }
+                        @for (index, (head, _)) in heads.iter().enumerate() { th class=[apart(index)] scope="col" { (head) } }
                     }
                 }
             }

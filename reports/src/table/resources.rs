@@ -1,11 +1,12 @@
 //! The grid that says what each architecture takes of its machines: cores busy by kind of container,
 //! connections, bytes on the wire.
 
+use hoplab_sim::figures::Figure;
 use hoplab_sim::record::{Architecture, Record, Resources};
 
 use super::{Grid, printable};
 use crate::column;
-use crate::format::{count, significant};
+use crate::format::count;
 
 /// A kind of container: its key in a record, and what its column is called.
 const KINDS: [(&str, &str); 3] =
@@ -21,9 +22,11 @@ pub(super) fn rows(record: &Record) -> Option<Grid> {
     let mut rows = vec![head];
     let known = record.architectures.iter().filter(|(_, seen)| !seen.resources.is_empty());
     let sent = column::amounts(&known.clone().map(|(_, seen)| all(seen).bytes).collect::<Vec<_>>());
-    for ((name, seen), sent) in known.zip(sent) {
+    let cores = kinds.iter().map(|(kind, _)| cores(known.clone().map(|(_, seen)| seen.resources.get(*kind))));
+    let cores: Vec<Vec<String>> = cores.collect();
+    for (index, ((name, seen), sent)) in known.zip(sent).enumerate() {
         let mut row = vec![printable(name)];
-        row.extend(kinds.iter().map(|(kind, _)| seen.resources.get(*kind).map_or("–".to_owned(), cores)));
+        row.extend(cores.iter().map(|column| column[index].clone()));
         row.extend([count(all(seen).connections_peak), sent]);
         rows.push(row);
     }
@@ -31,14 +34,19 @@ pub(super) fn rows(record: &Record) -> Option<Grid> {
     (rows.len() > 1).then(|| (title.to_owned(), rows))
 }
 
-/// `0.49 (8)`: the mean, and the peak.
-fn cores(of: &Resources) -> String {
-    format!("{} ({})", busy(of), count(of.cores_peak))
+/// The cells of a kind of container, `0.49 (8)`: the mean, and the peak.
+fn cores<'a>(of: impl Iterator<Item = Option<&'a Resources>> + Clone) -> Vec<String> {
+    let means = busy(of.clone());
+    let cell = |(mean, of): (String, Option<&Resources>)| match of {
+        Some(of) => format!("{mean} ({})", count(of.cores_peak)),
+        None => mean,
+    };
+    means.into_iter().zip(of).map(cell).collect()
 }
 
-/// The mean number of cores that were busy.
-pub(crate) fn busy(of: &Resources) -> String {
-    significant(of.cores_mean)
+/// The mean numbers of cores that were busy.
+pub(crate) fn busy<'a>(of: impl Iterator<Item = Option<&'a Resources>>) -> Vec<String> {
+    column::figures(Figure::Cores, &of.map(|of| of.map(|of| of.cores_mean)).collect::<Vec<_>>())
 }
 
 /// What all kinds of containers took together.

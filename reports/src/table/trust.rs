@@ -1,12 +1,13 @@
 //! The grids that say how far figures can be trusted: 95 % intervals, and the same requests under the
 //! baseline. Where a run has faults they are of the time before.
 
+use hoplab_sim::figures::Unit;
 use hoplab_sim::record::{Architecture, Difference, Interval, Paired, Record, Traffic};
 
 use super::{Grid, printable};
 use crate::added;
 use crate::column;
-use crate::format::{count, percent, share};
+use crate::format::count;
 
 /// Where the true figures lie; `None` where the record does not know.
 pub(super) fn intervals(record: &Record) -> Option<Grid> {
@@ -24,16 +25,16 @@ pub(super) fn intervals(record: &Record) -> Option<Grid> {
             of.error_rate.is_some() || [0.5, 0.9, 0.99, 0.999].into_iter().any(|at| of.of(at).is_some())
         })
         .collect();
-    let columns = [0.5, 0.9, 0.99, 0.999].map(|at| {
-        let ranges = known.iter().map(|(_, traffic)| traffic.intervals.of(at).map(|of| (of.low, of.high)));
-        column::ranges(&ranges.collect::<Vec<_>>())
-    });
+    let ranges = |unit: Unit, of: &dyn Fn(&Traffic) -> Option<Interval>| {
+        let ends = |(_, traffic): &(String, Traffic)| of(traffic).map(|of| (of.low, of.high));
+        column::ranges(unit, &known.iter().map(ends).collect::<Vec<_>>())
+    };
+    let percentiles = [0.5, 0.9, 0.99, 0.999].map(|at| ranges(Unit::Micros, &|of| of.intervals.of(at)));
+    let errors = ranges(Unit::Share, &|of| of.intervals.error_rate);
     let mut rows = vec![["", "p50", "p90", "p99", "p99.9", "errors"].map(str::to_owned).to_vec()];
-    for (index, (name, traffic)) in known.iter().enumerate() {
-        let mut row = vec![name.clone()];
-        row.extend(columns.iter().map(|column| column[index].clone()));
-        row.push(traffic.intervals.error_rate.map_or_else(|| "–".to_owned(), shares));
-        rows.push(row);
+    for (index, (name, _)) in known.iter().enumerate() {
+        let cells = percentiles.iter().chain([&errors]).map(|column| column[index].clone());
+        rows.push(std::iter::once(name.clone()).chain(cells).collect());
     }
     let when = if whole { None } else { added::when(record) };
     let when = when.map_or_else(String::new, |when| format!(", {when}"));
@@ -66,16 +67,18 @@ pub(super) fn paired(record: &Record) -> Option<Grid> {
         column::differences(&values.collect::<Vec<_>>())
     };
     let ranges = all.iter().map(|of| of.intervals.of(0.5).map(|of| (of.low, of.high)));
-    let (medians, ranges, p99) = (at(0.5), column::ranges(&ranges.collect::<Vec<_>>()), at(0.99));
+    let (medians, ranges, p99) =
+        (at(0.5), column::ranges(Unit::Micros, &ranges.collect::<Vec<_>>()), at(0.99));
+    let slower = column::shares(all.iter().map(|of| (of.slower, of.both)));
+    let faster = column::shares(all.iter().map(|of| (of.faster, of.both)));
     for (index, (name, paired)) in record.paired.iter().enumerate() {
-        let of = &all[index];
         rows.push(vec![
             printable(name),
             medians[index].clone(),
             ranges[index].clone(),
             p99[index].clone(),
-            share(of.slower, of.both),
-            share(of.faster, of.both),
+            slower[index].clone(),
+            faster[index].clone(),
             match paired.total.saved + paired.total.neither {
                 0 => "–".to_owned(),
                 failed => format!("{} of {}", count(paired.total.saved), count(failed)),
@@ -93,14 +96,6 @@ pub(super) fn paired(record: &Record) -> Option<Grid> {
         None => format!("Against {name}, request by request"),
     };
     (rows.len() > 1).then(|| (title, without_empty_columns(rows)))
-}
-
-/// `0.2–0.4 %`; one figure where both ends are written alike.
-fn shares(of: Interval) -> String {
-    match (percent(of.low), percent(of.high)) {
-        (low, high) if low == high => low,
-        (low, high) => format!("{}–{high}", low.trim_end_matches(" %")),
-    }
 }
 
 /// A column in which no row has a figure says nothing.

@@ -123,6 +123,16 @@ fn with_digits(unit: Unit, value: f64, digits: usize) -> String {
     }
 }
 
+/// A number with so many decimals, zeros at its end included; nothing is `0`.
+pub fn with_decimals(value: f64, decimals: usize) -> String {
+    let size = value.abs();
+    if size < NOTHING {
+        return "0".to_owned();
+    }
+    let text = grouped_digits(&format!("{size:.decimals$}"));
+    if value < 0.0 { format!("−{text}") } else { text }
+}
+
 /// A number with so many significant digits, without trailing zeros.
 pub fn digits_of(value: f64, digits: usize) -> String {
     let size = value.abs();
@@ -218,6 +228,13 @@ mod tests {
         assert_eq!(beside(Unit::Count, 3.0, &[3.0]), "3");
         assert_eq!(beside(Unit::Micros, 50_123.0, &[50_123.0]), "50.123 ms", "it is the bound");
         assert_eq!(beside(Unit::Share, 0.07, &[0.07]), "7 %");
+    }
+
+    #[test]
+    fn decimals_are_kept_where_they_are_asked_for() {
+        assert_eq!(with_decimals(1_234.5, 2), "1,234.50");
+        assert_eq!(with_decimals(-0.18, 3), "−0.180");
+        assert_eq!(with_decimals(0.0, 3), "0");
     }
 
     proptest::proptest! {

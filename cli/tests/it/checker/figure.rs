@@ -19,8 +19,8 @@ pub(super) enum Figure {
     Read(i64, Precision),
     /// All that a histogram holds.
     Histogram(Vec<i64>, Precision),
-    /// A number in words, `17.9 ms` or `0.42 %`: to three significant digits, of a value that was read off at most so
-    /// much too high.
+    /// A number in words, `17.9 ms` or `0.42 %`: right to the last digit that is written, of which there are at least two,
+    /// of a value that was read off at most so much too high.
     Said(f64, f64),
     /// Words.
     Text(String),
@@ -91,8 +91,9 @@ impl Figure {
                 Value::from(buckets)
             }
             Self::Said(value, above) if *value != 0.0 => {
-                let (number, unit) = parsed(written.as_str().unwrap()).unwrap();
-                let (step, factor) = (step(number, unit), factor(unit));
+                let text = written.as_str().unwrap();
+                let (number, unit) = parsed(text).unwrap();
+                let (step, factor) = (step(text, number, unit), factor(unit));
                 Value::from(format!("{} {unit}", number + step * 1.01 + above / factor))
             }
             Self::Said(..) => Value::from("0.01 %"),
@@ -110,7 +111,7 @@ fn said(value: f64, above: f64, written: &Value) -> bool {
     }
     let Some((number, unit)) = parsed(text) else { return false };
     let (off, factor) = (number * factor(unit) - value, factor(unit));
-    let half = step(number, unit) * factor * 0.500_001;
+    let half = step(text, number, unit) * factor * 0.500_001;
     -half <= off && off <= half + above && (number != 0.0 || value == 0.0)
 }
 
@@ -129,10 +130,13 @@ pub(super) fn factor(unit: &str) -> f64 {
     }
 }
 
-/// The last digit that is written of three; of a share at most the second after the point.
-fn step(number: f64, unit: &str) -> f64 {
+/// One in the last digit that is written, or in the second; of a share at least one in the second after the point.
+fn step(text: &str, number: f64, unit: &str) -> f64 {
     let least = if unit == "%" { 1e-2 } else { 1e-9 };
-    10_f64.powf(number.abs().max(least).log10().floor() - 2.0).clamp(least, 1.0)
+    let behind_point = text.split(' ').next().and_then(|number| number.split_once('.'));
+    let last = 10_f64.powi(-(behind_point.map_or(0, |(_, digits)| digits.len()) as i32));
+    let second = 10_f64.powf(number.abs().max(least).log10().floor() - 1.0);
+    last.min(second).max(least)
 }
 
 /// A number that is whole, however it is written.
