@@ -1,7 +1,7 @@
 //! Numbers for people in what they are told with: differences, ranges, shares, lists, lines that break. The figures
 //! themselves are written by [`hoplab_sim::figures::words`]. Owns no layout.
 
-use hoplab_sim::figures::{Figure, Scope};
+use hoplab_sim::figures::Figure;
 
 pub(crate) use hoplab_sim::figures::words::{
     duration, exact, grouped as count, percent, significant, written as in_words,
@@ -65,11 +65,6 @@ pub(crate) fn share(part: u64, whole: u64) -> String {
 /// A value of a figure; `–` where the sample does not carry it.
 pub(crate) fn known(figure: Figure, value: Option<f64>) -> String {
     value.map_or_else(|| "–".to_owned(), |value| in_words(figure, value))
-}
-
-/// A figure; `–` where the sample does not carry it.
-pub(crate) fn figure(figure: Figure, scope: &Scope<'_>) -> String {
-    known(figure, figure.of(scope))
 }
 
 /// A count with its noun: `1 change`, `2 changes`.

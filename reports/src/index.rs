@@ -14,10 +14,9 @@ use hoplab_sim::sweep::record::Sweep;
 use crate::error::Error;
 use crate::explore;
 use crate::folder::Kept;
-use crate::format::{figure, plural, shortened};
+use crate::format::{plural, shortened};
 use crate::outcomes::{Outcomes, mark};
-use crate::scope::scope;
-use crate::table::{Look, expectations_by_text, grid, printable};
+use crate::table::{Look, by_architecture, expectations_by_text, grid, printable};
 use crate::{sweep, verdict};
 
 /// So many digits of a digest tell runs apart.
@@ -76,11 +75,11 @@ impl Entry {
     fn of_run(record: &Record) -> Self {
         let outcomes = expectations_by_text(record).into_values().flatten();
         let outcomes = Outcomes::of(outcomes.map(|(_, expectation)| expectation));
-        let rows = record.architectures.iter().map(|(name, architecture)| {
-            let scope = scope(record, architecture);
-            let shown = [Figure::Sent, Figure::P50, Figure::P99, Figure::ErrorRate];
-            (name.clone(), shown.map(|shown| figure(shown, &scope)))
-        });
+        let shown = [Figure::Sent, Figure::P50, Figure::P99, Figure::ErrorRate];
+        let columns = shown.map(|figure| by_architecture(record, figure));
+        let names = record.architectures.keys().enumerate();
+        let rows =
+            names.map(|(row, name)| (name.clone(), columns.each_ref().map(|column| column[row].clone())));
         Self {
             headline: verdict::verdict(record).headline,
             seeds: seeds(record.seed, record.runs()),
