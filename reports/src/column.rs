@@ -115,9 +115,13 @@ impl Column {
         self.steps(&[(before, now)]).remove(0)
     }
 
-    /// From one of its values to another, or one where both are written alike.
+    /// From one of its values to another, or one where both are written alike; nothing where the range is all that a share
+    /// can be, which says nothing.
     pub(crate) fn ranges(self, ranges: &[Option<(f64, f64)>]) -> Vec<String> {
-        let ends = ranges.iter().flat_map(|range| [range.map(|of| of.0), range.map(|of| of.1)]);
+        let is_share = self.kind == Kind::Of(Unit::Share);
+        let told =
+            ranges.iter().map(|range| range.filter(|(low, high)| !is_share || *low > 0.0 || *high < 1.0));
+        let ends = told.flat_map(|range| [range.map(|of| of.0), range.map(|of| of.1)]);
         let texts = self.cells(&ends.collect::<Vec<_>>());
         texts.chunks(2).map(|ends| joined(&ends[0], &ends[1])).collect()
     }
@@ -350,6 +354,7 @@ mod tests {
             ranges(Unit::Share, &[Some((0.0, 0.0038)), Some((0.002, 0.006))]),
             ["0–0.38 %", "0.20–0.60 %"]
         );
+        assert_eq!(ranges(Unit::Share, &[Some((0.0, 1.0)), Some((0.25, 1.0))]), ["–", "25–100 %"]);
         assert_eq!(amounts(&[410_000, 81_000_000]), ["0.41 MB", "81.00 MB"]);
         assert_eq!(amounts(&[9_300_000, 81_000_000]), ["9.3 MB", "81.0 MB"]);
     }

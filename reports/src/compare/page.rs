@@ -108,7 +108,7 @@ fn figures(comparison: &Comparison, differing: &[&Compared]) -> Markup {
          an interval in both runs, the odds that a single one is marked for nothing are below 5 % (Holm 1979). "
         @if comparison.trust.same_requests { "Both ran the same requests: what is exact is real for these, and other \
          seeds may show another. " }
-        "A dash is a figure that the sample cannot carry."
+        "A dash is a figure that the sample cannot carry, or an interval that it does not tell."
     };
     let body = tabs("figures", differing, |compared| {
         html! {

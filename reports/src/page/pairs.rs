@@ -38,7 +38,8 @@ pub(crate) fn pairs(record: &Record) -> Option<Markup> {
         "The same request meets the same arrival, demands and faults under each architecture, so what differs is the \
          architecture's. A curve says which share of requests is slower than with " (baseline) " by at most so much; \
          left of zero they are faster. The outermost 1 % at either end lie beyond the axis. Only requests that were \
-         answered well under both have a difference; the others were served well under one alone, or under neither."
+         answered well under both have a difference; the others were served well under one alone, or under neither. A \
+         dash is a percentile or an interval that the sample does not tell."
     };
     let by_phase = by(record, "", &parts.collect::<Vec<_>>(), |paired, phase| match phase {
         None => Some(&paired.total),

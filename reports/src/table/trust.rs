@@ -38,7 +38,11 @@ pub(super) fn intervals(record: &Record) -> Option<Grid> {
     }
     let when = if whole { None } else { added::when(record) };
     let when = when.map_or_else(String::new, |when| format!(", {when}"));
-    (rows.len() > 1).then(|| (format!("With 95 % confidence{when}"), without_empty_columns(rows)))
+    let rows = without_empty_columns(rows);
+    let is_known = |row: &Vec<String>| row.iter().skip(1).any(|cell| cell != "–");
+    let dash = rows.iter().flatten().any(|cell| cell == "–");
+    let dash = if dash { "; – is an interval that the sample does not tell" } else { "" };
+    rows[1..].iter().any(is_known).then(|| (format!("With 95 % confidence{when}{dash}"), rows))
 }
 
 /// What is said of each architecture's requests beside the baseline's.

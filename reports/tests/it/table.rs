@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use hoplab_reports::{Look, table};
-use hoplab_sim::record::Intervals;
+use hoplab_sim::record::{Interval, Intervals};
 
 use crate::fixture;
 
@@ -51,6 +51,22 @@ fn without_pairs_and_intervals_the_table_is_as_it_was() {
     }
     let text = table(&record, None, Look::PLAIN);
     assert!(!text.contains("confidence") && !text.contains("request by request"), "{text}");
+}
+
+#[test]
+fn an_interval_as_wide_as_all_says_nothing() {
+    let mut record = fixture::boutique();
+    let (_, direct) = record.architectures.first_mut().unwrap();
+    direct.total.intervals.error_rate = Some(Interval::between(0.0, 1.0));
+    let text = table(&record, None, Look::PLAIN);
+    assert!(!text.contains("0–100 %"), "{text}");
+    assert!(text.contains("With 95 % confidence; – is an interval that the sample does not tell"), "{text}");
+    for seen in record.architectures.values_mut() {
+        seen.total.intervals.quantiles.clear();
+        seen.total.intervals.error_rate = Some(Interval::between(0.0, 1.0));
+    }
+    let text = table(&record, None, Look::PLAIN);
+    assert!(!text.contains("confidence"), "{text}");
 }
 
 #[test]
