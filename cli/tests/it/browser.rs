@@ -1,5 +1,5 @@
 //! Every kind of page in a real browser: nothing overflows, is cut, lies over something else or is fetched; axe finds
-//! nothing above minor, the console stays empty, and keyboard and mouse do what the page says that they do.
+//! nothing, the console stays empty, and keyboard and mouse do what the page says that they do.
 
 mod driver;
 mod hands;

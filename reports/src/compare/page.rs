@@ -69,7 +69,7 @@ fn inputs(comparison: &Comparison) -> Markup {
     let body = html! {
         @if !comparison.inputs.is_empty() {
             (frame::scroll("what was run", &html! { table {
-                thead { tr { th scope="col" {} th.text scope="col" { (first) } th.text scope="col" { (second) } } }
+                thead { tr { th scope="col" { "what" } th.text scope="col" { (first) } th.text scope="col" { (second) } } }
                 tbody { @for input in &comparison.inputs { tr {
                     th scope="row" { (input.name) } td.text { (input.before) } td.text { (input.now) }
                 } } }
@@ -113,8 +113,8 @@ fn figures(comparison: &Comparison, differing: &[&Compared]) -> Markup {
     let body = tabs("figures", differing, |compared| {
         html! {
             (all_requests(comparison, &compared.subjects[0]))
-            @if !compared.phases.is_empty() { (by(comparison, "By part of the run", &compared.phases)) }
-            @if compared.subjects.len() > 1 { (by(comparison, "By endpoint", &compared.subjects[1..])) }
+            @if !compared.phases.is_empty() { (by(comparison, "part of the run", &compared.phases)) }
+            @if compared.subjects.len() > 1 { (by(comparison, "endpoint", &compared.subjects[1..])) }
         }
     });
     section("figures", "Figures", &note, &body)
@@ -149,18 +149,18 @@ fn cells(figure: &Pair) -> Markup {
     }
 }
 
-fn by(comparison: &Comparison, title: &str, subjects: &[Subject]) -> Markup {
+fn by(comparison: &Comparison, what: &str, subjects: &[Subject]) -> Markup {
     let shown = [Figure::P50, Figure::P99, Figure::ErrorRate];
     html! {
-        h3 { (title) }
-        (frame::scroll(title, &html! { table {
+        h3 { "By " (what) }
+        (frame::scroll(&format!("by {what}"), &html! { table {
             thead {
                 tr {
-                    th {}
+                    td {}
                     @for measure in shown { th.group scope="colgroup" colspan="3" { (measure.label()) } }
                 }
                 tr {
-                    th scope="col" {}
+                    th scope="col" { (what) }
                     @for _ in shown {
                         th scope="col" { (comparison.first.label) } th scope="col" { (comparison.second.label) }
                         th scope="col" { "change" }
@@ -201,15 +201,15 @@ fn moved(comparison: &Comparison, differing: &[&Compared]) -> Markup {
     let body = tabs("moved", differing, |compared| {
         let moved = &compared.moved;
         let parts = [
-            ("Mean request, by owner", &moved.owners),
-            ("Mean request, by hop and owner", &moved.hops),
-            ("Attempts a call", &moved.edges),
-            ("Decisions of policies and changes of breakers", &moved.decisions),
+            ("Mean request, by owner", "owner", &moved.owners),
+            ("Mean request, by hop and owner", "hop and owner", &moved.hops),
+            ("Attempts a call", "edge", &moved.edges),
+            ("Decisions of policies and changes of breakers", "what", &moved.decisions),
         ];
-        let nothing = parts.iter().all(|(_, steps)| steps.is_empty());
+        let nothing = parts.iter().all(|(.., steps)| steps.is_empty());
         html! {
-            @for (title, steps) in parts {
-                @if !steps.is_empty() { (steps_table(comparison, title, steps)) }
+            @for (title, what, steps) in parts {
+                @if !steps.is_empty() { (steps_table(comparison, title, what, steps)) }
             }
             @if nothing { p.note { "Nothing of this moved." } }
         }
@@ -220,12 +220,12 @@ fn moved(comparison: &Comparison, differing: &[&Compared]) -> Markup {
 /// So many rows are shown at once.
 const ROWS_OPEN: usize = 10;
 
-fn steps_table(comparison: &Comparison, title: &str, steps: &[Step]) -> Markup {
+fn steps_table(comparison: &Comparison, title: &str, what: &str, steps: &[Step]) -> Markup {
     let rows = |steps: &[Step]| {
         html! {
             (frame::scroll("what moved", &html! { table {
                 thead { tr {
-                    th scope="col" {} th scope="col" { (comparison.first.label) }
+                    th scope="col" { (what) } th scope="col" { (comparison.first.label) }
                     th scope="col" { (comparison.second.label) } th scope="col" { "change" }
                 } }
                 tbody { @for (step, cells) in steps.iter().zip(moved::cells(steps)) { tr {
@@ -263,7 +263,7 @@ fn expectations(comparison: &Comparison) -> Markup {
     let body = html! {
         (frame::scroll("expectations", &html! { table {
             thead { tr {
-                th scope="col" {} th.text scope="col" { "under" } th.text scope="col" { (comparison.first.label) }
+                th scope="col" { "expectation" } th.text scope="col" { "under" } th.text scope="col" { (comparison.first.label) }
                 th.text scope="col" { (comparison.second.label) }
             } }
             tbody { @for (name, turned) in turned { tr {

@@ -86,7 +86,7 @@ fn part(entry: &Entry) -> Markup {
 fn figures(entry: &Entry) -> Markup {
     html! {
         (frame::scroll("figures", &html! { table {
-            thead { tr { th scope="col" {} @for head in HEADS { th scope="col" { (head) } } } }
+            thead { tr { th scope="col" { "architecture" } @for head in HEADS { th scope="col" { (head) } } } }
             tbody { @for (name, figures) in &entry.rows { tr {
                 th scope="row" { (name) }
                 @for figure in figures { td { (figure) } }

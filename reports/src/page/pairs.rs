@@ -41,7 +41,7 @@ pub(crate) fn pairs(record: &Record) -> Option<Markup> {
          answered well under both have a difference; the others were served well under one alone, or under neither. A \
          dash is a percentile or an interval that the sample does not tell."
     };
-    let by_phase = by(record, "", &parts.collect::<Vec<_>>(), |paired, phase| match phase {
+    let by_phase = by(record, "part of the run", &parts.collect::<Vec<_>>(), |paired, phase| match phase {
         None => Some(&paired.total),
         Some(phase) => paired.phases.get(phase),
     });
@@ -71,7 +71,7 @@ fn by<'a>(
     of: impl Fn(&'a Paired, Option<&str>) -> Option<&'a Difference>,
 ) -> Markup {
     let slots = tables::slots(record);
-    let label = if head.is_empty() { "differences by part of the run" } else { "differences by endpoint" };
+    let label = format!("differences by {head}");
     let rows: IndexMap<&str, Vec<(&String, usize, &Difference)>> = parts
         .iter()
         .map(|part| {
@@ -95,7 +95,7 @@ fn by<'a>(
     let columns = [at(0.5), ranges, at(0.99), slower, faster];
     let mut rows_of_cells = (0..all().count()).map(|row| columns.each_ref().map(|column| &*column[row]));
     html! {
-        (frame::scroll(label, &html! { table {
+        (frame::scroll(&label, &html! { table {
             thead { tr {
                 th scope="col" { (head) } th.text scope="col" { "architecture" } th scope="col" { "requests" }
                 th scope="col" { "median" } th scope="col" { "95 % interval" } th scope="col" { "p99" }

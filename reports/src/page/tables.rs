@@ -35,7 +35,7 @@ pub(crate) fn overview(record: &Record) -> Markup {
     let body = html! {
         (frame::scroll("figures side by side", &html! { table {
             thead { tr {
-                th scope="col" {}
+                th scope="col" { "architecture" }
                 @for figure in &shown { th scope="col" { (head(*figure)) } }
                 th scope="col" { "breakers opened" }
             } }
@@ -91,7 +91,7 @@ fn added(record: &Record) -> Markup {
         h3 { (added::title(record)) ", and to whom it goes" }
         (frame::scroll("what each architecture adds", &html! { table {
             thead { tr {
-                th scope="col" {} th scope="col" { "total" }
+                th scope="col" { "architecture" } th scope="col" { "total" }
                 @for group in &groups { th scope="col" { (group.label()) } }
             } }
             tbody { @for (index, (name, _)) in added.iter().enumerate() { tr class={ "of-" (slot(name) % SLOTS) } {
@@ -121,7 +121,7 @@ fn resources(record: &Record) -> Markup {
         h3 { "What it takes" }
         (frame::scroll("what each architecture takes", &html! { table {
             thead { tr {
-                th scope="col" {} th.text scope="col" { "containers" } th scope="col" { "processor time" }
+                th scope="col" { "architecture" } th.text scope="col" { "containers" } th scope="col" { "processor time" }
                 th scope="col" { "cores busy" } th scope="col" { "at most" }
                 th scope="col" { "connections at most" } th scope="col" { "sent" }
             } }
@@ -164,13 +164,13 @@ pub(crate) fn phases(record: &Record) -> Markup {
         (frame::scroll("before, during and after", &html! { table {
             thead {
                 tr {
-                    th {}
+                    td {}
                     @for name in &names {
                         th.group scope="colgroup" colspan="3" { (name) small { (lasts(name)) } }
                     }
                 }
                 tr {
-                    th scope="col" {}
+                    th scope="col" { "architecture" }
                     @for _ in &names {
                         th.apart scope="col" { "p50" } th scope="col" { "p99" } th scope="col" { "errors" }
                     }
@@ -209,7 +209,7 @@ pub(crate) fn decisions(record: &Record) -> Markup {
         h3 { "How often" }
         (frame::scroll("decisions", &html! { table {
             thead { tr {
-                th scope="col" {} th.text scope="col" { "about" }
+                th scope="col" { "decision" } th.text scope="col" { "about" }
                 @for (name, _, slot) in architectures(record) { th scope="col" { (swatch(slot)) (name) } }
             } }
             tbody { @for (decision, upstream) in &rows { tr {
@@ -233,7 +233,7 @@ pub(crate) fn expectations(record: &Record) -> Markup {
     let body = html! {
         (frame::scroll("expectations", &html! { table {
             thead { tr {
-                th scope="col" {}
+                th scope="col" { "expectation" }
                 @for name in record.architectures.keys() { th scope="col" { (name) } }
             } }
             tbody { @for (text, seen) in &by_text { tr {
@@ -265,7 +265,7 @@ pub(crate) fn invariants(record: &Record) -> Markup {
     let body = html! {
         (frame::scroll("broken invariants", &html! { table {
             thead { tr {
-                th scope="col" {} th.text scope="col" { "architecture" } th scope="col" { "times" }
+                th scope="col" { "invariant" } th.text scope="col" { "architecture" } th scope="col" { "times" }
                 th.text scope="col" { "first" }
             } }
             tbody { @for (name, architecture, slot) in architectures(record) {
@@ -322,6 +322,7 @@ fn endpoints(record: &Record) -> Markup {
     let heads = ["p50", "p99", "errors"].into_iter().zip(figures.map(Figure::unit));
     by_architecture(
         record,
+        "endpoint",
         &heads.collect::<Vec<_>>(),
         |architecture| architecture.endpoints.keys().collect(),
         |architecture, name| {
@@ -337,6 +338,7 @@ fn edges(record: &Record) -> Markup {
     let heads = heads.into_iter().zip(figures.map(Figure::unit));
     by_architecture(
         record,
+        "edge",
         &heads.chain([("failed attempts", Unit::Share)]).collect::<Vec<_>>(),
         |architecture| architecture.edges.keys().collect(),
         |architecture, name| {
@@ -353,6 +355,7 @@ fn work(record: &Record) -> Markup {
     let heads = [("cores × time", Unit::Micros), ("wasted", Unit::Share), ("on requests", Unit::Count)];
     by_architecture(
         record,
+        "service",
         &heads,
         |architecture| architecture.work.keys().collect(),
         |architecture, name| {
@@ -368,6 +371,7 @@ fn pods(record: &Record) -> Markup {
     let heads = [("attempts", Unit::Count), ("share", Unit::Share)];
     by_architecture(
         record,
+        "pod",
         &heads,
         |architecture| architecture.pods.keys().collect(),
         |architecture, name| {
@@ -394,30 +398,31 @@ fn texts(rows: &[Option<Vec<Option<f64>>>], heads: &[(&str, Unit)]) -> Vec<Vec<S
     (0..rows.len()).map(|row| columns.iter().map(|column| column[row].clone()).collect()).collect()
 }
 
-/// A table with a row for each of the names that any architecture has, and its figures under each architecture that
+/// A table with a row for each of the names that any architecture has, a name `of` something, and its figures under each architecture that
 /// has it.
 fn by_architecture<'a>(
     record: &'a Record,
+    of: &str,
     heads: &[(&str, Unit)],
     names: impl Fn(&'a Architecture) -> Vec<&'a String>,
     figures: impl Fn(&Architecture, &str) -> Option<Vec<Option<f64>>>,
 ) -> Markup {
     let names: IndexSet<&String> = record.architectures.values().flat_map(names).collect();
-    let of =
+    let texts =
         |seen: &Architecture| texts(&names.iter().map(|name| figures(seen, name)).collect::<Vec<_>>(), heads);
-    let cells: Vec<Vec<Vec<String>>> = record.architectures.values().map(of).collect();
+    let cells: Vec<Vec<Vec<String>>> = record.architectures.values().map(texts).collect();
     let apart = |index: usize| (index == 0).then_some("apart");
     html! {
         (frame::scroll("figures by architecture", &html! { table {
             thead {
                 tr {
-                    th {}
+                    td {}
                     @for name in record.architectures.keys() {
                         th.group scope="colgroup" colspan=(heads.len()) { (name) }
                     }
                 }
                 tr {
-                    th scope="col" {}
+                    th scope="col" { (of) }
                     @for _ in &record.architectures {
                         @for (index, (head, _)) in heads.iter().enumerate() { th class=[apart(index)] scope="col" { (head) } }
                     }
@@ -439,7 +444,7 @@ fn faults(record: &Record) -> Markup {
     html! {
         (frame::scroll("faults", &html! { table {
             thead { tr {
-                th scope="col" {} th.text scope="col" { "what it does" } th scope="col" { "from" }
+                th scope="col" { "fault" } th.text scope="col" { "what it does" } th scope="col" { "from" }
                 th scope="col" { "for" }
                 @for name in record.architectures.keys() { th scope="col" { "took effect, " (name) } }
             } }

@@ -1,5 +1,5 @@
 //! What is looked at in any page, at two widths and in both themes, as a list of complaints: what the checks in
-//! `checks.js` find, findings of axe above minor, and what stands in the console. Owns no page.
+//! `checks.js` find, findings of axe, and what stands in the console. Owns no page.
 
 use std::path::Path;
 
@@ -56,10 +56,10 @@ const PLAIN: &str = "
     style.textContent = '.scroll, .graph, pre { background-image: none !important }';
     document.head.append(style);";
 
-/// Findings that weigh more than minor ones, each with the first element that it is about.
+/// Findings, the minor ones too, each with the first element that it is about.
 const FINDINGS: &str = "
     const done = arguments[0];
     const said = ({ id, impact, help, nodes }) => `axe: ${id} (${impact}), ${help}: ${nodes.length} times, ${nodes[0].html}`;
     axe.run(document, { resultTypes: ['violations'] }).then(
-      ({ violations }) => done(violations.filter(({ impact }) => impact !== 'minor').map(said)),
+      ({ violations }) => done(violations.map(said)),
       (error) => done(['axe: ' + error]));";
