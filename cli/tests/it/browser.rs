@@ -36,7 +36,12 @@ fn a_run() {
     for look in [LOOKS[0], LOOKS[3]] {
         open.browser.open(&page, look);
         hands::walk(&open.browser);
-        hands::hover(&open.browser);
+        if look.width > 640 {
+            hands::hover(&open.browser);
+        } else {
+            hands::tap(&open.browser);
+        }
+        hands::read(&open.browser);
         hands::choose(&open.browser);
         hands::hide(&open.browser);
         hands::scroll(&open.browser);
@@ -61,6 +66,9 @@ fn a_sweep() {
     }
     open.browser.open(&page, LOOKS[0]);
     hands::hover(&open.browser);
+    open.browser.open(&page, LOOKS[3]);
+    hands::tap(&open.browser);
+    hands::read(&open.browser);
     assert!(open.browser.console().is_empty());
 }
 

@@ -182,6 +182,9 @@ fn aside_width(bars: &[Bar]) -> f64 {
     if bars.iter().any(|bar| !bar.aside.is_empty()) { 52.0 } else { 0.0 }
 }
 
+/// A part of a bar with less than this share of the axis is not seen.
+const PART_MIN: f64 = 5e-5;
+
 fn stack(drawing: &mut Drawing, frame: Frame, axis: &Axis, bar: &Bar, (y, height): (f64, f64)) {
     let (mut above, mut below) = (0.0, 0.0);
     for (index, &us) in bar.parts_us.iter().enumerate() {
@@ -189,7 +192,8 @@ fn stack(drawing: &mut Drawing, frame: Frame, axis: &Axis, bar: &Bar, (y, height
         let (start, end) = (*from, *from + us);
         *from = end;
         let (left, right) = (frame.x(axis, start.min(end)), frame.x(axis, start.max(end)));
-        if right - left < 0.05 {
+        // The same parts in every room: a phone's marks take their notes from a desk's.
+        if right - left < frame.width * PART_MIN {
             continue;
         }
         let note = format!("{}\n{}: {}", bar.name, OWNERS[index].label, duration(us));

@@ -215,8 +215,6 @@ impl Drawing {
         note: Option<String>,
     ) {
         if width > 0.0 {
-            // Nobody points on a phone, and notes are most of a page's size.
-            let note = note.filter(|_| self.room == Room::Wide);
             self.marks.push(Mark::Area { x, y, width, height, ink, note });
         }
     }

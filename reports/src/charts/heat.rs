@@ -98,7 +98,7 @@ impl<'a> Heat<'a> {
             drawing.marks.push(Mark::Heat { x: left, y, width, height, columns, rows: ROWS, cells });
         }
         drawing.band_names(frame, &time, record);
-        if room == Room::Wide {
+        if room != Room::File {
             for (column, windows) in self.columns(architecture).enumerate() {
                 let (left, right) = (x(column), x(column + 1));
                 let (y, width, note) = (frame.top, right - left, self.note(architecture, windows));

@@ -79,7 +79,7 @@ impl Drawing {
         places: &[f64],
         rows: impl Fn(usize) -> Vec<String>,
     ) {
-        if self.room != Room::Wide {
+        if self.room == Room::File {
             return;
         }
         for (column, &at) in places.iter().enumerate() {

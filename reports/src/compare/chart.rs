@@ -53,7 +53,7 @@ pub(super) fn overlay(
 /// What both curves say at a place, for those who point there.
 fn spots(drawing: &mut Drawing, frame: Frame, x: &Axis, curves: &[Curve; 2], labels: [&str; 2]) {
     let longest = if curves[0].len() > curves[1].len() { &curves[0] } else { &curves[1] };
-    if drawing.room != Room::Wide || longest.is_empty() {
+    if drawing.room == Room::File || longest.is_empty() {
         return;
     }
     let step = longest.len().div_ceil(COLUMNS_MAX);

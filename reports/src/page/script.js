@@ -1,5 +1,5 @@
-// Shows the notes of marks at once beside the pointer, and lets readers look closer at a stretch of the run.
-// Without it browsers show the notes as titles, and nothing but the looking closer is lost.
+// Shows the notes of marks at once, beside the pointer or finger or, of what has the focus, one after the other with ↓
+// and ↑, and lets readers look closer at a stretch of the run. Without it browsers show the notes as titles, on a desk.
 "use strict";
 (() => {
   const tip = document.getElementById("tip");
@@ -7,21 +7,59 @@
     title.parentNode.dataset.note = title.textContent;
     title.remove();
   }
-  const show = (event) => {
-    const mark = event.target.closest ? event.target.closest("[data-note]") : null;
+  // A drawing for a phone has the marks of the one for a desk, and no notes of its own.
+  for (const figure of document.querySelectorAll("figure")) {
+    const wide = figure.querySelectorAll("svg.wide [data-note]");
+    const narrow = figure.querySelectorAll("svg.narrow .noted");
+    if (wide.length === narrow.length) narrow.forEach((mark, at) => { mark.dataset.note = wide[at].dataset.note; });
+  }
+  const tell = (mark, x, y) => {
     tip.hidden = !mark;
     if (!mark) return;
     if (tip.textContent !== mark.dataset.note) tip.textContent = mark.dataset.note;
     const { offsetWidth: width, offsetHeight: height } = tip;
-    const right = event.clientX + 16 + width < window.innerWidth;
-    const left = right ? event.clientX + 16 : Math.max(4, event.clientX - 16 - width);
-    const top = Math.max(4, Math.min(event.clientY + 14, window.innerHeight - height - 6));
+    const left = x + 16 + width < window.innerWidth ? x + 16 : Math.max(4, x - 16 - width);
+    const top = Math.max(4, Math.min(y + 14, window.innerHeight - height - 6));
     tip.style.left = left + "px";
     tip.style.top = top + "px";
+  };
+  const show = (event) => {
+    tell(event.target.closest ? event.target.closest("[data-note]") : null, event.clientX, event.clientY);
   };
   document.addEventListener("pointermove", show, { passive: true });
   document.addEventListener("pointerdown", show, { passive: true });
   document.addEventListener("scroll", () => { tip.hidden = true; }, { passive: true });
+
+  // By keyboard: ↓ and ↑ go through the notes of the drawing that has the focus.
+  tip.setAttribute("role", "status");
+  for (const mark of document.querySelectorAll("svg.chart [data-note]")) {
+    mark.closest("svg.chart").setAttribute("tabindex", "0");
+  }
+  let told = null;
+  const unmark = () => {
+    if (told) told.classList.remove("told");
+    told = null;
+  };
+  document.addEventListener("focusout", () => {
+    if (told) tip.hidden = true;
+    unmark();
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") tip.hidden = true;
+    const by = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (!by || !event.target.matches("svg.chart, .graph") || event.ctrlKey || event.metaKey || event.altKey) return;
+    const marks = [...event.target.querySelectorAll("[data-note]")].filter((mark) => mark.checkVisibility());
+    if (marks.length === 0) return;
+    event.preventDefault();
+    const at = marks.indexOf(told);
+    const next = at < 0 && by < 0 ? marks.length - 1 : Math.min(Math.max(at + by, 0), marks.length - 1);
+    unmark();
+    told = marks[next];
+    told.classList.add("told");
+    const box = told.getBoundingClientRect();
+    const [x, y] = [box.left + box.width / 2, box.top + Math.min(box.height, window.innerHeight) / 2];
+    tell(told, Math.min(Math.max(x, 0), window.innerWidth), Math.min(Math.max(y, 0), window.innerHeight));
+  });
 
   // Who hides an architecture whose tab is open sees the next one that is not hidden.
   const hidden = (label) => [...label.classList].some((name) => {
@@ -182,7 +220,7 @@
     chart.setAttribute("tabindex", "0");
     const hint = document.createElement("p");
     hint.className = "hint";
-    hint.textContent = "Drag across to look closer, double-click or press Escape to go back; with the keyboard +, −, ← and →.";
+    hint.textContent = "Drag across to look closer, double-click or press Escape to go back; with the keyboard +, −, ← and →; ↓ and ↑ read.";
     chart.after(hint);
     let start = null;
     let band = null;

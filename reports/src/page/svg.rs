@@ -40,7 +40,7 @@ pub(crate) fn painted(drawing: &Drawing, size: &str) -> Markup {
     html! {
         svg class={ "chart " (size) } viewBox=(view) role="img" aria-label=(label)
             font-size=(drawing.room.text()) data-time=[time] {
-            @for mark in &drawing.marks { (Painted { mark, tolerance }) }
+            @for mark in &drawing.marks { (Painted { mark, room: drawing.room, tolerance }) }
         }
     }
 }
@@ -51,15 +51,19 @@ const TOLERANCE: f64 = 0.3;
 /// Where a reader looks closer smaller ones are.
 const TOLERANCE_CLOSE: f64 = 0.05;
 
-/// A mark, with the size in pixels of the bends in its lines that do not matter.
+/// A mark, with the size in pixels of the bends in its lines that do not matter. Notes are most of a page's size: on a
+/// phone marks only say that they have one, and the script takes it from the drawing for a desk, which has the same
+/// marks in the same order.
 struct Painted<'a> {
     mark: &'a Mark,
+    room: Room,
     tolerance: f64,
 }
 
 impl Render for Painted<'_> {
     fn render(&self) -> Markup {
-        let tolerance = self.tolerance;
+        let (room, tolerance) = (self.room, self.tolerance);
+        let noted = if room == Room::Narrow { " noted" } else { "" };
         match self.mark {
             Mark::Line { points, ink, width, dashed } => html! {
                 polyline class={ "l " (class(*ink)) } points=(joined(&thinned(points, tolerance))) stroke-width=(width)
@@ -81,12 +85,12 @@ impl Render for Painted<'_> {
                 }
             },
             Mark::Group { slot, marks } => html! {
-                g class={ "of-" (slot) } { @for mark in marks { (Painted { mark, tolerance }) } }
+                g class={ "of-" (slot) } { @for mark in marks { (Painted { mark, room, tolerance }) } }
             },
             Mark::Area { x, y, width, height, ink, note } => html! {
-                rect class={ "f " (class(*ink)) } x=(round(*x)) y=(round(*y)) width=(round(*width).max(0.1))
-                    height=(round(*height)) {
-                    @if let Some(note) = note { title { (note) } }
+                rect class={ "f " (class(*ink)) (note.as_ref().map_or("", |_| noted)) } x=(round(*x)) y=(round(*y))
+                    width=(round(*width).max(0.1)) height=(round(*height)) {
+                    @if let Some(note) = note.as_ref().filter(|_| room == Room::Wide) { title { (note) } }
                 }
             },
             Mark::Text { x, y, text, align, ink, size, bold } => {
@@ -101,8 +105,8 @@ impl Render for Painted<'_> {
                 }
             }
             Mark::Spot { x, y, width, height, note } => html! {
-                rect.spot x=(round(*x)) y=(round(*y)) width=(round(*width)) height=(round(*height)) {
-                    title { (note) }
+                rect class={ "spot" (noted) } x=(round(*x)) y=(round(*y)) width=(round(*width)) height=(round(*height)) {
+                    @if room == Room::Wide { title { (note) } }
                 }
             },
         }

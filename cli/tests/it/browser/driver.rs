@@ -35,6 +35,7 @@ pub(super) mod key {
     pub(crate) const ESCAPE: &str = "\u{e00c}";
     pub(crate) const SPACE: &str = " ";
     pub(crate) const RIGHT: &str = "\u{e014}";
+    pub(crate) const DOWN: &str = "\u{e015}";
 }
 
 /// A step of a pointer.
@@ -106,6 +107,15 @@ impl Browser {
 
     /// Moves the mouse.
     pub(super) fn point(&self, steps: &[Pointer]) {
+        self.act("mouse", steps);
+    }
+
+    /// Touches the screen with a finger, for a moment.
+    pub(super) fn tap(&self, x: f64, y: f64) {
+        self.act("touch", &[Pointer::To(x, y), Pointer::Down, Pointer::Up]);
+    }
+
+    fn act(&self, kind: &str, steps: &[Pointer]) {
         let steps: Vec<Value> = (steps.iter())
             .map(|step| match step {
                 Pointer::To(x, y) => {
@@ -115,10 +125,10 @@ impl Browser {
                 Pointer::Up => json!({ "type": "pointerUp", "button": 0 }),
             })
             .collect();
-        let mouse = json!({ "actions": [
-            { "type": "pointer", "id": "mouse", "parameters": { "pointerType": "mouse" }, "actions": steps },
+        let acts = json!({ "actions": [
+            { "type": "pointer", "id": kind, "parameters": { "pointerType": kind }, "actions": steps },
         ] });
-        self.post("/actions", &mouse);
+        self.post("/actions", &acts);
     }
 
     /// What the page wrote to the console, or the browser about the page, since this was last asked.

@@ -117,6 +117,48 @@ pub(super) fn zoom(browser: &Browser) {
 
 /// Points at marks that have something to say: it must be shown, whole, within the window.
 pub(super) fn hover(browser: &Browser) {
+    notes(browser, &|x, y| browser.point(&[Pointer::To(x, y)]));
+}
+
+/// The same with a finger; and no drawing for a phone says less than the one for a desk.
+pub(super) fn tap(browser: &Browser) {
+    notes(browser, &|x, y| browser.tap(x, y));
+    let silent = browser.run(
+        "const notes = (figure, size) =>
+           [...figure.querySelectorAll(`svg.${size} [data-note]`)].map((mark) => mark.dataset.note).join();
+         return [...document.querySelectorAll('figure')].filter((one) => notes(one, 'wide') !== notes(one, 'narrow'))
+           .map((one) => one.querySelector('svg').getAttribute('aria-label').slice(0, 80));",
+    );
+    assert_eq!(silent, Value::Array(Vec::new()), "on a phone these say something else");
+}
+
+/// Reads the notes of the first drawing that has several with ↓, and ends with Escape.
+pub(super) fn read(browser: &Browser) {
+    let chosen = browser.run_until_done(
+        "window.tip = document.getElementById('tip');
+         window.drawing = [...document.querySelectorAll('svg.chart')].find((one) => one.checkVisibility()
+           && new Set([...one.querySelectorAll('[data-note]')].map((mark) => mark.dataset.note)).size > 1);
+         if (!window.drawing) return arguments[0](false);
+         drawing.focus({ preventScroll: true });
+         drawing.scrollIntoView({ block: 'center', behavior: 'instant' });
+         requestAnimationFrame(() => requestAnimationFrame(() => arguments[0](document.activeElement === drawing)));",
+    );
+    assert_eq!(chosen, true, "no drawing has notes and the focus");
+    let said = "return tip.hidden ? null : tip.textContent";
+    browser.press([key::DOWN]);
+    let first = browser.run("return drawing.querySelector('[data-note]').dataset.note");
+    assert_eq!(browser.run(said), first, "↓ tells the first note");
+    for _ in 0..20 {
+        browser.press([key::DOWN]);
+    }
+    let later = browser.run(said);
+    assert!(later.is_string() && later != first, "↓ goes on from {first}, to {later}");
+    browser.press([key::ESCAPE]);
+    assert_eq!(browser.run(said), Value::Null, "Escape ends it");
+}
+
+/// Points at marks of each kind that have something to say: it must be shown, whole, within the window.
+fn notes(browser: &Browser, point: &dyn Fn(f64, f64)) {
     let count = browser.run(
         "const marks = [...document.querySelectorAll('[data-note]')].filter((one) => one.checkVisibility());
          window.noted = ['.node rect', '.edge .reach', 'rect.spot', 'rect.f']
@@ -139,7 +181,7 @@ pub(super) fn hover(browser: &Browser) {
              requestAnimationFrame(() => requestAnimationFrame(() => arguments[0](at())));"
         ));
         let [x, y]: [f64; 2] = serde_json::from_value(place).unwrap();
-        browser.point(&[Pointer::To(x, y)]);
+        point(x, y);
         let told = browser.run(&format!(
             "const tip = document.getElementById('tip');
              const box = tip.getBoundingClientRect();
