@@ -99,8 +99,11 @@ pub(super) fn limits(sweep: &Sweep, search: &Search, slice: &Slice, room: Room) 
             let note = format!("{name}\n{}: {}", search.key, highest(search, found));
             drawing.area((frame.left, middle - 1.5), (end - frame.left, 3.0), ink, Some(note));
             tries(drawing, &found.ran(), slot, |tried| (frame.x(&x, tried.number), middle));
-            let said = shortened(&highest(search, found), 18);
-            let middle_of = end.max(frame.left + drawing.text_width(&said) / 2.0);
+            let beside = if room.is_narrow() { drawing.text_width(&shortened(name, 24)) + 16.0 } else { 0.0 };
+            let said = drawing.fitted(&highest(search, found), frame.width - beside);
+            let half = drawing.text_width(&said) / 2.0;
+            let right = frame.left + frame.width - half;
+            let middle_of = end.max(frame.left + beside + half).min(right);
             drawing.text((middle_of, middle - text * 0.7), said, Align::Middle, Ink::Text);
         });
     }

@@ -6,7 +6,7 @@ use hoplab_sim::sweep::record::{Figures, Found, Search, Sweep};
 
 use super::heads::key_name;
 use super::knee::knees;
-use super::limit::{contradiction, highest, is_settled};
+use super::limit::{CANNOT_BE_JUDGED, contradiction, highest, is_settled};
 use super::slice::{self, Quantity, Slice};
 use crate::format::{glued, listed, percent, plural};
 use crate::grouped::{by_text, grouped};
@@ -66,6 +66,22 @@ fn found(sweep: &Sweep, search: &Search) -> String {
     let limits = groups.iter().enumerate().map(|(index, group)| (limit((index, group)), group.0.clone()));
     let limits = by_text(limits);
     let is_rate = Quantity::of(&search.range.1) == Quantity::Rate;
+    let (unknown, limits): (Vec<_>, Vec<_>) =
+        limits.into_iter().partition(|(limit, _)| limit.starts_with(CANNOT_BE_JUDGED));
+    let unknown: Vec<String> = unknown
+        .into_iter()
+        .map(|(limit, names)| match (is_rate, listed(&names)) {
+            (true, of) => {
+                format!("How much {of} {} {limit}.", if names.len() == 1 { "carries" } else { "carry" })
+            }
+            (false, of) => {
+                format!("Up to which {} all that is expected holds with {of} {limit}.", key_name(&search.key))
+            }
+        })
+        .collect();
+    if limits.is_empty() {
+        return unknown.join(" ");
+    }
     let parts = limits.into_iter().enumerate().map(|(index, (limit, names))| {
         let carry = if names.len() == 1 { "carries" } else { "carry" };
         match (index, is_rate, listed(&names)) {
@@ -79,7 +95,7 @@ fn found(sweep: &Sweep, search: &Search) -> String {
             (_, false, names) => format!("with {names} up to {limit}"),
         }
     });
-    sentence(parts)
+    std::iter::once(sentence(parts)).chain(unknown).collect::<Vec<_>>().join(" ")
 }
 
 /// Parts that may have commas in them, as one sentence.

@@ -138,6 +138,20 @@ fn tries_and_grid_are_told_together() {
 }
 
 #[test]
+fn what_is_known_to_hold_nowhere_is_no_limit() {
+    let mut sweep = knee();
+    for found in &mut sweep.search.as_mut().unwrap().found[1..] {
+        (found.highest, found.number) = (None, None);
+        found.takes = Some("it takes more".to_owned());
+    }
+    let first = |sweep: &Sweep| verdict(&page(sweep)).lines().next().unwrap_or_default().to_owned();
+    let some = first(&sweep);
+    let one = &mut sweep.search.as_mut().unwrap().found[0];
+    (one.highest, one.number, one.takes) = (None, None, Some("it takes more".to_owned()));
+    insta::assert_snapshot!("nothing_known_verdict", [some, first(&sweep)].join("\n"));
+}
+
+#[test]
 fn limits_that_cannot_be_judged_are_not_said_to_be_enough() {
     let mut sweep = knee();
     for found in &mut sweep.search.as_mut().unwrap().found {
