@@ -14,7 +14,8 @@
 //! | `stretches` | the run over time |
 //! | `figure` | how exact what is written must be |
 //! | `sheet` | what a file must say, by its place there |
-//! | `record`, `summary`, `csv`, `table`, `sweep`, `plots` | what of it stands in which file, and how that is read |
+//! | `record`, `summary`, `csv`, `table`, `sweep` | what of it stands in which file, and how that is read |
+//! | `plots` | the same of what is drawn |
 
 mod account;
 mod csv;
@@ -83,7 +84,7 @@ impl Run {
         let table = table::read(&self.printed);
         let found = table::sheet(&self.rebuilt, &table).differences(&table);
         differences.extend(found.into_iter().map(|difference| format!("table: {difference}")));
-        differences.extend(plots::differences(&self.rebuilt, &self.folder.path("out/plots")));
+        differences.extend(plots::differences(&self.rebuilt, &record, &self.folder.path("out/plots")));
         differences
     }
 
@@ -108,10 +109,12 @@ fn quick(name: &str) -> String {
     text.lines().map(|old| line(old).unwrap_or_else(|| old.to_owned()) + "\n").collect()
 }
 
-fn check(name: &str, text: &str, arguments: &[&str]) {
-    let differences = Run::of(name, text, arguments).differences();
+fn check(name: &str, text: &str, arguments: &[&str]) -> Run {
+    let run = Run::of(name, text, arguments);
+    let differences = run.differences();
     let first: Vec<&String> = differences.iter().take(20).collect();
     assert!(differences.is_empty(), "{} differences, the first of them: {first:#?}", differences.len());
+    run
 }
 
 #[test]
@@ -121,7 +124,11 @@ fn checkout_is_what_its_traces_say() {
 
 #[test]
 fn retry_budgets_are_what_their_traces_say() {
-    check("retry-budgets", &quick("resilience/retry-budgets.toml"), &[]);
+    let run = check("retry-budgets", &quick("resilience/retry-budgets.toml"), &[]);
+    let is_cut = |seen: &Value| seen["policies_cut_us"].is_u64();
+    let record = run.json("record/record.json");
+    // A lane that ends before the run does is among what is held.
+    assert!(record["architectures"].as_object().unwrap().values().any(is_cut));
 }
 
 #[test]
@@ -277,6 +284,19 @@ const ROWS: [(&str, &str, &str); 7] = [
     ("over-time.csv", "mesh,goodput,700000,", "value"),
 ];
 
+/// The plots that show something of [`MESH`].
+const PLOTS: [&str; 9] = [
+    "latency-over-time.svg",
+    "errors-over-time.svg",
+    "latency-percentiles.svg",
+    "differences.svg",
+    "load-and-goodput.svg",
+    "breakdown.svg",
+    "breakers.svg",
+    "policies.svg",
+    "heat-mesh.svg",
+];
+
 fn one_more(file: &mut Value, place: &str) {
     let number = file.pointer_mut(place).unwrap();
     *number = Value::from(number.as_i64().unwrap() + 1);
@@ -313,10 +333,13 @@ fn one_request_one_microsecond_one_attempt_too_many_is_noticed() {
         let text = fs::read_to_string(run.folder.path("out").join(name)).unwrap();
         notices(&run, name, &one_more_in(&text, begins, column));
     }
-    for name in ["latency-over-time.svg", "errors-over-time.svg"] {
+    for name in PLOTS {
         let name = &format!("plots/{name}");
         let text = fs::read_to_string(run.folder.path("out").join(name)).unwrap();
         notices(&run, name, &plots::moved(&text));
+        if name.contains("heat") || name.contains("break") {
+            notices(&run, name, &plots::recoloured(&text));
+        }
     }
     let sent = run.rebuilt.architectures[0].1.all.total.all.sent;
     let is_row = |line: &&str| line.trim_start().starts_with("direct  ");

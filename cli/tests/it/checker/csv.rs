@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value};
 
-use super::figure::{Figure, Precision, mean, percentile};
+use super::figure::{Figure, Precision, curve, mean, percentile};
 use super::pairs::Pairs;
 use super::rebuilt::{Part, Rebuilt, Window};
 use super::record::counted;
@@ -105,25 +105,16 @@ fn requests(sheet: &mut Sheet, place: &str, traffic: &Traffic, seconds: f64) {
     }
 }
 
-/// From the shortest on, a point every 24th of a nine, and the median, as far as the sample carries them.
 fn latency(rebuilt: &Rebuilt) -> Sheet {
     let mut sheet = Sheet::default();
     for (name, seen) in &rebuilt.architectures {
         let endpoints = seen.all.endpoints.iter().map(|(name, traffic)| (&**name, traffic));
         for (endpoint, traffic) in std::iter::once(("*", &seen.all.total)).chain(endpoints) {
-            let values = &traffic.served_us;
-            let count = values.len() as f64;
-            let shares = (0..=144).map(|step| 1.0 - 10_f64.powf(-f64::from(step) / 24.0));
-            for share in shares.chain([0.5]) {
-                let reach = 1.96 * (count * share * (1.0 - share)).sqrt();
-                let rank = ((count * share).ceil() as usize).max(1);
-                let Some(us) = values.get(rank - 1).filter(|_| count * share + reach <= count) else {
-                    continue;
-                };
+            for (share, us) in curve(&traffic.served_us) {
                 let percent = format!("{:.6}", share * 100.0);
                 let percent = percent.trim_end_matches('0').trim_end_matches('.');
                 let place = format!("/{name}/{endpoint}/{percent}/latency_us");
-                sheet.put(&place, Figure::Read(*us, Precision::Four));
+                sheet.put(&place, Figure::Read(us, Precision::Four));
             }
         }
     }

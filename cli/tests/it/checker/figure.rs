@@ -178,3 +178,16 @@ pub(super) fn percentile(values: &[i64], per_mille: usize, signed: bool) -> Opti
 pub(super) fn mean(values: &[i64]) -> Option<f64> {
     (!values.is_empty()).then(|| values.iter().sum::<i64>() as f64 / values.len() as f64)
 }
+
+/// The shares that a curve of percentiles has points at, from the shortest on: every 24th of a nine, and the half; each
+/// with the time that it does not exceed, as far as the sample carries it.
+pub(super) fn curve(values: &[i64]) -> Vec<(f64, i64)> {
+    let count = values.len() as f64;
+    let nines = (0..=144).map(|step| 1.0 - 10_f64.powf(-f64::from(step) / 24.0));
+    let mut shares: Vec<f64> = nines.chain([0.5]).collect();
+    shares.sort_by(f64::total_cmp);
+    let carried = |share: &f64| count * share + 1.96 * (count * share * (1.0 - share)).sqrt() <= count;
+    let rank = |share: f64| ((count * share).ceil() as usize).max(1);
+    let point = |share: f64| Some((share, *values.get(rank(share) - 1)?));
+    shares.into_iter().filter(carried).filter_map(point).collect()
+}

@@ -72,9 +72,26 @@ impl Rebuilt {
     pub(super) fn seconds(&self, part: &Range<u64>) -> f64 {
         (part.end - part.start) as f64 / 1e9 * self.frame.seeds as f64
     }
+
+    /// Against the baseline before anything broke; over all that is reported where not every architecture served
+    /// something then.
+    pub(super) fn well_paired<'a>(&self, seen: &'a Seen) -> Option<&'a Pairs> {
+        let against = seen.against.as_ref()?;
+        Some(if self.is_well_known() { &against.parts["steady"] } else { &against.total })
+    }
+
+    fn is_well_known(&self) -> bool {
+        let served = |seen: &Seen| seen.part("steady").is_some_and(|part| part.owned.requests > 0);
+        self.architectures.iter().all(|(_, seen)| served(seen))
+    }
 }
 
 impl Seen {
+    /// A part of the run.
+    pub(super) fn part(&self, name: &str) -> Option<&Part> {
+        self.parts.iter().find(|(of, _)| of == name).map(|(_, part)| part)
+    }
+
     fn of(architecture: &Architecture, frame: &Frame, against: Option<Against>) -> Self {
         let Architecture { name, requests } = architecture;
         let part = |range: Range<u64>| Part::of(requests, name, range, frame.end);
