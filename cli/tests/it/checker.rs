@@ -14,12 +14,15 @@
 //! | `stretches` | the run over time |
 //! | `figure` | how exact what is written must be |
 //! | `sheet` | what a file must say, by its place there |
-//! | `record`, `summary`, `csv`, `table`, `sweep` | what of it stands in which file, and how that is read |
+//! | `record`, `summary`, `csv`, `terminal`, `page`, `sweep` | what of it stands in which file, and how that is read |
+//! | `tables`, `owners` | what tables must say, wherever they are printed |
 //! | `plots` | the same of what is drawn |
 
 mod account;
 mod csv;
 mod figure;
+mod owners;
+mod page;
 mod pairs;
 mod plots;
 mod rebuilt;
@@ -29,7 +32,8 @@ mod stretches;
 mod summary;
 mod sums;
 mod sweep;
-mod table;
+mod tables;
+mod terminal;
 mod traces;
 
 use std::fs;
@@ -81,9 +85,10 @@ impl Run {
             let table = csv::read(&self.folder.path(&format!("out/record/{name}")), keys);
             compare(name, &sheet, &table, &["p50_low_us", "p50_high_us"]);
         }
-        let table = table::read(&self.printed);
-        let found = table::sheet(&self.rebuilt, &table).differences(&table);
-        differences.extend(found.into_iter().map(|difference| format!("table: {difference}")));
+        let tables = terminal::read(&self.printed);
+        compare("terminal", &terminal::sheet(&self.rebuilt, &tables), &tables, &terminal::BESIDES);
+        let page = page::read(&fs::read_to_string(self.folder.path("out/report.html")).unwrap());
+        compare("report.html", &page::sheet(&self.rebuilt, &page), &page, &page::BESIDES);
         differences.extend(plots::differences(&self.rebuilt, &record, &self.folder.path("out/plots")));
         differences
     }
@@ -297,6 +302,32 @@ const PLOTS: [&str; 9] = [
     "heat-mesh.svg",
 ];
 
+/// Figures on the page of [`MESH`]: each is the first after these words, which stand after each other.
+const PAGE: [&[&str]; 14] = [
+    &["table: figures side by side", "<td>"],
+    &["table: before, during and after", "<td class=\"apart\">"],
+    &["table: what each architecture adds", "<td class=\"total\">"],
+    &["table: differences by part of the run", "<td>"],
+    &["table: digests", "</code>"],
+    &["shop.buy</th>"],
+    &["client → shop</th>"],
+    &["bank-0</th>"],
+    &["Goodput, errors and attempts over time. ", "<title>", "direct: "],
+    &["Response time by percentile. ", "<title>", "direct: "],
+    &["Difference by request, the whole run. ", "<title>", "mesh: "],
+    &["Whose the time of the mean request is. ", "<title>", "service work: "],
+    &["Response times over time, direct. ", "<title>", "longest: "],
+    &["Service graph under direct. ", "attempts, "],
+];
+
+/// Figures on the terminal, likewise.
+const TERMINAL: [&[&str]; 4] = [
+    &["  requests  ", " direct"],
+    &["Mean added over", " mesh"],
+    &["Against direct, request", " mesh"],
+    &["Against direct, request", " mesh", "of "],
+];
+
 fn one_more(file: &mut Value, place: &str) {
     let number = file.pointer_mut(place).unwrap();
     *number = Value::from(number.as_i64().unwrap() + 1);
@@ -311,41 +342,55 @@ fn one_more_in(text: &str, begins: &str, column: &str) -> String {
     text.replacen(old, &cells.join(","), 1)
 }
 
+/// The text with the last digit of the first number after some words raised by one.
+fn next_digit(text: &str, after: &[&str]) -> String {
+    let end = |at: usize, words: &&str| at + text[at..].find(words).unwrap() + words.len();
+    let from = after.iter().fold(0, end);
+    let from = from + text[from..].find(|char: char| char.is_ascii_digit()).unwrap();
+    let is_other = |char: char| !char.is_ascii_digit() && char != '.' && char != ',';
+    let last = from + text[from..].find(is_other).unwrap() - 1;
+    let digit: u32 = text[last..=last].parse().unwrap();
+    format!("{}{}{}", &text[..last], if digit == 9 { 8 } else { digit + 1 }, &text[last + 1..])
+}
+
 #[test]
 fn one_request_one_microsecond_one_attempt_too_many_is_noticed() {
     let mut run = Run::of("altered", MESH, &[]);
     assert_eq!(run.differences(), [""; 0]);
-    let notices = |run: &Run, name: &str, altered: &str| {
+    let notices = |run: &Run, name: &str, what: &str, altered: &str| {
         let path = run.folder.path("out").join(name);
         let whole = fs::read(&path).unwrap();
         fs::write(&path, altered).unwrap();
         let differences = run.differences();
-        assert_eq!(differences.len(), 1, "{name}: {differences:#?}");
+        assert_eq!(differences.len(), 1, "{name}, {what}: {differences:#?}");
         fs::write(&path, whole).unwrap();
     };
     for (name, alter) in ALTERATIONS {
         let mut value = run.json(name);
         alter(&mut value);
-        notices(&run, name, &value.to_string());
+        notices(&run, name, "one more", &value.to_string());
     }
     for (name, begins, column) in ROWS {
         let name = &format!("record/{name}");
         let text = fs::read_to_string(run.folder.path("out").join(name)).unwrap();
-        notices(&run, name, &one_more_in(&text, begins, column));
+        notices(&run, name, begins, &one_more_in(&text, begins, column));
     }
     for name in PLOTS {
         let name = &format!("plots/{name}");
         let text = fs::read_to_string(run.folder.path("out").join(name)).unwrap();
-        notices(&run, name, &plots::moved(&text));
+        notices(&run, name, "moved", &plots::moved(&text));
         if name.contains("heat") || name.contains("break") {
-            notices(&run, name, &plots::recoloured(&text));
+            notices(&run, name, "recoloured", &plots::recoloured(&text));
         }
     }
-    let sent = run.rebuilt.architectures[0].1.all.total.all.sent;
-    let is_row = |line: &&str| line.trim_start().starts_with("direct  ");
-    let row = run.printed.lines().find(is_row).unwrap().to_owned();
-    let altered = row.replacen(&sent.to_string(), &(sent + 1).to_string(), 1);
-    run.printed = run.printed.replacen(&row, &altered, 1);
-    let differences = run.differences();
-    assert_eq!(differences.len(), 1, "the table: {differences:#?}");
+    let page = fs::read_to_string(run.folder.path("out/report.html")).unwrap();
+    for after in PAGE {
+        notices(&run, "report.html", after[0], &next_digit(&page, after));
+    }
+    let printed = run.printed.clone();
+    for after in TERMINAL {
+        run.printed = next_digit(&printed, after);
+        let differences = run.differences();
+        assert_eq!(differences.len(), 1, "{after:?}: {differences:#?}");
+    }
 }

@@ -13,6 +13,8 @@ pub(super) enum Figure {
     Counted(i64),
     /// A number, exact but for the last bits of its computation.
     Real(f64),
+    /// A number that is computed in another way, within so much.
+    Near(f64, f64),
     /// A number rounded to so many decimals.
     Rounded(f64, i32),
     /// A time that was read off a histogram.
@@ -22,6 +24,12 @@ pub(super) enum Figure {
     /// A number in words, `17.9 ms` or `0.42 %`: right to the last digit that is written, of which there are at least two,
     /// of a value that was read off at most so much too high.
     Said(f64, f64),
+    /// The same, with the stretch of time that it is of behind it.
+    SaidOf(f64, f64, String),
+    /// A time in words with all its digits, `+2.239 ms`.
+    Exact(i64),
+    /// A share in words that is no more exact than where it was read: between two.
+    Between(f64, f64),
     /// Words.
     Text(String),
 }
@@ -51,6 +59,22 @@ impl Precision {
 }
 
 impl Figure {
+    /// A share in words; nothing where there is nothing to divide by.
+    pub(super) fn share(part: i64, whole: i64) -> Self {
+        if whole == 0 { Self::Nothing } else { Self::Said(part as f64 / whole as f64, 0.0) }
+    }
+
+    /// A percentile in words, as far as the sample carries it.
+    pub(super) fn told(values: &[i64], per_mille: usize, signed: bool) -> Self {
+        let us = percentile(values, per_mille, signed);
+        us.map_or(Self::Nothing, |us| Self::Said(us as f64, Precision::Four.above(us) as f64))
+    }
+
+    /// A count in words.
+    pub(super) fn count(count: i64) -> Self {
+        Self::Text(count.to_string())
+    }
+
     /// Whether this is what is written.
     pub(super) fn is(&self, written: &Value) -> bool {
         match self {
@@ -60,6 +84,9 @@ impl Figure {
             Self::Real(number) => {
                 written.as_f64().is_some_and(|written| (written - number).abs() <= number.abs() * 1e-12)
             }
+            Self::Near(number, off) => {
+                written.as_f64().is_some_and(|written| (written - number).abs() <= off + 1e-12)
+            }
             Self::Rounded(number, decimals) => {
                 let unit = 10_f64.powi(-decimals);
                 // A half is rounded either way.
@@ -68,6 +95,22 @@ impl Figure {
             Self::Read(us, precision) => whole(written).is_some_and(|written| precision.is(*us, written)),
             Self::Histogram(values, precision) => histogram(values, *precision, written),
             Self::Said(value, above) => said(*value, *above, written),
+            Self::SaidOf(value, above, when) => {
+                let said_of = written.as_str().and_then(|text| text.strip_suffix(&*format!(" ({when})")));
+                said_of.is_some_and(|text| said(*value, *above, &Value::from(text)))
+            }
+            Self::Exact(us) => (written.as_str().and_then(parsed))
+                .is_some_and(|(number, unit)| (number * factor(unit) - *us as f64).abs() < 0.01),
+            Self::Between(least, most) => match written.as_str() {
+                Some(">99.9 %") => *most > 0.999 && *least < 1.0,
+                Some("<0.01 %") => *most > 0.0 && *least < 1e-4,
+                text => text.is_some_and(|text| {
+                    let half = step(text) * 0.500_001;
+                    parsed(text).is_some_and(|(share, _)| {
+                        (least * 100.0 - half..=most * 100.0 + half).contains(&share)
+                    })
+                }),
+            },
             Self::Text(text) => written == text,
         }
     }
@@ -78,6 +121,7 @@ impl Figure {
             Self::Nothing => Value::from(1),
             Self::Whole(number) | Self::Counted(number) => Value::from(number + 1),
             Self::Real(number) => Value::from(number * (1.0 + 1e-9) + 1e-9),
+            Self::Near(number, off) => Value::from(number + off * 1.01 + 1e-9),
             Self::Rounded(_, decimals) => {
                 Value::from(written.as_f64().unwrap() + 1.001 * 10_f64.powi(-decimals))
             }
@@ -92,11 +136,19 @@ impl Figure {
             }
             Self::Said(value, above) if *value != 0.0 => {
                 let text = written.as_str().unwrap();
-                let (number, unit) = parsed(text).unwrap();
-                let (step, factor) = (step(text, number, unit), factor(unit));
-                Value::from(format!("{} {unit}", number + step * 1.01 + above / factor))
+                // What is written as less or more than some digit is altered to nothing.
+                let Some((number, unit)) = parsed(text) else { return Value::from("0 %") };
+                let number = number + step(text) * 1.01 + above / factor(unit);
+                Value::from(format!("{number} {unit}").trim_end().replace(" /s", "/s"))
             }
             Self::Said(..) => Value::from("0.01 %"),
+            Self::SaidOf(value, above, when) => {
+                let (text, _) = written.as_str().unwrap().split_once(" (").unwrap();
+                let altered = Self::Said(*value, *above).altered(&Value::from(text));
+                Value::from(format!("{} ({when})", altered.as_str().unwrap()))
+            }
+            Self::Exact(us) => Value::from(format!("{} µs", us + 1)),
+            Self::Between(_, most) => Value::from(format!("{} %", most * 100.0 + 1.1)),
             Self::Text(text) => Value::from(format!("{text}.")),
         }
     }
@@ -107,18 +159,23 @@ fn said(value: f64, above: f64, written: &Value) -> bool {
     match text {
         "<0.01 %" => return value > 0.0 && value < 1e-4,
         ">99.9 %" => return value < 1.0 && value > 0.999,
+        "<0.01 µs" | "<+0.01 µs" | "<0.01" => return value > 0.0 && value < 0.01,
+        ">−0.01 µs" => return value < 0.0 && value > -0.01,
+        // Hardly more or less than one is not one.
+        "1" => return (value - 1.0).abs() < 1e-9,
         _ => {}
     }
     let Some((number, unit)) = parsed(text) else { return false };
     let (off, factor) = (number * factor(unit) - value, factor(unit));
-    let half = step(text, number, unit) * factor * 0.500_001;
-    -half <= off && off <= half + above && (number != 0.0 || value == 0.0)
+    let half = step(text) * factor * 0.500_001;
+    -half <= off && off <= half + above && (number != 0.0 || value.abs() < 1e-9)
 }
 
-/// A number and its unit.
+/// A number, with its sign and its thousands apart or without, and its unit.
 pub(super) fn parsed(text: &str) -> Option<(f64, &str)> {
     let (number, unit) = text.split_once(' ').unwrap_or((text, ""));
-    Some((number.parse().ok()?, unit))
+    let (number, unit) = number.strip_suffix("/s").map_or((number, unit), |number| (number, "/s"));
+    Some((number.replace(',', "").replace('−', "-").parse().ok()?, unit))
 }
 
 pub(super) fn factor(unit: &str) -> f64 {
@@ -131,9 +188,10 @@ pub(super) fn factor(unit: &str) -> f64 {
 }
 
 /// One in the last digit that is written, or in the second; of a share at least one in the second after the point.
-fn step(text: &str, number: f64, unit: &str) -> f64 {
-    let least = if unit == "%" { 1e-2 } else { 1e-9 };
-    let behind_point = text.split(' ').next().and_then(|number| number.split_once('.'));
+pub(super) fn step(text: &str) -> f64 {
+    let (number, unit) = parsed(text).unwrap();
+    let least = if matches!(unit, "ms" | "s" | "µs") { 1e-9 } else { 1e-2 };
+    let behind_point = text.split([' ', '/']).next().and_then(|number| number.split_once('.'));
     let last = 10_f64.powi(-(behind_point.map_or(0, |(_, digits)| digits.len()) as i32));
     let second = 10_f64.powf(number.abs().max(least).log10().floor() - 1.0);
     last.min(second).max(least)

@@ -73,8 +73,12 @@ impl Rebuilt {
         (part.end - part.start) as f64 / 1e9 * self.frame.seeds as f64
     }
 
-    /// Against the baseline before anything broke; over all that is reported where not every architecture served
-    /// something then.
+    /// The part before anything broke; all that is reported where not every architecture served something in it.
+    pub(super) fn well<'a>(&self, seen: &'a Seen) -> &'a Part {
+        if self.is_well_known() { seen.part("steady").unwrap() } else { &seen.all }
+    }
+
+    /// The same against the baseline.
     pub(super) fn well_paired<'a>(&self, seen: &'a Seen) -> Option<&'a Pairs> {
         let against = seen.against.as_ref()?;
         Some(if self.is_well_known() { &against.parts["steady"] } else { &against.total })

@@ -38,7 +38,7 @@ pub(super) struct Ends {
 }
 
 /// What became of calls from one service to another.
-#[derive(Default)]
+#[derive(Default, Clone)]
 pub(super) struct Edge {
     pub(super) calls: i64,
     pub(super) attempts: i64,

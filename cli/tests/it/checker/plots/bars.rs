@@ -1,28 +1,11 @@
-//! The bars of owners: how long each part of a mean request is. Owns how owners are called where people read.
+//! The bars of owners: how long each part of a mean request is.
 
 use serde_json::Value;
 
 use super::svg::{Area, Chart, OFF_MAX, Plot, place};
 use crate::checker::figure::{Figure, mean};
+use crate::checker::owners::called;
 use crate::checker::rebuilt::{Rebuilt, Seen};
-
-/// Owners by their keys, as they are called.
-const OWNERS: [(&str, &str); 14] = [
-    ("service_work", "service work"),
-    ("service_sleep", "service sleep"),
-    ("service_queue", "service queue"),
-    ("wire", "wire"),
-    ("connect", "connecting"),
-    ("pool", "waiting for a connection"),
-    ("tls", "TLS"),
-    ("proxy_cpu", "proxy CPU"),
-    ("proxy_latency", "proxy latency"),
-    ("proxy_queue", "proxy queue"),
-    ("backoff", "retry back-off"),
-    ("delay", "deliberate delay"),
-    ("client", "client"),
-    ("other", "unknown"),
-];
 
 /// A bar for each architecture.
 pub(super) fn differences(rebuilt: &Rebuilt, plot: &Plot) -> Vec<String> {
@@ -55,7 +38,6 @@ fn total(chart: &Chart, y: f64, name: &str, seen: &Seen) -> Option<String> {
 fn off(plot: &Plot, seen: &Seen, bar: &[&Area]) -> Option<String> {
     let axis = &plot.charts[0].across;
     let means = seen.all.owned.mean_us(None);
-    let called = |key: &str| OWNERS.iter().find(|(of, _)| *of == key).unwrap().1;
     let unknown = means
         .iter()
         .find(|(key, us)| **us >= 0.01 && !plot.legend.iter().any(|(name, _)| name == called(key)));
