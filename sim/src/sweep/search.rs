@@ -49,9 +49,13 @@ impl Try {
         let outcome = Outcome::of_all(expectations.clone().map(|expectation| expectation.outcome));
         let mut deciding = expectations.filter(|expectation| expectation.outcome == outcome);
         let deciding = deciding.next().filter(|_| outcome != Outcome::Holds);
-        let seed = |of: &Expectation| of.failed_in.first().map(|seed| format!(", seed {seed}"));
-        let unmet =
-            |of: &Expectation| format!("{}; seen: {}{}", of.text, of.said(), seed(of).unwrap_or_default());
+        // What was seen is of the worst of them, which is not always the first.
+        let seeds = |of: &Expectation| match of.failed_in[..] {
+            [] => String::new(),
+            [seed] => format!(", seed {seed}"),
+            [..] => format!(", the worst of {} seeds that fail", of.failed_in.len()),
+        };
+        let unmet = |of: &Expectation| format!("{}; seen: {}{}", of.text, of.said(), seeds(of));
         Self {
             value: value.to_owned(),
             number: number.unwrap_or(f64::NAN),
