@@ -9,7 +9,7 @@ use super::curves;
 use super::drawing::{Drawing, Frame, Ink, Room};
 use super::lines::Line;
 use crate::axis::Axis;
-use crate::format::{duration, listed, moment, percent, significant};
+use crate::format::{duration, in_words, listed, moment, percent, significant};
 use crate::palette;
 
 /// What is shown over time.
@@ -57,7 +57,7 @@ impl Figure {
             Self::Median | Self::P99 => duration(value),
             Self::Goodput => format!("{}/s", significant(value)),
             Self::Errors => percent(value),
-            Self::Attempts => significant(value),
+            Self::Attempts => in_words(figures::Figure::Amplification, value),
         }
     }
 

@@ -2,6 +2,7 @@
 //! it took another attempt, what failed, what proxies decided, and what a fault touches. Owns its look; `topology` says
 //! who is there, `layout` places it.
 
+use hoplab_sim::figures::Figure;
 use hoplab_sim::record::{Architecture, Edge, Record};
 use indexmap::IndexMap;
 use maud::{Markup, html};
@@ -12,7 +13,7 @@ use super::svg::round;
 use super::topology::{Kind, Link, Node, Topology};
 use crate::charts::Ink;
 use crate::charts::curves::State;
-use crate::format::{listed, plural, share, shortened, significant};
+use crate::format::{in_words, listed, plural, share, shortened, significant};
 use crate::owners;
 
 /// With more services than this nodes are drawn small.
@@ -119,7 +120,11 @@ fn drawn(from: &str, to: &str, link: &Link, route: &Route, most: u64) -> Markup 
     let mut note = vec![
         format!("{from} → {to}"),
         plural(edge.requests, "request"),
-        format!("{}, {} each", plural(edge.attempts, "attempt"), significant(edge.amplification())),
+        format!(
+            "{}, {} each",
+            plural(edge.attempts, "attempt"),
+            in_words(Figure::Amplification, edge.amplification())
+        ),
         format!("{} of them failed", share(edge.errors, edge.attempts)),
     ];
     note.extend(link.decided.notes());

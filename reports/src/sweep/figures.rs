@@ -4,7 +4,7 @@ use hoplab_sim::record::Interval;
 use hoplab_sim::sweep::record::{Figure, Figures};
 
 use crate::axis::Axis;
-use crate::format::{duration, percent, significant};
+use crate::format::{duration, in_words, percent, significant};
 use crate::outcomes::Outcomes;
 
 /// A figure of an architecture at a point.
@@ -82,7 +82,7 @@ impl Shown {
             Self::Median | Self::P99 => duration(value),
             Self::Errors | Self::Held => percent(value),
             Self::Goodput => format!("{}/s", significant(value)),
-            Self::Attempts => significant(value),
+            Self::Attempts => in_words(hoplab_sim::figures::Figure::Amplification, value),
         }
     }
 
