@@ -5,6 +5,12 @@
 //! Every figure is looked at twice: it must be what the traces say, and the least that can be wrong with it (one
 //! request, one microsecond, one attempt, one in the last digit) must be noticed.
 //!
+//! Scenarios of the repository are run at a fifth of their length; at full length, in some minutes, by
+//!
+//! ```sh
+//! HOPLAB_CHECKER_FULL_LENGTH=1 cargo test --release -p hoplab --test it checker
+//! ```
+//!
 //! | file | owns |
 //! |---|---|
 //! | `traces` | the requests of a run, every one whole, and how the run is cut |
@@ -14,7 +20,7 @@
 //! | `stretches` | the run over time |
 //! | `figure` | how exact what is written must be |
 //! | `sheet` | what a file must say, by its place there |
-//! | `record`, `summary`, `csv`, `terminal`, `page`, `sweep` | what of it stands in which file, and how that is read |
+//! | `record`, `summary`, `csv`, `terminal`, `page`, `verdict`, `sweep`, `search` | what of it stands in which file, and how that is read |
 //! | `tables`, `owners` | what tables must say, wherever they are printed |
 //! | `plots` | the same of what is drawn |
 
@@ -27,6 +33,7 @@ mod pairs;
 mod plots;
 mod rebuilt;
 mod record;
+mod search;
 mod sheet;
 mod stretches;
 mod summary;
@@ -35,8 +42,9 @@ mod sweep;
 mod tables;
 mod terminal;
 mod traces;
+mod verdict;
 
-use std::fs;
+use std::{env, fs};
 
 use serde_json::{Value, json};
 
@@ -81,6 +89,8 @@ impl Run {
         let summary = self.json("summary.json");
         let figures = json!({ "architectures": summary["architectures"] });
         compare("summary.json", &summary::sheet(&self.rebuilt, &summary), &figures, &summary::BESIDES);
+        let cited = verdict::read(&summary, self.rebuilt.frame.seeds);
+        compare("verdict", &verdict::sheet(&self.rebuilt, &summary), &cited, &[]);
         for (name, keys, sheet) in csv::files(&self.rebuilt) {
             let table = csv::read(&self.folder.path(&format!("out/record/{name}")), keys);
             compare(name, &sheet, &table, &["p50_low_us", "p50_high_us"]);
@@ -102,9 +112,16 @@ fn json(folder: &Folder, name: &str) -> Value {
     serde_json::from_str(&fs::read_to_string(folder.path(name)).unwrap()).unwrap()
 }
 
-/// A scenario of the repository, five times as quick: what is said in whole seconds is a fifth as long.
+/// With this variable set, the scenarios of the repository are run at full length.
+const FULL_LENGTH: &str = "HOPLAB_CHECKER_FULL_LENGTH";
+
+/// A scenario of the repository, five times as quick unless it is to be at full length: what is said in whole seconds is
+/// a fifth as long.
 fn quick(name: &str) -> String {
     let text = fs::read_to_string(repository().join("scenarios").join(name)).unwrap();
+    if env::var_os(FULL_LENGTH).is_some() {
+        return text;
+    }
     let line = |line: &str| {
         let (key, value) = line.split_once('=')?;
         let is_time = ["duration", "warmup", "at", "for"].contains(&key.trim());
@@ -232,19 +249,7 @@ fn every_point_of_a_sweep_is_what_its_traces_say() {
     let summary = json(&folder, "out/summary.json");
     let record = json(&folder, "out/record/sweep.json");
     for (index, (rate, cores)) in rates.iter().flat_map(|rate| [(rate, "1"), (rate, "2")]).enumerate() {
-        // As if it had been run alone.
-        let run = json!({
-            "sources": [{ "path": "it.toml", "text": at(rate, cores) }],
-            "seed": 3,
-            "seeds": { "digests": ["", ""] },
-            "scale": 1.0,
-            "warmup_us": 100_000,
-            "duration_us": 1_000_000,
-            "window_us": 1_000_000,
-            "faults": [],
-            "architectures": { "direct": {}, "gateway": {} },
-        });
-        let rebuilt = Rebuilt::of(Traces::of(&run));
+        let rebuilt = Rebuilt::of(Traces::of(&alone(&at(rate, cores))));
         let point = sweep::point(&rebuilt);
         let rows = sweep::rows(&rebuilt);
         let files = [
@@ -261,10 +266,83 @@ fn every_point_of_a_sweep_is_what_its_traces_say() {
     }
 }
 
+#[test]
+fn every_point_of_a_search_is_what_its_traces_say() {
+    let folder = Folder::new("checker-search");
+    let at = |rate: &str, cores: &str| SWEPT.replace("RATE", rate).replace("CORES", cores);
+    let ends = r#"[sweep]
+"load.people.rate" = ["150 rps", "400 rps"]
+"services.shop.cores" = [1, 2]
+
+[search]
+key = "load.people.rate"
+from = "50 rps"
+to = "550 rps"
+steps = 6
+
+[[expect]]
+metric = "mean"
+max = "15ms"
+"#;
+    folder.write("it.toml", &(at("1 rps", "1") + ends));
+    let swept = hoplab(&folder, &["sweep", "it.toml", "--seeds", "2", "--out", "out"]);
+    assert_eq!(code(&swept), 0, "{}", stderr(&swept));
+    let search = json(&folder, "out/summary.json")["search"].take();
+    assert_eq!(json(&folder, "out/record/sweep.json")["search"], search);
+    let mut lines =
+        vec!["load.people.rate,services.shop.cores,architecture,value,number,holds,outcome,unmet,of".into()];
+    let mut tried = Vec::new();
+    for found in search["found"].as_array().unwrap() {
+        assert_eq!(search::found_otherwise(found), None);
+        let cores = ["1", "2"][found["places"][1].as_u64().unwrap() as usize];
+        lines.extend(search::lines(found, cores));
+        for point in ["tries", "grid"].iter().flat_map(|list| found[*list].as_array().unwrap()) {
+            let rate = point["value"].as_str().unwrap();
+            let traces = Traces::of(&alone(&at(rate, cores)));
+            let traced = search::Point::of(traces, found["architecture"].as_str().unwrap(), 3);
+            assert_eq!(traced.difference(point), None);
+            tried.push((traced, point.clone()));
+        }
+        let (highest, tries) = (found["highest"].as_str().unwrap(), found["tries"].as_array().unwrap().len());
+        let said = [cores, found["architecture"].as_str().unwrap(), highest, &tries.to_string()].join(" ");
+        let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(stdout(&swept).lines().any(|line| words(line) == said), "{said}");
+    }
+    assert_eq!(
+        fs::read_to_string(folder.path("out/record/search.csv")).unwrap().lines().collect::<Vec<_>>(),
+        lines
+    );
+    // One that is said to hold and does not, and one that failed by a little more.
+    let fails = tried.iter().find(|(_, point)| point["holds"] == false).unwrap();
+    let mut altered = fails.1.clone();
+    altered["holds"] = json!(true);
+    assert!(fails.0.difference(&altered).is_some());
+    let unmet = next_digit(fails.1["unmet"].as_str().unwrap(), &["seen: "]);
+    assert!(fails.0.difference(&json!({ "unmet": unmet, "holds": false, "outcome": "fails" })).is_some());
+    let mut found = search["found"][0].clone();
+    found["number"] = json!(found["number"].as_f64().unwrap() + 1.0);
+    assert!(search::found_otherwise(&found).is_some());
+}
+
+/// The record of [`SWEPT`] at a point, as if it had been run alone.
+fn alone(text: &str) -> Value {
+    json!({
+        "sources": [{ "path": "it.toml", "text": text }],
+        "seed": 3,
+        "seeds": { "digests": ["", ""] },
+        "scale": 1.0,
+        "warmup_us": 100_000,
+        "duration_us": 1_000_000,
+        "window_us": 1_000_000,
+        "faults": [],
+        "architectures": { "direct": {}, "gateway": {} },
+    })
+}
+
 /// Numbers in the files of [`MESH`] that are one too high: a request, a microsecond, an attempt.
 type Alteration = (&'static str, fn(&mut Value));
 
-const ALTERATIONS: [Alteration; 9] = [
+const ALTERATIONS: [Alteration; 10] = [
     ("record/record.json", |record| one_more(record, "/architectures/mesh/total/requests/ok")),
     ("record/record.json", |record| {
         one_more(record, "/architectures/mesh/phases/bank-cut/total/latency/sum_us");
@@ -273,6 +351,7 @@ const ALTERATIONS: [Alteration; 9] = [
     ("record/record.json", |record| one_more(record, "/architectures/direct/windows/7/sum_us")),
     ("record/record.json", |record| one_more(record, "/architectures/direct/pods/bank-1")),
     ("record/record.json", |record| one_more(record, "/paired/mesh/total/max_us")),
+    ("summary.json", |summary| one_more(summary, "/verdict/reasons/2/figures/0/value")),
     ("summary.json", |summary| one_more(summary, "/architectures/mesh/edges/shop → stock/retries")),
     ("summary.json", |summary| one_more(summary, "/architectures/direct/latency_us/min")),
     ("summary.json", |summary| one_more(summary, "/architectures/mesh/paired/phases/bank-down/saved")),
@@ -330,7 +409,7 @@ const TERMINAL: [&[&str]; 4] = [
 
 fn one_more(file: &mut Value, place: &str) {
     let number = file.pointer_mut(place).unwrap();
-    *number = Value::from(number.as_i64().unwrap() + 1);
+    *number = Value::from(number.as_f64().unwrap() + 1.0);
 }
 
 /// The text with one more in a column of the row that begins like that.
