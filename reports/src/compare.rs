@@ -22,6 +22,7 @@ mod words;
 
 use hoplab_sim::record::{Architecture, Record};
 
+use crate::format::listed;
 use crate::gate::baseline::Baseline;
 use crate::gate::compare::{self as gate, Outcome};
 use crate::gate::explain::Reasons;
@@ -99,7 +100,8 @@ impl<'a> Comparison<'a> {
         let inputs = inputs::inputs(first.record, second.record);
         let texts = inputs::texts(&first.record.sources, &second.record.sources);
         let trust = Trust::judge(&mut architectures, first.record, second.record);
-        let verdict = words::verdict(&architectures, &second.label, trust);
+        let only_one = [only(&first, &second), only(&second, &first)].into_iter().flatten().collect();
+        let verdict = words::verdict(&architectures, &second.label, trust, only_one);
         Ok(Self { first, second, inputs, texts, architectures, trust, verdict })
     }
 
@@ -142,6 +144,14 @@ impl Trust {
         }
         Self { same_requests, tested: distances.len() }
     }
+}
+
+/// Which architectures only one of two runs has: `only A has gateway`.
+fn only(of: &Side, other: &Side) -> Option<String> {
+    let has = |side: &Side, name: &String| side.record.architectures.contains_key(name);
+    let names = of.record.architectures.keys().filter(|name| !has(other, name)).cloned();
+    let names: Vec<String> = names.collect();
+    (!names.is_empty()).then(|| format!("Only {} has {}.", of.label, listed(&names)))
 }
 
 /// Whether both ran the same requests: the same seeds over the same time, and as many of each kind.

@@ -25,13 +25,23 @@ const TIMES_FROM: f64 = 3.0;
 /// What a sentence on an architecture speaks of.
 const TOLD: [Figure; 4] = [Figure::P99, Figure::P50, Figure::P999, Figure::ErrorRate];
 
-/// The verdict on two runs, of which the `second` is called so.
-pub(super) fn verdict(architectures: &[Compared], second: &str, trust: Trust) -> Verdict {
+/// The verdict on two runs, of which the `second` is called so; `only_one` says what only one of them has.
+pub(super) fn verdict(
+    architectures: &[Compared],
+    second: &str,
+    trust: Trust,
+    only_one: Vec<String>,
+) -> Verdict {
     if architectures.iter().all(|compared| compared.same) {
-        let headline = "Nothing differs: every figure is the same, and so are the digests.".to_owned();
-        return Verdict { headline, sentences: Vec::new() };
+        let headline = if only_one.is_empty() {
+            "Nothing differs: every figure is the same, and so are the digests.".to_owned()
+        } else {
+            "Nothing differs in what both ran: every figure is the same.".to_owned()
+        };
+        return Verdict { headline, sentences: only_one };
     }
     let mut sentences: Vec<String> = architectures.iter().map(sentence).collect();
+    sentences.extend(only_one);
     sentences.extend(basis(architectures, trust));
     let headline = headline(architectures, second, trust) + &turned(architectures, trust);
     Verdict { headline, sentences }
@@ -103,8 +113,8 @@ fn basis(architectures: &[Compared], trust: Trust) -> Option<String> {
         "≠ is beyond what chance explains: of {} judged together, the odds of a single false one are below 5 %.",
         plural(trust.tested as u64, "figure")
     );
-    let more =
-        "Where a run has no interval, nothing can be told: five seeds or more of each (--seeds 5) tell.";
+    let more = "Where a run has no interval, nothing can be told: more seeds of each (five at least, --seeds 5) or longer runs \
+         (--scale) may tell.";
     let parts = [
         (trust.same_requests, exact),
         (is_there(Standing::Beyond), &tests),
@@ -141,10 +151,13 @@ fn turned(architectures: &[Compared], trust: Trust) -> String {
             count => format!(" {} came out otherwise, as it may by chance.", plural(count, "expectation")),
         };
     }
-    let fails = told(with(|before| before != Outcome::Fails, Outcome::Fails), "not met any more");
-    let holds = told(with(|before| before != Outcome::Holds, Outcome::Holds), "met now");
+    let fails = told(with(|before| before == Outcome::Holds, Outcome::Fails), "not met any more");
+    let holds = told(with(|before| before == Outcome::Fails, Outcome::Holds), "met now");
     let unsure = told(with(|_| true, Outcome::CannotBeJudged), "beyond judgement now");
-    fails + &holds + &unsure
+    let unknown = |before| before == Outcome::CannotBeJudged;
+    let fails_now = told(with(unknown, Outcome::Fails), "not met, and could not be judged before");
+    let holds_now = told(with(unknown, Outcome::Holds), "met, and could not be judged before");
+    [fails, holds, unsure, fails_now, holds_now].concat()
 }
 
 /// `mesh: p99 32.3 ms → 41 ms, 27 % slower. Within chance: p50. No interval: p99.9. Its mean moved by …`.

@@ -16,6 +16,9 @@ const KNEE: f64 = 2.0;
 /// Fewer points say nothing of what lies between them.
 const POINTS_MIN: usize = 3;
 
+/// What tells where points are too few.
+const MORE_POINTS: &str = "; more points would tell";
+
 /// A knee, and where it was looked for.
 #[derive(Debug, Serialize)]
 pub(super) struct Located<'a> {
@@ -181,13 +184,14 @@ fn knee<'a>(sweep: &'a Sweep, axis: usize, slice: &Slice, name: &str) -> Knee<'a
         return Knee::NotSeen;
     }
     let without = seen.iter().map(|(.., figures)| *figures).filter(|figures| figures.p99_us.is_none());
-    Knee::CannotBeTold { carry: carried.len(), points: seen.len(), takes: takes(sweep, without) }
+    let takes = if seen.len() < POINTS_MIN { MORE_POINTS.to_owned() } else { takes(sweep, without) };
+    Knee::CannotBeTold { carry: carried.len(), points: seen.len(), takes }
 }
 
 /// What would carry p99 at the points that do not: `; --scale 3 or --seeds 3 would tell`.
 fn takes<'a>(sweep: &Sweep, without: impl Iterator<Item = &'a Figures>) -> String {
     let Some(fewest) = without.map(|figures| figures.requests.served()).min() else {
-        return "; more points would tell".to_owned();
+        return MORE_POINTS.to_owned();
     };
     if fewest == 0 {
         return ", and where nothing is served well none can".to_owned();

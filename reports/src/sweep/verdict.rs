@@ -49,7 +49,7 @@ fn found(sweep: &Sweep, search: &Search) -> String {
     let groups: Vec<_> = sweep.architectures.iter().map(|name| (name, by_name(name))).collect();
     let groups: Vec<_> = groups.into_iter().filter(|(_, found)| !found.is_empty()).collect();
     let Some((_, found)) = groups.first() else { return "Nothing was searched for.".to_owned() };
-    if search.found.iter().all(|found| found.highest.is_none() && found.takes.is_none()) {
+    if search.found.iter().all(holds_nowhere) {
         return format!("Not even at {} does all that is expected hold anywhere.", search.range.0);
     }
     let from = found[0].number.filter(|_| is_settled(found[0]));
@@ -98,6 +98,11 @@ fn found(sweep: &Sweep, search: &Search) -> String {
     std::iter::once(sentence(parts)).chain(unknown).collect::<Vec<_>>().join(" ")
 }
 
+/// Whether it is known to hold at none of all that was run.
+fn holds_nowhere(found: &Found) -> bool {
+    found.highest.is_none() && found.takes.is_none() && found.holds_again.is_empty()
+}
+
 /// Parts that may have commas in them, as one sentence.
 fn sentence(parts: impl Iterator<Item = String>) -> String {
     let parts: Vec<String> = parts.collect();
@@ -116,8 +121,22 @@ fn compared(first: f64, number: f64) -> String {
     format!(", {} {word}", percent(if size < 0.02 { size } else { (size * 100.0).round() / 100.0 }))
 }
 
-/// The greatest and the least of what was found at several points.
+/// The greatest and the least of what was found at several points, and at how many nothing is known.
 fn spread(sweep: &Sweep, search: &Search, found: &[&Found]) -> String {
+    let (unknown, known): (Vec<&Found>, Vec<&Found>) =
+        found.iter().copied().partition(|found| found.highest.is_none() && found.takes.is_some());
+    match (known.is_empty(), unknown.len()) {
+        (true, _) => format!("{CANNOT_BE_JUDGED} anywhere"),
+        (false, 0) => spread_of(sweep, search, &known),
+        (false, some) => format!(
+            "{}; at {some} of {} it {CANNOT_BE_JUDGED}",
+            spread_of(sweep, search, &known),
+            plural(found.len() as u64, "place")
+        ),
+    }
+}
+
+fn spread_of(sweep: &Sweep, search: &Search, found: &[&Found]) -> String {
     let number = |found: &Found| found.number.unwrap_or(f64::NEG_INFINITY);
     let most = found.iter().copied().reduce(|a, b| if number(b) > number(a) { b } else { a });
     let least = found.iter().copied().reduce(|a, b| if number(b) < number(a) { b } else { a });
@@ -128,7 +147,8 @@ fn spread(sweep: &Sweep, search: &Search, found: &[&Found]) -> String {
         (Some(most), Some(least)) if number(most) > number(least) => {
             format!("{}, but only {}", said(most), said(least))
         }
-        (Some(most), _) => format!("{} everywhere", highest(search, most)),
+        (Some(most), _) if found.len() > 1 => format!("{} everywhere else", highest(search, most)),
+        (Some(only), _) => said(only),
         _ => String::new(),
     }
 }

@@ -12,12 +12,12 @@ use crate::format::count;
 /// Where the true figures lie; `None` where the record does not know.
 pub(super) fn intervals(record: &Record) -> Option<Grid> {
     let phase = added::compared(record);
+    let served = || record.architectures.values().filter(|seen| seen.total.latency.count > 0);
+    let whole = phase.is_none() || served().all(|seen| seen.total.intervals.mean.is_some());
     let of = |seen: &Architecture| -> Option<Traffic> {
-        let whole = Some(&seen.total).filter(|traffic| traffic.intervals.mean.is_some());
         let part = || seen.phases.get(phase?).map(|phase| &phase.total);
-        whole.or_else(part).cloned()
+        if whole { Some(&seen.total) } else { part() }.cloned()
     };
-    let whole = record.architectures.values().all(|seen| seen.total.intervals.mean.is_some());
     let known: Vec<(String, Traffic)> = (record.architectures.iter())
         .filter_map(|(name, seen)| Some((printable(name), of(seen)?)))
         .filter(|(_, traffic)| {

@@ -19,7 +19,14 @@ const AS_BEFORE: f64 = 1.5;
 
 /// What each episode of faults did, while it was on and after it.
 pub(super) fn faults(run: &Run) -> Vec<Reason> {
-    let episodes = run.episodes();
+    let mut episodes = run.episodes();
+    // Of what broke before anything was measured, the last alone leads to what is told.
+    let warmup_us = run.record.warmup_us;
+    let measured = episodes.partition_point(|(episode, ..)| episode.until <= warmup_us);
+    episodes.drain(..measured.saturating_sub(1));
+    if episodes.first().is_some_and(|(episode, _, after)| episode.until <= warmup_us && after.is_none()) {
+        episodes.remove(0);
+    }
     let all = episodes.len();
     let mut worst: Vec<usize> = (0..all).collect();
     worst.sort_by_key(|&index| std::cmp::Reverse(errors(run, &episodes[index])));
@@ -32,7 +39,10 @@ pub(super) fn faults(run: &Run) -> Vec<Reason> {
         reasons.extend(during.as_ref().and_then(|part| while_on(run, episode, part)));
         let after_what = match during {
             Some(_) => "After that".to_owned(),
-            None => format!("After the warm-up, in which {}", told(run, episode)),
+            None if episode.until <= warmup_us => {
+                format!("Within the warm-up {}; after it", told(run, episode))
+            }
+            None => format!("Nothing is sent while {}; after that", told(run, episode)),
         };
         let next = episodes.get(index + 1).map(|(next, ..)| next.from);
         reasons.push(match after {

@@ -1,5 +1,5 @@
-//! What two architectures differ by, and whether chance alone may explain it. Over several seeds the differences of the
-//! seeds tell; within one run those of stretches of it, of which there are few and wide ones, so that they depend little
+//! What two architectures differ by, and whether chance alone may explain it. Over five seeds or more the differences of the
+//! seeds tell, and over fewer that disagree; otherwise those of stretches of the run, or of all runs together, of which there are few and wide ones, so that they depend little
 //! on each other (Schmeiser, *Batch size effects in the analysis of simulation output*, Operations Research 30, 1982).
 //! Both architectures meet the same requests, so that what both meet cancels out. Owns no sentence.
 
@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::cmp::Ordering;
 
 use hoplab_sim::record::{Interval, Requests, Seed, Traffic, Window, Within};
-use hoplab_sim::statistics::of_differences;
+use hoplab_sim::statistics::{SEEDS_MIN, of_differences};
 
 use super::reason::Cited;
 use super::run::{Part, Run, Subject, unserved_share};
@@ -53,11 +53,9 @@ impl Gap {
         let (from, to) = (one.traffic(part)?, other.traffic(part)?);
         let apart = |from: &Requests, to: &Requests| unserved_share(to) - unserved_share(from);
         let value = apart(&from.requests, &to.requests);
-        let by_seed = by_seed(from, to, |from, to| Some(apart(&from.requests, &to.requests)));
-        let interval = by_seed.or_else(|| {
-            Between { run, one, other }
-                .interval(part, value, &|windows| unserved_share(&Traffic::of_windows(windows).requests))
-        });
+        let seeds = by_seed(from, to, |from, to| Some(apart(&from.requests, &to.requests)));
+        let share = |windows: &[Window]| unserved_share(&Traffic::of_windows(windows).requests);
+        let interval = Between { run, one, other }.interval(part, value, seeds, &share);
         Some(Self { value, interval, requests: value * to.requests.sent as f64 })
     }
 
@@ -69,7 +67,7 @@ impl Gap {
         };
         let (from, to) = (&run.baseline.seen.total, &subject.seen.total);
         let value = late(&to.within, &to.requests)? - late(&from.within, &from.requests)?;
-        let by_seed = by_seed(from, to, |from, to| {
+        let seeds = by_seed(from, to, |from, to| {
             Some(late(&to.within, &to.requests)? - late(&from.within, &from.requests)?)
         });
         let between = Between { run, one: &run.baseline, other: subject };
@@ -79,25 +77,26 @@ impl Gap {
             let sent: u64 = windows.iter().map(|window| window.sent).sum();
             1.0 - within as f64 / sent.max(1) as f64
         };
-        let interval = by_seed.or_else(|| between.interval(&run.whole(), value, &share));
+        let interval = between.interval(&run.whole(), value, seeds, &share);
         Some(Self { value, interval, requests: value * to.requests.sent as f64 })
     }
 
     /// How much longer what lies at a percentile takes under `subject` than under the baseline, seed by seed and as a
-    /// logarithm, since times differ by factors. `None` where a seed does not carry the percentile.
+    /// logarithm, since times differ by factors. `None` where a seed does not carry the percentile, or there are too few.
     pub(super) fn of_percentile(run: &Run, part: &Part, subject: &Subject, quantile: f64) -> Option<Self> {
         let (from, to) = (run.baseline.traffic(part)?, subject.traffic(part)?);
         let at = |us: u64| (us.max(1) as f64).ln();
         let value = at(to.latency.percentile_us(quantile)?) - at(from.latency.percentile_us(quantile)?);
-        let interval = by_seed(from, to, |from, to| {
+        let seeds = by_seed(from, to, |from, to| {
             Some(at(to.percentile_us(quantile)?) - at(from.percentile_us(quantile)?))
         })?;
+        let interval = tells(&seeds).then(|| of_differences(&seeds))??;
         let beyond = (1.0 - quantile) * to.latency.count as f64;
         Some(Self { value, interval: Some(interval), requests: beyond })
     }
 
     /// How much larger a share of what is served well takes longer under `subject` than what lies at a percentile does
-    /// under the baseline, within a single run; what takes as long counts half, so that constants can be told apart. `None`
+    /// under the baseline, by stretches of the run; what takes as long counts half, so that constants can be told apart. `None`
     /// where either does not carry the percentile.
     pub(super) fn of_slow(run: &Run, part: &Part, subject: &Subject, quantile: f64) -> Option<Self> {
         let tail = |of: &Subject| of.traffic(part)?.latency.percentile_us(quantile);
@@ -117,7 +116,7 @@ impl Gap {
         };
         let value = slow(subject.windows(run.record, part)) - slow(from);
         let served = subject.traffic(part)?.latency.count as f64;
-        let interval = Between { run, one: &run.baseline, other: subject }.interval(part, value, &slow);
+        let interval = Between { run, one: &run.baseline, other: subject }.interval(part, value, None, &slow);
         Some(Self { value, interval, requests: value * served })
     }
 
@@ -158,11 +157,17 @@ impl Gap {
     }
 }
 
-/// The interval of a difference from those of the seeds; `None` where there are none, or one does not have it.
-fn by_seed(from: &Traffic, to: &Traffic, apart: impl Fn(&Seed, &Seed) -> Option<f64>) -> Option<Interval> {
-    let differences: Option<Vec<f64>> =
-        from.seeds.iter().zip(&to.seeds).map(|(from, to)| apart(from, to)).collect();
-    of_differences(&differences?)
+/// A difference seed by seed; `None` where there are none, or one does not have it.
+fn by_seed(from: &Traffic, to: &Traffic, apart: impl Fn(&Seed, &Seed) -> Option<f64>) -> Option<Vec<f64>> {
+    let seeds = from.seeds.iter().zip(&to.seeds);
+    seeds.map(|(from, to)| apart(from, to)).collect::<Option<Vec<f64>>>().filter(|seeds| seeds.len() > 1)
+}
+
+/// Whether the spread between seeds tells: there are enough of them, or they disagree. A few that agree say less of it than
+/// the stretches of their runs do.
+fn tells(seeds: &[f64]) -> bool {
+    let agree = seeds.iter().all(|value| *value > 0.0) || seeds.iter().all(|value| *value < 0.0);
+    seeds.len() >= SEEDS_MIN || !agree
 }
 
 /// A share of the requests of some windows.
@@ -176,12 +181,21 @@ struct Between<'r, 'a> {
 }
 
 impl Between<'_, '_> {
-    /// The interval of the difference `value` of a share, from stretches of a run. What differs in one part of a run alone,
+    /// The interval of the difference `value` of a share, from those of the `seeds` where they tell, else from stretches of
+    /// all runs together. What differs in one part of a run alone,
     /// as while a fault is on, is no chance for that: the whole run is told part by part, each with its own spread
     /// (stratified sampling; Cochran, *Sampling Techniques*, 1977).
-    fn interval(&self, part: &Part, value: f64, share: &Share<'_>) -> Option<Interval> {
-        let is_by_seed = self.run.seeds > 1;
-        let parts = self.run.parts_of(part).filter(|_| !is_by_seed)?;
+    fn interval(
+        &self,
+        part: &Part,
+        value: f64,
+        seeds: Option<Vec<f64>>,
+        share: &Share<'_>,
+    ) -> Option<Interval> {
+        if let Some(seeds) = seeds.filter(|seeds| tells(seeds)) {
+            return of_differences(&seeds);
+        }
+        let parts = self.run.parts_of(part)?;
         let sent = |part: &Part| self.other.traffic(part).map_or(0, |of| of.requests.sent) as f64;
         let all: f64 = parts.iter().map(sent).sum();
         let (mut squares, mut short) = (0.0_f64, 0.0);

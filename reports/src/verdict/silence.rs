@@ -64,7 +64,13 @@ fn longest<'a>(run: &Run<'a>, subject: &Subject<'a>) -> Option<Silence<'a>> {
         }
         let Some(from) = begun.or_else(|| (window.sent > 0).then_some(index)) else { continue };
         begun = Some(from);
-        let sent = windows[from..=index].iter().map(|window| window.sent).sum();
+        let stretch = &windows[from..=index];
+        let sent = stretch.iter().map(|window| window.sent).sum();
+        // Where nobody asks, it goes on for those alone who still wait, and are answered after it.
+        let is_waited_for = window.sent > 0 || stretch.iter().any(|window| window.ok > window.refused);
+        if !is_waited_for {
+            continue;
+        }
         let silence = Silence { name: subject.name, from_us: at(from), until_us: at(index + 1), sent };
         let lasts = silence.until_us - silence.from_us;
         let is_longer = longest.as_ref().is_none_or(|known| lasts > known.until_us - known.from_us);

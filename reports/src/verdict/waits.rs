@@ -40,26 +40,17 @@ fn is_worse(run: &Run, subject: &Subject) -> bool {
         Some(value(subject)? / value(&run.baseline)?)
     };
     let is_slower = |(figure, quantile, _)| {
-        times(figure) >= Some(TIMES_MIN) && slower(run, &run.whole(), subject, figure, quantile) == Told::More
+        times(figure) >= Some(TIMES_MIN) && slower(run, &run.whole(), subject, quantile) == Told::More
     };
     limits.any(late) || TAILS.into_iter().any(is_slower)
 }
 
-/// Whether the slowest are slower than under the baseline. Over several seeds the percentiles of each tell; where a seed does
-/// not carry them, the intervals of all together, if they have nothing in common.
-fn slower(run: &Run, part: &Part, subject: &Subject, figure: Figure, quantile: f64) -> Told {
-    if run.seeds == 1 {
-        return Gap::of_slow(run, part, subject, quantile).map_or(Told::Open, |gap| gap.told());
-    }
-    if let Some(gap) = Gap::of_percentile(run, part, subject, quantile) {
-        return gap.told();
-    }
-    let of = |subject: &Subject| subject.figure(run, part, figure).interval;
-    match of(&run.baseline).zip(of(subject)) {
-        Some((before, now)) if now.high < before.low => Told::Less,
-        Some((before, now)) if now.low > before.high => Told::More,
-        _ => Told::Open,
-    }
+/// Whether the slowest are slower than under the baseline: by the percentiles of the seeds, where they tell, or by stretches
+/// of the run.
+fn slower(run: &Run, part: &Part, subject: &Subject, quantile: f64) -> Told {
+    let gap = Gap::of_percentile(run, part, subject, quantile);
+    let gap = gap.or_else(|| Gap::of_slow(run, part, subject, quantile));
+    gap.map_or(Told::Open, |gap| gap.told())
 }
 
 /// More requests are served within a time that the scenario asks for.
@@ -101,7 +92,7 @@ fn while_on<'a>(run: &Run<'a>) -> Option<Better<'a>> {
 fn by_tail<'a>(run: &Run<'a>, part: &Part, when: &str) -> Option<Better<'a>> {
     let tails = TAILS.into_iter().filter_map(|(figure, quantile, share)| {
         let is_better = |subject: &&Subject| {
-            slower(run, part, subject, figure, quantile) == Told::Less && !is_worse(run, subject)
+            slower(run, part, subject, quantile) == Told::Less && !is_worse(run, subject)
         };
         let of = |subject: &Subject| subject.figure(run, part, figure);
         let sizes =

@@ -138,6 +138,34 @@ fn tries_and_grid_are_told_together() {
 }
 
 #[test]
+fn what_holds_above_where_it_fails_does_not_hold_nowhere() {
+    let mut sweep = knee();
+    for found in &mut sweep.search.as_mut().unwrap().found {
+        (found.highest, found.number) = (None, None);
+        (found.fails_from, found.holds_again) = (Some("50 rps".into()), vec!["150 rps".into()]);
+    }
+    let said = verdict(&page(&sweep));
+    assert!(!said.contains("Not even at"), "{said}");
+    assert!(said.contains("below 50 rps (fails from 50 rps, holds at 150 rps)"), "{said}");
+}
+
+#[test]
+fn where_nothing_is_known_is_neither_the_least_nor_everywhere() {
+    let mut sweep = grid();
+    for found in &mut sweep.search.as_mut().unwrap().found {
+        if found.places[1] == Some(0) {
+            (found.highest, found.number, found.takes) = (None, None, Some("it takes more".into()));
+        }
+    }
+    let some = verdict(&page(&sweep)).lines().next().unwrap_or_default().to_owned();
+    for found in &mut sweep.search.as_mut().unwrap().found {
+        (found.highest, found.number, found.takes) = (None, None, Some("it takes more".into()));
+    }
+    let all = verdict(&page(&sweep)).lines().next().unwrap_or_default().to_owned();
+    insta::assert_snapshot!("partly_known_verdict", [some, all].join("\n"));
+}
+
+#[test]
 fn what_is_known_to_hold_nowhere_is_no_limit() {
     let mut sweep = knee();
     for found in &mut sweep.search.as_mut().unwrap().found[1..] {

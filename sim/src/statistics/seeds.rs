@@ -126,10 +126,12 @@ impl<W: Fn(f64) -> i64> Seeds<'_, W> {
     /// or the seeds are too few.
     fn of_ratio(&self, part: &dyn Fn(&Cluster) -> Part) -> Option<Interval> {
         let parts: Vec<_> = self.runs.iter().map(part).collect();
-        if parts.len() < SEEDS_MIN || sums(&parts).1 <= 0.0 {
+        // A seed in which nothing was observed tells nothing.
+        let told = parts.iter().filter(|part| part.1 > 0.0).count();
+        if told < SEEDS_MIN {
             return None;
         }
-        let seeds = parts.len() as f64;
+        let seeds = told as f64;
         let resampled = self.resamples.weights.iter().filter_map(|weights| {
             let weighed = weights.iter().zip(&parts).filter(|(weight, _)| **weight > 0);
             let (above, below) = weighed.fold((0.0, 0.0), |sum, (weight, part)| {
@@ -170,7 +172,9 @@ impl<W: Fn(f64) -> i64> Seeds<'_, W> {
         };
         let (below, above) = self.reach(quantile)?;
         let (low, high) = (quantile - below, quantile + above);
-        let carried = beyond >= INDEPENDENT_MIN && low >= 0.0 && high <= 1.0;
+        let count: u64 = self.runs.iter().map(Cluster::count).sum();
+        let rarer = beyond.min(count as f64 * quantile.min(1.0 - quantile));
+        let carried = rarer >= INDEPENDENT_MIN && low >= 0.0 && high <= 1.0;
         let interval = || Interval::between((self.whole)(low) as f64, (self.whole)(high) as f64);
         carried.then(|| interval().with_degrees(self.runs.len() as f64 - 1.0))
     }
