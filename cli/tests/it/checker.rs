@@ -20,6 +20,7 @@
 //! | `stretches` | the run over time |
 //! | `figure` | how exact what is written must be |
 //! | `sheet` | what a file must say, by its place there |
+//! | `intervals` | how far figures of several seeds may be off |
 //! | `record`, `summary`, `csv`, `terminal`, `page`, `verdict`, `sweep`, `search` | what of it stands in which file, and how that is read |
 //! | `tables`, `owners` | what tables must say, wherever they are printed |
 //! | `plots` | the same of what is drawn |
@@ -27,6 +28,7 @@
 mod account;
 mod csv;
 mod figure;
+mod intervals;
 mod owners;
 mod page;
 mod pairs;
@@ -99,6 +101,7 @@ impl Run {
         compare("terminal", &terminal::sheet(&self.rebuilt, &tables), &tables, &terminal::BESIDES);
         let page = page::read(&fs::read_to_string(self.folder.path("out/report.html")).unwrap());
         compare("report.html", &page::sheet(&self.rebuilt, &page), &page, &page::BESIDES);
+        differences.extend(intervals::sheet(&self.rebuilt).differences(&record));
         differences.extend(plots::differences(&self.rebuilt, &record, &self.folder.path("out/plots")));
         differences
     }
@@ -166,6 +169,11 @@ fn timeouts_and_parallel_steps_are_what_their_traces_say() {
 #[test]
 fn four_seeds_are_what_their_traces_say() {
     check("seeds", MESH, &["--seeds", "4"]);
+}
+
+#[test]
+fn the_intervals_of_eight_seeds_are_what_their_traces_say() {
+    check("intervals", MESH, &["--seeds", "8"]);
 }
 
 /// What is left open, hedged and refused by a limit.

@@ -187,14 +187,15 @@ pub(super) fn factor(unit: &str) -> f64 {
     }
 }
 
-/// One in the last digit that is written, or in the second; of a share at least one in the second after the point.
+/// One in the last digit that is written, or in the second; but where the unit is larger than
+/// what is measured by it at least one in the second after the point.
 pub(super) fn step(text: &str) -> f64 {
     let (number, unit) = parsed(text).unwrap();
-    let least = if matches!(unit, "ms" | "s" | "µs") { 1e-9 } else { 1e-2 };
     let behind_point = text.split([' ', '/']).next().and_then(|number| number.split_once('.'));
-    let last = 10_f64.powi(-(behind_point.map_or(0, |(_, digits)| digits.len()) as i32));
+    let decimals = behind_point.map_or(0, |(_, digits)| digits.len());
+    let least = if matches!(unit, "ms" | "s") || decimals > 2 { 1e-9 } else { 1e-2 };
     let second = 10_f64.powf(number.abs().max(least).log10().floor() - 1.0);
-    last.min(second).max(least)
+    10_f64.powi(-(decimals as i32)).min(second).max(least)
 }
 
 /// A number that is whole, however it is written.

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::svg::{Area, OFF_MAX, Plot, Point, place};
-use crate::checker::figure::{Precision, parsed};
+use crate::checker::figure::{Precision, parsed, step};
 use crate::checker::rebuilt::{Rebuilt, Seen};
 
 /// Rows of a map; at most so many columns.
@@ -59,11 +59,10 @@ fn shade(plot: &Plot, (x, y): Point) -> (f64, f64) {
     let mut shades = plot.charts[0].areas.iter().rev().filter(is_there);
     let named = |area: &Area| plot.legend.iter().find(|(_, colour)| *colour == area.colour);
     let Some((name, _)) = shades.find_map(named) else { return (0.0, 0.0) };
-    let number = |text: &str| parsed(&text.replace(',', "")).unwrap().0;
     let (least, most) = name.split_once(" to ").unwrap_or((name, name));
-    let (least, most) = (number(least), number(most));
-    // Of several seeds it is a mean to three digits.
-    (least * 0.995, most * 1.005)
+    // Of several seeds it is a mean, which is rounded.
+    let at = |text: &str, halves: f64| parsed(text).unwrap().0 + halves * step(text) * 0.500_001;
+    (at(least, -1.0), at(most, 1.0))
 }
 
 /// A cell that begins or ends between columns.
