@@ -48,7 +48,7 @@ enum Knee<'a> {
         #[serde(skip_serializing_if = "Vec::is_empty")]
         low_again: Vec<String>,
     },
-    /// Every point carries p99, and none more than twice that of the lowest.
+    /// Every point carries p99, and none more than twice that at the lowest value.
     NotSeen,
     /// So many of the points carry p99; `takes` is what would carry the others.
     CannotBeTold { carry: usize, points: usize, takes: String },
@@ -99,7 +99,9 @@ pub(super) fn knees(sweep: &Sweep) -> Option<String> {
     let knees = along(sweep, axis);
     let head = &heads(sweep)[axis];
     if knees.iter().all(|of| matches!(of.knee, Knee::NotSeen)) {
-        return Some(format!("Along {head} there is no knee: p99 stays below twice that of the lowest."));
+        return Some(format!(
+            "Along {head} there is no knee: p99 stays below twice that at the lowest value."
+        ));
     }
     if sweep.axes.len() == 1 { Some(at_one_place(&knees, head)) } else { Some(at_many(sweep, &knees, head)) }
 }
@@ -114,7 +116,9 @@ fn at_one_place(knees: &[Located], head: &str) -> String {
         return format!("The knee along {head}: {others}.");
     }
     let others = if others.is_empty() { others } else { format!("; {others}") };
-    format!("The knee along {head}, where p99 first exceeds twice that of the lowest, is {between}{others}.")
+    format!(
+        "The knee along {head}, where p99 first exceeds twice that at the lowest value, is {between}{others}."
+    )
 }
 
 /// The lowest and the highest of each architecture, and at how many places there is none to tell.
@@ -143,7 +147,7 @@ fn at_many(sweep: &Sweep, knees: &[Located], head: &str) -> String {
         (ends.into_iter().chain(rest).collect::<Vec<_>>().join(", "), name.clone())
     });
     format!(
-        "The knee along {head}, where p99 first exceeds twice that of the lowest: {}.",
+        "The knee along {head}, where p99 first exceeds twice that at the lowest value: {}.",
         grouped(said, "with")
     )
 }

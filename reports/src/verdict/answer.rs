@@ -5,7 +5,7 @@ use hoplab_sim::figures::Figure;
 
 use super::choice::{Compared, any, best, compared, seeds_to_tell, told_as};
 use super::cost;
-use super::errors::{cited, failing};
+use super::errors::{cited, failing, none};
 use super::gap::{Gap, Told};
 use super::reason::{Cited, Reason, Rule};
 use super::resources::cores_apart;
@@ -99,7 +99,8 @@ fn price(run: &Run, subject: &Subject) -> String {
     let when = if cost::measured_in(run).name.is_some() { "when all is well, " } else { "" };
     let added = cost::added(run, subject).map(|added| format!("{when}{}", added.price()));
     let busy = cores_apart(run, subject).filter(|(_, more)| more.abs() >= CORES_MIN);
-    let busy = busy.map(|(cores, _)| format!("{cores} are busy"));
+    let over = if when.is_empty() || added.is_none() { "" } else { "over the whole run " };
+    let busy = busy.map(|(cores, _)| format!("{over}{cores} are busy"));
     match (added, busy) {
         (Some(added), Some(busy)) => format!("; {added}, and {busy}"),
         (Some(text), None) | (None, Some(text)) => format!("; {text}"),
@@ -151,7 +152,8 @@ fn errors_alike(run: &Run, compared: &[Compared]) -> String {
     let sent = plural(run.baseline.seen.total.requests.sent, "request");
     let all: Vec<Subject> = run.all().collect();
     if all.iter().all(|subject| rate(subject) == 0.0) {
-        return format!("None of {sent} {} with any architecture", run.fails.one);
+        let none = none(run, &run.whole()).unwrap_or_default();
+        return format!("{} {} with any architecture", capital(&none), run.fails.one);
     }
     let Some(seeds) = seeds_to_tell(run, compared) else {
         let share = percent(rate(&run.baseline));
@@ -159,7 +161,7 @@ fn errors_alike(run: &Run, compared: &[Compared]) -> String {
     };
     let (rates, fail) = (rates(&all), run.fails.more);
     format!(
-        "With which fewest requests {fail} cannot be told from {sent} ({rates}; {} may tell)",
+        "With which architecture fewest requests {fail} cannot be told from {sent} ({rates}; {} may tell)",
         tells(seeds)
     )
 }
@@ -185,7 +187,7 @@ fn cheapest(run: &Run) -> String {
     }
     match said(|us| us > 0.0) {
         Some(slower) => {
-            format!("; {baseline} costs least: half of the requests take longer by at least {slower}")
+            format!("; most requests are fastest with {baseline}: half take longer by at least {slower}")
         }
         None => "; requests take as long with each".to_owned(),
     }

@@ -28,11 +28,18 @@ pub(super) fn over_the_run(run: &Run) -> Option<Reason> {
 pub(super) fn failing(run: &Run, part: &Part) -> Option<String> {
     let errors = |subject: &Subject| Some(unserved(&subject.traffic(part)?.requests));
     if run.all().all(|subject| errors(&subject).unwrap_or(0) == 0) {
-        let sent = run.baseline.traffic(part)?.requests.sent;
         let whom = if run.others.is_empty() { "" } else { " with any architecture" };
-        return Some(format!("none of {} {}{whom}", plural(sent, "request"), run.fails.one));
+        return Some(format!("{} {}{whom}", none(run, part)?, run.fails.one));
     }
     counted(run, part, run.fails, errors)
+}
+
+/// `none of 1,600 requests`, or `no request` where architectures are not asked for as many.
+pub(super) fn none(run: &Run, part: &Part) -> Option<String> {
+    let sent = |subject: &Subject| subject.traffic(part).map(|of| of.requests.sent);
+    let first = sent(&run.baseline)?;
+    let is_alike = run.others.iter().filter_map(sent).all(|sent| sent == first);
+    Some(if is_alike { format!("none of {}", plural(first, "request")) } else { "no request".to_owned() })
 }
 
 /// The error rates of all, where a limit refuses some also the shares that are not served well, and what these differ by.
@@ -53,12 +60,13 @@ pub(super) fn beyond_chance(run: &Run, part: &Part) -> Option<String> {
         return None;
     }
     let compared = compared(run, |subject| Gap::of_errors(run, part, subject));
+    let fail = run.fails.more;
     let kinds = [(Told::Less, "fewer"), (Told::More, "more")];
     let said: Vec<String> = kinds
         .into_iter()
         .map(|(kind, word)| (told_as(&compared, kind), word))
         .filter(|(subjects, _)| !subjects.is_empty())
-        .map(|(subjects, word)| format!("{word} with {}", named(&names(&subjects))))
+        .map(|(subjects, word)| format!("{word} {fail} with {}", named(&names(&subjects))))
         .collect();
     let told = (!said.is_empty())
         .then(|| format!("Against {}, beyond chance: {}.", run.baseline.name, listed(&said)));

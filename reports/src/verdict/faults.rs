@@ -9,7 +9,7 @@ use super::latency::percentiles;
 use super::reason::{Cited, Reason, Rule};
 use super::run::{Part, Run, Subject, unserved};
 use super::words::{Said, capital, told, with};
-use crate::format::{count, duration, plural};
+use crate::format::{count, duration, moment};
 
 /// More episodes than this are not told one by one, but those in which most fails.
 const EPISODES_MAX: usize = 3;
@@ -42,7 +42,10 @@ pub(super) fn faults(run: &Run) -> Vec<Reason> {
             None if episode.until <= warmup_us => {
                 format!("Within the warm-up {}; after it", told(run, episode))
             }
-            None => format!("Nothing is sent while {}; after that", told(run, episode)),
+            None => {
+                let (from, until) = (moment(episode.from), moment(episode.until));
+                format!("No request is sent while {} ({from} to {until}); after that", told(run, episode))
+            }
         };
         let next = episodes.get(index + 1).map(|(next, ..)| next.from);
         reasons.push(match after {
@@ -56,7 +59,7 @@ pub(super) fn faults(run: &Run) -> Vec<Reason> {
         } else {
             format!("the first {EPISODES_MAX}")
         };
-        last.text = format!("{} Faults were on {all} times; told are {which}.", last.text);
+        last.text = format!("{} Faults were on {all} times; only {which} are told.", last.text);
     }
     reasons
 }
@@ -99,11 +102,12 @@ fn fates(run: &Run, part: &Part) -> Option<String> {
         (!some.is_empty()).then(|| with(&some))
     };
     let saved = told(|of| of.saved, |of| format!("{} of {}", count(of.saved), count(of.saved + of.neither)));
-    let lost = told(|of| of.lost, |of| plural(of.lost, "request"));
+    let lost = told(|of| of.lost, |of| count(of.lost));
     let saved = saved.map(|with| {
         format!("Of the requests that {baseline} does not serve well, these are served: {with}.")
     });
-    let lost = lost.map(|with| format!("Served well with {baseline}, and not otherwise: {with}."));
+    let lost = lost
+        .map(|with| format!("Of the requests that {baseline} serves well, these are not served: {with}."));
     let sentences: Vec<String> = saved.into_iter().chain(lost).collect();
     (!sentences.is_empty()).then(|| sentences.join(" "))
 }

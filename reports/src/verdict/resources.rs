@@ -7,7 +7,7 @@ use super::gap::{Gap, Told};
 use super::reason::{Cited, Reason, Rule};
 use super::run::{Run, Subject, unserved};
 use super::words::{Said, capital, with};
-use crate::format::{plural, significant};
+use crate::format::{count, significant};
 
 /// How many cores are busy on average under an architecture, in all its containers.
 fn cores(subject: &Subject) -> Option<f64> {
@@ -15,11 +15,11 @@ fn cores(subject: &Subject) -> Option<f64> {
     (!all.is_empty()).then(|| all.values().copied().sum::<Resources>().cores_mean)
 }
 
-/// How many cores more are busy than under the baseline, or fewer: `0.22 cores more`; with the difference.
+/// How many cores more are busy than under the baseline, or fewer: `0.22 more cores`; with the difference.
 pub(super) fn cores_apart(run: &Run, subject: &Subject) -> Option<(String, f64)> {
     let more = cores(subject)? - cores(&run.baseline)?;
     let word = if more < 0.0 { "fewer" } else { "more" };
-    Some((format!("{} cores {word}", significant(more.abs())), more))
+    Some((format!("{} {word} cores", significant(more.abs())), more))
 }
 
 /// What each takes, and what it saves.
@@ -52,9 +52,10 @@ fn saved(run: &Run) -> String {
         let (cores, _) = cores_apart(run, subject)?;
         let errors = |of: &Subject| unserved(&of.seen.total.requests);
         let fewer = errors(&run.baseline).checked_sub(errors(subject))? / run.seeds;
-        let requests = plural(fewer, "request");
+        let what = if fewer == 1 { "request" } else { "requests" };
+        let fewer = count(fewer);
         let (fail, each) = (run.fails.more, if run.seeds > 1 { " a run" } else { "" });
-        Some((gap.value, format!("{requests}{each} fewer {fail} for {cores}")))
+        Some((gap.value, format!("{fewer} fewer {what}{each} {fail} for {cores}")))
     };
     let said = run.others.iter().filter_map(|subject| {
         let (size, text) = said(subject)?;

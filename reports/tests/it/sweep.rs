@@ -93,7 +93,7 @@ fn a_point_that_does_not_carry_p99_decides_no_knee() {
         sweep.axes[0].numbers.truncate(points);
         verdict(&page(&sweep)).lines().last().unwrap_or_default().to_owned()
     };
-    assert_eq!(flat(4), "Along rate there is no knee: p99 stays below twice that of the lowest.");
+    assert_eq!(flat(4), "Along rate there is no knee: p99 stays below twice that at the lowest value.");
     assert!(
         flat(2).contains("cannot be told (2 of 2 points carry p99; more points would tell)"),
         "{}",

@@ -77,12 +77,12 @@ fn by_rule(record: &Record, wanted: Rule) -> String {
 fn a_difference_is_claimed_beyond_its_interval_only() {
     let mut record = run_seed("overlapping", 1);
     assert!(by_rule(&record, Rule::Answer).starts_with("With mesh, "));
-    assert!(by_rule(&record, Rule::ErrorsOverTheRun).contains("beyond chance: fewer with mesh"));
+    assert!(by_rule(&record, Rule::ErrorsOverTheRun).contains("beyond chance: fewer fail with mesh"));
     // Without windows nothing says how evenly errors came.
     record.architectures.values_mut().for_each(|seen| seen.windows.clear());
     let answer = by_rule(&record, Rule::Answer);
     assert!(
-        answer.starts_with("With which fewest requests fail cannot be told from 3,624 requests"),
+        answer.starts_with("With which architecture fewest requests fail cannot be told from 3,624 requests"),
         "{answer}"
     );
     let text = Summary::of(&record).verdict.text;
@@ -217,7 +217,7 @@ fn only_slow_limit(record: &mut Record) {
 fn what_is_served_in_time_is_claimed_by_the_seeds_that_agree() {
     let mut joined = join::join((1..=3).map(|seed| run_seed("one-limit-better", seed)).collect()).unwrap();
     let answer = by_rule(&joined, Rule::Answer);
-    assert!(answer.contains("direct costs least"), "the quick are fewer: {answer}");
+    assert!(answer.contains("fastest with direct"), "the quick are fewer: {answer}");
     only_slow_limit(&mut joined);
     let claim = "with mesh 99.7 % of requests are served well within 100 ms instead of 95.1 % with direct";
     let reasons = Summary::of(&joined).verdict.reasons;
