@@ -115,7 +115,7 @@ pub fn found(axes: &[grid::Axis], search: &grid::Search, found: &Found) -> Strin
     let highest = match &found.highest {
         Some(highest) if found.open_ended => format!("at least {highest}"),
         Some(highest) => format!("up to {highest}"),
-        None if found.takes.is_some() => "cannot be judged".to_owned(),
+        None if limit::is_unknown(found) => "cannot be judged".to_owned(),
         None => "not even the lowest".to_owned(),
     };
     let tries = found.tries.len();

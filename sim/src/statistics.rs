@@ -17,8 +17,9 @@ mod points;
 mod run;
 mod seeds;
 
+use crate::record::Interval;
 pub use differences::of_differences;
-pub use points::{DEGREES_MIN, joint_degrees, normal_tail, students_t};
+pub use points::{joint_degrees, normal_tail, students_t};
 pub(crate) use run::of_run;
 pub use seeds::SEEDS_MIN;
 pub(crate) use seeds::{Own, Resamples, of_seeds};
@@ -89,6 +90,11 @@ fn sums(parts: &[Part]) -> Part {
 /// other.
 pub fn least_reach(quantile: f64, count: f64) -> f64 {
     points::Z * (quantile * (1.0 - quantile) / count).sqrt()
+}
+
+/// The degrees of freedom that an interval rests on; the fewest there may be, where it does not tell.
+pub fn degrees(interval: Interval) -> f64 {
+    interval.degrees.unwrap_or(points::DEGREES_MIN)
 }
 
 /// Of how many independent trials without a success the chance of one may still be so high: three in n (Hanley

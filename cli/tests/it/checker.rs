@@ -50,6 +50,7 @@ use std::{env, fs};
 
 use serde_json::{Value, json};
 
+use crate::sweep::QUEUE;
 use crate::trace::MESH;
 use crate::{Folder, code, hoplab, repository, stderr, stdout};
 use rebuilt::Rebuilt;
@@ -278,21 +279,13 @@ fn every_point_of_a_sweep_is_what_its_traces_say() {
 fn every_point_of_a_search_is_what_its_traces_say() {
     let folder = Folder::new("checker-search");
     let at = |rate: &str, cores: &str| SWEPT.replace("RATE", rate).replace("CORES", cores);
-    let ends = r#"[sweep]
+    let axes = r#"[sweep]
 "load.people.rate" = ["150 rps", "400 rps"]
 "services.shop.cores" = [1, 2]
 
-[search]
-key = "load.people.rate"
-from = "50 rps"
-to = "550 rps"
-steps = 6
-
-[[expect]]
-metric = "mean"
-max = "15ms"
 "#;
-    folder.write("it.toml", &(at("1 rps", "1") + ends));
+    let search = &QUEUE[QUEUE.find("[search]").unwrap()..];
+    folder.write("it.toml", &(at("1 rps", "1") + axes + search));
     let swept = hoplab(&folder, &["sweep", "it.toml", "--seeds", "2", "--out", "out"]);
     assert_eq!(code(&swept), 0, "{}", stderr(&swept));
     let search = json(&folder, "out/summary.json")["search"].take();

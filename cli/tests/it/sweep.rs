@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::{Folder, code, hoplab, repository, stderr, stdout};
 
 /// A queue that is full at 250 requests a second, a second long.
-const QUEUE: &str = r#"# How much does a queue carry?
+pub(crate) const QUEUE: &str = r#"# How much does a queue carry?
 [scenario]
 title = "Queue"
 duration = "1s"

@@ -13,7 +13,7 @@
 
 use hoplab_sim::figures::{Figure, Scope};
 use hoplab_sim::record::{Interval, Traffic};
-use hoplab_sim::statistics::{DEGREES_MIN, joint_degrees, least_reach, normal_tail, students_t};
+use hoplab_sim::statistics::{degrees, joint_degrees, least_reach, normal_tail, students_t};
 
 /// The odds of any difference that is none.
 const ODDS: f64 = 0.05;
@@ -45,10 +45,6 @@ fn values_apart(low: (f64, Interval), high: (f64, Interval)) -> f64 {
     });
     let t = (high.0 - low.0) / errors[0].0.hypot(errors[1].0);
     deviate(t, joint_degrees(errors.into_iter()))
-}
-
-fn degrees(interval: Interval) -> f64 {
-    interval.degrees.unwrap_or(DEGREES_MIN)
 }
 
 /// The shares of requests that take at most as long as each value, and how far the share below a percentile reaches.

@@ -66,9 +66,13 @@ pub(super) fn all(sweep: &Sweep) -> Vec<Located<'_>> {
     if sweep.points.is_empty() {
         return Vec::new();
     }
-    let axes = (0..sweep.axes.len())
-        .filter(|&axis| slice::is_numeric(&sweep.axes[axis]) && sweep.axes[axis].labels.len() > 1);
+    let axes = numeric(sweep).filter(|&axis| sweep.axes[axis].labels.len() > 1);
     axes.flat_map(|axis| along(sweep, axis)).collect()
+}
+
+/// The axes whose values are numbers.
+fn numeric(sweep: &Sweep) -> impl Iterator<Item = usize> {
+    (0..sweep.axes.len()).filter(|&axis| slice::is_numeric(&sweep.axes[axis]))
 }
 
 fn along(sweep: &Sweep, axis: usize) -> Vec<Located<'_>> {
@@ -90,12 +94,11 @@ pub(super) fn knees(sweep: &Sweep) -> Option<String> {
     if sweep.points.is_empty() {
         return None;
     }
-    let numeric = || (0..sweep.axes.len()).filter(|&axis| slice::is_numeric(&sweep.axes[axis]));
     let is_load = |&axis: &usize| {
         let first = sweep.axes[axis].labels.first();
         first.is_some_and(|label| Quantity::of(label) == Quantity::Rate)
     };
-    let axis = numeric().find(is_load).or_else(|| numeric().next())?;
+    let axis = numeric(sweep).find(is_load).or_else(|| numeric(sweep).next())?;
     let knees = along(sweep, axis);
     let head = &heads(sweep)[axis];
     if knees.iter().all(|of| matches!(of.knee, Knee::NotSeen)) {

@@ -6,16 +6,13 @@ use hoplab_sim::sweep::record::{Found, Search};
 
 use crate::format::listed;
 
-/// How it begins what is said of a limit of which nothing is known to hold.
-pub(super) const CANNOT_BE_JUDGED: &str = "cannot be judged";
-
 /// What a search found, as people read it: `340 rps`, `600 rps or more`, `below 50 rps`; where it cannot be judged what
 /// lies between, that it cannot: `200 rps (cannot be judged below 260 rps)`; and where there is no one limit, that there
 /// is none: `20% (fails from 40%, holds at 100%)`.
 pub(super) fn highest(search: &Search, found: &Found) -> String {
     let unsure = || match &found.fails_from {
-        Some(fails) => format!("{CANNOT_BE_JUDGED} below {fails}"),
-        None => format!("{CANNOT_BE_JUDGED} up to {}", search.range.1),
+        Some(fails) => format!("cannot be judged below {fails}"),
+        None => format!("cannot be judged up to {}", search.range.1),
     };
     let notes: Vec<String> = found.takes.iter().map(|_| unsure()).chain(again(found)).collect();
     let notes = notes.join(", ");
@@ -23,10 +20,15 @@ pub(super) fn highest(search: &Search, found: &Found) -> String {
         Some(highest) if !notes.is_empty() => format!("{highest} ({notes})"),
         Some(highest) if found.open_ended => format!("{highest} or more"),
         Some(highest) => highest.clone(),
-        None if found.takes.is_some() => notes,
+        None if is_unknown(found) => notes,
         None if !notes.is_empty() => format!("below {} ({notes})", lowest(search, found)),
         None => format!("below {}", lowest(search, found)),
     }
+}
+
+/// Whether nothing is known to hold, and that cannot be judged.
+pub(super) fn is_unknown(found: &Found) -> bool {
+    found.highest.is_none() && found.takes.is_some()
 }
 
 /// Whether the limit is one number: it holds up to there, fails above, and nothing that was run says otherwise.

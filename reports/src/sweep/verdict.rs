@@ -6,7 +6,7 @@ use hoplab_sim::sweep::record::{Figures, Found, Search, Sweep};
 
 use super::heads::key_name;
 use super::knee::knees;
-use super::limit::{CANNOT_BE_JUDGED, contradiction, highest, is_settled};
+use super::limit::{contradiction, highest, is_settled, is_unknown};
 use super::slice::{self, Quantity, Slice};
 use crate::format::{glued, listed, percent, plural};
 use crate::grouped::{by_text, grouped};
@@ -41,20 +41,23 @@ fn has_expectations(point: &hoplab_sim::sweep::record::Seen) -> bool {
     point.architectures.values().any(|figures| !figures.expectations.is_empty())
 }
 
+/// What was found for an architecture.
+type Group<'a> = (&'a String, Vec<&'a Found>);
+
 /// What the search found, all architectures in a sentence.
 fn found(sweep: &Sweep, search: &Search) -> String {
     let by_name = |name: &String| -> Vec<&Found> {
         search.found.iter().filter(|found| found.architecture == *name).collect()
     };
-    let groups: Vec<_> = sweep.architectures.iter().map(|name| (name, by_name(name))).collect();
-    let groups: Vec<_> = groups.into_iter().filter(|(_, found)| !found.is_empty()).collect();
+    let groups = sweep.architectures.iter().map(|name| (name, by_name(name)));
+    let groups: Vec<Group> = groups.filter(|(_, found)| !found.is_empty()).collect();
     let Some((_, found)) = groups.first() else { return "Nothing was searched for.".to_owned() };
     if search.found.iter().all(holds_nowhere) {
         return format!("Not even at {} does all that is expected hold anywhere.", search.range.0);
     }
     let from = found[0].number.filter(|_| is_settled(found[0]));
     let alone = groups.iter().all(|(_, found)| found.len() == 1);
-    let limit = |(index, (_, found)): (usize, &(&String, Vec<&Found>))| match found[..] {
+    let limit = |(index, (_, found)): (usize, &Group)| match found[..] {
         [found] => {
             let other =
                 from.zip(found.number).filter(|(from, number)| index > 0 && from.total_cmp(number).is_ne());
@@ -63,25 +66,15 @@ fn found(sweep: &Sweep, search: &Search) -> String {
         }
         _ => spread(sweep, search, found),
     };
-    let limits = groups.iter().enumerate().map(|(index, group)| (limit((index, group)), group.0.clone()));
-    let limits = by_text(limits);
+    let (unknown, known): (Vec<Group>, Vec<Group>) =
+        groups.into_iter().partition(|(_, found)| found.iter().all(|found| is_unknown(found)));
     let is_rate = Quantity::of(&search.range.1) == Quantity::Rate;
-    let (unknown, limits): (Vec<_>, Vec<_>) =
-        limits.into_iter().partition(|(limit, _)| limit.starts_with(CANNOT_BE_JUDGED));
-    let unknown: Vec<String> = unknown
-        .into_iter()
-        .map(|(limit, names)| match (is_rate, listed(&names)) {
-            (true, of) => {
-                format!("How much {of} {} {limit}.", if names.len() == 1 { "carries" } else { "carry" })
-            }
-            (false, of) => {
-                format!("Up to which {} all that is expected holds with {of} {limit}.", key_name(&search.key))
-            }
-        })
-        .collect();
-    if limits.is_empty() {
+    let unknown = unknown_limits(search, &unknown, is_rate);
+    if known.is_empty() {
         return unknown.join(" ");
     }
+    let limits = known.iter().enumerate().map(|(index, group)| (limit((index, group)), group.0.clone()));
+    let limits = by_text(limits);
     let parts = limits.into_iter().enumerate().map(|(index, (limit, names))| {
         let carry = if names.len() == 1 { "carries" } else { "carry" };
         match (index, is_rate, listed(&names)) {
@@ -97,6 +90,27 @@ fn found(sweep: &Sweep, search: &Search) -> String {
     });
     std::iter::once(sentence(parts)).chain(unknown).collect::<Vec<_>>().join(" ")
 }
+
+/// Of whom no limit is known, a sentence each that is said of several alike.
+fn unknown_limits(search: &Search, unknown: &[Group], is_rate: bool) -> Vec<String> {
+    let said = unknown.iter().map(|(name, found)| {
+        let limit = if let [found] = found[..] { highest(search, found) } else { ANYWHERE.to_owned() };
+        (limit, (*name).clone())
+    });
+    let said = by_text(said).into_iter();
+    let sentences = said.map(|(limit, names)| match (is_rate, listed(&names)) {
+        (true, of) => {
+            format!("How much {of} {} {limit}.", if names.len() == 1 { "carries" } else { "carry" })
+        }
+        (false, of) => {
+            format!("Up to which {} all that is expected holds with {of} {limit}.", key_name(&search.key))
+        }
+    });
+    sentences.collect()
+}
+
+/// What is said of an architecture of which nothing is known at any place.
+const ANYWHERE: &str = "cannot be judged anywhere";
 
 /// Whether it is known to hold at none of all that was run.
 fn holds_nowhere(found: &Found) -> bool {
@@ -123,16 +137,13 @@ fn compared(first: f64, number: f64) -> String {
 
 /// The greatest and the least of what was found at several points, and at how many nothing is known.
 fn spread(sweep: &Sweep, search: &Search, found: &[&Found]) -> String {
-    let (unknown, known): (Vec<&Found>, Vec<&Found>) =
-        found.iter().copied().partition(|found| found.highest.is_none() && found.takes.is_some());
-    match (known.is_empty(), unknown.len()) {
-        (true, _) => format!("{CANNOT_BE_JUDGED} anywhere"),
-        (false, 0) => spread_of(sweep, search, &known),
-        (false, some) => format!(
-            "{}; at {some} of {} it {CANNOT_BE_JUDGED}",
-            spread_of(sweep, search, &known),
-            plural(found.len() as u64, "place")
-        ),
+    let (unknown, known): (Vec<&Found>, Vec<&Found>) = found.iter().partition(|found| is_unknown(found));
+    let said = spread_of(sweep, search, &known);
+    match unknown.len() {
+        0 => said,
+        some => {
+            format!("{said}; at {some} of {} it cannot be judged", plural(found.len() as u64, "place"))
+        }
     }
 }
 

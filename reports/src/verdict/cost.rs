@@ -56,7 +56,12 @@ impl Added {
 
     /// Whether too few requests were measured to tell which way it goes.
     pub(super) fn is_unsure(&self) -> bool {
-        self.is_open() || self.interval.is_none() && self.slower > 0 && self.faster > 0
+        self.is_open() || self.has_too_few()
+    }
+
+    /// Whether some are slower and some faster, and nothing tells how sure the median is.
+    fn has_too_few(&self) -> bool {
+        self.interval.is_none() && self.slower > 0 && self.faster > 0
     }
 
     /// As the end of a sentence: `it adds 3.1 ms (3 to 3.2 ms) to the median request`.
@@ -163,8 +168,7 @@ fn slower(run: &Run, costs: &[(Subject, Added)]) -> String {
 
 /// That samples are too small for an interval, and what would give one.
 fn doubt(run: &Run, costs: &[(Subject, Added)]) -> String {
-    let without: Vec<&(Subject, Added)> =
-        costs.iter().filter(|(_, of)| of.interval.is_none() && of.slower > 0 && of.faster > 0).collect();
+    let without: Vec<&(Subject, Added)> = costs.iter().filter(|(_, of)| of.has_too_few()).collect();
     let Some(most) = without.iter().map(|(_, of)| of.both).max() else { return String::new() };
     format!(
         " How sure these medians are cannot be told from {} requests; {} may tell.",

@@ -1,7 +1,8 @@
 //! What two architectures differ by, and whether chance alone may explain it. Over five seeds or more the differences of the
-//! seeds tell, and over fewer that disagree; otherwise those of stretches of the run, or of all runs together, of which there are few and wide ones, so that they depend little
-//! on each other (Schmeiser, *Batch size effects in the analysis of simulation output*, Operations Research 30, 1982).
-//! Both architectures meet the same requests, so that what both meet cancels out. Owns no sentence.
+//! seeds tell, and over fewer that disagree; otherwise those of stretches of the run, or of all runs together, of which
+//! there are few and wide ones, so that they depend little on each other (Schmeiser, *Batch size effects in the analysis of
+//! simulation output*, Operations Research 30, 1982). Both architectures meet the same requests, so that what both meet
+//! cancels out. Owns no sentence.
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -55,7 +56,7 @@ impl Gap {
         let value = apart(&from.requests, &to.requests);
         let seeds = by_seed(from, to, |from, to| Some(apart(&from.requests, &to.requests)));
         let share = |windows: &[Window]| unserved_share(&Traffic::of_windows(windows).requests);
-        let interval = Between { run, one, other }.interval(part, value, seeds, &share);
+        let interval = seeds.or_else(|| Between { run, one, other }.interval(part, value, &share));
         Some(Self { value, interval, requests: value * to.requests.sent as f64 })
     }
 
@@ -77,7 +78,7 @@ impl Gap {
             let sent: u64 = windows.iter().map(|window| window.sent).sum();
             1.0 - within as f64 / sent.max(1) as f64
         };
-        let interval = between.interval(&run.whole(), value, seeds, &share);
+        let interval = seeds.or_else(|| between.interval(&run.whole(), value, &share));
         Some(Self { value, interval, requests: value * to.requests.sent as f64 })
     }
 
@@ -87,17 +88,16 @@ impl Gap {
         let (from, to) = (run.baseline.traffic(part)?, subject.traffic(part)?);
         let at = |us: u64| (us.max(1) as f64).ln();
         let value = at(to.latency.percentile_us(quantile)?) - at(from.latency.percentile_us(quantile)?);
-        let seeds = by_seed(from, to, |from, to| {
+        let interval = by_seed(from, to, |from, to| {
             Some(at(to.percentile_us(quantile)?) - at(from.percentile_us(quantile)?))
         })?;
-        let interval = tells(&seeds).then(|| of_differences(&seeds))??;
         let beyond = (1.0 - quantile) * to.latency.count as f64;
         Some(Self { value, interval: Some(interval), requests: beyond })
     }
 
     /// How much larger a share of what is served well takes longer under `subject` than what lies at a percentile does
-    /// under the baseline, by stretches of the run; what takes as long counts half, so that constants can be told apart. `None`
-    /// where either does not carry the percentile.
+    /// under the baseline, by stretches of the run; what takes as long counts half, so that constants can be told apart.
+    /// `None` where either does not carry the percentile.
     pub(super) fn of_slow(run: &Run, part: &Part, subject: &Subject, quantile: f64) -> Option<Self> {
         let tail = |of: &Subject| of.traffic(part)?.latency.percentile_us(quantile);
         tail(&run.baseline).zip(tail(subject))?;
@@ -116,7 +116,7 @@ impl Gap {
         };
         let value = slow(subject.windows(run.record, part)) - slow(from);
         let served = subject.traffic(part)?.latency.count as f64;
-        let interval = Between { run, one: &run.baseline, other: subject }.interval(part, value, None, &slow);
+        let interval = Between { run, one: &run.baseline, other: subject }.interval(part, value, &slow);
         Some(Self { value, interval, requests: value * served })
     }
 
@@ -157,17 +157,13 @@ impl Gap {
     }
 }
 
-/// A difference seed by seed; `None` where there are none, or one does not have it.
-fn by_seed(from: &Traffic, to: &Traffic, apart: impl Fn(&Seed, &Seed) -> Option<f64>) -> Option<Vec<f64>> {
+/// The interval of a difference from those of the seeds, where they tell: there are enough of them, or they disagree. A few
+/// that agree say less of it than the stretches of their runs do. `None` also where a seed does not have it.
+fn by_seed(from: &Traffic, to: &Traffic, apart: impl Fn(&Seed, &Seed) -> Option<f64>) -> Option<Interval> {
     let seeds = from.seeds.iter().zip(&to.seeds);
-    seeds.map(|(from, to)| apart(from, to)).collect::<Option<Vec<f64>>>().filter(|seeds| seeds.len() > 1)
-}
-
-/// Whether the spread between seeds tells: there are enough of them, or they disagree. A few that agree say less of it than
-/// the stretches of their runs do.
-fn tells(seeds: &[f64]) -> bool {
+    let seeds: Vec<f64> = seeds.map(|(from, to)| apart(from, to)).collect::<Option<_>>()?;
     let agree = seeds.iter().all(|value| *value > 0.0) || seeds.iter().all(|value| *value < 0.0);
-    seeds.len() >= SEEDS_MIN || !agree
+    (seeds.len() >= SEEDS_MIN || !agree).then(|| of_differences(&seeds))?
 }
 
 /// A share of the requests of some windows.
@@ -181,20 +177,10 @@ struct Between<'r, 'a> {
 }
 
 impl Between<'_, '_> {
-    /// The interval of the difference `value` of a share, from those of the `seeds` where they tell, else from stretches of
-    /// all runs together. What differs in one part of a run alone,
-    /// as while a fault is on, is no chance for that: the whole run is told part by part, each with its own spread
-    /// (stratified sampling; Cochran, *Sampling Techniques*, 1977).
-    fn interval(
-        &self,
-        part: &Part,
-        value: f64,
-        seeds: Option<Vec<f64>>,
-        share: &Share<'_>,
-    ) -> Option<Interval> {
-        if let Some(seeds) = seeds.filter(|seeds| tells(seeds)) {
-            return of_differences(&seeds);
-        }
+    /// The interval of the difference `value` of a share, from stretches of a run, or of all together. What differs in one
+    /// part of a run alone, as while a fault is on, is no chance for that: the whole run is told part by part, each with
+    /// its own spread (stratified sampling; Cochran, *Sampling Techniques*, 1977).
+    fn interval(&self, part: &Part, value: f64, share: &Share<'_>) -> Option<Interval> {
         let parts = self.run.parts_of(part)?;
         let sent = |part: &Part| self.other.traffic(part).map_or(0, |of| of.requests.sent) as f64;
         let all: f64 = parts.iter().map(sent).sum();

@@ -4,7 +4,7 @@
 pub(super) const Z: f64 = 1.959_963_984_540_054;
 
 /// Fewer degrees of freedom say nothing of a single run; an interval that does not tell its own counts as one of these.
-pub const DEGREES_MIN: f64 = 3.0;
+pub(super) const DEGREES_MIN: f64 = 3.0;
 
 /// The two-sided 95 % point of Student's t with so many `degrees` of freedom: 1, 2, or at least 3 (Abramowitz and
 /// Stegun 26.7.5; within 0.2 % of the table).

@@ -6,8 +6,8 @@
 
 use rand::Rng;
 
-use super::points::{DEGREES_MIN, Z, joint_degrees, normal_tail, students_t};
-use super::{Cluster, Part, error_part, least_reach, mean_part, rule_of_three, share_part, sums};
+use super::points::{Z, joint_degrees, normal_tail, students_t};
+use super::{Cluster, Part, degrees, error_part, least_reach, mean_part, rule_of_three, share_part, sums};
 use crate::random;
 use crate::record::{Interval, Intervals, Quantile};
 
@@ -108,10 +108,17 @@ fn combined(whole: f64, seeds: impl Iterator<Item = (f64, f64, Option<Interval>)
     let above = reaches(|value, interval| interval.high - value)?;
     let spreads = seeds.iter().filter_map(|(weight, _, interval)| {
         let interval = (*interval)?;
-        let degrees = interval.degrees.unwrap_or(DEGREES_MIN);
+        let degrees = degrees(interval);
         Some((weight * (interval.high - interval.low) / students_t(degrees), degrees))
     });
     Some(Interval::between(whole - below, whole + above).with_degrees(joint_degrees(spreads)))
+}
+
+/// How far a share may be off, downwards and upwards, by so many degrees of freedom.
+struct Reach {
+    below: f64,
+    above: f64,
+    degrees: f64,
 }
 
 /// What the spread between seeds tells.
@@ -147,20 +154,21 @@ impl<W: Fn(f64) -> i64> Seeds<'_, W> {
         Some(interval.with_degrees(seeds - 1.0))
     }
 
-    /// How far the share of observations below a quantile's value may be off, downwards and upwards.
-    fn reach(&self, quantile: f64) -> Option<(f64, f64)> {
+    /// How far the share of observations below a quantile's value may be off.
+    fn reach(&self, quantile: f64) -> Option<Reach> {
         let part = share_part((self.whole)(quantile));
         let around = self.of_ratio(&part)?;
         let parts: Vec<_> = self.runs.iter().map(part).collect();
         let (below, count) = sums(&parts);
         let least = least_reach(quantile, count);
         let share = below / count;
-        Some(((share - around.low).max(least), (around.high - share).max(least)))
+        let (below, above) = ((share - around.low).max(least), (around.high - share).max(least));
+        Some(Reach { below, above, degrees: degrees(around) })
     }
 
     /// So many independent observations would spread as these do, judged where the spread is well known.
     fn worth(&self, quantile: f64) -> Option<f64> {
-        let (below, above) = self.reach(quantile)?;
+        let Reach { below, above, .. } = self.reach(quantile)?;
         Some(quantile * (1.0 - quantile) * (2.0 * Z / (below + above)).powi(2))
     }
 
@@ -170,12 +178,12 @@ impl<W: Fn(f64) -> i64> Seeds<'_, W> {
             high if high > 0.9 => self.worth(0.9)? * (1.0 - high),
             _ => f64::INFINITY,
         };
-        let (below, above) = self.reach(quantile)?;
+        let Reach { below, above, degrees } = self.reach(quantile)?;
         let (low, high) = (quantile - below, quantile + above);
         let count: u64 = self.runs.iter().map(Cluster::count).sum();
         let rarer = beyond.min(count as f64 * quantile.min(1.0 - quantile));
         let carried = rarer >= INDEPENDENT_MIN && low >= 0.0 && high <= 1.0;
         let interval = || Interval::between((self.whole)(low) as f64, (self.whole)(high) as f64);
-        carried.then(|| interval().with_degrees(self.runs.len() as f64 - 1.0))
+        carried.then(|| interval().with_degrees(degrees))
     }
 }
