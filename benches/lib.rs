@@ -17,7 +17,7 @@ use hoplab_sim::costs::Costs;
 use hoplab_sim::distribution::Distribution;
 use hoplab_sim::journal::Journal;
 use hoplab_sim::referee;
-use hoplab_sim::scenario::plan::Network;
+use hoplab_sim::scenario::plan::{CongestionControl, Network};
 use hoplab_sim::world::{self, Container, ContainerKind, CoresOf, PodConfig, PodId, SimHost, World};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -78,6 +78,7 @@ fn world<T, F: Future<Output = T>>(
     let network = Network {
         latency: Distribution::Constant(latency),
         bandwidth: Some(10_000_000_000),
+        congestion: CongestionControl::default(),
         zones: Vec::new(),
     };
     let container = Container { kind: ContainerKind::Application, cores: CoresOf::Own(None) };

@@ -25,6 +25,7 @@ mod standstill;
 mod stream;
 mod tap;
 mod tcp;
+mod timers;
 mod wire;
 
 use std::convert::Infallible;

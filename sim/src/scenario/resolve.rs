@@ -21,7 +21,7 @@ use hoplab_proxy::upstream::Policies;
 
 use super::overrides::Overrides;
 use super::place::{At, Place};
-use super::plan::{EndpointId, Network, Plan, ProxyCores, ServiceId, Zone};
+use super::plan::{CongestionControl, EndpointId, Network, Plan, ProxyCores, ServiceId, Zone};
 use super::problem::Problems;
 use super::reader::{Context, LONGEST, Named};
 use super::schema::policies::{Called, Cores, Layers};
@@ -195,7 +195,12 @@ fn network(network: schema::Network, context: &mut Context<'_>) -> Network {
             zone.and_then(|zone| zone.latency).map_or(Distribution::Constant(LATENCY), |at| at.value);
         zones.push(Zone { name: name.value, latency });
     }
-    Network { latency, bandwidth: network.bandwidth.map(|at| at.value.0), zones }
+    Network {
+        latency,
+        bandwidth: network.bandwidth.map(|at| at.value.0),
+        congestion: CongestionControl::default(),
+        zones,
+    }
 }
 
 /// For each service, the policies under which it is called.

@@ -10,6 +10,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
+use hoplab_proxy::host::Instant;
 use tokio::io::ReadBuf;
 
 use super::PodId;
@@ -20,6 +21,7 @@ use super::link::Links;
 use super::lock;
 use super::port::{Ephemeral, Ports};
 use super::tcp::{Endpoint, Segment};
+use super::timers::Timers;
 
 /// Connections of a listener that may wait for their handshake or to be accepted.
 const BACKLOG: usize = 16 * 1024;
@@ -31,6 +33,7 @@ pub(super) struct Kernels {
     pods: Vec<Kernel>,
     /// Pods that may have something to send.
     busy: BTreeSet<PodId>,
+    timers: Timers,
     /// Whom to wake once the kernels are let go of.
     pub(super) woken: Vec<Waker>,
 }
@@ -38,9 +41,9 @@ pub(super) struct Kernels {
 /// One pod's.
 #[derive(Default)]
 struct Kernel {
-    /// Handshakes, acknowledgements and resets, in the order of their causes.
+    /// What answers segments to which no connection belongs.
     outbox: Vec<(FlowId, Segment)>,
-    /// Ends that may have bytes to send, the eldest first.
+    /// Ends that may have something to send, the eldest first.
     ready: BTreeMap<u64, FlowId>,
     ephemeral: Ephemeral,
     /// How many ends it has had.
@@ -54,6 +57,7 @@ impl Kernels {
             ports: Ports::default(),
             pods: (0..pods).map(|_| Kernel::default()).collect(),
             busy: BTreeSet::new(),
+            timers: Timers::default(),
             woken: Vec::new(),
         }
     }
@@ -64,9 +68,9 @@ impl Kernels {
     /// If the pod has no port left.
     pub(super) fn connect(&mut self, pod: PodId, to: End, links: &mut Links) -> io::Result<FlowId> {
         let port = self.free_port(pod).ok_or(io::ErrorKind::AddrNotAvailable)?;
-        let (endpoint, syn) = Endpoint::connecting(self.next_number(pod));
+        let endpoint = Endpoint::connecting(self.next_number(pod), links.congestion());
         let flow = self.connections.open([(pod, port), to], endpoint, links);
-        self.send(flow, Some(syn));
+        self.touch(flow);
         Ok(flow)
     }
 
@@ -78,11 +82,12 @@ impl Kernels {
     /// Takes bytes of a socket to send.
     pub(super) fn poll_write(
         &mut self,
+        now: Instant,
         flow: FlowId,
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let polled = self.connections.endpoint_mut(flow).poll_write(context, bytes);
+        let polled = self.connections.endpoint_mut(flow).poll_write(now, context, bytes);
         self.touch(flow);
         polled
     }
@@ -90,14 +95,13 @@ impl Kernels {
     /// Gives a socket what was received.
     pub(super) fn poll_read(
         &mut self,
+        now: Instant,
         flow: FlowId,
         context: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let endpoint = self.connections.endpoint_mut(flow);
-        let polled = endpoint.poll_read(context, buf);
-        let update = endpoint.update();
-        self.send(flow, update);
+        let polled = self.connections.endpoint_mut(flow).poll_read(now, context, buf);
+        self.touch(flow);
         polled
     }
 
@@ -110,16 +114,9 @@ impl Kernels {
 
     /// A socket is gone. A connect that has not come to an end is given up: its SYN is not tried again.
     pub(super) fn close(&mut self, flow: FlowId) {
-        let endpoint = self.connections.endpoint_mut(flow);
-        let gave_up = endpoint.is_connecting();
-        let reset = endpoint.close();
-        self.send(flow, reset);
+        self.connections.endpoint_mut(flow).close();
         self.touch(flow);
-        if gave_up {
-            self.connections.give_up(flow);
-        } else {
-            self.connections.released(flow);
-        }
+        self.connections.released(flow);
     }
 
     /// A pod listens on an address from now on; the address, with a port if it had none, and who connects to it.
@@ -155,50 +152,73 @@ impl Kernels {
         left.extend(self.connections.handshakes(&backlog));
         for flow in left {
             self.connections.end_handshake(flow);
-            let reset = self.connections.endpoint_mut(flow).reset();
-            self.send(flow, reset);
+            self.connections.endpoint_mut(flow).reset();
+            self.touch(flow);
             self.connections.released(flow);
         }
         within
     }
 
     /// A segment has come over the wire.
-    pub(super) fn deliver(&mut self, from: FlowId, segment: Segment) {
+    pub(super) fn deliver(&mut self, now: Instant, from: FlowId, segment: Segment) {
         let to = from.reverse();
         let endpoint = self.connections.endpoint_mut(to);
         if endpoint.is_unopened() {
-            return self.accept(to, &segment);
+            return self.accept(now, to, &segment);
         }
-        if endpoint.is_gone() {
-            let refusal = (!segment.is_reset()).then(|| segment.refusal());
-            return self.send(to, refusal);
+        if endpoint.is_forgotten() {
+            return self.refuse(to, &segment);
         }
         let was_accepting = endpoint.is_accepting();
-        let answer = endpoint.receive(segment, &mut self.woken);
+        endpoint.receive(now, segment, &mut self.woken);
         if was_accepting && !endpoint.is_accepting() {
             self.accepted(to);
         }
-        self.send(to, answer);
         self.touch(to);
     }
 
     /// A SYN has come.
-    fn accept(&mut self, flow: FlowId, syn: &Segment) {
+    fn accept(&mut self, now: Instant, flow: FlowId, syn: &Segment) {
         let ((pod, port), _) = self.connections.ends(flow);
-        let Some(backlog) = self.ports.backlog(pod, pod.at_port(port)) else {
-            return self.send(flow, Some(syn.refusal()));
+        let Some(backlog) = self.ports.backlog(pod, pod.at_port(port)).filter(|_| syn.opens()) else {
+            return self.refuse(flow, syn);
         };
         let mut listener = lock(&backlog);
-        // Otherwise it is dropped and nobody is told, as by Linux; but here nobody sends it again, and the connect
-        // hangs until it is given up.
+        // Otherwise it is dropped and nobody is told, as by Linux; it is sent again.
         if listener.unfinished + listener.waiting.len() < BACKLOG {
             listener.unfinished += 1;
             drop(listener);
             self.connections.begin_handshake(flow, backlog);
             let number = self.next_number(pod);
-            let answer = self.connections.endpoint_mut(flow).accept(number, syn);
-            self.send(flow, Some(answer));
+            self.connections.endpoint_mut(flow).accept(now, number, syn);
+            self.touch(flow);
         }
+    }
+
+    /// Answers a segment to which no connection belongs.
+    fn refuse(&mut self, flow: FlowId, segment: &Segment) {
+        if !segment.is_reset() {
+            let (pod, _) = self.connections.ends(flow).0;
+            self.pods[pod.0].outbox.push((flow, segment.refusal()));
+            self.busy.insert(pod);
+        }
+    }
+
+    /// When the next timer of an end runs out, in microseconds.
+    pub(super) fn next_timer(&mut self) -> Option<u64> {
+        self.timers.next(&mut self.connections)
+    }
+
+    /// Does what is due at the timer that ran out at `now`.
+    pub(super) fn expire(&mut self, now: Instant) {
+        let Some(flow) = self.timers.take() else { return };
+        let endpoint = self.connections.endpoint_mut(flow);
+        let was_accepting = endpoint.is_accepting();
+        endpoint.expire(now, &mut self.woken);
+        if was_accepting && !endpoint.is_accepting() {
+            self.accepted(flow);
+        }
+        self.touch(flow);
     }
 
     /// The handshake of an accepting end has come to an end, well or not.
@@ -220,9 +240,9 @@ impl Kernels {
         if is_established {
             for flow in ends {
                 self.connections.endpoint_mut(flow).abort(&mut self.woken);
-                self.connections.give_up(flow);
             }
             self.accepted(opener.reverse());
+            self.connections.released(opener);
         }
         is_established
     }
@@ -232,20 +252,16 @@ impl Kernels {
         !self.busy.is_empty()
     }
 
-    /// Adds all that the pods send now, pod by pod; returns the ends that were left with more to send.
-    pub(super) fn drain(&mut self, segments: &mut Vec<(FlowId, Segment)>) -> Vec<FlowId> {
+    /// Adds all that the pods send now, pod by pod; returns the ends that acknowledgements matter to.
+    pub(super) fn drain(&mut self, now: Instant, segments: &mut Vec<(FlowId, Segment)>) -> Vec<FlowId> {
         let mut unsettled = Vec::new();
         while let Some(pod) = self.busy.pop_first() {
             let kernel = &mut self.pods[pod.0];
-            let connections = &mut self.connections;
-            // Who gave up before the SYN left sends none.
-            let is_wanted = |(flow, segment): &(FlowId, Segment)| {
-                !segment.opens() || connections.endpoint(*flow).is_connecting()
-            };
-            segments.extend(kernel.outbox.drain(..).filter(is_wanted));
+            segments.append(&mut kernel.outbox);
             while let Some((_, flow)) = kernel.ready.pop_first() {
-                let endpoint = connections.endpoint_mut(flow);
-                segments.extend(std::iter::from_fn(|| endpoint.transmit()).map(|segment| (flow, segment)));
+                let endpoint = self.connections.endpoint_mut(flow);
+                segments.extend(std::iter::from_fn(|| endpoint.transmit(now)).map(|segment| (flow, segment)));
+                self.timers.arm(flow, endpoint);
                 if !endpoint.is_settled() {
                     unsettled.push(flow);
                 }
@@ -257,25 +273,21 @@ impl Kernels {
     /// Forgets what is over.
     pub(super) fn sweep(&mut self) {
         let pods = &mut self.pods;
-        self.connections.sweep(|(pod, port)| pods[pod.0].ephemeral.give_back(port));
+        self.connections.sweep(|[(pod, port), _]| pods[pod.0].ephemeral.give_back(port));
     }
 
-    /// Something was done to an end that it may have to send something for.
+    /// Something was done to an end.
     fn touch(&mut self, flow: FlowId) {
-        let endpoint = self.connections.endpoint(flow);
+        let endpoint = self.connections.endpoint_mut(flow);
+        self.timers.arm(flow, endpoint);
         // Who waits for acknowledgements is looked at, too, so that they come.
         if endpoint.can_transmit() || !endpoint.is_settled() {
+            let number = endpoint.number();
             let (pod, _) = self.connections.ends(flow).0;
-            self.pods[pod.0].ready.insert(endpoint.number(), flow);
+            self.pods[pod.0].ready.insert(number, flow);
             self.busy.insert(pod);
-        }
-    }
-
-    fn send(&mut self, flow: FlowId, segment: Option<Segment>) {
-        if let Some(segment) = segment {
-            let (pod, _) = self.connections.ends(flow).0;
-            self.pods[pod.0].outbox.push((flow, segment));
-            self.busy.insert(pod);
+        } else if endpoint.is_gone() {
+            self.connections.released(flow);
         }
     }
 

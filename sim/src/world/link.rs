@@ -13,7 +13,7 @@ use rand::rngs::ChaCha8Rng;
 use super::{PodConfig, PodId};
 use crate::distribution::Distribution;
 use crate::random;
-use crate::scenario::plan::network::{Network, ZoneId};
+use crate::scenario::plan::network::{CongestionControl, Network, ZoneId};
 
 /// Something that goes wrong between two sets of pods, in both directions.
 #[derive(Debug, Clone)]
@@ -92,6 +92,11 @@ impl Links {
 
     pub(super) fn seed(&self) -> u64 {
         self.seed
+    }
+
+    /// What the ends of connections do about congestion.
+    pub(super) fn congestion(&self) -> CongestionControl {
+        self.network.congestion
     }
 
     /// The link from one pod to another.

@@ -47,7 +47,8 @@ impl AsyncRead for WireStream {
         context: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        lock(&self.shared.wire).kernels.poll_read(self.flow, context, buf)
+        let now = self.shared.clock.now();
+        lock(&self.shared.wire).kernels.poll_read(now, self.flow, context, buf)
     }
 }
 
@@ -55,7 +56,8 @@ impl AsyncWrite for WireStream {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         // Acknowledgements that nobody waited for make room.
         self.shared.deliver_due();
-        lock(&self.shared.wire).kernels.poll_write(self.flow, context, buf)
+        let now = self.shared.clock.now();
+        lock(&self.shared.wire).kernels.poll_write(now, self.flow, context, buf)
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -41,10 +41,10 @@ impl Tap {
             at_nanos: now.nanos(),
             source: address(from),
             destination: address(to),
-            sequence: segment.sequence,
-            acknowledgement: segment.acknowledgement,
+            sequence: segment.sequence as u32,
+            acknowledgement: segment.acknowledgement as u32,
             flags: segment.flags.bits(),
-            window: segment.window,
+            window: segment.window.min(u32::from(u16::MAX)) as u16,
             payload: segment.payload.clone(),
             is_lost,
         });

@@ -1,12 +1,8 @@
 //! The wire: carries segments from pod to pod, and keeps what is under way.
 //!
-//! TCP never loses bytes, it loses time. A segment that is lost, or meets a partition, is tried again
-//! one retransmission timeout later (200 ms, doubling; a SYN 1 s, doubling: RFC 6298 with Linux's
-//! minimum), and everything behind it in its flow waits for it. A lost acknowledgement is made good
-//! by whatever follows it. Segments of one flow stay in order.
-//!
-//! An acknowledgement that changes nothing that anyone sees wakes nobody: it is delivered with the
-//! next thing that is. The sockets' side is [`super::kernel`]'s; owns no clock.
+//! A segment arrives when its link says so, or is lost; what follows from that is for the ends ([`super::tcp`]). An
+//! acknowledgement that changes nothing that anyone sees wakes nobody: it is delivered with the next thing that is.
+//! The sockets' side is [`super::kernel`]'s; owns no clock.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
@@ -14,11 +10,10 @@ use std::io;
 use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex};
 use std::task::Waker;
-use std::time::Duration;
 
 use hoplab_proxy::host::Instant;
 
-use super::connection::{Departed, End};
+use super::connection::End;
 use super::flow::FlowId;
 use super::kernel::Kernels;
 use super::link::{Links, is_between};
@@ -29,13 +24,6 @@ use super::tcp::{Flags, Segment};
 use super::{PodConfig, PodId, lock};
 use crate::journal::{Departure, Journal};
 use crate::scenario::plan::network::Network;
-
-/// The first pause before a segment is sent again: Linux's `TCP_RTO_MIN`.
-const RETRANSMISSION_TIMEOUT: Duration = Duration::from_millis(200);
-/// The first pause before a SYN or its answer is sent again (RFC 6298, 2.1).
-const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(1);
-/// The longest pause: Linux's `TCP_RTO_MAX`.
-const LONGEST_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// What is under way between pods.
 pub(super) struct Wire {
@@ -49,7 +37,6 @@ pub(super) struct Wire {
     /// When the courier will come, and how to tell it to come earlier.
     armed: Option<(u64, Waker)>,
     sequence: u64,
-    retransmissions: u64,
     packets: u64,
     meters: Arc<Mutex<Meters>>,
     /// Per pod, whose its traffic is.
@@ -62,20 +49,12 @@ pub(super) struct Wire {
     departing: Vec<(FlowId, Segment)>,
 }
 
+/// A segment on its way.
 struct Queued {
     at_us: u64,
     sequence: u64,
     flow: FlowId,
-    event: Event,
-}
-
-enum Event {
-    Arrival(Departed),
-    /// The retransmission of this name is due, after so many vain attempts.
-    Retransmission {
-        name: u64,
-        vain: u32,
-    },
+    segment: Segment,
 }
 
 impl Wire {
@@ -98,7 +77,6 @@ impl Wire {
             alarms: BinaryHeap::new(),
             armed: None,
             sequence: 0,
-            retransmissions: 0,
             packets: 0,
             meters,
             senders: pods.iter().map(outermost).collect(),
@@ -125,7 +103,7 @@ impl Wire {
     pub(super) fn collect(&mut self, now: Instant) -> Option<Waker> {
         if self.kernels.is_busy() {
             let mut departing = std::mem::take(&mut self.departing);
-            let unsettled = self.kernels.drain(&mut departing);
+            let unsettled = self.kernels.drain(now, &mut departing);
             for (flow, segment) in departing.drain(..) {
                 self.depart(now, flow, segment);
             }
@@ -136,21 +114,26 @@ impl Wire {
             }
         }
         self.kernels.sweep();
-        let next = self.alarms.peek()?.0;
+        let next = self.next_alarm()?;
         self.armed.take_if(|(at, _)| next < *at).map(|(_, courier)| courier)
     }
 
-    /// Delivers what has arrived by now, in order.
+    /// Delivers what has arrived by now, and does what is due at timers, in order.
     pub(super) fn deliver_due(&mut self, now: Instant) {
-        let is_due = |next: &Reverse<Queued>| next.0.at_us <= now.micros();
-        while self.queue.peek().is_some_and(is_due)
-            && let Some(Reverse(Queued { at_us, flow, event, .. })) = self.queue.pop()
-        {
-            match event {
-                Event::Arrival(departed) => self.arrive(at_us, flow, departed),
-                Event::Retransmission { name, vain } => self.retransmit(now, flow, name, vain),
+        loop {
+            let arrival = self.queue.peek().map(|next| next.0.at_us);
+            let timer = self.kernels.next_timer();
+            let is_arrival = arrival.is_some_and(|at| timer.is_none_or(|timer| at <= timer));
+            let Some(at_us) = (if is_arrival { arrival } else { timer }).filter(|at| *at <= now.micros())
+            else {
+                return;
+            };
+            let at = Instant::from_nanos(at_us * 1_000);
+            if !is_arrival {
+                self.kernels.expire(at);
+            } else if let Some(Reverse(queued)) = self.queue.pop() {
+                self.arrive(at, queued);
             }
-            self.kernels.connections.came(flow);
         }
     }
 
@@ -164,17 +147,23 @@ impl Wire {
         while self.alarms.peek().is_some_and(|at| at.0 <= now.micros()) {
             self.alarms.pop();
         }
-        let next = self.alarms.peek().map(|at| at.0);
+        let next = self.next_alarm();
         self.armed = Some((next.unwrap_or(u64::MAX), courier.clone()));
         next.map(|at_us| Instant::from_nanos(at_us * 1_000))
+    }
+
+    /// When something has to be done next, in microseconds.
+    fn next_alarm(&mut self) -> Option<u64> {
+        let arrival = self.alarms.peek().map(|at| at.0);
+        [arrival, self.kernels.next_timer()].into_iter().flatten().min()
     }
 
     /// Tears down every connection between two sets of pods, with a RST for both ends of each; how many.
     pub(super) fn reset(&mut self, now: Instant, a: &[PodId], b: &[PodId]) -> u64 {
         let between = |ends: &[End; 2]| is_between((ends[0].0, ends[1].0), a, b);
-        let open = self.kernels.connections.open_ones().filter(|(_, ends)| between(ends));
+        let all = self.kernels.connections.all().filter(|(_, ends)| between(ends));
         let mut torn = 0;
-        for (flow, [opener, acceptor]) in open.collect::<Vec<_>>() {
+        for (flow, [opener, acceptor]) in all.collect::<Vec<_>>() {
             if !self.kernels.tear(flow) {
                 continue;
             }
@@ -201,106 +190,42 @@ impl Wire {
             length: segment.payload.len(),
             flags: flags.map(|(bit, flag)| u8::from(segment.flags.has(flag)) << bit).sum(),
         });
-        let bare_ack = self.kernels.connections.depart(id, &segment);
-        let departed = Departed { segment, bare_ack };
-        let flow = self.kernels.connections.flow(id);
-        if !flow.waiting.is_empty() {
-            flow.waiting.push_back(departed);
-            return;
-        }
-        if flow.lost_ack.take().is_some() {
-            flow.retransmission = 0;
-        }
-        self.transmit(now, id, departed, 0);
-    }
-
-    /// Sends a segment, after so many vain attempts; it arrives, or is tried again later.
-    fn transmit(&mut self, now: Instant, id: FlowId, departed: Departed, vain: u32) {
-        let connections = &mut self.kernels.connections;
-        let bytes = departed.segment.size();
-        let arrival = self.links.cross(now, connections.flow(id).link, bytes);
-        let ends = connections.ends(id);
-        let PodId(sender) = ends.0.0;
-        lock(&self.meters).sent(self.senders[sender], now, bytes);
+        let bytes = segment.size();
+        let arrival = self.links.cross(now, self.kernels.connections.flow(id).link, bytes);
+        lock(&self.meters).sent(self.senders[from.0.0], now, bytes);
         if let Some(tap) = &mut self.tap {
-            tap.sent(now, ends, &departed.segment, arrival.is_none());
+            tap.sent(now, (from, to), &segment, arrival.is_none());
         }
-        let Some(arrival) = arrival else {
-            return self.lose(now, id, departed, vain);
-        };
-        let flow = connections.flow(id);
+        let Some(arrival) = arrival else { return };
         // The clock's grain is a microsecond; rounding up keeps the order.
-        let at_us = arrival.nanos().div_ceil(1_000).max(flow.last_arrival_us);
-        flow.last_arrival_us = at_us;
-        if departed.bare_ack && connections.endpoint(id.reverse()).is_settled() {
-            connections.flow(id.reverse()).silent_acks.push_back(at_us);
+        let at_us = arrival.nanos().div_ceil(1_000);
+        let reverse = id.reverse();
+        if segment.is_bare() && self.kernels.connections.endpoint(reverse).is_settled() {
+            self.kernels.connections.flow(reverse).silent_acks.push_back(at_us);
         } else {
             self.alarms.push(Reverse(at_us));
         }
-        self.push(at_us, id, Event::Arrival(departed));
-    }
-
-    fn lose(&mut self, now: Instant, id: FlowId, departed: Departed, vain: u32) {
-        let at = now + retransmission_timeout(&departed.segment, vain);
-        let flow = self.kernels.connections.flow(id);
-        if !departed.bare_ack {
-            flow.waiting.push_front(departed);
-        } else if flow.waiting.is_empty() {
-            flow.lost_ack = Some(departed);
-        } else {
-            // What waits behind it acknowledges as much.
-            return;
-        }
-        self.retransmissions += 1;
-        flow.retransmission = self.retransmissions;
-        self.alarms.push(Reverse(at.micros()));
-        let event = Event::Retransmission { name: self.retransmissions, vain: vain + 1 };
-        self.push(at.micros(), id, event);
-    }
-
-    /// A lost segment is sent again; once it passes, so does what waited behind it.
-    fn retransmit(&mut self, now: Instant, id: FlowId, name: u64, vain: u32) {
-        let flow = self.kernels.connections.flow(id);
-        if flow.retransmission != name {
-            return;
-        }
-        flow.retransmission = 0;
-        let lost = flow.lost_ack.take().or_else(|| flow.waiting.pop_front());
-        let mut next = lost.map(|lost| (lost, vain));
-        while let Some((departed, vain)) = next {
-            self.transmit(now, id, departed, vain);
-            let flow = self.kernels.connections.flow(id);
-            let passes = flow.retransmission == 0;
-            next = passes.then(|| flow.waiting.pop_front()).flatten().map(|departed| (departed, 0));
-        }
+        self.kernels.connections.flow(id).under_way += 1;
+        self.sequence += 1;
+        self.queue.push(Reverse(Queued { at_us, sequence: self.sequence, flow: id, segment }));
     }
 
     /// A segment arrives.
-    fn arrive(&mut self, at_us: u64, id: FlowId, departed: Departed) {
-        if departed.bare_ack {
-            let reverse = self.kernels.connections.flow(id.reverse());
-            reverse.silent_acks.pop_front_if(|first| *first <= at_us);
+    fn arrive(&mut self, at: Instant, Queued { at_us, flow, segment, .. }: Queued) {
+        if segment.is_bare() {
+            let acknowledgements = &mut self.kernels.connections.flow(flow.reverse()).silent_acks;
+            if let Some(silent) = acknowledgements.iter().position(|silent| *silent == at_us) {
+                acknowledgements.remove(silent);
+            }
         }
-        self.kernels.deliver(id, departed.segment);
+        self.kernels.deliver(at, flow, segment);
+        self.kernels.connections.came(flow);
     }
 
     /// Somebody waits for the acknowledgements of a flow.
     fn rouse(&mut self, id: FlowId) {
         self.alarms.extend(self.kernels.connections.flow(id).silent_acks.drain(..).map(Reverse));
     }
-
-    fn push(&mut self, at_us: u64, flow: FlowId, event: Event) {
-        self.kernels.connections.flow(flow).under_way += 1;
-        self.sequence += 1;
-        self.queue.push(Reverse(Queued { at_us, sequence: self.sequence, flow, event }));
-    }
-}
-
-/// The pause before the retransmission that follows `vain` others.
-fn retransmission_timeout(segment: &Segment, vain: u32) -> Duration {
-    let is_handshake = segment.flags.has(Flags::SYN);
-    let first = if is_handshake { HANDSHAKE_TIMEOUT } else { RETRANSMISSION_TIMEOUT };
-    first.saturating_mul(1 << vain.min(16)).min(LONGEST_TIMEOUT)
 }
 
 impl PartialEq for Queued {

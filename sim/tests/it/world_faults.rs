@@ -103,7 +103,9 @@ fn a_stream_continues_at_the_first_retransmission_after_healing() {
             server.now().micros()
         };
         let ((), arrived) = tokio::join!(write, read);
-        assert_eq!(arrived, 2_401_000, "it is tried again after 200, 600 and 1,400 ms");
+        // The tail is probed after two round trips and 8 ms; then come timeouts of 202 ms, doubled each time: the one at
+        // 2,426 ms passes, and what is left of ten, then eleven segments follows in slow start, 1, 2, 4, 8 a round trip.
+        assert_eq!(arrived, 2_435_000);
         assert_eq!(received, sent);
     });
 }
@@ -148,11 +150,10 @@ fn added_latency_is_added_while_it_lasts() {
         let id = world.impair(between(ImpairmentKind::Latency(more)));
         trips.push(trip().await);
         world.lift(id);
-        // The acknowledgement of the answer is still under way, and nothing overtakes it.
         client.sleep_until(client.now() + Duration::from_secs(1)).await;
         trips.push(trip().await);
         assert_eq!(trips, [2, 62, 2]);
-        assert!(world.impairment_hits(id) >= 3);
+        assert!(world.impairment_hits(id) >= 2);
     });
 }
 
@@ -251,13 +252,13 @@ fn a_handshake_that_is_given_up_is_none_of_the_next_listener() {
     });
 }
 
-/// The acknowledgements that open the window again are on their way before anybody waits for them.
+/// The acknowledgements that make room in the congestion window are on their way before anybody waits for them.
 #[test]
 fn what_a_window_has_no_room_for_leaves_with_the_next_acknowledgement() {
     in_a_world(async |_, client, server| {
         let (mut ours, mut theirs) = pair(&client, &server).await;
         let start = client.now();
-        let window = usize::from(u16::MAX);
+        let window = 10 * 1_448;
         let write = async {
             ours.write_all(&vec![1; window]).await.unwrap();
             client.sleep_until(start + Duration::from_micros(1_500)).await;

@@ -9,8 +9,20 @@ pub struct Network {
     pub latency: Distribution,
     /// Bits per second of each direction of each pod-to-pod link; `None` when unlimited.
     pub bandwidth: Option<u64>,
+    /// How the ends of connections deal with congestion.
+    pub congestion: CongestionControl,
     /// Zones; a [`ZoneId`] is an index into them.
     pub zones: Vec<Zone>,
+}
+
+/// How TCP deals with congestion.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum CongestionControl {
+    /// RFC 9438, Linux's default.
+    #[default]
+    Cubic,
+    /// RFC 5681.
+    Reno,
 }
 
 /// A place whose wires to everywhere else are longer.

@@ -1,0 +1,182 @@
+//! How many segments may be on their way: the congestion window, and the algorithms that open and halve it, by name.
+//!
+//! Slow start, the window's use and its decay when idle are the same for all (RFC 5681, 6928, 2861, 7661 in part, as
+//! Linux 6.18 has them); an algorithm says how fast the window grows afterwards and what is left of it after a loss.
+//! Owns no segment and no clock; what a recovery does to the window is [`super::recovery`]'s.
+
+use std::time::Duration;
+
+use hoplab_proxy::host::Instant;
+
+use super::cubic::Cubic;
+use crate::scenario::plan::network::CongestionControl;
+
+/// The window that a connection begins with (RFC 6928), in segments.
+pub(super) const INITIAL: u32 = 10;
+/// Of a window that is not used, this much is left at the least when a loss halves it.
+pub(super) const WINDOW_MIN: u32 = 2;
+
+/// The congestion window of a connection's end, in segments.
+#[derive(Debug)]
+pub(super) struct Congestion {
+    pub(super) window: u32,
+    /// Below this, the window grows by as much as arrives.
+    pub(super) threshold: u32,
+    /// What has arrived towards the next growth.
+    credit: u32,
+    algorithm: Algorithm,
+    usage: Usage,
+}
+
+#[derive(Debug)]
+enum Algorithm {
+    Cubic(Cubic),
+    Reno,
+}
+
+/// How far the window is used: one that is not does not grow.
+#[derive(Debug, Default)]
+struct Usage {
+    is_limit: bool,
+    most: u32,
+    /// Until this is acknowledged, what was seen counts.
+    until: u64,
+    /// The most since it was last the limit, and since when.
+    idle_most: u32,
+    since: Instant,
+}
+
+impl Congestion {
+    pub(super) fn new(control: CongestionControl) -> Self {
+        let algorithm = match control {
+            CongestionControl::Cubic => Algorithm::Cubic(Cubic::default()),
+            CongestionControl::Reno => Algorithm::Reno,
+        };
+        Self { window: INITIAL, threshold: u32::MAX, credit: 0, algorithm, usage: Usage::default() }
+    }
+
+    pub(super) fn is_slow_start(&self) -> bool {
+        self.window < self.threshold
+    }
+
+    /// So many segments have arrived, and nothing is being recovered.
+    pub(super) fn grow(&mut self, now: Instant, mut segments: u32) {
+        if !self.is_limited() {
+            return;
+        }
+        if self.is_slow_start() {
+            let room = self.threshold - self.window;
+            let taken = segments.min(room);
+            self.window += taken;
+            segments -= taken;
+            if segments == 0 {
+                return;
+            }
+        }
+        let per_growth = match &mut self.algorithm {
+            Algorithm::Cubic(cubic) => cubic.per_growth(now, self.window, segments),
+            Algorithm::Reno => self.window,
+        };
+        self.increase(per_growth, segments);
+    }
+
+    /// One more segment for each `per_growth` that arrive.
+    fn increase(&mut self, per_growth: u32, segments: u32) {
+        if self.credit >= per_growth {
+            self.credit = 0;
+            self.window += 1;
+        }
+        self.credit += segments;
+        if self.credit >= per_growth {
+            self.window += self.credit / per_growth;
+            self.credit %= per_growth;
+        }
+    }
+
+    /// A round trip was measured, of a segment that was sent once.
+    pub(super) fn measured(&mut self, now: Instant, round_trip: Duration, acknowledged: u64, next: u64) {
+        let is_slow_start = self.is_slow_start();
+        if let Algorithm::Cubic(cubic) = &mut self.algorithm
+            && cubic.measured(now, round_trip, acknowledged, next, (self.window, is_slow_start))
+        {
+            self.threshold = self.window;
+        }
+    }
+
+    /// What is left of the window after a loss.
+    pub(super) fn after_loss(&mut self) -> u32 {
+        match &mut self.algorithm {
+            Algorithm::Cubic(cubic) => cubic.after_loss(self.window),
+            Algorithm::Reno => self.window / 2,
+        }
+        .max(WINDOW_MIN)
+    }
+
+    /// A timeout: what was learnt of the path is forgotten.
+    pub(super) fn timed_out(&mut self) {
+        self.credit = 0;
+        if let Algorithm::Cubic(cubic) = &mut self.algorithm {
+            *cubic = Cubic::default();
+        }
+    }
+
+    /// A recovery begins or ends.
+    pub(super) fn restart_growth(&mut self) {
+        self.credit = 0;
+    }
+
+    /// A new segment was sent: so many have not been acknowledged, and so many are on their way.
+    pub(super) fn used(
+        &mut self,
+        now: Instant,
+        (acknowledged, next): (u64, u64),
+        outstanding: u32,
+        in_flight: u32,
+        timeout: Duration,
+    ) {
+        let is_limit = in_flight >= self.window;
+        let is_new = acknowledged >= self.usage.until;
+        if is_new || is_limit || (!self.usage.is_limit && outstanding > self.usage.most) {
+            (self.usage.is_limit, self.usage.most, self.usage.until) = (is_limit, outstanding, next);
+        }
+        if self.is_limited() {
+            (self.usage.idle_most, self.usage.since) = (0, now);
+            return;
+        }
+        self.usage.idle_most = self.usage.idle_most.max(outstanding);
+        if now.saturating_since(self.usage.since) >= timeout {
+            let used = self.usage.idle_most.max(INITIAL);
+            if used < self.window {
+                self.threshold = self.threshold_kept();
+                self.window = u32::midpoint(self.window, used);
+            }
+            (self.usage.idle_most, self.usage.since) = (0, now);
+        }
+    }
+
+    /// Sending begins after `idle` in which nothing was on its way (RFC 2861): the window is halved for each
+    /// `timeout` of it, down to the initial one.
+    pub(super) fn idled(&mut self, now: Instant, idle: Duration, timeout: Duration) {
+        if let Algorithm::Cubic(cubic) = &mut self.algorithm {
+            cubic.idled(now, idle);
+        }
+        if idle <= timeout {
+            return;
+        }
+        self.threshold = self.threshold_kept();
+        let least = INITIAL.min(self.window);
+        let halvings = idle.saturating_sub(timeout).as_nanos().div_ceil(timeout.as_nanos().max(1)).min(31);
+        self.window = (self.window >> halvings as u32).max(least);
+        (self.usage.idle_most, self.usage.since) = (0, now);
+    }
+
+    /// The threshold at which an unused window is remembered.
+    fn threshold_kept(&self) -> u32 {
+        self.threshold.max((self.window >> 1) + (self.window >> 2))
+    }
+
+    fn is_limited(&self) -> bool {
+        let is_used = self.is_slow_start() && self.window < 2 * self.usage.most;
+        self.usage.is_limit || is_used
+    }
+}

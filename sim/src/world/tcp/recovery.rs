@@ -1,0 +1,158 @@
+//! What a loss does to the congestion window: proportional rate reduction while it is made good (RFC 6937, as Linux
+//! 6.18 has it), and the way back when nothing was lost (RFC 3522, RFC 3708). Owns no segment and no clock.
+
+use hoplab_proxy::host::Instant;
+
+use super::congestion::Congestion;
+
+/// Where a sender stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Phase {
+    /// All is well.
+    #[default]
+    Open,
+    /// Something arrived beyond a gap; it may be reordered.
+    Disorder,
+    /// What is lost is sent again, and the window falls to what is left of it.
+    Recovery,
+    /// A timeout: the window begins anew.
+    Loss,
+}
+
+/// How a sender recovers.
+#[derive(Debug, Default)]
+pub(super) struct Recovery {
+    pub(super) phase: Phase,
+    /// Everything that had been sent when it began ends here.
+    pub(super) high: u64,
+    before: Before,
+    /// Segments that arrived, and those that were sent, since it began.
+    delivered: u32,
+    sent: u32,
+    /// What tells that it was needless, as long as it may have been.
+    doubt: Option<Doubt>,
+}
+
+/// The window before a recovery.
+#[derive(Debug, Clone, Copy, Default)]
+struct Before {
+    window: u32,
+    threshold: u32,
+}
+
+/// What was sent again since a recovery began.
+#[derive(Debug, Clone, Copy, Default)]
+struct Doubt {
+    /// When the first was.
+    first: Option<Instant>,
+    /// How many did not come twice yet.
+    repeats: u32,
+}
+
+impl Recovery {
+    /// Something is lost: what follows up to `next` is what was under way.
+    pub(super) fn begin(&mut self, next: u64, congestion: &mut Congestion) {
+        self.remember(next, congestion);
+        congestion.threshold = congestion.after_loss();
+        congestion.restart_growth();
+        (self.phase, self.delivered, self.sent) = (Phase::Recovery, 0, 0);
+    }
+
+    /// A timeout. Only the first of several that follow each other costs window.
+    pub(super) fn time_out(
+        &mut self,
+        acknowledged: u64,
+        next: u64,
+        is_first: bool,
+        congestion: &mut Congestion,
+    ) {
+        let is_new = matches!(self.phase, Phase::Open | Phase::Disorder)
+            || acknowledged >= self.high
+            || (self.phase == Phase::Loss && is_first);
+        if is_new {
+            self.remember(next, congestion);
+            congestion.threshold = congestion.after_loss();
+        }
+        congestion.timed_out();
+        self.high = next;
+        self.phase = Phase::Loss;
+    }
+
+    fn remember(&mut self, next: u64, congestion: &Congestion) {
+        self.before = Before { window: congestion.window, threshold: congestion.threshold };
+        self.high = next;
+        self.doubt = Some(Doubt::default());
+    }
+
+    /// A segment is sent.
+    pub(super) fn sent(&mut self) {
+        self.sent += u32::from(self.phase == Phase::Recovery);
+    }
+
+    /// A segment is sent again.
+    pub(super) fn repeated(&mut self, now: Instant) {
+        if let Some(doubt) = &mut self.doubt {
+            doubt.first.get_or_insert(now);
+            doubt.repeats += 1;
+        }
+    }
+
+    /// One that was sent again came twice (RFC 3708).
+    pub(super) fn came_twice(&mut self) {
+        if let Some(doubt) = &mut self.doubt {
+            doubt.repeats = doubt.repeats.saturating_sub(1);
+        }
+    }
+
+    /// Whether all that was sent again came twice, or what is acknowledged was sent before any of it: the
+    /// acknowledgement echoes when (RFC 3522).
+    pub(super) fn is_needless(&self, echo: Option<Instant>) -> bool {
+        let Some(Doubt { first: Some(first), repeats }) = self.doubt else { return false };
+        repeats == 0 || echo.is_some_and(|echo| echo < first)
+    }
+
+    /// It was needless: the window is what it was.
+    pub(super) fn undo(&mut self, congestion: &mut Congestion) {
+        congestion.window = congestion.window.max(self.before.window);
+        congestion.threshold = congestion.threshold.max(self.before.threshold);
+        self.end();
+    }
+
+    /// All that was under way has been acknowledged.
+    pub(super) fn complete(&mut self, congestion: &mut Congestion) {
+        if self.phase == Phase::Recovery {
+            congestion.window = congestion.threshold;
+        }
+        self.end();
+    }
+
+    fn end(&mut self) {
+        (self.phase, self.doubt) = (Phase::Open, None);
+    }
+
+    /// Segments have arrived while the window falls: how many may be on their way now.
+    pub(super) fn reduce(
+        &mut self,
+        in_flight: u32,
+        delivered: u32,
+        is_good: bool,
+        congestion: &mut Congestion,
+    ) {
+        if delivered == 0 {
+            return;
+        }
+        self.delivered += delivered;
+        let threshold = congestion.threshold;
+        let may_send = if in_flight > threshold {
+            let share = u64::from(threshold) * u64::from(self.delivered);
+            let due = share.div_ceil(u64::from(self.before.window.max(1))) as u32;
+            due.saturating_sub(self.sent)
+        } else {
+            let behind = self.delivered.saturating_sub(self.sent).max(delivered);
+            (behind + u32::from(is_good)).min(threshold - in_flight)
+        };
+        // The first segment is sent again at once.
+        let at_least = u32::from(self.sent == 0);
+        congestion.window = in_flight + may_send.max(at_least);
+    }
+}

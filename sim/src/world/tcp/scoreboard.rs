@@ -1,0 +1,226 @@
+//! What was sent and has not been acknowledged, segment by segment, and what is known of each (RFC 6675, RFC 2018).
+//!
+//! Owns the copies that are sent again, and the counts. Whether a segment is lost is decided elsewhere
+//! ([`super::rack`]); what then follows, too ([`super::sender`]).
+
+use std::collections::VecDeque;
+use std::ops::Range;
+
+use bytes::Bytes;
+use hoplab_proxy::host::Instant;
+
+/// A segment that was sent.
+#[derive(Debug, Clone)]
+pub(super) struct Sent {
+    pub(super) sequence: u64,
+    pub(super) payload: Bytes,
+    pub(super) fin: bool,
+    /// When it was sent last.
+    pub(super) at: Instant,
+    pub(super) fate: Fate,
+    /// Whether it was sent more than once.
+    pub(super) is_repeated: bool,
+}
+
+/// What is known of a segment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// It is on its way, or lost and nobody knows.
+    Flying,
+    /// It is lost and has to be sent again.
+    Lost,
+    /// It is with the peer, who waits for what is before it.
+    Arrived,
+}
+
+/// A segment that arrived, as far as it tells when others should have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Delivered {
+    pub(super) at: Instant,
+    pub(super) end: u64,
+    pub(super) is_repeated: bool,
+}
+
+/// What an acknowledgement told that was new.
+#[derive(Debug, Default)]
+pub(super) struct News {
+    /// Segments that have arrived.
+    pub(super) delivered: u32,
+    /// When the first of them was sent that was acknowledged in order and sent once.
+    pub(super) first_in_order: Option<Instant>,
+    /// When the last of them was.
+    pub(super) last_in_order: Option<Instant>,
+    /// When the first of them was sent that was told of as a range and sent once.
+    pub(super) first_beyond: Option<Instant>,
+    /// Whether one of them had been sent again.
+    pub(super) any_repeated: bool,
+    /// Where the last range ended that was known before.
+    highest: u64,
+    /// Whether one that was sent once arrived after one that was sent later.
+    pub(super) is_reordered: bool,
+    /// Bytes that are acknowledged in order.
+    pub(super) bytes: u64,
+}
+
+/// The segments, in the order of their sequence numbers.
+#[derive(Debug, Default)]
+pub(super) struct Scoreboard {
+    segments: VecDeque<Sent>,
+    bytes: usize,
+    lost: u32,
+    arrived: u32,
+    /// The end of the last range that was told of.
+    highest: u64,
+}
+
+impl Sent {
+    pub(super) fn end(&self) -> u64 {
+        self.sequence + self.payload.len() as u64 + u64::from(self.fin)
+    }
+
+    fn delivered(&self) -> Delivered {
+        Delivered { at: self.at, end: self.end(), is_repeated: self.is_repeated }
+    }
+}
+
+impl Scoreboard {
+    /// A new segment is sent.
+    pub(super) fn push(&mut self, sent: Sent) {
+        self.bytes += sent.payload.len();
+        self.segments.push_back(sent);
+    }
+
+    /// Segments that have not been acknowledged in order.
+    pub(super) fn len(&self) -> u32 {
+        self.segments.len() as u32
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.segments.is_empty()
+    }
+
+    /// Bytes of theirs.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Segments that are thought to be on their way: RFC 6675's *pipe*.
+    pub(super) fn in_flight(&self) -> u32 {
+        self.len() - self.lost - self.arrived
+    }
+
+    pub(super) fn lost(&self) -> u32 {
+        self.lost
+    }
+
+    pub(super) fn arrived(&self) -> u32 {
+        self.arrived
+    }
+
+    /// The first one, which everything behind it waits for.
+    pub(super) fn first(&self) -> Option<&Sent> {
+        self.segments.front()
+    }
+
+    /// Begins to take what an acknowledgement tells.
+    pub(super) fn news(&self) -> News {
+        News { highest: if self.arrived > 0 { self.highest } else { 0 }, ..News::default() }
+    }
+
+    /// Everything before `sequence` has arrived; `told` hears of each segment that is news.
+    pub(super) fn acknowledge(&mut self, sequence: u64, news: &mut News, mut told: impl FnMut(Delivered)) {
+        while let Some(sent) = self.segments.pop_front_if(|first| first.end() <= sequence) {
+            self.bytes -= sent.payload.len();
+            news.bytes += sent.payload.len() as u64;
+            match sent.fate {
+                Fate::Arrived => {
+                    self.arrived -= 1;
+                    continue;
+                }
+                Fate::Lost => self.lost -= 1,
+                Fate::Flying => {}
+            }
+            news.delivered += 1;
+            told(sent.delivered());
+            if sent.is_repeated {
+                news.any_repeated = true;
+                continue;
+            }
+            news.first_in_order.get_or_insert(sent.at);
+            news.last_in_order = Some(sent.at);
+            news.is_reordered |= sent.fate == Fate::Flying && sent.sequence < news.highest;
+        }
+        // The peer took a part of it, as nobody does whose window was kept.
+        debug_assert!(self.segments.front().is_none_or(|first| first.sequence >= sequence));
+    }
+
+    /// A range has arrived; `told` hears of each segment that is news.
+    pub(super) fn arrive(&mut self, range: &Range<u64>, news: &mut News, mut told: impl FnMut(Delivered)) {
+        let from = self.segments.partition_point(|sent| sent.sequence < range.start);
+        for sent in self.segments.range_mut(from..) {
+            if sent.end() > range.end {
+                break;
+            }
+            match sent.fate {
+                Fate::Arrived => continue,
+                Fate::Lost => self.lost -= 1,
+                Fate::Flying => {}
+            }
+            if !sent.is_repeated {
+                news.is_reordered |= sent.sequence < news.highest;
+                news.first_beyond = Some(news.first_beyond.map_or(sent.at, |first| first.min(sent.at)));
+            }
+            news.any_repeated |= sent.is_repeated;
+            sent.fate = Fate::Arrived;
+            self.arrived += 1;
+            news.delivered += 1;
+            told(sent.delivered());
+        }
+        self.highest = self.highest.max(range.end);
+    }
+
+    /// Those that `is_lost` says so of, among those that are on their way, are lost; how many.
+    pub(super) fn lose(&mut self, mut is_lost: impl FnMut(&Sent) -> bool) -> u32 {
+        let mut count = 0;
+        for sent in &mut self.segments {
+            if sent.fate == Fate::Flying && is_lost(sent) {
+                sent.fate = Fate::Lost;
+                count += 1;
+            }
+        }
+        self.lost += count;
+        count
+    }
+
+    /// Nothing is thought lost any more.
+    pub(super) fn find_all(&mut self) {
+        for sent in self.segments.iter_mut().filter(|sent| sent.fate == Fate::Lost) {
+            sent.fate = Fate::Flying;
+        }
+        self.lost = 0;
+    }
+
+    /// The first that is lost is sent again.
+    pub(super) fn repeat_first_lost(&mut self, now: Instant) -> Option<Sent> {
+        if self.lost == 0 {
+            return None;
+        }
+        let sent = self.segments.iter_mut().find(|sent| sent.fate == Fate::Lost)?;
+        self.lost -= 1;
+        Some(sent.repeat(now))
+    }
+
+    /// The last one that has not arrived is sent again.
+    pub(super) fn repeat_last(&mut self, now: Instant) -> Option<Sent> {
+        let sent = self.segments.iter_mut().rev().find(|sent| sent.fate != Fate::Arrived)?;
+        self.lost -= u32::from(sent.fate == Fate::Lost);
+        Some(sent.repeat(now))
+    }
+}
+
+impl Sent {
+    fn repeat(&mut self, now: Instant) -> Self {
+        (self.fate, self.is_repeated, self.at) = (Fate::Flying, true, now);
+        self.clone()
+    }
+}
