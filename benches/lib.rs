@@ -17,7 +17,7 @@ use hoplab_sim::costs::Costs;
 use hoplab_sim::distribution::Distribution;
 use hoplab_sim::journal::Journal;
 use hoplab_sim::referee;
-use hoplab_sim::scenario::plan::Network;
+use hoplab_sim::scenario::plan::{Line, Network};
 use hoplab_sim::world::{self, Container, ContainerKind, CoresOf, PodConfig, PodId, SimHost, World};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -76,7 +76,7 @@ fn world<T, F: Future<Output = T>>(
     main: impl FnOnce(World) -> F,
 ) -> (T, String) {
     let network = Network {
-        latency: Distribution::Constant(latency),
+        line: Line::new(Distribution::Constant(latency)),
         bandwidth: Some(10_000_000_000),
         zones: Vec::new(),
     };

@@ -28,7 +28,7 @@ pub use architecture::Architecture;
 pub use expectation::{During, Expectation, Metric};
 pub use explore::Explore;
 pub use load::{Arrivals, Load, Pace};
-pub use network::{Network, Zone, ZoneId};
+pub use network::{Line, Network, Zone, ZoneId};
 pub use target::{Between, Side, Target};
 
 pub use crate::fault::{KINDS as FAULT_KINDS, Kind as FaultKind};

@@ -1,19 +1,23 @@
-//! Links: what lies between two pods. Per direction a latency distribution and a bandwidth with its
-//! queue, and the impairments that come and go.
+//! Links: what lies between two pods. Per direction a latency ([`weather`]), what a packet takes besides (jitter) and a
+//! bandwidth with its queue, and the impairments that come and go.
 //!
 //! Says of a packet when it is across, or that it is lost; what then becomes of it is not decided
 //! here ([`super::wire`]).
+
+mod weather;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use hoplab_proxy::host::Instant;
+use rand::Rng;
 use rand::rngs::ChaCha8Rng;
 
 use super::{PodConfig, PodId};
 use crate::distribution::Distribution;
 use crate::random;
-use crate::scenario::plan::network::{Network, ZoneId};
+use crate::scenario::plan::network::{Line, Network, ZoneId};
+use weather::Weather;
 
 /// Something that goes wrong between two sets of pods, in both directions.
 #[derive(Debug, Clone)]
@@ -31,8 +35,13 @@ pub struct Impairment {
 pub enum ImpairmentKind {
     /// Nothing passes.
     Partition,
-    /// Packets take longer by this much.
-    Latency(Distribution),
+    /// Packets take longer, as weather does.
+    Latency {
+        /// By how much.
+        add: Distribution,
+        /// For how long that stays alike.
+        steady_for: Duration,
+    },
     /// Packets are lost with this probability.
     Loss(f64),
 }
@@ -42,7 +51,7 @@ pub enum ImpairmentKind {
 pub struct ImpairmentId(usize);
 
 /// One direction between two pods.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct LinkId(usize);
 
 /// All links.
@@ -65,15 +74,26 @@ struct Stand {
 
 struct Link {
     ends: (PodId, PodId),
-    latency: Distribution,
-    random: ChaCha8Rng,
+    /// Names it in every world that has these two pods.
+    key: u64,
+    weather: Weather,
+    jitter: Option<Jitter>,
     busy_until: Instant,
 }
 
+/// What each packet takes besides, drawn for itself.
+struct Jitter {
+    distribution: Distribution,
+    random: ChaCha8Rng,
+}
+
 struct InForce {
+    id: ImpairmentId,
     impairment: Impairment,
     hits: u64,
     random: ChaCha8Rng,
+    /// What latency it adds to each link that has met it.
+    weathers: BTreeMap<LinkId, Weather>,
 }
 
 impl Links {
@@ -101,59 +121,52 @@ impl Links {
         }
         let id = LinkId(self.all.len());
         let (start, end) = (&self.stands[from.0], &self.stands[to.0]);
-        let random = random::stream(self.seed, "wire", random::join(start.key, end.key), 0);
-        let latency = self.latency(start.zone, end.zone).clone();
-        self.all.push(Link { ends: (from, to), latency, random, busy_until: Instant::START });
+        let key = random::join(start.key, end.key);
+        let line = self.line(start.zone, end.zone);
+        let weather = weather(self.seed, "weather", key, 0);
+        let jitter = line
+            .jitter
+            .clone()
+            .map(|distribution| Jitter { distribution, random: random::stream(self.seed, "jitter", key, 0) });
+        let weather = Weather::new(&line.latency, line.steady_for, weather);
+        self.all.push(Link { ends: (from, to), key, weather, jitter, busy_until: Instant::START });
         self.by_ends.insert((from, to), id);
         id
     }
 
     /// Between two zones, that of the two whose latency has the larger mean: the wire out of a far
     /// zone is long, whoever is at its other end, and a sum would count the stretch between twice.
-    fn latency(&self, from: Option<ZoneId>, to: Option<ZoneId>) -> &Distribution {
+    fn line(&self, from: Option<ZoneId>, to: Option<ZoneId>) -> &Line {
         let zones = [from, to].into_iter().flatten().filter(|_| from != to);
-        let latencies = zones.map(|ZoneId(zone)| &self.network.zones[zone].latency);
-        latencies.max_by_key(|latency| latency.mean()).unwrap_or(&self.network.latency)
+        let lines = zones.map(|ZoneId(zone)| &self.network.zones[zone].line);
+        lines.max_by_key(|line| line.latency.mean()).unwrap_or(&self.network.line)
     }
 
-    /// When a packet of `bytes`, headers included, that leaves now is across; `None` when it is lost.
-    pub(super) fn cross(&mut self, now: Instant, link: LinkId, bytes: u32) -> Option<Instant> {
-        let link = &mut self.all[link.0];
-        let mut delay = Duration::ZERO;
+    /// When a packet of `bytes`, headers included, that leaves now is across; `None` when it is lost. Packets leave in
+    /// order of time.
+    pub(super) fn cross(&mut self, now: Instant, id: LinkId, bytes: u32) -> Option<Instant> {
+        let link = &mut self.all[id.0];
+        let left = link.send(now, bytes, self.network.bandwidth);
+        let mut delay = link.weather.delay(left);
+        if let Some(Jitter { distribution, random }) = &mut link.jitter {
+            delay += distribution.sample(random);
+        }
         for &index in &self.active {
             let in_force = &mut self.impairments[index];
-            if !in_force.applies(link.ends) {
-                continue;
-            }
-            let lost = match &in_force.impairment.kind {
-                ImpairmentKind::Partition => true,
-                ImpairmentKind::Loss(share) => random::happens(&mut in_force.random, *share),
-                ImpairmentKind::Latency(add) => {
-                    delay += add.sample(&mut in_force.random);
-                    in_force.hits += 1;
-                    false
-                }
-            };
-            if lost {
-                in_force.hits += 1;
-                return None;
+            if in_force.applies(link.ends) {
+                delay += in_force.bite(self.seed, left, id, link.key)?;
             }
         }
-        let mut left = now;
-        if let Some(bits_per_second) = self.network.bandwidth {
-            let nanos = u64::from(bytes) * 8 * 1_000_000_000 / bits_per_second.max(1);
-            left = link.busy_until.max(now) + Duration::from_nanos(nanos);
-            link.busy_until = left;
-        }
-        Some(left + delay + link.latency.sample(&mut link.random))
+        Some(left + delay)
     }
 
     pub(super) fn impair(&mut self, impairment: Impairment) -> ImpairmentId {
         let id = self.impairments.len();
         let random = random::stream(self.seed, "impairment", id as u64, 0);
-        self.impairments.push(InForce { impairment, hits: 0, random });
-        self.active.push(id);
-        ImpairmentId(id)
+        let id = ImpairmentId(id);
+        self.impairments.push(InForce { id, impairment, hits: 0, random, weathers: BTreeMap::new() });
+        self.active.push(id.0);
+        id
     }
 
     pub(super) fn lift(&mut self, id: ImpairmentId) {
@@ -165,13 +178,121 @@ impl Links {
     }
 }
 
+impl Link {
+    /// When a packet has left its pod.
+    fn send(&mut self, now: Instant, bytes: u32, bits_per_second: Option<u64>) -> Instant {
+        let Some(bits_per_second) = bits_per_second else { return now };
+        let nanos = u64::from(bytes) * 8 * 1_000_000_000 / bits_per_second.max(1);
+        self.busy_until = self.busy_until.max(now) + Duration::from_nanos(nanos);
+        self.busy_until
+    }
+}
+
 impl InForce {
     fn applies(&self, ends: (PodId, PodId)) -> bool {
         is_between(ends, &self.impairment.a, &self.impairment.b)
     }
+
+    /// How much longer it makes a packet take that left on a `link` of this key; `None` when the packet is lost.
+    fn bite(&mut self, seed: u64, left: Instant, link: LinkId, key: u64) -> Option<Duration> {
+        let delay = match &self.impairment.kind {
+            ImpairmentKind::Partition => None,
+            ImpairmentKind::Loss(share) => {
+                if !random::happens(&mut self.random, *share) {
+                    return Some(Duration::ZERO);
+                }
+                None
+            }
+            ImpairmentKind::Latency { add, steady_for } => {
+                let ImpairmentId(index) = self.id;
+                let weather = self.weathers.entry(link).or_insert_with(|| {
+                    let key = weather(seed, "impairment weather", key, index as u64);
+                    Weather::new(add, *steady_for, key)
+                });
+                Some(weather.delay(left))
+            }
+        };
+        self.hits += 1;
+        delay
+    }
+}
+
+/// Names the weather of a link.
+fn weather(seed: u64, purpose: &str, link: u64, number: u64) -> u64 {
+    random::stream(seed, purpose, link, number).next_u64()
 }
 
 /// Whether one end is in `a` and the other in `b`.
 pub(super) fn is_between((from, to): (PodId, PodId), a: &[PodId], b: &[PodId]) -> bool {
     (a.contains(&from) && b.contains(&to)) || (b.contains(&from) && a.contains(&to))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn links(network: Network, names: &[&str]) -> Links {
+        let pod = |name: &&str| PodConfig { name: (*name).to_owned(), zone: None, containers: Vec::new() };
+        let pods: Vec<PodConfig> = names.iter().map(pod).collect();
+        Links::new(network, 1, &pods)
+    }
+
+    fn network(latency: Distribution, jitter: Option<Distribution>) -> Network {
+        Network { line: Line { jitter, ..Line::new(latency) }, bandwidth: None, zones: Vec::new() }
+    }
+
+    fn exponential() -> Distribution {
+        Distribution::Exponential { mean: Duration::from_millis(10) }
+    }
+
+    /// When packets that leave at these milliseconds are across.
+    fn arrivals(links: &mut Links, from: usize, to: usize, millis: impl Iterator<Item = u64>) -> Vec<u64> {
+        let link = links.between(PodId(from), PodId(to));
+        let across = |millis| links.cross(Instant::from_nanos(millis * 1_000_000), link, 100);
+        millis.map(across).map(|at| at.expect("nothing is lost").nanos()).collect()
+    }
+
+    /// Whoever else is in the world, and however much is sent: what an architecture adds changes no weather.
+    #[test]
+    fn a_link_has_its_weather_in_every_world() {
+        let mut small = links(network(exponential(), None), &["client-0", "order-0"]);
+        let mut large = links(network(exponential(), None), &["client-0", "gateway-0", "order-0", "mail-0"]);
+        let others = arrivals(&mut large, 0, 1, (0..1_000).step_by(2));
+        let seldom = arrivals(&mut small, 0, 1, (0..1_000).step_by(10));
+        let often = arrivals(&mut large, 0, 2, 0..1_000);
+        assert_eq!(seldom, often.iter().copied().step_by(10).collect::<Vec<_>>());
+        assert_ne!(others, often.iter().copied().step_by(2).collect::<Vec<_>>(), "each link has its own");
+        assert!(often.is_sorted(), "nothing overtakes");
+    }
+
+    #[test]
+    fn a_latency_fault_is_weather_too() {
+        let fault = |steady_for| Impairment {
+            a: vec![PodId(0)],
+            b: vec![PodId(1)],
+            kind: ImpairmentKind::Latency { add: exponential(), steady_for },
+        };
+        let none = Distribution::Constant(Duration::ZERO);
+        let mut links = links(network(none, None), &["client-0", "order-0"]);
+        let id = links.impair(fault(Duration::from_millis(40)));
+        let there = arrivals(&mut links, 0, 1, 0..20_000);
+        assert!(there.is_sorted(), "nothing overtakes");
+        let delays = there.iter().zip(0..).map(|(at, left)| *at as f64 - f64::from(left) * 1e6);
+        let mean = delays.sum::<f64>() / 20_000.0;
+        assert!((mean - 10e6).abs() < 0.2e6, "{mean}");
+        assert_eq!(links.hits(id), 20_000);
+        let back = arrivals(&mut links, 1, 0, 20_000..20_100);
+        assert_ne!(back[0] - 20_000_000_000, there[0], "each direction has its own");
+    }
+
+    #[test]
+    fn jitter_reorders() {
+        let jitter = Distribution::Uniform { from: Duration::ZERO, to: Duration::from_millis(5) };
+        let constant = Distribution::Constant(Duration::from_millis(1));
+        let mut links = links(network(constant, Some(jitter)), &["client-0", "order-0"]);
+        let arrivals = arrivals(&mut links, 0, 1, 0..1_000);
+        assert!(!arrivals.is_sorted());
+        let longest = arrivals.iter().zip(0..).map(|(at, left)| at - left * 1_000_000).max();
+        assert!((5_900_000..=6_000_000).contains(&longest.expect("some were sent")));
+    }
 }

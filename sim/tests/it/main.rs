@@ -14,6 +14,7 @@ mod panics;
 mod processors;
 mod scenario;
 mod wasted;
+mod weather;
 mod world_faults;
 mod world_properties;
 mod world_time;

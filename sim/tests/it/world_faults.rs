@@ -145,7 +145,7 @@ fn added_latency_is_added_while_it_lasts() {
         };
         let mut trips = vec![trip().await];
         let more = Distribution::Constant(Duration::from_millis(30));
-        let id = world.impair(between(ImpairmentKind::Latency(more)));
+        let id = world.impair(between(ImpairmentKind::Latency { add: more, steady_for: LATENCY }));
         trips.push(trip().await);
         world.lift(id);
         // The acknowledgement of the answer is still under way, and nothing overtakes it.

@@ -101,7 +101,8 @@ type Received = (Vec<u8>, Vec<u8>);
 fn run(weather: &Weather) -> (Vec<Received>, String) {
     let mut network = network(Duration::ZERO);
     let to = Duration::from_micros(weather.latency_us_max);
-    network.latency = Distribution::Uniform { from: Duration::ZERO, to };
+    network.line.latency = Distribution::Uniform { from: Duration::ZERO, to: to / 2 };
+    network.line.jitter = Some(Distribution::Uniform { from: Duration::ZERO, to: to / 2 });
     network.bandwidth = weather.bandwidth;
     let config = pods(network, weather.seed, 2);
     let journal = config.journal.clone();

@@ -8,7 +8,7 @@ use hoplab_proxy::host::{Endpoint, Host, Instant, Listener, Work};
 use hoplab_proxy::telemetry::Owner;
 use hoplab_sim::costs::Costs;
 use hoplab_sim::distribution::Distribution;
-use hoplab_sim::scenario::plan::{Zone, ZoneId};
+use hoplab_sim::scenario::plan::{Line, Zone, ZoneId};
 use hoplab_sim::world::{self, Config, Container, ContainerKind, CoresOf, Full, PodId, SimHost, World};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -80,7 +80,7 @@ fn a_wire_without_latency_takes_no_time() {
 fn zones_are_as_far_as_they_say() {
     let zone = |name: &str, millis| Zone {
         name: name.to_owned(),
-        latency: Distribution::Constant(Duration::from_millis(millis)),
+        line: Line::new(Distribution::Constant(Duration::from_millis(millis))),
     };
     let mut network = network(Duration::from_micros(100));
     network.zones = vec![zone("near", 2), zone("far", 20)];
@@ -241,7 +241,7 @@ fn a_slow_core_is_slow_while_it_lasts() {
 /// Some traffic with random latencies; `disturb` is called as it goes.
 fn digest(seed: u64, disturb: impl Fn()) -> String {
     let mut network = network(Duration::ZERO);
-    network.latency =
+    network.line.latency =
         Distribution::Uniform { from: Duration::from_micros(100), to: Duration::from_micros(900) };
     network.bandwidth = Some(1_000_000_000);
     let config = pods(network, seed, 2);

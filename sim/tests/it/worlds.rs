@@ -8,7 +8,7 @@ use hoplab_proxy::telemetry::{Observer, Report};
 use hoplab_sim::costs::Costs;
 use hoplab_sim::distribution::Distribution;
 use hoplab_sim::journal::Journal;
-use hoplab_sim::scenario::plan::Network;
+use hoplab_sim::scenario::plan::{Line, Network};
 use hoplab_sim::world::{Config, Container, ContainerKind, CoresOf, PodConfig, PodId, SimHost, World};
 
 /// Hears nothing.
@@ -22,7 +22,7 @@ impl Observer for Deaf {
 
 /// Every link takes `latency`, however much is sent.
 pub(crate) fn network(latency: Duration) -> Network {
-    Network { latency: Distribution::Constant(latency), bandwidth: None, zones: Vec::new() }
+    Network { line: Line::new(Distribution::Constant(latency)), bandwidth: None, zones: Vec::new() }
 }
 
 /// A world of `count` pods without cores to wait for.

@@ -40,10 +40,12 @@ fn asks_without_end(plan: &Plan, load: &Load) -> bool {
 }
 
 fn network_takes_time(plan: &Plan) -> bool {
-    let mut latencies =
-        std::iter::once(&plan.network.latency).chain(plan.network.zones.iter().map(|zone| &zone.latency));
+    let mut lines =
+        std::iter::once(&plan.network.line).chain(plan.network.zones.iter().map(|zone| &zone.line));
     plan.network.bandwidth.is_some()
-        || latencies.any(|latency| !is_zero(latency))
+        || lines.any(|line| {
+            !is_zero(&line.latency) || line.jitter.as_ref().is_some_and(|jitter| !is_zero(jitter))
+        })
         || plan.faults.iter().any(|fault| matches!(fault.kind, Kind::Latency(_)))
 }
 

@@ -21,6 +21,9 @@ macro_rules! mistakes {
 }
 
 mistakes! {
+    weather_that_changes_at_once:
+        "[network]" => "[network]\nsteady_for = \"0s\"",
+        r#"zones.far = { latency = "20ms" }"# => r#"zones.far = { latency = "20ms", steady_for = "18h", jiter = "1ms" }"#;
     wrong_invariants:
         "[network]" => "[invariants]\nsettle = \"5\"\nslower = 0.5\nerrors = 1\nquick = 1\n\n[network]";
     wrong_exploration:
