@@ -51,9 +51,9 @@ pub(super) fn resolve(file: File, overrides: &Overrides, context: &mut Context<'
     let names = Names::of(&written, context);
     let places = bounds::Places::of(&written, &file.loads);
     let asks_without_end = restless::first(&file.loads);
-    let services = topology::services(written, &names, &network.zones, context);
+    let services = topology::services(written, &names, &network, context);
     let noted = context.problems.len();
-    let loads = loads::loads(file.loads, &names, context);
+    let loads = loads::loads(file.loads, &names, &network.zones, context);
     let loads_are_right = context.problems.len() == noted && loads.iter().all(|load| !load.mix.is_empty());
     bounds::in_all(&services, &loads, window.duration, &places, context);
     bounds::points(&file.sweep.0, context);
@@ -76,6 +76,7 @@ pub(super) fn resolve(file: File, overrides: &Overrides, context: &mut Context<'
     let expectations = expectations.resolve(file.expectations, context);
     let gateway_cores = gateway_cores(file.gateway.cores.as_ref(), context);
     let sidecar_cores = proxy_cores(file.mesh.cores.as_ref(), context);
+    let gateway_nic = network.nic_of(file.gateway.bandwidth.map(|at| at.value.0));
     let gateway_zone = file.gateway.zone.and_then(|name| topology::zone(&name, &network.zones, context));
     let Layers { defaults, limits, services: called, routes } = file.gateway.layers;
     let gateway_limits =
@@ -100,6 +101,7 @@ pub(super) fn resolve(file: File, overrides: &Overrides, context: &mut Context<'
         architectures,
         network,
         gateway_zone,
+        gateway_nic,
         gateway,
         gateway_routes,
         gateway_limits,

@@ -1,9 +1,10 @@
-//! Links: what lies between two pods. Per direction a latency ([`weather`]), what a packet takes besides (jitter) and a
-//! bandwidth with its queue, and the impairments that come and go.
+//! Links: what lies between two pods. Per direction a latency ([`weather`]), what a packet takes besides (jitter), what
+//! it passes that has a bandwidth and a queue ([`pipe`]), and the impairments that come and go.
 //!
 //! Says of a packet when it is across, or that it is lost; what then becomes of it is not decided
 //! here ([`super::wire`]).
 
+mod pipe;
 mod weather;
 
 use std::collections::BTreeMap;
@@ -16,7 +17,8 @@ use rand::rngs::ChaCha8Rng;
 use super::{PodConfig, PodId};
 use crate::distribution::Distribution;
 use crate::random;
-use crate::scenario::plan::network::{Line, Network, ZoneId};
+use crate::scenario::plan::network::{Capacity, Network, ZoneId};
+use pipe::{Passing, Pipe};
 use weather::Weather;
 
 /// Something that goes wrong between two sets of pods, in both directions.
@@ -61,16 +63,46 @@ pub(super) struct Links {
     stands: Vec<Stand>,
     by_ends: BTreeMap<(PodId, PodId), LinkId>,
     all: Vec<Link>,
+    pipes: Vec<Pipe>,
+    by_place: BTreeMap<PipePlace, PipeId>,
     impairments: Vec<InForce>,
     /// Indexes of the impairments that have not been lifted.
     active: Vec<usize>,
 }
 
-/// Where a pod stands.
+/// Why a packet is lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lost {
+    /// An impairment has taken it.
+    Impaired,
+    /// A queue was full.
+    Dropped,
+}
+
+/// Where a pod stands, and what its NIC carries.
 struct Stand {
     key: u64,
     zone: Option<ZoneId>,
+    nic: Option<Capacity>,
 }
+
+/// What a pipe is the bandwidth of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum PipePlace {
+    /// A pod's NIC, outwards.
+    Sending(PodId),
+    /// A zone's access, outwards.
+    Leaving(ZoneId),
+    /// From the one zone to the other.
+    Trunk(ZoneId, ZoneId),
+    /// A zone's access, inwards.
+    Entering(ZoneId),
+    /// A pod's NIC, inwards.
+    Receiving(PodId),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct PipeId(usize);
 
 struct Link {
     ends: (PodId, PodId),
@@ -78,7 +110,10 @@ struct Link {
     key: u64,
     weather: Weather,
     jitter: Option<Jitter>,
-    busy_until: Instant,
+    /// What a packet passes before the latency, in order.
+    here: Vec<PipeId>,
+    /// What it passes after that.
+    there: Vec<PipeId>,
 }
 
 /// What each packet takes besides, drawn for itself.
@@ -98,13 +133,16 @@ struct InForce {
 
 impl Links {
     pub(super) fn new(network: Network, seed: u64, pods: &[PodConfig]) -> Self {
-        let stands = pods.iter().map(|pod| Stand { key: random::key(&pod.name), zone: pod.zone });
+        let stands =
+            pods.iter().map(|pod| Stand { key: random::key(&pod.name), zone: pod.zone, nic: pod.nic });
         Self {
             network,
             seed,
             stands: stands.collect(),
             by_ends: BTreeMap::new(),
             all: Vec::new(),
+            pipes: Vec::new(),
+            by_place: BTreeMap::new(),
             impairments: Vec::new(),
             active: Vec::new(),
         }
@@ -122,31 +160,56 @@ impl Links {
         let id = LinkId(self.all.len());
         let (start, end) = (&self.stands[from.0], &self.stands[to.0]);
         let key = random::join(start.key, end.key);
-        let line = self.line(start.zone, end.zone);
+        let line = self.network.line_between(start.zone, end.zone);
         let weather = weather(self.seed, "weather", key, 0);
+        let weather = Weather::new(&line.latency, line.steady_for, weather);
         let jitter = line
             .jitter
             .clone()
             .map(|distribution| Jitter { distribution, random: random::stream(self.seed, "jitter", key, 0) });
-        let weather = Weather::new(&line.latency, line.steady_for, weather);
-        self.all.push(Link { ends: (from, to), key, weather, jitter, busy_until: Instant::START });
+        let [here, there] = self.places(from, to).map(|places| {
+            places.into_iter().filter_map(|(place, capacity)| Some(self.pipe(place, capacity?))).collect()
+        });
+        self.all.push(Link { ends: (from, to), key, weather, jitter, here, there });
         self.by_ends.insert((from, to), id);
         id
     }
 
-    /// Between two zones, that of the two whose latency has the larger mean: the wire out of a far
-    /// zone is long, whoever is at its other end, and a sum would count the stretch between twice.
-    fn line(&self, from: Option<ZoneId>, to: Option<ZoneId>) -> &Line {
-        let zones = [from, to].into_iter().flatten().filter(|_| from != to);
-        let lines = zones.map(|ZoneId(zone)| &self.network.zones[zone].line);
-        lines.max_by_key(|line| line.latency.mean()).unwrap_or(&self.network.line)
+    /// What has a bandwidth, or could have one, between two pods: before the latency and after it.
+    fn places(&self, from: PodId, to: PodId) -> [Vec<(PipePlace, Option<Capacity>)>; 2] {
+        let (start, end) = (&self.stands[from.0], &self.stands[to.0]);
+        let mut here = vec![(PipePlace::Sending(from), start.nic)];
+        let mut there = Vec::new();
+        let access = |zone: ZoneId| self.network.zones[zone.0].access;
+        if start.zone != end.zone {
+            here.extend(start.zone.map(|zone| (PipePlace::Leaving(zone), access(zone))));
+            there.extend(end.zone.map(|zone| (PipePlace::Entering(zone), access(zone))));
+        }
+        if let (Some(from), Some(to)) = (start.zone, end.zone) {
+            let between = self.network.between.iter().find(|between| between.joins(from, to));
+            here.extend(between.map(|between| (PipePlace::Trunk(from, to), between.trunk)));
+        }
+        there.push((PipePlace::Receiving(to), end.nic));
+        [here, there]
     }
 
-    /// When a packet of `bytes`, headers included, that leaves now is across; `None` when it is lost. Packets leave in
-    /// order of time.
-    pub(super) fn cross(&mut self, now: Instant, id: LinkId, bytes: u32) -> Option<Instant> {
+    /// The pipe at a place, which all links share that lead by it.
+    fn pipe(&mut self, place: PipePlace, capacity: Capacity) -> PipeId {
+        *self.by_place.entry(place).or_insert_with(|| {
+            self.pipes.push(Pipe::new(capacity));
+            PipeId(self.pipes.len() - 1)
+        })
+    }
+
+    /// When the last bit of a packet of `bytes`, headers included, that leaves now is across, or why it never is. Packets
+    /// leave in order of time.
+    pub(super) fn cross(&mut self, now: Instant, id: LinkId, bytes: u32) -> Result<Instant, Lost> {
         let link = &mut self.all[id.0];
-        let left = link.send(now, bytes, self.network.bandwidth);
+        let mut packet = Passing::ready(now);
+        for &PipeId(pipe) in &link.here {
+            packet = self.pipes[pipe].pass(now, packet, bytes).ok_or(Lost::Dropped)?;
+        }
+        let left = packet.last;
         let mut delay = link.weather.delay(left);
         if let Some(Jitter { distribution, random }) = &mut link.jitter {
             delay += distribution.sample(random);
@@ -154,10 +217,19 @@ impl Links {
         for &index in &self.active {
             let in_force = &mut self.impairments[index];
             if in_force.applies(link.ends) {
-                delay += in_force.bite(self.seed, left, id, link.key)?;
+                delay += in_force.bite(self.seed, left, id, link.key).ok_or(Lost::Impaired)?;
             }
         }
-        Some(left + delay)
+        packet = packet.after(delay);
+        for &PipeId(pipe) in &link.there {
+            packet = self.pipes[pipe].pass(now, packet, bytes).ok_or(Lost::Dropped)?;
+        }
+        Ok(packet.last)
+    }
+
+    /// Packets that found a queue full.
+    pub(super) fn dropped(&self) -> u64 {
+        self.pipes.iter().map(Pipe::dropped).sum()
     }
 
     pub(super) fn impair(&mut self, impairment: Impairment) -> ImpairmentId {
@@ -175,16 +247,6 @@ impl Links {
 
     pub(super) fn hits(&self, id: ImpairmentId) -> u64 {
         self.impairments[id.0].hits
-    }
-}
-
-impl Link {
-    /// When a packet has left its pod.
-    fn send(&mut self, now: Instant, bytes: u32, bits_per_second: Option<u64>) -> Instant {
-        let Some(bits_per_second) = bits_per_second else { return now };
-        let nanos = u64::from(bytes) * 8 * 1_000_000_000 / bits_per_second.max(1);
-        self.busy_until = self.busy_until.max(now) + Duration::from_nanos(nanos);
-        self.busy_until
     }
 }
 
@@ -230,15 +292,26 @@ pub(super) fn is_between((from, to): (PodId, PodId), a: &[PodId], b: &[PodId]) -
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scenario::plan::network::Line;
 
     fn links(network: Network, names: &[&str]) -> Links {
-        let pod = |name: &&str| PodConfig { name: (*name).to_owned(), zone: None, containers: Vec::new() };
+        let pod = |name: &&str| PodConfig {
+            name: (*name).to_owned(),
+            zone: None,
+            nic: network.nic,
+            containers: Vec::new(),
+        };
         let pods: Vec<PodConfig> = names.iter().map(pod).collect();
         Links::new(network, 1, &pods)
     }
 
     fn network(latency: Distribution, jitter: Option<Distribution>) -> Network {
-        Network { line: Line { jitter, ..Line::new(latency) }, bandwidth: None, zones: Vec::new() }
+        Network {
+            line: Line { jitter, ..Line::new(latency) },
+            nic: None,
+            zones: Vec::new(),
+            between: Vec::new(),
+        }
     }
 
     fn exponential() -> Distribution {

@@ -218,7 +218,7 @@ impl Wire {
     fn transmit(&mut self, now: Instant, id: FlowId, departed: Departed, vain: u32) {
         let connections = &mut self.kernels.connections;
         let bytes = departed.segment.size();
-        let arrival = self.links.cross(now, connections.flow(id).link, bytes);
+        let arrival = self.links.cross(now, connections.flow(id).link, bytes).ok();
         let ends = connections.ends(id);
         let PodId(sender) = ends.0.0;
         lock(&self.meters).sent(self.senders[sender], now, bytes);

@@ -1,16 +1,12 @@
 //! Links have weather: what a request meets depends on when it is sent, not on who else sends, nor on what carries it.
 //! That the delays have their distribution at any rate is shown where they are made (`world::link::weather`).
 
-use std::sync::Arc;
-
 use hoplab_sim::record::Record;
-use hoplab_sim::run::{self, Progress};
-use hoplab_sim::scenario::plan::Source;
-use hoplab_sim::scenario::{self, Overrides};
 
-/// A front that asks a back, `network` apart, in `direct` and in a mesh whose proxies are free; nothing else takes time.
-fn run(network: &str, load: &str, duration: &str) -> Record {
-    let text = format!(
+/// A front that asks a back, which is `exp(10ms)` away each way, in `direct` and in a mesh whose proxies are free;
+/// nothing else takes time.
+fn run(rate: &str, duration: &str) -> Record {
+    crate::runs::run(&format!(
         r#"
         [scenario]
         duration = "{duration}"
@@ -20,29 +16,24 @@ fn run(network: &str, load: &str, duration: &str) -> Record {
         architectures = ["direct", "mesh"]
 
         [network]
-        latency = "0us"
-        {network}
+        latency   = "0us"
+        zones.far = {{ latency = "exp(10ms)" }}
 
         [services.front.endpoints.home]
         steps = [{{ call = "back.get" }}]
 
         [services.back]
-        zone = "far"
+        zone          = "far"
         endpoints.get = {{}}
 
         [load.people]
-        {load}
-        mix = {{ "front.home" = 1 }}
+        rate = "{rate}"
+        mix  = {{ "front.home" = 1 }}
 
         [costs]
         sidecar = {{}}
         "#
-    );
-    let source = Source { path: "weather.toml".to_owned(), text };
-    let plan =
-        scenario::parse(&[source], &Overrides::default()).unwrap_or_else(|problems| panic!("{problems}"));
-    let plan = Arc::new(plan);
-    run::run(&plan, &Progress::new(&plan))
+    ))
 }
 
 /// The mean round trips in `direct` and in the mesh, in milliseconds.
@@ -50,16 +41,13 @@ fn means(record: &Record) -> [f64; 2] {
     ["direct", "mesh"].map(|name| record.architectures[name].total.latency.mean_us().unwrap() / 1e3)
 }
 
-/// A round trip over `exp(10ms)` each way. In `direct` each request has a connection to itself, in the mesh all share
-/// one: they meet the same weather, seldom as often, so that the means are the same but for the few connections that
-/// `direct` opens anew when more wait than ever before.
+/// In `direct` each request has a connection to itself, in the mesh all share one: they meet the same weather, seldom as
+/// often, so that the means are the same but for the few connections that `direct` opens anew when more wait than
+/// ever before.
 #[test]
 fn a_shared_connection_is_no_slower_however_busy_it_is() {
     for (rate, duration) in [("1 rps", "400s"), ("20 rps", "100s"), ("1000 rps", "12s")] {
-        let load = format!("rate = \"{rate}\"");
-        let record = run(r#"zones.far = { latency = "exp(10ms)" }"#, &load, duration);
-        let [direct, mesh] = means(&record);
-        println!("{rate}: {direct} {mesh}");
+        let [direct, mesh] = means(&run(rate, duration));
         assert!((direct - mesh).abs() < 0.01 * mesh, "{rate}: {direct} ms in direct, {mesh} ms in the mesh");
     }
 }

@@ -85,7 +85,7 @@ fn loads(search: &mut Search) {
         for asked in search.best.names(&format!("{path}.mix")) {
             remove(search, &format!("{path}.mix.{}", quoted(&asked)));
         }
-        for key in ["headers", "sessions", "timeout", "send_deadline"] {
+        for key in ["headers", "sessions", "timeout", "send_deadline", "zone"] {
             remove(search, &format!("{path}.{key}"));
         }
         while let Some(half) =
@@ -127,7 +127,7 @@ fn services(search: &mut Search) {
                 .map_or(Ok(()), |_| draft.remove(&format!("{path}.replicas")))
         });
         fewer(search, &format!("{path}.replicas"));
-        for key in ["cores", "queue", "overload", "zone"] {
+        for key in ["cores", "queue", "overload", "zone", "bandwidth"] {
             remove(search, &format!("{path}.{key}"));
         }
     }

@@ -1,6 +1,6 @@
 //! The wires between pods: `[network]`.
 
-use hoplab_proxy::quantity::{Bandwidth, Duration};
+use hoplab_proxy::quantity::{Bandwidth, Duration, Size};
 use toml::Spanned;
 use toml::de::DeValue;
 
@@ -12,8 +12,9 @@ use crate::scenario::reader::{Context, Named, Read, Table};
 #[derive(Default)]
 pub(in crate::scenario) struct Network {
     pub(in crate::scenario) line: Line,
-    pub(in crate::scenario) bandwidth: Option<At<Bandwidth>>,
+    pub(in crate::scenario) capacity: Capacity,
     pub(in crate::scenario) zones: Named<Zone>,
+    pub(in crate::scenario) between: Option<At<Vec<At<BetweenZones>>>>,
 }
 
 impl Read for Network {
@@ -22,8 +23,9 @@ impl Read for Network {
         let latency = table.optional("latency", context);
         let network = Self {
             line: Line::read(latency, &mut table, context),
-            bandwidth: table.optional("bandwidth", context),
+            capacity: Capacity::read(&mut table, context),
             zones: table.named("zones", context),
+            between: table.optional("between", context),
         };
         table.refuse_rest(context);
         Some(network)
@@ -31,17 +33,41 @@ impl Read for Network {
 }
 
 /// `zones.NAME = { latency = … }`.
+#[derive(Default)]
 pub(in crate::scenario) struct Zone {
     pub(in crate::scenario) line: Line,
+    pub(in crate::scenario) capacity: Capacity,
 }
 
 impl Read for Zone {
     fn read(value: &Spanned<DeValue<'_>>, place: Place, context: &mut Context<'_>) -> Option<Self> {
         let mut table = Table::open(value, place, context)?;
         let latency = table.required("latency", context);
-        let zone = Self { line: Line::read(latency, &mut table, context) };
+        let line = Line::read(latency, &mut table, context);
+        let zone = Self { line, capacity: Capacity::read(&mut table, context) };
         table.refuse_rest(context);
         Some(zone)
+    }
+}
+
+/// `{ zones = ["near", "far"], latency = … }`.
+pub(in crate::scenario) struct BetweenZones {
+    /// Where it begins.
+    pub(in crate::scenario) place: Place,
+    pub(in crate::scenario) zones: Option<At<Vec<At<String>>>>,
+    pub(in crate::scenario) line: Line,
+    pub(in crate::scenario) capacity: Capacity,
+}
+
+impl Read for BetweenZones {
+    fn read(value: &Spanned<DeValue<'_>>, place: Place, context: &mut Context<'_>) -> Option<Self> {
+        let mut table = Table::open(value, place, context)?;
+        let zones = table.required("zones", context);
+        let latency = table.optional("latency", context);
+        let line = Line::read(latency, &mut table, context);
+        let between = Self { place, zones, line, capacity: Capacity::read(&mut table, context) };
+        table.refuse_rest(context);
+        Some(between)
     }
 }
 
@@ -60,6 +86,35 @@ impl Line {
             latency,
             steady_for: table.optional("steady_for", context),
             jitter: table.optional("jitter", context),
+        }
+    }
+}
+
+/// How much something carries, and how much may wait for it.
+#[derive(Default)]
+pub(in crate::scenario) struct Capacity {
+    pub(in crate::scenario) bandwidth: Option<At<Bandwidth>>,
+    pub(in crate::scenario) queue: Option<At<Queue>>,
+}
+
+impl Capacity {
+    fn read(table: &mut Table<'_, '_>, context: &mut Context<'_>) -> Self {
+        Self { bandwidth: table.optional("bandwidth", context), queue: table.optional("queue", context) }
+    }
+}
+
+/// `queue`: a number of packets, or a size.
+#[derive(Clone, Copy)]
+pub(in crate::scenario) enum Queue {
+    Packets(u32),
+    Bytes(Size),
+}
+
+impl Read for Queue {
+    fn read(value: &Spanned<DeValue<'_>>, place: Place, context: &mut Context<'_>) -> Option<Self> {
+        match value.get_ref() {
+            DeValue::String(_) => Size::read(value, place, context).map(Self::Bytes),
+            _ => u32::read(value, place, context).map(Self::Packets),
         }
     }
 }

@@ -21,6 +21,9 @@ macro_rules! mistakes {
 }
 
 mistakes! {
+    zones_that_do_not_fit:
+        r#"zones.far = { latency = "20ms" }"# => "zones.far = { latency = \"20ms\", queue = 10 }\nzones.near = { latency = \"1ms\", bandwidth = \"1 Gbps\", queue = 0 }\nbetween = [\n  { zones = [\"far\", \"near\"], latency = \"30ms\" },\n  { zones = [\"near\", \"far\"], latency = \"40ms\" },\n  { zones = [\"far\", \"far\"] },\n  { zones = [\"far\", \"naer\"] },\n  { zones = [\"far\"] },\n  { latency = \"1ms\" },\n]",
+        "rate     = \"200 rps\"" => "zone     = \"fra\"\nrate     = \"200 rps\"";
     weather_that_changes_at_once:
         "[network]" => "[network]\nsteady_for = \"0s\"",
         r#"zones.far = { latency = "20ms" }"# => r#"zones.far = { latency = "20ms", steady_for = "18h", jiter = "1ms" }"#;
