@@ -75,10 +75,11 @@ impl Line {
     }
 }
 
-/// For how long a latency stays alike when nobody says: four times its mean, so that an exponential one falls by a
-/// quarter of what time passes, and a millisecond at least, which is what a queue in a data centre needs to drain.
+/// For how long a latency stays alike when nobody says: twice its mean, so that an exponential one falls by half of what
+/// time passes, and a millisecond at least, which is what a queue in a data centre needs to drain. The longer, the
+/// longer it takes until what is measured has the distribution's mean.
 pub(crate) fn steady_for(latency: &Distribution) -> Duration {
-    const TIMES: u32 = 4;
+    const TIMES: u32 = 2;
     const LEAST: Duration = Duration::from_millis(1);
     latency.mean().saturating_mul(TIMES).max(LEAST)
 }

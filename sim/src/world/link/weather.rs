@@ -108,7 +108,7 @@ mod tests {
     use super::*;
 
     const MEAN: Duration = Duration::from_millis(10);
-    const STEADY_FOR: Duration = Duration::from_millis(40);
+    const STEADY_FOR: Duration = Duration::from_millis(20);
 
     fn weather(latency: &Distribution, key: u64) -> Weather {
         Weather::new(latency, STEADY_FOR, random::key("weather") ^ key)
@@ -125,10 +125,10 @@ mod tests {
         values.iter().sum::<f64>() / values.len() as f64
     }
 
-    /// The mean within one percent and percentiles within three, whatever the rate. At one a second, 25 lulls apart,
+    /// The mean within one percent and percentiles within three, whatever the rate. At one a second, 50 lulls apart,
     /// samples are independent and the mean of n is off by 1/sqrt(n): 0.3 % of 100,000. At 20 a second they hardly are
     /// any more, 0.5 % of 80,000 over 4,000 s. At 2,000 a second the same peaks are seen again and again: over 200 s
-    /// and 5,000 independent ones the mean would be off by 2 %; these are off by 0.2 %.
+    /// and 10,000 independent ones the mean would be off by 1.4 %; these are off by 0.2 %.
     #[test]
     fn the_marginal_is_the_distribution_at_any_rate() {
         let latencies = [
@@ -192,7 +192,7 @@ mod tests {
         }
     }
 
-    /// A peak says nothing of one four blocks later: what is left of rhythm is within blocks.
+    /// What is left of rhythm is weak.
     #[test]
     fn weather_forgets() {
         let delays = delays(&Distribution::Exponential { mean: MEAN }, 2, Duration::from_millis(1), 400_000);
@@ -202,10 +202,10 @@ mod tests {
             let pairs = delays.iter().zip(&delays[lag..]);
             pairs.map(|(a, b)| (a - mean) * (b - mean)).sum::<f64>() / variance
         };
-        assert!(correlation(1) > 0.95);
+        assert!(correlation(1) > 0.92);
         // Independent peaks would leave exp(-1) of it; evenly spread ones repel each other.
-        assert!((0.15..0.37).contains(&correlation(40)), "{}", correlation(40));
-        for lag in [160, 320, 640, 1_280] {
+        assert!((0.15..0.37).contains(&correlation(20)), "{}", correlation(20));
+        for lag in [80, 160, 320, 640] {
             assert!(correlation(lag).abs() < 0.12, "{lag}: {}", correlation(lag));
         }
     }
@@ -231,7 +231,7 @@ mod tests {
             }
         }
 
-        /// With a mean of a quarter of the time that the weather stays alike, as by default.
+        /// With a mean of half of the time that the weather stays alike, as by default.
         #[test]
         fn what_leaves_later_arrives_later(key: u64, gaps in proptest::collection::vec(0_u64..20_000, 1..200)) {
             let mut weather = weather(&Distribution::Exponential { mean: MEAN }, key);
