@@ -5,7 +5,7 @@ use std::time::Duration;
 use hoplab_proxy::quantity::Duration as Quantity;
 
 use super::dice::{Dice, Drawing, Entries, text};
-use super::sides::{WrittenSides, both, sides};
+use super::sides::{WrittenBetween, between, directed};
 use super::{Aim, Fault, Run};
 use crate::distribution::Distribution;
 use crate::scenario::place::At;
@@ -30,7 +30,7 @@ pub struct Latency {
 
 /// As it is written.
 pub(crate) struct Written {
-    sides: WrittenSides,
+    between: WrittenBetween,
     add: Option<At<Distribution>>,
     steady_for: Option<At<Quantity>>,
 }
@@ -41,7 +41,7 @@ impl Fault for Latency {
 
     fn read(table: &mut Table<'_, '_>, context: &mut Context<'_>) -> Option<Self::Written> {
         Some(Written {
-            sides: sides(table, context)?,
+            between: directed(table, context)?,
             add: table.required("add", context),
             steady_for: table.optional("steady_for", context),
         })
@@ -53,15 +53,15 @@ impl Fault for Latency {
         surroundings: &Surroundings<'_>,
         context: &mut Context<'_>,
     ) -> Option<Self> {
-        let between = surroundings.between(written.sides, context);
+        let sides = surroundings.between(written.between, context);
         let steady_for = network::steady_for(written.steady_for.as_ref(), context);
         let add = written.add?.value;
         let steady_for = steady_for.unwrap_or_else(|| default_steady_for(&add));
-        Some(Self { between: between?, add, steady_for })
+        Some(Self { between: sides?, add, steady_for })
     }
 
     fn in_words(&self, services: &[Service]) -> String {
-        format!("packets between {} take {} longer", both(services, self.between), self.add)
+        format!("packets {} take {} longer", between(services, self.between), self.add)
     }
 
     fn aim(&self) -> Aim {
@@ -73,7 +73,7 @@ impl Fault for Latency {
     }
 
     fn draw(dice: &mut Dice, drawing: &Drawing<'_>) -> Entries {
-        let mut entries = dice.sides(drawing);
+        let mut entries = dice.directed(drawing);
         let (least, most) = drawing.explore.add;
         let add = dice.between((least.as_secs_f64(), most.as_secs_f64()));
         // No finer than people say it: three figures.

@@ -29,7 +29,7 @@ pub use expectation::{During, Expectation, Metric};
 pub use explore::Explore;
 pub use load::{Arrivals, Load, Pace};
 pub use network::{BetweenZones, Capacity, Line, Network, Queue, Zone, ZoneId};
-pub use target::{Between, Side, Target};
+pub use target::{Between, Side, Target, Ways};
 
 pub use crate::fault::{KINDS as FAULT_KINDS, Kind as FaultKind};
 

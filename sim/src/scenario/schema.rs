@@ -6,7 +6,7 @@ pub(super) mod expect;
 pub(super) mod explore;
 pub(super) mod fault;
 pub(super) mod load;
-pub(super) mod network;
+pub(crate) mod network;
 pub(super) mod policies;
 pub(super) mod sweep;
 pub(super) mod topology;

@@ -4,11 +4,11 @@
 //! Says of a packet when it is across, or that it is lost; what then becomes of it is not decided
 //! here ([`super::wire`]).
 
+mod impairment;
 mod pipe;
 mod weather;
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use hoplab_proxy::host::Instant;
 use rand::Rng;
@@ -18,42 +18,15 @@ use super::{PodConfig, PodId};
 use crate::distribution::Distribution;
 use crate::random;
 use crate::scenario::plan::network::{Capacity, Network, ZoneId};
+pub(super) use impairment::Lost;
+pub(super) use impairment::is_between;
+use impairment::{Departed, InForce};
+pub use impairment::{Impairment, ImpairmentId, ImpairmentKind};
 use pipe::{Passing, Pipe};
 use weather::Weather;
 
-/// Something that goes wrong between two sets of pods, in both directions.
-#[derive(Debug, Clone)]
-pub struct Impairment {
-    /// One side.
-    pub a: Vec<PodId>,
-    /// The other side.
-    pub b: Vec<PodId>,
-    /// What goes wrong.
-    pub kind: ImpairmentKind,
-}
-
-/// What goes wrong on a wire.
-#[derive(Debug, Clone)]
-pub enum ImpairmentKind {
-    /// Nothing passes.
-    Partition,
-    /// Packets take longer, as weather does.
-    Latency {
-        /// By how much.
-        add: Distribution,
-        /// For how long that stays alike.
-        steady_for: Duration,
-    },
-    /// Packets are lost with this probability.
-    Loss(f64),
-}
-
-/// An impairment that is or was in force.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct ImpairmentId(usize);
-
 /// One direction between two pods.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct LinkId(usize);
 
 /// All links.
@@ -68,15 +41,6 @@ pub(super) struct Links {
     impairments: Vec<InForce>,
     /// Indexes of the impairments that have not been lifted.
     active: Vec<usize>,
-}
-
-/// Why a packet is lost.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Lost {
-    /// An impairment has taken it.
-    Impaired,
-    /// A queue was full.
-    Dropped,
 }
 
 /// Where a pod stands, and what its NIC carries.
@@ -122,15 +86,6 @@ struct Jitter {
     random: ChaCha8Rng,
 }
 
-struct InForce {
-    id: ImpairmentId,
-    impairment: Impairment,
-    hits: u64,
-    random: ChaCha8Rng,
-    /// What latency it adds to each link that has met it.
-    weathers: BTreeMap<LinkId, Weather>,
-}
-
 impl Links {
     pub(super) fn new(network: Network, seed: u64, pods: &[PodConfig]) -> Self {
         let stands =
@@ -161,7 +116,7 @@ impl Links {
         let (start, end) = (&self.stands[from.0], &self.stands[to.0]);
         let key = random::join(start.key, end.key);
         let line = self.network.line_between(start.zone, end.zone);
-        let weather = weather(self.seed, "weather", key, 0);
+        let weather = random::stream(self.seed, "weather", key, 0).next_u64();
         let weather = Weather::new(&line.latency, line.steady_for, weather);
         let jitter = line
             .jitter
@@ -202,8 +157,14 @@ impl Links {
     }
 
     /// When the last bit of a packet of `bytes`, headers included, that leaves now is across, or why it never is. Packets
-    /// leave in order of time.
-    pub(super) fn cross(&mut self, now: Instant, id: LinkId, bytes: u32) -> Result<Instant, Lost> {
+    /// leave in order of time; `connection` names theirs among those between the two pods, the same both ways.
+    pub(super) fn cross(
+        &mut self,
+        now: Instant,
+        id: LinkId,
+        connection: u64,
+        bytes: u32,
+    ) -> Result<Instant, Lost> {
         let link = &mut self.all[id.0];
         let mut packet = Passing::ready(now);
         for &PipeId(pipe) in &link.here {
@@ -214,10 +175,11 @@ impl Links {
         if let Some(Jitter { distribution, random }) = &mut link.jitter {
             delay += distribution.sample(random);
         }
+        let departed = Departed { now, left, bytes, link: link.key, ends: link.ends, connection };
         for &index in &self.active {
             let in_force = &mut self.impairments[index];
-            if in_force.applies(link.ends) {
-                delay += in_force.bite(self.seed, left, id, link.key).ok_or(Lost::Impaired)?;
+            if in_force.applies(&departed) {
+                packet = in_force.bite(packet, &departed)?;
             }
         }
         packet = packet.after(delay);
@@ -233,12 +195,10 @@ impl Links {
     }
 
     pub(super) fn impair(&mut self, impairment: Impairment) -> ImpairmentId {
-        let id = self.impairments.len();
-        let random = random::stream(self.seed, "impairment", id as u64, 0);
-        let id = ImpairmentId(id);
-        self.impairments.push(InForce { id, impairment, hits: 0, random, weathers: BTreeMap::new() });
-        self.active.push(id.0);
-        id
+        let index = self.impairments.len();
+        self.impairments.push(InForce::new(impairment, self.seed, index as u64));
+        self.active.push(index);
+        ImpairmentId(index)
     }
 
     pub(super) fn lift(&mut self, id: ImpairmentId) {
@@ -246,53 +206,17 @@ impl Links {
     }
 
     pub(super) fn hits(&self, id: ImpairmentId) -> u64 {
-        self.impairments[id.0].hits
+        self.impairments[id.0].hits()
     }
-}
-
-impl InForce {
-    fn applies(&self, ends: (PodId, PodId)) -> bool {
-        is_between(ends, &self.impairment.a, &self.impairment.b)
-    }
-
-    /// How much longer it makes a packet take that left on a `link` of this key; `None` when the packet is lost.
-    fn bite(&mut self, seed: u64, left: Instant, link: LinkId, key: u64) -> Option<Duration> {
-        let delay = match &self.impairment.kind {
-            ImpairmentKind::Partition => None,
-            ImpairmentKind::Loss(share) => {
-                if !random::happens(&mut self.random, *share) {
-                    return Some(Duration::ZERO);
-                }
-                None
-            }
-            ImpairmentKind::Latency { add, steady_for } => {
-                let ImpairmentId(index) = self.id;
-                let weather = self.weathers.entry(link).or_insert_with(|| {
-                    let key = weather(seed, "impairment weather", key, index as u64);
-                    Weather::new(add, *steady_for, key)
-                });
-                Some(weather.delay(left))
-            }
-        };
-        self.hits += 1;
-        delay
-    }
-}
-
-/// Names the weather of a link.
-fn weather(seed: u64, purpose: &str, link: u64, number: u64) -> u64 {
-    random::stream(seed, purpose, link, number).next_u64()
-}
-
-/// Whether one end is in `a` and the other in `b`.
-pub(super) fn is_between((from, to): (PodId, PodId), a: &[PodId], b: &[PodId]) -> bool {
-    (a.contains(&from) && b.contains(&to)) || (b.contains(&from) && a.contains(&to))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
-    use crate::scenario::plan::network::Line;
+    use crate::scenario::plan::network::{Line, Queue};
+    use crate::scenario::plan::target::Ways;
 
     fn links(network: Network, names: &[&str]) -> Links {
         let pod = |name: &&str| PodConfig {
@@ -321,7 +245,7 @@ mod tests {
     /// When packets that leave at these milliseconds are across.
     fn arrivals(links: &mut Links, from: usize, to: usize, millis: impl Iterator<Item = u64>) -> Vec<u64> {
         let link = links.between(PodId(from), PodId(to));
-        let across = |millis| links.cross(Instant::from_nanos(millis * 1_000_000), link, 100);
+        let across = |millis| links.cross(Instant::from_nanos(millis * 1_000_000), link, 0, 100);
         millis.map(across).map(|at| at.expect("nothing is lost").nanos()).collect()
     }
 
@@ -338,24 +262,68 @@ mod tests {
         assert!(often.is_sorted(), "nothing overtakes");
     }
 
+    /// Something between the clients and `order-0`.
+    fn impairment(kind: ImpairmentKind) -> Impairment {
+        let (a, b) = (vec![PodId(0)], vec![PodId(1)]);
+        Impairment { a, b, ways: Ways::Both, connections: 1.0, kind }
+    }
+
+    /// A network that takes no time.
+    fn at_once() -> Links {
+        links(network(Distribution::Constant(Duration::ZERO), None), &["client-0", "order-0"])
+    }
+
     #[test]
     fn a_latency_fault_is_weather_too() {
-        let fault = |steady_for| Impairment {
-            a: vec![PodId(0)],
-            b: vec![PodId(1)],
-            kind: ImpairmentKind::Latency { add: exponential(), steady_for },
-        };
-        let none = Distribution::Constant(Duration::ZERO);
-        let mut links = links(network(none, None), &["client-0", "order-0"]);
-        let id = links.impair(fault(Duration::from_millis(40)));
-        let there = arrivals(&mut links, 0, 1, 0..20_000);
+        let mut links = at_once();
+        let steady_for = Duration::from_millis(40);
+        let id = links.impair(impairment(ImpairmentKind::Latency { add: exponential(), steady_for }));
+        let there = arrivals(&mut links, 0, 1, (0..200_000).step_by(10));
         assert!(there.is_sorted(), "nothing overtakes");
-        let delays = there.iter().zip(0..).map(|(at, left)| *at as f64 - f64::from(left) * 1e6);
+        let delays = there.iter().zip(0..).map(|(at, number)| *at as f64 - f64::from(number) * 1e7);
         let mean = delays.sum::<f64>() / 20_000.0;
         assert!((mean - 10e6).abs() < 0.2e6, "{mean}");
         assert_eq!(links.hits(id), 20_000);
-        let back = arrivals(&mut links, 1, 0, 20_000..20_100);
-        assert_ne!(back[0] - 20_000_000_000, there[0], "each direction has its own");
+        let back = arrivals(&mut links, 1, 0, std::iter::once(0));
+        assert_ne!(back[0], there[0], "each direction has its own");
+    }
+
+    #[test]
+    fn a_partition_one_way_lets_pass_what_comes_back() {
+        let mut links = at_once();
+        let id = links.impair(Impairment { ways: Ways::Forth, ..impairment(ImpairmentKind::Partition) });
+        let (there, back) = (links.between(PodId(0), PodId(1)), links.between(PodId(1), PodId(0)));
+        assert_eq!(links.cross(Instant::START, there, 0, 100), Err(Lost::Impaired));
+        assert_eq!(links.cross(Instant::START, back, 0, 100), Ok(Instant::START));
+        assert_eq!(links.hits(id), 1);
+        links.lift(id);
+        assert_eq!(links.cross(Instant::START, there, 0, 100), Ok(Instant::START));
+    }
+
+    /// A byte takes a microsecond, each way.
+    #[test]
+    fn a_narrow_wire_is_shared_each_way() {
+        let mut links = at_once();
+        let capacity = Capacity { bits_per_second: 8_000_000, queue: Some(Queue::Packets(1)) };
+        let id = links.impair(impairment(ImpairmentKind::Bandwidth(capacity)));
+        let (there, back) = (links.between(PodId(0), PodId(1)), links.between(PodId(1), PodId(0)));
+        let mut cross = |link| links.cross(Instant::START, link, 0, 100).map(|at| at.micros());
+        assert_eq!([there, there, there].map(&mut cross), [Ok(100), Ok(200), Err(Lost::Dropped)]);
+        assert_eq!(cross(back), Ok(100));
+        assert_eq!(links.hits(id), 4);
+    }
+
+    /// A connection is in it or not, for as long as it lasts and both ways.
+    #[test]
+    fn a_share_of_connections_is_drawn_once_for_each() {
+        let mut links = at_once();
+        links.impair(Impairment { connections: 0.3, ..impairment(ImpairmentKind::Partition) });
+        let both = [links.between(PodId(0), PodId(1)), links.between(PodId(1), PodId(0))];
+        let mut is_lost = |link, connection| links.cross(Instant::START, link, connection, 100).is_err();
+        let lost = (0..10_000).filter(|connection| is_lost(both[0], *connection));
+        let lost: Vec<u64> = lost.collect();
+        assert!((2_850..3_150).contains(&lost.len()), "{}", lost.len());
+        assert!(lost.iter().all(|connection| both.iter().all(|link| is_lost(*link, *connection))));
     }
 
     #[test]

@@ -218,8 +218,9 @@ impl Wire {
     fn transmit(&mut self, now: Instant, id: FlowId, departed: Departed, vain: u32) {
         let connections = &mut self.kernels.connections;
         let bytes = departed.segment.size();
-        let arrival = self.links.cross(now, connections.flow(id).link, bytes).ok();
         let ends = connections.ends(id);
+        let ports = id.ports((ends.0.1, ends.1.1));
+        let arrival = self.links.cross(now, connections.flow(id).link, ports, bytes).ok();
         let PodId(sender) = ends.0.0;
         lock(&self.meters).sent(self.senders[sender], now, bytes);
         if let Some(tap) = &mut self.tap {

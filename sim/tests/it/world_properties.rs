@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use hoplab_proxy::host::{Endpoint, Host, Instant, Listener};
 use hoplab_sim::distribution::Distribution;
-use hoplab_sim::scenario::plan::{Capacity, Queue};
+use hoplab_sim::scenario::plan::{Capacity, Queue, Ways};
 use hoplab_sim::world::{self, Impairment, ImpairmentKind, PodId, SimHost, SimStream, World};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
@@ -89,7 +89,7 @@ async fn partitions(world: &World, host: &SimHost, weather: &Weather) {
 }
 
 fn between(kind: ImpairmentKind) -> Impairment {
-    Impairment { a: vec![PodId(0)], b: vec![PodId(1)], kind }
+    Impairment { a: vec![PodId(0)], b: vec![PodId(1)], ways: Ways::Both, connections: 1.0, kind }
 }
 
 /// What the client and the server of a connection received.

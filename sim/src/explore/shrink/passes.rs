@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use hoplab_proxy::quantity::Bandwidth;
 use toml_edit::{Item, Value};
 
 use super::{Search, rate, read};
 use crate::fault::dice::text;
 use crate::scenario::edit::{Draft, NotEdited};
+use crate::scenario::plan::FAULT_KINDS;
 
 /// Everything, again and again; whether nothing more can go.
 pub(super) fn all(search: &mut Search) -> bool {
@@ -193,6 +195,23 @@ fn sizes(search: &mut Search) {
             }
         }
         shorter(search, &format!("faults.{index}.latency.add"));
+        wider(search, &format!("faults.{index}.bandwidth.is"));
+        for kind in FAULT_KINDS {
+            remove(search, &format!("faults.{index}.{kind}.connections"));
+        }
+    }
+}
+
+/// Doubles the bandwidth at `path`, while it still fails.
+fn wider(search: &mut Search, path: &str) {
+    /// Beyond, nothing is narrow.
+    const MOST: u64 = 1_000_000_000_000;
+    let bandwidth = |draft: &Draft| draft.get(path)?.as_str()?.parse::<Bandwidth>().ok();
+    while let Some(Bandwidth(bits_per_second)) = bandwidth(&search.best) {
+        let twice = Value::from(Bandwidth(bits_per_second.saturating_mul(2)).to_string());
+        if bits_per_second > MOST || !search.try_change(|draft| draft.set(path, twice)) {
+            break;
+        }
     }
 }
 

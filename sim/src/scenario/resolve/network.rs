@@ -93,7 +93,8 @@ pub(super) fn capacity(written: &written::Capacity, context: &mut Context<'_>) -
     Some(Capacity { bits_per_second: bandwidth.value.0, queue })
 }
 
-fn queue(written: &At<written::Queue>, context: &mut Context<'_>) -> Option<Queue> {
+/// How much may wait.
+pub(crate) fn queue(written: &At<written::Queue>, context: &mut Context<'_>) -> Option<Queue> {
     let queue = match written.value {
         written::Queue::Packets(packets @ 1..) => Queue::Packets(packets),
         written::Queue::Bytes(Size(bytes @ 1..)) => Queue::Bytes(bytes),

@@ -51,7 +51,7 @@ fn network_takes_time(plan: &Plan) -> bool {
         || between.iter().any(|between| between.trunk.is_some())
         || plan.services.iter().any(|service| service.nic.is_some())
         || lines.any(takes_time)
-        || plan.faults.iter().any(|fault| matches!(fault.kind, Kind::Latency(_)))
+        || plan.faults.iter().any(|fault| matches!(fault.kind, Kind::Latency(_) | Kind::Bandwidth(_)))
 }
 
 fn proxies_take_time(plan: &Plan, architecture: Architecture) -> bool {

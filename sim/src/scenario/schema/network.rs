@@ -105,7 +105,7 @@ impl Capacity {
 
 /// `queue`: a number of packets, or a size.
 #[derive(Clone, Copy)]
-pub(in crate::scenario) enum Queue {
+pub(crate) enum Queue {
     Packets(u32),
     Bytes(Size),
 }
