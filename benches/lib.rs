@@ -17,7 +17,7 @@ use hoplab_sim::costs::Costs;
 use hoplab_sim::distribution::Distribution;
 use hoplab_sim::journal::Journal;
 use hoplab_sim::referee;
-use hoplab_sim::scenario::plan::{CongestionControl, Network};
+use hoplab_sim::scenario::plan::{Capacity, CongestionControl, Line, Network};
 use hoplab_sim::world::{self, Container, ContainerKind, CoresOf, PodConfig, PodId, SimHost, World};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -75,15 +75,21 @@ fn world<T, F: Future<Output = T>>(
     latency: Duration,
     main: impl FnOnce(World) -> F,
 ) -> (T, String) {
+    let nic = Some(Capacity { bits_per_second: 10_000_000_000, queue: None });
     let network = Network {
-        latency: Distribution::Constant(latency),
-        bandwidth: Some(10_000_000_000),
+        line: Line::new(Distribution::Constant(latency)),
+        nic,
         congestion: CongestionControl::default(),
         zones: Vec::new(),
+        between: Vec::new(),
     };
     let container = Container { kind: ContainerKind::Application, cores: CoresOf::Own(None) };
-    let pods =
-        (0..pods).map(|pod| PodConfig { name: ring::name(pod), zone: None, containers: vec![container] });
+    let pods = (0..pods).map(|pod| PodConfig {
+        name: ring::name(pod),
+        zone: None,
+        nic,
+        containers: vec![container],
+    });
     let journal = Journal::new();
     let reported = Instant::START..Instant::from_nanos(u64::MAX);
     let config =

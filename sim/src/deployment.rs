@@ -22,7 +22,7 @@ use crate::awaited::Awaited;
 use crate::costs::Costs;
 use crate::crowd::Crowd;
 use crate::faults::Faults;
-use crate::load::Clients;
+use crate::load::{ClientPod, Clients};
 use crate::pods::{Place, Pods};
 use crate::random;
 use crate::record;
@@ -56,11 +56,16 @@ impl Deployment {
     /// The pods that a world of `plan` under `architecture` must have.
     pub(crate) fn pod_configs(plan: &Plan, architecture: Architecture) -> Vec<PodConfig> {
         let own = |kind, cores| Container { kind, cores: CoresOf::Own(cores) };
-        let pod = |name: String, zone, containers| PodConfig { name, zone, containers };
-        let client = pod("client-0".to_owned(), None, vec![own(ContainerKind::Client, None)]);
+        let client = |zone: &Option<ZoneId>| PodConfig {
+            name: client_name(plan, *zone),
+            zone: *zone,
+            nic: plan.network.nic,
+            containers: vec![own(ContainerKind::Client, None)],
+        };
         let gateway = architecture.gateway.then(|| {
             let container = own(ContainerKind::Gateway, Some(plan.gateway_cores));
-            pod("gateway-0".to_owned(), plan.gateway_zone, vec![container])
+            let (zone, nic) = (plan.gateway_zone, plan.gateway_nic);
+            PodConfig { name: "gateway-0".to_owned(), zone, nic, containers: vec![container] }
         });
         let sidecar = architecture.mesh.then(|| match plan.sidecar_cores {
             ProxyCores::Own(cores) => own(ContainerKind::Sidecar, Some(cores)),
@@ -70,11 +75,19 @@ impl Deployment {
             let replica = move |replica: u32| {
                 let application = own(ContainerKind::Application, Some(service.cores));
                 let containers = std::iter::once(application).chain(sidecar).collect();
-                pod(format!("{}-{replica}", service.name), service.zones[replica as usize], containers)
+                PodConfig {
+                    name: format!("{}-{replica}", service.name),
+                    zone: service.zones[replica as usize],
+                    nic: service.nic,
+                    containers,
+                }
             };
             (0..service.replicas).map(replica)
         });
-        std::iter::once(client).chain(gateway).chain(services).collect()
+        let zones = plan.client_zones();
+        let (first, others) = zones.split_at(1);
+        let clients = |zones: &[Option<ZoneId>]| zones.iter().map(client).collect::<Vec<_>>();
+        clients(first).into_iter().chain(gateway).chain(services).chain(clients(others)).collect()
     }
 
     /// Starts what runs in the pods of a world that has [`Deployment::pod_configs`].
@@ -86,10 +99,10 @@ impl Deployment {
         faults: &Faults,
     ) -> Self {
         let replicas = plan.services.iter().map(|service| service.replicas);
-        let pods = Pods::new(world, architecture.gateway, replicas);
+        let pods = Pods::new(world, architecture.gateway, replicas, plan.client_zones().len());
         let trust_domain = "hoplab".parse().expect("the name is a trust domain's");
         let observer = recorder.observer(None, "client-0");
-        let epoch = world.host(pods.client(), ContainerKind::Client, Costs::default(), observer).wall();
+        let epoch = world.host(pods.clients()[0], ContainerKind::Client, Costs::default(), observer).wall();
         let deployment = Self {
             pods,
             plan: Arc::clone(plan),
@@ -115,9 +128,9 @@ impl Deployment {
         &self.plan
     }
 
-    /// A handle to the machine that clients stand on.
+    /// A handle to the machine that clients stand on who stand in no zone.
     pub(crate) fn client_host(&self) -> SimHost {
-        self.host(self.pods.client(), ContainerKind::Client, "client-0", None, Costs::default())
+        self.host(self.pods.clients()[0], ContainerKind::Client, "client-0", None, Costs::default())
     }
 
     /// How often each fault has bitten, and whether it could.
@@ -163,6 +176,23 @@ impl Deployment {
     pub(crate) fn clients(&self) -> Clients {
         let host = self.client_host();
         let spawner = self.client_tasks.spawner(host.clone());
+        let zones = self.plan.client_zones();
+        let pods = zones.iter().zip(self.pods.clients());
+        Clients {
+            pods: pods.map(|(zone, pod)| self.client_pod(*zone, *pod)).collect(),
+            plan: Arc::clone(&self.plan),
+            recorder: self.recorder.clone(),
+            awaited: self.awaited.clone(),
+            host,
+            spawner,
+        }
+    }
+
+    fn client_pod(&self, zone: Option<ZoneId>, pod: PodId) -> ClientPod {
+        let name = client_name(&self.plan, zone);
+        let host = self.host(pod, ContainerKind::Client, &name, None, Costs::default());
+        let spawner = self.client_tasks.spawner(host.clone());
+        let purpose = if zone.is_none() { "client" } else { &name };
         let asked = self.plan.requested_services();
         let upstreams = (0..self.plan.services.len()).map(|service| {
             asked.contains(&service).then(|| {
@@ -172,17 +202,10 @@ impl Deployment {
                     (false, false) => self.endpoints(service, APP_PORT),
                 };
                 let config = self.plain(service, endpoints);
-                Upstream::new(host.clone(), &spawner, config, self.seed("client", service as u64))
+                Upstream::new(host.clone(), &spawner, config, self.seed(purpose, service as u64))
             })
         });
-        Clients {
-            upstreams: upstreams.collect(),
-            plan: Arc::clone(&self.plan),
-            recorder: self.recorder.clone(),
-            awaited: self.awaited.clone(),
-            host,
-            spawner,
-        }
+        ClientPod { zone, upstreams: upstreams.collect(), host }
     }
 
     /// Starts a service's pod: the service, and its sidecar under a mesh. Also after a crash.
@@ -416,6 +439,11 @@ impl Deployment {
     fn seed(&self, purpose: &str, number: u64) -> u64 {
         random::join(random::join(self.plan.seed, random::key(purpose)), number)
     }
+}
+
+/// What the clients' pod in a zone, or in none, is called.
+fn client_name(plan: &Plan, zone: Option<ZoneId>) -> String {
+    format!("client-{}", zone.map_or("0", |ZoneId(zone)| &plan.network.zones[zone].name))
 }
 
 fn anywhere(port: u16) -> SocketAddr {

@@ -4,12 +4,14 @@
 //! All but gamma are sampled by inverse transform, which takes a known number of 64-bit words: a
 //! constant none, a mix one for the branch and then what the branch takes, the others one each.
 //! Gamma takes as many as it needs, so a draw that may be a gamma deserves a stream of its own. A
-//! word means the same everywhere: the probability that the draw is exceeded. Not here: the streams
-//! ([`crate::random`]).
+//! word means the same everywhere: the probability that the draw is exceeded; what is exceeded with a
+//! given probability can be asked of each (`quantile`). Not here: the streams ([`crate::random`]).
 
 mod empirical;
+mod gamma;
 mod normal;
 mod notation;
+mod quantile;
 
 use std::time::Duration;
 
@@ -80,17 +82,13 @@ impl Distribution {
     pub fn sample(&self, random: &mut impl Rng) -> Duration {
         match self {
             Self::Constant(duration) => *duration,
-            Self::Exponential { mean } => scale(*mean, -random::unit(random).ln()),
-            Self::LogNormal { p50, p99 } => {
-                scale(*p50, (-sigma(*p50, *p99) * normal::quantile(random::unit(random))).exp())
-            }
-            Self::Uniform { from, to } => {
-                to.saturating_sub(scale(to.saturating_sub(*from), random::unit(random)))
-            }
             Self::Gamma { mean, cv } => scale(*mean, cv * cv * standard_gamma(1.0 / (cv * cv), random)),
-            Self::Pareto { min, alpha } => scale(*min, random::unit(random).powf(-1.0 / alpha)),
             Self::Mix(branches) => choose(branches, random::unit(random)).sample(random),
-            Self::Empirical(empirical) => empirical.quantile(1.0 - random::unit(random)),
+            Self::Exponential { .. }
+            | Self::LogNormal { .. }
+            | Self::Uniform { .. }
+            | Self::Pareto { .. }
+            | Self::Empirical(_) => self.exceeded_with(random::unit(random)),
         }
     }
 

@@ -5,6 +5,7 @@
 //! Read [`Fault`] first, then any kind. Not here: when a fault begins and ends ([`crate::timetable`]), which is on
 //! and how often it has bitten ([`crate::faults`]).
 
+mod bandwidth;
 mod crash;
 pub(crate) mod dice;
 mod error;
@@ -63,7 +64,7 @@ pub(crate) trait Fault: Sized {
 }
 
 /// What a fault is aimed at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Aim {
     /// Pods.
     Pods(Target),
@@ -75,7 +76,7 @@ impl Aim {
     fn sides(self) -> impl Iterator<Item = Side> {
         let (a, b) = match self {
             Self::Pods(target) => (Side::Pods(target), None),
-            Self::Network(Between { a, b }) => (a, b),
+            Self::Network(Between { a, b, .. }) => (a, b),
         };
         std::iter::once(a).chain(b)
     }
@@ -202,4 +203,5 @@ kinds! {
     Latency in latency,
     Loss in loss,
     Reset in reset,
+    Bandwidth in bandwidth,
 }

@@ -18,7 +18,7 @@ use crate::call::CallKey;
 use crate::distribution::Distribution;
 use crate::random;
 use crate::recorder::Recorder;
-use crate::scenario::plan::{Arrivals, EndpointId, Load, Pace, Plan};
+use crate::scenario::plan::{Arrivals, EndpointId, Load, Pace, Plan, ZoneId};
 use crate::service;
 use crate::session;
 use crate::world::SimHost;
@@ -27,12 +27,20 @@ use crate::world::SimHost;
 #[derive(Clone)]
 pub(crate) struct Clients {
     pub(crate) plan: Arc<Plan>,
+    /// Where the time is read.
     pub(crate) host: SimHost,
-    /// How to reach each service, by its index; `None` for those that clients never call.
-    pub(crate) upstreams: Vec<Option<Arc<Upstream<SimHost>>>>,
+    pub(crate) pods: Arc<[ClientPod]>,
     pub(crate) recorder: Recorder,
     pub(crate) awaited: Awaited,
     pub(crate) spawner: Spawner<SimHost>,
+}
+
+/// Where clients stand.
+pub(crate) struct ClientPod {
+    pub(crate) zone: Option<ZoneId>,
+    pub(crate) host: SimHost,
+    /// How to reach each service, by its index; `None` for those that clients never call.
+    pub(crate) upstreams: Vec<Option<Arc<Upstream<SimHost>>>>,
 }
 
 impl Clients {
@@ -85,10 +93,12 @@ impl Clients {
         let key = CallKey::root(load_index, number);
         let trace = TraceId((load_index as u128 + 1) << 64 | u128::from(number));
         let target = self.pick(load, key);
-        self.host.asks(&load.name);
+        let pod = self.pods.iter().find(|pod| pod.zone == load.zone);
+        let pod = pod.expect("there are clients wherever load comes from");
+        pod.host.asks(&load.name);
         self.recorder.sent(trace, target, at);
         self.recorder.called(trace, None, target.service.0);
-        let upstream = self.upstreams[target.service.0].clone().expect("whatever is asked has an upstream");
+        let upstream = pod.upstreams[target.service.0].clone().expect("whatever is asked has an upstream");
         let mut exchange = Exchange::start(trace, None, at);
         exchange.flags = TraceFlags::SAMPLED;
         exchange.enter(Owner::Pool);
@@ -102,7 +112,7 @@ impl Clients {
             request.headers_mut().insert(name.clone(), value);
         }
         session::write(self.session(load, key).as_ref(), request.headers_mut());
-        let host = self.host.clone();
+        let host = pod.host.clone();
         async move {
             let outcome = match service::exchange(&upstream, &mut exchange, request).await {
                 Ok(status) => Outcome::Answered(status),

@@ -13,7 +13,8 @@ use crate::world::{PodId, World};
 /// The pods of a run.
 pub(crate) struct Pods {
     world: World,
-    client: PodId,
+    /// The one in no zone first.
+    clients: Vec<PodId>,
     gateway: Option<PodId>,
     /// Per service, its pods.
     services: Vec<Vec<PodId>>,
@@ -39,17 +40,23 @@ impl Place {
 }
 
 impl Pods {
-    /// The pods of a `world` that has, in this order, the clients', a gateway's if there is one, and for each service
-    /// as many as it has `replicas`.
-    pub(crate) fn new(world: &World, has_gateway: bool, replicas: impl Iterator<Item = u32>) -> Self {
+    /// The pods of a `world` that has, in this order, the first of the `clients`, a gateway's if there is one, for each
+    /// service as many as it has `replicas`, and the other clients'.
+    pub(crate) fn new(
+        world: &World,
+        has_gateway: bool,
+        replicas: impl Iterator<Item = u32>,
+        clients: usize,
+    ) -> Self {
         let mut pods = (0..).map(PodId);
         let mut next = || pods.next().expect("pods are numbered without end");
-        let client = next();
+        let mut all_clients = vec![next()];
         let gateway = has_gateway.then(&mut next);
         let services = replicas.map(|replicas| (0..replicas).map(|_| next()).collect()).collect();
+        all_clients.extend((1..clients).map(|_| next()));
         Self {
             world: world.clone(),
-            client,
+            clients: all_clients,
             gateway,
             services,
             stops: Mutex::default(),
@@ -62,9 +69,9 @@ impl Pods {
         &self.world
     }
 
-    /// The clients'.
-    pub(crate) fn client(&self) -> PodId {
-        self.client
+    /// The clients', the one in no zone first.
+    pub(crate) fn clients(&self) -> &[PodId] {
+        &self.clients
     }
 
     /// The gateway's.
@@ -100,14 +107,14 @@ impl Pods {
     fn side(&self, side: Side) -> Vec<PodId> {
         match side {
             Side::Pods(target) => self.of(target).into_iter().map(|place| self.id(place)).collect(),
-            Side::Clients => vec![self.client],
+            Side::Clients => self.clients.clone(),
             Side::Gateway => self.gateway.into_iter().collect(),
         }
     }
 
     fn all_pods(&self) -> impl Iterator<Item = PodId> + '_ {
-        let outside = [Some(self.client), self.gateway].into_iter().flatten();
-        outside.chain(self.services.iter().flatten().copied())
+        let services = self.services.iter().flatten();
+        self.clients.iter().chain(&self.gateway).chain(services).copied()
     }
 
     /// Holds a service's pod: what ends in it stays down until everybody has let go.

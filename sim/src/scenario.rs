@@ -15,7 +15,7 @@ mod problem;
 mod read;
 pub(crate) mod reader;
 pub(crate) mod resolve;
-mod schema;
+pub(crate) mod schema;
 pub(crate) mod source;
 pub mod suggest;
 

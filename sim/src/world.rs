@@ -43,7 +43,7 @@ use rustls::crypto::CryptoProvider;
 use crate::costs::Costs;
 use crate::journal::Journal;
 use crate::lens::{self, Lens};
-use crate::scenario::plan::network::{Network, ZoneId};
+use crate::scenario::plan::network::{Capacity, Network, ZoneId};
 use clock::Clock;
 pub use cores::SlowdownId;
 use cores::{Cores, Lane};
@@ -78,6 +78,8 @@ pub struct PodConfig {
     pub name: String,
     /// Where it stands.
     pub zone: Option<ZoneId>,
+    /// What each direction of its NIC carries; without limit when `None`.
+    pub nic: Option<Capacity>,
     /// What runs in it, the innermost first: its traffic with other pods is the last one's.
     pub containers: Vec<Container>,
 }
@@ -297,6 +299,11 @@ impl World {
     /// Packets that have left a pod for another.
     pub fn packets(&self) -> u64 {
         lock(&self.shared.wire).packets()
+    }
+
+    /// Packets that found a queue full.
+    pub fn dropped(&self) -> u64 {
+        lock(&self.shared.wire).links.dropped()
     }
 
     /// Where what happens is logged.

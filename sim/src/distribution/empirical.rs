@@ -80,6 +80,16 @@ impl Empirical {
         below + super::scale(above.saturating_sub(below), place.fract())
     }
 
+    /// The share that does not exceed `duration`.
+    pub(super) fn probability(&self, duration: Duration) -> f64 {
+        let not_above = self.sorted.partition_point(|measured| *measured <= duration);
+        let Some(below) = not_above.checked_sub(1) else { return 0.0 };
+        let Some(above) = self.sorted.get(not_above) else { return 1.0 };
+        let gap = above.saturating_sub(self.sorted[below]).as_nanos() as f64;
+        let part = duration.saturating_sub(self.sorted[below]).as_nanos() as f64 / gap;
+        (below as f64 + part) / (self.sorted.len() - 1) as f64
+    }
+
     /// The mean of what [`Empirical::quantile`] gives.
     pub(super) fn mean(&self) -> Duration {
         let nanos = |duration: &Duration| duration.as_nanos() as f64;

@@ -64,6 +64,27 @@ fn gamma_has_the_shape_of_the_closed_form() {
 }
 
 #[test]
+fn quantiles_are_those_of_the_closed_form() {
+    for (text, exceeded, expected_ns) in [
+        ("10ms", 0.5, 10_000_000),
+        ("exp(10ms)", 0.5, 6_931_472),
+        ("exp(10ms)", 1e-9, 207_232_658),
+        ("lognormal(p50=4ms, p99=20ms)", 0.01, 20_000_000),
+        ("uniform(1ms, 5ms)", 0.25, 4_000_000),
+        ("gamma(mean=10ms, cv=1)", 0.01, 46_051_702),
+        ("pareto(min=1ms, alpha=3)", 0.5, 1_259_921),
+        ("mix(90%: 5ms, 10%: 55ms)", 0.11, 5_000_000),
+        ("mix(90%: 5ms, 10%: 55ms)", 0.09, 55_000_000),
+        ("mix(50%: exp(10ms), 50%: 0ms)", 0.25, 6_931_472),
+        ("mix(50%: uniform(0s, 1s), 50%: uniform(2s, 3s))", 0.25, 2_500_000_000),
+        ("empirical(times.csv)", 0.1, 5_800_000),
+    ] {
+        let seen = read(text).unwrap().exceeded_with(exceeded).as_nanos() as i128;
+        assert!((seen - expected_ns).abs() <= 2, "{text}: {exceeded} exceed {seen} ns, not {expected_ns} ns");
+    }
+}
+
+#[test]
 fn complaints_are_precise() {
     for (text, expected) in [
         ("expo(10ms)", "`expo(10ms)` is no distribution"),
@@ -148,6 +169,24 @@ proptest! {
             Distribution::Pareto { min, .. } => prop_assert!(min <= draw()),
             Distribution::Constant(duration) => prop_assert_eq!(duration, draw()),
             _ => {}
+        }
+    }
+
+    #[test]
+    fn quantiles_are_exceeded_as_often_as_they_say(
+        distribution in any_distribution(),
+        mut probabilities in prop::collection::vec(0.001..0.999, 2),
+    ) {
+        const NOISE: f64 = 1e-6;
+        probabilities.sort_by(f64::total_cmp);
+        let quantiles = [0, 1].map(|index| distribution.exceeded_with(probabilities[index]));
+        prop_assert!(quantiles[0] >= quantiles[1], "the likelier, the shorter");
+        for (quantile, probability) in quantiles.into_iter().zip(probabilities) {
+            let grain = Duration::from_nanos(1);
+            prop_assert!(distribution.exceedance(quantile + grain) <= probability + NOISE);
+            if let Some(shorter) = quantile.checked_sub(grain * 2) {
+                prop_assert!(distribution.exceedance(shorter) >= probability - NOISE);
+            }
         }
     }
 

@@ -46,15 +46,38 @@ impl Dice {
 
     /// A service and one that calls it, or all traffic of it or of one of its pods.
     pub(crate) fn sides(&mut self, drawing: &Drawing<'_>) -> Entries {
+        match self.pair(drawing) {
+            Some(names) => vec![("between", Value::Array(Array::from_iter(names)))],
+            None => self.pods(drawing),
+        }
+    }
+
+    /// The same, but between the two also one way, and a quarter of the times only some connections.
+    pub(crate) fn directed(&mut self, drawing: &Drawing<'_>) -> Entries {
+        let mut entries = match self.pair(drawing) {
+            None => self.pods(drawing),
+            Some([caller, service]) => match self.below(3) {
+                0 => vec![("from", Value::from(caller)), ("to", Value::from(service))],
+                1 => vec![("from", Value::from(service)), ("to", Value::from(caller))],
+                _ => vec![("between", Value::Array(Array::from_iter([caller, service])))],
+            },
+        };
+        if random::happens(&mut self.0, 0.25) {
+            entries.push(("connections", self.share((0.1, 0.9))));
+        }
+        entries
+    }
+
+    /// A service and one that calls it, half of the times that there is one.
+    fn pair<'a>(&mut self, drawing: &Drawing<'a>) -> Option<[&'a str; 2]> {
         let Drawing { services, service, .. } = *drawing;
         let calls = |caller: &usize| *caller != service && services[*caller].callees().contains(&service);
         let callers: Vec<usize> = (0..services.len()).filter(calls).collect();
         let picked = self.below(callers.len().max(1));
         if callers.is_empty() || random::happens(&mut self.0, 0.5) {
-            return self.pods(drawing);
+            return None;
         }
-        let names = [callers[picked], service].map(|index| services[index].name.as_str());
-        vec![("between", Value::Array(Array::from_iter(names)))]
+        Some([callers[picked], service].map(|index| services[index].name.as_str()))
     }
 
     /// Evenly from 0 to 1.

@@ -5,13 +5,15 @@ use std::time::Duration;
 use hoplab_proxy::quantity::Duration as Quantity;
 
 use super::dice::{Dice, Drawing, Entries, text};
-use super::sides::{WrittenSides, both, sides};
+use super::sides::{WrittenBetween, between, directed};
 use super::{Aim, Fault, Run};
 use crate::distribution::Distribution;
 use crate::scenario::place::At;
 use crate::scenario::plan::application::Service;
+use crate::scenario::plan::network::steady_for as default_steady_for;
 use crate::scenario::plan::target::{Between, Target};
 use crate::scenario::reader::{Context, Table};
+use crate::scenario::resolve::network;
 use crate::scenario::resolve::surroundings::Surroundings;
 use crate::world::ImpairmentKind;
 
@@ -22,12 +24,15 @@ pub struct Latency {
     pub between: Between,
     /// By this much, one way.
     pub add: Distribution,
+    /// For how long that stays alike.
+    pub steady_for: Duration,
 }
 
 /// As it is written.
 pub(crate) struct Written {
-    sides: WrittenSides,
+    between: WrittenBetween,
     add: Option<At<Distribution>>,
+    steady_for: Option<At<Quantity>>,
 }
 
 impl Fault for Latency {
@@ -35,7 +40,11 @@ impl Fault for Latency {
     type Written = Written;
 
     fn read(table: &mut Table<'_, '_>, context: &mut Context<'_>) -> Option<Self::Written> {
-        Some(Written { sides: sides(table, context)?, add: table.required("add", context) })
+        Some(Written {
+            between: directed(table, context)?,
+            add: table.required("add", context),
+            steady_for: table.optional("steady_for", context),
+        })
     }
 
     fn resolve(
@@ -44,12 +53,15 @@ impl Fault for Latency {
         surroundings: &Surroundings<'_>,
         context: &mut Context<'_>,
     ) -> Option<Self> {
-        let between = surroundings.between(written.sides, context);
-        Some(Self { between: between?, add: written.add?.value })
+        let sides = surroundings.between(written.between, context);
+        let steady_for = network::steady_for(written.steady_for.as_ref(), context);
+        let add = written.add?.value;
+        let steady_for = steady_for.unwrap_or_else(|| default_steady_for(&add));
+        Some(Self { between: sides?, add, steady_for })
     }
 
     fn in_words(&self, services: &[Service]) -> String {
-        format!("packets between {} take {} longer", both(services, self.between), self.add)
+        format!("packets {} take {} longer", between(services, self.between), self.add)
     }
 
     fn aim(&self) -> Aim {
@@ -61,7 +73,7 @@ impl Fault for Latency {
     }
 
     fn draw(dice: &mut Dice, drawing: &Drawing<'_>) -> Entries {
-        let mut entries = dice.sides(drawing);
+        let mut entries = dice.directed(drawing);
         let (least, most) = drawing.explore.add;
         let add = dice.between((least.as_secs_f64(), most.as_secs_f64()));
         // No finer than people say it: three figures.
@@ -72,6 +84,7 @@ impl Fault for Latency {
     }
 
     async fn run(&self, run: &Run<'_>) {
-        run.impair(self.between, ImpairmentKind::Latency(self.add.clone())).await;
+        let kind = ImpairmentKind::Latency { add: self.add.clone(), steady_for: self.steady_for };
+        run.impair(self.between, kind).await;
     }
 }

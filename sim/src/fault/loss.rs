@@ -3,7 +3,7 @@
 use hoplab_proxy::quantity::{Duration as Quantity, Share};
 
 use super::dice::{Dice, Drawing, Entries};
-use super::sides::{WrittenSides, both, percent, sides};
+use super::sides::{WrittenBetween, between, directed, percent};
 use super::{Aim, Fault, Run};
 use crate::scenario::place::At;
 use crate::scenario::plan::application::Service;
@@ -23,7 +23,7 @@ pub struct Loss {
 
 /// As it is written.
 pub(crate) struct Written {
-    sides: WrittenSides,
+    between: WrittenBetween,
     share: Option<At<Share>>,
 }
 
@@ -32,7 +32,7 @@ impl Fault for Loss {
     type Written = Written;
 
     fn read(table: &mut Table<'_, '_>, context: &mut Context<'_>) -> Option<Self::Written> {
-        Some(Written { sides: sides(table, context)?, share: table.required("share", context) })
+        Some(Written { between: directed(table, context)?, share: table.required("share", context) })
     }
 
     fn resolve(
@@ -41,12 +41,12 @@ impl Fault for Loss {
         surroundings: &Surroundings<'_>,
         context: &mut Context<'_>,
     ) -> Option<Self> {
-        let between = surroundings.between(written.sides, context);
-        Some(Self { between: between?, share: written.share?.value.0 })
+        let sides = surroundings.between(written.between, context);
+        Some(Self { between: sides?, share: written.share?.value.0 })
     }
 
     fn in_words(&self, services: &[Service]) -> String {
-        format!("{} % of segments between {} are lost", percent(self.share), both(services, self.between))
+        format!("{} % of segments {} are lost", percent(self.share), between(services, self.between))
     }
 
     fn aim(&self) -> Aim {
@@ -58,7 +58,7 @@ impl Fault for Loss {
     }
 
     fn draw(dice: &mut Dice, drawing: &Drawing<'_>) -> Entries {
-        let mut entries = dice.sides(drawing);
+        let mut entries = dice.directed(drawing);
         entries.push(("share", dice.share(drawing.explore.share)));
         entries
     }

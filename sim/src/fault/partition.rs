@@ -3,7 +3,7 @@
 use hoplab_proxy::quantity::Duration as Quantity;
 
 use super::dice::{Dice, Drawing, Entries};
-use super::sides::{WrittenSides, both, sides};
+use super::sides::{WrittenBetween, between, directed};
 use super::{Aim, Fault, Run};
 use crate::scenario::place::At;
 use crate::scenario::plan::application::Service;
@@ -21,10 +21,10 @@ pub struct Partition {
 
 impl Fault for Partition {
     const KEY: &'static str = "partition";
-    type Written = WrittenSides;
+    type Written = WrittenBetween;
 
     fn read(table: &mut Table<'_, '_>, context: &mut Context<'_>) -> Option<Self::Written> {
-        sides(table, context)
+        directed(table, context)
     }
 
     fn resolve(
@@ -37,7 +37,7 @@ impl Fault for Partition {
     }
 
     fn in_words(&self, services: &[Service]) -> String {
-        format!("nothing passes between {}", both(services, self.between))
+        format!("nothing passes {}", between(services, self.between))
     }
 
     fn aim(&self) -> Aim {
@@ -49,7 +49,7 @@ impl Fault for Partition {
     }
 
     fn draw(dice: &mut Dice, drawing: &Drawing<'_>) -> Entries {
-        dice.sides(drawing)
+        dice.directed(drawing)
     }
 
     async fn run(&self, run: &Run<'_>) {

@@ -3,7 +3,7 @@
 use hoplab_proxy::quantity::Duration as Quantity;
 
 use super::dice::{Dice, Drawing, Entries};
-use super::sides::{WrittenSides, both, sides};
+use super::sides::{WrittenBetween, between, sides};
 use super::{Aim, Fault, Run};
 use crate::scenario::place::At;
 use crate::scenario::plan::application::Service;
@@ -20,7 +20,7 @@ pub struct Reset {
 
 impl Fault for Reset {
     const KEY: &'static str = "reset";
-    type Written = WrittenSides;
+    type Written = WrittenBetween;
 
     fn read(table: &mut Table<'_, '_>, context: &mut Context<'_>) -> Option<Self::Written> {
         sides(table, context)
@@ -36,7 +36,7 @@ impl Fault for Reset {
     }
 
     fn in_words(&self, services: &[Service]) -> String {
-        format!("connections between {} are reset", both(services, self.between))
+        format!("connections {} are reset", between(services, self.between))
     }
 
     fn aim(&self) -> Aim {

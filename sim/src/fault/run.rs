@@ -43,7 +43,8 @@ impl Run<'_> {
     pub(super) async fn impair(&self, between: Between, kind: ImpairmentKind) {
         let world = self.pods.world();
         let (a, b) = self.pods.sides(between);
-        let id = world.impair(Impairment { a, b, kind });
+        let id =
+            world.impair(Impairment { a, b, ways: between.ways, connections: between.connections, kind });
         self.faults.impairs(self.index, id);
         self.until_end().await;
         world.lift(id);

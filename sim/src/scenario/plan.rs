@@ -28,8 +28,8 @@ pub use architecture::Architecture;
 pub use expectation::{During, Expectation, Metric};
 pub use explore::Explore;
 pub use load::{Arrivals, Load, Pace};
-pub use network::{CongestionControl, Network, Zone, ZoneId};
-pub use target::{Between, Side, Target};
+pub use network::{BetweenZones, Capacity, CongestionControl, Line, Network, Queue, Zone, ZoneId};
+pub use target::{Between, Side, Target, Ways};
 
 pub use crate::fault::{KINDS as FAULT_KINDS, Kind as FaultKind};
 
@@ -60,6 +60,8 @@ pub struct Plan {
     pub loads: Vec<Load>,
     /// Where the gateway stands.
     pub gateway_zone: Option<ZoneId>,
+    /// What each direction of the gateway's NIC carries; without limit when `None`.
+    pub gateway_nic: Option<Capacity>,
     /// The gateway's policies, per service that is called; index as `services`.
     pub gateway: Vec<Policies>,
     /// The gateway's policies for single endpoints, where they have some of their own.
@@ -110,6 +112,16 @@ impl Plan {
             }
         }
         endpoints
+    }
+
+    /// Where clients stand, one pod each: a pod in no zone, which is always there, and one in each zone that some
+    /// load names, in the order of the zones.
+    pub(crate) fn client_zones(&self) -> Vec<Option<ZoneId>> {
+        let mut zones: Vec<Option<ZoneId>> = self.loads.iter().map(|load| load.zone).collect();
+        zones.push(None);
+        zones.sort_unstable();
+        zones.dedup();
+        zones
     }
 
     /// The services that load asks, by index, in rising order.

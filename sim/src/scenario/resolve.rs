@@ -10,6 +10,7 @@ mod explore;
 mod faults;
 mod loads;
 pub(crate) mod names;
+pub(crate) mod network;
 mod restless;
 pub(crate) mod surroundings;
 mod topology;
@@ -21,18 +22,15 @@ use hoplab_proxy::upstream::Policies;
 
 use super::overrides::Overrides;
 use super::place::{At, Place};
-use super::plan::{CongestionControl, EndpointId, Network, Plan, ProxyCores, ServiceId, Zone};
+use super::plan::{EndpointId, Plan, ProxyCores, ServiceId};
 use super::problem::Problems;
 use super::reader::{Context, LONGEST, Named};
 use super::schema::policies::{Called, Cores, Layers};
 use super::schema::topology::Service;
 use super::schema::{self, App, File};
 use crate::costs::Costs;
-use crate::distribution::Distribution;
 use names::Names;
 
-/// The network's latency when the file does not say: a wire for nothing would flatter chatty services.
-const LATENCY: Duration = Duration::from_micros(250);
 /// The seed when the file does not say.
 const SEED: u64 = 1;
 
@@ -48,14 +46,14 @@ pub(super) fn resolve(file: File, overrides: &Overrides, context: &mut Context<'
     let window = window(&file.scenario, overrides, context);
     let compared = architectures::compared(file.compare.as_ref(), context);
     let architectures = architectures::chosen(&compared, overrides, context);
-    let network = network(file.network, context);
+    let network = network::network(file.network, context);
     let written = services(&file.scenario, file.services, context)?;
     let names = Names::of(&written, context);
     let places = bounds::Places::of(&written, &file.loads);
     let asks_without_end = restless::first(&file.loads);
-    let services = topology::services(written, &names, &network.zones, context);
+    let services = topology::services(written, &names, &network, context);
     let noted = context.problems.len();
-    let loads = loads::loads(file.loads, &names, context);
+    let loads = loads::loads(file.loads, &names, &network.zones, context);
     let loads_are_right = context.problems.len() == noted && loads.iter().all(|load| !load.mix.is_empty());
     bounds::in_all(&services, &loads, window.duration, &places, context);
     bounds::points(&file.sweep.0, context);
@@ -78,6 +76,7 @@ pub(super) fn resolve(file: File, overrides: &Overrides, context: &mut Context<'
     let expectations = expectations.resolve(file.expectations, context);
     let gateway_cores = gateway_cores(file.gateway.cores.as_ref(), context);
     let sidecar_cores = proxy_cores(file.mesh.cores.as_ref(), context);
+    let gateway_nic = network.nic_of(file.gateway.bandwidth.map(|at| at.value.0));
     let gateway_zone = file.gateway.zone.and_then(|name| topology::zone(&name, &network.zones, context));
     let Layers { defaults, limits, services: called, routes } = file.gateway.layers;
     let gateway_limits =
@@ -102,6 +101,7 @@ pub(super) fn resolve(file: File, overrides: &Overrides, context: &mut Context<'
         architectures,
         network,
         gateway_zone,
+        gateway_nic,
         gateway,
         gateway_routes,
         gateway_limits,
@@ -183,23 +183,6 @@ fn app(path: &At<String>, context: &mut Context<'_>) -> Option<Named<Service>> {
             context.error(path.place, why).hint("the path is relative to the scenario file");
             None
         }
-    }
-}
-
-fn network(network: schema::Network, context: &mut Context<'_>) -> Network {
-    let latency = network.latency.map_or(Distribution::Constant(LATENCY), |at| at.value);
-    let mut zones = Vec::new();
-    for (name, zone) in network.zones {
-        names::check("a zone", &name, context);
-        let latency =
-            zone.and_then(|zone| zone.latency).map_or(Distribution::Constant(LATENCY), |at| at.value);
-        zones.push(Zone { name: name.value, latency });
-    }
-    Network {
-        latency,
-        bandwidth: network.bandwidth.map(|at| at.value.0),
-        congestion: CongestionControl::default(),
-        zones,
     }
 }
 

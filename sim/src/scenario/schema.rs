@@ -6,21 +6,22 @@ pub(super) mod expect;
 pub(super) mod explore;
 pub(super) mod fault;
 pub(super) mod load;
+pub(crate) mod network;
 pub(super) mod policies;
 pub(super) mod sweep;
 pub(super) mod topology;
 
-use hoplab_proxy::quantity::{Bandwidth, Duration};
+use hoplab_proxy::quantity::Duration;
 use toml::Spanned;
 use toml::de::DeValue;
 
 use super::grid::Search;
 use super::place::{At, Place};
 use super::reader::{Context, Named, Read, Table};
-use crate::distribution::Distribution;
 use expect::Expect;
 use fault::Fault;
 use load::Load;
+use network::Network;
 use policies::{Gateway, Mesh};
 use sweep::Sweep;
 use topology::Service;
@@ -117,41 +118,6 @@ impl Read for Compare {
         let compare = Self { architectures: table.required("architectures", context) };
         table.refuse_rest(context);
         Some(compare)
-    }
-}
-
-/// `[network]`.
-#[derive(Default)]
-pub(super) struct Network {
-    pub(super) latency: Option<At<Distribution>>,
-    pub(super) bandwidth: Option<At<Bandwidth>>,
-    pub(super) zones: Named<Zone>,
-}
-
-impl Read for Network {
-    fn read(value: &Spanned<DeValue<'_>>, place: Place, context: &mut Context<'_>) -> Option<Self> {
-        let mut table = Table::open(value, place, context)?;
-        let network = Self {
-            latency: table.optional("latency", context),
-            bandwidth: table.optional("bandwidth", context),
-            zones: table.named("zones", context),
-        };
-        table.refuse_rest(context);
-        Some(network)
-    }
-}
-
-/// `zones.NAME = { latency = … }`.
-pub(super) struct Zone {
-    pub(super) latency: Option<At<Distribution>>,
-}
-
-impl Read for Zone {
-    fn read(value: &Spanned<DeValue<'_>>, place: Place, context: &mut Context<'_>) -> Option<Self> {
-        let mut table = Table::open(value, place, context)?;
-        let zone = Self { latency: table.required("latency", context) };
-        table.refuse_rest(context);
-        Some(zone)
     }
 }
 

@@ -1,45 +1,29 @@
-//! Links: what lies between two pods. Per direction a latency distribution and a bandwidth with its
-//! queue, and the impairments that come and go.
+//! Links: what lies between two pods. Per direction a latency ([`weather`]), what a packet takes besides (jitter), what
+//! it passes that has a bandwidth and a queue ([`pipe`]), and the impairments that come and go.
 //!
 //! Says of a packet when it is across, or that it is lost; what then becomes of it is not decided
 //! here ([`super::wire`]).
 
+mod impairment;
+mod pipe;
+mod weather;
+
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use hoplab_proxy::host::Instant;
+use rand::Rng;
 use rand::rngs::ChaCha8Rng;
 
 use super::{PodConfig, PodId};
 use crate::distribution::Distribution;
 use crate::random;
-use crate::scenario::plan::network::{CongestionControl, Network, ZoneId};
-
-/// Something that goes wrong between two sets of pods, in both directions.
-#[derive(Debug, Clone)]
-pub struct Impairment {
-    /// One side.
-    pub a: Vec<PodId>,
-    /// The other side.
-    pub b: Vec<PodId>,
-    /// What goes wrong.
-    pub kind: ImpairmentKind,
-}
-
-/// What goes wrong on a wire.
-#[derive(Debug, Clone)]
-pub enum ImpairmentKind {
-    /// Nothing passes.
-    Partition,
-    /// Packets take longer by this much.
-    Latency(Distribution),
-    /// Packets are lost with this probability.
-    Loss(f64),
-}
-
-/// An impairment that is or was in force.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct ImpairmentId(usize);
+use crate::scenario::plan::network::{Capacity, CongestionControl, Network, ZoneId};
+pub(super) use impairment::Lost;
+pub(super) use impairment::is_between;
+use impairment::{Departed, InForce};
+pub use impairment::{Impairment, ImpairmentId, ImpairmentKind};
+use pipe::{Passing, Pipe};
+use weather::Weather;
 
 /// One direction between two pods.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,39 +36,68 @@ pub(super) struct Links {
     stands: Vec<Stand>,
     by_ends: BTreeMap<(PodId, PodId), LinkId>,
     all: Vec<Link>,
+    pipes: Vec<Pipe>,
+    by_place: BTreeMap<PipePlace, PipeId>,
     impairments: Vec<InForce>,
     /// Indexes of the impairments that have not been lifted.
     active: Vec<usize>,
 }
 
-/// Where a pod stands.
+/// Where a pod stands, and what its NIC carries.
 struct Stand {
     key: u64,
     zone: Option<ZoneId>,
+    nic: Option<Capacity>,
 }
+
+/// What a pipe is the bandwidth of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum PipePlace {
+    /// A pod's NIC, outwards.
+    Sending(PodId),
+    /// A zone's access, outwards.
+    Leaving(ZoneId),
+    /// From the one zone to the other.
+    Trunk(ZoneId, ZoneId),
+    /// A zone's access, inwards.
+    Entering(ZoneId),
+    /// A pod's NIC, inwards.
+    Receiving(PodId),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct PipeId(usize);
 
 struct Link {
     ends: (PodId, PodId),
-    latency: Distribution,
-    random: ChaCha8Rng,
-    busy_until: Instant,
+    /// Names it in every world that has these two pods.
+    key: u64,
+    weather: Weather,
+    jitter: Option<Jitter>,
+    /// What a packet passes before the latency, in order.
+    here: Vec<PipeId>,
+    /// What it passes after that.
+    there: Vec<PipeId>,
 }
 
-struct InForce {
-    impairment: Impairment,
-    hits: u64,
+/// What each packet takes besides, drawn for itself.
+struct Jitter {
+    distribution: Distribution,
     random: ChaCha8Rng,
 }
 
 impl Links {
     pub(super) fn new(network: Network, seed: u64, pods: &[PodConfig]) -> Self {
-        let stands = pods.iter().map(|pod| Stand { key: random::key(&pod.name), zone: pod.zone });
+        let stands =
+            pods.iter().map(|pod| Stand { key: random::key(&pod.name), zone: pod.zone, nic: pod.nic });
         Self {
             network,
             seed,
             stands: stands.collect(),
             by_ends: BTreeMap::new(),
             all: Vec::new(),
+            pipes: Vec::new(),
+            by_place: BTreeMap::new(),
             impairments: Vec::new(),
             active: Vec::new(),
         }
@@ -106,59 +119,91 @@ impl Links {
         }
         let id = LinkId(self.all.len());
         let (start, end) = (&self.stands[from.0], &self.stands[to.0]);
-        let random = random::stream(self.seed, "wire", random::join(start.key, end.key), 0);
-        let latency = self.latency(start.zone, end.zone).clone();
-        self.all.push(Link { ends: (from, to), latency, random, busy_until: Instant::START });
+        let key = random::join(start.key, end.key);
+        let line = self.network.line_between(start.zone, end.zone);
+        let weather = random::stream(self.seed, "weather", key, 0).next_u64();
+        let weather = Weather::new(&line.latency, line.steady_for, weather);
+        let jitter = line
+            .jitter
+            .clone()
+            .map(|distribution| Jitter { distribution, random: random::stream(self.seed, "jitter", key, 0) });
+        let [here, there] = self.places(from, to).map(|places| {
+            places.into_iter().filter_map(|(place, capacity)| Some(self.pipe(place, capacity?))).collect()
+        });
+        self.all.push(Link { ends: (from, to), key, weather, jitter, here, there });
         self.by_ends.insert((from, to), id);
         id
     }
 
-    /// Between two zones, that of the two whose latency has the larger mean: the wire out of a far
-    /// zone is long, whoever is at its other end, and a sum would count the stretch between twice.
-    fn latency(&self, from: Option<ZoneId>, to: Option<ZoneId>) -> &Distribution {
-        let zones = [from, to].into_iter().flatten().filter(|_| from != to);
-        let latencies = zones.map(|ZoneId(zone)| &self.network.zones[zone].latency);
-        latencies.max_by_key(|latency| latency.mean()).unwrap_or(&self.network.latency)
+    /// What has a bandwidth, or could have one, between two pods: before the latency and after it.
+    fn places(&self, from: PodId, to: PodId) -> [Vec<(PipePlace, Option<Capacity>)>; 2] {
+        let (start, end) = (&self.stands[from.0], &self.stands[to.0]);
+        let mut here = vec![(PipePlace::Sending(from), start.nic)];
+        let mut there = Vec::new();
+        let access = |zone: ZoneId| self.network.zones[zone.0].access;
+        if start.zone != end.zone {
+            here.extend(start.zone.map(|zone| (PipePlace::Leaving(zone), access(zone))));
+            there.extend(end.zone.map(|zone| (PipePlace::Entering(zone), access(zone))));
+        }
+        if let (Some(from), Some(to)) = (start.zone, end.zone) {
+            let between = self.network.between.iter().find(|between| between.joins(from, to));
+            here.extend(between.map(|between| (PipePlace::Trunk(from, to), between.trunk)));
+        }
+        there.push((PipePlace::Receiving(to), end.nic));
+        [here, there]
     }
 
-    /// When a packet of `bytes`, headers included, that leaves now is across; `None` when it is lost.
-    pub(super) fn cross(&mut self, now: Instant, link: LinkId, bytes: u32) -> Option<Instant> {
-        let link = &mut self.all[link.0];
-        let mut delay = Duration::ZERO;
+    /// The pipe at a place, which all links share that lead by it.
+    fn pipe(&mut self, place: PipePlace, capacity: Capacity) -> PipeId {
+        *self.by_place.entry(place).or_insert_with(|| {
+            self.pipes.push(Pipe::new(capacity));
+            PipeId(self.pipes.len() - 1)
+        })
+    }
+
+    /// When the last bit of a packet of `bytes`, headers included, that leaves now is across, or why it never is. Packets
+    /// leave in order of time; `connection` names theirs among those between the two pods, the same both ways.
+    pub(super) fn cross(
+        &mut self,
+        now: Instant,
+        id: LinkId,
+        connection: u64,
+        bytes: u32,
+    ) -> Result<Instant, Lost> {
+        let link = &mut self.all[id.0];
+        let mut packet = Passing::ready(now);
+        for &PipeId(pipe) in &link.here {
+            packet = self.pipes[pipe].pass(now, packet, bytes).ok_or(Lost::Dropped)?;
+        }
+        let left = packet.last;
+        let mut delay = link.weather.delay(left);
+        if let Some(Jitter { distribution, random }) = &mut link.jitter {
+            delay += distribution.sample(random);
+        }
+        let departed = Departed { now, left, bytes, link: link.key, ends: link.ends, connection };
         for &index in &self.active {
             let in_force = &mut self.impairments[index];
-            if !in_force.applies(link.ends) {
-                continue;
-            }
-            let lost = match &in_force.impairment.kind {
-                ImpairmentKind::Partition => true,
-                ImpairmentKind::Loss(share) => random::happens(&mut in_force.random, *share),
-                ImpairmentKind::Latency(add) => {
-                    delay += add.sample(&mut in_force.random);
-                    in_force.hits += 1;
-                    false
-                }
-            };
-            if lost {
-                in_force.hits += 1;
-                return None;
+            if in_force.applies(&departed) {
+                packet = in_force.bite(packet, &departed)?;
             }
         }
-        let mut left = now;
-        if let Some(bits_per_second) = self.network.bandwidth {
-            let nanos = u64::from(bytes) * 8 * 1_000_000_000 / bits_per_second.max(1);
-            left = link.busy_until.max(now) + Duration::from_nanos(nanos);
-            link.busy_until = left;
+        packet = packet.after(delay);
+        for &PipeId(pipe) in &link.there {
+            packet = self.pipes[pipe].pass(now, packet, bytes).ok_or(Lost::Dropped)?;
         }
-        Some(left + delay + link.latency.sample(&mut link.random))
+        Ok(packet.last)
+    }
+
+    /// Packets that found a queue full.
+    pub(super) fn dropped(&self) -> u64 {
+        self.pipes.iter().map(Pipe::dropped).sum()
     }
 
     pub(super) fn impair(&mut self, impairment: Impairment) -> ImpairmentId {
-        let id = self.impairments.len();
-        let random = random::stream(self.seed, "impairment", id as u64, 0);
-        self.impairments.push(InForce { impairment, hits: 0, random });
-        self.active.push(id);
-        ImpairmentId(id)
+        let index = self.impairments.len();
+        self.impairments.push(InForce::new(impairment, self.seed, index as u64));
+        self.active.push(index);
+        ImpairmentId(index)
     }
 
     pub(super) fn lift(&mut self, id: ImpairmentId) {
@@ -166,17 +211,135 @@ impl Links {
     }
 
     pub(super) fn hits(&self, id: ImpairmentId) -> u64 {
-        self.impairments[id.0].hits
+        self.impairments[id.0].hits()
     }
 }
 
-impl InForce {
-    fn applies(&self, ends: (PodId, PodId)) -> bool {
-        is_between(ends, &self.impairment.a, &self.impairment.b)
-    }
-}
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
 
-/// Whether one end is in `a` and the other in `b`.
-pub(super) fn is_between((from, to): (PodId, PodId), a: &[PodId], b: &[PodId]) -> bool {
-    (a.contains(&from) && b.contains(&to)) || (b.contains(&from) && a.contains(&to))
+    use super::*;
+    use crate::scenario::plan::network::{Line, Queue};
+    use crate::scenario::plan::target::Ways;
+
+    fn links(network: Network, names: &[&str]) -> Links {
+        let pod = |name: &&str| PodConfig {
+            name: (*name).to_owned(),
+            zone: None,
+            nic: network.nic,
+            containers: Vec::new(),
+        };
+        let pods: Vec<PodConfig> = names.iter().map(pod).collect();
+        Links::new(network, 1, &pods)
+    }
+
+    fn network(latency: Distribution, jitter: Option<Distribution>) -> Network {
+        Network {
+            line: Line { jitter, ..Line::new(latency) },
+            nic: None,
+            congestion: CongestionControl::default(),
+            zones: Vec::new(),
+            between: Vec::new(),
+        }
+    }
+
+    fn exponential() -> Distribution {
+        Distribution::Exponential { mean: Duration::from_millis(10) }
+    }
+
+    /// When packets that leave at these milliseconds are across.
+    fn arrivals(links: &mut Links, from: usize, to: usize, millis: impl Iterator<Item = u64>) -> Vec<u64> {
+        let link = links.between(PodId(from), PodId(to));
+        let across = |millis| links.cross(Instant::from_nanos(millis * 1_000_000), link, 0, 100);
+        millis.map(across).map(|at| at.expect("nothing is lost").nanos()).collect()
+    }
+
+    /// Whoever else is in the world, and however much is sent: what an architecture adds changes no weather.
+    #[test]
+    fn a_link_has_its_weather_in_every_world() {
+        let mut small = links(network(exponential(), None), &["client-0", "order-0"]);
+        let mut large = links(network(exponential(), None), &["client-0", "gateway-0", "order-0", "mail-0"]);
+        let others = arrivals(&mut large, 0, 1, (0..1_000).step_by(2));
+        let seldom = arrivals(&mut small, 0, 1, (0..1_000).step_by(10));
+        let often = arrivals(&mut large, 0, 2, 0..1_000);
+        assert_eq!(seldom, often.iter().copied().step_by(10).collect::<Vec<_>>());
+        assert_ne!(others, often.iter().copied().step_by(2).collect::<Vec<_>>(), "each link has its own");
+        assert!(often.is_sorted(), "nothing overtakes");
+    }
+
+    /// Something between the clients and `order-0`.
+    fn impairment(kind: ImpairmentKind) -> Impairment {
+        let (a, b) = (vec![PodId(0)], vec![PodId(1)]);
+        Impairment { a, b, ways: Ways::Both, connections: 1.0, kind }
+    }
+
+    /// A network that takes no time.
+    fn at_once() -> Links {
+        links(network(Distribution::Constant(Duration::ZERO), None), &["client-0", "order-0"])
+    }
+
+    #[test]
+    fn a_latency_fault_is_weather_too() {
+        let mut links = at_once();
+        let steady_for = Duration::from_millis(40);
+        let id = links.impair(impairment(ImpairmentKind::Latency { add: exponential(), steady_for }));
+        let there = arrivals(&mut links, 0, 1, (0..200_000).step_by(10));
+        assert!(there.is_sorted(), "nothing overtakes");
+        let delays = there.iter().zip(0..).map(|(at, number)| *at as f64 - f64::from(number) * 1e7);
+        let mean = delays.sum::<f64>() / 20_000.0;
+        assert!((mean - 10e6).abs() < 0.2e6, "{mean}");
+        assert_eq!(links.hits(id), 20_000);
+        let back = arrivals(&mut links, 1, 0, std::iter::once(0));
+        assert_ne!(back[0], there[0], "each direction has its own");
+    }
+
+    #[test]
+    fn a_partition_one_way_lets_pass_what_comes_back() {
+        let mut links = at_once();
+        let id = links.impair(Impairment { ways: Ways::Forth, ..impairment(ImpairmentKind::Partition) });
+        let (there, back) = (links.between(PodId(0), PodId(1)), links.between(PodId(1), PodId(0)));
+        assert_eq!(links.cross(Instant::START, there, 0, 100), Err(Lost::Impaired));
+        assert_eq!(links.cross(Instant::START, back, 0, 100), Ok(Instant::START));
+        assert_eq!(links.hits(id), 1);
+        links.lift(id);
+        assert_eq!(links.cross(Instant::START, there, 0, 100), Ok(Instant::START));
+    }
+
+    /// A byte takes a microsecond, each way.
+    #[test]
+    fn a_narrow_wire_is_shared_each_way() {
+        let mut links = at_once();
+        let capacity = Capacity { bits_per_second: 8_000_000, queue: Some(Queue::Packets(1)) };
+        let id = links.impair(impairment(ImpairmentKind::Bandwidth(capacity)));
+        let (there, back) = (links.between(PodId(0), PodId(1)), links.between(PodId(1), PodId(0)));
+        let mut cross = |link| links.cross(Instant::START, link, 0, 100).map(Instant::micros);
+        assert_eq!([there, there, there].map(&mut cross), [Ok(100), Ok(200), Err(Lost::Dropped)]);
+        assert_eq!(cross(back), Ok(100));
+        assert_eq!(links.hits(id), 4);
+    }
+
+    /// A connection is in it or not, for as long as it lasts and both ways.
+    #[test]
+    fn a_share_of_connections_is_drawn_once_for_each() {
+        let mut links = at_once();
+        links.impair(Impairment { connections: 0.3, ..impairment(ImpairmentKind::Partition) });
+        let both = [links.between(PodId(0), PodId(1)), links.between(PodId(1), PodId(0))];
+        let mut is_lost = |link, connection| links.cross(Instant::START, link, connection, 100).is_err();
+        let lost = (0..10_000).filter(|connection| is_lost(both[0], *connection));
+        let lost: Vec<u64> = lost.collect();
+        assert!((2_850..3_150).contains(&lost.len()), "{}", lost.len());
+        assert!(lost.iter().all(|connection| both.iter().all(|link| is_lost(*link, *connection))));
+    }
+
+    #[test]
+    fn jitter_reorders() {
+        let jitter = Distribution::Uniform { from: Duration::ZERO, to: Duration::from_millis(5) };
+        let constant = Distribution::Constant(Duration::from_millis(1));
+        let mut links = links(network(constant, Some(jitter)), &["client-0", "order-0"]);
+        let arrivals = arrivals(&mut links, 0, 1, 0..1_000);
+        assert!(!arrivals.is_sorted());
+        let longest = arrivals.iter().zip(0..).map(|(at, left)| at - left * 1_000_000).max();
+        assert!((5_900_000..=6_000_000).contains(&longest.expect("some were sent")));
+    }
 }

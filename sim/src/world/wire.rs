@@ -191,7 +191,8 @@ impl Wire {
             flags: flags.map(|(bit, flag)| u8::from(segment.flags.has(flag)) << bit).sum(),
         });
         let bytes = segment.size();
-        let arrival = self.links.cross(now, self.kernels.connections.flow(id).link, bytes);
+        let link = self.kernels.connections.flow(id).link;
+        let arrival = self.links.cross(now, link, id.ports((from.1, to.1)), bytes).ok();
         lock(&self.meters).sent(self.senders[from.0.0], now, bytes);
         if let Some(tap) = &mut self.tap {
             tap.sent(now, (from, to), &segment, arrival.is_none());

@@ -10,7 +10,7 @@ use hoplab_proxy::telemetry::{Observer, Report};
 use hoplab_sim::costs::Costs;
 use hoplab_sim::distribution::Distribution;
 use hoplab_sim::journal::Journal;
-use hoplab_sim::scenario::plan::{CongestionControl, Network};
+use hoplab_sim::scenario::plan::{CongestionControl, Line, Network};
 use hoplab_sim::world::{
     self, Config, Container, ContainerKind, CoresOf, Impairment, ImpairmentKind, PodConfig, PodId, SimHost,
     SimStream, World,
@@ -113,13 +113,19 @@ impl Observer for Deaf {
 /// The answer of a world with this seed.
 pub(crate) fn ask(case: Case, seed: u64) -> Times {
     let network = Network {
-        latency: Distribution::Constant(case.delay),
-        bandwidth: None,
+        line: Line::new(Distribution::Constant(case.delay)),
+        nic: None,
         congestion: case.congestion,
         zones: Vec::new(),
+        between: Vec::new(),
     };
     let containers = vec![Container { kind: ContainerKind::Application, cores: CoresOf::Own(None) }];
-    let pod = |index| PodConfig { name: format!("pod-{index}"), zone: None, containers: containers.clone() };
+    let pod = |index| PodConfig {
+        name: format!("pod-{index}"),
+        zone: None,
+        nic: None,
+        containers: containers.clone(),
+    };
     let reported = Instant::START..Instant::from_nanos(u64::MAX);
     let config = Config { network, seed, journal: Journal::new(), pods: (0..2).map(pod).collect(), reported };
     world::run(config, |world| async move {

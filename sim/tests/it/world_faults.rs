@@ -9,6 +9,7 @@ use std::time::Duration;
 use futures_util::future::{Either, select};
 use hoplab_proxy::host::{Endpoint, Host, Instant, Listener};
 use hoplab_sim::distribution::Distribution;
+use hoplab_sim::scenario::plan::Ways;
 use hoplab_sim::world::{self, Impairment, ImpairmentKind, PodId, SimHost, SimStream, World};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -18,7 +19,7 @@ const LATENCY: Duration = Duration::from_millis(1);
 const PORT: u16 = 80;
 
 fn between(kind: ImpairmentKind) -> Impairment {
-    Impairment { a: vec![PodId(0)], b: vec![PodId(1)], kind }
+    Impairment { a: vec![PodId(0)], b: vec![PodId(1)], ways: Ways::Both, connections: 1.0, kind }
 }
 
 fn at_millis(millis: u64) -> Instant {
@@ -147,7 +148,7 @@ fn added_latency_is_added_while_it_lasts() {
         };
         let mut trips = vec![trip().await];
         let more = Distribution::Constant(Duration::from_millis(30));
-        let id = world.impair(between(ImpairmentKind::Latency(more)));
+        let id = world.impair(between(ImpairmentKind::Latency { add: more, steady_for: LATENCY }));
         trips.push(trip().await);
         world.lift(id);
         client.sleep_until(client.now() + Duration::from_secs(1)).await;
@@ -163,6 +164,8 @@ fn impairments_touch_only_the_pods_they_name() {
         let id = world.impair(Impairment {
             a: vec![PodId(2)],
             b: vec![PodId(0), PodId(1)],
+            ways: Ways::Both,
+            connections: 1.0,
             kind: ImpairmentKind::Partition,
         });
         let (mut ours, mut theirs) = pair(&client, &server).await;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use hoplab_proxy::host::{Endpoint, Host, Instant, Listener};
 use hoplab_sim::distribution::Distribution;
+use hoplab_sim::scenario::plan::{Capacity, Queue, Ways};
 use hoplab_sim::world::{self, Impairment, ImpairmentKind, PodId, SimHost, SimStream, World};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
@@ -18,6 +19,8 @@ struct Weather {
     seed: u64,
     latency_us_max: u64,
     bandwidth: Option<u64>,
+    /// How many packets may wait for it.
+    queue: Option<u32>,
     loss: f64,
     /// Start and length of partitions, in milliseconds.
     partitions: Vec<(u64, u64)>,
@@ -33,19 +36,14 @@ fn weather() -> impl Strategy<Value = Weather> {
         any::<u64>(),
         0..3_000_u64,
         prop::option::of(1_000_000..10_000_000_000_u64),
+        prop::option::of(5..200_u32),
         prop_oneof![Just(0.0), 0.0..0.3_f64],
         prop::collection::vec((0..4_000_u64, 1..3_000_u64), 0..3),
         prop::collection::vec((writes(), writes()), 1..4),
         1..20_000_usize,
     )
-        .prop_map(|(seed, latency_us_max, bandwidth, loss, partitions, connections, read)| Weather {
-            seed,
-            latency_us_max,
-            bandwidth,
-            loss,
-            partitions,
-            connections,
-            read,
+        .prop_map(|(seed, latency_us_max, bandwidth, queue, loss, partitions, connections, read)| {
+            Weather { seed, latency_us_max, bandwidth, queue, loss, partitions, connections, read }
         })
 }
 
@@ -91,7 +89,7 @@ async fn partitions(world: &World, host: &SimHost, weather: &Weather) {
 }
 
 fn between(kind: ImpairmentKind) -> Impairment {
-    Impairment { a: vec![PodId(0)], b: vec![PodId(1)], kind }
+    Impairment { a: vec![PodId(0)], b: vec![PodId(1)], ways: Ways::Both, connections: 1.0, kind }
 }
 
 /// What the client and the server of a connection received.
@@ -101,8 +99,10 @@ type Received = (Vec<u8>, Vec<u8>);
 fn run(weather: &Weather) -> (Vec<Received>, String) {
     let mut network = network(Duration::ZERO);
     let to = Duration::from_micros(weather.latency_us_max);
-    network.latency = Distribution::Uniform { from: Duration::ZERO, to };
-    network.bandwidth = weather.bandwidth;
+    network.line.latency = Distribution::Uniform { from: Duration::ZERO, to: to / 2 };
+    network.line.jitter = Some(Distribution::Uniform { from: Duration::ZERO, to: to / 2 });
+    let queue = weather.queue.map(Queue::Packets);
+    network.nic = weather.bandwidth.map(|bits_per_second| Capacity { bits_per_second, queue });
     let config = pods(network, weather.seed, 2);
     let journal = config.journal.clone();
     let received = world::run(config, async |world| {

@@ -8,7 +8,7 @@ use hoplab_proxy::host::{Endpoint, Host, Instant, Listener, Work};
 use hoplab_proxy::telemetry::Owner;
 use hoplab_sim::costs::Costs;
 use hoplab_sim::distribution::Distribution;
-use hoplab_sim::scenario::plan::{Zone, ZoneId};
+use hoplab_sim::scenario::plan::{Capacity, Line, Zone, ZoneId};
 use hoplab_sim::world::{self, Config, Container, ContainerKind, CoresOf, Full, PodId, SimHost, World};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -80,7 +80,8 @@ fn a_wire_without_latency_takes_no_time() {
 fn zones_are_as_far_as_they_say() {
     let zone = |name: &str, millis| Zone {
         name: name.to_owned(),
-        latency: Distribution::Constant(Duration::from_millis(millis)),
+        line: Line::new(Distribution::Constant(Duration::from_millis(millis))),
+        access: None,
     };
     let mut network = network(Duration::from_micros(100));
     network.zones = vec![zone("near", 2), zone("far", 20)];
@@ -102,7 +103,7 @@ fn zones_are_as_far_as_they_say() {
 #[test]
 fn a_megabyte_takes_its_size_over_the_bandwidth() {
     let mut network = network(Duration::from_millis(1));
-    network.bandwidth = Some(100_000_000);
+    network.nic = Some(Capacity { bits_per_second: 100_000_000, queue: None });
     let config = pods(network, 1, 2);
     let took = world::run(config, async |world| {
         let (client, server) = (host(&world, 0), host(&world, 1));
@@ -127,11 +128,11 @@ fn a_megabyte_takes_its_size_over_the_bandwidth() {
     assert_eq!(took, closed_form.div_ceil(1_000) * 1_000);
 }
 
-/// Two packets that leave at once share the wire; another pair of pods has its own.
+/// Packets that leave a pod at once share its NIC, wherever they go, and so do those that come into it.
 #[test]
-fn a_link_is_a_queue() {
+fn a_nic_is_a_queue() {
     let mut network = network(Duration::ZERO);
-    network.bandwidth = Some(8_000_000);
+    network.nic = Some(Capacity { bits_per_second: 8_000_000, queue: None });
     let config = pods(network, 1, 3);
     let times = world::run(config, async |world| {
         let hosts = [0, 1, 2].map(|pod| host(&world, pod));
@@ -149,8 +150,8 @@ fn a_link_is_a_queue() {
         };
         tokio::join!(ping(1), ping(1), ping(2))
     });
-    // A byte takes a microsecond, and 60 of them have 52 of headers.
-    assert_eq!(times, (224, 336, 224));
+    // A byte takes a microsecond, and 60 of them have 52 of headers. All leave, and come back, by one NIC.
+    assert_eq!(times, (224, 336, 448));
 }
 
 /// When work began on a core and when it was done, in microseconds.
@@ -242,9 +243,9 @@ fn a_slow_core_is_slow_while_it_lasts() {
 /// Some traffic with random latencies; `disturb` is called as it goes.
 fn digest(seed: u64, disturb: impl Fn()) -> String {
     let mut network = network(Duration::ZERO);
-    network.latency =
+    network.line.latency =
         Distribution::Uniform { from: Duration::from_micros(100), to: Duration::from_micros(900) };
-    network.bandwidth = Some(1_000_000_000);
+    network.nic = Some(Capacity { bits_per_second: 1_000_000_000, queue: None });
     let config = pods(network, seed, 2);
     let journal = config.journal.clone();
     against_echo(config, async |_, host, endpoint| {

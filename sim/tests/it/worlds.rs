@@ -8,7 +8,7 @@ use hoplab_proxy::telemetry::{Observer, Report};
 use hoplab_sim::costs::Costs;
 use hoplab_sim::distribution::Distribution;
 use hoplab_sim::journal::Journal;
-use hoplab_sim::scenario::plan::{CongestionControl, Network};
+use hoplab_sim::scenario::plan::{CongestionControl, Line, Network};
 use hoplab_sim::world::{Config, Container, ContainerKind, CoresOf, PodConfig, PodId, SimHost, World};
 
 /// Hears nothing.
@@ -23,19 +23,26 @@ impl Observer for Deaf {
 /// Every link takes `latency`, however much is sent.
 pub(crate) fn network(latency: Duration) -> Network {
     Network {
-        latency: Distribution::Constant(latency),
-        bandwidth: None,
-        congestion: CongestionControl::default(),
+        line: Line::new(Distribution::Constant(latency)),
+        nic: None,
         zones: Vec::new(),
+        between: Vec::new(),
+        congestion: CongestionControl::default(),
     }
 }
 
 /// A world of `count` pods without cores to wait for.
 pub(crate) fn pods(network: Network, seed: u64, count: usize) -> Config {
     let containers = vec![Container { kind: ContainerKind::Application, cores: CoresOf::Own(None) }];
-    let pod = |index| PodConfig { name: format!("pod-{index}"), zone: None, containers: containers.clone() };
+    let pod = |index| PodConfig {
+        name: format!("pod-{index}"),
+        zone: None,
+        nic: network.nic,
+        containers: containers.clone(),
+    };
     let reported = Instant::START..Instant::from_nanos(u64::MAX);
-    Config { network, seed, journal: Journal::new(), pods: (0..count).map(pod).collect(), reported }
+    let pods = (0..count).map(pod).collect();
+    Config { network, seed, journal: Journal::new(), pods, reported }
 }
 
 /// A handle to a pod in which nothing costs anything.

@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use hoplab_proxy::quantity::Bandwidth;
 use toml_edit::{Item, Value};
 
 use super::{Search, rate, read};
 use crate::fault::dice::text;
 use crate::scenario::edit::{Draft, NotEdited};
+use crate::scenario::plan::FAULT_KINDS;
 
 /// Everything, again and again; whether nothing more can go.
 pub(super) fn all(search: &mut Search) -> bool {
@@ -85,7 +87,7 @@ fn loads(search: &mut Search) {
         for asked in search.best.names(&format!("{path}.mix")) {
             remove(search, &format!("{path}.mix.{}", quoted(&asked)));
         }
-        for key in ["headers", "sessions", "timeout", "send_deadline"] {
+        for key in ["headers", "sessions", "timeout", "send_deadline", "zone"] {
             remove(search, &format!("{path}.{key}"));
         }
         while let Some(half) =
@@ -127,7 +129,7 @@ fn services(search: &mut Search) {
                 .map_or(Ok(()), |_| draft.remove(&format!("{path}.replicas")))
         });
         fewer(search, &format!("{path}.replicas"));
-        for key in ["cores", "queue", "overload", "zone"] {
+        for key in ["cores", "queue", "overload", "zone", "bandwidth"] {
             remove(search, &format!("{path}.{key}"));
         }
     }
@@ -193,6 +195,23 @@ fn sizes(search: &mut Search) {
             }
         }
         shorter(search, &format!("faults.{index}.latency.add"));
+        wider(search, &format!("faults.{index}.bandwidth.is"));
+        for kind in FAULT_KINDS {
+            remove(search, &format!("faults.{index}.{kind}.connections"));
+        }
+    }
+}
+
+/// Doubles the bandwidth at `path`, while it still fails.
+fn wider(search: &mut Search, path: &str) {
+    /// Beyond, nothing is narrow.
+    const MOST: u64 = 1_000_000_000_000;
+    let bandwidth = |draft: &Draft| draft.get(path)?.as_str()?.parse::<Bandwidth>().ok();
+    while let Some(Bandwidth(bits_per_second)) = bandwidth(&search.best) {
+        let twice = Value::from(Bandwidth(bits_per_second.saturating_mul(2)).to_string());
+        if bits_per_second > MOST || !search.try_change(|draft| draft.set(path, twice)) {
+            break;
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http::Method;
 
-use super::network::ZoneId;
+use super::network::{Capacity, ZoneId};
 use crate::distribution::Distribution;
 
 /// A service.
@@ -23,6 +23,8 @@ pub struct Service {
     pub zone: Option<ZoneId>,
     /// Where each of its pods stands.
     pub zones: Vec<Option<ZoneId>>,
+    /// What each direction of each of its pods' NICs carries; without limit when `None`.
+    pub nic: Option<Capacity>,
     /// How many requests each of its pods is to get in relation to the others; at least 1.
     pub weights: Vec<u32>,
     /// What too many requests do to each of its pods.

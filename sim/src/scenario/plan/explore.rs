@@ -21,6 +21,8 @@ pub struct Explore {
     pub add: (Duration, Duration),
     /// Shares of requests that fail, and of segments that are lost.
     pub share: (f64, f64),
+    /// How many bits per second what passes between two sides shares.
+    pub bandwidth: (u64, u64),
 }
 
 impl Default for Explore {
@@ -33,6 +35,7 @@ impl Default for Explore {
             times: (2.0, 100.0),
             add: (Duration::from_millis(1), Duration::from_millis(500)),
             share: (0.01, 1.0),
+            bandwidth: (1_000_000, 100_000_000),
         }
     }
 }

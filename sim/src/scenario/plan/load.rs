@@ -5,6 +5,7 @@ use std::time::Duration;
 use http::{HeaderName, HeaderValue};
 
 use super::application::EndpointId;
+use super::network::ZoneId;
 use crate::distribution::Distribution;
 
 /// Where requests come from.
@@ -22,6 +23,8 @@ pub struct Load {
     pub timeout: Option<Duration>,
     /// Whether it says so when it asks.
     pub send_deadline: bool,
+    /// Where its clients stand.
+    pub zone: Option<ZoneId>,
     /// How many sessions its requests belong to, each at random; to none when `None`.
     pub sessions: Option<u32>,
 }

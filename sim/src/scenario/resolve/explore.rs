@@ -45,6 +45,7 @@ pub(super) fn explore(written: written::Explore, names: &Names, context: &mut Co
         times: range(written.times, |at| at, default.times, context),
         add: (add.0.max(Duration::from_micros(1)), add.1.max(Duration::from_micros(1))),
         share: range(written.share, |at| at.0, default.share, context),
+        bandwidth: range(written.bandwidth, |at| at.0, default.bandwidth, context),
     }
 }
 

@@ -6,15 +6,20 @@ use hoplab_proxy::quantity::Rate;
 use http::{HeaderName, HeaderValue};
 
 use super::names::{self, Names};
-use super::{bounds, limit};
+use super::{bounds, limit, topology};
 use crate::distribution::Distribution;
 use crate::scenario::place::{At, Place};
-use crate::scenario::plan::{Arrivals, EndpointId, Load, Pace};
+use crate::scenario::plan::{Arrivals, EndpointId, Load, Pace, Zone};
 use crate::scenario::reader::{Context, Named};
 use crate::scenario::schema::load as written;
 
 /// Resolves every load.
-pub(super) fn loads(loads: Named<written::Load>, names: &Names, context: &mut Context<'_>) -> Vec<Load> {
+pub(super) fn loads(
+    loads: Named<written::Load>,
+    names: &Names,
+    zones: &[Zone],
+    context: &mut Context<'_>,
+) -> Vec<Load> {
     if loads.is_empty() {
         let hint = "write a table such as `[load.shoppers]` with a `rate` and a `mix`";
         context.error(Place::BEGINNING, "there is no load").hint(hint);
@@ -32,6 +37,7 @@ pub(super) fn loads(loads: Named<written::Load>, names: &Names, context: &mut Co
             .sessions
             .as_ref()
             .map(|at| bounds::count("session", Some(at), bounds::SESSIONS_MAX, context));
+        let zone = load.zone.as_ref().and_then(|name| topology::zone(name, zones, context));
         let pace = match (load.says_rate, load.says_users) {
             (true, false) => open(load, context),
             (false, true) => closed(load, context),
@@ -48,7 +54,7 @@ pub(super) fn loads(loads: Named<written::Load>, names: &Names, context: &mut Co
         };
         // A load that is wrong keeps its mix, so that nothing seems to be out of its reach.
         let pace = pace.unwrap_or(Pace::Closed { users: 0, think: Distribution::Constant(Duration::ZERO) });
-        all.push(Load { name: name.value, pace, mix, headers, timeout, send_deadline, sessions });
+        all.push(Load { name: name.value, pace, mix, headers, timeout, send_deadline, zone, sessions });
     }
     all
 }

@@ -6,7 +6,7 @@ use crate::costs::Costs;
 use crate::distribution::Distribution;
 use crate::fault::Kind;
 use crate::scenario::place::Place;
-use crate::scenario::plan::{Architecture, EndpointId, Load, Pace, Plan, Step};
+use crate::scenario::plan::{Architecture, EndpointId, Line, Load, Network, Pace, Plan, Step};
 use crate::scenario::reader::{Context, Named};
 use crate::scenario::schema::load;
 
@@ -40,11 +40,18 @@ fn asks_without_end(plan: &Plan, load: &Load) -> bool {
 }
 
 fn network_takes_time(plan: &Plan) -> bool {
-    let mut latencies =
-        std::iter::once(&plan.network.latency).chain(plan.network.zones.iter().map(|zone| &zone.latency));
-    plan.network.bandwidth.is_some()
-        || latencies.any(|latency| !is_zero(latency))
-        || plan.faults.iter().any(|fault| matches!(fault.kind, Kind::Latency(_)))
+    let Network { line, nic, zones, between, congestion: _ } = &plan.network;
+    let mut lines = std::iter::once(line)
+        .chain(zones.iter().map(|zone| &zone.line))
+        .chain(between.iter().map(|between| &between.line));
+    let takes_time =
+        |line: &Line| !is_zero(&line.latency) || line.jitter.as_ref().is_some_and(|jitter| !is_zero(jitter));
+    nic.is_some()
+        || zones.iter().any(|zone| zone.access.is_some())
+        || between.iter().any(|between| between.trunk.is_some())
+        || plan.services.iter().any(|service| service.nic.is_some())
+        || lines.any(takes_time)
+        || plan.faults.iter().any(|fault| matches!(fault.kind, Kind::Latency(_) | Kind::Bandwidth(_)))
 }
 
 fn proxies_take_time(plan: &Plan, architecture: Architecture) -> bool {

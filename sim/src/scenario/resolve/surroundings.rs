@@ -1,13 +1,15 @@
 //! What faults are resolved against: finds the pods and the sides of the network that a fault names. Not here: when a
 //! fault is, and what each kind makes of it ([`crate::fault`]).
 
+use hoplab_proxy::quantity::Share;
+
 use super::names::Names;
-use crate::fault::sides::{WrittenSides, WrittenTarget};
+use crate::fault::sides::{WrittenBetween, WrittenSides, WrittenTarget};
 use crate::scenario::place::{At, Place};
 use crate::scenario::plan::application::{Endpoint, Service, ServiceId};
 use crate::scenario::plan::architecture::Architecture;
 use crate::scenario::plan::load::Load;
-use crate::scenario::plan::target::{Between, Side, Target};
+use crate::scenario::plan::target::{Between, Side, Target, Ways};
 use crate::scenario::reader::Context;
 
 /// What faults are resolved against.
@@ -51,22 +53,41 @@ impl Surroundings<'_> {
     }
 
     /// Finds the sides that are written.
-    pub(crate) fn between(&self, sides: WrittenSides, context: &mut Context<'_>) -> Option<Between> {
-        let list = match sides {
-            WrittenSides::Around(target) => {
-                return Some(Between { a: Side::Pods(self.target(target, context)?), b: None });
+    pub(crate) fn between(&self, written: WrittenBetween, context: &mut Context<'_>) -> Option<Between> {
+        let connections = written.connections.map_or(1.0, |At { value: Share(share), place }| {
+            if share <= 0.0 {
+                let hint = "write more than `\"0%\"`, or leave the key out for all";
+                context.error(place, "a fault of no connection").hint(hint);
             }
-            WrittenSides::Between(list) => list,
+            share
+        });
+        let between = match written.sides {
+            WrittenSides::Around(target) => Between {
+                a: Side::Pods(self.target(target, context)?),
+                b: None,
+                ways: Ways::Both,
+                connections,
+            },
+            WrittenSides::Between(list) => {
+                let [a, b] = &list.value[..] else {
+                    context.error(list.place, format!("{} named where two sides belong", list.value.len()));
+                    return None;
+                };
+                Between { connections, ..self.two(a, b, Ways::Both, context)? }
+            }
+            WrittenSides::OneWay { from, to } => {
+                Between { connections, ..self.two(&from?, &to?, Ways::Forth, context)? }
+            }
         };
-        let [a, b] = &list.value[..] else {
-            context.error(list.place, format!("{} named where two sides belong", list.value.len()));
-            return None;
-        };
+        Some(between)
+    }
+
+    fn two(&self, a: &At<String>, b: &At<String>, ways: Ways, context: &mut Context<'_>) -> Option<Between> {
         let (first, second) = (self.side(a, context), self.side(b, context));
         if first.is_some() && first == second {
             context.error(b.place, format!("\"{}\" on both sides", b.value)).hint("name two sides");
         }
-        Some(Between { a: first?, b: Some(second?) })
+        Some(Between { a: first?, b: Some(second?), ways, connections: 1.0 })
     }
 
     /// A side by its name: an end of the traffic, a service, or one of its pods.

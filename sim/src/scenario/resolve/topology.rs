@@ -9,8 +9,8 @@ use super::names::Names;
 use super::{bounds, limit};
 use crate::scenario::place::{At, Place};
 use crate::scenario::plan::{
-    Call, DeadlineUse, Endpoint, EndpointId, OnCancel, OnError, Once, Overload, Service, ServiceId, Step,
-    Zone, ZoneId,
+    Call, DeadlineUse, Endpoint, EndpointId, Network, OnCancel, OnError, Once, Overload, Service, ServiceId,
+    Step, Zone, ZoneId,
 };
 use crate::scenario::reader::{Context, Named};
 use crate::scenario::schema::topology as written;
@@ -19,9 +19,10 @@ use crate::scenario::schema::topology as written;
 pub(super) fn services(
     services: Vec<(At<String>, written::Service)>,
     names: &Names,
-    zones: &[Zone],
+    network: &Network,
     context: &mut Context<'_>,
 ) -> Vec<Service> {
+    let zones = &network.zones;
     if services.is_empty() {
         let hint = "write `[services.NAME]` tables, or name an `app` under `[scenario]`";
         context.error(Place::BEGINNING, "there is no service").hint(hint);
@@ -47,6 +48,7 @@ pub(super) fn services(
             queue: service.queue.map(|at| at.value),
             zone: here.filter(|here| zones.iter().all(|zone| *zone == Some(*here))),
             zones,
+            nic: network.nic_of(service.bandwidth.map(|at| at.value.0)),
             weights: weights.unwrap_or_else(|| vec![1; replicas as usize]),
             overload: service.overload.and_then(|written| overload(written.value, context)),
             deadline: service.deadline.map_or(DeadlineUse::Ignore, |name| deadline(&name, context)),

@@ -1,6 +1,6 @@
 //! What is drawn at random, `[explore]`, and what must always hold, `[invariants]`.
 
-use hoplab_proxy::quantity::{Duration, Share};
+use hoplab_proxy::quantity::{Bandwidth, Duration, Share};
 use toml::Spanned;
 use toml::de::DeValue;
 
@@ -17,6 +17,7 @@ pub(in crate::scenario) struct Explore {
     pub(in crate::scenario) times: Option<At<Vec<At<f64>>>>,
     pub(in crate::scenario) add: Option<At<Vec<At<Duration>>>>,
     pub(in crate::scenario) share: Option<At<Vec<At<Share>>>>,
+    pub(in crate::scenario) bandwidth: Option<At<Vec<At<Bandwidth>>>>,
 }
 
 impl Read for Explore {
@@ -30,6 +31,7 @@ impl Read for Explore {
             times: table.optional("times", context),
             add: table.optional("add", context),
             share: table.optional("share", context),
+            bandwidth: table.optional("bandwidth", context),
         };
         table.refuse_rest(context);
         Some(explore)

@@ -23,6 +23,7 @@ pub(in crate::scenario) struct Load {
     pub(in crate::scenario) timeout: Option<At<Duration>>,
     pub(in crate::scenario) send_deadline: Option<At<bool>>,
     pub(in crate::scenario) sessions: Option<At<u32>>,
+    pub(in crate::scenario) zone: Option<At<String>>,
     /// Whether it says `rate`, right or wrong.
     pub(in crate::scenario) says_rate: bool,
     /// Whether it says `users`, right or wrong.
@@ -46,6 +47,7 @@ impl Read for Load {
             timeout: table.optional("timeout", context),
             send_deadline: table.optional("send_deadline", context),
             sessions: table.optional("sessions", context),
+            zone: table.optional("zone", context),
         };
         if load.mix_place.is_none() {
             let fact = "missing key \"mix\"";

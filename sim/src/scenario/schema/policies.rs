@@ -3,6 +3,7 @@
 //! other, so that all that is wrong with a table is found at once.
 
 use hoplab_proxy::load_control::LimitsPolicy;
+use hoplab_proxy::quantity::Bandwidth;
 use hoplab_proxy::upstream::Policies;
 use serde::de::DeserializeOwned;
 use toml::Spanned;
@@ -46,6 +47,7 @@ pub(in crate::scenario) struct Gateway {
     pub(in crate::scenario) layers: Layers,
     pub(in crate::scenario) zone: Option<At<String>>,
     pub(in crate::scenario) cores: Option<At<Cores>>,
+    pub(in crate::scenario) bandwidth: Option<At<Bandwidth>>,
 }
 
 /// `cores = 2`, or `cores = "shared"`.
@@ -77,7 +79,9 @@ impl Read for Gateway {
         let services = called(table.named::<Policies>("upstreams", context));
         let zone = table.optional("zone", context);
         let cores = table.optional("cores", context);
-        Some(Self { layers: Layers { services, routes, ..layers(table, context) }, zone, cores })
+        let bandwidth = table.optional("bandwidth", context);
+        let layers = Layers { services, routes, ..layers(table, context) };
+        Some(Self { layers, zone, cores, bandwidth })
     }
 }
 

@@ -1,6 +1,6 @@
 //! Services, their endpoints, and what those do: `[services.NAME]`, in a scenario or an application.
 
-use hoplab_proxy::quantity::{Duration, Rate, Share, Size};
+use hoplab_proxy::quantity::{Bandwidth, Duration, Rate, Share, Size};
 use toml::Spanned;
 use toml::de::DeValue;
 
@@ -17,6 +17,7 @@ pub(in crate::scenario) struct Service {
     pub(in crate::scenario) zone: Option<At<String>>,
     pub(in crate::scenario) zones: Option<At<Vec<At<String>>>>,
     pub(in crate::scenario) weights: Option<At<Vec<At<u32>>>>,
+    pub(in crate::scenario) bandwidth: Option<At<Bandwidth>>,
     pub(in crate::scenario) overload: Option<At<Overload>>,
     pub(in crate::scenario) deadline: Option<At<String>>,
     pub(in crate::scenario) on_cancel: Option<At<String>>,
@@ -33,6 +34,7 @@ impl Read for Service {
             zone: table.optional("zone", context),
             zones: table.optional("zones", context),
             weights: table.optional("weights", context),
+            bandwidth: table.optional("bandwidth", context),
             overload: table.optional("overload", context),
             deadline: table.optional("deadline", context),
             on_cancel: table.optional("on_cancel", context),
@@ -52,6 +54,7 @@ impl Service {
         self.zone = other.zone.or(self.zone.take());
         self.zones = other.zones.or(self.zones.take());
         self.weights = other.weights.or(self.weights.take());
+        self.bandwidth = other.bandwidth.or(self.bandwidth.take());
         self.overload = other.overload.or(self.overload.take());
         self.deadline = other.deadline.or(self.deadline.take());
         self.on_cancel = other.on_cancel.or(self.on_cancel.take());

@@ -21,6 +21,15 @@ macro_rules! mistakes {
 }
 
 mistakes! {
+    ways_that_do_not_fit:
+        r#"slow = { service = "payment", replica = 0, times = 20 }"# => "partition = { from = \"order\", between = [\"order\", \"payment\"] }",
+        "[[expect]]" => "[[faults]]\nname = \"to-nowhere\"\nat = \"10s\"\nfor = \"8s\"\nloss = { to = \"order\", share = \"1%\" }\n\n[[faults]]\nname = \"narrow\"\nat = \"10s\"\nfor = \"8s\"\nbandwidth = { from = \"order\", to = \"order\", is = \"1 Mb\", connections = \"0%\" }\n\n[[faults]]\nname = \"reset\"\nat = \"10s\"\nfor = \"8s\"\nreset = { from = \"order\", to = \"payment\" }\n\n[[expect]]";
+    zones_that_do_not_fit:
+        r#"zones.far = { latency = "20ms" }"# => "zones.far = { latency = \"20ms\", queue = 10 }\nzones.near = { latency = \"1ms\", bandwidth = \"1 Gbps\", queue = 0 }\nbetween = [\n  { zones = [\"far\", \"near\"], latency = \"30ms\" },\n  { zones = [\"near\", \"far\"], latency = \"40ms\" },\n  { zones = [\"far\", \"far\"] },\n  { zones = [\"far\", \"naer\"] },\n  { zones = [\"far\"] },\n  { latency = \"1ms\" },\n]",
+        "rate     = \"200 rps\"" => "zone     = \"fra\"\nrate     = \"200 rps\"";
+    weather_that_changes_at_once:
+        "[network]" => "[network]\nsteady_for = \"0s\"",
+        r#"zones.far = { latency = "20ms" }"# => r#"zones.far = { latency = "20ms", steady_for = "18h", jiter = "1ms" }"#;
     wrong_invariants:
         "[network]" => "[invariants]\nsettle = \"5\"\nslower = 0.5\nerrors = 1\nquick = 1\n\n[network]";
     wrong_exploration:

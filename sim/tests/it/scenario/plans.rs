@@ -114,7 +114,9 @@ fn the_example_of_the_reference_can_run() {
     let plan = read(example, &[]).unwrap_or_else(|problems| panic!("{problems}"));
     assert!(plan.warnings.is_empty(), "{}", plan.warnings);
     let kinds: Vec<_> = plan.faults.iter().map(|fault| fault.kind.key()).collect();
-    assert_eq!(kinds, ["slow", "error", "crash", "partition", "latency", "loss", "reset"]);
+    let expected =
+        ["slow", "error", "crash", "partition", "latency", "loss", "partition", "bandwidth", "reset"];
+    assert_eq!(kinds, expected);
 }
 
 /// Calls from the frontend, and calls between services in all, per request; redis apart.

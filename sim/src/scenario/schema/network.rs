@@ -1,0 +1,122 @@
+//! The wires between pods: `[network]`.
+
+use hoplab_proxy::quantity::{Bandwidth, Duration, Size};
+use toml::Spanned;
+use toml::de::DeValue;
+
+use crate::distribution::Distribution;
+use crate::scenario::place::{At, Place};
+use crate::scenario::reader::{Context, Named, Read, Table};
+
+/// `[network]`.
+#[derive(Default)]
+pub(in crate::scenario) struct Network {
+    pub(in crate::scenario) line: Line,
+    pub(in crate::scenario) capacity: Capacity,
+    pub(in crate::scenario) congestion: Option<At<String>>,
+    pub(in crate::scenario) zones: Named<Zone>,
+    pub(in crate::scenario) between: Option<At<Vec<At<BetweenZones>>>>,
+}
+
+impl Read for Network {
+    fn read(value: &Spanned<DeValue<'_>>, place: Place, context: &mut Context<'_>) -> Option<Self> {
+        let mut table = Table::open(value, place, context)?;
+        let latency = table.optional("latency", context);
+        let network = Self {
+            line: Line::read(latency, &mut table, context),
+            capacity: Capacity::read(&mut table, context),
+            congestion: table.optional("congestion", context),
+            zones: table.named("zones", context),
+            between: table.optional("between", context),
+        };
+        table.refuse_rest(context);
+        Some(network)
+    }
+}
+
+/// `zones.NAME = { latency = … }`.
+#[derive(Default)]
+pub(in crate::scenario) struct Zone {
+    pub(in crate::scenario) line: Line,
+    pub(in crate::scenario) capacity: Capacity,
+}
+
+impl Read for Zone {
+    fn read(value: &Spanned<DeValue<'_>>, place: Place, context: &mut Context<'_>) -> Option<Self> {
+        let mut table = Table::open(value, place, context)?;
+        let latency = table.required("latency", context);
+        let line = Line::read(latency, &mut table, context);
+        let zone = Self { line, capacity: Capacity::read(&mut table, context) };
+        table.refuse_rest(context);
+        Some(zone)
+    }
+}
+
+/// `{ zones = ["near", "far"], latency = … }`.
+pub(in crate::scenario) struct BetweenZones {
+    /// Where it begins.
+    pub(in crate::scenario) place: Place,
+    pub(in crate::scenario) zones: Option<At<Vec<At<String>>>>,
+    pub(in crate::scenario) line: Line,
+    pub(in crate::scenario) capacity: Capacity,
+}
+
+impl Read for BetweenZones {
+    fn read(value: &Spanned<DeValue<'_>>, place: Place, context: &mut Context<'_>) -> Option<Self> {
+        let mut table = Table::open(value, place, context)?;
+        let zones = table.required("zones", context);
+        let latency = table.optional("latency", context);
+        let line = Line::read(latency, &mut table, context);
+        let between = Self { place, zones, line, capacity: Capacity::read(&mut table, context) };
+        table.refuse_rest(context);
+        Some(between)
+    }
+}
+
+/// What lies between two pods.
+#[derive(Default)]
+pub(in crate::scenario) struct Line {
+    pub(in crate::scenario) latency: Option<At<Distribution>>,
+    pub(in crate::scenario) steady_for: Option<At<Duration>>,
+    pub(in crate::scenario) jitter: Option<At<Distribution>>,
+}
+
+impl Line {
+    /// Reads what stands beside a latency.
+    fn read(latency: Option<At<Distribution>>, table: &mut Table<'_, '_>, context: &mut Context<'_>) -> Self {
+        Self {
+            latency,
+            steady_for: table.optional("steady_for", context),
+            jitter: table.optional("jitter", context),
+        }
+    }
+}
+
+/// How much something carries, and how much may wait for it.
+#[derive(Default)]
+pub(in crate::scenario) struct Capacity {
+    pub(in crate::scenario) bandwidth: Option<At<Bandwidth>>,
+    pub(in crate::scenario) queue: Option<At<Queue>>,
+}
+
+impl Capacity {
+    fn read(table: &mut Table<'_, '_>, context: &mut Context<'_>) -> Self {
+        Self { bandwidth: table.optional("bandwidth", context), queue: table.optional("queue", context) }
+    }
+}
+
+/// `queue`: a number of packets, or a size.
+#[derive(Clone, Copy)]
+pub(crate) enum Queue {
+    Packets(u32),
+    Bytes(Size),
+}
+
+impl Read for Queue {
+    fn read(value: &Spanned<DeValue<'_>>, place: Place, context: &mut Context<'_>) -> Option<Self> {
+        match value.get_ref() {
+            DeValue::String(_) => Size::read(value, place, context).map(Self::Bytes),
+            _ => u32::read(value, place, context).map(Self::Packets),
+        }
+    }
+}
