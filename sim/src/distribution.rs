@@ -10,6 +10,7 @@
 mod empirical;
 mod normal;
 mod notation;
+mod sizes;
 
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ use rand::Rng;
 use crate::random;
 pub use empirical::{Empirical, NotASample};
 pub use notation::{NotADistribution, Wrong};
+pub use sizes::Sizes;
 
 /// How long something takes.
 #[derive(Debug, Clone, PartialEq)]

@@ -240,7 +240,7 @@ impl Service {
         }
         let endpoint = &self.plan.services[self.place.service].endpoints[endpoint];
         self.steps(activity, &endpoint.steps, key).await?;
-        Ok(endpoint.response)
+        Ok(endpoint.response.draw(|| random::stream(self.plan.seed, "response", key.0, 0)))
     }
 
     async fn steps(&self, activity: &mut Activity, steps: &[Step], key: CallKey) -> Result<(), Refusal> {
@@ -340,7 +340,8 @@ impl Service {
             DeadlineUse::Ignore => limit.filter(|_| call.send_deadline),
         };
         let _call = self.awaited.call(key, &activity.waiter);
-        let mut request = request(&self.plan, call.target, call.request, key);
+        let bytes = call.request.draw(|| random::stream(self.plan.seed, "request", key.0, 0));
+        let mut request = request(&self.plan, call.target, bytes, key);
         session::write(activity.session.as_ref(), request.headers_mut());
         let answered = exchange(upstream, &mut activity.exchange, request).await;
         activity.settle();

@@ -6,7 +6,7 @@ use std::time::Duration;
 use http::Method;
 
 use super::network::ZoneId;
-use crate::distribution::Distribution;
+use crate::distribution::{Distribution, Sizes};
 
 /// A service.
 #[derive(Debug, Clone)]
@@ -111,8 +111,8 @@ pub struct Endpoint {
     pub method: Method,
     /// `/name` unless the file says otherwise.
     pub path: String,
-    /// Bytes of the answer's body.
-    pub response: u64,
+    /// Bytes of the answer's content.
+    pub response: Sizes,
     /// For what it may complete only once.
     pub once: Once,
     /// What is done before the answer, in order.
@@ -160,8 +160,8 @@ pub enum Step {
 pub struct Call {
     /// What is called.
     pub target: EndpointId,
-    /// Bytes of the request's body.
-    pub request: u64,
+    /// Bytes of the request's content.
+    pub request: Sizes,
     /// When the caller gives up.
     pub timeout: Option<Duration>,
     /// Whether the callee is told `timeout`, also where the caller ignores deadlines.

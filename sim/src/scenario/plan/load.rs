@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::{HeaderName, HeaderValue};
 
 use super::application::EndpointId;
-use crate::distribution::Distribution;
+use crate::distribution::{Distribution, Sizes};
 
 /// Where requests come from.
 #[derive(Debug, Clone)]
@@ -18,6 +18,8 @@ pub struct Load {
     pub mix: Vec<(EndpointId, f64)>,
     /// Header fields, each with one of its values, drawn anew for each request; at least one.
     pub headers: Vec<(HeaderName, Vec<HeaderValue>)>,
+    /// Bytes of a request's content.
+    pub request: Sizes,
     /// When the client gives up.
     pub timeout: Option<Duration>,
     /// Whether it says so when it asks.

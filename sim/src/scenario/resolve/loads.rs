@@ -7,7 +7,7 @@ use http::{HeaderName, HeaderValue};
 
 use super::names::{self, Names};
 use super::{bounds, limit};
-use crate::distribution::Distribution;
+use crate::distribution::{Distribution, Sizes};
 use crate::scenario::place::{At, Place};
 use crate::scenario::plan::{Arrivals, EndpointId, Load, Pace};
 use crate::scenario::reader::{Context, Named};
@@ -27,6 +27,7 @@ pub(super) fn loads(loads: Named<written::Load>, names: &Names, context: &mut Co
         let send_deadline =
             super::send_deadline(load.send_deadline.as_ref(), load.timeout.is_some(), context);
         let headers = headers(std::mem::take(&mut load.headers), context);
+        let request = load.request.take().map_or(Sizes::ZERO, |at| at.value);
         let timeout = limit(load.timeout.clone(), context);
         let sessions = load
             .sessions
@@ -48,7 +49,7 @@ pub(super) fn loads(loads: Named<written::Load>, names: &Names, context: &mut Co
         };
         // A load that is wrong keeps its mix, so that nothing seems to be out of its reach.
         let pace = pace.unwrap_or(Pace::Closed { users: 0, think: Distribution::Constant(Duration::ZERO) });
-        all.push(Load { name: name.value, pace, mix, headers, timeout, send_deadline, sessions });
+        all.push(Load { name: name.value, pace, mix, headers, request, timeout, send_deadline, sessions });
     }
     all
 }

@@ -7,6 +7,7 @@ use http::uri::PathAndQuery;
 use super::cycles::{self, Calls};
 use super::names::Names;
 use super::{bounds, limit};
+use crate::distribution::Sizes;
 use crate::scenario::place::{At, Place};
 use crate::scenario::plan::{
     Call, DeadlineUse, Endpoint, EndpointId, OnCancel, OnError, Once, Overload, Service, ServiceId, Step,
@@ -129,7 +130,7 @@ impl Resolver<'_> {
                 method: method(endpoint.method, context),
                 path: path(endpoint.path, &name.value, context),
                 once: endpoint.once.map_or(Once::Never, |at| once(at.value)),
-                response: bounds::content(endpoint.response.as_ref(), context),
+                response: endpoint.response.map_or(Sizes::ZERO, |at| at.value),
                 steps: self.steps(id, endpoint.steps.map(|at| at.value).unwrap_or_default(), context),
                 name: name.value,
             };
@@ -157,7 +158,7 @@ impl Resolver<'_> {
         match step.value {
             written::Step::Work(work) => Some(Step::Work(work)),
             written::Step::Sleep(sleep) => Some(Step::Sleep(sleep)),
-            written::Step::Call(call) => self.call(caller, call, context).map(Step::Call),
+            written::Step::Call(call) => self.call(caller, *call, context).map(Step::Call),
             written::Step::All { branches, at_most } => {
                 if branches.value.is_empty() {
                     context.error(branches.place, "nothing to do at once");
@@ -174,7 +175,7 @@ impl Resolver<'_> {
     fn call(&mut self, caller: EndpointId, call: written::Call, context: &mut Context<'_>) -> Option<Call> {
         let place = call.target.place;
         let target = self.names.endpoint(&call.target, context);
-        let request = bounds::content(call.request.as_ref(), context);
+        let request = call.request.map_or(Sizes::ZERO, |at| at.value);
         let send_deadline =
             super::send_deadline(call.send_deadline.as_ref(), call.timeout.is_some(), context);
         let timeout = limit(call.timeout, context);

@@ -1,10 +1,10 @@
 //! Services, their endpoints, and what those do: `[services.NAME]`, in a scenario or an application.
 
-use hoplab_proxy::quantity::{Duration, Rate, Share, Size};
+use hoplab_proxy::quantity::{Duration, Rate, Share};
 use toml::Spanned;
 use toml::de::DeValue;
 
-use crate::distribution::Distribution;
+use crate::distribution::{Distribution, Sizes};
 use crate::scenario::place::{At, Place};
 use crate::scenario::reader::{Context, Named, Read, Table};
 
@@ -86,7 +86,7 @@ impl Read for Overload {
 pub(in crate::scenario) struct Endpoint {
     pub(in crate::scenario) method: Option<At<String>>,
     pub(in crate::scenario) path: Option<At<String>>,
-    pub(in crate::scenario) response: Option<At<Size>>,
+    pub(in crate::scenario) response: Option<At<Sizes>>,
     pub(in crate::scenario) once: Option<At<Once>>,
     pub(in crate::scenario) steps: Option<At<Vec<At<Step>>>>,
 }
@@ -143,14 +143,14 @@ impl Endpoint {
 pub(in crate::scenario) enum Step {
     Work(Distribution),
     Sleep(Distribution),
-    Call(Call),
+    Call(Box<Call>),
     All { branches: At<Vec<At<Step>>>, at_most: Option<At<u32>> },
 }
 
 /// `{ call = "service.endpoint", … }`.
 pub(in crate::scenario) struct Call {
     pub(in crate::scenario) target: At<String>,
-    pub(in crate::scenario) request: Option<At<Size>>,
+    pub(in crate::scenario) request: Option<At<Sizes>>,
     pub(in crate::scenario) timeout: Option<At<Duration>>,
     pub(in crate::scenario) send_deadline: Option<At<bool>>,
     pub(in crate::scenario) times: Option<At<u32>>,
@@ -174,7 +174,7 @@ impl Read for Step {
         let step = match kinds[0] {
             "work" => table.optional("work", context).map(|at| Self::Work(at.value)),
             "sleep" => table.optional("sleep", context).map(|at| Self::Sleep(at.value)),
-            "call" => call(&mut table, context).map(Self::Call),
+            "call" => call(&mut table, context).map(Box::new).map(Self::Call),
             _ => {
                 let branches = table.optional("all", context);
                 let at_most = table.optional("at_most", context);

@@ -29,6 +29,10 @@ mistakes! {
         r#"metric = "p99""# => "metric = \"violations\"\ninvariant = \"once\"";
     invariant_of_another_metric:
         r#"metric = "p99""# => "metric = \"p99\"\ninvariant = \"once-only\"";
+    wrong_sizes:
+        "response = \"1 KiB\"" => "response = \"lognormal(p50=2 KiB, p99=20ms)\"",
+        "request = \"4 KiB\"" => "request = \"unifrom(1 KiB, 4 KiB)\"",
+        "arrivals = \"poisson\"" => "arrivals = \"poisson\"\nrequest = \"exp(1 GiB)\"";
     unknown_service:
         r#""payment.charge""# => r#""payement.charge""#;
     unknown_endpoint:
