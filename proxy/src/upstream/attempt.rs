@@ -3,6 +3,7 @@
 
 use std::error::Error;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use http::header::{CONNECTION, HOST, HeaderName, TE};
 use http::request::Parts;
@@ -190,6 +191,9 @@ impl<H: Host> Upstream<H> {
                 lease.give_back();
                 *reach = Reach::Held;
                 return Err(fault);
+            }
+            if let Some(peer) = lease.peer() {
+                exchange.choose_endpoint(Some(Arc::clone(peer)));
             }
             *reach = Reach::Sent;
             let idle = self.settings.idle_timeout.map(|timeout| Idle::start(self.host.clone(), timeout));
