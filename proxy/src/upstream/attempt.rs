@@ -47,10 +47,7 @@ impl<H: Host> Answered<H> {
     pub(super) fn status(&self) -> StatusCode {
         let headers = &self.head.headers;
         let said = headers.get(grpc::STATUS).or_else(|| self.content.trailers()?.get(grpc::STATUS));
-        match said {
-            Some(said) if self.head.status == StatusCode::OK => grpc::http_status(said),
-            _ => self.head.status,
-        }
+        grpc::amounts_to(self.head.status, said)
     }
 }
 
@@ -313,7 +310,7 @@ fn conclude<H: Host>(
 ) {
     match attempted {
         Ok(answered) => {
-            exchange.end_attempt(Outcome::Answered(answered.head.status.as_u16()), now);
+            exchange.end_attempt(Outcome::Answered(answered.status().as_u16()), now);
             answered.active = verdict.answered(answered.status());
         }
         Err(failed) => {
