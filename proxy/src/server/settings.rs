@@ -38,6 +38,16 @@ pub struct Settings {
     pub drain_timeout: Duration,
 }
 
+impl Settings {
+    /// Sets how long connections may be idle, over either protocol, and how old they may become; what is left out stays
+    /// as it is. Whoever has a seed says it in [`Settings::age`].
+    pub fn keep(&mut self, idle: Option<Duration>, age: Option<Duration>) {
+        self.idle_timeout = idle.unwrap_or(self.idle_timeout);
+        self.http2_idle_timeout = idle.or(self.http2_idle_timeout);
+        self.age = age.map(|max| ConnectionAge { max, seed: 0 }).or(self.age);
+    }
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Self {
