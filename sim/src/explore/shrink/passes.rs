@@ -85,7 +85,7 @@ fn loads(search: &mut Search) {
         for asked in search.best.names(&format!("{path}.mix")) {
             remove(search, &format!("{path}.mix.{}", quoted(&asked)));
         }
-        for key in ["headers", "sessions", "timeout", "send_deadline"] {
+        for key in ["headers", "request", "sessions", "timeout", "send_deadline"] {
             remove(search, &format!("{path}.{key}"));
         }
         while let Some(half) =
@@ -127,7 +127,7 @@ fn services(search: &mut Search) {
                 .map_or(Ok(()), |_| draft.remove(&format!("{path}.replicas")))
         });
         fewer(search, &format!("{path}.replicas"));
-        for key in ["cores", "queue", "overload", "zone"] {
+        for key in ["cores", "queue", "overload", "zone", "protocol", "keep_alive", "max_connection_age"] {
             remove(search, &format!("{path}.{key}"));
         }
     }
@@ -167,7 +167,7 @@ fn steps(search: &mut Search, path: &str) {
 
 /// Everything that is said about policies, costs and the network, table by table and key by key.
 fn policies(search: &mut Search) {
-    for path in ["costs", "network", "gateway", "mesh"] {
+    for path in ["costs", "network", "direct", "gateway", "mesh"] {
         pruned(search, path, 4);
     }
 }

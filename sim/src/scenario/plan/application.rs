@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use http::Method;
 
+use super::connections::Protocol;
 use super::network::ZoneId;
 use crate::distribution::{Distribution, Sizes};
 
@@ -31,6 +32,12 @@ pub struct Service {
     pub deadline: DeadlineUse,
     /// What it does when a caller goes away.
     pub on_cancel: OnCancel,
+    /// What it speaks.
+    pub protocol: Protocol,
+    /// How long it lets a connection be idle; as its server does by itself when `None`.
+    pub keep_alive: Option<Duration>,
+    /// How old it lets a connection become, a tenth more or less.
+    pub max_connection_age: Option<Duration>,
     /// What it answers.
     pub endpoints: Vec<Endpoint>,
 }

@@ -3,6 +3,7 @@
 //! other, so that all that is wrong with a table is found at once.
 
 use hoplab_proxy::load_control::LimitsPolicy;
+use hoplab_proxy::quantity::Duration;
 use hoplab_proxy::upstream::Policies;
 use serde::de::DeserializeOwned;
 use toml::Spanned;
@@ -46,6 +47,8 @@ pub(in crate::scenario) struct Gateway {
     pub(in crate::scenario) layers: Layers,
     pub(in crate::scenario) zone: Option<At<String>>,
     pub(in crate::scenario) cores: Option<At<Cores>>,
+    pub(in crate::scenario) keep_alive: Option<At<Duration>>,
+    pub(in crate::scenario) max_connection_age: Option<At<Duration>>,
 }
 
 /// `cores = 2`, or `cores = "shared"`.
@@ -77,7 +80,10 @@ impl Read for Gateway {
         let services = called(table.named::<Policies>("upstreams", context));
         let zone = table.optional("zone", context);
         let cores = table.optional("cores", context);
-        Some(Self { layers: Layers { services, routes, ..layers(table, context) }, zone, cores })
+        let keep_alive = table.optional("keep_alive", context);
+        let max_connection_age = table.optional("max_connection_age", context);
+        let layers = Layers { services, routes, ..layers(table, context) };
+        Some(Self { layers, zone, cores, keep_alive, max_connection_age })
     }
 }
 

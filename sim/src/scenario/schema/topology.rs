@@ -20,6 +20,9 @@ pub(in crate::scenario) struct Service {
     pub(in crate::scenario) overload: Option<At<Overload>>,
     pub(in crate::scenario) deadline: Option<At<String>>,
     pub(in crate::scenario) on_cancel: Option<At<String>>,
+    pub(in crate::scenario) protocol: Option<At<String>>,
+    pub(in crate::scenario) keep_alive: Option<At<Duration>>,
+    pub(in crate::scenario) max_connection_age: Option<At<Duration>>,
     pub(in crate::scenario) endpoints: Named<Endpoint>,
 }
 
@@ -36,6 +39,9 @@ impl Read for Service {
             overload: table.optional("overload", context),
             deadline: table.optional("deadline", context),
             on_cancel: table.optional("on_cancel", context),
+            protocol: table.optional("protocol", context),
+            keep_alive: table.optional("keep_alive", context),
+            max_connection_age: table.optional("max_connection_age", context),
             endpoints: table.named("endpoints", context),
         };
         table.refuse_rest(context);
@@ -55,6 +61,9 @@ impl Service {
         self.overload = other.overload.or(self.overload.take());
         self.deadline = other.deadline.or(self.deadline.take());
         self.on_cancel = other.on_cancel.or(self.on_cancel.take());
+        self.protocol = other.protocol.or(self.protocol.take());
+        self.keep_alive = other.keep_alive.or(self.keep_alive.take());
+        self.max_connection_age = other.max_connection_age.or(self.max_connection_age.take());
         for (name, endpoint) in other.endpoints {
             let mut known = self.endpoints.iter_mut();
             match known.find(|(known, _)| known.value == name.value) {
