@@ -223,8 +223,18 @@ impl World {
 
     /// Lets `name` stand for `pods`: each connection to it is given one of them, at random.
     pub fn name_service(&self, name: &str, pods: &[PodId]) {
-        let names = pods.iter().map(|pod| self.pod(*pod).name.clone()).collect();
-        lock(&self.shared.services).add(name.to_owned(), names);
+        let pods = pods.iter().map(|pod| (*pod, self.pod(*pod).name.clone())).collect();
+        lock(&self.shared.services).add(name.to_owned(), pods);
+    }
+
+    /// A pod is told to stop: no connection to a service is given it any more, until it starts.
+    pub fn stops(&self, pod: PodId) {
+        lock(&self.shared.services).stops(pod);
+    }
+
+    /// A pod starts, perhaps anew.
+    pub fn starts(&self, pod: PodId) {
+        lock(&self.shared.services).starts(pod);
     }
 
     /// Slows the cores of a pod's innermost container, its application: work takes so many `times` as long, also

@@ -79,7 +79,7 @@ pub(super) fn resolve(file: File, overrides: &Overrides, context: &mut Context<'
     let expectations = expectations.resolve(file.expectations, context);
     let gateway_cores = gateway_cores(file.gateway.cores.as_ref(), context);
     let sidecar_cores = proxy_cores(file.mesh.cores.as_ref(), context);
-    let direct = connections::direct_balance(file.direct.balance.as_ref(), context);
+    let direct = connections::direct_balance(file.direct.balance.as_ref(), &compared, context);
     let gateway_keep_alive = connections::kept_for(file.gateway.keep_alive, context);
     let gateway_max_connection_age = connections::kept_for(file.gateway.max_connection_age, context);
     let gateway_zone = file.gateway.zone.and_then(|name| topology::zone(&name, &network.zones, context));

@@ -83,6 +83,18 @@ fn a_connection_that_ends_is_given_another_pod() {
 }
 
 #[test]
+fn a_pod_that_is_told_to_stop_is_given_no_connection() {
+    let restart = "[[faults]]\nname = \"restart\"\nat = \"2s\"\nfor = \"4s\"\n\
+                   restart = { service = \"cart\", drain = \"500ms\", down = \"1s\" }";
+    for protocol in ["http2", "grpc"] {
+        let service = format!("protocol = \"{protocol}\"\nreplicas = 2\nendpoints.get = {{}}");
+        let seen = run("direct", &service, STEADY, &format!("{PER_CONNECTION}\n{restart}"));
+        assert!(well(seen.total.requests), "{protocol}: {:?}", seen.total.requests);
+        assert_eq!(pods(&seen).len(), 2, "{protocol}");
+    }
+}
+
+#[test]
 fn a_call_of_grpc_fails_as_its_trailers_say() {
     let grpc = "protocol = \"grpc\"\nendpoints.get = { response = \"3 KiB\" }";
     let error = "[[faults]]\nname = \"error\"\nat = \"2s\"\nfor = \"4s\"\n\

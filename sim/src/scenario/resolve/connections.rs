@@ -9,6 +9,7 @@ use http::Method;
 
 use crate::scenario::place::{At, Place};
 use crate::scenario::plan::application::Service;
+use crate::scenario::plan::architecture::Architecture;
 use crate::scenario::plan::connections::{DirectBalance, Protocol};
 use crate::scenario::reader::Context;
 use crate::scenario::schema::policies::Layers;
@@ -37,9 +38,19 @@ pub(super) fn kept_for(written: Option<At<Quantity>>, context: &mut Context<'_>)
     Some(value.0)
 }
 
-/// How requests are spread without a proxy.
-pub(super) fn direct_balance(written: Option<&At<String>>, context: &mut Context<'_>) -> DirectBalance {
+/// How requests are spread without a proxy, which somebody should be in one of the `architectures`.
+pub(super) fn direct_balance(
+    written: Option<&At<String>>,
+    architectures: &[Architecture],
+    context: &mut Context<'_>,
+) -> DirectBalance {
     let Some(name) = written else { return DirectBalance::default() };
+    let proxied = |architecture: &Architecture| architecture.gateway && architecture.mesh;
+    if !architectures.is_empty() && architectures.iter().all(proxied) {
+        context
+            .warning(name.place, "nobody calls a service without a proxy")
+            .hint("it says something of \"direct\", \"gateway\" and \"mesh\"");
+    }
     match name.value.as_str() {
         "per-request" => DirectBalance::PerRequest,
         "per-connection" => DirectBalance::PerConnection,

@@ -32,6 +32,10 @@ mistakes! {
     wrong_connections:
         "queue    = 100" => "queue    = 100\nprotocol = \"grcp\"\nkeep_alive = \"0s\"\nmax_connection_age = 30",
         "[network]" => "[direct]\nbalance = \"per-pod\"\nconnections = 1\n\n[network]";
+    nobody_without_a_proxy:
+        "[\"direct\", \"gateway\", \"mesh\"]" => "[\"gateway+mesh\"]",
+        "in     = [\"mesh\"]" => "",
+        "[network]" => "[direct]\nbalance = \"per-connection\"\n\n[network]";
     grpc_with_what_is_of_http:
         "queue    = 100" => "queue    = 100\nprotocol = \"grpc\"",
         "response = \"1 KiB\"" => "response = \"1 KiB\"\nmethod = \"GET\"",
