@@ -141,6 +141,35 @@ fn a_request_that_meets_the_end_of_its_connection_is_lost_over_http1_alone() {
 }
 
 #[test]
+fn a_gateway_closes_what_is_idle_as_well() {
+    let every = "rate = \"0.2 rps\"\narrivals = \"uniform\"\nmix = { \"cart.get\" = 1 }";
+    let failed = |gateway: &str| {
+        let seen = run("gateway", "endpoints.get = {}", every, &format!("[gateway]\n{gateway}"));
+        seen.total.requests.failed
+    };
+    // It has answered the first after 35 ms, and closes at 5.000 s.
+    assert_eq!(failed("keep_alive = \"4965ms\""), 1);
+    assert_eq!(failed("keep_alive = \"4s\""), 0);
+    assert_eq!(failed("max_connection_age = \"4s\""), 0);
+}
+
+#[test]
+fn a_connection_with_a_request_on_it_is_not_idle() {
+    for protocol in ["http1", "http2", "grpc"] {
+        let service = format!(
+            "protocol = \"{protocol}\"\nkeep_alive = \"100ms\"\n\
+             endpoints.get = {{ response = \"1 KiB\", steps = [{{ sleep = \"350ms\" }}] }}"
+        );
+        let every = "rate = \"1 rps\"\narrivals = \"uniform\"\nmix = { \"cart.get\" = 1 }";
+        let seen = run("direct", &service, every, "");
+        assert!(well(seen.total.requests), "{protocol}: {:?}", seen.total.requests);
+        // Each finds its connection closed and opens another.
+        let opened = seen.total.latency.min_us;
+        assert_eq!(opened, 370_000, "{protocol}");
+    }
+}
+
+#[test]
 fn connections_end_by_their_age_and_nothing_is_lost() {
     for protocol in ["http1", "http2", "grpc"] {
         let service = format!(
