@@ -30,6 +30,14 @@
 //! limits = { rate = { rate = "1000 rps", by = { header = "x-user" } }, concurrency = 500 }
 //! ```
 //!
+//! How long it keeps the connections of its callers; `"75s"` over HTTP/1.1 and for ever over HTTP/2, at any age,
+//! when the keys are left out:
+//!
+//! ```toml
+//! keep_alive         = "75s"     # idle for so long, one is closed; longer than whoever stands in front keeps it
+//! max_connection_age = "10m"     # a tenth more or less; what was begun is finished
+//! ```
+//!
 //! What the gateway tells of itself; nothing of it when the keys are left out:
 //!
 //! ```toml
@@ -69,6 +77,12 @@ pub struct Config {
     /// Which requests go where. When there are none, each upstream answers to its name as host.
     #[serde(default)]
     pub routes: Vec<RouteConfig>,
+    /// How long a caller's connection may be idle, over either protocol.
+    #[serde(default, deserialize_with = "above_zero")]
+    pub keep_alive: Option<Duration>,
+    /// How old a caller's connection may become, a tenth more or less.
+    #[serde(default, deserialize_with = "above_zero")]
+    pub max_connection_age: Option<Duration>,
     /// How long requests in flight may take when the gateway is told to stop.
     #[serde(default, deserialize_with = "above_zero")]
     pub drain_timeout: Option<Duration>,

@@ -59,7 +59,10 @@ impl<H: Host> Gateway<H> {
 
     /// As [`serve`].
     pub async fn run(self, seed: u64, shutdown: impl Future<Output = ()>) -> Drained {
-        let Self { host, plan, listener } = self;
+        let Self { host, mut plan, listener } = self;
+        if let Some(age) = &mut plan.server.age {
+            age.seed = seed;
+        }
         let tasks = Tasks::default();
         let spawner = tasks.spawner(host.clone());
         let upstreams = plan.upstreams.into_iter().zip(seed..);

@@ -104,6 +104,7 @@ impl Plan {
         if let Some(drain_timeout) = config.drain_timeout {
             plan.server.drain_timeout = drain_timeout;
         }
+        plan.server.keep(config.keep_alive, config.max_connection_age);
         plan.outlets = resolve_outlets(config, plan.listen, &mut problems);
         if problems.is_empty() { Ok(plan) } else { Err(problems) }
     }
@@ -284,6 +285,8 @@ mod tests {
             listen = "127.0.0.1:0"
             defaults = { timeout = "1s", balance = "peak-ewma" }
             drain_timeout = "3s"
+            keep_alive = "20s"
+            max_connection_age = "10m"
             admin = "127.0.0.1:9901"
             access_log = "stdout"
             spans = "log/spans.jsonl"
@@ -305,6 +308,9 @@ mod tests {
         .unwrap();
         assert_eq!(plan.listen, "127.0.0.1:0".parse().unwrap());
         assert_eq!(plan.server.drain_timeout.as_secs(), 3);
+        let kept = (plan.server.idle_timeout, plan.server.http2_idle_timeout.unwrap_or_default());
+        assert_eq!((kept.0.as_secs(), kept.1.as_secs()), (20, 20));
+        assert_eq!(plan.server.age.unwrap().max.as_secs(), 600);
         let outlets = Outlets {
             admin: Some("127.0.0.1:9901".parse().unwrap()),
             access_log: Some(Sink::Stdout),

@@ -163,7 +163,8 @@ impl<H: Host> Forwarder<H> {
         headers::strip_hop_by_hop(&mut head.headers);
         self.via.add(&mut head.headers, version);
         head.version = Version::default();
-        let outcome = Outcome::Answered(head.status.as_u16());
+        let amounts_to = grpc::amounts_to(head.status, head.headers.get(grpc::STATUS));
+        let outcome = Outcome::Answered(amounts_to.as_u16());
         visit.answers(head.status, 0);
         let meter = Meter::of(&visit, upstream.is_secure());
         if let Some(bytes) = body.exact_length().filter(|bytes| *bytes > 0) {

@@ -37,6 +37,12 @@ pub trait Host: Clone + Send + Sync + Unpin + 'static {
     /// against [`Host::sleep_until`].
     fn connect(&self, endpoint: &Endpoint) -> impl Future<Output = io::Result<Self::Stream>> + Send;
 
+    /// Where the next connection to `endpoint` leads, when its name stands for several and each connection is given
+    /// one of them, as kube-proxy does with the address of a service; `None` when the name stands for itself.
+    fn assign(&self, _endpoint: &Endpoint) -> Option<Endpoint> {
+        None
+    }
+
     /// Time since the host started.
     fn now(&self) -> Instant;
 

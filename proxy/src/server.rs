@@ -6,6 +6,7 @@
 
 mod drain;
 mod framing;
+mod lifetime;
 mod settings;
 
 use std::convert::Infallible;
@@ -14,10 +15,10 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::FutureExt;
-use http::header::CONNECTION;
-use http::{HeaderValue, Request, Response};
+use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::Service;
@@ -26,7 +27,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::body::Body;
-use crate::host::{Accepted, Host, Listener, Work};
+use crate::host::{Accepted, Host, Instant, Listener, Work};
 use crate::message;
 use crate::tasks::Spawner;
 use crate::timer::{HostTimer, before};
@@ -34,6 +35,8 @@ use crate::tls::{Opening, Protocol, ServerTls, Sniffed, SpiffeId};
 
 use drain::Drain;
 use framing::Framed;
+pub use lifetime::ConnectionAge;
+use lifetime::{Lifetime, Streams, closing};
 pub use settings::Settings;
 
 /// Answers requests.
@@ -93,12 +96,14 @@ pub async fn serve<H: Host, A: Handler>(
     let acceptance =
         Acceptance { host, spawner, handler, settings: Arc::new(settings), drain: Arc::default() };
     let mut shutdown = pin!(shutdown);
+    let mut accepted_before = 0;
     loop {
         tokio::select! {
             biased;
             () = &mut shutdown => break,
             (permit, accepted) = acceptance.next(&mut listener, &permits) => {
-                let connection = acceptance.clone().serve(accepted);
+                let connection = acceptance.clone().serve(accepted, acceptance.end_of(accepted_before));
+                accepted_before += 1;
                 acceptance.spawner.spawn(async move {
                     connection.await;
                     drop(permit);
@@ -147,8 +152,13 @@ impl<H: Host, A: Handler> Acceptance<H, A> {
         }
     }
 
-    /// Serves one connection to its end.
-    async fn serve(self, accepted: Accepted<H::Stream>) {
+    /// When a connection, which is accepted now after so many others, is old; never when `None`.
+    fn end_of(&self, accepted_before: u64) -> Option<Instant> {
+        self.settings.age.map(|age| self.host.now() + age.of(accepted_before))
+    }
+
+    /// Serves one connection to its end, which is due at `end`.
+    async fn serve(self, accepted: Accepted<H::Stream>, end: Option<Instant>) {
         let Accepted { stream, peer, original_destination } = accepted;
         self.host.work(Work { connections: 1, ..Work::default() }, |_, _| {}).await;
         let mut connection = Connection { peer, original_destination, identity: None };
@@ -159,13 +169,13 @@ impl<H: Host, A: Handler> Acceptance<H, A> {
                 let Some(Ok(secured)) = self.patiently(handshake).await else { return };
                 connection.identity = Some(secured.peer);
                 match secured.protocol {
-                    Protocol::Http1 => self.speak_http1(secured.stream, connection).await,
-                    Protocol::Http2 => self.speak_http2(secured.stream, connection).await,
+                    Protocol::Http1 => self.speak_http1(secured.stream, connection, end).await,
+                    Protocol::Http2 => self.speak_http2(secured.stream, connection, end).await,
                 }
             }
             (_, Security::Strict(_)) => {}
-            (Opening::Http2, _) => self.speak_http2(stream, connection).await,
-            (Opening::Http1 | Opening::Tls, _) => self.speak_http1(stream, connection).await,
+            (Opening::Http2, _) => self.speak_http2(stream, connection, end).await,
+            (Opening::Http1 | Opening::Tls, _) => self.speak_http1(stream, connection, end).await,
         }
     }
 
@@ -179,7 +189,7 @@ impl<H: Host, A: Handler> Acceptance<H, A> {
         }
     }
 
-    async fn speak_http1<S>(self, stream: S, connection: Connection)
+    async fn speak_http1<S>(self, stream: S, connection: Connection, end: Option<Instant>)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -192,7 +202,8 @@ impl<H: Host, A: Handler> Acceptance<H, A> {
             .max_headers(self.settings.headers_max)
             .auto_date_header(false);
         let stream = TokioIo::new(Framed::new(stream));
-        let service = self.answers(connection);
+        let lifetime = end.map(|end| Lifetime::Until(self.host.clone(), end));
+        let service = self.answers(connection, lifetime);
         let mut serving = pin!(builder.serve_connection(stream, service));
         tokio::select! {
             biased;
@@ -203,7 +214,7 @@ impl<H: Host, A: Handler> Acceptance<H, A> {
         let _ = serving.await;
     }
 
-    async fn speak_http2<S>(self, stream: S, connection: Connection)
+    async fn speak_http2<S>(self, stream: S, connection: Connection, end: Option<Instant>)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -216,33 +227,45 @@ impl<H: Host, A: Handler> Acceptance<H, A> {
             .max_concurrent_streams(self.settings.streams_max)
             .max_header_list_size(u32::try_from(self.settings.head_bytes_max).unwrap_or(u32::MAX))
             .auto_date_header(false);
-        let service = self.answers(connection);
+        let idle = self
+            .settings
+            .http2_idle_timeout
+            .map(|timeout| (Arc::new(Streams::new(self.host.clone())), timeout));
+        let counted = idle.as_ref().map(|(streams, _)| Lifetime::Counted(Arc::clone(streams)));
+        let host = self.host.clone();
+        let service = self.answers(connection, counted);
         let mut serving = pin!(builder.serve_connection(TokioIo::new(stream), service));
         tokio::select! {
             biased;
             _ = serving.as_mut() => return,
-            () = drain.begun() => serving.as_mut().graceful_shutdown(),
+            () = drain.begun() => {}
+            () = reached(&host, end) => {}
+            () = silent(idle.as_ref()) => {}
         }
+        serving.as_mut().graceful_shutdown();
         let _ = serving.await;
     }
 
-    fn answers(&self, connection: Connection) -> Answers<A> {
+    fn answers(&self, connection: Connection, lifetime: Option<Lifetime<H>>) -> Answers<H, A> {
         Answers {
             handler: Arc::clone(&self.handler),
             connection: Arc::new(connection),
             headers_max: self.settings.headers_max,
+            lifetime,
         }
     }
 }
 
 /// What hyper calls for each request: the handler, or a refusal of what is no proper request.
-struct Answers<A> {
+struct Answers<H, A> {
     handler: Arc<A>,
     connection: Arc<Connection>,
     headers_max: usize,
+    /// Where the connection's age or silence counts.
+    lifetime: Option<Lifetime<H>>,
 }
 
-impl<A: Handler> Service<Request<Incoming>> for Answers<A> {
+impl<H: Host, A: Handler> Service<Request<Incoming>> for Answers<H, A> {
     type Response = Response<Body>;
     type Error = Infallible;
     type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
@@ -250,7 +273,14 @@ impl<A: Handler> Service<Request<Incoming>> for Answers<A> {
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         let (handler, connection) = (Arc::clone(&self.handler), Arc::clone(&self.connection));
         match message::read(request, self.headers_max) {
-            Ok(request) => Box::pin(handler.handle(request, connection).map(Ok)),
+            Ok(request) => {
+                let answering = handler.handle(request, connection);
+                match &self.lifetime {
+                    None => Box::pin(answering.map(Ok)),
+                    Some(lifetime) => Box::pin(lifetime.clone().keep(answering)),
+                }
+            }
+            // A peer that sends what is no proper request is not to be trusted with another.
             Err(refusal) => Box::pin(ready(Ok(closing(refusal.answer())))),
         }
     }
@@ -268,10 +298,20 @@ impl<H: Clone, A> Clone for Acceptance<H, A> {
     }
 }
 
-/// A peer that sends what is no proper request is not to be trusted with another.
-fn closing(mut answer: Response<Body>) -> Response<Body> {
-    answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-    answer
+/// Completes at `end`.
+async fn reached<H: Host>(host: &H, end: Option<Instant>) {
+    match end {
+        Some(end) => host.sleep_until(end).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Completes once an HTTP/2 connection has been without a request for as long as it may.
+async fn silent<H: Host>(idle: Option<&(Arc<Streams<H>>, Duration)>) {
+    match idle {
+        Some((streams, timeout)) => streams.silent_for(*timeout).await,
+        None => std::future::pending().await,
+    }
 }
 
 /// Whether an error of accepting concerns the one connection alone.

@@ -212,7 +212,7 @@ pub enum AttemptKind {
 /// How a request or an attempt ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Outcome {
-    /// The upstream answered with this status.
+    /// The upstream answered with this status; a call of gRPC with what its own status amounts to.
     Answered(u16),
     /// There was no answer, or the hop itself refused.
     Failed(Fault),

@@ -14,7 +14,7 @@ use hoplab_proxy::host::{Endpoint, Host};
 use hoplab_proxy::tasks::Tasks;
 use hoplab_proxy::tls::{Authority, ClientTls, Identity, SpiffeId};
 use hoplab_proxy::upstream::{
-    self, DeadlinePolicy, Placed, Placement, Policies, PoolPolicy, Protocol, Upstream,
+    self, DeadlinePolicy, Placed, Placement, Policies, PoolPolicy, Protocol as Http, Upstream,
 };
 use indexmap::IndexMap;
 
@@ -27,7 +27,9 @@ use crate::pods::{Place, Pods};
 use crate::random;
 use crate::record;
 use crate::recorder::Recorder;
-use crate::scenario::plan::{Architecture, EndpointId, Plan, ProxyCores, Service, ServiceId, ZoneId};
+use crate::scenario::plan::{
+    Architecture, DirectBalance, EndpointId, Plan, ProxyCores, Service, ServiceId, ZoneId,
+};
 use crate::service;
 use crate::world::{Container, ContainerKind, CoresOf, PodConfig, PodId, SimHost, World};
 
@@ -113,6 +115,7 @@ impl Deployment {
             authority: Authority::new(plan.seed, trust_domain, epoch),
             client_tasks: Tasks::default(),
         };
+        deployment.name_services();
         for service in 0..plan.services.len() {
             for replica in 0..plan.services[service].replicas {
                 deployment.start_pod(Place { service, replica });
@@ -198,8 +201,8 @@ impl Deployment {
             asked.contains(&service).then(|| {
                 let endpoints = match (self.architecture.gateway, self.architecture.mesh) {
                     (true, _) => vec![Endpoint::new("gateway-0", GATEWAY_PORT)],
-                    (false, true) => self.endpoints(service, INBOUND_PORT),
-                    (false, false) => self.endpoints(service, APP_PORT),
+                    (false, true) => self.reached(service, INBOUND_PORT),
+                    (false, false) => self.reached(service, APP_PORT),
                 };
                 let config = self.plain(service, endpoints);
                 Upstream::new(host.clone(), &spawner, config, self.seed(purpose, service as u64))
@@ -239,7 +242,7 @@ impl Deployment {
                 let endpoints = if self.architecture.mesh {
                     vec![Endpoint::new("127.0.0.1", OUTBOUND_PORT)]
                 } else {
-                    self.endpoints(callee, APP_PORT)
+                    self.reached(callee, APP_PORT)
                 };
                 let seed = self.seed(&name, callee as u64);
                 Upstream::new(host.clone(), &spawner, self.plain(callee, endpoints), seed)
@@ -272,13 +275,15 @@ impl Deployment {
             match &identity {
                 None => {
                     let endpoints = self.endpoints(service, APP_PORT);
-                    upstream::Config { placements, zone, policies, ..upstream::Config::new(name, endpoints) }
+                    let protocol = self.plan.services[service].protocol.http();
+                    let config = upstream::Config::new(name, endpoints);
+                    upstream::Config { placements, zone, policies, protocol, ..config }
                 }
                 Some(identity) => upstream::Config {
                     placements,
                     zone,
                     policies,
-                    protocol: Protocol::Http2,
+                    protocol: Http::Http2,
                     tls: Some(
                         ClientTls::new(&host, identity, self.spiffe_id(name))
                             .expect("the authority's own certificates are sound"),
@@ -294,6 +299,7 @@ impl Deployment {
         let routed = self.plan.gateway_routes.iter();
         plan.upstreams.extend(routed.map(|(id, policies)| upstream(id.service.0, policies)));
         plan.limits = self.plan.gateway_limits.clone();
+        plan.server.keep(self.plan.gateway_keep_alive, self.plan.gateway_max_connection_age);
         let limited = self.plan.gateway_route_limits.iter();
         let name = |id: &EndpointId| self.plan.services[id.service.0].name.as_str().into();
         plan.route_limits = limited.map(|(id, limits)| (name(id), limits.clone())).collect();
@@ -361,6 +367,7 @@ impl Deployment {
         let mut sidecar = hoplab_mesh::plan::Plan::new(service.name.as_str(), identity);
         sidecar.deadline.clone_from(&self.plan.mesh[place.service].deadline);
         sidecar.inbound.limits = self.plan.mesh_limits[place.service].clone();
+        sidecar.inbound.protocol = service.protocol.http();
         sidecar.zone = Some(self.zone(service.zones[place.replica as usize]));
         for callee in self.plan.services[place.service].callees() {
             let placed = self.endpoints(callee, INBOUND_PORT).into_iter().zip(self.placements(callee));
@@ -384,11 +391,15 @@ impl Deployment {
         Identity::from_pem(&credentials).expect("the authority's own certificates are sound")
     }
 
-    /// An upstream as an application's HTTP library is: HTTP/1.1, round robin, patient, without
-    /// policies, and with as many connections as it wants.
+    /// An upstream as an application's HTTP library is: round robin, patient, without policies, and with as many
+    /// connections as it wants, or over HTTP/2 one, which its requests share.
     fn plain(&self, service: usize, endpoints: Vec<Endpoint>) -> upstream::Config {
         let name = self.plan.services[service].name.as_str();
-        let pool = PoolPolicy { connections: Some(u32::MAX), ..PoolPolicy::default() };
+        let protocol = self.plan.services[service].protocol.http();
+        let pool = match protocol {
+            Http::Http1 => PoolPolicy { connections: Some(u32::MAX), ..PoolPolicy::default() },
+            Http::Http2 => PoolPolicy { pending: Some(u32::MAX), ..PoolPolicy::default() },
+        };
         let patient = Some(PATIENCE);
         // Whoever is asked is told what the application itself says, and nothing of its library's patience.
         let deadline = DeadlinePolicy { own: Some(false), ..DeadlinePolicy::default() };
@@ -399,7 +410,28 @@ impl Deployment {
             deadline: Some(deadline),
             ..Policies::default()
         };
-        upstream::Config { policies, ..upstream::Config::new(name, endpoints) }
+        upstream::Config { policies, protocol, ..upstream::Config::new(name, endpoints) }
+    }
+
+    /// Gives services addresses of their own, where connections are what is spread.
+    fn name_services(&self) {
+        if self.plan.direct == DirectBalance::PerConnection {
+            for (index, service) in self.plan.services.iter().enumerate() {
+                let places = (0..service.replicas).map(|replica| Place { service: index, replica });
+                let pods: Vec<PodId> = places.map(|place| self.pods.id(place)).collect();
+                self.pods.world().name_service(&service.name, &pods);
+            }
+        }
+    }
+
+    /// Where whoever has no proxy finds a service: at each of its pods, or at its own address.
+    fn reached(&self, service: usize, port: u16) -> Vec<Endpoint> {
+        match self.plan.direct {
+            DirectBalance::PerRequest => self.endpoints(service, port),
+            DirectBalance::PerConnection => {
+                vec![Endpoint::new(self.plan.services[service].name.as_str(), port)]
+            }
+        }
     }
 
     fn endpoints(&self, service: usize, port: u16) -> Vec<Endpoint> {

@@ -12,6 +12,7 @@ mod gamma;
 mod normal;
 mod notation;
 mod quantile;
+mod sizes;
 
 use std::time::Duration;
 
@@ -20,6 +21,7 @@ use rand::Rng;
 use crate::random;
 pub use empirical::{Empirical, NotASample};
 pub use notation::{NotADistribution, Wrong};
+pub use sizes::Sizes;
 
 /// How long something takes.
 #[derive(Debug, Clone, PartialEq)]

@@ -27,6 +27,7 @@ mod fault;
 mod faults;
 pub mod figures;
 mod grpc_health;
+mod grpc_message;
 mod held;
 pub mod invariants;
 pub mod join;

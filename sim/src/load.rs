@@ -106,7 +106,8 @@ impl Clients {
         exchange.told = exchange.deadline.filter(|_| load.send_deadline);
         let waiter = Waiter::client();
         let call = self.awaited.call(key.child(0), &waiter);
-        let mut request = service::request(&self.plan, target, 0, key.child(0));
+        let bytes = load.request.draw(|| random::stream(self.plan.seed, "request", key.0, 0));
+        let mut request = service::request(&self.plan, target, bytes, key.child(0));
         for (field, (name, values)) in load.headers.iter().enumerate() {
             let value = values[self.draw_header(key, field, values.len())].clone();
             request.headers_mut().insert(name.clone(), value);

@@ -142,6 +142,7 @@ impl Pods {
     /// Tells a service's pod to stop: its sidecar, if it has one, which lets the application finish. It takes no
     /// new connection and ends those that it has as their requests are answered.
     pub(crate) fn stop(&self, place: Place) {
+        self.world.stops(self.id(place));
         let stop = self.stops().remove(&self.id(place));
         // A product that has crashed hears nothing.
         let _ = stop.map(|stop| stop.send(()));
@@ -149,6 +150,7 @@ impl Pods {
 
     /// Completes when the service's pod, which starts, is told to stop.
     pub(crate) fn stopped(&self, place: Place) -> impl Future<Output = ()> + Send + 'static + use<> {
+        self.world.starts(self.id(place));
         let (stop, stopped) = oneshot::channel();
         self.stops().insert(self.id(place), stop);
         async move {

@@ -15,6 +15,7 @@ use futures_util::StreamExt;
 use futures_util::stream;
 use hoplab_proxy::body::Body;
 use hoplab_proxy::exchange::Exchange;
+use hoplab_proxy::grpc;
 use hoplab_proxy::host::{Host, Instant};
 use hoplab_proxy::policy::deadline::{self, Deadline};
 use hoplab_proxy::server::{self, Connection, Handler};
@@ -31,11 +32,12 @@ use crate::call::CallKey;
 use crate::crowd::Crowd;
 use crate::faults::Faults;
 use crate::grpc_health;
+use crate::grpc_message;
 use crate::pods::Place;
 use crate::random;
 use crate::recorder::Recorder;
 use crate::scenario::plan::{
-    Call, DeadlineUse, EndpointId, FaultKind, OnCancel, OnError, Once, Plan, ServiceId, Step,
+    Call, DeadlineUse, EndpointId, FaultKind, OnCancel, OnError, Once, Plan, Protocol, ServiceId, Step,
 };
 use crate::session;
 use crate::world::{Full, SimHost};
@@ -72,7 +74,7 @@ impl Handler for Service {
                     // Nobody may be there any more to hear it.
                     let _ = tell.send(service.answer(request, waiter).await);
                 });
-                told.await.unwrap_or_else(|_| refusal(StatusCode::INTERNAL_SERVER_ERROR))
+                told.await.unwrap_or_else(|_| self.refusal(StatusCode::INTERNAL_SERVER_ERROR))
             }
         }
     }
@@ -119,8 +121,21 @@ impl Service {
     ) {
         let listener = self.host.bind(address).await.expect("a pod's ports are free when it starts");
         let spawner = tasks.spawner(self.host.clone());
-        let settings = server::Settings { connections_max: u32::MAX >> 4, ..server::Settings::default() };
+        let settings = self.settings();
         server::serve(self.host.clone(), spawner, listener, self, settings, shutdown).await;
+    }
+
+    /// What its server is told.
+    fn settings(&self) -> server::Settings {
+        let mut settings = server::Settings { connections_max: u32::MAX >> 4, ..server::Settings::default() };
+        let service = &self.plan.services[self.place.service];
+        let pod = random::join(random::key(&service.name), self.place.replica.into());
+        let seed = random::join(random::join(self.plan.seed, random::key("connection age")), pod);
+        settings.keep(service.keep_alive, service.max_connection_age);
+        if let Some(age) = &mut settings.age {
+            age.seed = seed;
+        }
+        settings
     }
 
     async fn answer(&self, request: Request<Body>, waiter: Arc<Waiter>) -> Response<Body> {
@@ -142,20 +157,47 @@ impl Service {
             .position(|endpoint| endpoint.method == head.method && endpoint.path == head.uri.path());
         let answer = match endpoint {
             Some(endpoint) => match deadline {
-                Ok(deadline) => {
-                    self.in_time(&mut answering.activity, endpoint, key, deadline).await.map(answer_of)
-                }
+                Ok(deadline) => self
+                    .in_time(&mut answering.activity, endpoint, key, deadline)
+                    .await
+                    .map(|bytes| self.answer_of(bytes)),
                 Err(refusal) => Err(refusal),
             },
             None if grpc_health::asks(&head) => self.fail(usize::MAX, key).map(|()| grpc_health::serving()),
-            None => Err(Refusal(StatusCode::NOT_FOUND)),
+            None => Err(self.nothing_there()),
         };
         if let (Ok(_), Some(endpoint), Some(call)) = (&answer, endpoint, call) {
             self.completed(endpoint, call, trace);
         }
-        let response = answer.unwrap_or_else(|Refusal(status)| refusal(status));
-        answering.answered(response.status().as_u16());
-        response
+        let status = answer.as_ref().map_or_else(|Refusal(status)| *status, Response::status);
+        answering.answered(status.as_u16());
+        answer.unwrap_or_else(|Refusal(status)| self.refusal(status))
+    }
+
+    fn protocol(&self) -> Protocol {
+        self.plan.services[self.place.service].protocol
+    }
+
+    fn answer_of(&self, bytes: u64) -> Response<Body> {
+        match self.protocol() {
+            Protocol::Http1 | Protocol::Http2 => Response::new(zeros::body(bytes)),
+            Protocol::Grpc => grpc_message::answer(bytes),
+        }
+    }
+
+    fn refusal(&self, status: StatusCode) -> Response<Body> {
+        match self.protocol() {
+            Protocol::Http1 | Protocol::Http2 => refusal(status),
+            Protocol::Grpc => grpc_message::failure(status),
+        }
+    }
+
+    /// How it answers what none of its endpoints does.
+    fn nothing_there(&self) -> Refusal {
+        Refusal(match self.protocol() {
+            Protocol::Http1 | Protocol::Http2 => StatusCode::NOT_FOUND,
+            Protocol::Grpc => StatusCode::NOT_IMPLEMENTED,
+        })
     }
 
     /// Notes that an endpoint has completed its steps for a logical call, on behalf of a client's request, where that
@@ -240,7 +282,7 @@ impl Service {
         }
         let endpoint = &self.plan.services[self.place.service].endpoints[endpoint];
         self.steps(activity, &endpoint.steps, key).await?;
-        Ok(endpoint.response)
+        Ok(endpoint.response.draw(|| random::stream(self.plan.seed, "response", key.0, 0)))
     }
 
     async fn steps(&self, activity: &mut Activity, steps: &[Step], key: CallKey) -> Result<(), Refusal> {
@@ -340,7 +382,8 @@ impl Service {
             DeadlineUse::Ignore => limit.filter(|_| call.send_deadline),
         };
         let _call = self.awaited.call(key, &activity.waiter);
-        let mut request = request(&self.plan, call.target, call.request, key);
+        let bytes = call.request.draw(|| random::stream(self.plan.seed, "request", key.0, 0));
+        let mut request = request(&self.plan, call.target, bytes, key);
         session::write(activity.session.as_ref(), request.headers_mut());
         let answered = exchange(upstream, &mut activity.exchange, request).await;
         activity.settle();
@@ -348,26 +391,32 @@ impl Service {
     }
 }
 
-/// Sends `request` and reads its answer to the end. The time since the last mark is for the caller to give.
+/// Sends `request` and reads its answer to the end; the status that it amounts to. The time since the last mark is for the caller to give.
 pub(crate) async fn exchange(
     upstream: &Arc<Upstream<SimHost>>,
     exchange: &mut Exchange,
     request: Request<Body>,
 ) -> Result<u16, Fault> {
-    let response = upstream.send(exchange, request).await?;
-    let status = response.status().as_u16();
-    let mut body = response.into_body();
+    let is_grpc = grpc::is_grpc(request.headers());
+    let (head, mut body) = upstream.send(exchange, request).await?.into_parts();
+    let mut said = head.headers.get(grpc::STATUS).cloned();
     while let Some(frame) = body.frame().await {
-        frame?;
+        if let Ok(trailers) = frame?.into_trailers() {
+            said = trailers.get(grpc::STATUS).cloned().or(said);
+        }
     }
-    Ok(status)
+    let status = if is_grpc { grpc_message::outcome(head.status, said.as_ref()) } else { head.status };
+    Ok(status.as_u16())
 }
 
 /// The request for an endpoint, as every caller sends it.
 pub(crate) fn request(plan: &Plan, target: EndpointId, bytes: u64, key: CallKey) -> Request<Body> {
     let service = &plan.services[target.service.0];
     let endpoint = &service.endpoints[target.endpoint];
-    let mut request = Request::new(zeros::body(bytes));
+    let mut request = match service.protocol {
+        Protocol::Http1 | Protocol::Http2 => Request::new(zeros::body(bytes)),
+        Protocol::Grpc => grpc_message::call(bytes),
+    };
     *request.method_mut() = endpoint.method.clone();
     *request.uri_mut() = endpoint.path.parse().expect("the plan's paths are valid");
     let host = HeaderValue::from_str(&service.name).expect("the plan's names are DNS labels");
@@ -380,8 +429,4 @@ fn refusal(status: StatusCode) -> Response<Body> {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = status;
     response
-}
-
-fn answer_of(bytes: u64) -> Response<Body> {
-    Response::new(zeros::body(bytes))
 }

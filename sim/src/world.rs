@@ -20,6 +20,7 @@ mod loopback;
 mod meter;
 mod pace;
 mod port;
+mod services;
 mod socket;
 mod standstill;
 mod stream;
@@ -52,6 +53,7 @@ pub use host::{Full, SimHost};
 pub use link::{Impairment, ImpairmentId, ImpairmentKind};
 use meter::Meters;
 pub use meter::{ContainerKind, Usage};
+use services::Services;
 pub use stream::{SimListener, SimStream};
 use tap::{Keys, Tap};
 use wire::Wire;
@@ -116,6 +118,7 @@ struct Shared {
     journal: Journal,
     clock: Arc<Clock>,
     wire: Mutex<Wire>,
+    services: Mutex<Services>,
     meters: Arc<Mutex<Meters>>,
     pods: Vec<Arc<Pod>>,
     /// Set while somebody wants the secrets of TLS sessions.
@@ -163,6 +166,7 @@ impl Running {
 pub fn run<T, F: Future<Output = T>>(config: Config, main: impl FnOnce(World) -> F) -> T {
     let clock = Arc::new(Clock::default());
     let meters = Arc::new(Mutex::new(Meters::new(config.reported)));
+    let services = Mutex::new(Services::new(config.seed));
     let wire =
         Wire::new(config.network, config.seed, config.journal.clone(), Arc::clone(&meters), &config.pods);
     let pods = config.pods.into_iter().enumerate().map(|(index, pod)| {
@@ -180,6 +184,7 @@ pub fn run<T, F: Future<Output = T>>(config: Config, main: impl FnOnce(World) ->
         clock: Arc::clone(&clock),
         meters: Arc::clone(&meters),
         wire: Mutex::new(wire),
+        services,
         pods,
         keys: OnceLock::new(),
     });
@@ -216,6 +221,22 @@ impl World {
         let container = pod.containers.iter().find(|container| container.kind == kind).cloned();
         let container = container.unwrap_or_else(|| panic!("{} has no {}", pod.name, kind.name()));
         SimHost::new(Arc::clone(&self.shared), pod, container, costs, observer)
+    }
+
+    /// Lets `name` stand for `pods`: each connection to it is given one of them, at random.
+    pub fn name_service(&self, name: &str, pods: &[PodId]) {
+        let pods = pods.iter().map(|pod| (*pod, self.pod(*pod).name.clone())).collect();
+        lock(&self.shared.services).add(name.to_owned(), pods);
+    }
+
+    /// A pod is told to stop: no connection to a service is given it any more, until it starts.
+    pub fn stops(&self, pod: PodId) {
+        lock(&self.shared.services).stops(pod);
+    }
+
+    /// A pod starts, perhaps anew.
+    pub fn starts(&self, pod: PodId) {
+        lock(&self.shared.services).starts(pod);
     }
 
     /// Slows the cores of a pod's innermost container, its application: work takes so many `times` as long, also

@@ -10,7 +10,7 @@ use hoplab_proxy::telemetry::Fault;
 use http_body::{Frame, SizeHint};
 
 /// The chunk that all share.
-static CHUNK: [u8; 64 * 1024] = [0; 64 * 1024];
+pub(crate) static CHUNK: [u8; 64 * 1024] = [0; 64 * 1024];
 
 /// `bytes` zeros.
 pub(crate) fn body(bytes: u64) -> Body {

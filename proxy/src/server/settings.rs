@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::Security;
+use super::lifetime::ConnectionAge;
 
 /// HTTP/2 flow control, as on the connecting side.
 pub(super) const STREAM_WINDOW_BYTES: u32 = 1024 * 1024;
@@ -28,9 +29,23 @@ pub struct Settings {
     /// How long a peer may take until a request's head is complete, and so how long a connection
     /// may be idle (nginx's `keepalive_timeout`).
     pub idle_timeout: Duration,
+    /// How long an HTTP/2 connection may be without a request (gRPC's `MAX_CONNECTION_IDLE`); for ever when `None`.
+    pub http2_idle_timeout: Option<Duration>,
+    /// How old a connection may become; any age when `None`.
+    pub age: Option<ConnectionAge>,
     /// How long requests in flight may take when the loop is told to stop (Istio's
     /// `terminationDrainDuration` is 5 s, Kubernetes kills after 30 s).
     pub drain_timeout: Duration,
+}
+
+impl Settings {
+    /// Sets how long connections may be idle, over either protocol, and how old they may become; what is left out stays
+    /// as it is. Whoever has a seed says it in [`Settings::age`].
+    pub fn keep(&mut self, idle: Option<Duration>, age: Option<Duration>) {
+        self.idle_timeout = idle.unwrap_or(self.idle_timeout);
+        self.http2_idle_timeout = idle.or(self.http2_idle_timeout);
+        self.age = age.map(|max| ConnectionAge { max, seed: 0 }).or(self.age);
+    }
 }
 
 impl Default for Settings {
@@ -42,6 +57,8 @@ impl Default for Settings {
             head_bytes_max: 64 * 1024,
             headers_max: 100,
             idle_timeout: Duration::from_secs(75),
+            http2_idle_timeout: None,
+            age: None,
             drain_timeout: Duration::from_secs(25),
         }
     }

@@ -3,6 +3,7 @@
 
 use std::error::Error;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use http::header::{CONNECTION, HOST, HeaderName, TE};
 use http::request::Parts;
@@ -46,10 +47,7 @@ impl<H: Host> Answered<H> {
     pub(super) fn status(&self) -> StatusCode {
         let headers = &self.head.headers;
         let said = headers.get(grpc::STATUS).or_else(|| self.content.trailers()?.get(grpc::STATUS));
-        match said {
-            Some(said) if self.head.status == StatusCode::OK => grpc::http_status(said),
-            _ => self.head.status,
-        }
+        grpc::amounts_to(self.head.status, said)
     }
 }
 
@@ -191,6 +189,9 @@ impl<H: Host> Upstream<H> {
                 *reach = Reach::Held;
                 return Err(fault);
             }
+            if let Some(peer) = lease.peer() {
+                exchange.choose_endpoint(Some(Arc::clone(peer)));
+            }
             *reach = Reach::Sent;
             let idle = self.settings.idle_timeout.map(|timeout| Idle::start(self.host.clone(), timeout));
             let body = idle.as_ref().map_or_else(|| replay.body(), |idle| idle.watched(replay.body()));
@@ -309,7 +310,7 @@ fn conclude<H: Host>(
 ) {
     match attempted {
         Ok(answered) => {
-            exchange.end_attempt(Outcome::Answered(answered.head.status.as_u16()), now);
+            exchange.end_attempt(Outcome::Answered(answered.status().as_u16()), now);
             answered.active = verdict.answered(answered.status());
         }
         Err(failed) => {

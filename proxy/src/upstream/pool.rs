@@ -26,6 +26,7 @@ use crate::tasks::Spawner;
 use crate::telemetry::{Fault, Owner};
 
 pub(super) use connect::Connector;
+use connect::Dialed;
 use http1::{Idle, Kept};
 use http2::{Open, Opened, Served, Shared};
 
@@ -147,9 +148,9 @@ impl<H: Host> Pool<H> {
                 idle.take(&self.limits, now).map_or(Taken::Open, |kept| Taken::Ready(Sender::Http1(kept)))
             }
             Connections::Http2(open) => {
-                if let Some((id, sender)) = open.take(&self.limits, now) {
+                if let Some((id, Dialed { sender, peer })) = open.take(&self.limits, now) {
                     let stream = Stream { pool: Arc::clone(self), id };
-                    return Taken::Ready(Sender::Http2(Shared { sender, stream }));
+                    return Taken::Ready(Sender::Http2(Shared { sender, stream, peer }));
                 }
                 let (tell, opened) = oneshot::channel();
                 if open.wait(tell, &self.limits) {
@@ -180,8 +181,8 @@ impl<H: Host> Pool<H> {
                 Some(turn)
             }
         };
-        let sender = self.connector.open_http1(exchange, &self.spawner).await?;
-        Ok((Sender::Http1(Kept::new(sender, host.now())), false))
+        let dialed = self.connector.open_http1(exchange, &self.spawner).await?;
+        Ok((Sender::Http1(Kept::new(dialed, host.now())), false))
     }
 
     fn begin_http2(self: &Arc<Self>) {
@@ -199,7 +200,7 @@ impl<H: Host> Pool<H> {
             Connections::Http1(_) => return,
             Connections::Http2(open) => {
                 let served = match opened {
-                    Ok(sender) => Ok(open.opened(sender, &self.limits, now)),
+                    Ok(dialed) => Ok(open.opened(dialed, &self.limits, now)),
                     Err(fault) => Err((open.failed(&self.limits), fault)),
                 };
                 while open.grow(&self.limits) {
@@ -211,10 +212,10 @@ impl<H: Host> Pool<H> {
         // Whoever went away needs no answer; its stream is given back as the answer is dropped, which
         // takes the lock.
         match served {
-            Ok(Served { sender, id, waiting }) => {
+            Ok(Served { sender, peer, id, waiting }) => {
                 for tell in waiting {
                     let stream = Stream { pool: Arc::clone(&self), id };
-                    let shared = Shared { sender: sender.clone(), stream };
+                    let shared = Shared { sender: sender.clone(), stream, peer: peer.clone() };
                     drop(tell.send((Ok(shared), timeline.clone())));
                 }
             }
@@ -303,6 +304,14 @@ impl<H: Host> Lease<H> {
         match &mut self.sender {
             Sender::Http1(kept) => kept.sender.try_send_request(request).await,
             Sender::Http2(shared) => shared.sender.try_send_request(request).await,
+        }
+    }
+
+    /// Whom the connection leads to, where the endpoint stands for several.
+    pub(super) fn peer(&self) -> Option<&Arc<str>> {
+        match &self.sender {
+            Sender::Http1(kept) => kept.peer.as_ref(),
+            Sender::Http2(shared) => shared.peer.as_ref(),
         }
     }
 

@@ -1,10 +1,12 @@
-//! A distribution as it was measured: a file of durations, one a line, between which the inverse
+//! A distribution as it was measured: a file of durations or of sizes, one a line, between which the inverse
 //! of the distribution function is linear. Reads the text; fetching it is the caller's.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use hoplab_proxy::quantity;
+
+use super::notation::Measure;
 
 /// Durations that were measured, by the file that they came from.
 #[derive(Debug, Clone, PartialEq)]
@@ -15,29 +17,40 @@ pub struct Empirical {
     sorted: Arc<[Duration]>,
 }
 
-/// Why a text is no sample of durations.
+/// Why a text is no sample.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotASample {
     /// Nothing but comments and a header.
-    #[error("holds no duration")]
-    Empty,
+    #[error("holds no {noun}")]
+    Empty {
+        /// What it should hold.
+        noun: &'static str,
+    },
     /// There is a second column.
-    #[error("line {line}: one column is expected, one duration a line")]
+    #[error("line {line}: one column is expected, one {noun} a line")]
     Columns {
         /// Counted from 1.
         line: usize,
+        /// What should stand there.
+        noun: &'static str,
     },
-    /// The first line is neither a duration nor a header that ends in a unit.
-    #[error("line {line}: `{header}` names no unit: write `{header}_us`, or give each duration its own unit")]
+    /// The first line is neither a quantity nor a header that ends in a unit.
+    #[error(
+        "line {line}: `{header}` names no unit: write `{header}_{unit}`, or give each {noun} its own unit"
+    )]
     Unit {
         /// Counted from 1.
         line: usize,
         /// What stands there.
         header: String,
+        /// A unit that would do.
+        unit: &'static str,
+        /// What should stand there.
+        noun: &'static str,
     },
-    /// Not a duration.
+    /// Not a quantity of the kind.
     #[error("line {line}: {wrong}")]
-    Duration {
+    Quantity {
         /// Counted from 1.
         line: usize,
         /// What is wrong with it.
@@ -49,19 +62,28 @@ impl Empirical {
     /// Reads the `text` of `file`: a duration a line, either with its unit or under a header that
     /// ends in one (`service_us`, `latency (ms)`). Empty lines and those after `#` do not count.
     pub fn read(file: &str, text: &str) -> Result<Self, NotASample> {
+        Self::read_as(Measure::Time, file, text)
+    }
+
+    /// As [`Empirical::read`], of sizes: `response_bytes`, `size (KiB)`.
+    pub fn read_sizes(file: &str, text: &str) -> Result<Self, NotASample> {
+        Self::read_as(Measure::Bytes, file, text)
+    }
+
+    fn read_as(measure: Measure, file: &str, text: &str) -> Result<Self, NotASample> {
         let lines = text.lines().map(str::trim).enumerate().map(|(index, line)| (index + 1, line));
         let mut lines = lines.filter(|(_, line)| !line.is_empty() && !line.starts_with('#')).peekable();
         let unit = match lines.peek() {
             Some(&(line, first)) if !first.starts_with(|c: char| c.is_ascii_digit() || "-+.".contains(c)) => {
                 lines.next();
-                header_unit(line, first)?
+                header_unit(measure, line, first)?
             }
             _ => "",
         };
         let mut sorted =
-            lines.map(|(line, text)| duration(line, text, unit)).collect::<Result<Vec<_>, _>>()?;
+            lines.map(|(line, text)| quantity(measure, line, text, unit)).collect::<Result<Vec<_>, _>>()?;
         if sorted.is_empty() {
-            return Err(NotASample::Empty);
+            return Err(NotASample::Empty { noun: measure.noun() });
         }
         sorted.sort_unstable();
         Ok(Self { file: file.into(), sorted: sorted.into() })
@@ -105,24 +127,31 @@ impl Empirical {
 }
 
 /// The unit at the end of a header.
-fn header_unit(line: usize, header: &str) -> Result<&str, NotASample> {
+fn header_unit(measure: Measure, line: usize, header: &str) -> Result<&str, NotASample> {
+    let noun = measure.noun();
     if header.contains([',', ';', '\t']) {
-        return Err(NotASample::Columns { line });
+        return Err(NotASample::Columns { line, noun });
     }
     let bare = header.trim_matches('"').trim_end_matches([')', ']']);
-    let unit = bare.rsplit(|c: char| !c.is_alphabetic()).next().unwrap_or_default();
-    match format!("1{unit}").parse::<quantity::Duration>() {
+    let unit = match bare.rsplit(|c: char| !c.is_alphabetic()).next().unwrap_or_default() {
+        "bytes" => "B",
+        unit => unit,
+    };
+    let example = match measure {
+        Measure::Time => "us",
+        Measure::Bytes => "bytes",
+    };
+    match measure.read(&format!("1{unit}")) {
         Ok(_) => Ok(unit),
-        Err(_) => Err(NotASample::Unit { line, header: bare.to_owned() }),
+        Err(_) => Err(NotASample::Unit { line, header: bare.to_owned(), unit: example, noun }),
     }
 }
 
-fn duration(line: usize, text: &str, unit: &str) -> Result<Duration, NotASample> {
+fn quantity(measure: Measure, line: usize, text: &str, unit: &str) -> Result<Duration, NotASample> {
     if text.contains([',', ';', '\t']) {
-        return Err(NotASample::Columns { line });
+        return Err(NotASample::Columns { line, noun: measure.noun() });
     }
-    let read = format!("{text}{unit}").parse::<quantity::Duration>();
-    read.map(|duration| duration.0).map_err(|wrong| NotASample::Duration { line, wrong })
+    measure.read(&format!("{text}{unit}")).map_err(|wrong| NotASample::Quantity { line, wrong })
 }
 
 #[cfg(test)]

@@ -17,16 +17,51 @@ const CV: (RangeInclusive<f64>, &str) = (0.001..=1_000.0, "0.001 to 1000");
 /// How fast tails may fall; 1 and below are refused for their infinite mean.
 const ALPHA: (RangeInclusive<f64>, &str) = (0.001..=1e6, "0.001 to 1000000");
 
-/// How each distribution is written, by its name.
-const FORMS: &[(&str, &str)] = &[
-    ("exp", "exp(10ms)"),
-    ("lognormal", "lognormal(p50=4ms, p99=20ms)"),
-    ("uniform", "uniform(1s, 10s)"),
-    ("gamma", "gamma(mean=10ms, cv=0.5)"),
-    ("pareto", "pareto(min=1ms, alpha=1.8)"),
-    ("mix", "mix(90%: 5ms, 10%: 55ms)"),
-    ("empirical", "empirical(file.csv)"),
+/// How each distribution is written, by its name: of durations, and of sizes.
+const FORMS: &[(&str, &str, &str)] = &[
+    ("exp", "exp(10ms)", "exp(2 KiB)"),
+    ("lognormal", "lognormal(p50=4ms, p99=20ms)", "lognormal(p50=2 KiB, p99=100 KiB)"),
+    ("uniform", "uniform(1s, 10s)", "uniform(1 KiB, 10 KiB)"),
+    ("gamma", "gamma(mean=10ms, cv=0.5)", "gamma(mean=2 KiB, cv=0.5)"),
+    ("pareto", "pareto(min=1ms, alpha=1.8)", "pareto(min=1 KiB, alpha=1.8)"),
+    ("mix", "mix(90%: 5ms, 10%: 55ms)", "mix(90%: 1 KiB, 10%: 1 MiB)"),
+    ("empirical", "empirical(file.csv)", "empirical(file.csv)"),
 ];
+
+/// What a distribution is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Measure {
+    /// Durations.
+    Time,
+    /// Sizes, a byte in the place of a nanosecond.
+    Bytes,
+}
+
+impl Measure {
+    /// Reads one quantity.
+    pub(super) fn read(self, text: &str) -> Result<Duration, quantity::NotAQuantity> {
+        match self {
+            Self::Time => text.parse::<quantity::Duration>().map(|duration| duration.0),
+            Self::Bytes => text.parse::<quantity::Size>().map(|size| Duration::from_nanos(size.0)),
+        }
+    }
+
+    /// What one quantity is called.
+    pub(super) fn noun(self) -> &'static str {
+        match self {
+            Self::Time => "duration",
+            Self::Bytes => "size",
+        }
+    }
+
+    /// What the least and the most of a range are called.
+    fn ends(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Time => ("the shortest", "the longest"),
+            Self::Bytes => ("the least", "the most"),
+        }
+    }
+}
 
 /// Why a text is no distribution.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -117,7 +152,7 @@ impl NotADistribution {
 impl Distribution {
     /// The names of the distributions that have one.
     pub fn names() -> impl Iterator<Item = &'static str> {
-        FORMS.iter().map(|(name, _)| *name)
+        FORMS.iter().map(|(name, ..)| *name)
     }
 
     /// Reads `text`; `samples` fetches what `empirical(file)` names, or says why it cannot.
@@ -125,13 +160,23 @@ impl Distribution {
         text: &str,
         samples: &mut dyn FnMut(&str) -> Result<Empirical, String>,
     ) -> Result<Self, NotADistribution> {
-        Reader { samples, depth: 0 }.read(text)
+        Self::read_as(Measure::Time, text, samples)
+    }
+
+    /// Reads `text` as a distribution of what `measure` says.
+    pub(super) fn read_as(
+        measure: Measure,
+        text: &str,
+        samples: &mut dyn FnMut(&str) -> Result<Empirical, String>,
+    ) -> Result<Self, NotADistribution> {
+        Reader { samples, measure, depth: 0 }.read(text)
     }
 }
 
 /// Reads distributions, and those within them.
 struct Reader<'a> {
     samples: &'a mut dyn FnMut(&str) -> Result<Empirical, String>,
+    measure: Measure,
     depth: usize,
 }
 
@@ -149,10 +194,14 @@ impl Reader<'_> {
             if text.starts_with(|c: char| c.is_alphabetic()) || text.is_empty() {
                 return Err(Wrong::Name.into());
             }
-            return Ok(Distribution::Constant(duration(text)?));
+            return Ok(Distribution::Constant(self.measure.read(text)?));
         };
-        let known = FORMS.iter().find(|(known, _)| *known == name.trim());
-        let (name, form) = *known.ok_or(Wrong::Name)?;
+        let known = FORMS.iter().find(|(known, ..)| *known == name.trim());
+        let (name, of_time, of_bytes) = *known.ok_or(Wrong::Name)?;
+        let form = match self.measure {
+            Measure::Time => of_time,
+            Measure::Bytes => of_bytes,
+        };
         let inner = rest.strip_suffix(')').ok_or(Wrong::Parentheses)?;
         let list = arguments(inner).ok_or(Wrong::Parentheses)?;
         match name {
@@ -164,7 +213,7 @@ impl Reader<'_> {
                 }
                 _ => Err(Wrong::Arguments { form }.into()),
             },
-            _ => Ok(plain(name, &list, form)?),
+            _ => Ok(plain(name, &list, form, self.measure)?),
         }
     }
 
@@ -201,20 +250,22 @@ impl<W: Into<Wrong>> From<W> for Failure {
 }
 
 /// A distribution whose arguments are plain quantities.
-fn plain(name: &str, list: &[&str], form: &'static str) -> Result<Distribution, Wrong> {
+fn plain(name: &str, list: &[&str], form: &'static str, measure: Measure) -> Result<Distribution, Wrong> {
+    let quantity = |text: &str| measure.read(text);
     let named = |index: usize, name: &str| {
         let (key, value) = list.get(index)?.split_once('=')?;
         (key.trim() == name).then_some(value)
     };
     match (name, list) {
-        ("exp", [mean]) => Ok(Distribution::Exponential { mean: duration(mean)? }),
+        ("exp", [mean]) => Ok(Distribution::Exponential { mean: quantity(mean)? }),
         ("uniform", [from, to]) => {
-            let (from, to) = (duration(from)?, duration(to)?);
-            ordered(from, to, "the shortest", "the longest")?;
+            let (from, to) = (quantity(from)?, quantity(to)?);
+            let (least, most) = measure.ends();
+            ordered(from, to, least, most)?;
             Ok(Distribution::Uniform { from, to })
         }
         ("lognormal", [_, _]) if let (Some(p50), Some(p99)) = (named(0, "p50"), named(1, "p99")) => {
-            let (p50, p99) = (duration(p50)?, duration(p99)?);
+            let (p50, p99) = (quantity(p50)?, quantity(p99)?);
             if p50.is_zero() {
                 return Err(Wrong::ZeroMedian);
             }
@@ -222,10 +273,10 @@ fn plain(name: &str, list: &[&str], form: &'static str) -> Result<Distribution, 
             Ok(Distribution::LogNormal { p50, p99 })
         }
         ("gamma", [_, _]) if let (Some(mean), Some(cv)) = (named(0, "mean"), named(1, "cv")) => {
-            Ok(Distribution::Gamma { mean: duration(mean)?, cv: number("cv", cv, CV)? })
+            Ok(Distribution::Gamma { mean: quantity(mean)?, cv: number("cv", cv, CV)? })
         }
         ("pareto", [_, _]) if let (Some(min), Some(alpha)) = (named(0, "min"), named(1, "alpha")) => {
-            let (min, alpha) = (duration(min)?, number("alpha", alpha, ALPHA)?);
+            let (min, alpha) = (quantity(min)?, number("alpha", alpha, ALPHA)?);
             if alpha <= 1.0 { Err(Wrong::InfiniteMean) } else { Ok(Distribution::Pareto { min, alpha }) }
         }
         _ => Err(Wrong::Arguments { form }),
@@ -239,10 +290,6 @@ fn ordered(
     high_name: &'static str,
 ) -> Result<(), Wrong> {
     if low > high { Err(Wrong::Order { low: low_name, high: high_name }) } else { Ok(()) }
-}
-
-fn duration(text: &str) -> Result<Duration, Wrong> {
-    Ok(text.parse::<quantity::Duration>()?.0)
 }
 
 fn number(
@@ -276,23 +323,42 @@ fn arguments(inner: &str) -> Option<Vec<&str>> {
 
 impl fmt::Display for Distribution {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = |duration: &Duration| quantity::Duration(*duration);
-        match self {
-            Self::Constant(duration) => write!(f, "{}", text(duration)),
-            Self::Exponential { mean } => write!(f, "exp({})", text(mean)),
-            Self::LogNormal { p50, p99 } => write!(f, "lognormal(p50={}, p99={})", text(p50), text(p99)),
-            Self::Uniform { from, to } => write!(f, "uniform({}, {})", text(from), text(to)),
-            Self::Gamma { mean, cv } => write!(f, "gamma(mean={}, cv={cv})", text(mean)),
-            Self::Pareto { min, alpha } => write!(f, "pareto(min={}, alpha={alpha})", text(min)),
-            Self::Mix(branches) => {
+        Written { distribution: self, measure: Measure::Time }.fmt(f)
+    }
+}
+
+/// A distribution as it is written, of what `measure` says.
+pub(super) struct Written<'a> {
+    pub(super) distribution: &'a Distribution,
+    pub(super) measure: Measure,
+}
+
+impl fmt::Display for Written<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { distribution, measure } = *self;
+        let text = |duration: &Duration| match measure {
+            Measure::Time => quantity::Duration(*duration).to_string(),
+            Measure::Bytes => quantity::Size(duration.as_nanos() as u64).to_string(),
+        };
+        match distribution {
+            Distribution::Constant(duration) => f.write_str(&text(duration)),
+            Distribution::Exponential { mean } => write!(f, "exp({})", text(mean)),
+            Distribution::LogNormal { p50, p99 } => {
+                write!(f, "lognormal(p50={}, p99={})", text(p50), text(p99))
+            }
+            Distribution::Uniform { from, to } => write!(f, "uniform({}, {})", text(from), text(to)),
+            Distribution::Gamma { mean, cv } => write!(f, "gamma(mean={}, cv={cv})", text(mean)),
+            Distribution::Pareto { min, alpha } => write!(f, "pareto(min={}, alpha={alpha})", text(min)),
+            Distribution::Mix(branches) => {
                 f.write_str("mix(")?;
                 for (index, branch) in branches.iter().enumerate() {
                     let gap = if index == 0 { "" } else { ", " };
-                    write!(f, "{gap}{}: {}", quantity::Share(branch.share), branch.distribution)?;
+                    let distribution = Written { distribution: &branch.distribution, measure };
+                    write!(f, "{gap}{}: {distribution}", quantity::Share(branch.share))?;
                 }
                 f.write_str(")")
             }
-            Self::Empirical(empirical) => write!(f, "empirical({})", empirical.file()),
+            Distribution::Empirical(empirical) => write!(f, "empirical({})", empirical.file()),
         }
     }
 }

@@ -5,6 +5,7 @@
 
 pub(crate) mod application;
 pub(crate) mod architecture;
+pub(crate) mod connections;
 mod expectation;
 pub(crate) mod explore;
 pub(crate) mod load;
@@ -25,6 +26,7 @@ pub use application::{
     Call, DeadlineUse, Endpoint, EndpointId, OnCancel, OnError, Once, Overload, Service, ServiceId, Step,
 };
 pub use architecture::Architecture;
+pub use connections::{DirectBalance, Protocol};
 pub use expectation::{During, Expectation, Metric};
 pub use explore::Explore;
 pub use load::{Arrivals, Load, Pace};
@@ -58,10 +60,16 @@ pub struct Plan {
     pub services: Vec<Service>,
     /// The load; at least one.
     pub loads: Vec<Load>,
+    /// How services are reached where no proxy stands in between.
+    pub direct: DirectBalance,
     /// Where the gateway stands.
     pub gateway_zone: Option<ZoneId>,
     /// What each direction of the gateway's NIC carries; without limit when `None`.
     pub gateway_nic: Option<Capacity>,
+    /// How long the gateway lets a client's connection be idle; as its server does by itself when `None`.
+    pub gateway_keep_alive: Option<Duration>,
+    /// How old it lets one become, a tenth more or less.
+    pub gateway_max_connection_age: Option<Duration>,
     /// The gateway's policies, per service that is called; index as `services`.
     pub gateway: Vec<Policies>,
     /// The gateway's policies for single endpoints, where they have some of their own.

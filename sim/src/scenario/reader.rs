@@ -12,7 +12,7 @@ use super::place::{At, Place};
 use super::problem::{Problem, Severity};
 use super::source::Source;
 use super::suggest;
-use crate::distribution::{Distribution, Empirical};
+use crate::distribution::{Distribution, Empirical, NotADistribution, Sizes};
 
 /// The longest run, and the longest time of anything in it: timers reach 18 simulated hours, and answers are waited for
 /// after the load has ended.
@@ -383,24 +383,52 @@ impl Read for Distribution {
             let source = context.open(file, place)?;
             Empirical::read(file, &context.sources[source].text).map_err(|wrong| format!("{file}: {wrong}"))
         };
-        let wrong = match Self::read(text, &mut sample) {
-            Ok(distribution) if distribution.mean() <= LONGEST => return Some(distribution),
+        match Self::read(text, &mut sample) {
+            Ok(distribution) if distribution.mean() <= LONGEST => Some(distribution),
             Ok(distribution) => {
                 let mean = quantity::Duration(distribution.mean());
                 context
                     .error(place, format!("a mean of {mean} is longer than a run"))
                     .hint("write 17h or less");
-                return None;
+                None
             }
-            Err(wrong) => wrong,
-        };
-        match wrong.unknown_name() {
-            Some(name) => {
-                let hint = suggest::hint(name, Self::names());
-                context.error(place, format!("unknown distribution \"{name}\"")).hint(hint);
-            }
-            None => context.complaint(place, &wrong.to_string()),
+            Err(wrong) => no_distribution(&wrong, place, context),
         }
-        None
     }
+}
+
+impl Read for Sizes {
+    fn read(value: &Spanned<DeValue<'_>>, place: Place, context: &mut Context<'_>) -> Option<Self> {
+        let Some(text) = value.get_ref().as_str() else {
+            wrong_type(value, place, "a size or a distribution", context);
+            context.problems.last_mut()?.hint("write `\"1 KiB\"` or, say, `\"exp(1 KiB)\"`");
+            return None;
+        };
+        let mut sample = |file: &str| {
+            let source = context.open(file, place)?;
+            let read = Empirical::read_sizes(file, &context.sources[source].text);
+            read.map_err(|wrong| format!("{file}: {wrong}"))
+        };
+        match Self::read(text, &mut sample) {
+            Ok(sizes) if sizes.mean() <= Self::LARGEST => Some(sizes),
+            Ok(sizes) => {
+                let fact = format!("`{}` of content cannot be simulated", quantity::Size(sizes.mean()));
+                context.error(place, fact).hint("write 64 MiB or less");
+                None
+            }
+            Err(wrong) => no_distribution(&wrong, place, context),
+        }
+    }
+}
+
+/// Notes that a text is no distribution.
+fn no_distribution<T>(wrong: &NotADistribution, place: Place, context: &mut Context<'_>) -> Option<T> {
+    match wrong.unknown_name() {
+        Some(name) => {
+            let hint = suggest::hint(name, Distribution::names());
+            context.error(place, format!("unknown distribution \"{name}\"")).hint(hint);
+        }
+        None => context.complaint(place, &wrong.to_string()),
+    }
+    None
 }

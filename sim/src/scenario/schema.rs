@@ -2,6 +2,7 @@
 //! Units and types are checked here; what needs a second look elsewhere (names, order, sums) is
 //! resolved into a plan. No files are opened but through the reader's context.
 
+pub(super) mod direct;
 pub(super) mod expect;
 pub(super) mod explore;
 pub(super) mod fault;
@@ -18,6 +19,7 @@ use toml::de::DeValue;
 use super::grid::Search;
 use super::place::{At, Place};
 use super::reader::{Context, Named, Read, Table};
+use direct::Direct;
 use expect::Expect;
 use fault::Fault;
 use load::Load;
@@ -33,6 +35,7 @@ pub(super) struct File {
     pub(super) network: Network,
     pub(super) services: Named<Service>,
     pub(super) loads: Named<Load>,
+    pub(super) direct: Direct,
     pub(super) gateway: Gateway,
     pub(super) mesh: Mesh,
     pub(super) costs: Costs,
@@ -53,6 +56,7 @@ impl Read for File {
             network: table.optional("network", context).map(|at| at.value).unwrap_or_default(),
             services: table.named("services", context),
             loads: table.named("load", context),
+            direct: table.optional("direct", context).map(|at| at.value).unwrap_or_default(),
             gateway: table.optional("gateway", context).map(|at| at.value).unwrap_or_default(),
             mesh: table.optional("mesh", context).map(|at| at.value).unwrap_or_default(),
             costs: table.optional("costs", context).map(|at| at.value).unwrap_or_default(),

@@ -110,6 +110,12 @@ impl Host for SimHost {
         SimStream::connect(&self.shared, &self.pod, self.container.kind, endpoint).await
     }
 
+    fn assign(&self, endpoint: &Endpoint) -> Option<Endpoint> {
+        let mut services = lock(&self.shared.services);
+        let given = services.give((self.pod.id, &self.pod.name), &endpoint.host)?;
+        Some(Endpoint::new(given, endpoint.port))
+    }
+
     fn now(&self) -> Instant {
         self.shared.clock.now()
     }

@@ -10,7 +10,7 @@ use hoplab_proxy::telemetry::{Observer, Report};
 use hoplab_sim::costs::Costs;
 use hoplab_sim::distribution::Distribution;
 use hoplab_sim::journal::Journal;
-use hoplab_sim::scenario::plan::{CongestionControl, Line, Network};
+use hoplab_sim::scenario::plan::{CongestionControl, Line, Network, Ways};
 use hoplab_sim::world::{
     self, Config, Container, ContainerKind, CoresOf, Impairment, ImpairmentKind, PodConfig, PodId, SimHost,
     SimStream, World,
@@ -172,7 +172,8 @@ async fn connect(world: &World, client: &SimHost, loss: f64, is_first: bool) -> 
     // As in the lab, where the first packets are not lost.
     if is_first && loss > 0.0 {
         let kind = ImpairmentKind::Loss(loss);
-        world.impair(Impairment { a: vec![PodId(0)], b: vec![PodId(1)], kind });
+        let (a, b) = (vec![PodId(0)], vec![PodId(1)]);
+        world.impair(Impairment { a, b, ways: Ways::Both, connections: 1.0, kind });
     }
     stream
 }

@@ -5,6 +5,7 @@
 
 mod bounds;
 mod conformance;
+mod connections;
 mod figures;
 mod intervals;
 mod invariants;

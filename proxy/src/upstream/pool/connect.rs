@@ -2,6 +2,7 @@
 //! where hyper's client is set up. Owns no connection once it is open.
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::client::conn::{http1, http2};
@@ -42,6 +43,13 @@ pub(in super::super) struct Connector<H> {
     pub(in super::super) keep_alive: Option<Duration>,
 }
 
+/// A connection that was opened.
+pub(super) struct Dialed<S> {
+    pub(super) sender: S,
+    /// Whom it leads to, where the endpoint stands for several.
+    pub(super) peer: Option<Arc<str>>,
+}
+
 /// The bytes of a connection, in the clear or behind TLS.
 enum Wire<H: Host> {
     Plain(H::Stream),
@@ -53,28 +61,35 @@ impl<H: Host> Connector<H> {
         &self,
         exchange: &mut Exchange,
         spawner: &Spawner<H>,
-    ) -> Result<http1::SendRequest<Body>, Fault> {
-        match self.open(exchange).await? {
-            Wire::Plain(stream) => speak_http1(stream, spawner).await,
-            Wire::Tls(stream) => speak_http1(stream, spawner).await,
-        }
+    ) -> Result<Dialed<http1::SendRequest<Body>>, Fault> {
+        let (wire, peer) = self.open(exchange).await?;
+        let sender = match wire {
+            Wire::Plain(stream) => speak_http1(stream, spawner).await?,
+            Wire::Tls(stream) => speak_http1(stream, spawner).await?,
+        };
+        Ok(Dialed { sender, peer })
     }
 
     pub(super) async fn open_http2(
         &self,
         exchange: &mut Exchange,
         spawner: &Spawner<H>,
-    ) -> Result<http2::SendRequest<Body>, Fault> {
-        match self.open(exchange).await? {
-            Wire::Plain(stream) => speak_http2(&self.host, stream, self.keep_alive, spawner).await,
-            Wire::Tls(stream) => speak_http2(&self.host, stream, self.keep_alive, spawner).await,
-        }
+    ) -> Result<Dialed<http2::SendRequest<Body>>, Fault> {
+        let (wire, peer) = self.open(exchange).await?;
+        let sender = match wire {
+            Wire::Plain(stream) => speak_http2(&self.host, stream, self.keep_alive, spawner).await?,
+            Wire::Tls(stream) => speak_http2(&self.host, stream, self.keep_alive, spawner).await?,
+        };
+        Ok(Dialed { sender, peer })
     }
 
-    async fn open(&self, exchange: &mut Exchange) -> Result<Wire<H>, Fault> {
+    /// The bytes of a new connection, and whom it leads to where the endpoint stands for several.
+    async fn open(&self, exchange: &mut Exchange) -> Result<(Wire<H>, Option<Arc<str>>), Fault> {
         let deadline = self.host.now() + self.timeout;
         exchange.enter(Owner::Connect);
-        let connected = before(&self.host, deadline, self.host.connect(&self.endpoint)).await;
+        let assigned = self.host.assign(&self.endpoint);
+        let endpoint = assigned.as_ref().unwrap_or(&self.endpoint);
+        let connected = before(&self.host, deadline, self.host.connect(endpoint)).await;
         exchange.mark(self.host.now());
         let stream = match connected {
             Some(Ok(stream)) => stream,
@@ -82,10 +97,11 @@ impl<H: Host> Connector<H> {
             Some(Err(_)) => return Err(Fault::Refused),
             None => return Err(Fault::ConnectTimeout),
         };
-        match &self.tls {
-            None => Ok(Wire::Plain(stream)),
-            Some(tls) => self.secure(tls, stream, deadline, exchange).await,
-        }
+        let wire = match &self.tls {
+            None => Wire::Plain(stream),
+            Some(tls) => self.secure(tls, stream, deadline, exchange).await?,
+        };
+        Ok((wire, assigned.map(|endpoint| endpoint.to_string().into())))
     }
 
     async fn secure(

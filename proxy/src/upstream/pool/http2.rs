@@ -3,12 +3,14 @@
 //! let go of: it closes when the last request on it is done.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use hyper::client::conn::http2;
 use tokio::sync::oneshot;
 
 use super::super::settings::Limits;
 use super::Stream;
+use super::connect::Dialed;
 use crate::body::Body;
 use crate::host::{Host, Instant};
 use crate::telemetry::{Fault, Timeline};
@@ -20,6 +22,8 @@ pub(super) type Opened<H> = (Result<Shared<H>, Fault>, Timeline);
 pub(super) struct Shared<H: Host> {
     pub(super) sender: http2::SendRequest<Body>,
     pub(super) stream: Stream<H>,
+    /// Whom the connection leads to, where the endpoint stands for several.
+    pub(super) peer: Option<Arc<str>>,
 }
 
 /// The connections, in the order of their opening.
@@ -35,6 +39,7 @@ pub(super) struct Open<H: Host> {
 struct Connection {
     id: u64,
     sender: http2::SendRequest<Body>,
+    peer: Option<Arc<str>>,
     opened: Instant,
     streams: u32,
     requests: u32,
@@ -44,6 +49,7 @@ struct Connection {
 /// Who waited for a connection, each with the stream that it gets.
 pub(super) struct Served<H: Host> {
     pub(super) sender: http2::SendRequest<Body>,
+    pub(super) peer: Option<Arc<str>>,
     pub(super) id: u64,
     pub(super) waiting: Vec<oneshot::Sender<Opened<H>>>,
 }
@@ -55,12 +61,16 @@ impl<H: Host> Default for Open<H> {
 }
 
 impl<H: Host> Open<H> {
-    /// A stream on the first connection that has room: which, and how to use it.
-    pub(super) fn take(&mut self, limits: &Limits, now: Instant) -> Option<(u64, http2::SendRequest<Body>)> {
+    /// A stream on the first connection that has room: which, how to use it, and whom it leads to.
+    pub(super) fn take(
+        &mut self,
+        limits: &Limits,
+        now: Instant,
+    ) -> Option<(u64, Dialed<http2::SendRequest<Body>>)> {
         self.connections.retain(|connection| !connection.sender.is_closed() && !connection.old(limits, now));
         let free = self.connections.iter_mut().find(|connection| connection.streams < limits.streams)?;
         free.use_stream();
-        let taken = (free.id, free.sender.clone());
+        let taken = (free.id, Dialed { sender: free.sender.clone(), peer: free.peer.clone() });
         self.let_go_of_spent(limits);
         Some(taken)
     }
@@ -85,22 +95,30 @@ impl<H: Host> Open<H> {
     /// A connection was opened: who gets a stream on it.
     pub(super) fn opened(
         &mut self,
-        sender: http2::SendRequest<Body>,
+        dialed: Dialed<http2::SendRequest<Body>>,
         limits: &Limits,
         now: Instant,
     ) -> Served<H> {
+        let Dialed { sender, peer } = dialed;
         self.opening -= 1;
         let (id, streams) = (self.next, 0);
         self.next += 1;
         let waiting = self.first_in_line(limits);
-        let mut connection =
-            Connection { id, sender: sender.clone(), opened: now, streams, requests: 0, idle_since: now };
+        let mut connection = Connection {
+            id,
+            sender: sender.clone(),
+            peer: peer.clone(),
+            opened: now,
+            streams,
+            requests: 0,
+            idle_since: now,
+        };
         for _ in &waiting {
             connection.use_stream();
         }
         self.connections.push(connection);
         self.let_go_of_spent(limits);
-        Served { sender, id, waiting }
+        Served { sender, peer, id, waiting }
     }
 
     /// A connection could not be opened: who will get none.

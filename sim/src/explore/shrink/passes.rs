@@ -87,7 +87,7 @@ fn loads(search: &mut Search) {
         for asked in search.best.names(&format!("{path}.mix")) {
             remove(search, &format!("{path}.mix.{}", quoted(&asked)));
         }
-        for key in ["headers", "sessions", "timeout", "send_deadline", "zone"] {
+        for key in ["headers", "request", "sessions", "timeout", "send_deadline", "zone"] {
             remove(search, &format!("{path}.{key}"));
         }
         while let Some(half) =
@@ -129,7 +129,17 @@ fn services(search: &mut Search) {
                 .map_or(Ok(()), |_| draft.remove(&format!("{path}.replicas")))
         });
         fewer(search, &format!("{path}.replicas"));
-        for key in ["cores", "queue", "overload", "zone", "bandwidth"] {
+        let keys = [
+            "cores",
+            "queue",
+            "overload",
+            "zone",
+            "bandwidth",
+            "protocol",
+            "keep_alive",
+            "max_connection_age",
+        ];
+        for key in keys {
             remove(search, &format!("{path}.{key}"));
         }
     }
@@ -169,7 +179,7 @@ fn steps(search: &mut Search, path: &str) {
 
 /// Everything that is said about policies, costs and the network, table by table and key by key.
 fn policies(search: &mut Search) {
-    for path in ["costs", "network", "gateway", "mesh"] {
+    for path in ["costs", "network", "direct", "gateway", "mesh"] {
         pruned(search, path, 4);
     }
 }

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use http::Method;
 
+use super::connections::Protocol;
 use super::network::{Capacity, ZoneId};
-use crate::distribution::Distribution;
+use crate::distribution::{Distribution, Sizes};
 
 /// A service.
 #[derive(Debug, Clone)]
@@ -33,6 +34,12 @@ pub struct Service {
     pub deadline: DeadlineUse,
     /// What it does when a caller goes away.
     pub on_cancel: OnCancel,
+    /// What it speaks.
+    pub protocol: Protocol,
+    /// How long it lets a connection be idle; as its server does by itself when `None`.
+    pub keep_alive: Option<Duration>,
+    /// How old it lets a connection become, a tenth more or less.
+    pub max_connection_age: Option<Duration>,
     /// What it answers.
     pub endpoints: Vec<Endpoint>,
 }
@@ -113,8 +120,8 @@ pub struct Endpoint {
     pub method: Method,
     /// `/name` unless the file says otherwise.
     pub path: String,
-    /// Bytes of the answer's body.
-    pub response: u64,
+    /// Bytes of the answer's content.
+    pub response: Sizes,
     /// For what it may complete only once.
     pub once: Once,
     /// What is done before the answer, in order.
@@ -162,8 +169,8 @@ pub enum Step {
 pub struct Call {
     /// What is called.
     pub target: EndpointId,
-    /// Bytes of the request's body.
-    pub request: u64,
+    /// Bytes of the request's content.
+    pub request: Sizes,
     /// When the caller gives up.
     pub timeout: Option<Duration>,
     /// Whether the callee is told `timeout`, also where the caller ignores deadlines.

@@ -6,7 +6,7 @@ use http::{HeaderName, HeaderValue};
 
 use super::application::EndpointId;
 use super::network::ZoneId;
-use crate::distribution::Distribution;
+use crate::distribution::{Distribution, Sizes};
 
 /// Where requests come from.
 #[derive(Debug, Clone)]
@@ -19,6 +19,8 @@ pub struct Load {
     pub mix: Vec<(EndpointId, f64)>,
     /// Header fields, each with one of its values, drawn anew for each request; at least one.
     pub headers: Vec<(HeaderName, Vec<HeaderValue>)>,
+    /// Bytes of a request's content.
+    pub request: Sizes,
     /// When the client gives up.
     pub timeout: Option<Duration>,
     /// Whether it says so when it asks.

@@ -28,8 +28,6 @@ pub(super) const DRAWN_MAX: u32 = 1_000;
 const REQUESTS_MAX: f64 = 1e8;
 /// Scenarios of a sweep in all.
 const POINTS_MAX: usize = 100_000;
-/// Bytes of a request's or an answer's content.
-pub(super) const CONTENT_MAX: u64 = 64 << 20;
 /// A weight of a mix: sums of weights stay exact enough to draw from.
 pub(super) const WEIGHT_MAX: f64 = 1e9;
 /// What multiplies the time that work takes.
@@ -73,18 +71,6 @@ pub(crate) fn factor(written: &At<f64>, context: &mut Context<'_>) -> f64 {
     };
     context.error(written.place, fact).hint("write 0.01 to 1000000");
     1.0
-}
-
-/// The bytes of a request's or an answer's content.
-pub(super) fn content(written: Option<&At<hoplab_proxy::quantity::Size>>, context: &mut Context<'_>) -> u64 {
-    let Some(At { value, place }) = written else { return 0 };
-    if value.0 > CONTENT_MAX {
-        context
-            .error(*place, format!("`{value}` of content cannot be simulated"))
-            .hint("write 64 MiB or less");
-        return 0;
-    }
-    value.0
 }
 
 /// A weight of a mix.

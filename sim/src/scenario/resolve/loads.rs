@@ -7,7 +7,7 @@ use http::{HeaderName, HeaderValue};
 
 use super::names::{self, Names};
 use super::{bounds, limit, topology};
-use crate::distribution::Distribution;
+use crate::distribution::{Distribution, Sizes};
 use crate::scenario::place::{At, Place};
 use crate::scenario::plan::{Arrivals, EndpointId, Load, Pace, Zone};
 use crate::scenario::reader::{Context, Named};
@@ -32,6 +32,7 @@ pub(super) fn loads(
         let send_deadline =
             super::send_deadline(load.send_deadline.as_ref(), load.timeout.is_some(), context);
         let headers = headers(std::mem::take(&mut load.headers), context);
+        let request = load.request.take().map_or(Sizes::ZERO, |at| at.value);
         let timeout = limit(load.timeout.clone(), context);
         let sessions = load
             .sessions
@@ -54,7 +55,17 @@ pub(super) fn loads(
         };
         // A load that is wrong keeps its mix, so that nothing seems to be out of its reach.
         let pace = pace.unwrap_or(Pace::Closed { users: 0, think: Distribution::Constant(Duration::ZERO) });
-        all.push(Load { name: name.value, pace, mix, headers, timeout, send_deadline, zone, sessions });
+        all.push(Load {
+            name: name.value,
+            pace,
+            mix,
+            headers,
+            request,
+            timeout,
+            send_deadline,
+            zone,
+            sessions,
+        });
     }
     all
 }

@@ -4,13 +4,15 @@ use hoplab_proxy::upstream::WEIGHT_MAX;
 use http::Method;
 use http::uri::PathAndQuery;
 
+use super::connections;
 use super::cycles::{self, Calls};
 use super::names::Names;
 use super::{bounds, limit};
+use crate::distribution::Sizes;
 use crate::scenario::place::{At, Place};
 use crate::scenario::plan::{
-    Call, DeadlineUse, Endpoint, EndpointId, Network, OnCancel, OnError, Once, Overload, Service, ServiceId,
-    Step, Zone, ZoneId,
+    Call, DeadlineUse, Endpoint, EndpointId, Network, OnCancel, OnError, Once, Overload, Protocol, Service,
+    ServiceId, Step, Zone, ZoneId,
 };
 use crate::scenario::reader::{Context, Named};
 use crate::scenario::schema::topology as written;
@@ -30,7 +32,9 @@ pub(super) fn services(
     let mut resolver = Resolver { names, calls: Calls::new() };
     let mut all = Vec::new();
     for (index, (name, service)) in services.into_iter().enumerate() {
-        let endpoints = resolver.endpoints(ServiceId(index), service.endpoints, context);
+        let protocol = connections::protocol(service.protocol.as_ref(), context);
+        let endpoints =
+            resolver.endpoints((ServiceId(index), &name.value), protocol, service.endpoints, context);
         let replicas = bounds::replicas(service.replicas.as_ref(), context);
         let here = service.zone.and_then(|name| zone(&name, zones, context));
         let zones = match service.zones {
@@ -53,6 +57,9 @@ pub(super) fn services(
             overload: service.overload.and_then(|written| overload(written.value, context)),
             deadline: service.deadline.map_or(DeadlineUse::Ignore, |name| deadline(&name, context)),
             on_cancel: service.on_cancel.map_or(OnCancel::Stop, |name| on_cancel(&name, context)),
+            protocol,
+            keep_alive: connections::kept_for(service.keep_alive, context),
+            max_connection_age: connections::kept_for(service.max_connection_age, context),
             endpoints,
         });
     }
@@ -118,7 +125,8 @@ struct Resolver<'a> {
 impl Resolver<'_> {
     fn endpoints(
         &mut self,
-        service: ServiceId,
+        (service, service_name): (ServiceId, &str),
+        protocol: Protocol,
         endpoints: Named<written::Endpoint>,
         context: &mut Context<'_>,
     ) -> Vec<Endpoint> {
@@ -127,14 +135,21 @@ impl Resolver<'_> {
             let endpoint = endpoint.unwrap_or_default();
             let place = endpoint.path.as_ref().or(endpoint.method.as_ref()).map_or(name.place, |at| at.place);
             let id = EndpointId { service, endpoint: index };
+            let usual = match protocol {
+                Protocol::Http1 | Protocol::Http2 => format!("/{}", name.value),
+                Protocol::Grpc => format!("/{service_name}/{}", name.value),
+            };
             let endpoint = Endpoint {
                 method: method(endpoint.method, context),
-                path: path(endpoint.path, &name.value, context),
+                path: path(endpoint.path, usual, context),
                 once: endpoint.once.map_or(Once::Never, |at| once(at.value)),
-                response: bounds::content(endpoint.response.as_ref(), context),
+                response: endpoint.response.map_or(Sizes::ZERO, |at| at.value),
                 steps: self.steps(id, endpoint.steps.map(|at| at.value).unwrap_or_default(), context),
                 name: name.value,
             };
+            if protocol == Protocol::Grpc {
+                connections::refuse_method(&endpoint.method, place, context);
+            }
             refuse_twin(&endpoint, &all, place, context);
             all.push(endpoint);
         }
@@ -159,7 +174,7 @@ impl Resolver<'_> {
         match step.value {
             written::Step::Work(work) => Some(Step::Work(work)),
             written::Step::Sleep(sleep) => Some(Step::Sleep(sleep)),
-            written::Step::Call(call) => self.call(caller, call, context).map(Step::Call),
+            written::Step::Call(call) => self.call(caller, *call, context).map(Step::Call),
             written::Step::All { branches, at_most } => {
                 if branches.value.is_empty() {
                     context.error(branches.place, "nothing to do at once");
@@ -176,7 +191,7 @@ impl Resolver<'_> {
     fn call(&mut self, caller: EndpointId, call: written::Call, context: &mut Context<'_>) -> Option<Call> {
         let place = call.target.place;
         let target = self.names.endpoint(&call.target, context);
-        let request = bounds::content(call.request.as_ref(), context);
+        let request = call.request.map_or(Sizes::ZERO, |at| at.value);
         let send_deadline =
             super::send_deadline(call.send_deadline.as_ref(), call.timeout.is_some(), context);
         let timeout = limit(call.timeout, context);
@@ -230,8 +245,8 @@ fn method(name: Option<At<String>>, context: &mut Context<'_>) -> Method {
     })
 }
 
-fn path(written: Option<At<String>>, name: &str, context: &mut Context<'_>) -> String {
-    let Some(At { value: path, place }) = written else { return format!("/{name}") };
+fn path(written: Option<At<String>>, usual: String, context: &mut Context<'_>) -> String {
+    let Some(At { value: path, place }) = written else { return usual };
     let fits = path.starts_with('/') && !path.contains(['?', '#']) && path.parse::<PathAndQuery>().is_ok();
     if !fits {
         context.error(place, format!("\"{path}\" is no path")).hint("write, say, \"/cart/checkout\"");

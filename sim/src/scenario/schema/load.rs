@@ -4,7 +4,7 @@ use hoplab_proxy::quantity::{Duration, Rate};
 use toml::Spanned;
 use toml::de::DeValue;
 
-use crate::distribution::Distribution;
+use crate::distribution::{Distribution, Sizes};
 use crate::scenario::place::{At, Place};
 use crate::scenario::reader::{Context, Named, Read, Table};
 
@@ -20,6 +20,7 @@ pub(in crate::scenario) struct Load {
     pub(in crate::scenario) mix_place: Option<Place>,
     pub(in crate::scenario) mix: Named<f64>,
     pub(in crate::scenario) headers: Named<Values>,
+    pub(in crate::scenario) request: Option<At<Sizes>>,
     pub(in crate::scenario) timeout: Option<At<Duration>>,
     pub(in crate::scenario) send_deadline: Option<At<bool>>,
     pub(in crate::scenario) sessions: Option<At<u32>>,
@@ -44,6 +45,7 @@ impl Read for Load {
             mix_place: table.key_place("mix"),
             mix: table.named("mix", context),
             headers: table.named("headers", context),
+            request: table.optional("request", context),
             timeout: table.optional("timeout", context),
             send_deadline: table.optional("send_deadline", context),
             sessions: table.optional("sessions", context),

@@ -3,7 +3,7 @@
 //! other, so that all that is wrong with a table is found at once.
 
 use hoplab_proxy::load_control::LimitsPolicy;
-use hoplab_proxy::quantity::Bandwidth;
+use hoplab_proxy::quantity::{Bandwidth, Duration};
 use hoplab_proxy::upstream::Policies;
 use serde::de::DeserializeOwned;
 use toml::Spanned;
@@ -48,6 +48,8 @@ pub(in crate::scenario) struct Gateway {
     pub(in crate::scenario) zone: Option<At<String>>,
     pub(in crate::scenario) cores: Option<At<Cores>>,
     pub(in crate::scenario) bandwidth: Option<At<Bandwidth>>,
+    pub(in crate::scenario) keep_alive: Option<At<Duration>>,
+    pub(in crate::scenario) max_connection_age: Option<At<Duration>>,
 }
 
 /// `cores = 2`, or `cores = "shared"`.
@@ -80,8 +82,10 @@ impl Read for Gateway {
         let zone = table.optional("zone", context);
         let cores = table.optional("cores", context);
         let bandwidth = table.optional("bandwidth", context);
+        let keep_alive = table.optional("keep_alive", context);
+        let max_connection_age = table.optional("max_connection_age", context);
         let layers = Layers { services, routes, ..layers(table, context) };
-        Some(Self { layers, zone, cores, bandwidth })
+        Some(Self { layers, zone, cores, bandwidth, keep_alive, max_connection_age })
     }
 }
 

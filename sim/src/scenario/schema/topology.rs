@@ -1,10 +1,10 @@
 //! Services, their endpoints, and what those do: `[services.NAME]`, in a scenario or an application.
 
-use hoplab_proxy::quantity::{Bandwidth, Duration, Rate, Share, Size};
+use hoplab_proxy::quantity::{Bandwidth, Duration, Rate, Share};
 use toml::Spanned;
 use toml::de::DeValue;
 
-use crate::distribution::Distribution;
+use crate::distribution::{Distribution, Sizes};
 use crate::scenario::place::{At, Place};
 use crate::scenario::reader::{Context, Named, Read, Table};
 
@@ -21,6 +21,9 @@ pub(in crate::scenario) struct Service {
     pub(in crate::scenario) overload: Option<At<Overload>>,
     pub(in crate::scenario) deadline: Option<At<String>>,
     pub(in crate::scenario) on_cancel: Option<At<String>>,
+    pub(in crate::scenario) protocol: Option<At<String>>,
+    pub(in crate::scenario) keep_alive: Option<At<Duration>>,
+    pub(in crate::scenario) max_connection_age: Option<At<Duration>>,
     pub(in crate::scenario) endpoints: Named<Endpoint>,
 }
 
@@ -38,6 +41,9 @@ impl Read for Service {
             overload: table.optional("overload", context),
             deadline: table.optional("deadline", context),
             on_cancel: table.optional("on_cancel", context),
+            protocol: table.optional("protocol", context),
+            keep_alive: table.optional("keep_alive", context),
+            max_connection_age: table.optional("max_connection_age", context),
             endpoints: table.named("endpoints", context),
         };
         table.refuse_rest(context);
@@ -58,6 +64,9 @@ impl Service {
         self.overload = other.overload.or(self.overload.take());
         self.deadline = other.deadline.or(self.deadline.take());
         self.on_cancel = other.on_cancel.or(self.on_cancel.take());
+        self.protocol = other.protocol.or(self.protocol.take());
+        self.keep_alive = other.keep_alive.or(self.keep_alive.take());
+        self.max_connection_age = other.max_connection_age.or(self.max_connection_age.take());
         for (name, endpoint) in other.endpoints {
             let mut known = self.endpoints.iter_mut();
             match known.find(|(known, _)| known.value == name.value) {
@@ -89,7 +98,7 @@ impl Read for Overload {
 pub(in crate::scenario) struct Endpoint {
     pub(in crate::scenario) method: Option<At<String>>,
     pub(in crate::scenario) path: Option<At<String>>,
-    pub(in crate::scenario) response: Option<At<Size>>,
+    pub(in crate::scenario) response: Option<At<Sizes>>,
     pub(in crate::scenario) once: Option<At<Once>>,
     pub(in crate::scenario) steps: Option<At<Vec<At<Step>>>>,
 }
@@ -146,14 +155,14 @@ impl Endpoint {
 pub(in crate::scenario) enum Step {
     Work(Distribution),
     Sleep(Distribution),
-    Call(Call),
+    Call(Box<Call>),
     All { branches: At<Vec<At<Step>>>, at_most: Option<At<u32>> },
 }
 
 /// `{ call = "service.endpoint", … }`.
 pub(in crate::scenario) struct Call {
     pub(in crate::scenario) target: At<String>,
-    pub(in crate::scenario) request: Option<At<Size>>,
+    pub(in crate::scenario) request: Option<At<Sizes>>,
     pub(in crate::scenario) timeout: Option<At<Duration>>,
     pub(in crate::scenario) send_deadline: Option<At<bool>>,
     pub(in crate::scenario) times: Option<At<u32>>,
@@ -177,7 +186,7 @@ impl Read for Step {
         let step = match kinds[0] {
             "work" => table.optional("work", context).map(|at| Self::Work(at.value)),
             "sleep" => table.optional("sleep", context).map(|at| Self::Sleep(at.value)),
-            "call" => call(&mut table, context).map(Self::Call),
+            "call" => call(&mut table, context).map(Box::new).map(Self::Call),
             _ => {
                 let branches = table.optional("all", context);
                 let at_most = table.optional("at_most", context);

@@ -38,6 +38,21 @@ mistakes! {
         r#"metric = "p99""# => "metric = \"violations\"\ninvariant = \"once\"";
     invariant_of_another_metric:
         r#"metric = "p99""# => "metric = \"p99\"\ninvariant = \"once-only\"";
+    wrong_connections:
+        "queue    = 100" => "queue    = 100\nprotocol = \"grcp\"\nkeep_alive = \"0s\"\nmax_connection_age = 30",
+        "[network]" => "[direct]\nbalance = \"per-pod\"\nconnections = 1\n\n[network]";
+    nobody_without_a_proxy:
+        "[\"direct\", \"gateway\", \"mesh\"]" => "[\"gateway+mesh\"]",
+        "in     = [\"mesh\"]" => "",
+        "[network]" => "[direct]\nbalance = \"per-connection\"\n\n[network]";
+    grpc_with_what_is_of_http:
+        "queue    = 100" => "queue    = 100\nprotocol = \"grpc\"",
+        "response = \"1 KiB\"" => "response = \"1 KiB\"\nmethod = \"GET\"",
+        "{ timeout = \"2s\", breaker" => "{ health = { http = \"/healthz\" }, timeout = \"2s\", breaker";
+    wrong_sizes:
+        "response = \"1 KiB\"" => "response = \"lognormal(p50=2 KiB, p99=20ms)\"",
+        "request = \"4 KiB\"" => "request = \"unifrom(1 KiB, 4 KiB)\"",
+        "arrivals = \"poisson\"" => "arrivals = \"poisson\"\nrequest = \"exp(1 GiB)\"";
     unknown_service:
         r#""payment.charge""# => r#""payement.charge""#;
     unknown_endpoint:

@@ -26,7 +26,7 @@ fn every_reference_is_resolved_and_every_default_filled_in() {
         panic!("{:?}", plan.services[2]);
     };
     assert_eq!(branches.len(), 2);
-    assert_eq!((call.target.service.0, call.times, call.chance, call.request), (1, 2, 0.5, 4096));
+    assert_eq!((call.target.service.0, call.times, call.chance, call.request.mean()), (1, 2, 0.5, 4096));
     assert_eq!(call.on_error, OnError::Ignore);
     assert!(
         matches!(&plan.loads[0].pace, Pace::Open { curve, .. } if curve[..] == [(Duration::ZERO, 200.0)])
@@ -58,7 +58,7 @@ fn a_scenario_lies_over_its_application_key_by_key() {
     let plan = read(&text, &[("apps/shop.toml", app), ("apps/times.csv", "us\n100\n300\n")]).unwrap();
     let cart = &plan.services[0];
     assert_eq!((cart.name.as_str(), cart.replicas, cart.cores), ("cart", 5, 4));
-    assert_eq!((cart.endpoints[0].method.as_str(), cart.endpoints[0].response), ("GET", 1024));
+    assert_eq!((cart.endpoints[0].method.as_str(), cart.endpoints[0].response.mean()), ("GET", 1024));
     let Step::Work(work) = &cart.endpoints[0].steps[0] else { panic!("{cart:?}") };
     assert_eq!(work.mean(), Duration::from_micros(200));
     let paths: Vec<_> = plan.sources.iter().map(|source| source.path.as_str()).collect();

@@ -1,0 +1,93 @@
+//! Connections: what services speak, how long they keep connections, and how they are reached without a proxy.
+
+use std::time::Duration;
+
+use hoplab_proxy::quantity::Duration as Quantity;
+use hoplab_proxy::upstream::Policies;
+use hoplab_proxy::upstream::settings::Check;
+use http::Method;
+
+use crate::scenario::place::{At, Place};
+use crate::scenario::plan::application::Service;
+use crate::scenario::plan::architecture::Architecture;
+use crate::scenario::plan::connections::{DirectBalance, Protocol};
+use crate::scenario::reader::Context;
+use crate::scenario::schema::policies::Layers;
+
+/// What a service speaks.
+pub(super) fn protocol(written: Option<&At<String>>, context: &mut Context<'_>) -> Protocol {
+    let Some(name) = written else { return Protocol::default() };
+    match name.value.as_str() {
+        "http1" => Protocol::Http1,
+        "http2" => Protocol::Http2,
+        "grpc" => Protocol::Grpc,
+        _ => {
+            context.unknown("protocol", name, ["http1", "http2", "grpc"]);
+            Protocol::default()
+        }
+    }
+}
+
+/// How long connections are kept; for no time is not at all.
+pub(super) fn kept_for(written: Option<At<Quantity>>, context: &mut Context<'_>) -> Option<Duration> {
+    let At { value, place } = written?;
+    if value.0.is_zero() {
+        let hint = "write, say, `\"5s\"`, or leave the key out";
+        context.error(place, "a connection that is kept for no time at all").hint(hint);
+    }
+    Some(value.0)
+}
+
+/// How requests are spread without a proxy, which somebody should be in one of the `architectures`.
+pub(super) fn direct_balance(
+    written: Option<&At<String>>,
+    architectures: &[Architecture],
+    context: &mut Context<'_>,
+) -> DirectBalance {
+    let Some(name) = written else { return DirectBalance::default() };
+    let proxied = |architecture: &Architecture| architecture.gateway && architecture.mesh;
+    if !architectures.is_empty() && architectures.iter().all(proxied) {
+        context
+            .warning(name.place, "nobody calls a service without a proxy")
+            .hint("it says something of \"direct\", \"gateway\" and \"mesh\"");
+    }
+    match name.value.as_str() {
+        "per-request" => DirectBalance::PerRequest,
+        "per-connection" => DirectBalance::PerConnection,
+        _ => {
+            context.unknown("way to balance without a proxy", name, ["per-request", "per-connection"]);
+            DirectBalance::default()
+        }
+    }
+}
+
+/// Notes an endpoint of a gRPC service that would not be asked with POST, which is all that gRPC does.
+pub(super) fn refuse_method(method: &Method, place: Place, context: &mut Context<'_>) {
+    if *method != Method::POST {
+        context
+            .error(place, format!("{method} in a service that speaks gRPC"))
+            .hint("calls of gRPC are POST: leave \"method\" out, or give the service another \"protocol\"");
+    }
+}
+
+/// Notes health checks over plain HTTP of services that speak gRPC; `policies` are those of each of the `services`.
+pub(super) fn refuse_http_checks(
+    services: &[Service],
+    policies: &[Policies],
+    layers: &Layers,
+    context: &mut Context<'_>,
+) {
+    for (service, policies) in services.iter().zip(policies) {
+        let health = policies.resolve().ok().and_then(|settings| settings.health);
+        let is_http = health.is_some_and(|health| matches!(health.check, Check::Http { .. }));
+        if service.protocol != Protocol::Grpc || !is_http {
+            continue;
+        }
+        let own = layers.services.iter().find(|(name, _)| name.value == service.name);
+        let place = own.map(|(name, _)| name.place).or(layers.defaults.as_ref().map(|at| at.place));
+        let fact = format!("health.http: \"{}\" speaks gRPC and answers no GET", service.name);
+        context
+            .error(place.unwrap_or(Place::BEGINNING), fact)
+            .hint("check it with `health = { grpc = \"\" }`, or with `tcp = true`");
+    }
+}
