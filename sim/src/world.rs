@@ -272,7 +272,7 @@ impl World {
         drop(tasks);
     }
 
-    /// Impairs the wires between two sets of pods, in both directions, until it is lifted.
+    /// Impairs the wires between two sets of pods until that is lifted.
     pub fn impair(&self, impairment: Impairment) -> ImpairmentId {
         lock(&self.shared.wire).links.impair(impairment)
     }
