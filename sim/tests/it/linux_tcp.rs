@@ -16,7 +16,7 @@ const KERNEL: &str = include_str!("linux_tcp.txt");
 
 /// What the lab's own wire adds to a round trip, half of it each way: what it took without a loss.
 fn own_delay(case: Case) -> Case {
-    let added = if case.delay < Duration::from_millis(5) { 250 } else { 300 };
+    let added = if case.delay < Duration::from_millis(5) { 200 } else { 300 };
     Case { delay: case.delay + Duration::from_micros(added), ..case }
 }
 
@@ -79,7 +79,7 @@ mean over twelve seeds (and their least and most).
 
 The kernel: Linux 6.18, `python3 ../shared/tools/linux_tcp_lab.py` with the words of the first column and `--seed 1`,
 `2`, `3`. A world: `cargo run --release -p hoplab-sim --example linux_tcp --` with the same words. The lab's wire is a
-program and adds about 0.6 ms to a round trip of more than 10 ms and 0.5 ms to a shorter one; a world was given as much.
+program and adds about 0.6 ms to a round trip of more than 10 ms and 0.4 ms to a shorter one; a world was given as much.
 Segments are paced: this kernel's default is BBR, whose sockets stay paced when they are told to use another control.
 
 | asked | kernel, mean | world | kernel, p50 | world | kernel, p99 | world |

@@ -1,7 +1,7 @@
 //! How many segments may be on their way: the congestion window, and the algorithms that open and halve it, by name.
 //!
-//! Slow start, the window's use and its decay when idle are the same for all (RFC 5681, 6928, 2861, 7661 in part, as
-//! Linux 6.18 has them); an algorithm says how fast the window grows afterwards and what is left of it after a loss.
+//! Slow start, the window's use and its decay when idle are the same for all (RFC 5681, 6928, 2861, as Linux 6.18 has
+//! them); an algorithm says how fast the window grows afterwards and what is left of it after a loss.
 //! Owns no segment and no clock; what a recovery does to the window is [`super::recovery`]'s.
 
 use std::time::Duration;
@@ -41,9 +41,6 @@ struct Usage {
     most: u32,
     /// Until this is acknowledged, what was seen counts.
     until: u64,
-    /// The most since it was last the limit, and since when.
-    idle_most: u32,
-    since: Instant,
 }
 
 impl Congestion {
@@ -126,31 +123,15 @@ impl Congestion {
     }
 
     /// A new segment was sent: so many have not been acknowledged, and so many are on their way.
-    pub(super) fn used(
-        &mut self,
-        now: Instant,
-        (acknowledged, next): (u64, u64),
-        outstanding: u32,
-        in_flight: u32,
-        timeout: Duration,
-    ) {
+    ///
+    /// A window that is not used does not grow, but does not fall either: Linux lets it fall by half of what is not
+    /// used after each timeout (RFC 2861), which RFC 7661 has given up; under weather a shared connection would be
+    /// slower the busier it is.
+    pub(super) fn used(&mut self, (acknowledged, next): (u64, u64), outstanding: u32, in_flight: u32) {
         let is_limit = in_flight >= self.window;
         let is_new = acknowledged >= self.usage.until;
         if is_new || is_limit || (!self.usage.is_limit && outstanding > self.usage.most) {
-            (self.usage.is_limit, self.usage.most, self.usage.until) = (is_limit, outstanding, next);
-        }
-        if self.is_limited() {
-            (self.usage.idle_most, self.usage.since) = (0, now);
-            return;
-        }
-        self.usage.idle_most = self.usage.idle_most.max(outstanding);
-        if now.saturating_since(self.usage.since) >= timeout {
-            let used = self.usage.idle_most.max(INITIAL);
-            if used < self.window {
-                self.threshold = self.threshold_kept();
-                self.window = u32::midpoint(self.window, used);
-            }
-            (self.usage.idle_most, self.usage.since) = (0, now);
+            self.usage = Usage { is_limit, most: outstanding, until: next };
         }
     }
 
@@ -163,16 +144,11 @@ impl Congestion {
         if idle <= timeout {
             return;
         }
-        self.threshold = self.threshold_kept();
+        // Up to where it was, or nearly, it may grow fast again.
+        self.threshold = self.threshold.max((self.window >> 1) + (self.window >> 2));
         let least = INITIAL.min(self.window);
         let halvings = idle.saturating_sub(timeout).as_nanos().div_ceil(timeout.as_nanos().max(1)).min(31);
         self.window = (self.window >> halvings as u32).max(least);
-        (self.usage.idle_most, self.usage.since) = (0, now);
-    }
-
-    /// The threshold at which an unused window is remembered.
-    fn threshold_kept(&self) -> u32 {
-        self.threshold.max((self.window >> 1) + (self.window >> 2))
     }
 
     fn is_limited(&self) -> bool {

@@ -297,9 +297,8 @@ impl Sender {
             self.arm_timeout(now);
         }
         self.arm_probe(now);
-        let timeout = self.timeout();
         let sequences = (self.acknowledged, self.next);
-        self.congestion.used(now, sequences, self.board.len(), self.board.in_flight(), timeout);
+        self.congestion.used(sequences, self.board.len(), self.board.in_flight());
         piece
     }
 
