@@ -2,7 +2,7 @@
 //!
 //! Read [`endpoint`] first: handshake, half close, reset, and who waits for what. It joins two halves. The [`sender`]
 //! cuts, sends and sends again: [`scoreboard`] keeps what is on its way, [`round_trip`] how long that takes, [`rack`]
-//! finds what is lost, [`congestion`] and [`cubic`] say how much may be on its way, [`recovery`] what a loss does to
+//! finds what is lost, [`congestion`], [`slow_start`] and [`cubic`] say how much may be on its way, [`recovery`] what a loss does to
 //! that, and [`pacing`] spreads it. The [`receiver`] puts together ([`reassembly`]) and acknowledges. What crosses the wire is a [`segment`].
 //!
 //! Each algorithm names its RFC and what of Linux 6.18 it follows; `reports/tests` and `../../README.md` hold them to
@@ -20,6 +20,7 @@ mod round_trip;
 mod scoreboard;
 mod segment;
 mod sender;
+mod slow_start;
 
 pub(super) use endpoint::Endpoint;
 pub(super) use segment::{Flags, Segment};

@@ -9,6 +9,7 @@ use std::time::Duration;
 use hoplab_proxy::host::Instant;
 
 use super::cubic::Cubic;
+use super::slow_start::SlowStart;
 use crate::scenario::plan::network::CongestionControl;
 
 /// The window that a connection begins with (RFC 6928), in segments.
@@ -25,6 +26,7 @@ pub(super) struct Congestion {
     /// What has arrived towards the next growth.
     credit: u32,
     algorithm: Algorithm,
+    slow_start: SlowStart,
     usage: Usage,
 }
 
@@ -49,7 +51,14 @@ impl Congestion {
             CongestionControl::Cubic => Algorithm::Cubic(Cubic::default()),
             CongestionControl::Reno => Algorithm::Reno,
         };
-        Self { window: INITIAL, threshold: u32::MAX, credit: 0, algorithm, usage: Usage::default() }
+        Self {
+            window: INITIAL,
+            threshold: u32::MAX,
+            credit: 0,
+            algorithm,
+            slow_start: SlowStart::default(),
+            usage: Usage::default(),
+        }
     }
 
     pub(super) fn is_slow_start(&self) -> bool {
@@ -63,12 +72,12 @@ impl Congestion {
         }
         if self.is_slow_start() {
             let room = self.threshold - self.window;
-            let taken = segments.min(room);
+            let taken = self.slow_start.growth(segments).min(room);
             self.window += taken;
-            segments -= taken;
-            if segments == 0 {
+            if taken < room {
                 return;
             }
+            segments = segments.saturating_sub(taken);
         }
         let per_growth = match &mut self.algorithm {
             Algorithm::Cubic(cubic) => cubic.per_growth(now, self.window, segments),
@@ -92,10 +101,9 @@ impl Congestion {
 
     /// A round trip was measured, of a segment that was sent once.
     pub(super) fn measured(&mut self, now: Instant, round_trip: Duration, acknowledged: u64, next: u64) {
-        let is_slow_start = self.is_slow_start();
-        if let Algorithm::Cubic(cubic) = &mut self.algorithm
-            && cubic.measured(now, round_trip, acknowledged, next, (self.window, is_slow_start))
-        {
+        let Algorithm::Cubic(cubic) = &mut self.algorithm else { return };
+        cubic.measured(now, round_trip);
+        if self.window < self.threshold && self.slow_start.measured(round_trip, acknowledged, next) {
             self.threshold = self.window;
         }
     }
@@ -112,6 +120,7 @@ impl Congestion {
     /// A timeout: what was learnt of the path is forgotten.
     pub(super) fn timed_out(&mut self) {
         self.credit = 0;
+        self.slow_start = SlowStart::default();
         if let Algorithm::Cubic(cubic) = &mut self.algorithm {
             *cubic = Cubic::default();
         }

@@ -1,6 +1,6 @@
-//! CUBIC: the window grows with the cube of the time since the last loss, flat where that was (RFC 9438), and slow
-//! start ends where round trips grow or acknowledgements stretch (`HyStart`), with Linux 6.18's constants
-//! (`tcp_cubic.c`). Arithmetic on integers, so that every machine comes to the same window.
+//! CUBIC: the window grows with the cube of the time since the last loss, flat where that was (RFC 9438), with Linux
+//! 6.18's constants (`tcp_cubic.c`). Slow start slows down where round trips grow ([`super::slow_start`]). Arithmetic
+//! on integers, so that every machine comes to the same window.
 
 use std::time::Duration;
 
@@ -12,15 +12,6 @@ const BETA: u64 = 717;
 const C: u64 = 410;
 /// How long a pace holds, while the window stays: Linux's `HZ / 32`.
 const PACE_LASTS: Duration = Duration::from_micros(31_250);
-/// The window from which on `HyStart` looks.
-const HYSTART_WINDOW_MIN: u32 = 16;
-/// Acknowledgements closer together than this are of one train.
-const HYSTART_GAP: Duration = Duration::from_millis(2);
-/// How many round trips of a round are looked at.
-const HYSTART_SAMPLES: u32 = 8;
-/// How much longer than a round trip a train is that says that the path is full, where segments are paced.
-const HYSTART_TRAIN: Duration = Duration::from_millis(1);
-
 /// The state of a connection's end.
 #[derive(Debug, Default)]
 pub(super) struct Cubic {
@@ -29,7 +20,6 @@ pub(super) struct Cubic {
     /// Since when the window has been growing, if it is.
     epoch: Option<Epoch>,
     shortest: Option<Duration>,
-    round: Round,
 }
 
 /// A time of growth.
@@ -53,17 +43,6 @@ struct Pace {
     at: Instant,
     window: u32,
     per_growth: u32,
-}
-
-/// A round of slow start.
-#[derive(Debug, Default)]
-struct Round {
-    ends: u64,
-    since: Instant,
-    last: Instant,
-    samples: u32,
-    shortest: Option<Duration>,
-    is_found: bool,
 }
 
 impl Cubic {
@@ -103,28 +82,16 @@ impl Cubic {
         }
     }
 
-    /// A round trip was measured; whether slow start ends here.
-    pub(super) fn measured(
-        &mut self,
-        now: Instant,
-        round_trip: Duration,
-        acknowledged: u64,
-        next: u64,
-        (window, is_slow_start): (u32, bool),
-    ) -> bool {
+    /// A round trip was measured.
+    pub(super) fn measured(&mut self, now: Instant, round_trip: Duration) {
         // What was measured just after a loss is of a full queue.
         let is_settling = self
             .epoch
             .as_ref()
             .is_some_and(|epoch| now.saturating_since(epoch.since) < Duration::from_secs(1));
-        if is_settling {
-            return false;
+        if !is_settling {
+            self.shortest = Some(self.shortest.map_or(round_trip, |shortest| shortest.min(round_trip)));
         }
-        let shortest = self.shortest.map_or(round_trip, |shortest| shortest.min(round_trip));
-        self.shortest = Some(shortest);
-        is_slow_start
-            && window >= HYSTART_WINDOW_MIN
-            && self.round.finds(now, round_trip, shortest, acknowledged, next)
     }
 }
 
@@ -157,38 +124,6 @@ impl Epoch {
             self.reno += 1;
         }
         if self.reno > window { window / (self.reno - window) } else { u32::MAX }
-    }
-}
-
-impl Round {
-    /// Whether the path is seen to be full.
-    fn finds(
-        &mut self,
-        now: Instant,
-        round_trip: Duration,
-        shortest: Duration,
-        acknowledged: u64,
-        next: u64,
-    ) -> bool {
-        if acknowledged > self.ends {
-            let is_found = self.is_found;
-            *self = Self { ends: next, since: now, last: now, is_found, ..Self::default() };
-        }
-        if self.is_found {
-            return false;
-        }
-        if now.saturating_since(self.last) <= HYSTART_GAP {
-            self.last = now;
-            self.is_found |= now.saturating_since(self.since) > shortest + HYSTART_TRAIN;
-        }
-        self.shortest = Some(self.shortest.map_or(round_trip, |least| least.min(round_trip)));
-        if self.samples < HYSTART_SAMPLES {
-            self.samples += 1;
-        } else {
-            let tolerance = (shortest / 8).clamp(Duration::from_millis(4), Duration::from_millis(16));
-            self.is_found |= self.shortest.is_some_and(|least| least > shortest + tolerance);
-        }
-        self.is_found
     }
 }
 
