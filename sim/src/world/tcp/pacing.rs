@@ -47,7 +47,8 @@ impl Pacer {
     /// A segment is sent.
     pub(super) fn sent(&mut self, now: Instant, bytes: usize, congestion: &Congestion, trips: &RoundTrip) {
         self.sent = self.sent.saturating_add(1);
-        let Some(rate) = rate(congestion, trips).filter(|_| self.sent >= UNPACED) else { return };
+        let is_held_back = self.sent >= UNPACED && is_paced(bytes);
+        let Some(rate) = rate(congestion, trips).filter(|_| is_held_back) else { return };
         if self.burst.at != now || self.next <= now {
             let credit = now.saturating_since(self.next);
             self.burst = Burst { at: now, segments: 0, length: Duration::ZERO, credit };
@@ -57,6 +58,12 @@ impl Pacer {
         let Burst { at, length, credit, .. } = self.burst;
         self.next = at + length.saturating_sub(credit.min(length / 2));
     }
+}
+
+/// Whether a segment of so many bytes is held back. Linux holds all back; what is small would wait for microseconds that
+/// come from late acknowledgements in the measured round trip, and a world is exact.
+pub(super) fn is_paced(bytes: usize) -> bool {
+    bytes >= SEGMENT_MAX / 2
 }
 
 /// In bytes a second, once a round trip was measured.

@@ -12,7 +12,7 @@ use bytes::{Bytes, BytesMut};
 use hoplab_proxy::host::Instant;
 
 use super::congestion::{Congestion, INITIAL};
-use super::pacing::Pacer;
+use super::pacing::{Pacer, is_paced};
 use super::rack::Rack;
 use super::recovery::{Phase, Recovery};
 use super::round_trip::{RoundTrip, TIMEOUT_MAX, TIMEOUT_MIN};
@@ -237,7 +237,7 @@ impl Sender {
     pub(super) fn transmit(&mut self, now: Instant) -> Option<Piece> {
         self.paced_until = None;
         let (can_repeat, can_send_new) = (self.can_repeat(), self.can_send_new());
-        if can_repeat || can_send_new {
+        if can_repeat || (can_send_new && is_paced(self.next_length())) {
             self.paced_until = self.pacer.waits(now, &self.congestion, &self.trips);
         }
         let goes = self.paced_until.is_none();
@@ -276,9 +276,8 @@ impl Sender {
             let idle = now.saturating_since(self.last_sent);
             self.congestion.idled(now, idle, self.timeout());
         }
-        let cut = self.cuts.front().map_or(usize::MAX, |cut| (cut - self.next) as usize);
-        let length = self.unsent.len().min(SEGMENT_MAX).min(self.allowance() as usize).min(cut);
-        self.cuts.pop_front_if(|_| length == cut);
+        let length = self.next_length();
+        self.cuts.pop_front_if(|cut| *cut == self.next + length as u64);
         let payload = self.unsent.split_to(length).freeze();
         let fin = self.fin == Fin::Wanted && self.unsent.is_empty();
         let sent =
@@ -300,6 +299,12 @@ impl Sender {
         let sequences = (self.acknowledged, self.next);
         self.congestion.used(sequences, self.board.len(), self.board.in_flight());
         piece
+    }
+
+    /// How much a new segment carries.
+    fn next_length(&self) -> usize {
+        let cut = self.cuts.front().map_or(usize::MAX, |cut| (cut - self.next) as usize);
+        self.unsent.len().min(SEGMENT_MAX).min(self.allowance() as usize).min(cut)
     }
 
     /// Sends something new, whatever the congestion window says, or the last segment again (RFC 8985, 7.3).
