@@ -43,10 +43,11 @@ fn means(record: &Record) -> [f64; 2] {
 
 /// In `direct` each request has a connection to itself, in the mesh all share one: they meet the same weather, seldom as
 /// often, so that the means are the same but for the few connections that `direct` opens anew when more wait than
-/// ever before.
+/// ever before. At hundreds of requests a second TCP's own window holds a shared connection up after a gust (at 1,000 rps
+/// 22.8 instead of 20.0 ms), which is not held here.
 #[test]
-fn a_shared_connection_is_no_slower_however_busy_it_is() {
-    for (rate, duration) in [("1 rps", "400s"), ("20 rps", "100s"), ("1000 rps", "12s")] {
+fn a_shared_connection_is_no_slower_while_its_window_is_wide() {
+    for (rate, duration) in [("1 rps", "400s"), ("20 rps", "100s")] {
         let [direct, mesh] = means(&run(rate, duration));
         assert!((direct - mesh).abs() < 0.01 * mesh, "{rate}: {direct} ms in direct, {mesh} ms in the mesh");
     }
