@@ -5,8 +5,8 @@
 //! finds what is lost, [`congestion`], [`slow_start`] and [`cubic`] say how much may be on its way, [`recovery`] what a loss does to
 //! that, and [`pacing`] spreads it. The [`receiver`] puts together ([`reassembly`]) and acknowledges. What crosses the wire is a [`segment`].
 //!
-//! Each algorithm names its RFC and what of Linux 6.18 it follows; `reports/tests` and `../../README.md` hold them to
-//! a real kernel. Owns no socket, no wire and no clock; not here: which pod an end is in ([`super::kernel`]).
+//! Each algorithm names its RFC and what of Linux 6.18 it follows; `linux-tcp.md` and `tests/it/linux_tcp.rs` hold
+//! them to a real kernel. Owns no socket, no wire and no clock; not here: which pod an end is in ([`super::kernel`]).
 
 mod congestion;
 mod cubic;

@@ -55,8 +55,8 @@ pub(super) struct Sender {
     alarm: Option<(Alarm, Instant)>,
     /// How often the timeout has been doubled.
     backoff: u32,
-    /// Since when, without anything acknowledged, timeouts have followed each other, and how many.
-    in_vain: Option<(Instant, u32)>,
+    /// Since when, without anything acknowledged, timeouts have followed each other.
+    in_vain: Option<Instant>,
     probe: Probe,
     window_probe: bool,
     last_sent: Instant,
@@ -499,10 +499,8 @@ impl Sender {
             Alarm::Window => {
                 self.window_probe = true;
                 self.backoff += 1;
-                return self.waits_in_vain(now, is_orphaned) || {
-                    self.arm_window_probe(now);
-                    false
-                };
+                self.arm_window_probe(now);
+                return self.waits_in_vain(now, is_orphaned);
             }
         }
         false
@@ -539,10 +537,9 @@ impl Sender {
 
     /// Notes that nothing was heard; whether that has lasted too long.
     fn waits_in_vain(&mut self, now: Instant, is_orphaned: bool) -> bool {
-        let (since, times) = self.in_vain.get_or_insert((now, 0));
-        *times += 1;
+        let since = *self.in_vain.get_or_insert(now);
         let patience = if is_orphaned { PATIENCE_ORPHANED } else { PATIENCE };
-        now.saturating_since(*since) >= patience
+        now.saturating_since(since) >= patience
     }
 
     /// How long it waits for an acknowledgement.
