@@ -41,14 +41,13 @@ fn means(record: &Record) -> [f64; 2] {
     ["direct", "mesh"].map(|name| record.architectures[name].total.latency.mean_us().unwrap() / 1e3)
 }
 
-/// In `direct` each request has a connection to itself, in the mesh all share one: they meet the same weather, seldom as
-/// often, so that the means are the same but for the few connections that `direct` opens anew when more wait than
-/// ever before. At hundreds of requests a second TCP's own window holds a shared connection up after a gust (at 1,000 rps
-/// 22.8 instead of 20.0 ms), which is not held here.
+/// In `direct` each request has a connection to itself, in the mesh all share one: they meet the same weather, whatever
+/// carries them and however many they are. The runs are as long as it takes that 20 ms is to be told within 1 %.
 #[test]
-fn a_shared_connection_is_no_slower_while_its_window_is_wide() {
-    for (rate, duration) in [("1 rps", "400s"), ("20 rps", "100s")] {
-        let [direct, mesh] = means(&run(rate, duration));
-        assert!((direct - mesh).abs() < 0.01 * mesh, "{rate}: {direct} ms in direct, {mesh} ms in the mesh");
+fn a_round_trip_takes_its_mean_at_any_rate_alone_and_on_a_shared_connection() {
+    for (rate, duration) in [("1 rps", "20000s"), ("20 rps", "1000s"), ("2000 rps", "12s")] {
+        for (name, mean) in ["direct", "mesh"].into_iter().zip(means(&run(rate, duration))) {
+            assert!((mean - 20.0).abs() < 0.2, "{rate}: {mean} ms in {name}");
+        }
     }
 }

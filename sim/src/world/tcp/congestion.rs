@@ -99,11 +99,15 @@ impl Congestion {
         }
     }
 
-    /// A round trip was measured, of a segment that was sent once.
+    /// A round trip was measured, of a segment that was sent once. It says something about a queue of the sender's own
+    /// making only where the window is what holds it back.
     pub(super) fn measured(&mut self, now: Instant, round_trip: Duration, acknowledged: u64, next: u64) {
         let Algorithm::Cubic(cubic) = &mut self.algorithm else { return };
         cubic.measured(now, round_trip);
-        if self.window < self.threshold && self.slow_start.measured(round_trip, acknowledged, next) {
+        if self.usage.is_limit
+            && self.is_slow_start()
+            && self.slow_start.measured(round_trip, acknowledged, next)
+        {
             self.threshold = self.window;
         }
     }

@@ -340,7 +340,7 @@ impl Sender {
             }
         }
         self.measure(now, segment, &news);
-        self.hear_probe(segment, progressed);
+        self.hear_probe(segment);
         let (lost, is_waiting) = self.follow(now, progressed, segment);
         if self.recovery.phase == Phase::Recovery {
             let is_good = progressed && lost == 0;
@@ -429,14 +429,14 @@ impl Sender {
     }
 
     /// What a tail probe brought to light: when it filled a gap, a loss costs what any loss costs (RFC 8985, 7.4).
-    fn hear_probe(&mut self, segment: &Segment, progressed: bool) {
+    /// That it came twice would be heard before anything newer is acknowledged.
+    fn hear_probe(&mut self, segment: &Segment) {
         let Some((until, is_repeated)) = self.probe.until else { return };
-        if segment.acknowledgement < until || !progressed {
+        if segment.acknowledgement < until + u64::from(is_repeated) {
             return;
         }
         self.probe.until = None;
-        let came_twice = segment.ranges.iter().flatten().any(|range| range.end <= segment.acknowledgement);
-        if is_repeated && !came_twice && self.recovery.phase == Phase::Open {
+        if is_repeated && self.recovery.phase == Phase::Open {
             self.congestion.threshold = self.congestion.after_loss();
             self.congestion.window = self.congestion.threshold;
         }
