@@ -2,15 +2,22 @@
 //!
 //! Read [`endpoint`] first: handshake, half close, reset, and who waits for what. It joins two halves. The [`sender`]
 //! cuts, sends and sends again: [`scoreboard`] keeps what is on its way, [`round_trip`] how long that takes, [`rack`]
-//! finds what is lost, [`congestion`], [`slow_start`] and [`cubic`] say how much may be on its way, [`recovery`] what a loss does to
-//! that, and [`pacing`] spreads it. The [`receiver`] puts together ([`reassembly`]) and acknowledges. What crosses the wire is a [`segment`].
+//! finds what is lost, [`congestion`] says how much may be on its way, [`recovery`] what a loss does to that, and
+//! [`pacing`] spreads it. The [`receiver`] puts together ([`reassembly`]) and acknowledges. What crosses the wire is a
+//! [`segment`].
+//!
+//! How much may be on its way is one of three algorithms' to say, by name: Reno, [`cubic`], both after [`slow_start`],
+//! and [`bbr`], which follows the [`delivery_rate`], the largest of late ([`max_filter`]).
 //!
 //! Each algorithm names its RFC and what of Linux 6.18 it follows; `linux-tcp.md` and `tests/it/linux_tcp.rs` hold
 //! them to a real kernel. Owns no socket, no wire and no clock; not here: which pod an end is in ([`super::kernel`]).
 
+mod bbr;
 mod congestion;
 mod cubic;
+mod delivery_rate;
 mod endpoint;
+mod max_filter;
 mod pacing;
 mod rack;
 mod reassembly;

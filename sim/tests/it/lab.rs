@@ -78,6 +78,7 @@ impl Case {
                 ("--seed", value) => seed = quantity(value) as u64,
                 ("--congestion", "cubic") => case.congestion = CongestionControl::Cubic,
                 ("--congestion", "reno") => case.congestion = CongestionControl::Reno,
+                ("--congestion", "bbr") => case.congestion = CongestionControl::Bbr,
                 _ => panic!("what is {option} {value}?"),
             }
         }

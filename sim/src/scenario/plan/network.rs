@@ -94,6 +94,8 @@ pub enum CongestionControl {
     Cubic,
     /// RFC 5681.
     Reno,
+    /// Version 1, as Linux has it: by rate and round trip, not by losses.
+    Bbr,
 }
 
 /// A place whose wires to everywhere else are longer.

@@ -47,8 +47,9 @@ fn congestion(name: &At<String>, context: &mut Context<'_>) -> CongestionControl
     match name.value.as_str() {
         "cubic" => CongestionControl::Cubic,
         "reno" => CongestionControl::Reno,
+        "bbr" => CongestionControl::Bbr,
         _ => {
-            context.unknown("congestion control", name, ["cubic", "reno"]);
+            context.unknown("congestion control", name, ["cubic", "reno", "bbr"]);
             CongestionControl::default()
         }
     }

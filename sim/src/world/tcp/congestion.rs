@@ -1,13 +1,15 @@
 //! How many segments may be on their way: the congestion window, and the algorithms that open and halve it, by name.
 //!
-//! Slow start, the window's use and its decay when idle are the same for all (RFC 5681, 6928, 2861, as Linux 6.18 has
-//! them); an algorithm says how fast the window grows afterwards and what is left of it after a loss.
+//! Slow start, the window's use and its decay when idle are the same for those that follow losses (RFC 5681, 6928, 2861,
+//! as Linux 6.18 has them): they say how fast the window grows afterwards and what is left of it after a loss. BBR
+//! says all of it itself.
 //! Owns no segment and no clock; what a recovery does to the window is [`super::recovery`]'s.
 
 use std::time::Duration;
 
 use hoplab_proxy::host::Instant;
 
+use super::bbr::{Bbr, Heard};
 use super::cubic::Cubic;
 use super::slow_start::SlowStart;
 use crate::scenario::plan::network::CongestionControl;
@@ -34,6 +36,7 @@ pub(super) struct Congestion {
 enum Algorithm {
     Cubic(Cubic),
     Reno,
+    Bbr(Box<Bbr>),
 }
 
 /// How far the window is used: one that is not does not grow.
@@ -50,6 +53,7 @@ impl Congestion {
         let algorithm = match control {
             CongestionControl::Cubic => Algorithm::Cubic(Cubic::default()),
             CongestionControl::Reno => Algorithm::Reno,
+            CongestionControl::Bbr => Algorithm::Bbr(Box::default()),
         };
         Self {
             window: INITIAL,
@@ -82,6 +86,7 @@ impl Congestion {
         let per_growth = match &mut self.algorithm {
             Algorithm::Cubic(cubic) => cubic.per_growth(now, self.window, segments),
             Algorithm::Reno => self.window,
+            Algorithm::Bbr(_) => return,
         };
         self.increase(per_growth, segments);
     }
@@ -117,6 +122,10 @@ impl Congestion {
         match &mut self.algorithm {
             Algorithm::Cubic(cubic) => cubic.after_loss(self.window),
             Algorithm::Reno => self.window / 2,
+            Algorithm::Bbr(bbr) => {
+                bbr.lost(self.window);
+                return self.threshold;
+            }
         }
         .max(WINDOW_MIN)
     }
@@ -125,9 +134,48 @@ impl Congestion {
     pub(super) fn timed_out(&mut self) {
         self.credit = 0;
         self.slow_start = SlowStart::default();
-        if let Algorithm::Cubic(cubic) = &mut self.algorithm {
-            *cubic = Cubic::default();
+        match &mut self.algorithm {
+            Algorithm::Cubic(cubic) => *cubic = Cubic::default(),
+            Algorithm::Reno => {}
+            Algorithm::Bbr(bbr) => bbr.timed_out(),
         }
+    }
+
+    /// A loss was none: the window and the threshold are what they were.
+    pub(super) fn undo(&mut self, window: u32, threshold: u32) {
+        self.threshold = self.threshold.max(threshold);
+        match &mut self.algorithm {
+            Algorithm::Cubic(_) | Algorithm::Reno => self.window = self.window.max(window),
+            Algorithm::Bbr(bbr) => bbr.undone(),
+        }
+    }
+
+    /// What was lost has been made good: the window falls to what is left of it.
+    pub(super) fn recovered(&mut self) {
+        if self.bbr().is_none() {
+            self.window = self.threshold;
+        }
+    }
+
+    /// The algorithm that follows the rate instead of losses, if it is that one.
+    pub(super) fn bbr(&mut self) -> Option<&mut Bbr> {
+        match &mut self.algorithm {
+            Algorithm::Bbr(bbr) => Some(bbr),
+            Algorithm::Cubic(_) | Algorithm::Reno => None,
+        }
+    }
+
+    /// An acknowledgement has come, for the algorithm that follows the rate; whether it is that one.
+    pub(super) fn heard(&mut self, now: Instant, heard: Heard) -> bool {
+        let Algorithm::Bbr(bbr) = &mut self.algorithm else { return false };
+        self.window = bbr.heard(now, self.window, heard);
+        true
+    }
+
+    /// The rate at which segments are sent, in bytes a second, where the algorithm says it.
+    pub(super) fn pacing(&self) -> Option<u64> {
+        let Algorithm::Bbr(bbr) = &self.algorithm else { return None };
+        bbr.pacing()
     }
 
     /// A recovery begins or ends.
@@ -151,8 +199,13 @@ impl Congestion {
     /// Sending begins after `idle` in which nothing was on its way (RFC 2861): the window is halved for each
     /// `timeout` of it, down to the initial one.
     pub(super) fn idled(&mut self, now: Instant, idle: Duration, timeout: Duration) {
-        if let Algorithm::Cubic(cubic) = &mut self.algorithm {
-            cubic.idled(now, idle);
+        match &mut self.algorithm {
+            Algorithm::Cubic(cubic) => cubic.idled(now, idle),
+            Algorithm::Reno => {}
+            Algorithm::Bbr(bbr) => {
+                self.window = bbr.starts(now, self.window);
+                return;
+            }
         }
         if idle <= timeout {
             return;

@@ -68,6 +68,9 @@ pub(super) fn is_paced(bytes: usize) -> bool {
 
 /// In bytes a second, once a round trip was measured.
 fn rate(congestion: &Congestion, trips: &RoundTrip) -> Option<u64> {
+    if let Some(rate) = congestion.pacing() {
+        return Some(rate);
+    }
     let smoothed = trips.smoothed()?;
     let doubles = congestion.window < congestion.threshold / 2;
     let share = if doubles { DOUBLING } else { STEADY };

@@ -113,15 +113,14 @@ impl Recovery {
 
     /// It was needless: the window is what it was.
     pub(super) fn undo(&mut self, congestion: &mut Congestion) {
-        congestion.window = congestion.window.max(self.before.window);
-        congestion.threshold = congestion.threshold.max(self.before.threshold);
+        congestion.undo(self.before.window, self.before.threshold);
         self.end();
     }
 
     /// All that was under way has been acknowledged.
     pub(super) fn complete(&mut self, congestion: &mut Congestion) {
         if self.phase == Phase::Recovery {
-            congestion.window = congestion.threshold;
+            congestion.recovered();
         }
         self.end();
     }

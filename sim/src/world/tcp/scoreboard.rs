@@ -9,6 +9,8 @@ use std::ops::Range;
 use bytes::Bytes;
 use hoplab_proxy::host::Instant;
 
+use super::delivery_rate::Stamp;
+
 /// A segment that was sent.
 #[derive(Debug, Clone)]
 pub(super) struct Sent {
@@ -20,6 +22,8 @@ pub(super) struct Sent {
     pub(super) fate: Fate,
     /// Whether it was sent more than once.
     pub(super) is_repeated: bool,
+    /// What had been delivered when it was sent last.
+    pub(super) stamp: Stamp,
 }
 
 /// What is known of a segment.
@@ -39,6 +43,7 @@ pub(super) struct Delivered {
     pub(super) at: Instant,
     pub(super) end: u64,
     pub(super) is_repeated: bool,
+    pub(super) stamp: Stamp,
 }
 
 /// What an acknowledgement told that was new.
@@ -79,7 +84,7 @@ impl Sent {
     }
 
     fn delivered(&self) -> Delivered {
-        Delivered { at: self.at, end: self.end(), is_repeated: self.is_repeated }
+        Delivered { at: self.at, end: self.end(), is_repeated: self.is_repeated, stamp: self.stamp }
     }
 }
 
@@ -201,26 +206,26 @@ impl Scoreboard {
     }
 
     /// The first that is lost is sent again.
-    pub(super) fn repeat_first_lost(&mut self, now: Instant) -> Option<Sent> {
+    pub(super) fn repeat_first_lost(&mut self, now: Instant, stamp: Stamp) -> Option<Sent> {
         if self.lost == 0 {
             return None;
         }
         let sent = self.segments.iter_mut().find(|sent| sent.fate == Fate::Lost)?;
         self.lost -= 1;
-        Some(sent.repeat(now))
+        Some(sent.repeat(now, stamp))
     }
 
     /// The last one that has not arrived is sent again.
-    pub(super) fn repeat_last(&mut self, now: Instant) -> Option<Sent> {
+    pub(super) fn repeat_last(&mut self, now: Instant, stamp: Stamp) -> Option<Sent> {
         let sent = self.segments.iter_mut().rev().find(|sent| sent.fate != Fate::Arrived)?;
         self.lost -= u32::from(sent.fate == Fate::Lost);
-        Some(sent.repeat(now))
+        Some(sent.repeat(now, stamp))
     }
 }
 
 impl Sent {
-    fn repeat(&mut self, now: Instant) -> Self {
-        (self.fate, self.is_repeated, self.at) = (Fate::Flying, true, now);
+    fn repeat(&mut self, now: Instant, stamp: Stamp) -> Self {
+        (self.fate, self.is_repeated, self.at, self.stamp) = (Fate::Flying, true, now, stamp);
         self.clone()
     }
 }

@@ -11,12 +11,14 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use hoplab_proxy::host::Instant;
 
+use super::bbr::Heard;
 use super::congestion::{Congestion, INITIAL};
+use super::delivery_rate::Stamp;
 use super::pacing::{Pacer, is_paced};
 use super::rack::Rack;
 use super::recovery::{Phase, Recovery};
 use super::round_trip::{RoundTrip, TIMEOUT_MAX, TIMEOUT_MIN};
-use super::scoreboard::{Fate, News, Scoreboard, Sent};
+use super::scoreboard::{Delivered, Fate, News, Scoreboard, Sent};
 use super::segment::{SEGMENT_MAX, Segment};
 use crate::scenario::plan::network::CongestionControl;
 
@@ -164,6 +166,7 @@ impl Sender {
         if self.fin != Fin::No {
             return None;
         }
+        self.note_too_little();
         if !self.unsent.is_empty() && self.would_leave(now) {
             self.cuts.push_back(self.next + self.unsent.len() as u64);
         }
@@ -179,6 +182,24 @@ impl Sender {
             && self.board.lost() == 0
             && self.board.in_flight() + segments <= self.congestion.window
             && self.pacer.waits(now, &self.congestion, &self.trips).is_none()
+    }
+
+    /// Notes, for whoever follows the rate, that there is too little to send.
+    fn note_too_little(&mut self) {
+        let in_flight = self.board.in_flight();
+        let is_little = self.unsent.len() < SEGMENT_MAX && self.board.lost() == 0;
+        if is_little
+            && in_flight < self.congestion.window
+            && let Some(bbr) = self.congestion.bbr()
+        {
+            bbr.rate.app_limited(in_flight);
+        }
+    }
+
+    /// What had been delivered, for a segment that is sent now.
+    fn stamp(&mut self, now: Instant) -> Stamp {
+        let is_alone = self.board.is_empty();
+        self.congestion.bbr().map_or_else(Stamp::default, |bbr| bbr.rate.sent(now, is_alone))
     }
 
     /// Nothing more is written.
@@ -257,7 +278,8 @@ impl Sender {
 
     fn repeat(&mut self, now: Instant) -> Option<Piece> {
         let first = self.board.first().map(|first| first.sequence);
-        let sent = self.board.repeat_first_lost(now)?;
+        let stamp = self.stamp(now);
+        let sent = self.board.repeat_first_lost(now, stamp)?;
         self.recovery.repeated(now);
         if first == Some(sent.sequence) && !matches!(self.alarm, Some((Alarm::Reordering, _))) {
             self.alarm = Some((Alarm::Timeout, now + self.timeout()));
@@ -280,8 +302,8 @@ impl Sender {
         self.cuts.pop_front_if(|cut| *cut == self.next + length as u64);
         let payload = self.unsent.split_to(length).freeze();
         let fin = self.fin == Fin::Wanted && self.unsent.is_empty();
-        let sent =
-            Sent { sequence: self.next, payload, fin, at: now, fate: Fate::Flying, is_repeated: false };
+        let (sequence, stamp) = (self.next, self.stamp(now));
+        let sent = Sent { sequence, payload, fin, at: now, fate: Fate::Flying, is_repeated: false, stamp };
         if fin {
             self.fin = Fin::Sent;
         }
@@ -313,7 +335,8 @@ impl Sender {
         let piece = if is_new {
             self.send_new(now)
         } else {
-            let sent = self.board.repeat_last(now)?;
+            let stamp = self.stamp(now);
+            let sent = self.board.repeat_last(now, stamp)?;
             self.repeated(now, sent)
         };
         self.probe.until = Some((self.next, !is_new));
@@ -331,6 +354,7 @@ impl Sender {
         if self.board.is_empty() || !(progressed || segment.ranges.is_some()) {
             return self.hear_nothing_new(segment);
         }
+        let in_flight_before = self.board.in_flight();
         let news = self.hear_news(now, segment);
         if progressed {
             self.acknowledged = segment.acknowledgement;
@@ -339,10 +363,22 @@ impl Sender {
                 self.fin = Fin::Acknowledged;
             }
         }
-        self.measure(now, segment, &news);
+        let round_trip = self.measure(now, segment, &news);
         self.hear_probe(segment);
         let (lost, is_waiting) = self.follow(now, progressed, segment);
-        if self.recovery.phase == Phase::Recovery {
+        let heard = Heard {
+            delivered: news.delivered,
+            lost,
+            in_flight_before,
+            in_flight: self.board.in_flight(),
+            round_trip,
+            shortest: self.trips.shortest(),
+            smoothed: self.trips.smoothed(),
+            phase: self.recovery.phase,
+        };
+        if self.congestion.heard(now, heard) {
+            self.buffer = self.buffer.max(buffer_for(self.congestion.window));
+        } else if self.recovery.phase == Phase::Recovery {
             let is_good = progressed && lost == 0;
             let in_flight = self.board.in_flight();
             self.recovery.reduce(in_flight, news.delivered, is_good, &mut self.congestion);
@@ -388,9 +424,16 @@ impl Sender {
     }
 
     fn hear_news(&mut self, now: Instant, segment: &Segment) -> News {
-        let Self { board, rack, trips, .. } = self;
+        let Self { board, rack, trips, congestion, .. } = self;
         let shortest = trips.shortest();
+        let mut arrived = |sent: Delivered| {
+            rack.delivered(now, sent, shortest);
+            if let Some(bbr) = congestion.bbr() {
+                bbr.rate.arrived(sent.stamp, sent.at, sent.end);
+            }
+        };
         let mut news = board.news();
+        let mut came_twice = false;
         let acknowledgement = segment.acknowledgement;
         for range in segment.ranges.iter().flatten() {
             if range.end <= acknowledgement {
@@ -398,13 +441,16 @@ impl Sender {
                 if let Some((_, true)) = self.probe.until {
                     self.probe.until = None;
                 }
-                rack.repeated_in_vain(self.acknowledged, self.next);
+                came_twice = true;
             } else {
-                board.arrive(range, &mut news, |sent| rack.delivered(now, sent, shortest));
+                board.arrive(range, &mut news, &mut arrived);
             }
         }
         if acknowledgement > self.acknowledged {
-            board.acknowledge(acknowledgement, &mut news, |sent| rack.delivered(now, sent, shortest));
+            board.acknowledge(acknowledgement, &mut news, &mut arrived);
+        }
+        if came_twice {
+            rack.repeated_in_vain(self.acknowledged, self.next);
         }
         if news.is_reordered {
             rack.reordered();
@@ -412,20 +458,20 @@ impl Sender {
         news
     }
 
-    fn measure(&mut self, now: Instant, segment: &Segment, news: &News) {
+    /// Measures what the news tell of the round trip; how long it took of what was sent once and came in order.
+    fn measure(&mut self, now: Instant, segment: &Segment, news: &News) -> Option<Duration> {
         let progressed = news.first_in_order.is_some() || news.any_repeated;
         let echoed = || segment.timestamps.echo.filter(|_| progressed && news.bytes > 0);
         let once = news.first_in_order.filter(|_| !news.any_repeated);
-        let Some(sent) = once.or(news.first_beyond.filter(|_| !news.any_repeated)).or_else(echoed) else {
-            return;
-        };
+        let beyond = news.first_beyond.filter(|_| !news.any_repeated);
+        let sent = once.or(beyond).or_else(echoed)?;
         self.trips.measured(now.saturating_since(sent), self.acknowledged, self.next);
         self.backoff = 0;
-        if let Some(last) = news.last_in_order.filter(|_| !news.any_repeated) {
-            let sample = now.saturating_since(last);
-            self.trips.at_least(sample);
-            self.congestion.measured(now, sample, self.acknowledged, self.next);
-        }
+        let last = news.last_in_order.filter(|_| !news.any_repeated)?;
+        let sample = now.saturating_since(last);
+        self.trips.at_least(sample);
+        self.congestion.measured(now, sample, self.acknowledged, self.next);
+        Some(sample)
     }
 
     /// What a tail probe brought to light: when it filled a gap, a loss costs what any loss costs (RFC 8985, 7.4).
@@ -438,7 +484,7 @@ impl Sender {
         self.probe.until = None;
         if is_repeated && self.recovery.phase == Phase::Open {
             self.congestion.threshold = self.congestion.after_loss();
-            self.congestion.window = self.congestion.threshold;
+            self.congestion.recovered();
         }
     }
 
@@ -509,7 +555,8 @@ impl Sender {
     fn find_overtaken(&mut self, now: Instant) {
         let in_flight = self.board.in_flight();
         let (_, is_waiting) = self.find_lost(now);
-        if self.recovery.phase == Phase::Recovery && self.board.in_flight() != in_flight {
+        let is_recovering = self.recovery.phase == Phase::Recovery && self.congestion.bbr().is_none();
+        if is_recovering && self.board.in_flight() != in_flight {
             let in_flight = self.board.in_flight();
             self.recovery.reduce(in_flight, 1, false, &mut self.congestion);
         }

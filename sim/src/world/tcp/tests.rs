@@ -218,7 +218,11 @@ proptest! {
 
     #[test]
     fn bytes_arrive_once_and_in_order_within_the_window(
-        control in prop::sample::select(vec![CongestionControl::Cubic, CongestionControl::Reno]),
+        control in prop::sample::select(vec![
+            CongestionControl::Cubic,
+            CongestionControl::Reno,
+            CongestionControl::Bbr,
+        ]),
         fates in fates(),
         steps in prop::collection::vec(step(), 0..60),
     ) {
