@@ -14,6 +14,7 @@ use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::SystemTime;
 
 use rustls::crypto::CryptoProvider;
@@ -72,6 +73,11 @@ pub trait Host: Clone + Send + Sync + Unpin + 'static {
 
     /// Takes note of something that happened.
     fn report(&self, report: Report);
+
+    /// Completes when the tasks of the process may go on: always, but for a simulated one that is stopped.
+    fn poll_running(&self, _: &mut Context<'_>) -> Poll<()> {
+        Poll::Ready(())
+    }
 
     /// Whether whoever hears the reports wants what is reported on demand alone.
     fn wants(&self, _: Interest) -> bool {

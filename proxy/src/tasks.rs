@@ -3,12 +3,12 @@
 //!
 //! [`Tasks`] is owned by the one future that everything belongs to; what runs inside spawns
 //! through a [`Spawner`], which does not keep the set alive. A panic in a task is reported while it
-//! unwinds, also one of a task that is being dropped.
+//! unwinds, also one of a task that is being dropped. While the host says that its process is stopped, no task goes on.
 
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use tokio::task::JoinSet;
 
@@ -79,6 +79,7 @@ impl<H: Host, F: Future<Output = ()>> Future for Watched<H, F> {
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
         let this = self.project();
         let Some(task) = this.task.as_pin_mut() else { return Poll::Ready(()) };
+        ready!(this.host.poll_running(context));
         watched(this.host.as_ref(), || task.poll(context))
     }
 }

@@ -140,13 +140,7 @@ impl Deployment {
     pub(crate) fn fault_hits(&self, faults: &Faults) -> Vec<record::FaultHits> {
         let hits = self.plan.faults.iter().enumerate().map(|(index, fault)| record::FaultHits {
             name: fault.name.clone(),
-            hits: faults.hits(index)
-                + faults.impairment(index).map_or(0, |id| self.pods.world().impairment_hits(id))
-                + faults
-                    .slowdowns(index)
-                    .iter()
-                    .map(|(pod, id)| self.pods.world().slowdown_hits(*pod, *id))
-                    .sum::<u64>(),
+            hits: faults.hits(index, self.pods.world()),
             applies: self.architecture.gateway || !fault.kind.aim().is_at_gateway(),
         });
         hits.collect()

@@ -12,11 +12,14 @@ mod error;
 mod latency;
 mod loss;
 mod partition;
+mod pause;
 mod reset;
 mod restart;
 mod run;
 pub(crate) mod sides;
 mod slow;
+mod slow_reader;
+mod vanish;
 
 use hoplab_proxy::quantity::Duration as Quantity;
 
@@ -204,4 +207,7 @@ kinds! {
     Loss in loss,
     Reset in reset,
     Bandwidth in bandwidth,
+    Pause in pause,
+    Vanish in vanish,
+    SlowReader in slow_reader,
 }

@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use crate::world::{ImpairmentId, PodId, SlowdownId};
+use crate::world::{Trouble, World};
 
 /// The faults of a run. Cloning gives another handle.
 #[derive(Clone)]
@@ -16,10 +16,8 @@ pub(crate) struct Faults {
 struct State {
     active: AtomicBool,
     hits: AtomicU64,
-    /// What the world knows it by, when it is one of the network's.
-    impairment: OnceLock<ImpairmentId>,
-    /// What the world knows it by in each pod, when it slows some.
-    slowdowns: OnceLock<Vec<(PodId, SlowdownId)>>,
+    /// What the world knows it by, once it is on, when it counts its bites.
+    troubles: OnceLock<Vec<Trouble>>,
 }
 
 impl Faults {
@@ -39,30 +37,16 @@ impl Faults {
     }
 
     /// Notes what the world knows the `index`th fault by: the world counts its bites.
-    pub(crate) fn impairs(&self, index: usize, id: ImpairmentId) {
+    pub(crate) fn trouble(&self, index: usize, troubles: Vec<Trouble>) {
         // A fault is switched on once.
-        let _ = self.states[index].impairment.set(id);
+        let _ = self.states[index].troubles.set(troubles);
     }
 
-    /// What the world knows the `index`th fault by, once it is on.
-    pub(crate) fn impairment(&self, index: usize) -> Option<ImpairmentId> {
-        self.states[index].impairment.get().copied()
-    }
-
-    /// How often the `index`th fault has bitten, outside the network.
-    pub(crate) fn hits(&self, index: usize) -> u64 {
-        self.states[index].hits.load(Ordering::Relaxed)
-    }
-
-    /// Notes what the world knows the `index`th fault by in each pod: the world counts its bites.
-    pub(crate) fn slows(&self, index: usize, slowdowns: Vec<(PodId, SlowdownId)>) {
-        // A fault is switched on once.
-        let _ = self.states[index].slowdowns.set(slowdowns);
-    }
-
-    /// What the world knows the `index`th fault by in each pod, once it is on.
-    pub(crate) fn slowdowns(&self, index: usize) -> &[(PodId, SlowdownId)] {
-        self.states[index].slowdowns.get().map_or(&[], Vec::as_slice)
+    /// How often the `index`th fault has bitten.
+    pub(crate) fn hits(&self, index: usize, world: &World) -> u64 {
+        let State { hits, troubles, .. } = &self.states[index];
+        let counted = troubles.get().into_iter().flatten().map(|trouble| world.hits(*trouble));
+        hits.load(Ordering::Relaxed) + counted.sum::<u64>()
     }
 
     /// Whether the `index`th fault is on.

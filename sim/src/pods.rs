@@ -104,7 +104,8 @@ impl Pods {
         (a, b)
     }
 
-    fn side(&self, side: Side) -> Vec<PodId> {
+    /// The pods of a side.
+    pub(crate) fn side(&self, side: Side) -> Vec<PodId> {
         match side {
             Side::Pods(target) => self.of(target).into_iter().map(|place| self.id(place)).collect(),
             Side::Clients => self.clients.clone(),

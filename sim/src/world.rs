@@ -20,6 +20,7 @@ mod loopback;
 mod meter;
 mod pace;
 mod port;
+mod process;
 mod services;
 mod socket;
 mod standstill;
@@ -46,13 +47,14 @@ use crate::journal::Journal;
 use crate::lens::{self, Lens};
 use crate::scenario::plan::network::{Capacity, Network, ZoneId};
 use clock::Clock;
-pub use cores::SlowdownId;
-use cores::{Cores, Lane};
+use cores::{Cores, Lane, SlowdownId};
 use host::EPOCH;
 pub use host::{Full, SimHost};
-pub use link::{Impairment, ImpairmentId, ImpairmentKind};
+use link::ImpairmentId;
+pub use link::{Impairment, ImpairmentKind};
 use meter::Meters;
 pub use meter::{ContainerKind, Usage};
+use process::{Hold, HoldId, Process};
 use services::Services;
 pub use stream::{SimListener, SimStream};
 use tap::{Keys, Tap};
@@ -108,6 +110,19 @@ pub enum CoresOf {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PodId(pub usize);
 
+/// Something that the world was asked to put in the way, until it is lifted; it counts what that hits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Trouble(Kind);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Impairment(ImpairmentId),
+    Slowdown(PodId, SlowdownId),
+    /// Its tasks, and the work under way on its cores.
+    Pause(PodId, HoldId, SlowdownId),
+    SlowReading(PodId, HoldId),
+}
+
 /// A handle to the world that this thread simulates.
 #[derive(Clone)]
 pub struct World {
@@ -139,6 +154,7 @@ struct Pod {
 #[derive(Clone)]
 struct Running {
     kind: ContainerKind,
+    process: Arc<Process>,
     cores: Arc<Cores>,
     lane: Lane,
 }
@@ -155,7 +171,7 @@ impl Running {
                     (Arc::new(Cores::new(count, Arc::clone(clock), Arc::clone(meters))), Lane::Behind)
                 }
             };
-            all.push(Self { kind, cores, lane });
+            all.push(Self { kind, process: Arc::default(), cores, lane });
         }
         all
     }
@@ -241,18 +257,22 @@ impl World {
 
     /// Slows the cores of a pod's innermost container, its application: work takes so many `times` as long, also
     /// what is under way, until that is lifted.
-    pub fn slow(&self, pod: PodId, times: f64) -> SlowdownId {
-        self.pod(pod).containers[0].cores.slow(times)
+    pub fn slow(&self, pod: PodId, times: f64) -> Trouble {
+        Trouble(Kind::Slowdown(pod, self.pod(pod).containers[0].cores.slow(times)))
     }
 
-    /// Ends a slowdown of `pod`.
-    pub fn lift_slowdown(&self, pod: PodId, id: SlowdownId) {
-        self.pod(pod).containers[0].cores.lift(id);
+    /// Stops the process of a pod's innermost container, its application, until that is lifted: none of its tasks
+    /// goes on, its cores stand still, and its kernel lives.
+    pub fn pause(&self, pod: PodId) -> Trouble {
+        let Running { process, cores, .. } = &self.pod(pod).containers[0];
+        Trouble(Kind::Pause(pod, process.hold(Hold::Stopped), cores.slow(f64::INFINITY)))
     }
 
-    /// How many pieces of work a slowdown of `pod` has hit.
-    pub fn slowdown_hits(&self, pod: PodId, id: SlowdownId) -> u64 {
-        self.pod(pod).containers[0].cores.hits(id)
+    /// Lets the process of a pod's innermost container read each of its connections no faster than so many bits a
+    /// second, until that is lifted.
+    pub fn read_slowly(&self, pod: PodId, bits_per_second: u64) -> Trouble {
+        let Running { process, .. } = &self.pod(pod).containers[0];
+        Trouble(Kind::SlowReading(pod, process.hold(Hold::Reads(bits_per_second))))
     }
 
     /// What containers of a kind have taken so far, within the reported part of the run.
@@ -272,19 +292,41 @@ impl World {
         drop(tasks);
     }
 
+    /// The kernel of `pod` forgets its connections, of which no peer is told: what it had to send is gone, and what
+    /// comes for them is answered with a reset. To be followed by [`World::crash`]: there is nothing left to
+    /// say to anybody.
+    pub fn forget(&self, pod: PodId) {
+        lock(&self.shared.wire).kernels.forget(pod);
+    }
+
     /// Impairs the wires between two sets of pods until that is lifted.
-    pub fn impair(&self, impairment: Impairment) -> ImpairmentId {
-        lock(&self.shared.wire).links.impair(impairment)
+    pub fn impair(&self, impairment: Impairment) -> Trouble {
+        Trouble(Kind::Impairment(lock(&self.shared.wire).links.impair(impairment)))
     }
 
-    /// Ends an impairment. What it held back is tried again when its time comes.
-    pub fn lift(&self, id: ImpairmentId) {
-        lock(&self.shared.wire).links.lift(id);
+    /// Ends trouble. What it held back goes on when its time comes.
+    pub fn lift(&self, trouble: Trouble) {
+        let container = |pod: PodId| self.pod(pod).containers[0].clone();
+        match trouble.0 {
+            Kind::Impairment(id) => lock(&self.shared.wire).links.lift(id),
+            Kind::Slowdown(pod, id) => container(pod).cores.lift(id),
+            Kind::Pause(pod, hold, slowdown) => {
+                container(pod).cores.lift(slowdown);
+                container(pod).process.lift(hold);
+            }
+            Kind::SlowReading(pod, hold) => container(pod).process.lift(hold),
+        }
     }
 
-    /// How many segments an impairment has held back, delayed or lost.
-    pub fn impairment_hits(&self, id: ImpairmentId) -> u64 {
-        lock(&self.shared.wire).links.hits(id)
+    /// What trouble has hit: segments held back, delayed or lost, pieces of work slowed, steps of tasks that could not
+    /// be taken, reads that had to wait.
+    pub fn hits(&self, trouble: Trouble) -> u64 {
+        let container = |pod: PodId| self.pod(pod).containers[0].clone();
+        match trouble.0 {
+            Kind::Impairment(id) => lock(&self.shared.wire).links.hits(id),
+            Kind::Slowdown(pod, id) => container(pod).cores.hits(id),
+            Kind::Pause(pod, hold, _) | Kind::SlowReading(pod, hold) => container(pod).process.hits(hold),
+        }
     }
 
     /// Resets every established connection between two sets of pods; how many there were.

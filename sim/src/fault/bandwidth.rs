@@ -1,7 +1,6 @@
 //! `bandwidth`: what passes between two sides of the network shares less than there was.
 
 use hoplab_proxy::quantity::{Bandwidth as Quantity, Duration};
-use toml_edit::Value;
 
 use super::dice::{Dice, Drawing, Entries};
 use super::sides::{WrittenBetween, between, directed};
@@ -71,9 +70,7 @@ impl Fault for Bandwidth {
 
     fn draw(dice: &mut Dice, drawing: &Drawing<'_>) -> Entries {
         let mut entries = dice.directed(drawing);
-        let (least, most) = drawing.explore.bandwidth;
-        let kilobits = (dice.between((least as f64, most as f64)) / 1e3).round().max(1.0);
-        entries.push(("is", Value::from(Quantity(kilobits as u64 * 1_000).to_string())));
+        entries.push(("is", dice.bandwidth(drawing)));
         entries
     }
 

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use hoplab_proxy::quantity;
+use hoplab_proxy::quantity::{self, Bandwidth};
 use rand::rngs::ChaCha8Rng;
 use toml_edit::{Array, Value};
 
@@ -42,6 +42,15 @@ impl Dice {
             entries.push(("replica", Value::from(self.below(service.replicas as usize) as i64)));
         }
         entries
+    }
+
+    /// The same by a name: `payment`, `payment-0`.
+    pub(crate) fn pods_by_name(&mut self, drawing: &Drawing<'_>) -> Value {
+        let service = &drawing.services[drawing.service];
+        if random::happens(&mut self.0, 0.5) {
+            return Value::from(format!("{}-{}", service.name, self.below(service.replicas as usize)));
+        }
+        Value::from(service.name.as_str())
     }
 
     /// A service and one that calls it, or all traffic of it or of one of its pods.
@@ -113,6 +122,13 @@ impl Dice {
     pub(crate) fn duration(&mut self, (low, high): (Duration, Duration)) -> Duration {
         let seconds = self.between((low.as_secs_f64(), high.max(low).as_secs_f64()));
         rounded(Duration::from_secs_f64(seconds))
+    }
+
+    /// A bandwidth as a scenario writes it.
+    pub(crate) fn bandwidth(&mut self, drawing: &Drawing<'_>) -> Value {
+        let (least, most) = drawing.explore.bandwidth;
+        let kilobits = (self.between((least as f64, most as f64)) / 1e3).round().max(1.0);
+        Value::from(Bandwidth(kilobits as u64 * 1_000).to_string())
     }
 
     /// A share as a scenario writes it.

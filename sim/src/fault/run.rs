@@ -5,7 +5,7 @@ use hoplab_proxy::host::{Host, Instant};
 use crate::faults::Faults;
 use crate::pods::{Place, Pods};
 use crate::scenario::plan::target::Between;
-use crate::world::{Impairment, ImpairmentKind, SimHost};
+use crate::world::{Impairment, ImpairmentKind, SimHost, Trouble};
 
 /// A fault while it is carried out.
 pub(crate) struct Run<'a> {
@@ -41,12 +41,18 @@ impl Run<'_> {
 
     /// Impairs the network between two sides until the fault's time is over.
     pub(super) async fn impair(&self, between: Between, kind: ImpairmentKind) {
-        let world = self.pods.world();
         let (a, b) = self.pods.sides(between);
-        let id =
-            world.impair(Impairment { a, b, ways: between.ways, connections: between.connections, kind });
-        self.faults.impairs(self.index, id);
+        let Between { ways, connections, .. } = between;
+        let trouble = self.pods.world().impair(Impairment { a, b, ways, connections, kind });
+        self.trouble(vec![trouble]).await;
+    }
+
+    /// There is such trouble, which the world counts, until the fault's time is over.
+    pub(super) async fn trouble(&self, troubles: Vec<Trouble>) {
+        self.faults.trouble(self.index, troubles.clone());
         self.until_end().await;
-        world.lift(id);
+        for trouble in troubles {
+            self.pods.world().lift(trouble);
+        }
     }
 }

@@ -80,15 +80,19 @@ pub(super) fn pods(services: &[Service], target: Target) -> String {
     target.replica.map_or_else(|| name.clone(), |replica| format!("{name}-{replica}"))
 }
 
-/// Sides as people say them: `between clients and the gateway`.
-pub(super) fn between(services: &[Service], between: Between) -> String {
-    let side = |side: Side| match side {
+/// A side as people say it: `the gateway`.
+pub(super) fn side(services: &[Service], side: Side) -> String {
+    match side {
         Side::Pods(target) => pods(services, target),
         Side::Clients => "clients".to_owned(),
         Side::Gateway => "the gateway".to_owned(),
-    };
-    let a = side(between.a);
-    let b = between.b.map_or_else(|| "everything else".to_owned(), side);
+    }
+}
+
+/// Sides as people say them: `between clients and the gateway`.
+pub(super) fn between(services: &[Service], between: Between) -> String {
+    let a = side(services, between.a);
+    let b = between.b.map_or_else(|| "everything else".to_owned(), |b| side(services, b));
     let ways = match between.ways {
         Ways::Both => format!("between {a} and {b}"),
         Ways::Forth => format!("from {a} to {b}"),

@@ -69,9 +69,7 @@ impl Fault for Slow {
 
     async fn run(&self, run: &Run<'_>) {
         let world = run.pods.world();
-        let pods = run.pods.of(self.target).into_iter().map(|pod| run.pods.id(pod));
-        run.faults.slows(run.index, pods.map(|pod| (pod, world.slow(pod, self.times))).collect());
-        run.until_end().await;
-        run.faults.slowdowns(run.index).iter().for_each(|(pod, id)| world.lift_slowdown(*pod, *id));
+        let pods = run.pods.of(self.target).into_iter();
+        run.trouble(pods.map(|place| world.slow(run.pods.id(place), self.times)).collect()).await;
     }
 }

@@ -36,7 +36,7 @@ pub(super) enum Lane {
 
 /// Names a slowdown of a container's cores.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SlowdownId(usize);
+pub(super) struct SlowdownId(usize);
 
 struct State {
     /// How many there are; `None`: as many as are asked for.

@@ -6,6 +6,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use hoplab_proxy::host::{Endpoint, Host, Instant, Work};
@@ -57,7 +58,7 @@ impl SimHost {
         if work.is_zero() {
             return Ok(());
         }
-        let Running { kind, ref cores, lane } = self.container;
+        let Running { kind, ref cores, lane, .. } = self.container;
         if !cores.has_free() && queue.is_some_and(|most| cores.waiting(lane) >= most as usize) {
             return Err(Full);
         }
@@ -103,11 +104,11 @@ impl Host for SimHost {
     type Listener = SimListener;
 
     async fn bind(&self, address: SocketAddr) -> io::Result<SimListener> {
-        SimListener::bind(&self.shared, self.pod.id, self.container.kind, address)
+        SimListener::bind(&self.shared, self.pod.id, &self.container, address)
     }
 
     async fn connect(&self, endpoint: &Endpoint) -> io::Result<SimStream> {
-        SimStream::connect(&self.shared, &self.pod, self.container.kind, endpoint).await
+        SimStream::connect(&self.shared, &self.pod, &self.container, endpoint).await
     }
 
     fn assign(&self, endpoint: &Endpoint) -> Option<Endpoint> {
@@ -154,5 +155,9 @@ impl Host for SimHost {
 
     fn report(&self, report: Report) {
         self.observer.observe(report);
+    }
+
+    fn poll_running(&self, context: &mut Context<'_>) -> Poll<()> {
+        self.container.process.poll_running(context)
     }
 }

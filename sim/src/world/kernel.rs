@@ -247,6 +247,20 @@ impl Kernels {
         is_established
     }
 
+    /// A pod forgets its connections and whatever it had to say.
+    pub(super) fn forget(&mut self, pod: PodId) {
+        self.pods[pod.0].outbox.clear();
+        let sides = |(opener, [a, b]): (FlowId, [End; 2])| {
+            [(a, opener), (b, opener.reverse())].into_iter().filter(|((of, _), _)| *of == pod)
+        };
+        let its = self.connections.all().flat_map(sides).map(|(_, flow)| flow);
+        for flow in its.collect::<Vec<_>>() {
+            self.connections.endpoint_mut(flow).forget();
+            self.accepted(flow);
+            self.connections.released(flow);
+        }
+    }
+
     /// Whether a pod may have something to send.
     pub(super) fn is_busy(&self) -> bool {
         !self.busy.is_empty()

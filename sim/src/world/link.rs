@@ -18,10 +18,11 @@ use super::{PodConfig, PodId};
 use crate::distribution::Distribution;
 use crate::random;
 use crate::scenario::plan::network::{Capacity, CongestionControl, Network, ZoneId};
+pub(super) use impairment::ImpairmentId;
 pub(super) use impairment::Lost;
 pub(super) use impairment::is_between;
 use impairment::{Departed, InForce};
-pub use impairment::{Impairment, ImpairmentId, ImpairmentKind};
+pub use impairment::{Impairment, ImpairmentKind};
 use pipe::{Passing, Pipe};
 use weather::Weather;
 

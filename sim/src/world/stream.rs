@@ -8,16 +8,21 @@ use std::task::{Context, Poll, ready};
 
 use hoplab_proxy::host::{Accepted, Endpoint, Listener};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::Sleep;
 
 use super::backlog::{Backlog, Waiting};
 use super::loopback::LocalStream;
+use super::process::{Process, Sip};
 use super::socket::WireStream;
-use super::{ContainerKind, Pod, PodId, Shared, lock};
+use super::{ContainerKind, Pod, PodId, Running, Shared, lock};
 
 /// A connection of a pod.
 pub struct SimStream {
     kind: Kind,
-    _open: Open,
+    open: Open,
+    process: Arc<Process>,
+    /// When a process that reads slowly has read what it took.
+    next_read: Option<Pin<Box<Sleep>>>,
 }
 
 /// Counts as an open connection until it is dropped.
@@ -50,7 +55,7 @@ impl SimStream {
     pub(super) async fn connect(
         shared: &Arc<Shared>,
         pod: &Arc<Pod>,
-        container: ContainerKind,
+        container: &Running,
         endpoint: &Endpoint,
     ) -> io::Result<Self> {
         let address = SocketAddr::new(resolve(shared, pod, &endpoint.host)?, endpoint.port);
@@ -61,7 +66,12 @@ impl SimStream {
             // An address without a pod swallows everything.
             None => std::future::pending().await,
         };
-        Ok(Self { kind, _open: Open::new(shared, container) })
+        Ok(Self::new(kind, shared, container))
+    }
+
+    fn new(kind: Kind, shared: &Arc<Shared>, container: &Running) -> Self {
+        let process = Arc::clone(&container.process);
+        Self { kind, open: Open::new(shared, container.kind), process, next_read: None }
     }
 
     fn connect_within(shared: &Shared, pod: PodId, address: SocketAddr) -> io::Result<LocalStream> {
@@ -74,15 +84,52 @@ impl SimStream {
     }
 }
 
+impl Kind {
+    fn poll_read(&mut self, context: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Wire(stream) => Pin::new(stream).poll_read(context, buf),
+            Self::Local(stream) => Pin::new(stream).poll_read(context, buf),
+        }
+    }
+}
+
+impl SimStream {
+    /// Reads a sip, and no more before the time that it takes is over.
+    fn poll_sip(
+        &mut self,
+        sip: Sip,
+        context: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if let Some(next) = &mut self.next_read
+            && next.as_mut().poll(context).is_pending()
+        {
+            self.process.reads_later(context);
+            return Poll::Pending;
+        }
+        self.next_read = None;
+        let most = sip.most().min(buf.remaining());
+        let mut sipped = ReadBuf::new(buf.initialize_unfilled_to(most));
+        ready!(self.kind.poll_read(context, &mut sipped))?;
+        let count = sipped.filled().len();
+        buf.advance(count);
+        if count > 0 {
+            let clock = &self.open.shared.clock;
+            self.next_read = Some(Box::pin(clock.sleep_until(clock.now() + sip.takes(count))));
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
 impl AsyncRead for SimStream {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        match &mut self.kind {
-            Kind::Wire(stream) => Pin::new(stream).poll_read(context, buf),
-            Kind::Local(stream) => Pin::new(stream).poll_read(context, buf),
+        match self.process.reads() {
+            None => self.kind.poll_read(context, buf),
+            Some(sip) => self.poll_sip(sip, context, buf),
         }
     }
 }
@@ -118,7 +165,7 @@ impl AsyncWrite for SimStream {
 pub struct SimListener {
     shared: Arc<Shared>,
     pod: PodId,
-    container: ContainerKind,
+    container: Running,
     backlog: Arc<Mutex<Backlog>>,
     address: SocketAddr,
 }
@@ -127,11 +174,11 @@ impl SimListener {
     pub(super) fn bind(
         shared: &Arc<Shared>,
         pod: PodId,
-        container: ContainerKind,
+        container: &Running,
         address: SocketAddr,
     ) -> io::Result<Self> {
         let (address, backlog) = lock(&shared.wire).kernels.listen(pod, address)?;
-        Ok(Self { shared: Arc::clone(shared), pod, container, backlog, address })
+        Ok(Self { shared: Arc::clone(shared), pod, container: container.clone(), backlog, address })
     }
 
     fn poll_accept(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Accepted<SimStream>>> {
@@ -144,7 +191,7 @@ impl SimListener {
                 (Kind::Wire(stream), peer, local)
             }
         };
-        let stream = SimStream { kind, _open: Open::new(&self.shared, self.container) };
+        let stream = SimStream::new(kind, &self.shared, &self.container);
         Poll::Ready(Ok(Accepted { stream, peer, original_destination: local }))
     }
 }

@@ -60,9 +60,9 @@ fn a_connect_into_a_partition_is_neither_refused_nor_accepted() {
             assert!(matches!(select(connect, patience).await, Either::Right(_)));
         }
         // At 0, 1, 3, 7, 15 and 31 s; who gave up does not try again.
-        assert_eq!(world.impairment_hits(id), 6);
+        assert_eq!(world.hits(id), 6);
         client.sleep_until(at_millis(600_000)).await;
-        assert_eq!(world.impairment_hits(id), 6);
+        assert_eq!(world.hits(id), 6);
     });
 }
 
@@ -111,6 +111,31 @@ fn a_stream_continues_at_the_first_retransmission_after_healing() {
     });
 }
 
+/// Nothing comes after a last segment that could tell of its loss, and 300 ms away it waits for a timeout that is longer
+/// than a round trip: SRTT + max(200 ms, 4 RTTVAR), 500 ms once round trips have been alike for long.
+#[test]
+fn a_lost_last_segment_costs_a_timeout_that_is_longer_than_a_round_trip() {
+    const FAR: Duration = Duration::from_millis(150);
+    let took = world::run(pods(network(FAR), 1, 2), async |world| {
+        let (client, server) = (host(&world, 0), host(&world, 1));
+        let (mut ours, mut theirs) = pair(&client, &server).await;
+        for _ in 0..60 {
+            ours.write_all(b"x").await.unwrap();
+            theirs.read_exact(&mut [0]).await.unwrap();
+            theirs.write_all(b"y").await.unwrap();
+            ours.read_exact(&mut [0]).await.unwrap();
+        }
+        let began = client.now();
+        let cut = world.impair(between(ImpairmentKind::Partition));
+        ours.write_all(b"x").await.unwrap();
+        client.sleep_until(began + Duration::from_millis(1)).await;
+        world.lift(cut);
+        theirs.read_exact(&mut [0]).await.unwrap();
+        server.now() - began
+    });
+    assert_eq!(took.as_millis(), 500 + FAR.as_millis());
+}
+
 /// An acknowledgement that is lost delays nothing that goes the other way.
 #[test]
 fn a_lost_acknowledgement_is_made_good_by_what_follows() {
@@ -123,7 +148,7 @@ fn a_lost_acknowledgement_is_made_good_by_what_follows() {
         let id = world.impair(between(ImpairmentKind::Partition));
         theirs.read_exact(&mut [0; 5]).await.unwrap();
         client.sleep_until(at_millis(1_010)).await;
-        assert_eq!(world.impairment_hits(id), 1);
+        assert_eq!(world.hits(id), 1);
         world.lift(id);
         theirs.write_all(b"answer").await.unwrap();
         ours.read_exact(&mut [0; 6]).await.unwrap();
@@ -154,7 +179,7 @@ fn added_latency_is_added_while_it_lasts() {
         client.sleep_until(client.now() + Duration::from_secs(1)).await;
         trips.push(trip().await);
         assert_eq!(trips, [2, 62, 2]);
-        assert!(world.impairment_hits(id) >= 2);
+        assert!(world.hits(id) >= 2);
     });
 }
 
@@ -171,7 +196,7 @@ fn impairments_touch_only_the_pods_they_name() {
         let (mut ours, mut theirs) = pair(&client, &server).await;
         ours.write_all(b"x").await.unwrap();
         theirs.read_exact(&mut [0]).await.unwrap();
-        assert_eq!((client.now().micros(), world.impairment_hits(id)), (4_000, 0));
+        assert_eq!((client.now().micros(), world.hits(id)), (4_000, 0));
     });
 }
 
@@ -198,6 +223,17 @@ async fn serve_letters(host: SimHost, letter: u8) {
     }
 }
 
+/// Greets everybody with a letter, and holds their connections.
+async fn greet_all(host: SimHost, letter: u8) {
+    let mut listener = listen(&host).await;
+    let mut held = Vec::new();
+    loop {
+        let mut stream = listener.accept().await.unwrap().stream;
+        stream.write_all(&[letter; 2]).await.unwrap();
+        held.push(stream);
+    }
+}
+
 #[test]
 fn a_crash_ends_everything_and_a_restart_begins_anew() {
     in_a_world(async |world, client, server| {
@@ -217,6 +253,116 @@ fn a_crash_ends_everything_and_a_restart_begins_anew() {
         let mut letters = [0; 2];
         after.read_exact(&mut letters).await.unwrap();
         assert_eq!(&letters, b"bb");
+    });
+}
+
+/// `SIGSTOP`: the kernel goes on, accepts and takes what is sent; nobody answers before the process goes on.
+#[test]
+fn a_process_that_stands_still_answers_late_and_its_kernel_at_once() {
+    in_a_world(async |world, client, server| {
+        world.spawn(PodId(1), &server, serve_letters(server.clone(), b'a'));
+        client.sleep_until(at_millis(1)).await;
+        let pause = world.pause(PodId(1));
+        let endpoint = endpoint();
+        let mut stream = client.connect(&endpoint).await.unwrap();
+        assert_eq!(client.now(), at_millis(3));
+        let goes_on = async {
+            client.sleep_until(at_millis(500)).await;
+            world.lift(pause);
+        };
+        let (letter, ()) = tokio::join!(stream.read_u8(), goes_on);
+        assert_eq!((letter.unwrap(), client.now()), (b'a', at_millis(501)));
+        assert_eq!(world.hits(pause), 1, "it would have accepted");
+    });
+}
+
+/// Work under way is done as much later as its process stood still, and what it waits for is over late.
+#[test]
+fn work_stands_still_with_its_process() {
+    in_a_world(async |world, client, server| {
+        let (told, heard) = tokio::sync::oneshot::channel();
+        let works = server.clone();
+        world.spawn(PodId(1), &server, async move {
+            works.occupy(Duration::from_millis(10), None, |_| ()).await.unwrap();
+            let worked = works.now();
+            works.sleep_until(at_millis(60)).await;
+            let _ = told.send((worked, works.now()));
+        });
+        for (from, until) in [(4, 44), (55, 80)] {
+            client.sleep_until(at_millis(from)).await;
+            let pauses = [world.pause(PodId(1)), world.pause(PodId(1))];
+            client.sleep_until(at_millis(until - 1)).await;
+            world.lift(pauses[0]);
+            client.sleep_until(at_millis(until)).await;
+            world.lift(pauses[1]);
+        }
+        assert_eq!(heard.await.unwrap(), (at_millis(50), at_millis(80)));
+    });
+}
+
+/// Nobody is told that a machine has vanished: a peer waits for ever, until it says something and the machine, back
+/// again, knows nothing of it.
+#[test]
+fn a_machine_that_vanishes_leaves_half_a_connection() {
+    in_a_world(async |world, client, server| {
+        world.spawn(PodId(1), &server, greet_all(server.clone(), b'a'));
+        client.sleep_until(at_millis(1)).await;
+        let mut waits = client.connect(&endpoint()).await.unwrap();
+        let mut asks = client.connect(&endpoint()).await.unwrap();
+        for stream in [&mut waits, &mut asks] {
+            stream.read_exact(&mut [0; 2]).await.unwrap();
+        }
+        let cut = world.impair(between(ImpairmentKind::Partition));
+        world.forget(PodId(1));
+        world.crash(PodId(1));
+        asks.write_all(b"?").await.unwrap();
+        client.sleep_until(at_millis(10_000)).await;
+        world.lift(cut);
+        world.spawn(PodId(1), &server, greet_all(server.clone(), b'b'));
+        let error = asks.read(&mut [0]).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionReset, "what is sent again is answered");
+        let later = client.now() + Duration::from_secs(3_600);
+        {
+            let hears = pin!(waits.read_u8());
+            let patience = pin!(client.sleep_until(later));
+            assert!(
+                matches!(select(hears, patience).await, Either::Right(_)),
+                "and who is silent hears nothing"
+            );
+        }
+        waits.write_all(b"?").await.unwrap();
+        let error = waits.read(&mut [0]).await.unwrap_err();
+        assert_eq!((error.kind(), client.now()), (io::ErrorKind::ConnectionReset, later + 2 * LATENCY));
+        assert_eq!(client.connect(&endpoint()).await.unwrap().read_u8().await.unwrap(), b'b');
+    });
+}
+
+/// 1 MB at 1 Mbps takes 8 s to read, and more than half of that to write: the rest fits into buffers on the way.
+#[test]
+fn who_reads_slowly_holds_up_who_writes() {
+    const SIZE: usize = 1_000_000;
+    in_a_world(async |world, client, server| {
+        let (mut reads, mut writes) = pair(&client, &server).await;
+        let start = client.now();
+        let slow = world.read_slowly(PodId(0), 1_000_000);
+        let write = async {
+            writes.write_all(&vec![7; SIZE]).await.unwrap();
+            server.now() - start
+        };
+        let read = async {
+            reads.read_exact(&mut vec![0; SIZE]).await.unwrap();
+            client.now() - start
+        };
+        let (wrote, read) = tokio::join!(write, read);
+        assert!((7.9..8.02).contains(&read.as_secs_f64()), "{read:?}");
+        assert!((4.0..8.0).contains(&wrote.as_secs_f64()), "{wrote:?}");
+        assert!(world.hits(slow) > 0);
+        world.lift(slow);
+        let start = client.now();
+        let write = async { writes.write_all(&vec![7; SIZE]).await.unwrap() };
+        let read = async { reads.read_exact(&mut vec![0; SIZE]).await.unwrap() };
+        tokio::join!(write, read);
+        assert!((client.now() - start).as_secs_f64() < 0.1, "{:?}", client.now() - start);
     });
 }
 

@@ -229,11 +229,11 @@ fn a_slow_core_is_slow_while_it_lasts() {
             app.sleep_until(Instant::from_nanos(400_000)).await;
             let id = world.slow(PodId(0), 20.0);
             app.sleep_until(Instant::from_nanos(2_400_000)).await;
-            world.lift_slowdown(PodId(0), id);
+            world.lift(id);
             id
         };
         let (a, b, c, id) = tokio::join!(occupy(&app, 450), occupy(&app, 100), occupy(&app, 100), slowness);
-        ([a, b, c], world.slowdown_hits(PodId(0), id))
+        ([a, b, c], world.hits(id))
     });
     // 50 µs are left when the core gets slow: 1,000. The next has another 1,000, in which it does 50 of its 100.
     assert_eq!(worked, [(0, 1_400), (1_400, 2_450), (2_450, 2_550)]);

@@ -205,7 +205,9 @@ fn sizes(search: &mut Search) {
             }
         }
         shorter(search, &format!("faults.{index}.latency.add"));
-        wider(search, &format!("faults.{index}.bandwidth.is"));
+        for bandwidth in ["bandwidth.is", "slow_reader.reads"] {
+            wider(search, &format!("faults.{index}.{bandwidth}"));
+        }
         for kind in FAULT_KINDS {
             remove(search, &format!("faults.{index}.{kind}.connections"));
         }

@@ -91,7 +91,7 @@ impl Surroundings<'_> {
     }
 
     /// A side by its name: an end of the traffic, a service, or one of its pods.
-    fn side(&self, name: &At<String>, context: &mut Context<'_>) -> Option<Side> {
+    pub(crate) fn side(&self, name: &At<String>, context: &mut Context<'_>) -> Option<Side> {
         if let Some(service) = self.names.find(&name.value) {
             return Some(Side::Pods(Target { service, replica: None }));
         }

@@ -51,7 +51,7 @@ pub enum ImpairmentKind {
 
 /// An impairment that is or was in force.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct ImpairmentId(pub(super) usize);
+pub(in crate::world) struct ImpairmentId(pub(super) usize);
 
 /// Why a packet is lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -458,6 +458,16 @@ impl Endpoint {
         }
     }
 
+    /// Its kernel knows nothing of it any more, and nobody is told.
+    pub(in crate::world) fn forget(&mut self) {
+        if self.state != State::Unopened {
+            self.state = State::Closed;
+            self.silence();
+            self.receiver.discard();
+            self.resets = false;
+        }
+    }
+
     fn finish(&mut self) {
         self.blocked = false;
         self.sender.finish();

@@ -114,8 +114,20 @@ fn the_example_of_the_reference_can_run() {
     let plan = read(example, &[]).unwrap_or_else(|problems| panic!("{problems}"));
     assert!(plan.warnings.is_empty(), "{}", plan.warnings);
     let kinds: Vec<_> = plan.faults.iter().map(|fault| fault.kind.key()).collect();
-    let expected =
-        ["slow", "error", "crash", "partition", "latency", "loss", "partition", "bandwidth", "reset"];
+    let expected = [
+        "slow",
+        "error",
+        "crash",
+        "partition",
+        "latency",
+        "loss",
+        "partition",
+        "bandwidth",
+        "reset",
+        "pause",
+        "vanish",
+        "slow_reader",
+    ];
     assert_eq!(kinds, expected);
 }
 

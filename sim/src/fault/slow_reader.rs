@@ -1,0 +1,69 @@
+//! `slow_reader`: programs read each of their connections slowly (a phone, a consumer that cannot keep up): what they
+//! are sent waits in their kernels until these are full, then in whoever sends it.
+
+use hoplab_proxy::quantity::{Bandwidth as Quantity, Duration};
+
+use super::dice::{Dice, Drawing, Entries};
+use super::sides::side;
+use super::{Aim, Fault, Run};
+use crate::scenario::place::At;
+use crate::scenario::plan::application::Service;
+use crate::scenario::plan::target::{Between, Side, Target, Ways};
+use crate::scenario::reader::{Context, Table};
+use crate::scenario::resolve::surroundings::Surroundings;
+
+/// Each connection is read no faster than so.
+#[derive(Debug, Clone)]
+pub struct SlowReader {
+    /// Whose programs: applications, clients, the gateway.
+    pub reader: Side,
+    /// Bits a second.
+    pub reads: u64,
+}
+
+/// As it is written.
+pub(crate) struct Written {
+    reader: Option<At<String>>,
+    reads: Option<At<Quantity>>,
+}
+
+impl Fault for SlowReader {
+    const KEY: &'static str = "slow_reader";
+    type Written = Written;
+
+    fn read(table: &mut Table<'_, '_>, context: &mut Context<'_>) -> Option<Self::Written> {
+        Some(Written { reader: table.required("reader", context), reads: table.required("reads", context) })
+    }
+
+    fn resolve(
+        written: Self::Written,
+        _: Option<&At<Duration>>,
+        surroundings: &Surroundings<'_>,
+        context: &mut Context<'_>,
+    ) -> Option<Self> {
+        let reader = surroundings.side(&written.reader?, context);
+        Some(Self { reader: reader?, reads: written.reads?.value.0 })
+    }
+
+    fn in_words(&self, services: &[Service]) -> String {
+        format!("each connection of {} is read at {}", side(services, self.reader), Quantity(self.reads))
+    }
+
+    fn aim(&self) -> Aim {
+        Aim::Network(Between { a: self.reader, b: None, ways: Ways::Both, connections: 1.0 })
+    }
+
+    fn renews(&self) -> Option<Target> {
+        None
+    }
+
+    fn draw(dice: &mut Dice, drawing: &Drawing<'_>) -> Entries {
+        vec![("reader", dice.pods_by_name(drawing)), ("reads", dice.bandwidth(drawing))]
+    }
+
+    async fn run(&self, run: &Run<'_>) {
+        let world = run.pods.world();
+        let pods = run.pods.side(self.reader).into_iter();
+        run.trouble(pods.map(|pod| world.read_slowly(pod, self.reads)).collect()).await;
+    }
+}
