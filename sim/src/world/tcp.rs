@@ -1,8 +1,8 @@
 //! TCP as Linux has it: two ends of a connection, as state machines that are told what time it is.
 //!
 //! Read [`endpoint`] first: handshake, half close, reset, and who waits for what. It joins two halves. The [`sender`]
-//! cuts, sends and sends again: [`scoreboard`] keeps what is on its way, [`round_trip`] how long that takes, [`rack`]
-//! finds what is lost, [`congestion`] says how much may be on its way, [`recovery`] what a loss does to that, and
+//! cuts, sends and sends again: [`scoreboard`] keeps what is on its way, [`round_trip`] how long that takes, [`alarms`]
+//! what is waited for, [`rack`] finds what is lost, [`congestion`] says how much may be on its way, [`recovery`] what a loss does to that, and
 //! [`pacing`] spreads it. The [`receiver`] puts together ([`reassembly`]) and acknowledges. What crosses the wire is a
 //! [`segment`].
 //!
@@ -12,6 +12,7 @@
 //! Each algorithm names its RFC and what of Linux 6.18 it follows; `linux-tcp.md` and `tests/it/linux_tcp.rs` hold
 //! them to a real kernel. Owns no socket, no wire and no clock; not here: which pod an end is in ([`super::kernel`]).
 
+mod alarms;
 mod bbr;
 mod congestion;
 mod cubic;

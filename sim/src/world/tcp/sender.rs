@@ -5,20 +5,22 @@
 //! 3.8.6.1). Nagle's algorithm is off, as servers and proxies have it. Owns no clock and no task: says when it wants
 //! to be called again.
 
+mod hearing;
+
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use hoplab_proxy::host::Instant;
 
-use super::bbr::Heard;
+use super::alarms::{Alarm, Alarms};
 use super::congestion::{Congestion, INITIAL};
 use super::delivery_rate::Stamp;
 use super::pacing::{Pacer, is_paced};
 use super::rack::Rack;
 use super::recovery::{Phase, Recovery};
-use super::round_trip::{RoundTrip, TIMEOUT_MAX, TIMEOUT_MIN};
-use super::scoreboard::{Delivered, Fate, News, Scoreboard, Sent};
+use super::round_trip::RoundTrip;
+use super::scoreboard::{Fate, Scoreboard, Sent};
 use super::segment::{SEGMENT_MAX, Segment};
 use crate::scenario::plan::network::CongestionControl;
 
@@ -26,15 +28,6 @@ use crate::scenario::plan::network::CongestionControl;
 const SEGMENT_MEMORY: usize = 4_352;
 /// The largest send buffer: the last of Linux's `tcp_wmem`.
 const BUFFER_MAX: usize = 4 * 1024 * 1024;
-/// What a tail probe waits for longer than two round trips when several segments are on their way: `TCP_TIMEOUT_MIN`,
-/// two ticks of 250 Hz.
-const PROBE_GRACE: Duration = Duration::from_millis(8);
-/// How long one segment is sent again before the connection is given up: Linux's `tcp_retries2` of 15; nine doublings
-/// of the shortest timeout, then six of the longest.
-const PATIENCE: Duration = Duration::from_millis(1_023 * 200 + 6 * 120_000);
-/// The same when nobody holds the socket any more: `tcp_orphan_retries` of 8.
-const PATIENCE_ORPHANED: Duration = Duration::from_millis(511 * 200);
-
 /// The sending half.
 #[derive(Debug)]
 pub(super) struct Sender {
@@ -54,11 +47,7 @@ pub(super) struct Sender {
     pacer: Pacer,
     /// When the pacer lets something go that is held back.
     paced_until: Option<Instant>,
-    alarm: Option<(Alarm, Instant)>,
-    /// How often the timeout has been doubled.
-    backoff: u32,
-    /// Since when, without anything acknowledged, timeouts have followed each other.
-    in_vain: Option<Instant>,
+    alarms: Alarms,
     probe: Probe,
     window_probe: bool,
     last_sent: Instant,
@@ -81,19 +70,6 @@ struct Probe {
     is_due: bool,
     /// What its acknowledgement covers, and whether it sent something again.
     until: Option<(u64, bool)>,
-}
-
-/// Why a sender wants to be called.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Alarm {
-    /// Nothing was heard for the length of a timeout.
-    Timeout,
-    /// Nothing was heard for two round trips.
-    Probe,
-    /// What was overtaken should have arrived.
-    Reordering,
-    /// The peer's window is closed.
-    Window,
 }
 
 /// How far the end of what is written is.
@@ -130,9 +106,7 @@ impl Sender {
             congestion: Congestion::new(control),
             pacer: Pacer::default(),
             paced_until: None,
-            alarm: None,
-            backoff: 0,
-            in_vain: None,
+            alarms: Alarms::default(),
             probe: Probe::default(),
             window_probe: false,
             last_sent: Instant::START,
@@ -214,7 +188,7 @@ impl Sender {
         self.unsent.clear();
         self.cuts.clear();
         self.board = Scoreboard::default();
-        self.alarm = None;
+        self.alarms.clear();
         self.fin = Fin::Acknowledged;
     }
 
@@ -281,8 +255,8 @@ impl Sender {
         let stamp = self.stamp(now);
         let sent = self.board.repeat_first_lost(now, stamp)?;
         self.recovery.repeated(now);
-        if first == Some(sent.sequence) && !matches!(self.alarm, Some((Alarm::Reordering, _))) {
-            self.alarm = Some((Alarm::Timeout, now + self.timeout()));
+        if first == Some(sent.sequence) && !self.alarms.is_waiting_for(Alarm::Reordering) {
+            self.alarms.await_timeout(now, &self.trips);
         }
         Some(self.repeated(now, sent))
     }
@@ -314,7 +288,7 @@ impl Sender {
         let is_first = self.board.is_empty();
         let piece = Piece { sequence: sent.sequence, payload: sent.payload.clone(), fin, is_repeated: false };
         self.board.push(sent);
-        if is_first || matches!(self.alarm, Some((Alarm::Probe, _))) {
+        if is_first || self.alarms.is_waiting_for(Alarm::Probe) {
             self.arm_timeout(now);
         }
         self.arm_probe(now);
@@ -340,214 +314,30 @@ impl Sender {
             self.repeated(now, sent)
         };
         self.probe.until = Some((self.next, !is_new));
-        self.alarm = Some((Alarm::Timeout, now + self.timeout()));
+        self.alarms.await_timeout(now, &self.trips);
         Some(piece)
-    }
-
-    /// Takes what a segment acknowledges.
-    pub(super) fn hear(&mut self, now: Instant, segment: &Segment) {
-        if segment.acknowledgement > self.next {
-            return;
-        }
-        self.hear_window(now, segment);
-        let progressed = segment.acknowledgement > self.acknowledged;
-        if self.board.is_empty() || !(progressed || segment.ranges.is_some()) {
-            return self.hear_nothing_new(segment);
-        }
-        let in_flight_before = self.board.in_flight();
-        let news = self.hear_news(now, segment);
-        if progressed {
-            self.acknowledged = segment.acknowledgement;
-            self.in_vain = None;
-            if self.fin == Fin::Sent && self.board.is_empty() {
-                self.fin = Fin::Acknowledged;
-            }
-        }
-        let round_trip = self.measure(now, segment, &news);
-        self.hear_probe(segment);
-        let (lost, is_waiting) = self.follow(now, progressed, segment);
-        let heard = Heard {
-            delivered: news.delivered,
-            lost,
-            in_flight_before,
-            in_flight: self.board.in_flight(),
-            round_trip,
-            shortest: self.trips.shortest(),
-            smoothed: self.trips.smoothed(),
-            phase: self.recovery.phase,
-        };
-        if self.congestion.heard(now, heard) {
-            self.buffer = self.buffer.max(buffer_for(self.congestion.window));
-        } else if self.recovery.phase == Phase::Recovery {
-            let is_good = progressed && lost == 0;
-            let in_flight = self.board.in_flight();
-            self.recovery.reduce(in_flight, news.delivered, is_good, &mut self.congestion);
-        } else if progressed {
-            self.congestion.grow(now, news.delivered);
-            self.buffer = self.buffer.max(buffer_for(self.congestion.window));
-        }
-        if self.board.is_empty() {
-            self.alarm = None;
-            self.arm_window_probe(now);
-        } else if progressed && !is_waiting {
-            self.arm_timeout(now);
-            self.arm_probe(now);
-        }
-    }
-
-    fn hear_window(&mut self, now: Instant, segment: &Segment) {
-        let acknowledgement = segment.acknowledgement;
-        let is_newer = acknowledgement > self.acknowledged
-            || segment.sequence > self.window.told_by
-            || (segment.sequence == self.window.told_by && segment.window > self.window.size);
-        if is_newer && acknowledgement >= self.acknowledged {
-            self.window.size = segment.window;
-            self.window.told_by = segment.sequence;
-            self.window.edge = self.window.edge.max(acknowledgement + u64::from(segment.window));
-        }
-        if self.board.is_empty() {
-            if self.allowance() > 0 {
-                self.backoff = 0;
-            }
-            self.alarm = None;
-            self.arm_window_probe(now);
-        }
-    }
-
-    /// A probe that came twice: nothing was lost.
-    fn hear_nothing_new(&mut self, segment: &Segment) {
-        if let Some((until, _)) = self.probe.until
-            && segment.acknowledgement >= until
-        {
-            self.probe.until = None;
-        }
-    }
-
-    fn hear_news(&mut self, now: Instant, segment: &Segment) -> News {
-        let Self { board, rack, trips, congestion, .. } = self;
-        let shortest = trips.shortest();
-        let mut arrived = |sent: Delivered| {
-            rack.delivered(now, sent, shortest);
-            if let Some(bbr) = congestion.bbr() {
-                bbr.rate.arrived(sent.stamp, sent.at, sent.end);
-            }
-        };
-        let mut news = board.news();
-        let mut came_twice = false;
-        let acknowledgement = segment.acknowledgement;
-        for range in segment.ranges.iter().flatten() {
-            if range.end <= acknowledgement {
-                self.recovery.came_twice();
-                if let Some((_, true)) = self.probe.until {
-                    self.probe.until = None;
-                }
-                came_twice = true;
-            } else {
-                board.arrive(range, &mut news, &mut arrived);
-            }
-        }
-        if acknowledgement > self.acknowledged {
-            board.acknowledge(acknowledgement, &mut news, &mut arrived);
-        }
-        if came_twice {
-            rack.repeated_in_vain(self.acknowledged, self.next);
-        }
-        if news.is_reordered {
-            rack.reordered();
-        }
-        news
-    }
-
-    /// Measures what the news tell of the round trip; how long it took of what was sent once and came in order.
-    fn measure(&mut self, now: Instant, segment: &Segment, news: &News) -> Option<Duration> {
-        let progressed = news.first_in_order.is_some() || news.any_repeated;
-        let echoed = || segment.timestamps.echo.filter(|_| progressed && news.bytes > 0);
-        let once = news.first_in_order.filter(|_| !news.any_repeated);
-        let beyond = news.first_beyond.filter(|_| !news.any_repeated);
-        let sent = once.or(beyond).or_else(echoed)?;
-        self.trips.measured(now.saturating_since(sent), self.acknowledged, self.next);
-        self.backoff = 0;
-        let last = news.last_in_order.filter(|_| !news.any_repeated)?;
-        let sample = now.saturating_since(last);
-        self.trips.at_least(sample);
-        self.congestion.measured(now, sample, self.acknowledged, self.next);
-        Some(sample)
-    }
-
-    /// What a tail probe brought to light: when it filled a gap, a loss costs what any loss costs (RFC 8985, 7.4).
-    /// That it came twice would be heard before anything newer is acknowledged.
-    fn hear_probe(&mut self, segment: &Segment) {
-        let Some((until, is_repeated)) = self.probe.until else { return };
-        if segment.acknowledgement < until + u64::from(is_repeated) {
-            return;
-        }
-        self.probe.until = None;
-        if is_repeated && self.recovery.phase == Phase::Open {
-            self.congestion.threshold = self.congestion.after_loss();
-            self.congestion.recovered();
-        }
-    }
-
-    /// Goes from phase to phase; how many segments are found lost, and whether more may be before long.
-    fn follow(&mut self, now: Instant, progressed: bool, segment: &Segment) -> (u32, bool) {
-        let Self { recovery, congestion, board, .. } = self;
-        let is_needless = recovery.is_needless(segment.timestamps.echo);
-        let is_over = self.acknowledged >= recovery.high;
-        match recovery.phase {
-            Phase::Recovery | Phase::Loss if progressed && is_needless => {
-                recovery.undo(congestion);
-                board.find_all();
-            }
-            Phase::Recovery | Phase::Loss if is_over => {
-                recovery.complete(congestion);
-                self.rack.recovered();
-            }
-            _ => {}
-        }
-        if self.recovery.phase == Phase::Open && self.board.arrived() == 0 && self.board.lost() == 0 {
-            return (0, false);
-        }
-        self.find_lost(now)
-    }
-
-    fn find_lost(&mut self, now: Instant) -> (u32, bool) {
-        let Self { recovery, congestion, board, rack, trips, .. } = self;
-        let is_recovering = matches!(recovery.phase, Phase::Recovery | Phase::Loss);
-        let (lost, wait) = rack.detect(now, board, trips, is_recovering);
-        if !is_recovering {
-            if board.lost() > 0 {
-                recovery.begin(self.next, congestion);
-                self.probe.until = None;
-            } else {
-                recovery.phase = if board.arrived() > 0 { Phase::Disorder } else { Phase::Open };
-            }
-        }
-        if let Some(wait) = wait {
-            self.alarm = Some((Alarm::Reordering, now + wait));
-        }
-        (lost, wait.is_some())
     }
 
     /// When it wants to be called.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        [self.alarm.map(|(_, at)| at), self.paced_until].into_iter().flatten().min()
+        [self.alarms.deadline(), self.paced_until].into_iter().flatten().min()
     }
 
     /// Its time has come; whether it gives up.
     pub(super) fn expire(&mut self, now: Instant, is_orphaned: bool) -> bool {
         self.paced_until.take_if(|at| *at <= now);
-        let Some((alarm, _)) = self.alarm.take_if(|(_, at)| *at <= now) else { return false };
-        match alarm {
-            Alarm::Timeout => return self.time_out(now, is_orphaned),
-            Alarm::Probe if self.probe.until.is_none() => self.probe.is_due = true,
-            Alarm::Probe => self.alarm = Some((Alarm::Timeout, now + self.timeout())),
-            Alarm::Reordering => self.find_overtaken(now),
-            Alarm::Window => {
+        match self.alarms.take_due(now) {
+            Some(Alarm::Timeout) => return self.time_out(now, is_orphaned),
+            Some(Alarm::Probe) if self.probe.until.is_none() => self.probe.is_due = true,
+            Some(Alarm::Probe) => self.alarms.await_timeout(now, &self.trips),
+            Some(Alarm::Reordering) => self.find_overtaken(now),
+            Some(Alarm::Window) => {
                 self.window_probe = true;
-                self.backoff += 1;
+                let (_, is_too_long) = self.alarms.passes_in_vain(now, is_orphaned);
                 self.arm_window_probe(now);
-                return self.waits_in_vain(now, is_orphaned);
+                return is_too_long;
             }
+            None => {}
         }
         false
     }
@@ -561,15 +351,14 @@ impl Sender {
             self.recovery.reduce(in_flight, 1, false, &mut self.congestion);
         }
         if !is_waiting {
-            let at = self.timeout_at(now);
-            self.alarm = Some((Alarm::Timeout, at));
+            self.alarms.await_rest(now, self.first_sent(), &self.trips);
         }
     }
 
     fn time_out(&mut self, now: Instant, is_orphaned: bool) -> bool {
         let Some(first) = self.board.first().map(|first| first.sequence) else { return false };
-        let is_first = self.in_vain.is_none();
-        if self.waits_in_vain(now, is_orphaned) {
+        let (is_first, is_too_long) = self.alarms.passes_in_vain(now, is_orphaned);
+        if is_too_long {
             return true;
         }
         self.recovery.time_out(self.acknowledged, self.next, is_first, &mut self.congestion);
@@ -577,52 +366,41 @@ impl Sender {
         board.lose(|sent| sent.sequence == first || rack.is_late(now, sent));
         self.congestion.window = self.board.in_flight() + 1;
         self.probe = Probe::default();
-        self.backoff += 1;
-        self.alarm = Some((Alarm::Timeout, now + self.timeout()));
+        self.alarms.await_timeout(now, &self.trips);
         false
-    }
-
-    /// Notes that nothing was heard; whether that has lasted too long.
-    fn waits_in_vain(&mut self, now: Instant, is_orphaned: bool) -> bool {
-        let since = *self.in_vain.get_or_insert(now);
-        let patience = if is_orphaned { PATIENCE_ORPHANED } else { PATIENCE };
-        now.saturating_since(since) >= patience
     }
 
     /// How long it waits for an acknowledgement.
     pub(super) fn timeout(&self) -> Duration {
-        self.trips.timeout().saturating_mul(1 << self.backoff.min(16)).min(TIMEOUT_MAX)
+        self.alarms.timeout(&self.trips)
     }
 
-    /// When the first segment's timeout is over.
-    fn timeout_at(&self, now: Instant) -> Instant {
-        let since = self.board.first().map_or(now, |first| first.at);
-        (since + self.timeout()).max(now + Duration::from_micros(1))
+    /// When the first segment was sent last.
+    fn first_sent(&self) -> Option<Instant> {
+        self.board.first().map(|first| first.at)
     }
 
     fn arm_timeout(&mut self, now: Instant) {
-        let at = match self.alarm {
-            Some((Alarm::Probe | Alarm::Reordering, _)) => self.timeout_at(now),
-            _ => now + self.timeout(),
-        };
-        self.alarm = Some((Alarm::Timeout, at));
+        let first = self.first_sent();
+        let Self { alarms, trips, .. } = self;
+        if alarms.is_waiting_for(Alarm::Probe) || alarms.is_waiting_for(Alarm::Reordering) {
+            alarms.await_rest(now, first, trips);
+        } else {
+            alarms.await_timeout(now, trips);
+        }
     }
 
-    /// The tail is probed, if that comes before the timeout (RFC 8985, 7.2).
+    /// The tail is probed as long as all is well.
     fn arm_probe(&mut self, now: Instant) {
-        let Some(smoothed) = self.trips.smoothed() else { return };
-        if self.board.is_empty() || self.recovery.phase != Phase::Open {
-            return;
+        if !self.board.is_empty() && self.recovery.phase == Phase::Open {
+            let is_alone = self.board.len() == 1;
+            self.alarms.await_probe(now, self.first_sent(), is_alone, &self.trips);
         }
-        // A lone segment may be acknowledged late on purpose.
-        let grace = if self.board.len() == 1 { TIMEOUT_MIN } else { PROBE_GRACE };
-        let at = (now + (2 * smoothed + grace)).min(self.timeout_at(now));
-        self.alarm = Some((Alarm::Probe, at));
     }
 
     fn arm_window_probe(&mut self, now: Instant) {
         if self.wants_to_send() && self.allowance() == 0 && self.board.is_empty() {
-            self.alarm = Some((Alarm::Window, now + self.timeout()));
+            self.alarms.await_window(now, &self.trips);
         }
     }
 }

@@ -1,0 +1,198 @@
+//! What a sender makes of an acknowledgement: what has arrived, how long it took, what is lost, and how far the window
+//! goes (`tcp_ack` of Linux 6.18). What it then sends, and when it is called, stands above.
+
+use std::time::Duration;
+
+use hoplab_proxy::host::Instant;
+
+use super::{Fin, Sender, buffer_for};
+use crate::world::tcp::bbr::Heard;
+use crate::world::tcp::recovery::Phase;
+use crate::world::tcp::scoreboard::{Delivered, News};
+use crate::world::tcp::segment::Segment;
+
+impl Sender {
+    /// Takes what a segment acknowledges.
+    pub(in crate::world::tcp) fn hear(&mut self, now: Instant, segment: &Segment) {
+        if segment.acknowledgement > self.next {
+            return;
+        }
+        self.hear_window(now, segment);
+        let progressed = segment.acknowledgement > self.acknowledged;
+        if self.board.is_empty() || !(progressed || segment.ranges.is_some()) {
+            return self.hear_nothing_new(segment);
+        }
+        let in_flight_before = self.board.in_flight();
+        let news = self.hear_news(now, segment);
+        if progressed {
+            self.acknowledged = segment.acknowledgement;
+            self.alarms.heard();
+            if self.fin == Fin::Sent && self.board.is_empty() {
+                self.fin = Fin::Acknowledged;
+            }
+        }
+        let round_trip = self.measure(now, segment, &news);
+        self.hear_probe(segment);
+        let (lost, is_waiting) = self.follow(now, progressed, segment);
+        let heard = Heard {
+            delivered: news.delivered,
+            lost,
+            in_flight_before,
+            in_flight: self.board.in_flight(),
+            round_trip,
+            shortest: self.trips.shortest(),
+            smoothed: self.trips.smoothed(),
+            phase: self.recovery.phase,
+        };
+        if self.congestion.heard(now, heard) {
+            self.buffer = self.buffer.max(buffer_for(self.congestion.window));
+        } else if self.recovery.phase == Phase::Recovery {
+            let is_good = progressed && lost == 0;
+            let in_flight = self.board.in_flight();
+            self.recovery.reduce(in_flight, news.delivered, is_good, &mut self.congestion);
+        } else if progressed {
+            self.congestion.grow(now, news.delivered);
+            self.buffer = self.buffer.max(buffer_for(self.congestion.window));
+        }
+        if self.board.is_empty() {
+            self.alarms.clear();
+            self.arm_window_probe(now);
+        } else if progressed && !is_waiting {
+            self.arm_timeout(now);
+            self.arm_probe(now);
+        }
+    }
+
+    fn hear_window(&mut self, now: Instant, segment: &Segment) {
+        let acknowledgement = segment.acknowledgement;
+        let is_newer = acknowledgement > self.acknowledged
+            || segment.sequence > self.window.told_by
+            || (segment.sequence == self.window.told_by && segment.window > self.window.size);
+        if is_newer && acknowledgement >= self.acknowledged {
+            self.window.size = segment.window;
+            self.window.told_by = segment.sequence;
+            self.window.edge = self.window.edge.max(acknowledgement + u64::from(segment.window));
+        }
+        if self.board.is_empty() {
+            if self.allowance() > 0 {
+                self.alarms.restart();
+            }
+            self.alarms.clear();
+            self.arm_window_probe(now);
+        }
+    }
+
+    /// A probe that came twice: nothing was lost.
+    fn hear_nothing_new(&mut self, segment: &Segment) {
+        if let Some((until, _)) = self.probe.until
+            && segment.acknowledgement >= until
+        {
+            self.probe.until = None;
+        }
+    }
+
+    fn hear_news(&mut self, now: Instant, segment: &Segment) -> News {
+        let Self { board, rack, trips, congestion, .. } = self;
+        let shortest = trips.shortest();
+        let mut arrived = |sent: Delivered| {
+            rack.delivered(now, sent, shortest);
+            if let Some(bbr) = congestion.bbr() {
+                bbr.rate.arrived(sent.stamp, sent.at, sent.end);
+            }
+        };
+        let mut news = board.news();
+        let mut came_twice = false;
+        let acknowledgement = segment.acknowledgement;
+        for range in segment.ranges.iter().flatten() {
+            if range.end <= acknowledgement {
+                self.recovery.came_twice();
+                if let Some((_, true)) = self.probe.until {
+                    self.probe.until = None;
+                }
+                came_twice = true;
+            } else {
+                board.arrive(range, &mut news, &mut arrived);
+            }
+        }
+        if acknowledgement > self.acknowledged {
+            board.acknowledge(acknowledgement, &mut news, &mut arrived);
+        }
+        if came_twice {
+            rack.repeated_in_vain(self.acknowledged, self.next);
+        }
+        if news.is_reordered {
+            rack.reordered();
+        }
+        news
+    }
+
+    /// Measures what the news tell of the round trip; how long it took of what was sent once and came in order.
+    fn measure(&mut self, now: Instant, segment: &Segment, news: &News) -> Option<Duration> {
+        let progressed = news.first_in_order.is_some() || news.any_repeated;
+        let echoed = || segment.timestamps.echo.filter(|_| progressed && news.bytes > 0);
+        let once = news.first_in_order.filter(|_| !news.any_repeated);
+        let beyond = news.first_beyond.filter(|_| !news.any_repeated);
+        let sent = once.or(beyond).or_else(echoed)?;
+        self.trips.measured(now.saturating_since(sent), self.acknowledged, self.next);
+        self.alarms.restart();
+        let last = news.last_in_order.filter(|_| !news.any_repeated)?;
+        let sample = now.saturating_since(last);
+        self.trips.at_least(sample);
+        self.congestion.measured(now, sample, self.acknowledged, self.next);
+        Some(sample)
+    }
+
+    /// What a tail probe brought to light: when it filled a gap, a loss costs what any loss costs (RFC 8985, 7.4).
+    /// That it came twice would be heard before anything newer is acknowledged.
+    fn hear_probe(&mut self, segment: &Segment) {
+        let Some((until, is_repeated)) = self.probe.until else { return };
+        if segment.acknowledgement < until + u64::from(is_repeated) {
+            return;
+        }
+        self.probe.until = None;
+        if is_repeated && self.recovery.phase == Phase::Open {
+            self.congestion.threshold = self.congestion.after_loss();
+            self.congestion.recovered();
+        }
+    }
+
+    /// Goes from phase to phase; how many segments are found lost, and whether more may be before long.
+    fn follow(&mut self, now: Instant, progressed: bool, segment: &Segment) -> (u32, bool) {
+        let Self { recovery, congestion, board, .. } = self;
+        let is_needless = recovery.is_needless(segment.timestamps.echo);
+        let is_over = self.acknowledged >= recovery.high;
+        match recovery.phase {
+            Phase::Recovery | Phase::Loss if progressed && is_needless => {
+                recovery.undo(congestion);
+                board.find_all();
+            }
+            Phase::Recovery | Phase::Loss if is_over => {
+                recovery.complete(congestion);
+                self.rack.recovered();
+            }
+            _ => {}
+        }
+        if self.recovery.phase == Phase::Open && self.board.arrived() == 0 && self.board.lost() == 0 {
+            return (0, false);
+        }
+        self.find_lost(now)
+    }
+
+    pub(super) fn find_lost(&mut self, now: Instant) -> (u32, bool) {
+        let Self { recovery, congestion, board, rack, trips, .. } = self;
+        let is_recovering = matches!(recovery.phase, Phase::Recovery | Phase::Loss);
+        let (lost, wait) = rack.detect(now, board, trips, is_recovering);
+        if !is_recovering {
+            if board.lost() > 0 {
+                recovery.begin(self.next, congestion);
+                self.probe.until = None;
+            } else {
+                recovery.phase = if board.arrived() > 0 { Phase::Disorder } else { Phase::Open };
+            }
+        }
+        if let Some(wait) = wait {
+            self.alarms.await_overtaken(now + wait);
+        }
+        (lost, wait.is_some())
+    }
+}
