@@ -12,7 +12,7 @@ use std::time::Duration;
 use hoplab_proxy::host::Instant;
 
 use super::reassembly::{Brought, Reassembly};
-use super::segment::{SEGMENT_MAX, Segment};
+use super::segment::{RANGES_MAX, SEGMENT_MAX, Segment};
 
 /// The window that a connection begins with.
 pub(super) const WINDOW_INITIAL: u32 = 65_535;
@@ -302,7 +302,8 @@ impl Receiver {
         let window = (self.window.edge - acknowledgement) as u32;
         let again = self.again.take();
         let is_plain = again.is_none() && !self.arrived.has_gap();
-        let ranges = || again.into_iter().chain(self.arrived.ranges().iter().cloned()).collect();
+        let all = || again.into_iter().chain(self.arrived.ranges().iter().cloned());
+        let ranges = || all().take(RANGES_MAX).collect();
         Told { acknowledgement, window, ranges: (!is_plain).then(ranges) }
     }
 

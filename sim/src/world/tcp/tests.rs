@@ -129,6 +129,8 @@ impl Pair {
             while let Some(segment) = self.ends[side].transmit(self.now) {
                 let end = segment.sequence + segment.payload.len() as u64;
                 assert!(segment.payload.is_empty() || end <= self.edges[side], "more than there is room for");
+                let headers = segment.size() as usize - segment.payload.len();
+                assert!(headers <= 20 + 60, "more options than a header has room for");
                 self.put(1 - side, segment);
             }
         }
