@@ -222,10 +222,46 @@ pub struct Packet {
     pub acknowledgement: u32,
     /// The control bits as in a TCP header: FIN 1, SYN 2, RST 4, PSH 8, ACK 16, URG 32.
     pub flags: u8,
-    /// The receive window.
+    /// The receive window as the header has it: what is meant is scaled, but of a SYN and of a reset.
     pub window: u16,
+    /// The header's options.
+    pub options: Options,
     /// What it carries.
     pub payload: Bytes,
+    /// Whether it was sent before.
+    pub is_repeated: bool,
     /// Whether the wire lost it.
     pub is_lost: bool,
+}
+
+/// The options of a segment's header.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Options {
+    /// None, as a reset has.
+    None,
+    /// Those of a SYN and of its answer, which permit selective acknowledgements, too.
+    Handshake {
+        /// The most that a segment may carry, its options counted.
+        segment_size_max: u16,
+        /// By how many bits windows are shifted.
+        window_scale: u8,
+        /// When it was sent.
+        timestamps: Timestamps,
+    },
+    /// Those of every other segment.
+    Established {
+        /// When it was sent.
+        timestamps: Timestamps,
+        /// What its sender has, from one sequence number up to another, besides what it acknowledges in order.
+        ranges: Vec<(u32, u32)>,
+    },
+}
+
+/// The timestamps option, in milliseconds of its sender's clock and its peer's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timestamps {
+    /// When the segment was sent.
+    pub value: u32,
+    /// The value of what it answers; 0 when it answers nothing.
+    pub echo: u32,
 }

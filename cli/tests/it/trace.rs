@@ -321,6 +321,120 @@ fn tshark_reads_http2_in_the_mutual_tls_of_a_simulated_mesh() {
     assert!(keys.lines().any(|line| line.starts_with("CLIENT_TRAFFIC_SECRET_0 ")));
 }
 
+/// A shop whose answers take many segments over a link that loses some of them.
+const LOSSY: &str = r#"# What does a link cost that loses packets?
+[scenario]
+title = "A shop behind a bad link"
+duration = "8s"
+seed = 1
+
+[compare]
+architectures = ["direct", "mesh"]
+
+[network]
+latency = "5ms"
+bandwidth = "100 Mbps"
+
+[services.shop.endpoints.buy]
+method = "GET"
+response = "200 KiB"
+
+[load.people]
+rate = "10 rps"
+mix = { "shop.buy" = 1 }
+
+[[faults]]
+name = "lossy"
+at = "0s"
+for = "8s"
+loss = { between = ["client", "shop"], share = "1%" }
+"#;
+
+/// What a field says in the frames of a capture that a filter keeps.
+fn field(folder: &Folder, capture: &str, filter: &str, name: &str) -> Vec<String> {
+    tshark(folder, &["-r", capture, "-Y", filter, "-T", "fields", "-e", name])
+}
+
+/// What is wrong with a capture in which nothing is left out.
+const WRONG: &str = "_ws.malformed || tcp.checksum.status == 0 || ip.checksum.status == 0 \
+                     || tcp.analysis.lost_segment || tcp.analysis.ack_lost_segment";
+
+/// A capture is taken where packets leave, so that what is lost is in it: nothing is missing between what follows each
+/// other, and every repeat is seen as one. Within a round trip of new data, Wireshark calls a repeat out of order.
+#[test]
+fn tshark_finds_every_repeat_and_nothing_wrong_in_a_run_with_loss() {
+    if !crate::programs::are_there(
+        "trace::tshark_finds_every_repeat_and_nothing_wrong_in_a_run_with_loss",
+        &["tshark"],
+    ) {
+        return;
+    }
+    let folder = Folder::new("trace-lossy");
+    folder.write("lossy.toml", LOSSY);
+    assert_eq!(code(&hoplab(&folder, &["run", "lossy.toml", "--out", "out"])), 0);
+    for (architecture, container) in [("direct", "application"), ("mesh", "sidecar")] {
+        trace(&folder, &["--arch", architecture, "--pcap", "lossy.pcapng", "--packets", "1000000"]);
+        let field = |filter: &str, name: &str| field(&folder, "lossy.pcapng", filter, name);
+        assert_eq!(field(WRONG, "frame.number"), Vec::<String>::new());
+        let repeats = field("tcp.analysis.retransmission || tcp.analysis.out_of_order", "frame.number");
+        assert!(repeats.len() > 50, "{repeats:?}");
+        assert_eq!(repeats, field("frame.comment contains \"sent again\"", "frame.number"));
+
+        // Windows are scaled, and told in units of 128 bytes.
+        let windows = field("tcp.flags.syn == 0 && tcp.flags.reset == 0", "tcp.window_size");
+        let windows: Vec<u32> = windows.iter().map(|window| window.parse().unwrap()).collect();
+        assert!(windows.iter().all(|window| window % 128 == 0 && *window <= 6 * 1024 * 1024));
+        assert!(windows.iter().any(|window| *window > 256 * 1024), "{:?}", windows.iter().max());
+        assert_eq!(
+            field("tcp.flags.syn == 1 && tcp.window_size != 65535", "frame.number"),
+            Vec::<String>::new()
+        );
+        assert!(!field("tcp.options.sack_le", "frame.number").is_empty());
+
+        // What the world counts is what is on the wire, options included: of the shop, while the load lasted.
+        let from_shop = "ip.src == 10.0.0.2 && frame.time < \"2026-01-01 00:00:08Z\"";
+        let bytes = field(from_shop, "frame.len");
+        let bytes: u64 = bytes.iter().map(|length| length.parse::<u64>().unwrap()).sum();
+        let record = json(&folder, "out/record/record.json");
+        assert_eq!(record["architectures"][architecture]["resources"][container]["bytes"], bytes);
+    }
+}
+
+/// A reset has the sequence number that its receiver waits for, also where nobody sent it; what nobody listens for is
+/// refused with one that acknowledges the SYN.
+#[test]
+fn resets_fit_into_their_connections() {
+    if !crate::programs::are_there("trace::resets_fit_into_their_connections", &["tshark"]) {
+        return;
+    }
+    let folder = Folder::new("trace-resets");
+    let calm = LOSSY.split("[[faults]]").next().unwrap();
+    let faults = r#"
+[[faults]]
+name = "torn"
+at = "2s"
+for = "1s"
+reset = { between = ["client", "shop"] }
+
+[[faults]]
+name = "down"
+at = "4s"
+for = "1s"
+crash = { service = "shop" }
+"#;
+    folder.write("resets.toml", &format!("{calm}{faults}"));
+    assert_eq!(code(&hoplab(&folder, &["run", "resets.toml", "--out", "out"])), 0);
+    trace(&folder, &["--arch", "direct", "--pcap", "resets.pcapng", "--packets", "1000000"]);
+    let field = |filter: &str, name: &str| field(&folder, "resets.pcapng", filter, name);
+    assert_eq!(field(WRONG, "frame.number"), Vec::<String>::new());
+    assert_eq!(field("tcp.analysis.flags && tcp.flags.reset == 1", "frame.number"), Vec::<String>::new());
+    let torn = field("tcp.flags.reset == 1 && tcp.flags.ack == 0 && frame.time_relative < 3", "tcp.seq");
+    assert!(torn.len() >= 2 && torn.iter().all(|sequence| sequence != "0"), "{torn:?}");
+    let refused =
+        field("tcp.flags.reset == 1 && tcp.flags.ack == 1 && tcp.seq == 1 && tcp.ack == 1", "tcp.len");
+    assert!(refused.len() > 5, "{refused:?}");
+}
+
 /// What was lost is in the capture, marked, and so is what was sent again.
 #[test]
 fn a_capture_says_what_was_lost_and_where_it_was_cut() {
@@ -331,7 +445,8 @@ fn a_capture_says_what_was_lost_and_where_it_was_cut() {
     trace(&folder, &["--pcap", "lost.pcapng"]);
     let lost =
         tshark(&folder, &["-r", "lost.pcapng", "-Y", "frame.comment", "-T", "fields", "-e", "frame.comment"]);
-    assert!(!lost.is_empty() && lost.iter().all(|comment| comment == "lost on the wire"), "{lost:?}");
+    let comments = BTreeSet::from(["lost on the wire", "sent again", "sent again, lost on the wire"]);
+    assert_eq!(lost.iter().map(String::as_str).collect::<BTreeSet<_>>(), comments);
     let again = tshark(&folder, &["-r", "lost.pcapng", "-Y", "tcp.analysis.retransmission"]);
     assert!(!again.is_empty());
     let cut = hoplab(&folder, &["trace", "out", "--pcap", "cut.pcapng", "--packets", "10"]);

@@ -1,10 +1,12 @@
 //! Packets as a pcapng file (draft-ietf-opsawg-pcapng): raw IPv4 with nanoseconds, the pods' names, and the secrets of
 //! the TLS sessions in it, so that Wireshark decrypts it without being told. Headers are made here, checksums included;
-//! what they say is the simulation's. A packet that the wire lost has a comment that says so.
+//! what they say is the simulation's. Each packet is captured where it leaves; one that the wire lost, or that was sent
+//! before, has a comment that says so. Of one that was lost the headers are here alone, as if the capture were too short:
+//! what it carried never arrived, and is put together from its repeat.
 
 use std::net::Ipv4Addr;
 
-use hoplab_sim::lens::{Packet, Seen};
+use hoplab_sim::lens::{Options, Packet, Seen, Timestamps};
 
 /// Types of blocks.
 const SECTION_HEADER: u32 = 0x0a0d_0d0a;
@@ -19,6 +21,14 @@ const INTERFACE_NAME: u16 = 2;
 const APPLICATION: u16 = 4;
 const TIME_RESOLUTION: u16 = 9;
 const NAME_IPV4: u16 = 1;
+
+/// Kinds of TCP's options (RFC 9293, 3.2; RFC 7323; RFC 2018).
+const NO_OPERATION: u8 = 1;
+const SEGMENT_SIZE_MAX: u8 = 2;
+const WINDOW_SCALE: u8 = 3;
+const RANGES_PERMITTED: u8 = 4;
+const RANGES: u8 = 5;
+const TIMESTAMPS: u8 = 8;
 
 /// Packets begin with their IP header.
 const LINK_TYPE_RAW: u16 = 101;
@@ -52,15 +62,26 @@ pub fn pcapng(seen: &Seen) -> Vec<u8> {
     for packet in &seen.packets {
         let at = seen.epoch.as_nanos() as u64 + packet.at_nanos;
         let bytes = datagram(packet);
+        let kept = if packet.is_lost { bytes.len() - packet.payload.len() } else { bytes.len() };
         let mut block = Block::new(PACKET);
         block.u32(0).u32((at >> 32) as u32).u32(at as u32);
-        block.u32(bytes.len() as u32).u32(bytes.len() as u32).padded(&bytes);
-        if packet.is_lost {
-            block.option(COMMENT, b"lost on the wire").end_of_options();
+        block.u32(kept as u32).u32(bytes.len() as u32).padded(&bytes[..kept]);
+        if let Some(comment) = comment(packet) {
+            block.option(COMMENT, comment.as_bytes()).end_of_options();
         }
         block.finish(&mut file);
     }
     file
+}
+
+/// What no header tells.
+fn comment(packet: &Packet) -> Option<&'static str> {
+    match (packet.is_repeated, packet.is_lost) {
+        (false, false) => None,
+        (false, true) => Some("lost on the wire"),
+        (true, false) => Some("sent again"),
+        (true, true) => Some("sent again, lost on the wire"),
+    }
 }
 
 /// The secrets of the TLS sessions in NSS's format, as `SSLKEYLOGFILE` holds them.
@@ -131,18 +152,54 @@ fn datagram(packet: &Packet) -> Vec<u8> {
 }
 
 fn segment(packet: &Packet) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(20 + packet.payload.len());
+    let options = options(&packet.options);
+    let mut bytes = Vec::with_capacity(20 + options.len() + packet.payload.len());
     bytes.extend(packet.source.1.to_be_bytes());
     bytes.extend(packet.destination.1.to_be_bytes());
     bytes.extend(packet.sequence.to_be_bytes());
     bytes.extend(packet.acknowledgement.to_be_bytes());
-    bytes.extend([5 << 4, packet.flags]);
+    // The header's length is in words of four bytes.
+    bytes.extend([((20 + options.len()) / 4 << 4) as u8, packet.flags]);
     bytes.extend(packet.window.to_be_bytes());
     bytes.extend([0; 4]);
+    bytes.extend(options);
     bytes.extend(&packet.payload[..]);
     let sum = checksum(&[&pseudo_header(packet.source.0, packet.destination.0, bytes.len() as u16), &bytes]);
     bytes[16..18].copy_from_slice(&sum.to_be_bytes());
     bytes
+}
+
+/// The options as Linux lays them out, filled up to multiples of four.
+fn options(options: &Options) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    match options {
+        Options::None => {}
+        Options::Handshake { segment_size_max, window_scale, timestamps } => {
+            bytes.extend([SEGMENT_SIZE_MAX, 4]);
+            bytes.extend(segment_size_max.to_be_bytes());
+            bytes.extend([RANGES_PERMITTED, 2]);
+            put_timestamps(&mut bytes, *timestamps);
+            bytes.extend([NO_OPERATION, WINDOW_SCALE, 3, *window_scale]);
+        }
+        Options::Established { timestamps, ranges } => {
+            bytes.extend([NO_OPERATION; 2]);
+            put_timestamps(&mut bytes, *timestamps);
+            if !ranges.is_empty() {
+                bytes.extend([NO_OPERATION, NO_OPERATION, RANGES, (2 + 8 * ranges.len()) as u8]);
+            }
+            for (start, end) in ranges {
+                bytes.extend(start.to_be_bytes());
+                bytes.extend(end.to_be_bytes());
+            }
+        }
+    }
+    bytes
+}
+
+fn put_timestamps(bytes: &mut Vec<u8>, timestamps: Timestamps) {
+    bytes.extend([TIMESTAMPS, 10]);
+    bytes.extend(timestamps.value.to_be_bytes());
+    bytes.extend(timestamps.echo.to_be_bytes());
 }
 
 /// What TCP's checksum covers of the IP header (RFC 9293, 3.1).
@@ -175,5 +232,20 @@ mod tests {
         // The example of RFC 1071, 3, and an IPv4 header whose own checksum makes it zero.
         assert_eq!(checksum(&[&[0x00, 0x01, 0xf2, 0x03, 0xf4, 0xf5, 0xf6, 0xf7]]), !0xddf2);
         assert_eq!(checksum(&[&[0xff]]), !0xff00);
+    }
+    /// As many bytes as the world counts for them, each number where Linux has it: aligned to four bytes.
+    #[test]
+    fn options_are_aligned() {
+        let timestamps = Timestamps { value: 0x0102_0304, echo: 0x0506_0708 };
+        let none: [u8; 0] = [];
+        assert_eq!(options(&Options::None), none);
+        let of_syn = Options::Handshake { segment_size_max: 1_460, window_scale: 7, timestamps };
+        let expected = [2, 4, 0x05, 0xb4, 4, 2, 8, 10, 1, 2, 3, 4, 5, 6, 7, 8, 1, 3, 3, 7];
+        assert_eq!(options(&of_syn), expected);
+        let ranges = vec![(0x1000, 0x2000), (0x3000, 0x4000), (0x5000, 0x6000)];
+        let established = options(&Options::Established { timestamps, ranges });
+        assert_eq!(established[..16], [1, 1, 8, 10, 1, 2, 3, 4, 5, 6, 7, 8, 1, 1, 5, 26]);
+        assert_eq!(established[16..24], [0, 0, 0x10, 0, 0, 0, 0x20, 0]);
+        assert_eq!(established.len(), 40, "as many as a header has room for");
     }
 }

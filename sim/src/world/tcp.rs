@@ -31,7 +31,8 @@ mod sender;
 mod slow_start;
 
 pub(super) use endpoint::Endpoint;
-pub(super) use segment::{Flags, Segment};
+pub(super) use receiver::WINDOW_MAX;
+pub(super) use segment::{Flags, SEGMENT_MAX, Segment, TIMESTAMPS};
 
 #[cfg(test)]
 mod tests;

@@ -169,8 +169,9 @@ impl Wire {
             }
             torn += 1;
             if let Some(tap) = &mut self.tap {
-                for ends in [(opener, acceptor), (acceptor, opener)] {
-                    tap.sent(now, ends, &Segment::torn(), false);
+                for (flow, ends) in [(flow, (opener, acceptor)), (flow.reverse(), (acceptor, opener))] {
+                    let next = self.kernels.connections.endpoint(flow).next();
+                    tap.sent(now, ends, &Segment::torn(next), false);
                 }
             }
         }

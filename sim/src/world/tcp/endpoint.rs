@@ -122,6 +122,11 @@ impl Endpoint {
         self.number
     }
 
+    /// The first sequence number that it has not sent.
+    pub(in crate::world) fn next(&self) -> u64 {
+        self.sender.next()
+    }
+
     /// A socket or a listener's queue refers to it from now on.
     pub(in crate::world) fn hold(&mut self) {
         self.held = true;

@@ -17,7 +17,7 @@ use super::segment::{RANGES_MAX, SEGMENT_MAX, Segment};
 /// The window that a connection begins with.
 pub(super) const WINDOW_INITIAL: u32 = 65_535;
 /// The largest window: the last of Linux's `tcp_rmem`.
-const WINDOW_MAX: u32 = 6 * 1024 * 1024;
+pub(in crate::world) const WINDOW_MAX: u32 = 6 * 1024 * 1024;
 /// How long an acknowledgement waits for something to ride on: Linux's `TCP_DELACK_MIN`.
 const DELAY: Duration = Duration::from_millis(40);
 /// The longest that it may: Linux's `TCP_DELACK_MAX`.

@@ -9,7 +9,7 @@ use hoplab_proxy::host::Instant;
 /// Headers of IPv4 and TCP, without options.
 const HEADERS: usize = 40;
 /// The timestamps option (RFC 7323), padded.
-const TIMESTAMPS: usize = 12;
+pub(in crate::world) const TIMESTAMPS: usize = 12;
 /// The options of a SYN: maximum segment size, selective acknowledgement permitted, timestamps, window scale, padded.
 const SYN_OPTIONS: usize = 20;
 /// The most payload of a segment: Ethernet's 1,500 bytes without headers and timestamps.
@@ -103,10 +103,10 @@ impl Segment {
         self.payload.len() as u64 + counted
     }
 
-    /// A reset that nothing asked for.
-    pub(in crate::world) fn torn() -> Self {
+    /// A reset with this sequence number, which nothing asked for.
+    pub(in crate::world) fn torn(sequence: u64) -> Self {
         Self {
-            sequence: 0,
+            sequence,
             acknowledgement: 0,
             flags: Flags::RST,
             window: 0,
@@ -120,9 +120,9 @@ impl Segment {
     /// What answers a segment to which no connection belongs (RFC 9293, 3.10.7.1).
     pub(in crate::world) fn refusal(&self) -> Self {
         if self.flags.has(Flags::ACK) {
-            return Self { sequence: self.acknowledgement, ..Self::torn() };
+            return Self::torn(self.acknowledgement);
         }
         let acknowledgement = self.sequence + self.length();
-        Self { acknowledgement, flags: Flags::RST.and(Flags::ACK), ..Self::torn() }
+        Self { acknowledgement, flags: Flags::RST.and(Flags::ACK), ..Self::torn(0) }
     }
 }
