@@ -10,7 +10,8 @@ use std::collections::BTreeMap;
 
 use hoplab_sim::figures::{Figure, Scope};
 use hoplab_sim::record::{
-    self, BreakerChange, Decided, Expectation, FaultHits, Record, Requests, Seeds, Violation, Wasted, Work,
+    self, BreakerChange, Decided, Expectation, FaultHits, Network, Record, Requests, Seeds, Violation,
+    Wasted, Work,
 };
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize, Serializer};
@@ -104,6 +105,10 @@ pub struct Architecture {
     /// What each kind of container took of its machines: `application`, `sidecar`, `gateway`.
     #[serde(default)]
     pub resources: IndexMap<String, Resources>,
+    /// What became of the connections that each party opened to another, per `caller → callee`, and of the packets on
+    /// them: those that were lost, dropped, sent again, refused, reset.
+    #[serde(default)]
+    pub network: IndexMap<String, Network>,
     /// How often each fault touched something.
     pub faults: Vec<Fault>,
     /// The invariants that were broken; left out when none was.
@@ -272,6 +277,7 @@ impl Architecture {
                 .iter()
                 .map(|(kind, of)| (kind.clone(), Resources::of(of)))
                 .collect(),
+            network: architecture.network.clone(),
             faults: architecture.faults.iter().map(Fault::of).collect(),
             violations: architecture.violations.clone(),
             expectations: architecture.expectations.clone(),

@@ -90,6 +90,24 @@ pub enum Figure {
     ConnectionsPeak,
     /// Bytes sent to other pods.
     BytesSent,
+    /// Packets that left a pod for another.
+    Packets,
+    /// Of these, those that a fault has taken.
+    PacketsLost,
+    /// Of these, those that found a queue full.
+    PacketsDropped,
+    /// Of these, those whose bytes had been sent before.
+    PacketsRetransmitted,
+    /// Retransmission timeouts that ran out.
+    RetransmissionTimeouts,
+    /// Last segments that were followed by a probe.
+    TailProbes,
+    /// Connections that were to be opened.
+    ConnectionsOpened,
+    /// Connections that were refused.
+    ConnectionsRefused,
+    /// Connections that broke by a reset.
+    ConnectionsReset,
     /// The share of a service's attempts that went to one pod.
     PodShare,
     /// How often what must always hold did not.
@@ -164,6 +182,8 @@ pub enum Subject {
     Services,
     /// What a kind of container takes of its machines.
     Containers,
+    /// Packets and connections: all of them, or those of the connections along an edge.
+    Network,
     /// One pod of a service.
     Pods,
     /// A run as a whole.
@@ -214,7 +234,7 @@ impl Figure {
     pub const P999: Self = Self::Percentile(Rank(999_000_000));
 
     /// Every figure, and of the percentiles those that are named, in the order of a baseline's lines.
-    pub const ALL: [Self; 39] = [
+    pub const ALL: [Self; 48] = [
         Self::Sent,
         Self::Answered,
         Self::Failed,
@@ -251,6 +271,15 @@ impl Figure {
         Self::CoresPeak,
         Self::ConnectionsPeak,
         Self::BytesSent,
+        Self::Packets,
+        Self::PacketsLost,
+        Self::PacketsDropped,
+        Self::PacketsRetransmitted,
+        Self::RetransmissionTimeouts,
+        Self::TailProbes,
+        Self::ConnectionsOpened,
+        Self::ConnectionsRefused,
+        Self::ConnectionsReset,
         Self::PodShare,
         Self::Violations,
         Self::RecoveryTime,

@@ -230,8 +230,17 @@ pub struct Packet {
     pub payload: Bytes,
     /// Whether it was sent before.
     pub is_repeated: bool,
-    /// Whether the wire lost it.
-    pub is_lost: bool,
+    /// How it was lost; `None` when it was not.
+    pub loss: Option<Loss>,
+}
+
+/// How a packet is lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Loss {
+    /// A fault has taken it.
+    OnTheWire,
+    /// It found a queue full.
+    QueueFull,
 }
 
 /// The options of a segment's header.

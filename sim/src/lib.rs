@@ -34,6 +34,7 @@ pub mod join;
 pub mod journal;
 pub mod lens;
 mod load;
+mod network;
 mod pairs;
 mod panics;
 mod pods;

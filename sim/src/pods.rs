@@ -32,6 +32,17 @@ pub(crate) struct Place {
     pub(crate) replica: u32,
 }
 
+/// Who opens connections, and to whom they are opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Party {
+    /// The clients in all zones.
+    Clients,
+    /// The gateway.
+    Gateway,
+    /// All pods of the service of this index.
+    Service(usize),
+}
+
 impl Place {
     /// Whether it is one of those that `target` means.
     pub(crate) fn is_in(self, target: Target) -> bool {
@@ -92,6 +103,15 @@ impl Pods {
     /// The pod in the world.
     pub(crate) fn id(&self, place: Place) -> PodId {
         self.services[place.service][place.replica as usize]
+    }
+
+    /// Whose a pod of the world is.
+    pub(crate) fn party(&self, pod: PodId) -> Party {
+        if self.gateway == Some(pod) {
+            return Party::Gateway;
+        }
+        let service = self.services.iter().position(|pods| pods.contains(&pod));
+        service.map_or(Party::Clients, Party::Service)
     }
 
     /// The two sides of a fault in the network.

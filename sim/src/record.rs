@@ -8,6 +8,7 @@ mod episode;
 mod expectation;
 mod interval;
 mod latencies;
+mod network;
 mod paired;
 mod policies;
 mod resources;
@@ -30,6 +31,7 @@ pub use latencies::Latencies;
 #[cfg(test)]
 pub(crate) use latencies::at_quantile;
 pub(crate) use latencies::summed;
+pub use network::Network;
 pub use paired::{Difference, Paired};
 pub use policies::{Decided, PolicyEvent, decided};
 pub use resources::Resources;
@@ -195,6 +197,10 @@ pub struct Architecture {
     /// machines.
     #[serde(default)]
     pub resources: IndexMap<String, Resources>,
+    /// What became of the connections that each party opened to another, per `caller → callee`, and of the packets on
+    /// them. Clients and the gateway are parties, too; a sidecar's are its service's.
+    #[serde(default)]
+    pub network: IndexMap<String, Network>,
     /// How often each fault touched something, in the order of the scenario, over the whole run.
     pub faults: Vec<FaultHits>,
     /// The whole run in windows of equal width, warm-up included.

@@ -12,6 +12,7 @@ use crate::expect;
 use crate::faults::Faults;
 use crate::journal::Journal;
 use crate::lens::{Lens, Seen};
+use crate::network;
 use crate::pairs::Ends;
 use crate::panics::{self, Panic};
 use crate::progress::Reached;
@@ -127,6 +128,7 @@ fn in_a_world(
         let mut seen = recorder.finish();
         seen.faults = deployment.fault_hits(&faults);
         seen.resources = deployment.resources();
+        seen.network = network::network(&deployment.pods, plan);
         seen.effort.packets = world.packets();
         seen.digest = world.journal().digest();
         let (requests, requests_found) = recorder.looked_at();

@@ -28,6 +28,7 @@ mod stream;
 mod tap;
 mod tcp;
 mod timers;
+mod traffic;
 mod wire;
 
 use std::convert::Infallible;
@@ -58,6 +59,7 @@ use process::{Hold, HoldId, Process};
 use services::Services;
 pub use stream::{SimListener, SimStream};
 use tap::{Keys, Tap};
+pub use traffic::Crossed;
 use wire::Wire;
 
 /// What a world is made from.
@@ -71,7 +73,7 @@ pub struct Config {
     pub journal: Journal,
     /// The pods; a [`PodId`] is an index into them.
     pub pods: Vec<PodConfig>,
-    /// The part of the run of which [`World::usage`] tells.
+    /// The part of the run of which [`World::usage`] and [`World::crossed`] tell.
     pub reported: Range<Instant>,
 }
 
@@ -181,10 +183,16 @@ impl Running {
 /// some libraries count things per thread.
 pub fn run<T, F: Future<Output = T>>(config: Config, main: impl FnOnce(World) -> F) -> T {
     let clock = Arc::new(Clock::default());
-    let meters = Arc::new(Mutex::new(Meters::new(config.reported)));
+    let meters = Arc::new(Mutex::new(Meters::new(config.reported.clone())));
     let services = Mutex::new(Services::new(config.seed));
-    let wire =
-        Wire::new(config.network, config.seed, config.journal.clone(), Arc::clone(&meters), &config.pods);
+    let wire = Wire::new(
+        config.network,
+        config.seed,
+        config.journal.clone(),
+        Arc::clone(&meters),
+        &config.pods,
+        config.reported.clone(),
+    );
     let pods = config.pods.into_iter().enumerate().map(|(index, pod)| {
         Arc::new(Pod {
             id: PodId(index),
@@ -367,6 +375,13 @@ impl World {
     /// Packets that found a queue full.
     pub fn dropped(&self) -> u64 {
         lock(&self.shared.wire).links.dropped()
+    }
+
+    /// What became of the connections that pods opened to others, and of what was sent on them, within the reported
+    /// part of the run: from who opened them, and to whom.
+    pub fn crossed(&self) -> Vec<((PodId, PodId), Crossed)> {
+        let wire = lock(&self.shared.wire);
+        wire.links.all().map(|(link, ends)| (ends, wire.kernels.traffic.of(link))).collect()
     }
 
     /// Where what happens is logged.

@@ -14,6 +14,7 @@
 //! | file | owns |
 //! |---|---|
 //! | `traces` | the requests of a run, every one whole, and how the run is cut |
+//! | `packets` | what became of packets and connections |
 //! | `account` | whose a request's time was |
 //! | `sums`, `pairs` | what the words mean: ok, refused, attempt, retry, saved, … |
 //! | `rebuilt` | all sums of a run |
@@ -30,6 +31,7 @@ mod csv;
 mod figure;
 mod intervals;
 mod owners;
+mod packets;
 mod page;
 mod pairs;
 mod plots;
@@ -343,7 +345,7 @@ fn alone(text: &str) -> Value {
 /// Numbers in the files of [`MESH`] that are one too high: a request, a microsecond, an attempt.
 type Alteration = (&'static str, fn(&mut Value));
 
-const ALTERATIONS: [Alteration; 10] = [
+const ALTERATIONS: [Alteration; 12] = [
     ("record/record.json", |record| one_more(record, "/architectures/mesh/total/requests/ok")),
     ("record/record.json", |record| {
         one_more(record, "/architectures/mesh/phases/bank-cut/total/latency/sum_us");
@@ -352,6 +354,10 @@ const ALTERATIONS: [Alteration; 10] = [
     ("record/record.json", |record| one_more(record, "/architectures/direct/windows/7/sum_us")),
     ("record/record.json", |record| one_more(record, "/architectures/direct/pods/bank-1")),
     ("record/record.json", |record| one_more(record, "/paired/mesh/total/max_us")),
+    ("record/record.json", |record| {
+        one_more(record, "/architectures/mesh/network/shop → bank/retransmitted");
+    }),
+    ("summary.json", |summary| one_more(summary, "/architectures/direct/network/client → shop/packets")),
     ("summary.json", |summary| one_more(summary, "/verdict/reasons/2/figures/0/value")),
     ("summary.json", |summary| one_more(summary, "/architectures/mesh/edges/shop → stock/retries")),
     ("summary.json", |summary| one_more(summary, "/architectures/direct/latency_us/min")),
@@ -383,7 +389,7 @@ const PLOTS: [&str; 9] = [
 ];
 
 /// Figures on the page of [`MESH`]: each is the first after these words, which stand after each other.
-const PAGE: [&[&str]; 14] = [
+const PAGE: [&[&str]; 15] = [
     &["table: figures side by side", "<td>"],
     &["table: before, during and after", "<td class=\"apart\">"],
     &["table: what each architecture adds", "<td class=\"total\">"],
@@ -392,6 +398,7 @@ const PAGE: [&[&str]; 14] = [
     &["shop.buy</th>"],
     &["client → shop</th>"],
     &["bank-0</th>"],
+    &["Packets and connections, by who opened these</summary>", "shop → bank</th>"],
     &["Goodput, errors and attempts over time. ", "<title>", "direct: "],
     &["Response time by percentile. ", "<title>", "direct: "],
     &["Difference by request, the whole run. ", "<title>", "mesh: "],
@@ -401,11 +408,12 @@ const PAGE: [&[&str]; 14] = [
 ];
 
 /// Figures on the terminal, likewise.
-const TERMINAL: [&[&str]; 4] = [
+const TERMINAL: [&[&str]; 5] = [
     &["  requests  ", " direct"],
     &["Mean added over", " mesh"],
     &["Against direct, request", " mesh"],
     &["Against direct, request", " mesh", "of "],
+    &["Packets and connections", " mesh: shop → bank"],
 ];
 
 fn one_more(file: &mut Value, place: &str) {

@@ -16,6 +16,7 @@ mod gate;
 mod integrity;
 mod launchers;
 mod live;
+mod network;
 mod outcomes;
 mod programs;
 mod report;

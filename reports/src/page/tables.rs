@@ -17,6 +17,7 @@ use crate::outcomes::{mark, mark_class};
 use crate::page::frame::{self, folded, section};
 use crate::palette::{self, SLOTS};
 use crate::table::breakers::{often, opened, times_opened};
+use crate::table::network;
 use crate::table::resources::busy;
 use crate::table::{
     added_columns, by_architecture as by_architecture_of, expectations_by_text, failed_seeds, head,
@@ -305,6 +306,12 @@ pub(crate) fn details(record: &Record) -> Markup {
                 (work(record))
             }
         }
+        @if record.architectures.values().any(|architecture| !architecture.network.is_empty()) {
+            details {
+                summary { "Packets and connections, by who opened these" }
+                (network(record))
+            }
+        }
         @if !record.faults.is_empty() {
             details {
                 summary { "Faults, and how often each touched something" }
@@ -347,6 +354,22 @@ fn edges(record: &Record) -> Markup {
             let mut values = figures.map(|figure| figure.of(&scope)).to_vec();
             values.push(share(edge.errors, edge.attempts));
             Some(values)
+        },
+    )
+}
+
+fn network(record: &Record) -> Markup {
+    let shown = network::shown(record);
+    let heads: Vec<_> = shown.iter().map(|(figure, head)| (*head, figure.unit())).collect();
+    by_architecture(
+        record,
+        "connections",
+        &heads,
+        |architecture| architecture.network.keys().collect(),
+        |architecture, name| {
+            architecture.network.get(name)?;
+            let scope = Scope::of_network(&architecture.network).edge(name);
+            Some(shown.iter().map(|(figure, _)| figure.of(&scope)).collect())
         },
     )
 }

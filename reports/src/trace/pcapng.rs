@@ -1,12 +1,12 @@
 //! Packets as a pcapng file (draft-ietf-opsawg-pcapng): raw IPv4 with nanoseconds, the pods' names, and the secrets of
 //! the TLS sessions in it, so that Wireshark decrypts it without being told. Headers are made here, checksums included;
-//! what they say is the simulation's. Each packet is captured where it leaves; one that the wire lost, or that was sent
+//! what they say is the simulation's. Each packet is captured where it leaves; one that was lost, or that was sent
 //! before, has a comment that says so. Of one that was lost the headers are here alone, as if the capture were too short:
 //! what it carried never arrived, and is put together from its repeat.
 
 use std::net::Ipv4Addr;
 
-use hoplab_sim::lens::{Options, Packet, Seen, Timestamps};
+use hoplab_sim::lens::{Loss, Options, Packet, Seen, Timestamps};
 
 /// Types of blocks.
 const SECTION_HEADER: u32 = 0x0a0d_0d0a;
@@ -62,7 +62,7 @@ pub fn pcapng(seen: &Seen) -> Vec<u8> {
     for packet in &seen.packets {
         let at = seen.epoch.as_nanos() as u64 + packet.at_nanos;
         let bytes = datagram(packet);
-        let kept = if packet.is_lost { bytes.len() - packet.payload.len() } else { bytes.len() };
+        let kept = if packet.loss.is_some() { bytes.len() - packet.payload.len() } else { bytes.len() };
         let mut block = Block::new(PACKET);
         block.u32(0).u32((at >> 32) as u32).u32(at as u32);
         block.u32(kept as u32).u32(bytes.len() as u32).padded(&bytes[..kept]);
@@ -76,11 +76,13 @@ pub fn pcapng(seen: &Seen) -> Vec<u8> {
 
 /// What no header tells.
 fn comment(packet: &Packet) -> Option<&'static str> {
-    match (packet.is_repeated, packet.is_lost) {
-        (false, false) => None,
-        (false, true) => Some("lost on the wire"),
-        (true, false) => Some("sent again"),
-        (true, true) => Some("sent again, lost on the wire"),
+    match (packet.is_repeated, packet.loss) {
+        (false, None) => None,
+        (false, Some(Loss::OnTheWire)) => Some("lost on the wire"),
+        (false, Some(Loss::QueueFull)) => Some("dropped by a full queue"),
+        (true, None) => Some("sent again"),
+        (true, Some(Loss::OnTheWire)) => Some("sent again, lost on the wire"),
+        (true, Some(Loss::QueueFull)) => Some("sent again, dropped by a full queue"),
     }
 }
 
@@ -158,8 +160,8 @@ fn segment(packet: &Packet) -> Vec<u8> {
     bytes.extend(packet.destination.1.to_be_bytes());
     bytes.extend(packet.sequence.to_be_bytes());
     bytes.extend(packet.acknowledgement.to_be_bytes());
-    // The header's length is in words of four bytes.
-    bytes.extend([((20 + options.len()) / 4 << 4) as u8, packet.flags]);
+    let words = (20 + options.len() as u8) / 4;
+    bytes.extend([words << 4, packet.flags]);
     bytes.extend(packet.window.to_be_bytes());
     bytes.extend([0; 4]);
     bytes.extend(options);

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 
 use hoplab_sim::record::{
     Architecture, BreakerChange, Changed, Decided, Edge, Effort, Expectation, Fault, FaultHits, Graph, Hop,
-    Latencies, Node, Outcome, Phase, PolicyEvent, Record, Requests, Resources, SCHEMA, Stretch, Trace,
-    Traffic, Wasted, Window, Work,
+    Latencies, Network, Node, Outcome, Phase, PolicyEvent, Record, Requests, Resources, SCHEMA, Stretch,
+    Trace, Traffic, Wasted, Window, Work,
 };
 use hoplab_sim::scenario::plan::Source;
 use indexmap::IndexMap;
@@ -186,6 +186,7 @@ fn architecture(kind: &Kind) -> Architecture {
         violations: Vec::new(),
         work: work(kind),
         resources: resources(kind),
+        network: network(kind),
         faults: vec![FaultHits { name: "payment-slow".into(), hits: 84, applies: true }],
         windows: (0..120).map(|index| window(index, kind)).collect(),
         endpoint_windows: IndexMap::new(),
@@ -195,6 +196,22 @@ fn architecture(kind: &Kind) -> Architecture {
         endpoints,
         total,
     }
+}
+
+fn network(kind: &Kind) -> IndexMap<String, Network> {
+    let well = Network { packets: 181_000, connections: 48, ..Network::default() };
+    let lossy = Network {
+        packets: 90_500,
+        lost: 410,
+        retransmitted: 402,
+        timeouts: 12,
+        tail_probes: 31,
+        connections: 24,
+        resets: 2,
+        ..Network::default()
+    };
+    let email = if kind.proxies > 1.0 { lossy } else { well };
+    IndexMap::from([("client → checkout".to_owned(), well), ("checkout → email".to_owned(), email)])
 }
 
 fn resources(kind: &Kind) -> IndexMap<String, Resources> {
@@ -561,6 +578,7 @@ pub(crate) fn silent() -> Record {
             violations: Vec::new(),
             work: IndexMap::new(),
             resources: IndexMap::new(),
+            network: IndexMap::new(),
             faults: Vec::new(),
             windows: Vec::new(),
             endpoint_windows: IndexMap::new(),

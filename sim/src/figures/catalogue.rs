@@ -16,6 +16,7 @@ impl Figure {
         let requests = |key, label| Entry::new(key, label, Subject::Requests);
         let containers = |key, label| Entry::new(key, label, Subject::Containers);
         let edges = |key, label| Entry::new(key, label, Subject::Edges);
+        let network = |key, label| Entry::new(key, label, Subject::Network);
         match self {
             Self::Sent => requests("requests", "requests sent")
                 .count(Better::Neither, |scope| scope.requests(|of| of.sent))
@@ -120,6 +121,25 @@ impl Figure {
             Self::BytesSent => containers("bytes_sent", "bytes sent")
                 .count(Better::Less, |scope| scope.resources(|of| of.bytes as f64))
                 .gated("bytes.sent", "0"),
+            Self::Packets => {
+                network("packets", "packets").count(Better::Less, |scope| scope.network(|of| of.packets))
+            }
+            Self::PacketsLost => network("packets_lost", "packets lost")
+                .count(Better::Less, |scope| scope.network(|of| of.lost)),
+            Self::PacketsDropped => network("packets_dropped", "packets dropped")
+                .count(Better::Less, |scope| scope.network(|of| of.dropped)),
+            Self::PacketsRetransmitted => network("packets_retransmitted", "packets sent again")
+                .count(Better::Less, |scope| scope.network(|of| of.retransmitted)),
+            Self::RetransmissionTimeouts => network("retransmission_timeouts", "timeouts")
+                .count(Better::Less, |scope| scope.network(|of| of.timeouts)),
+            Self::TailProbes => network("tail_probes", "tail probes")
+                .count(Better::Less, |scope| scope.network(|of| of.tail_probes)),
+            Self::ConnectionsOpened => network("connections_opened", "connections opened")
+                .count(Better::Less, |scope| scope.network(|of| of.connections)),
+            Self::ConnectionsRefused => network("connections_refused", "connections refused")
+                .count(Better::Less, |scope| scope.network(|of| of.refused)),
+            Self::ConnectionsReset => network("connections_reset", "connections reset")
+                .count(Better::Less, |scope| scope.network(|of| of.resets)),
             Self::PodShare => {
                 Entry::new("share", "share", Subject::Pods)
                     .value(Unit::Share, Better::Neither, |scope| scope.pod_share())

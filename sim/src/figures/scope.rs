@@ -7,7 +7,7 @@ use indexmap::IndexMap;
 
 use super::recovery::{Recovery, Watched};
 use crate::record::{
-    Architecture, Changed, Decided, Edge, Intervals, Latencies, Phase, Requests, Resources, Traffic,
+    Architecture, Changed, Decided, Edge, Intervals, Latencies, Network, Phase, Requests, Resources, Traffic,
     Violation, Work, decided, violated,
 };
 
@@ -28,6 +28,7 @@ pub struct Scope<'a> {
     service: Option<&'a str>,
     resources: Option<&'a IndexMap<String, Resources>>,
     container: Option<&'a str>,
+    network: Option<&'a IndexMap<String, Network>>,
     decisions: &'a [Decided],
     decision: &'a str,
     pods: Option<&'a BTreeMap<String, u64>>,
@@ -52,6 +53,7 @@ impl<'a> Scope<'a> {
             edges: Some(&seen.edges),
             works: Some(&seen.work),
             resources: Some(&seen.resources),
+            network: Some(&seen.network),
             decisions: &seen.decisions,
             pods: Some(&seen.pods),
             changes: &seen.changes,
@@ -78,6 +80,11 @@ impl<'a> Scope<'a> {
     /// Requests, and nothing else of a run. What is counted by the second has no value.
     pub fn of_traffic(traffic: &'a Traffic) -> Self {
         Self { traffic: Some(traffic), ..Self::default() }
+    }
+
+    /// The packets and connections along edges, and nothing else of a run.
+    pub fn of_network(network: &'a IndexMap<String, Network>) -> Self {
+        Self { network: Some(network), ..Self::default() }
     }
 
     /// The calls along one edge, and nothing else of a run.
@@ -110,7 +117,7 @@ impl<'a> Scope<'a> {
         Self { limit_us: Some(limit_us), ..self }
     }
 
-    /// Of calls, those along one edge: `order → payment`.
+    /// Of calls, packets and connections, those along one edge: `order → payment`.
     #[must_use]
     pub fn edge(self, edge: &'a str) -> Self {
         Self { edge: Some(edge), ..self }
@@ -269,6 +276,13 @@ impl Scope<'_> {
         let meant = all.filter(|(kind, _)| self.container.is_none_or(|container| container == kind.as_str()));
         let meant: Vec<Resources> = meant.map(|(_, of)| *of).collect();
         (!meant.is_empty()).then(|| take(&meant.into_iter().sum()))
+    }
+
+    /// What became of packets and connections along the edge, or along all of them.
+    pub(super) fn network(&self, count: fn(&Network) -> u64) -> Option<f64> {
+        let all = self.network?.iter();
+        let meant = all.filter(|(name, _)| self.edge.is_none_or(|edge| edge == name.as_str()));
+        Some(count(&meant.map(|(_, of)| *of).sum()) as f64)
     }
 
     pub(super) fn decided(&self) -> f64 {

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use indexmap::IndexMap;
 
 use crate::record::{
-    Changed, Decided, Difference, Edge, Effort, Expectation, FaultHits, Hop, Intervals, Latencies, Requests,
-    Resources, Seed, Traffic, Violation, Window, Within, Work, summed as buckets,
+    Changed, Decided, Difference, Edge, Effort, Expectation, FaultHits, Hop, Intervals, Latencies, Network,
+    Requests, Resources, Seed, Traffic, Violation, Window, Within, Work, summed as buckets,
 };
 use crate::statistics::{self, Cluster, Own, Resamples};
 
@@ -200,6 +200,17 @@ pub(super) fn resources<'a>(
         (kind, Resources { cores_mean: sum.cores_mean / f64::from(seeds), ..sum })
     };
     joined.into_iter().map(mean).collect()
+}
+
+pub(super) fn network<'a>(
+    all: impl Iterator<Item = &'a IndexMap<String, Network>>,
+) -> IndexMap<String, Network> {
+    let mut sums: IndexMap<String, Network> = IndexMap::new();
+    for (name, network) in all.flatten() {
+        let sum = sums.entry(name.clone()).or_default();
+        *sum = [*sum, *network].into_iter().sum();
+    }
+    sums
 }
 
 pub(super) fn faults<'a>(all: impl Iterator<Item = &'a [FaultHits]>) -> Vec<FaultHits> {

@@ -56,6 +56,7 @@ impl State {
             violations: Vec::new(),
             work: self.work.record(&plan),
             resources: IndexMap::new(),
+            network: IndexMap::new(),
             faults: Vec::new(),
             windows: recorded(std::mem::take(&mut self.windows)),
             endpoint_windows: std::mem::take(&mut self.endpoint_windows)

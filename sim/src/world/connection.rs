@@ -65,6 +65,11 @@ impl Connections {
         &mut self.connection_mut(id).flows[id.side]
     }
 
+    /// The link from the end that opened the connection of a flow to the other.
+    pub(super) fn link(&self, id: FlowId) -> LinkId {
+        self.connection(id).flows[0].link
+    }
+
     /// The end that sends a flow.
     pub(super) fn endpoint(&self, id: FlowId) -> &Endpoint {
         &self.connection(id).endpoints[id.side]

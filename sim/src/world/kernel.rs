@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
@@ -20,8 +21,9 @@ use super::flow::FlowId;
 use super::link::Links;
 use super::lock;
 use super::port::{Ephemeral, Ports};
-use super::tcp::{Endpoint, Segment};
+use super::tcp::{Broken, Endpoint, Segment};
 use super::timers::Timers;
+use super::traffic::Traffic;
 
 /// Connections of a listener that may wait for their handshake or to be accepted.
 const BACKLOG: usize = 16 * 1024;
@@ -34,6 +36,8 @@ pub(super) struct Kernels {
     /// Pods that may have something to send.
     busy: BTreeSet<PodId>,
     timers: Timers,
+    /// What becomes of what is sent.
+    pub(super) traffic: Traffic,
     /// Whom to wake once the kernels are let go of.
     pub(super) woken: Vec<Waker>,
 }
@@ -51,13 +55,14 @@ struct Kernel {
 }
 
 impl Kernels {
-    pub(super) fn new(pods: usize) -> Self {
+    pub(super) fn new(pods: usize, counted: Range<Instant>) -> Self {
         Self {
             connections: Connections::default(),
             ports: Ports::default(),
             pods: (0..pods).map(|_| Kernel::default()).collect(),
             busy: BTreeSet::new(),
             timers: Timers::default(),
+            traffic: Traffic::new(counted),
             woken: Vec::new(),
         }
     }
@@ -169,10 +174,14 @@ impl Kernels {
         if endpoint.is_forgotten() {
             return self.refuse(to, &segment);
         }
-        let was_accepting = endpoint.is_accepting();
+        let (was_accepting, was_broken) = (endpoint.is_accepting(), endpoint.broken());
         endpoint.receive(now, segment, &mut self.woken);
+        let broken = endpoint.broken().filter(|_| was_broken.is_none());
         if was_accepting && !endpoint.is_accepting() {
             self.accepted(to);
+        }
+        if let Some(broken) = broken {
+            self.traffic.broke(self.connections.link(to), now, broken);
         }
         self.touch(to);
     }
@@ -213,11 +222,13 @@ impl Kernels {
     pub(super) fn expire(&mut self, now: Instant) {
         let Some(flow) = self.timers.take() else { return };
         let endpoint = self.connections.endpoint_mut(flow);
-        let was_accepting = endpoint.is_accepting();
+        let (was_accepting, before) = (endpoint.is_accepting(), endpoint.timeouts());
         endpoint.expire(now, &mut self.woken);
+        let ran_out = endpoint.timeouts().since(before);
         if was_accepting && !endpoint.is_accepting() {
             self.accepted(flow);
         }
+        self.traffic.ran_out(self.connections.link(flow), now, ran_out);
         self.touch(flow);
     }
 
@@ -234,7 +245,7 @@ impl Kernels {
     }
 
     /// Resets both ends of a connection, if one of them is established; whether it is.
-    pub(super) fn tear(&mut self, opener: FlowId) -> bool {
+    pub(super) fn tear(&mut self, now: Instant, opener: FlowId) -> bool {
         let ends = [opener, opener.reverse()];
         let is_established = ends.iter().any(|flow| self.connections.endpoint(*flow).is_established());
         if is_established {
@@ -242,6 +253,7 @@ impl Kernels {
                 self.connections.endpoint_mut(flow).abort(&mut self.woken);
             }
             self.accepted(opener.reverse());
+            self.traffic.broke(self.connections.link(opener), now, Broken::Reset);
             self.connections.released(opener);
         }
         is_established

@@ -30,6 +30,13 @@ use weather::Weather;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct LinkId(usize);
 
+impl LinkId {
+    /// Counted from 0, in the order of their making.
+    pub(super) fn index(self) -> usize {
+        self.0
+    }
+}
+
 /// All links.
 pub(super) struct Links {
     network: Network,
@@ -193,6 +200,11 @@ impl Links {
             packet = self.pipes[pipe].pass(now, packet, bytes).ok_or(Lost::Dropped)?;
         }
         Ok(packet.last)
+    }
+
+    /// The links that have been made, each with where it leads from and to.
+    pub(super) fn all(&self) -> impl Iterator<Item = (LinkId, (PodId, PodId))> {
+        self.all.iter().enumerate().map(|(index, link)| (LinkId(index), link.ends))
     }
 
     /// Packets that found a queue full.

@@ -13,6 +13,7 @@ use indexmap::IndexSet;
 use rustls::KeyLog;
 
 use super::connection::End;
+use super::link::Lost;
 use super::tcp::{Flags, SEGMENT_MAX, Segment, TIMESTAMPS, WINDOW_MAX};
 use crate::lens;
 
@@ -36,7 +37,13 @@ impl Tap {
     }
 
     /// A segment is put on the wire between two ends.
-    pub(super) fn sent(&mut self, now: Instant, (from, to): (End, End), segment: &Segment, is_lost: bool) {
+    pub(super) fn sent(
+        &mut self,
+        now: Instant,
+        (from, to): (End, End),
+        segment: &Segment,
+        lost: Option<Lost>,
+    ) {
         if self.packets.len() == self.most {
             self.left_out += 1;
             return;
@@ -53,7 +60,10 @@ impl Tap {
             options: options(segment),
             payload: segment.payload.clone(),
             is_repeated: segment.is_repeated,
-            is_lost,
+            loss: lost.map(|lost| match lost {
+                Lost::Impaired => lens::Loss::OnTheWire,
+                Lost::Dropped => lens::Loss::QueueFull,
+            }),
         });
     }
 

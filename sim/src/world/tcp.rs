@@ -32,7 +32,8 @@ mod slow_start;
 
 pub(super) use endpoint::Endpoint;
 pub(super) use receiver::WINDOW_MAX;
-pub(super) use segment::{Flags, SEGMENT_MAX, Segment, TIMESTAMPS};
+pub(super) use segment::{Broken, Flags, SEGMENT_MAX, Segment, TIMESTAMPS};
+pub(super) use sender::Timeouts;
 
 #[cfg(test)]
 mod tests;

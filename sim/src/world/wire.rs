@@ -8,6 +8,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::io;
 use std::net::Ipv4Addr;
+use std::ops::Range;
 use std::sync::{Arc, Mutex};
 use std::task::Waker;
 
@@ -64,6 +65,7 @@ impl Wire {
         journal: Journal,
         meters: Arc<Mutex<Meters>>,
         pods: &[PodConfig],
+        reported: Range<Instant>,
     ) -> Self {
         let outermost =
             |pod: &PodConfig| pod.containers.last().map_or(ContainerKind::Client, |last| last.kind);
@@ -72,7 +74,7 @@ impl Wire {
             links: Links::new(network, seed, pods),
             journal,
             by_name: names.collect(),
-            kernels: Kernels::new(pods.len()),
+            kernels: Kernels::new(pods.len(), reported),
             queue: BinaryHeap::new(),
             alarms: BinaryHeap::new(),
             armed: None,
@@ -164,14 +166,14 @@ impl Wire {
         let all = self.kernels.connections.all().filter(|(_, ends)| between(ends));
         let mut torn = 0;
         for (flow, [opener, acceptor]) in all.collect::<Vec<_>>() {
-            if !self.kernels.tear(flow) {
+            if !self.kernels.tear(now, flow) {
                 continue;
             }
             torn += 1;
             if let Some(tap) = &mut self.tap {
                 for (flow, ends) in [(flow, (opener, acceptor)), (flow.reverse(), (acceptor, opener))] {
                     let next = self.kernels.connections.endpoint(flow).next();
-                    tap.sent(now, ends, &Segment::torn(next), false);
+                    tap.sent(now, ends, &Segment::torn(next), None);
                 }
             }
         }
@@ -193,12 +195,14 @@ impl Wire {
         });
         let bytes = segment.size();
         let link = self.kernels.connections.flow(id).link;
-        let arrival = self.links.cross(now, link, id.ports((from.1, to.1)), bytes).ok();
+        let crossed = self.links.cross(now, link, id.ports((from.1, to.1)), bytes);
+        let lost = crossed.err();
+        self.kernels.traffic.sent(self.kernels.connections.link(id), now, &segment, lost);
         lock(&self.meters).sent(self.senders[from.0.0], now, bytes);
         if let Some(tap) = &mut self.tap {
-            tap.sent(now, (from, to), &segment, arrival.is_none());
+            tap.sent(now, (from, to), &segment, lost);
         }
-        let Some(arrival) = arrival else { return };
+        let Ok(arrival) = crossed else { return };
         // The clock's grain is a microsecond; rounding up keeps the order.
         let at_us = arrival.nanos().div_ceil(1_000);
         let reverse = id.reverse();

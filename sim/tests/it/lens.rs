@@ -67,7 +67,7 @@ fn a_lens_changes_nothing() {
     let plain = run::run(&plan, &Progress::new(&plan));
     let (_, all) = look(&Lens { packets: usize::MAX, ..Lens::default() });
     assert!(all.packets.is_sorted_by_key(|packet| packet.at_nanos));
-    assert!(all.packets.iter().any(|packet| packet.is_lost));
+    assert!(all.packets.iter().any(|packet| packet.loss.is_some()));
     let wanted = [Wanted::Slowest(30), Wanted::Failed(5), Wanted::Alike("0".to_owned())];
     for wanted in wanted {
         let (again, seen) = look(&Lens { packets: 1_000, keys: true, ..requests(wanted) });

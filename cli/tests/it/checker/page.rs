@@ -12,7 +12,7 @@ use super::tables;
 
 /// What traces do not say: intervals, what machines, policies, breakers and faults did, how the run went; and the
 /// single requests, which are drawn from the record.
-pub(super) const BESIDES: [&str; 14] = [
+pub(super) const BESIDES: [&str; 17] = [
     "95 % interval",
     "breakers opened",
     "what each architecture takes",
@@ -27,6 +27,9 @@ pub(super) const BESIDES: [&str; 14] = [
     "Breakers and ejections over time",
     "Decisions of policies over time",
     "a request",
+    "timeouts",
+    "probes",
+    "reset",
 ];
 
 /// Tables whose rows take two names.
@@ -122,6 +125,9 @@ pub(super) fn sheet(rebuilt: &Rebuilt, written: &Value) -> Sheet {
         }
         edges(&mut sheet, architecture, seen);
         pods(&mut sheet, architecture, seen);
+        let row = |edge: &str| format!("{edge}/{architecture}");
+        let place = name("figures by architecture, packets");
+        tables::network(&mut sheet, &place, seen, (row, written));
         let place = name(&format!("digests/{architecture}"));
         let all = seen.all.total.all;
         sheet.put(&format!("{place}/requests"), Figure::count(all.sent));

@@ -6,6 +6,7 @@ use std::ops::Range;
 
 use hoplab_sim::lens::Request;
 
+use super::packets;
 use super::pairs::Pairs;
 use super::sums::{self, Edge, Owned, Traffic};
 use super::traces::{Architecture, Asked, Frame, Traces};
@@ -27,6 +28,8 @@ pub(super) struct Seen {
     pub(super) longest: Vec<Request>,
     /// Against the baseline, under all others.
     pub(super) against: Option<Against>,
+    /// What became of packets and connections.
+    pub(super) network: packets::Edges,
 }
 
 /// A part of the run, or all that is reported.
@@ -97,7 +100,7 @@ impl Seen {
     }
 
     fn of(architecture: &Architecture, frame: &Frame, against: Option<Against>) -> Self {
-        let Architecture { name, requests } = architecture;
+        let Architecture { name, requests, network } = architecture;
         let part = |range: Range<u64>| Part::of(requests, name, range, frame.end);
         let reported = frame.reported();
         let others = within(requests, &reported).filter(|asked| !sums::is_served(&asked.request));
@@ -119,6 +122,7 @@ impl Seen {
             windows: frame.windows().map(window).collect(),
             parts: frame.parts.iter().map(|(name, range)| (name.clone(), part(range.clone()))).collect(),
             all: part(reported),
+            network: network.clone(),
             against,
         }
     }

@@ -4,6 +4,7 @@ use hoplab_sim::lens::Request;
 use serde_json::Value;
 
 use super::figure::{Figure, Precision, at, percentile};
+use super::packets;
 use super::pairs::Pairs;
 use super::rebuilt::{Part, Rebuilt, Seen, Window};
 use super::sheet::Sheet;
@@ -11,7 +12,7 @@ use super::sums::{Edge, Ends, Owned, Traffic, latency_us};
 
 /// What a record says besides, that traces do not: intervals, the machines' side, expectations, and what policies and
 /// breakers did.
-pub(super) const BESIDES: [&str; 19] = [
+pub(super) const BESIDES: [&str; 22] = [
     "digest",
     "intervals",
     "work",
@@ -29,6 +30,9 @@ pub(super) const BESIDES: [&str; 19] = [
     "faults",
     "expectations",
     "endpoint_windows",
+    "timeouts",
+    "tail_probes",
+    "resets",
     "path",
     "effort",
 ];
@@ -51,6 +55,7 @@ pub(super) fn sheet(rebuilt: &Rebuilt, written: &Value) -> Sheet {
         for (index, of) in seen.windows.iter().enumerate() {
             window(&mut sheet, &format!("{place}/windows/{index}"), of);
         }
+        network(&mut sheet, &format!("{place}/network"), &seen.network);
         slowest(&mut sheet, &format!("{place}/slowest"), &seen.longest, &written["slowest"]);
         paired(&mut sheet, name, seen);
     }
@@ -135,6 +140,15 @@ fn times(sheet: &mut Sheet, place: &str, values: &[i64], count: &str) {
 fn edge(sheet: &mut Sheet, place: &str, edge: &Edge) {
     for (key, count) in edge.counts() {
         sheet.whole(&format!("{place}/{key}"), count);
+    }
+}
+
+/// What became of packets and connections.
+pub(super) fn network(sheet: &mut Sheet, place: &str, edges: &packets::Edges) {
+    for (edge, of) in edges {
+        for (key, _, count) in of.counts() {
+            sheet.whole(&format!("{place}/{edge}/{key}"), count);
+        }
     }
 }
 

@@ -3,13 +3,13 @@
 use super::figure::{Figure, Precision, mean, percentile};
 use super::pairs::Pairs;
 use super::rebuilt::{Rebuilt, Seen};
-use super::record::{counted, ends};
+use super::record::{counted, ends, network};
 use super::sheet::Sheet;
 use super::sums::{Edge, Owned, Traffic};
 use serde_json::Value;
 
 /// What a summary says besides, that traces do not.
-pub(super) const BESIDES: [&str; 12] = [
+pub(super) const BESIDES: [&str; 15] = [
     "digest",
     "intervals",
     "breakers",
@@ -22,6 +22,9 @@ pub(super) const BESIDES: [&str; 12] = [
     "faults",
     "violations",
     "expectations",
+    "timeouts",
+    "tail_probes",
+    "resets",
 ];
 
 /// Digits after the point: of microseconds and rates, and of shares.
@@ -45,6 +48,7 @@ pub(super) fn sheet(rebuilt: &Rebuilt, written: &Value) -> Sheet {
         for (name, of) in &seen.all.edges {
             edge(&mut sheet, &format!("{place}/edges/{name}"), of);
         }
+        network(&mut sheet, &format!("{place}/network"), &seen.network);
         paired(&mut sheet, &format!("{place}/paired"), seen);
     }
     sheet

@@ -77,6 +77,26 @@ pub(super) fn added(sheet: &mut Sheet, place: &str, rebuilt: &Rebuilt) {
     }
 }
 
+/// What became of packets and connections, in rows that the caller names; what there is nowhere has no column, and
+/// edges without trouble may have no row.
+pub(super) fn network(
+    sheet: &mut Sheet,
+    place: &str,
+    seen: &Seen,
+    (row, written): (impl Fn(&str) -> String, &Value),
+) {
+    for (edge, of) in &seen.network {
+        let row = row(edge);
+        for (_, head, count) in of.counts() {
+            let place = format!("{place}/{row}/{head}");
+            let is_written = written.pointer(&place).is_some();
+            if is_written || count > 0 && !["packets", "opened"].contains(&head) {
+                sheet.put(&place, Figure::count(count));
+            }
+        }
+    }
+}
+
 /// How much longer requests take that are served well under both.
 pub(super) fn longer(sheet: &mut Sheet, place: &str, pairs: &Pairs) {
     let values = &pairs.longer_us;

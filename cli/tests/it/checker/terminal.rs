@@ -11,7 +11,8 @@ use super::sheet::Sheet;
 use super::tables;
 
 /// What traces do not say: intervals, and what machines did.
-pub(super) const BESIDES: [&str; 3] = ["95 % interval", "With 95", "Cores busy"];
+pub(super) const BESIDES: [&str; 6] =
+    ["95 % interval", "With 95", "Cores busy", "timeouts", "probes", "reset"];
 
 /// The tables by how their titles begin, each by its rows and the heads of its columns; the first has no title. What is
 /// too wide for the terminal goes on below, under heads alone.
@@ -57,6 +58,7 @@ pub(super) fn sheet(rebuilt: &Rebuilt, written: &Value) -> Sheet {
     tables::side_by_side(&mut sheet, "/", rebuilt, &written[""]);
     tables::added(&mut sheet, "/Mean added", rebuilt);
     for (name, seen) in &rebuilt.architectures {
+        tables::network(&mut sheet, "/Packets and", seen, (|edge| format!("{name}: {edge}"), written));
         let Some(against) = &seen.against else { continue };
         let place = &format!("/Against {}/{name}", against.baseline.clone() + ",");
         tables::longer(&mut sheet, place, rebuilt.well_paired(seen).unwrap());

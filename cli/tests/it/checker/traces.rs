@@ -4,11 +4,13 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use hoplab_sim::lens::{Lens, Request, Wanted};
+use hoplab_sim::lens::{Lens, Request, Seen, Wanted};
 use hoplab_sim::run::{self, Progress};
 use hoplab_sim::scenario::plan::Source;
 use hoplab_sim::scenario::{self, Overrides};
 use serde_json::Value;
+
+use super::packets;
 
 /// Everything that was asked for in a run.
 pub(super) struct Traces {
@@ -30,6 +32,8 @@ pub(super) struct Frame {
 pub(super) struct Architecture {
     pub(super) name: String,
     pub(super) requests: Vec<Asked>,
+    /// What became of packets after the warm-up.
+    pub(super) network: packets::Edges,
 }
 
 /// A request, and which of the seeds its run had.
@@ -43,21 +47,23 @@ impl Traces {
     pub(super) fn of(record: &Value) -> Self {
         let first = record["seed"].as_u64().unwrap();
         let seeds = record["seeds"]["digests"].as_array().map_or(1, Vec::len) as u64;
+        let frame = Frame::of(record, seeds);
         let names = record["architectures"].as_object().unwrap().keys();
         let architectures = names.map(|name| {
-            let seeds = (0..seeds as usize).zip(first..);
-            let asked = seeds.flat_map(|(index, seed)| {
-                let requests = look(record, name, seed).into_iter();
-                requests.map(move |request| Asked { seed: index, request })
-            });
-            Architecture { name: name.clone(), requests: asked.collect() }
+            let (mut requests, mut network) = (Vec::new(), packets::Edges::new());
+            for (index, seed) in (0..seeds as usize).zip(first..) {
+                let seen = look(record, name, seed);
+                packets::add(&mut network, &seen.pods, &seen.packets, &frame.reported());
+                requests.extend(seen.requests.into_iter().map(|request| Asked { seed: index, request }));
+            }
+            Architecture { name: name.clone(), requests, network }
         });
-        Self { frame: Frame::of(record, seeds), architectures: architectures.collect() }
+        Self { architectures: architectures.collect(), frame }
     }
 }
 
-/// The requests under an architecture with a seed, all of them.
-fn look(record: &Value, architecture: &str, seed: u64) -> Vec<Request> {
+/// The requests under an architecture with a seed, all of them, and all packets.
+fn look(record: &Value, architecture: &str, seed: u64) -> Seen {
     let sources = record["sources"].as_array().unwrap().iter().map(|source| Source {
         path: source["path"].as_str().unwrap().to_owned(),
         text: source["text"].as_str().unwrap().to_owned(),
@@ -70,11 +76,11 @@ fn look(record: &Value, architecture: &str, seed: u64) -> Vec<Request> {
     };
     let plan = scenario::parse(&sources, &overrides).unwrap_or_else(|problems| panic!("{problems}"));
     let plan = Arc::new(plan);
-    let lens = Lens { requests: Some(Wanted::All), ..Lens::default() };
+    let lens = Lens { requests: Some(Wanted::All), packets: usize::MAX, ..Lens::default() };
     let (seen, looked) = run::look(&plan, 0, &lens, &Progress::new(&plan)).unwrap();
     let recorded = &record["architectures"][architecture]["digest"];
     assert!(record["seeds"].is_object() || seen.digest == *recorded, "another run than the recorded one");
-    looked.requests
+    looked
 }
 
 impl Frame {

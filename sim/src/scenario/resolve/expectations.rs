@@ -102,6 +102,10 @@ impl Expectations<'_> {
             Figure::Within => return within(name.place, expect, context),
             Figure::RecoveryTime => return self.recovery_time(name.place, expect, context),
             _ if figure.subject() == Subject::Containers => return container(figure, expect, context),
+            _ if figure.subject() == Subject::Network => {
+                refuse_parts(figure, expect, context);
+                return Some(Metric::Figure(figure));
+            }
             _ => {}
         }
         let service = expect.service.as_ref().map(|name| self.names.service(name, context));
@@ -186,7 +190,8 @@ impl Expectations<'_> {
         context: &mut Context<'_>,
     ) -> Option<(Option<ServiceId>, ServiceId)> {
         if let Some(metric) = metric.filter(|metric| !is_of_edges(*metric)) {
-            let edges = Figure::about(Subject::Edges).filter(|figure| !NOT_ASKED.contains(figure));
+            let edges = Figure::about(Subject::Edges).chain(Figure::about(Subject::Network));
+            let edges = edges.filter(|figure| !NOT_ASKED.contains(figure));
             let keys: Vec<_> = edges.map(Figure::key).collect();
             let fact = format!("{} is not measured on an edge", metric.figure().key());
             context.error(edge.place, fact).hint(format!("what is: {}", keys.join(", ")));
@@ -283,7 +288,7 @@ fn failed(name: &str) -> Option<Figure> {
 }
 
 fn is_of_edges(metric: Metric) -> bool {
-    matches!(metric, Metric::Figure(figure) if figure.subject() == Subject::Edges)
+    matches!(metric, Metric::Figure(figure) if matches!(figure.subject(), Subject::Edges | Subject::Network))
 }
 
 /// Why a figure cannot be that of an endpoint, and what to write instead; `None` when it can.
@@ -300,6 +305,7 @@ fn not_of_an_endpoint(figure: Figure) -> Option<(String, &'static str)> {
         | Subject::Owners
         | Subject::Breakers
         | Subject::Containers
+        | Subject::Network
         | Subject::Pods
         | Subject::Run => None,
     }
@@ -350,6 +356,15 @@ fn container(figure: Figure, expect: &Expect, context: &mut Context<'_>) -> Opti
         context.unknown("kind of container", name, kinds().map(ContainerKind::name));
     }
     known.map(|known| Metric::Container(figure, Some(known)))
+}
+
+/// Refuses what is not known of packets and connections.
+fn refuse_parts(figure: Figure, expect: &Expect, context: &mut Context<'_>) {
+    for other in [&expect.of, &expect.service, &expect.during].into_iter().flatten() {
+        let hint = "leave it out, or say between whom: `edge = \"order -> payment\"`";
+        let fact = format!("{} is that of connections, over a whole run", figure.key());
+        context.error(other.place, fact).hint(hint);
+    }
 }
 
 /// How many requests were served within a time.

@@ -12,8 +12,8 @@ use hoplab_proxy::host::Instant;
 use tokio::io::ReadBuf;
 
 use super::receiver::{Receiver, Told, WINDOW_INITIAL};
-use super::segment::{Flags, Segment, Timestamps};
-use super::sender::{Piece, Sender};
+use super::segment::{Broken, Flags, Segment, Timestamps};
+use super::sender::{Piece, Sender, Timeouts};
 use crate::scenario::plan::network::CongestionControl;
 
 /// The first pause before a SYN or its answer is sent again; it doubles (RFC 6298, 2.1).
@@ -125,6 +125,20 @@ impl Endpoint {
     /// The first sequence number that it has not sent.
     pub(in crate::world) fn next(&self) -> u64 {
         self.sender.next()
+    }
+
+    /// How often its timers have run out.
+    pub(in crate::world) fn timeouts(&self) -> Timeouts {
+        self.sender.timeouts
+    }
+
+    /// How its connection broke for it, if it did.
+    pub(in crate::world) fn broken(&self) -> Option<Broken> {
+        match self.state {
+            State::Refused => Some(Broken::Refused),
+            State::Reset => Some(Broken::Reset),
+            _ => None,
+        }
     }
 
     /// A socket or a listener's queue refers to it from now on.
@@ -344,6 +358,7 @@ impl Endpoint {
             return false;
         }
         self.handshake.retries += 1;
+        self.sender.timeouts.retransmission += 1;
         let most = if self.state == State::SynSent { SYN_RETRIES } else { ANSWER_RETRIES };
         self.handshake.is_due = self.handshake.retries <= most;
         !self.handshake.is_due

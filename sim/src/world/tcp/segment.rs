@@ -42,6 +42,15 @@ pub(in crate::world) struct Timestamps {
     pub(in crate::world) echo: Option<Instant>,
 }
 
+/// What a reset does to the end that it reaches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::world) enum Broken {
+    /// It answers a SYN: there is no connection.
+    Refused,
+    /// There is no connection any more.
+    Reset,
+}
+
 /// The flags as a TCP header has them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::world) struct Flags(u8);

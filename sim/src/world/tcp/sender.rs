@@ -52,6 +52,24 @@ pub(super) struct Sender {
     window_probe: bool,
     last_sent: Instant,
     buffer: usize,
+    /// How often timers have run out so far.
+    pub(super) timeouts: Timeouts,
+}
+
+/// How often timers have run out.
+#[derive(Debug, Clone, Copy, Default)]
+pub(in crate::world) struct Timeouts {
+    /// Retransmission timeouts, those of a handshake included.
+    pub(in crate::world) retransmission: u64,
+    /// Those after which a tail is probed.
+    pub(in crate::world) probe: u64,
+}
+
+impl Timeouts {
+    /// How often they have since they were `before`.
+    pub(in crate::world) fn since(self, before: Self) -> Self {
+        Self { retransmission: self.retransmission - before.retransmission, probe: self.probe - before.probe }
+    }
 }
 
 /// What the peer has room for.
@@ -111,6 +129,7 @@ impl Sender {
             window_probe: false,
             last_sent: Instant::START,
             buffer: buffer_for(INITIAL),
+            timeouts: Timeouts::default(),
         }
     }
 
@@ -245,7 +264,7 @@ impl Sender {
         if std::mem::take(&mut self.window_probe) {
             // What is acknowledged already, so that it is answered (Linux's `tcp_xmit_probe_skb`).
             let sequence = self.acknowledged - 1;
-            return Some(Piece { sequence, payload: Bytes::new(), fin: false, is_repeated: true });
+            return Some(Piece { sequence, payload: Bytes::new(), fin: false, is_repeated: false });
         }
         (can_send_new && goes).then(|| self.send_new(now))
     }
@@ -328,7 +347,10 @@ impl Sender {
         self.paced_until.take_if(|at| *at <= now);
         match self.alarms.take_due(now) {
             Some(Alarm::Timeout) => return self.time_out(now, is_orphaned),
-            Some(Alarm::Probe) if self.probe.until.is_none() => self.probe.is_due = true,
+            Some(Alarm::Probe) if self.probe.until.is_none() => {
+                self.probe.is_due = true;
+                self.timeouts.probe += 1;
+            }
             Some(Alarm::Probe) => self.alarms.await_timeout(now, &self.trips),
             Some(Alarm::Reordering) => self.find_overtaken(now),
             Some(Alarm::Window) => {
@@ -357,6 +379,7 @@ impl Sender {
 
     fn time_out(&mut self, now: Instant, is_orphaned: bool) -> bool {
         let Some(first) = self.board.first().map(|first| first.sequence) else { return false };
+        self.timeouts.retransmission += 1;
         let (is_first, is_too_long) = self.alarms.passes_in_vain(now, is_orphaned);
         if is_too_long {
             return true;

@@ -1,0 +1,202 @@
+//! What becomes of packets and connections is counted by who opened the connection: against closed forms.
+
+use std::fs;
+
+use serde_json::Value;
+
+use crate::{Folder, code, hoplab, stderr, stdout};
+
+/// A shop and its bank, whose answers take 72 full segments, asked evenly.
+fn scenario(rest: &str) -> String {
+    format!(
+        r#"# What becomes of packets?
+[scenario]
+title = "A shop and its bank"
+duration = "11s"
+warmup = "1s"
+seed = 1
+
+[compare]
+architectures = ["direct", "gateway", "mesh"]
+
+[network]
+latency = "5ms"
+
+[services.shop.endpoints.buy]
+method = "GET"
+steps = [{{ call = "bank.pay" }}]
+
+[services.bank.endpoints.pay]
+method = "GET"
+response = "100 KiB"
+
+[load.people]
+rate = "10 rps"
+arrivals = "uniform"
+timeout = "2s"
+mix = {{ "shop.buy" = 1 }}
+{rest}"#
+    )
+}
+
+/// What it says of the network under each architecture, and all of it.
+fn run(name: &str, rest: &str) -> (Value, String) {
+    let folder = Folder::new(&format!("network-{name}"));
+    folder.write("it.toml", &scenario(rest));
+    let run = hoplab(&folder, &["run", "it.toml", "--out", "out"]);
+    assert_eq!(code(&run), 0, "{}{}", stdout(&run), stderr(&run));
+    let summary = fs::read_to_string(folder.path("out/summary.json")).unwrap();
+    (serde_json::from_str(&summary).unwrap(), stdout(&run))
+}
+
+fn edge<'a>(summary: &'a Value, architecture: &str, edge: &str) -> &'a Value {
+    let edges = &summary["architectures"][architecture]["network"];
+    edges.get(edge).unwrap_or_else(|| panic!("no {edge} in {edges}"))
+}
+
+fn count(edge: &Value, key: &str) -> f64 {
+    edge[key].as_f64().unwrap()
+}
+
+#[test]
+fn where_all_is_well_packets_and_connections_are_all_there_is() {
+    let (summary, printed) = run("well", "");
+    for (architecture, edges) in [
+        ("direct", &["client → shop", "shop → bank"][..]),
+        ("gateway", &["client → gateway", "gateway → shop", "shop → bank"]),
+        ("mesh", &["client → shop", "shop → bank"]),
+    ] {
+        let network = summary["architectures"][architecture]["network"].as_object().unwrap();
+        assert_eq!(network.keys().collect::<Vec<_>>(), edges);
+        for (name, edge) in network {
+            // Of the bank 71 segments with what is asked and acknowledged, of others a request and its answer.
+            let each = if name.ends_with("bank") { 72.0 } else { 2.0 };
+            assert!(count(edge, "packets") >= 100.0 * each, "{name}: {edge}");
+            for key in ["lost", "dropped", "retransmitted", "timeouts", "tail_probes", "refused", "resets"] {
+                assert_eq!(edge[key], 0, "{name}: {key}");
+            }
+        }
+    }
+    assert!(!printed.contains("Packets and connections"), "{printed}");
+}
+
+/// The share that is lost is what the fault says, and every lost segment of data is sent again once more.
+#[test]
+fn of_what_passes_a_lossy_link_its_share_is_lost_and_sent_again() {
+    let (summary, printed) = run(
+        "lossy",
+        r#"
+[[faults]]
+name = "lossy"
+at = "0s"
+for = "11s"
+loss = { between = ["shop", "bank"], share = "1%" }
+
+[[expect]]
+metric = "packets_lost"
+edge = "shop -> bank"
+min = 50
+
+[[expect]]
+metric = "packets_lost"
+edge = "client -> shop"
+max = 0
+"#,
+    );
+    for architecture in ["direct", "gateway", "mesh"] {
+        let bank = edge(&summary, architecture, "shop → bank");
+        let (packets, lost) = (count(bank, "packets"), count(bank, "lost"));
+        // Within three standard deviations of a binomial count.
+        let off = (lost - 0.01 * packets).abs() / (packets * 0.01 * 0.99).sqrt();
+        assert!(off < 3.0, "{lost} of {packets} are lost under {architecture}");
+        // More than half of the packets are data; an acknowledgement that is lost is not sent again.
+        let again = count(bank, "retransmitted");
+        assert!((0.5..1.1).contains(&(again / lost)), "{again} for {lost}");
+        assert!(count(bank, "timeouts") + count(bank, "tail_probes") < again);
+        assert_eq!(bank["dropped"], 0);
+    }
+    assert!(printed.contains("Packets and connections, where some"), "{printed}");
+    assert!(printed.contains("direct: shop → bank"), "{printed}");
+}
+
+/// Slow start sends twice what a window takes a round trip: at 50 Mbps four packets of a queue do not hold that.
+#[test]
+fn what_finds_a_queue_full_is_dropped() {
+    let (summary, _) = run(
+        "full",
+        r#"
+[[faults]]
+name = "narrow"
+at = "0s"
+for = "11s"
+bandwidth = { between = ["shop", "bank"], is = "50 Mbps", queue = 4 }
+"#,
+    );
+    let bank = edge(&summary, "direct", "shop → bank");
+    assert!(count(bank, "dropped") > 0.0 && bank["lost"] == 0, "{bank}");
+    assert!(count(bank, "retransmitted") >= count(bank, "dropped") * 0.9, "{bank}");
+}
+
+/// A pod that is down refuses: each connection that is begun is one that is refused.
+#[test]
+fn connections_to_a_pod_that_is_down_are_refused() {
+    let (summary, _) = run(
+        "down",
+        r#"
+[[faults]]
+name = "down"
+at = "5s"
+for = "2s"
+crash = { service = "bank" }
+"#,
+    );
+    let bank = edge(&summary, "direct", "shop → bank");
+    // 10 requests by the second: those that are sent while it is down.
+    let refused = count(bank, "refused");
+    assert!((18.0..=21.0).contains(&refused), "{bank}");
+    assert!(count(bank, "connections") >= refused, "{bank}");
+    assert_eq!(edge(&summary, "direct", "client → shop")["refused"], 0);
+}
+
+/// As many connections break as the fault says that it has broken.
+#[test]
+fn connections_that_are_reset_are_counted_once_each() {
+    let (summary, _) = run(
+        "reset",
+        r#"
+[[faults]]
+name = "torn"
+at = "5s"
+for = "1s"
+reset = { between = ["shop", "bank"] }
+"#,
+    );
+    for architecture in ["direct", "gateway", "mesh"] {
+        let hits = &summary["architectures"][architecture]["faults"][0]["hits"];
+        let bank = edge(&summary, architecture, "shop → bank");
+        assert!(hits.as_u64().unwrap() > 0 && bank["resets"] == *hits, "{bank}");
+    }
+}
+
+/// Into a partition everything is lost, and what is sent again is so after timeouts.
+#[test]
+fn a_partition_is_told_by_timeouts() {
+    let (summary, _) = run(
+        "cut",
+        r#"
+[[faults]]
+name = "cut"
+at = "5s"
+for = "2s"
+partition = { between = ["shop", "bank"] }
+"#,
+    );
+    for architecture in ["direct", "gateway", "mesh"] {
+        let bank = edge(&summary, architecture, "shop → bank");
+        let hits = &summary["architectures"][architecture]["faults"][0]["hits"];
+        assert_eq!(bank["lost"], *hits, "{bank}");
+        let (timeouts, probes) = (count(bank, "timeouts"), count(bank, "tail_probes"));
+        let again = count(bank, "retransmitted");
+        assert!(timeouts > 0.0 && again > 0.0 && again <= timeouts + probes + 100.0, "{bank}");
+    }
+}
