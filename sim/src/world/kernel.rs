@@ -106,7 +106,9 @@ impl Kernels {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let polled = self.connections.endpoint_mut(flow).poll_read(now, context, buf);
-        self.touch(flow);
+        if polled.is_ready() {
+            self.touch(flow);
+        }
         polled
     }
 
@@ -250,7 +252,9 @@ impl Kernels {
         let is_established = ends.iter().any(|flow| self.connections.endpoint(*flow).is_established());
         if is_established {
             for flow in ends {
-                self.connections.endpoint_mut(flow).abort(&mut self.woken);
+                let endpoint = self.connections.endpoint_mut(flow);
+                endpoint.abort(&mut self.woken);
+                self.timers.arm(flow, endpoint);
             }
             self.accepted(opener.reverse());
             self.traffic.broke(self.connections.link(opener), now, Broken::Reset);
@@ -267,7 +271,9 @@ impl Kernels {
         };
         let its = self.connections.all().flat_map(sides).map(|(_, flow)| flow);
         for flow in its.collect::<Vec<_>>() {
-            self.connections.endpoint_mut(flow).forget();
+            let endpoint = self.connections.endpoint_mut(flow);
+            endpoint.forget();
+            self.timers.arm(flow, endpoint);
             self.accepted(flow);
             self.connections.released(flow);
         }

@@ -17,6 +17,14 @@ const PATIENCE: Duration = Duration::from_millis(1_023 * 200 + 6 * 120_000);
 /// The same when nobody holds the socket any more: `tcp_orphan_retries` of 8.
 const PATIENCE_ORPHANED: Duration = Duration::from_millis(511 * 200);
 
+/// The earlier of two times, as far as there are any. Asked after each thing that is done to an end.
+pub(super) fn earlier(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (a, b) => a.or(b),
+    }
+}
+
 /// Why a sender wants to be called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Alarm {

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use hoplab_proxy::host::Instant;
 use tokio::io::ReadBuf;
 
+use super::alarms::earlier;
 use super::receiver::{Receiver, Told, WINDOW_INITIAL};
 use super::segment::{Broken, Flags, Segment, Timestamps};
 use super::sender::{Piece, Sender, Timeouts};
@@ -325,12 +326,11 @@ impl Endpoint {
 
     /// When it wants to be called.
     pub(in crate::world) fn deadline(&self) -> Option<Instant> {
-        let (handshake, sender, receiver) = match self.state {
-            State::SynSent | State::SynReceived => (self.handshake.deadline, None, None),
-            State::Established => (None, self.sender.deadline(), self.receiver.deadline()),
-            _ => return None,
-        };
-        [handshake, sender, receiver].into_iter().flatten().min()
+        match self.state {
+            State::SynSent | State::SynReceived => self.handshake.deadline,
+            State::Established => earlier(self.sender.deadline(), self.receiver.deadline()),
+            _ => None,
+        }
     }
 
     /// Its time has come.

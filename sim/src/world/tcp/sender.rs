@@ -13,7 +13,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use hoplab_proxy::host::Instant;
 
-use super::alarms::{Alarm, Alarms};
+use super::alarms::{Alarm, Alarms, earlier};
 use super::congestion::{Congestion, INITIAL};
 use super::delivery_rate::Stamp;
 use super::pacing::{Pacer, is_paced};
@@ -339,7 +339,7 @@ impl Sender {
 
     /// When it wants to be called.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        [self.alarms.deadline(), self.paced_until].into_iter().flatten().min()
+        earlier(self.alarms.deadline(), self.paced_until)
     }
 
     /// Its time has come; whether it gives up.
