@@ -195,7 +195,8 @@ impl Wire {
         });
         let bytes = segment.size();
         let link = self.kernels.connections.flow(id).link;
-        let crossed = self.links.cross(now, link, id.ports((from.1, to.1)), bytes);
+        let payload = segment.payload.len() as u32;
+        let crossed = self.links.cross(now, link, id.ports((from.1, to.1)), payload);
         let lost = crossed.err();
         self.kernels.traffic.sent(self.kernels.connections.link(id), now, &segment, lost);
         lock(&self.meters).sent(self.senders[from.0.0], now, bytes);

@@ -54,12 +54,11 @@ fn gather(network: Network, senders: usize, bytes: usize) -> (f64, u64) {
     })
 }
 
-/// Twenty times 100 KB into one pod at 100 Mbit/s are 2 MB and take 160 ms; headers of 52 bytes for each 1,448 are
-/// another 3.6 %.
+/// Twenty times 100 KB into one pod at 100 Mbit/s are 2 MB and take 160 ms, after the 250 us of the wire.
 #[test]
 fn all_that_comes_into_a_pod_shares_its_nic() {
     let (took, dropped) = gather(wide(MEGABITS_100), 20, 100_000);
-    assert!((160.0..167.0).contains(&took), "{took}");
+    assert!((160.2..160.3).contains(&took), "{took}");
     assert_eq!(dropped, 0);
 }
 
@@ -67,7 +66,7 @@ fn all_that_comes_into_a_pod_shares_its_nic() {
 #[test]
 fn a_flow_of_its_own_is_as_fast_as_one_nic() {
     let (took, _) = gather(wide(MEGABITS_100), 1, 100_000);
-    assert!((8.0..9.0).contains(&took), "{took}");
+    assert!((8.25..8.3).contains(&took), "{took}");
 }
 
 /// What finds no place is dropped, and comes nevertheless.

@@ -1,6 +1,7 @@
 //! A pipe: what has a bandwidth and a queue, such as one direction of a pod's NIC, or of what lies between two zones.
 //! Carries one packet at a time, and passes its bits on as they come, so that several pipes in a row of the same
-//! bandwidth take no longer than one.
+//! bandwidth take no longer than one. What it carries is payload: headers take nothing of it, so that a bandwidth is
+//! what applications get, and an acknowledgement never holds up what follows it.
 //!
 //! Packets are told to it when they leave their pods, but reach it when they do, which is another order: one from afar
 //! keeps its place, and one from nearby that reaches the pipe earlier takes the time that is free before it. So the
@@ -54,7 +55,7 @@ impl Pipe {
         Self { capacity, busy: VecDeque::new(), begins_ns: VecDeque::new(), dropped: 0 }
     }
 
-    /// When a packet of `bytes` has passed that reaches the pipe as `packet` says; `None` when its queue is full. No
+    /// When a packet with a payload of `bytes` has passed that reaches the pipe as `packet` says; `None` when its queue is full. No
     /// packet that is told of later reaches any pipe before `now`.
     pub(super) fn pass(&mut self, now: Instant, packet: Passing, bytes: u32) -> Option<Passing> {
         self.forget(now.nanos());
@@ -70,7 +71,9 @@ impl Pipe {
             self.dropped += 1;
             return None;
         }
-        self.occupy(place, Stretch { from_ns, to_ns: from_ns + takes_ns });
+        if takes_ns > 0 {
+            self.occupy(place, Stretch { from_ns, to_ns: from_ns + takes_ns });
+        }
         if matches!(queue, Some(Queue::Packets(_))) {
             let place = self.begins_ns.partition_point(|begins_ns| *begins_ns <= from_ns);
             self.begins_ns.insert(place, from_ns);
