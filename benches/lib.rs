@@ -18,6 +18,7 @@ use hoplab_sim::distribution::Distribution;
 use hoplab_sim::journal::Journal;
 use hoplab_sim::referee;
 use hoplab_sim::scenario::plan::{Capacity, CongestionControl, Line, Network};
+use hoplab_sim::stalls::Stalls;
 use hoplab_sim::world::{self, Container, ContainerKind, CoresOf, PodConfig, PodId, SimHost, World};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -92,8 +93,14 @@ fn world<T, F: Future<Output = T>>(
     });
     let journal = Journal::new();
     let reported = Instant::START..Instant::from_nanos(u64::MAX);
-    let config =
-        world::Config { network, seed: SEED, journal: journal.clone(), pods: pods.collect(), reported };
+    let config = world::Config {
+        network,
+        seed: SEED,
+        journal: journal.clone(),
+        stalls: Stalls::default(),
+        pods: pods.collect(),
+        reported,
+    };
     (world::run(config, main), journal.digest())
 }
 

@@ -439,6 +439,7 @@ fn span(number: u64, attempts: u64) -> Span {
         endpoint: Some(format!("service-{}-{}:8080", number / 3, (number + place) % 3).into()),
         kind: if place == 0 { AttemptKind::First } else { AttemptKind::Retry },
         is_sent: true,
+        connection: None,
         start: at(place * 100),
         end: at(place * 100 + 90),
         outcome: Ended::Answered(if place + 1 < attempts { 503 } else { 200 }),

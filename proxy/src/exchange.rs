@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use crate::instant::Instant;
 use crate::telemetry::{
-    Attempt, AttemptKind, Facts, Fault, Outcome, Owner, Role, Span, SpanId, SpanIds, Timeline, TraceContext,
-    TraceFlags, TraceId,
+    Attempt, AttemptKind, ConnectionId, Facts, Fault, Outcome, Owner, Role, Span, SpanId, SpanIds, Timeline,
+    TraceContext, TraceFlags, TraceId,
 };
 
 /// A request at one hop, while it is being answered.
@@ -98,7 +98,18 @@ impl Exchange {
         self.answered = None;
         let (upstream, endpoint) = (Arc::clone(upstream), None);
         let (start, end) = (now, now);
-        self.attempts.push(Attempt { id, upstream, endpoint, kind, is_sent: false, start, end, outcome });
+        let (is_sent, connection) = (false, None);
+        self.attempts.push(Attempt {
+            id,
+            upstream,
+            endpoint,
+            kind,
+            is_sent,
+            connection,
+            start,
+            end,
+            outcome,
+        });
     }
 
     /// Notes where the last attempt goes.
@@ -108,10 +119,17 @@ impl Exchange {
         }
     }
 
-    /// Notes whether the last attempt was put on a connection.
-    pub(crate) fn sent_attempt(&mut self, is_sent: bool) {
+    /// Notes that the last attempt was put on a connection, which may have a name.
+    pub(crate) fn sent_attempt(&mut self, connection: Option<ConnectionId>) {
         if let Some(attempt) = self.attempts.last_mut() {
-            attempt.is_sent = is_sent;
+            (attempt.is_sent, attempt.connection) = (true, connection);
+        }
+    }
+
+    /// Notes that the last attempt was put on no connection after all.
+    pub(crate) fn unsent_attempt(&mut self) {
+        if let Some(attempt) = self.attempts.last_mut() {
+            (attempt.is_sent, attempt.connection) = (false, None);
         }
     }
 

@@ -22,7 +22,7 @@ use rustls::{KeyLog, NoKeyLog};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 pub use crate::instant::Instant;
-use crate::telemetry::{Interest, Owner, Report};
+use crate::telemetry::{ConnectionId, Interest, Owner, Report};
 
 /// What a product may ask of its machine. Cloning gives another handle to the same machine.
 pub trait Host: Clone + Send + Sync + Unpin + 'static {
@@ -37,6 +37,12 @@ pub trait Host: Clone + Send + Sync + Unpin + 'static {
     /// Connects to `endpoint`, resolving its name. Never gives up by itself: the caller races it
     /// against [`Host::sleep_until`].
     fn connect(&self, endpoint: &Endpoint) -> impl Future<Output = io::Result<Self::Stream>> + Send;
+
+    /// A name for the connection that a stream is one end of, for those who look at the network from outside; none,
+    /// unless the host says otherwise.
+    fn connection(&self, _stream: &Self::Stream) -> Option<ConnectionId> {
+        None
+    }
 
     /// Where the next connection to `endpoint` leads, when its name stands for several and each connection is given
     /// one of them, as kube-proxy does with the address of a service; `None` when the name stands for itself.

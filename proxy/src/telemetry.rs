@@ -168,6 +168,10 @@ impl Owner {
     }
 }
 
+/// A connection, as its host names it: no other has this name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ConnectionId(pub u64);
+
 /// A request that a hop sent upstream, or meant to send.
 #[derive(Debug, Clone)]
 pub struct Attempt {
@@ -182,6 +186,8 @@ pub struct Attempt {
     /// Whether the request was put on a connection. One that a breaker or the throttle refused, that was shed or
     /// waited in a queue in vain, that found no endpoint or no connection to it, never was.
     pub is_sent: bool,
+    /// The connection that it was put on, where the host has names for them.
+    pub connection: Option<ConnectionId>,
     /// When it began, the choice of an endpoint included.
     pub start: Instant,
     /// When its answer's head had been read, or it failed.

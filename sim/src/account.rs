@@ -3,11 +3,13 @@
 //!
 //! A hop's span is already tiled by its own segments. Where a segment waits for an attempt, the
 //! span that the callee reported for this attempt is put in its place, clipped to the segment; what
-//! the callee does not cover was spent on the wire. Nothing is estimated, so the stretches sum to the
+//! the callee does not cover was spent on the wire; when the connection stood still there is known. Nothing is estimated, so the stretches sum to the
 //! latency by construction. Not here: who reports spans, and what becomes of the sums.
 
 use hoplab_proxy::host::Instant;
-use hoplab_proxy::telemetry::{Fault, Outcome, Owner, Role, Segment, Span, SpanId};
+use hoplab_proxy::telemetry::{ConnectionId, Fault, Outcome, Owner, Role, Segment, Span, SpanId};
+
+use crate::stalls::{Stall, Stalls, Way};
 
 /// Where a span was measured: the kind of hop, and the service whose pod it stands in or before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -32,6 +34,10 @@ pub struct Visit {
 pub enum Share {
     /// Between two hops.
     Wire,
+    /// Between two hops, while a segment was lost and not yet sent again.
+    Retransmission,
+    /// Between two hops, while something was written that could not be sent yet.
+    Window,
     /// Opening a connection.
     Connect,
     /// Waiting for a pooled connection.
@@ -58,11 +64,13 @@ pub enum Share {
 
 impl Share {
     /// Every share, in the order of a request's life.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::Pool,
         Self::Connect,
         Self::Tls,
         Self::Wire,
+        Self::Retransmission,
+        Self::Window,
         Self::ProxyQueue,
         Self::ProxyCpu,
         Self::ProxyLatency,
@@ -77,6 +85,8 @@ impl Share {
     pub fn key(self) -> &'static str {
         match self {
             Self::Wire => "wire",
+            Self::Retransmission => "retransmission",
+            Self::Window => "window",
             Self::Connect => "connect",
             Self::Pool => "pool",
             Self::Tls => "tls",
@@ -111,10 +121,20 @@ impl Share {
     }
 }
 
+impl From<Option<Stall>> for Share {
+    fn from(stall: Option<Stall>) -> Self {
+        match stall {
+            None => Self::Wire,
+            Some(Stall::Retransmission) => Self::Retransmission,
+            Some(Stall::Window) => Self::Window,
+        }
+    }
+}
+
 /// A stretch of a request's path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stretch {
-    /// The hop that it was spent at; for [`Share::Wire`] the hop that waited.
+    /// The hop that it was spent at; between two hops the one that waited.
     pub hop: Hop,
     /// Who owned it.
     pub share: Share,
@@ -125,12 +145,13 @@ pub struct Stretch {
 }
 
 /// The path of the request that `visits[root]` is the root of: stretches in order, which tile the
-/// root's span. Visits that are not on the path, such as abandoned attempts, leave no trace in it.
-pub fn path(visits: &[Visit], root: usize) -> Vec<Stretch> {
+/// root's span. Visits that are not on the path, such as abandoned attempts, leave no trace in it. `stalls` says what of
+/// the time between two hops their connection stood still.
+pub fn path(visits: &[Visit], root: usize, stalls: &Stalls) -> Vec<Stretch> {
     let children = children(visits);
     let span = &visits[root].span;
-    let mut walk = Walk { visits, children, path: Vec::with_capacity(visits.len() * 6) };
-    walk.visit(root, span.start, span.end);
+    let mut walk = Walk { visits, children, stalls, path: Vec::with_capacity(visits.len() * 6) };
+    walk.visit(root, None, (span.start, span.end));
     walk.path
 }
 
@@ -159,43 +180,75 @@ fn children(visits: &[Visit]) -> Vec<(SpanId, usize)> {
     children
 }
 
+/// Where it is not known which way something was sent.
+const BOTH_WAYS: [Way; 2] = [Way::Forth, Way::Back];
+
 struct Walk<'a> {
     visits: &'a [Visit],
     children: Vec<(SpanId, usize)>,
+    stalls: &'a Stalls,
     path: Vec<Stretch>,
 }
 
 impl Walk<'_> {
-    /// Lays out the part of a visit that lies within `[from, until]`.
-    fn visit(&mut self, index: usize, from: Instant, until: Instant) {
+    /// Lays out the part of a visit, which was asked for on a connection, that lies within a time.
+    fn visit(&mut self, index: usize, asked_on: Option<ConnectionId>, (from, until): (Instant, Instant)) {
         let Visit { hop, span } = &self.visits[index];
         let mut start = span.start;
         for &Segment { owner, end } in &span.segments {
-            let (segment_from, segment_until) = (start.max(from), end.min(until));
+            let time = (start.max(from), end.min(until));
             start = end;
-            if segment_from >= segment_until {
+            if time.0 >= time.1 {
                 continue;
             }
-            let child = match owner {
-                Owner::Upstream(attempt) => self.answer(attempt),
-                _ => None,
-            };
-            match child {
-                Some(child) => self.upstream(*hop, child, segment_from, segment_until),
-                None => self.push(*hop, Share::of(hop.role, owner), segment_from, segment_until),
+            match owner {
+                Owner::Upstream(attempt) => {
+                    let mut attempts = span.attempts.iter();
+                    let sent = attempts.find(|sent| sent.id == attempt);
+                    self.upstream(*hop, attempt, sent.and_then(|sent| sent.connection), time);
+                }
+                Owner::Downstream => self.wire(*hop, asked_on, &BOTH_WAYS, time),
+                _ => self.push(*hop, Share::of(hop.role, owner), time),
             }
         }
         debug_assert!(start >= span.end, "segments must reach to the end of their span");
     }
 
-    /// Lays out a wait for `child`: the wire there, the child's own account, the wire back.
-    fn upstream(&mut self, hop: Hop, child: usize, from: Instant, until: Instant) {
+    /// Lays out a wait for an attempt on a connection: the wire there, the callee's own account, the wire back.
+    fn upstream(
+        &mut self,
+        hop: Hop,
+        attempt: SpanId,
+        connection: Option<ConnectionId>,
+        (from, until): (Instant, Instant),
+    ) {
+        let Some(child) = self.answer(attempt) else {
+            return self.wire(hop, connection, &BOTH_WAYS, (from, until));
+        };
         let span = &self.visits[child].span;
         let arrived = span.start.clamp(from, until);
         let left = span.end.clamp(arrived, until);
-        self.push(hop, Share::Wire, from, arrived);
-        self.visit(child, arrived, left);
-        self.push(hop, Share::Wire, left, until);
+        self.wire(hop, connection, &[Way::Forth], (from, arrived));
+        self.visit(child, connection, (arrived, left));
+        self.wire(hop, connection, &[Way::Back], (left, until));
+    }
+
+    /// Lays out time on a connection: what it stood still for, and the rest.
+    fn wire(
+        &mut self,
+        hop: Hop,
+        connection: Option<ConnectionId>,
+        ways: &[Way],
+        (from, until): (Instant, Instant),
+    ) {
+        let mut start = from;
+        if let Some(connection) = connection.filter(|_| from < until) {
+            for (end, stall) in self.stalls.cut(connection, ways, (from, until)) {
+                self.push(hop, stall.into(), (start, end));
+                start = end;
+            }
+        }
+        self.push(hop, Share::Wire, (start, until));
     }
 
     /// The span that answers `attempt`.
@@ -204,7 +257,7 @@ impl Walk<'_> {
         self.children.get(found).filter(|(parent, _)| *parent == attempt).map(|(_, index)| *index)
     }
 
-    fn push(&mut self, hop: Hop, share: Share, from: Instant, until: Instant) {
+    fn push(&mut self, hop: Hop, share: Share, (from, until): (Instant, Instant)) {
         if from >= until {
             return;
         }
@@ -255,7 +308,7 @@ mod tests {
     fn the_callee_is_put_in_place_of_the_wait_and_the_rest_is_wire() {
         let client = visit(CLIENT, None, 0, &[(Owner::Connect, 10), (Owner::Upstream(SpanId(7)), 100)]);
         let service = visit(SERVICE, Some(7), 30, &[(Owner::Queue, 40), (Owner::Cpu, 80)]);
-        let path = path(&[client, service], 0);
+        let path = path(&[client, service], 0, &Stalls::default());
         let expected = [
             (Share::Connect, 10),
             (Share::Wire, 20),
@@ -270,7 +323,10 @@ mod tests {
     fn an_abandoned_callee_counts_until_its_caller_gave_up() {
         let client = visit(CLIENT, None, 0, &[(Owner::Upstream(SpanId(7)), 50)]);
         let service = visit(SERVICE, Some(7), 10, &[(Owner::Cpu, 500)]);
-        assert_eq!(lengths(&path(&[service, client], 1)), [(Share::Wire, 10), (Share::ServiceWork, 40)]);
+        assert_eq!(
+            lengths(&path(&[service, client], 1, &Stalls::default())),
+            [(Share::Wire, 10), (Share::ServiceWork, 40)]
+        );
     }
 
     #[test]
@@ -283,7 +339,7 @@ mod tests {
         );
         let service = visit(SERVICE, Some(8), 60, &[(Owner::Delay, 90)]);
         let expected = [(Share::Wire, 50), (Share::Backoff, 10), (Share::ServiceSleep, 30)];
-        assert_eq!(lengths(&path(&[client, service], 0)), expected);
+        assert_eq!(lengths(&path(&[client, service], 0, &Stalls::default())), expected);
     }
 
     proptest! {
@@ -306,7 +362,7 @@ mod tests {
                 visits.push(visit(SERVICE, Some(attempt), start, &[(Owner::Cpu, start + length)]));
             }
             let mut reached = at(0);
-            for stretch in path(&visits, 0) {
+            for stretch in path(&visits, 0, &Stalls::default()) {
                 prop_assert_eq!(stretch.from, reached);
                 reached = stretch.until;
             }

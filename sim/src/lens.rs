@@ -153,12 +153,27 @@ pub struct Attempt {
     pub kind: AttemptKind,
     /// Whether it was put on a connection.
     pub is_sent: bool,
+    /// When that connection stood still during the visit, in order per direction; of requests whose account is closed.
+    pub stalls: Vec<Stall>,
     /// Its start.
     pub start_nanos: u64,
     /// Its end.
     pub end_nanos: u64,
     /// How it ended.
     pub outcome: Outcome,
+}
+
+/// A time during which a connection stood still.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stall {
+    /// The owner, as a key of [`record::Architecture::breakdown_us`].
+    pub owner: &'static str,
+    /// Whether it was on the way back: of an answer.
+    pub is_back: bool,
+    /// Its start.
+    pub start_nanos: u64,
+    /// Its end.
+    pub end_nanos: u64,
 }
 
 /// A stretch of a critical path.

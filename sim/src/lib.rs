@@ -49,6 +49,7 @@ mod service;
 mod session;
 mod simulation;
 mod slices;
+pub mod stalls;
 pub mod statistics;
 pub mod sweep;
 mod timetable;

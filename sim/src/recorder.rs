@@ -37,6 +37,7 @@ use crate::panics;
 use crate::record;
 use crate::scenario::phases::Phases;
 use crate::scenario::plan::{Architecture, EndpointId, Plan};
+use crate::stalls::Stalls;
 use breakers::Breakers;
 use decisions::Decisions;
 use eye::Eye;
@@ -79,6 +80,9 @@ struct State {
     architecture: Architecture,
     limits: Limits,
     journal: Journal,
+    stalls: Stalls,
+    /// How many accounts were closed.
+    closed: u64,
     phases: Phases,
     window_width: Duration,
     warmup_end: Instant,
@@ -126,8 +130,14 @@ struct Pending {
 }
 
 impl Recorder {
-    /// A recorder for a run of `plan` under `architecture`.
-    pub fn new(plan: &Arc<Plan>, architecture: Architecture, limits: Limits, journal: Journal) -> Self {
+    /// A recorder for a run of `plan` under `architecture`; `stalls` says when connections stood still.
+    pub fn new(
+        plan: &Arc<Plan>,
+        architecture: Architecture,
+        limits: Limits,
+        journal: Journal,
+        stalls: Stalls,
+    ) -> Self {
         let phases = Phases::of(plan);
         let endpoints = plan.requested_endpoints();
         let window_width = plan.window_width();
@@ -145,6 +155,8 @@ impl Recorder {
             architecture,
             limits,
             journal,
+            stalls,
+            closed: 0,
             window_width,
             warmup_end,
             services: names.collect(),

@@ -19,6 +19,7 @@ use crate::progress::Reached;
 use crate::record;
 use crate::recorder::{Limits, Recorder};
 use crate::scenario::plan::Plan;
+use crate::stalls::Stalls;
 use crate::timetable;
 use crate::world::{self, World};
 
@@ -85,11 +86,12 @@ fn in_a_world(
     lens: &Lens,
 ) -> Option<Simulated> {
     let architecture = plan.architectures[index];
-    let journal = Journal::new();
+    let (journal, stalls) = (Journal::new(), Stalls::default());
     let config = world::Config {
         network: plan.network.clone(),
         seed: plan.seed,
         journal: journal.clone(),
+        stalls: stalls.clone(),
         pods: Deployment::pod_configs(plan, architecture),
         reported: Instant::START + plan.warmup..Instant::START + plan.duration,
     };
@@ -99,7 +101,7 @@ fn in_a_world(
             // There is nothing to compare its requests with.
             limits.ends = 0;
         }
-        let recorder = Recorder::new(plan, architecture, limits, journal);
+        let recorder = Recorder::new(plan, architecture, limits, journal, stalls);
         lens.requests.iter().for_each(|wanted| recorder.look_at(wanted.clone()));
         world.look(lens);
         let faults = Faults::new(plan.faults.len());

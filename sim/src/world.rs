@@ -47,6 +47,7 @@ use crate::costs::Costs;
 use crate::journal::Journal;
 use crate::lens::{self, Lens};
 use crate::scenario::plan::network::{Capacity, Network, ZoneId};
+use crate::stalls::Stalls;
 use clock::Clock;
 use cores::{Cores, Lane, SlowdownId};
 use host::EPOCH;
@@ -73,6 +74,8 @@ pub struct Config {
     pub journal: Journal,
     /// The pods; a [`PodId`] is an index into them.
     pub pods: Vec<PodConfig>,
+    /// Who is told when connections stand still.
+    pub stalls: Stalls,
     /// The part of the run of which [`World::usage`] and [`World::crossed`] tell.
     pub reported: Range<Instant>,
 }
@@ -191,7 +194,8 @@ pub fn run<T, F: Future<Output = T>>(config: Config, main: impl FnOnce(World) ->
         config.journal.clone(),
         Arc::clone(&meters),
         &config.pods,
-        config.reported.clone(),
+        config.reported,
+        config.stalls,
     );
     let pods = config.pods.into_iter().enumerate().map(|(index, pod)| {
         Arc::new(Pod {

@@ -200,3 +200,86 @@ partition = { between = ["shop", "bank"] }
         assert!(timeouts > 0.0 && again > 0.0 && again <= timeouts + probes + 100.0, "{bank}");
     }
 }
+
+/// The mean microseconds of an owner, and of all owners together.
+fn owned(summary: &Value, architecture: &str, owner: &str) -> (f64, f64) {
+    let breakdown = summary["architectures"][architecture]["breakdown_us"].as_object().unwrap();
+    let mean = |us: &Value| us.as_f64().unwrap();
+    (breakdown.get(owner).map_or(0.0, mean), breakdown.values().map(mean).sum())
+}
+
+#[test]
+fn what_waits_for_a_lost_segment_is_told_from_the_wire() {
+    let (summary, _) = run(
+        "owners-lossy",
+        r#"
+[[faults]]
+name = "lossy"
+at = "0s"
+for = "11s"
+loss = { between = ["shop", "bank"], share = "1%" }
+"#,
+    );
+    for architecture in ["direct", "gateway", "mesh"] {
+        let (lost, all) = owned(&summary, architecture, "retransmission");
+        // At least a round trip passes until a loss is known, and every second answer has one: 71 segments.
+        assert!((2_000.0..80_000.0).contains(&lost), "{architecture}: {lost} µs");
+        let mean = summary["architectures"][architecture]["latency_us"]["mean"].as_f64().unwrap();
+        assert!((all - mean).abs() < 0.01, "{architecture}: {all} of {mean} µs");
+    }
+}
+
+/// 691 segments in windows of 10, 20, 40, …: the last is sent six round trips after the first.
+#[test]
+fn what_waits_for_a_window_is_told_from_the_wire() {
+    let folder = Folder::new("network-owners-cold");
+    let cold = r#"[scenario]
+title = "One large answer"
+duration = "1s"
+seed = 1
+
+[compare]
+architectures = ["direct"]
+
+[network]
+latency = "10ms"
+
+[services.shop.endpoints.buy]
+method = "GET"
+response = "1 MB"
+
+[load.people]
+rate = "1 rps"
+arrivals = "uniform"
+mix = { "shop.buy" = 1 }
+"#;
+    folder.write("it.toml", cold);
+    let run = hoplab(&folder, &["run", "it.toml", "--out", "out"]);
+    assert_eq!(code(&run), 0, "{}{}", stdout(&run), stderr(&run));
+    let summary = fs::read_to_string(folder.path("out/summary.json")).unwrap();
+    let summary: Value = serde_json::from_str(&summary).unwrap();
+    let (held, all) = owned(&summary, "direct", "window");
+    assert!((held - 120_000.0).abs() < 1_000.0, "{held} µs of {all}");
+    // There and back, and the handshake before.
+    let (wire, connect) = (owned(&summary, "direct", "wire").0, owned(&summary, "direct", "connect").0);
+    let is_a_round_trip = |us: f64| (us - 20_000.0).abs() < 1_000.0;
+    assert!(is_a_round_trip(wire) && is_a_round_trip(connect), "{wire}, {connect} µs of {all}");
+}
+
+#[test]
+fn where_nothing_is_lost_or_held_back_the_wire_is_all() {
+    let folder = Folder::new("network-owners-calm");
+    folder.write("it.toml", crate::trace::MESH.split("[[faults]]").next().unwrap());
+    let run = hoplab(&folder, &["run", "it.toml", "--out", "out"]);
+    assert_eq!(code(&run), 0, "{}{}", stdout(&run), stderr(&run));
+    let summary = fs::read_to_string(folder.path("out/summary.json")).unwrap();
+    let summary: Value = serde_json::from_str(&summary).unwrap();
+    for architecture in ["direct", "mesh"] {
+        let breakdown = summary["architectures"][architecture]["breakdown_us"].as_object().unwrap();
+        assert!(breakdown.contains_key("wire"));
+        assert!(
+            !breakdown.contains_key("retransmission") && !breakdown.contains_key("window"),
+            "{breakdown:?}"
+        );
+    }
+}

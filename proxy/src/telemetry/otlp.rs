@@ -246,6 +246,7 @@ pub(super) mod tests {
             endpoint: Some(endpoint.into()),
             kind: if id == 0xa1 { AttemptKind::First } else { AttemptKind::Retry },
             is_sent: true,
+            connection: None,
             start: at(start),
             end: at(end),
             outcome,

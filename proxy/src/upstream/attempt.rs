@@ -197,7 +197,7 @@ impl<H: Host> Upstream<H> {
             let body = idle.as_ref().map_or_else(|| replay.body(), |idle| idle.watched(replay.body()));
             let request = self.request(head, body, exchange, &target, until);
             exchange.enter(Owner::Upstream(target.id));
-            exchange.sent_attempt(true);
+            exchange.sent_attempt(lease.connection());
             let sending = lease.send(request);
             let sent = match &idle {
                 None => sending.await,
@@ -219,7 +219,7 @@ impl<H: Host> Upstream<H> {
             let error = error.into_error();
             *reach = how_far(&error, unwritten);
             if *reach == Reach::Connecting {
-                exchange.sent_attempt(false);
+                exchange.unsent_attempt();
                 return Err(Fault::Tls);
             }
             let stale = lease.reused && freshness == Freshness::Any && replay.is_whole();

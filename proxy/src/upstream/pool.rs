@@ -23,10 +23,10 @@ use crate::body::Body;
 use crate::exchange::Exchange;
 use crate::host::{Host, Instant};
 use crate::tasks::Spawner;
-use crate::telemetry::{Fault, Owner};
+use crate::telemetry::{ConnectionId, Fault, Owner};
 
 pub(super) use connect::Connector;
-use connect::Dialed;
+use connect::{Dialed, Label};
 use http1::{Idle, Kept};
 use http2::{Open, Opened, Served, Shared};
 
@@ -148,9 +148,9 @@ impl<H: Host> Pool<H> {
                 idle.take(&self.limits, now).map_or(Taken::Open, |kept| Taken::Ready(Sender::Http1(kept)))
             }
             Connections::Http2(open) => {
-                if let Some((id, Dialed { sender, peer })) = open.take(&self.limits, now) {
+                if let Some((id, Dialed { sender, label })) = open.take(&self.limits, now) {
                     let stream = Stream { pool: Arc::clone(self), id };
-                    return Taken::Ready(Sender::Http2(Shared { sender, stream, peer }));
+                    return Taken::Ready(Sender::Http2(Shared { sender, stream, label }));
                 }
                 let (tell, opened) = oneshot::channel();
                 if open.wait(tell, &self.limits) {
@@ -212,10 +212,10 @@ impl<H: Host> Pool<H> {
         // Whoever went away needs no answer; its stream is given back as the answer is dropped, which
         // takes the lock.
         match served {
-            Ok(Served { sender, peer, id, waiting }) => {
+            Ok(Served { sender, label, id, waiting }) => {
                 for tell in waiting {
                     let stream = Stream { pool: Arc::clone(&self), id };
-                    let shared = Shared { sender: sender.clone(), stream, peer: peer.clone() };
+                    let shared = Shared { sender: sender.clone(), stream, label: label.clone() };
                     drop(tell.send((Ok(shared), timeline.clone())));
                 }
             }
@@ -309,9 +309,18 @@ impl<H: Host> Lease<H> {
 
     /// Whom the connection leads to, where the endpoint stands for several.
     pub(super) fn peer(&self) -> Option<&Arc<str>> {
+        self.label().peer.as_ref()
+    }
+
+    /// The connection's name, where the host has one.
+    pub(super) fn connection(&self) -> Option<ConnectionId> {
+        self.label().connection
+    }
+
+    fn label(&self) -> &Label {
         match &self.sender {
-            Sender::Http1(kept) => kept.peer.as_ref(),
-            Sender::Http2(shared) => shared.peer.as_ref(),
+            Sender::Http1(kept) => &kept.label,
+            Sender::Http2(shared) => &shared.label,
         }
     }
 

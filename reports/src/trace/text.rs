@@ -315,6 +315,7 @@ mod tests {
             endpoint: Some("payment-0:8080".to_owned()),
             kind: AttemptKind::First,
             is_sent: true,
+            stalls: Vec::new(),
             start_nanos,
             end_nanos,
             outcome: outcome(text),

@@ -6,13 +6,14 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use hoplab_proxy::host::Instant;
-use hoplab_proxy::telemetry::{Outcome, Owner, Role, Segment, Span, SpanIds, TraceId};
+use hoplab_proxy::telemetry::{Attempt, Outcome, Owner, Role, Segment, Span, SpanIds, TraceId};
 
 use super::names::{self, Names};
 use crate::account::{Hop, Share, Stretch};
 use crate::lens::{self, Moment, Wanted};
 use crate::random;
 use crate::scenario::plan::{EndpointId, Plan};
+use crate::stalls::{Stalls, Way};
 
 /// Breakers' changes and policies' decisions remembered at a time, for the requests under way.
 const REMEMBERED_MAX: usize = 100_000;
@@ -45,6 +46,8 @@ struct Seen {
     hop: Hop,
     pod: Arc<str>,
     span: Span,
+    /// When the connection of each attempt stood still, once the account is closed.
+    stalls: Vec<Vec<lens::Stall>>,
 }
 
 impl Eye {
@@ -80,7 +83,7 @@ impl Eye {
     /// A span is reported; `is_root` when its request ends with it.
     pub(super) fn span(&mut self, hop: Hop, pod: &Arc<str>, span: &Span, is_root: bool) {
         let Some(looked) = self.looked_at.get_mut(&span.trace) else { return };
-        looked.visits.push(Seen { hop, pod: Arc::clone(pod), span: span.clone() });
+        looked.visits.push(Seen { hop, pod: Arc::clone(pod), span: span.clone(), stalls: Vec::new() });
         if is_root {
             looked.end = Some((span.end, span.outcome));
             self.ended(span.trace, span.outcome);
@@ -120,9 +123,10 @@ impl Eye {
     }
 
     /// The account of a request is closed: its critical path is known.
-    pub(super) fn closed(&mut self, plan: &Plan, trace: TraceId, path: Vec<Stretch>) {
+    pub(super) fn closed(&mut self, plan: &Plan, trace: TraceId, path: Vec<Stretch>, stalls: &Stalls) {
         if let Some(looked) = self.looked_at.get_mut(&trace) {
             looked.path = path;
+            looked.visits.iter_mut().for_each(|visit| visit.stood_still(stalls));
             looked.close(plan, &self.moments);
         }
     }
@@ -233,19 +237,40 @@ impl Looked {
 }
 
 impl Seen {
+    /// Takes down when the connections of its attempts stood still meanwhile.
+    fn stood_still(&mut self, stalls: &Stalls) {
+        let time = (self.span.start, self.span.end);
+        let of = |attempt: &Attempt| {
+            let connection = attempt.connection?;
+            let ways = [(Way::Forth, false), (Way::Back, true)].into_iter();
+            let all = ways.flat_map(|(way, is_back)| {
+                let mut start = time.0;
+                stalls.cut(connection, &[way], time).into_iter().filter_map(move |(end, stall)| {
+                    let start = std::mem::replace(&mut start, end);
+                    let owner = Share::from(Some(stall?)).key();
+                    Some(lens::Stall { owner, is_back, start_nanos: start.nanos(), end_nanos: end.nanos() })
+                })
+            });
+            Some(all.collect())
+        };
+        self.stalls = self.span.attempts.iter().map(|attempt| of(attempt).unwrap_or_default()).collect();
+    }
+
     fn into_visit(self, names: &Names<'_>, ids: &SpanIds) -> lens::Visit {
-        let Self { hop, pod, span } = self;
+        let Self { hop, pod, span, stalls } = self;
         let segment = |Segment { owner, end }: Segment| lens::Segment {
             owner: Share::of(hop.role, owner).key(),
             attempt: if let Owner::Upstream(attempt) = owner { Some(attempt.0) } else { None },
             end_nanos: end.nanos(),
         };
-        let attempts = span.attempts.iter().map(|attempt| lens::Attempt {
+        let stalls = stalls.into_iter().chain(std::iter::repeat_with(Vec::new));
+        let attempts = span.attempts.iter().zip(stalls).map(|(attempt, stalls)| lens::Attempt {
             id: attempt.id.0,
             upstream: attempt.upstream.to_string(),
             endpoint: attempt.endpoint.as_deref().map(str::to_owned),
             kind: attempt.kind,
             is_sent: attempt.is_sent,
+            stalls,
             start_nanos: attempt.start.nanos(),
             end_nanos: attempt.end.nanos(),
             outcome: named(attempt.outcome),

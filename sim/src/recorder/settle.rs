@@ -25,14 +25,16 @@ impl State {
     pub(super) fn close(&mut self, trace: TraceId) {
         let Some(pending) = self.pending.remove(&trace) else { return };
         let Some(root) = pending.root else { return };
+        self.forget_stalls(&pending);
         if let Some(eye) = self.eye.as_mut().filter(|eye| eye.wants(trace)) {
-            eye.closed(&self.plan, trace, account::path(&pending.visits, root));
+            let path = account::path(&pending.visits, root, &self.stalls);
+            eye.closed(&self.plan, trace, path, &self.stalls);
         }
         self.watch.closed(trace, self.endpoints[pending.endpoint], &pending.visits, root);
         if pending.intended < self.warmup_end {
             return;
         }
-        let path = account::path(&pending.visits, root);
+        let path = account::path(&pending.visits, root, &self.stalls);
         let span = &pending.visits[root].span;
         let accounted: Duration = path.iter().map(|stretch| stretch.until - stretch.from).sum();
         assert_eq!(accounted, span.end - pending.intended, "request {trace} is not accounted for");
@@ -47,6 +49,16 @@ impl State {
             }
         }
         self.keep_slow(Slow { trace, endpoint, intended, latency_us, outcome, path });
+    }
+
+    /// Forgets, now and then, when connections stood still before any request whose account is open or being closed.
+    fn forget_stalls(&mut self, closing: &Pending) {
+        const EVERY: u64 = 1_024;
+        self.closed += 1;
+        if self.closed.is_multiple_of(EVERY) {
+            let open = self.pending.values().map(|pending| pending.intended);
+            self.stalls.forget(open.fold(closing.intended, Instant::min));
+        }
     }
 
     /// Adds up where the time of a request went that was served well.

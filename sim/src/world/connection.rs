@@ -1,16 +1,20 @@
 //! Connections between pods: two ends ([`super::tcp`]) and two flows, one a direction.
 //!
-//! Owns the table of connections and their life; not what happens to segments on their way ([`super::wire`]), nor who
+//! Owns the table of connections and their life, and tells when one stands still; not what happens to segments on their way ([`super::wire`]), nor who
 //! opens and accepts ([`super::kernel`]).
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex};
+
+use hoplab_proxy::host::Instant;
+use hoplab_proxy::telemetry::ConnectionId;
 
 use super::PodId;
 use super::backlog::Backlog;
 use super::flow::FlowId;
 use super::link::{LinkId, Links};
-use super::tcp::Endpoint;
+use super::tcp::{Endpoint, Flags, Segment};
+use crate::stalls::{Stall, Stalls, Way};
 
 /// A pod and a port.
 pub(super) type End = (PodId, u16);
@@ -18,6 +22,7 @@ pub(super) type End = (PodId, u16);
 /// A connection between two pods.
 #[derive(Debug)]
 struct Connection {
+    id: ConnectionId,
     /// The end that opened it, and the other.
     ends: [End; 2],
     endpoints: [Endpoint; 2],
@@ -34,11 +39,15 @@ pub(super) struct Flow {
     pub(super) under_way: u32,
     /// Arrivals, in microseconds, of acknowledgements *to* this flow that wake nobody.
     pub(super) silent_acks: VecDeque<u64>,
+    /// Segments that were lost, by their sequence numbers, as long as nothing was sent in their place that arrives.
+    missing: BTreeSet<u64>,
+    /// Whether more is written than may be sent.
+    is_held: bool,
 }
 
 impl Flow {
     fn new(link: LinkId) -> Self {
-        Self { link, under_way: 0, silent_acks: VecDeque::new() }
+        Self { link, under_way: 0, silent_acks: VecDeque::new(), missing: BTreeSet::new(), is_held: false }
     }
 }
 
@@ -52,8 +61,11 @@ impl Connection {
 }
 
 /// The table of connections.
-#[derive(Default)]
 pub(super) struct Connections {
+    /// How many there have been.
+    opened: u64,
+    /// Who is told when one stands still.
+    stalls: Stalls,
     slots: Vec<Option<Connection>>,
     free: Vec<usize>,
     /// Connections that may have become forgettable.
@@ -61,6 +73,47 @@ pub(super) struct Connections {
 }
 
 impl Connections {
+    pub(super) fn new(stalls: Stalls) -> Self {
+        Self { opened: 0, stalls, slots: Vec::new(), free: Vec::new(), ending: Vec::new() }
+    }
+
+    /// The name of a flow's connection.
+    pub(super) fn name(&self, id: FlowId) -> ConnectionId {
+        self.connection(id).id
+    }
+
+    /// A segment of a flow has left its pod, and is lost or not. What is sent again and lost was missed before, if at
+    /// all.
+    pub(super) fn left(&mut self, id: FlowId, now: Instant, segment: &Segment, is_lost: bool) {
+        if segment.length() == 0 || segment.flags.has(Flags::SYN) {
+            return;
+        }
+        let missing = &mut self.flow(id).missing;
+        let was_missing = !missing.is_empty();
+        if !is_lost {
+            missing.remove(&segment.sequence);
+        } else if !segment.is_repeated {
+            missing.insert(segment.sequence);
+        }
+        let is_missing = !missing.is_empty();
+        self.tell(id, now, Stall::Retransmission, (was_missing, is_missing));
+    }
+
+    /// All of a flow was sent that may be; whether more is written.
+    pub(super) fn drained(&mut self, id: FlowId, now: Instant, is_held: bool) {
+        let was_held = std::mem::replace(&mut self.flow(id).is_held, is_held);
+        self.tell(id, now, Stall::Window, (was_held, is_held));
+    }
+
+    fn tell(&self, id: FlowId, now: Instant, stall: Stall, (did, does): (bool, bool)) {
+        let way = if id.side == 0 { Way::Forth } else { Way::Back };
+        match (did, does) {
+            (false, true) => self.stalls.begins(self.name(id), way, stall, now),
+            (true, false) => self.stalls.ends(self.name(id), way, stall, now),
+            _ => {}
+        }
+    }
+
     pub(super) fn flow(&mut self, id: FlowId) -> &mut Flow {
         &mut self.connection_mut(id).flows[id.side]
     }
@@ -94,7 +147,9 @@ impl Connections {
             self.slots.push(None);
             self.slots.len() - 1
         });
-        self.slots[slot] = Some(Connection { ends, endpoints, flows, listener: None });
+        self.opened += 1;
+        let id = ConnectionId(self.opened);
+        self.slots[slot] = Some(Connection { id, ends, endpoints, flows, listener: None });
         FlowId { connection: slot, side: 0 }
     }
 
@@ -147,12 +202,15 @@ impl Connections {
 
     /// Forgets the connections that are over; `forgotten` is told whose port is free. To be called after a drain: by
     /// then nothing that a kernel wants to send refers to a connection.
-    pub(super) fn sweep(&mut self, mut forgotten: impl FnMut([End; 2])) {
+    pub(super) fn sweep(&mut self, now: Instant, mut forgotten: impl FnMut([End; 2])) {
         let mut ending = std::mem::take(&mut self.ending);
         for slot in ending.drain(..) {
             let Some(connection) = self.slots[slot].take_if(|connection| connection.is_over()) else {
                 continue;
             };
+            if connection.flows.iter().any(|flow| flow.is_held || !flow.missing.is_empty()) {
+                self.stalls.over(connection.id, now);
+            }
             forgotten(connection.ends);
             self.free.push(slot);
         }

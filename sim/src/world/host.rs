@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use hoplab_proxy::host::{Endpoint, Host, Instant, Work};
-use hoplab_proxy::telemetry::{Observer, Owner, Report};
+use hoplab_proxy::telemetry::{ConnectionId, Observer, Owner, Report};
 use rustls::crypto::CryptoProvider;
 use rustls::{KeyLog, NoKeyLog};
 
@@ -109,6 +109,10 @@ impl Host for SimHost {
 
     async fn connect(&self, endpoint: &Endpoint) -> io::Result<SimStream> {
         SimStream::connect(&self.shared, &self.pod, &self.container, endpoint).await
+    }
+
+    fn connection(&self, stream: &SimStream) -> Option<ConnectionId> {
+        stream.connection()
     }
 
     fn assign(&self, endpoint: &Endpoint) -> Option<Endpoint> {

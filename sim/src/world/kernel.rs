@@ -24,6 +24,7 @@ use super::port::{Ephemeral, Ports};
 use super::tcp::{Broken, Endpoint, Segment};
 use super::timers::Timers;
 use super::traffic::Traffic;
+use crate::stalls::Stalls;
 
 /// Connections of a listener that may wait for their handshake or to be accepted.
 const BACKLOG: usize = 16 * 1024;
@@ -55,9 +56,9 @@ struct Kernel {
 }
 
 impl Kernels {
-    pub(super) fn new(pods: usize, counted: Range<Instant>) -> Self {
+    pub(super) fn new(pods: usize, counted: Range<Instant>, stalls: Stalls) -> Self {
         Self {
-            connections: Connections::default(),
+            connections: Connections::new(stalls),
             ports: Ports::default(),
             pods: (0..pods).map(|_| Kernel::default()).collect(),
             busy: BTreeSet::new(),
@@ -297,15 +298,17 @@ impl Kernels {
                 if !endpoint.is_settled() {
                     unsettled.push(flow);
                 }
+                let has_unsent = endpoint.has_unsent();
+                self.connections.drained(flow, now, has_unsent);
             }
         }
         unsettled
     }
 
     /// Forgets what is over.
-    pub(super) fn sweep(&mut self) {
+    pub(super) fn sweep(&mut self, now: Instant) {
         let pods = &mut self.pods;
-        self.connections.sweep(|[(pod, port), _]| pods[pod.0].ephemeral.give_back(port));
+        self.connections.sweep(now, |[(pod, port), _]| pods[pod.0].ephemeral.give_back(port));
     }
 
     /// Something was done to an end.

@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use hoplab_proxy::telemetry::ConnectionId;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::connection::End;
@@ -32,6 +33,11 @@ impl WireStream {
     /// The socket of a connection whose end has been held for it.
     pub(super) fn new(shared: &Arc<Shared>, flow: FlowId) -> Self {
         Self { shared: Arc::clone(shared), flow }
+    }
+
+    /// The name of its connection.
+    pub(super) fn connection(&self) -> ConnectionId {
+        lock(&self.shared.wire).kernels.connections.name(self.flow)
     }
 
     /// Its own address, and its peer's.

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, ready};
 
 use hoplab_proxy::host::{Accepted, Endpoint, Listener};
+use hoplab_proxy::telemetry::ConnectionId;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
 
@@ -72,6 +73,11 @@ impl SimStream {
     fn new(kind: Kind, shared: &Arc<Shared>, container: &Running) -> Self {
         let process = Arc::clone(&container.process);
         Self { kind, open: Open::new(shared, container.kind), process, next_read: None }
+    }
+
+    /// The name of its connection, if it is one over the wire.
+    pub(super) fn connection(&self) -> Option<ConnectionId> {
+        if let Kind::Wire(stream) = &self.kind { Some(stream.connection()) } else { None }
     }
 
     fn connect_within(shared: &Shared, pod: PodId, address: SocketAddr) -> io::Result<LocalStream> {

@@ -25,6 +25,7 @@ use super::tcp::{Flags, Segment};
 use super::{PodConfig, PodId, lock};
 use crate::journal::{Departure, Journal};
 use crate::scenario::plan::network::Network;
+use crate::stalls::Stalls;
 
 /// What is under way between pods.
 pub(super) struct Wire {
@@ -66,6 +67,7 @@ impl Wire {
         meters: Arc<Mutex<Meters>>,
         pods: &[PodConfig],
         reported: Range<Instant>,
+        stalls: Stalls,
     ) -> Self {
         let outermost =
             |pod: &PodConfig| pod.containers.last().map_or(ContainerKind::Client, |last| last.kind);
@@ -74,7 +76,7 @@ impl Wire {
             links: Links::new(network, seed, pods),
             journal,
             by_name: names.collect(),
-            kernels: Kernels::new(pods.len(), reported),
+            kernels: Kernels::new(pods.len(), reported, stalls),
             queue: BinaryHeap::new(),
             alarms: BinaryHeap::new(),
             armed: None,
@@ -115,7 +117,7 @@ impl Wire {
                 self.rouse(flow);
             }
         }
-        self.kernels.sweep();
+        self.kernels.sweep(now);
         let next = self.next_alarm()?;
         self.armed.take_if(|(at, _)| next < *at).map(|(_, courier)| courier)
     }
@@ -199,6 +201,7 @@ impl Wire {
         let crossed = self.links.cross(now, link, id.ports((from.1, to.1)), payload);
         let lost = crossed.err();
         self.kernels.traffic.sent(self.kernels.connections.link(id), now, &segment, lost);
+        self.kernels.connections.left(id, now, &segment, lost.is_some());
         lock(&self.meters).sent(self.senders[from.0.0], now, bytes);
         if let Some(tap) = &mut self.tap {
             tap.sent(now, (from, to), &segment, lost);

@@ -11,6 +11,7 @@ use hoplab_sim::costs::Costs;
 use hoplab_sim::distribution::Distribution;
 use hoplab_sim::journal::Journal;
 use hoplab_sim::scenario::plan::{CongestionControl, Line, Network, Ways};
+use hoplab_sim::stalls::Stalls;
 use hoplab_sim::world::{
     self, Config, Container, ContainerKind, CoresOf, Impairment, ImpairmentKind, PodConfig, PodId, SimHost,
     SimStream, World,
@@ -128,7 +129,8 @@ pub(crate) fn ask(case: Case, seed: u64) -> Times {
         containers: containers.clone(),
     };
     let reported = Instant::START..Instant::from_nanos(u64::MAX);
-    let config = Config { network, seed, journal: Journal::new(), pods: (0..2).map(pod).collect(), reported };
+    let pods = (0..2).map(pod).collect();
+    let config = Config { network, seed, journal: Journal::new(), stalls: Stalls::default(), pods, reported };
     world::run(config, |world| async move {
         let host = |pod| world.host(PodId(pod), ContainerKind::Application, Costs::default(), Arc::new(Deaf));
         let (client, server) = (host(0), host(1));

@@ -9,6 +9,7 @@ use hoplab_sim::costs::Costs;
 use hoplab_sim::distribution::Distribution;
 use hoplab_sim::journal::Journal;
 use hoplab_sim::scenario::plan::{CongestionControl, Line, Network};
+use hoplab_sim::stalls::Stalls;
 use hoplab_sim::world::{Config, Container, ContainerKind, CoresOf, PodConfig, PodId, SimHost, World};
 
 /// Hears nothing.
@@ -42,7 +43,7 @@ pub(crate) fn pods(network: Network, seed: u64, count: usize) -> Config {
     };
     let reported = Instant::START..Instant::from_nanos(u64::MAX);
     let pods = (0..count).map(pod).collect();
-    Config { network, seed, journal: Journal::new(), pods, reported }
+    Config { network, seed, journal: Journal::new(), stalls: Stalls::default(), pods, reported }
 }
 
 /// A handle to a pod in which nothing costs anything.

@@ -16,7 +16,8 @@ fn attempt(upstream: &str, endpoint: Option<&str>, outcome: Outcome) -> Attempt 
     let endpoint = endpoint.map(Arc::from);
     let (kind, is_sent) = (AttemptKind::First, endpoint.is_some());
     let (start, end) = (at(10), at(20));
-    Attempt { id: SpanId(1), upstream: upstream.into(), endpoint, kind, is_sent, start, end, outcome }
+    let (id, upstream, connection) = (SpanId(1), upstream.into(), None);
+    Attempt { id, upstream, endpoint, kind, is_sent, connection, start, end, outcome }
 }
 
 fn span(outcome: Outcome, attempts: Vec<Attempt>) -> Report {

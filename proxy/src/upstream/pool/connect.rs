@@ -14,7 +14,7 @@ use crate::body::Body;
 use crate::exchange::Exchange;
 use crate::host::{Endpoint, Host, Instant};
 use crate::tasks::Spawner;
-use crate::telemetry::{Fault, Owner};
+use crate::telemetry::{ConnectionId, Fault, Owner};
 use crate::timer::{HostTimer, before};
 use crate::tls::{self, ClientTls};
 
@@ -46,8 +46,16 @@ pub(in super::super) struct Connector<H> {
 /// A connection that was opened.
 pub(super) struct Dialed<S> {
     pub(super) sender: S,
+    pub(super) label: Label,
+}
+
+/// What is known of a connection besides its bytes.
+#[derive(Debug, Clone)]
+pub(super) struct Label {
     /// Whom it leads to, where the endpoint stands for several.
     pub(super) peer: Option<Arc<str>>,
+    /// Its name, where the host has one.
+    pub(super) connection: Option<ConnectionId>,
 }
 
 /// The bytes of a connection, in the clear or behind TLS.
@@ -62,12 +70,12 @@ impl<H: Host> Connector<H> {
         exchange: &mut Exchange,
         spawner: &Spawner<H>,
     ) -> Result<Dialed<http1::SendRequest<Body>>, Fault> {
-        let (wire, peer) = self.open(exchange).await?;
+        let (wire, label) = self.open(exchange).await?;
         let sender = match wire {
             Wire::Plain(stream) => speak_http1(stream, spawner).await?,
             Wire::Tls(stream) => speak_http1(stream, spawner).await?,
         };
-        Ok(Dialed { sender, peer })
+        Ok(Dialed { sender, label })
     }
 
     pub(super) async fn open_http2(
@@ -75,16 +83,16 @@ impl<H: Host> Connector<H> {
         exchange: &mut Exchange,
         spawner: &Spawner<H>,
     ) -> Result<Dialed<http2::SendRequest<Body>>, Fault> {
-        let (wire, peer) = self.open(exchange).await?;
+        let (wire, label) = self.open(exchange).await?;
         let sender = match wire {
             Wire::Plain(stream) => speak_http2(&self.host, stream, self.keep_alive, spawner).await?,
             Wire::Tls(stream) => speak_http2(&self.host, stream, self.keep_alive, spawner).await?,
         };
-        Ok(Dialed { sender, peer })
+        Ok(Dialed { sender, label })
     }
 
-    /// The bytes of a new connection, and whom it leads to where the endpoint stands for several.
-    async fn open(&self, exchange: &mut Exchange) -> Result<(Wire<H>, Option<Arc<str>>), Fault> {
+    /// The bytes of a new connection, and what else is known of it.
+    async fn open(&self, exchange: &mut Exchange) -> Result<(Wire<H>, Label), Fault> {
         let deadline = self.host.now() + self.timeout;
         exchange.enter(Owner::Connect);
         let assigned = self.host.assign(&self.endpoint);
@@ -97,11 +105,12 @@ impl<H: Host> Connector<H> {
             Some(Err(_)) => return Err(Fault::Refused),
             None => return Err(Fault::ConnectTimeout),
         };
+        let connection = self.host.connection(&stream);
         let wire = match &self.tls {
             None => Wire::Plain(stream),
             Some(tls) => self.secure(tls, stream, deadline, exchange).await?,
         };
-        Ok((wire, assigned.map(|endpoint| endpoint.to_string().into())))
+        Ok((wire, Label { peer: assigned.map(|endpoint| endpoint.to_string().into()), connection }))
     }
 
     async fn secure(

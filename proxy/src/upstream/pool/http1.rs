@@ -1,20 +1,18 @@
 //! HTTP/1.1 connections that nobody uses, taken last in first out; the longest unused are closed first.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::client::conn::http1;
 
 use super::super::settings::Limits;
-use super::connect::Dialed;
+use super::connect::{Dialed, Label};
 use crate::body::Body;
 use crate::host::Instant;
 
 /// A connection and how it was used.
 pub(super) struct Kept {
     pub(super) sender: http1::SendRequest<Body>,
-    /// Whom it leads to, where the endpoint stands for several.
-    pub(super) peer: Option<Arc<str>>,
+    pub(super) label: Label,
     opened: Instant,
     requests: u32,
 }
@@ -29,8 +27,8 @@ pub(super) struct Idle {
 
 impl Kept {
     pub(super) fn new(dialed: Dialed<http1::SendRequest<Body>>, now: Instant) -> Self {
-        let Dialed { sender, peer } = dialed;
-        Self { sender, peer, opened: now, requests: 0 }
+        let Dialed { sender, label } = dialed;
+        Self { sender, label, opened: now, requests: 0 }
     }
 
     /// Whether it has served its time or its requests.

@@ -3,14 +3,13 @@
 //! let go of: it closes when the last request on it is done.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 
 use hyper::client::conn::http2;
 use tokio::sync::oneshot;
 
 use super::super::settings::Limits;
 use super::Stream;
-use super::connect::Dialed;
+use super::connect::{Dialed, Label};
 use crate::body::Body;
 use crate::host::{Host, Instant};
 use crate::telemetry::{Fault, Timeline};
@@ -22,8 +21,7 @@ pub(super) type Opened<H> = (Result<Shared<H>, Fault>, Timeline);
 pub(super) struct Shared<H: Host> {
     pub(super) sender: http2::SendRequest<Body>,
     pub(super) stream: Stream<H>,
-    /// Whom the connection leads to, where the endpoint stands for several.
-    pub(super) peer: Option<Arc<str>>,
+    pub(super) label: Label,
 }
 
 /// The connections, in the order of their opening.
@@ -39,7 +37,7 @@ pub(super) struct Open<H: Host> {
 struct Connection {
     id: u64,
     sender: http2::SendRequest<Body>,
-    peer: Option<Arc<str>>,
+    label: Label,
     opened: Instant,
     streams: u32,
     requests: u32,
@@ -49,7 +47,7 @@ struct Connection {
 /// Who waited for a connection, each with the stream that it gets.
 pub(super) struct Served<H: Host> {
     pub(super) sender: http2::SendRequest<Body>,
-    pub(super) peer: Option<Arc<str>>,
+    pub(super) label: Label,
     pub(super) id: u64,
     pub(super) waiting: Vec<oneshot::Sender<Opened<H>>>,
 }
@@ -61,7 +59,7 @@ impl<H: Host> Default for Open<H> {
 }
 
 impl<H: Host> Open<H> {
-    /// A stream on the first connection that has room: which, how to use it, and whom it leads to.
+    /// A stream on the first connection that has room: which, how to use it, and what is known of it.
     pub(super) fn take(
         &mut self,
         limits: &Limits,
@@ -70,7 +68,7 @@ impl<H: Host> Open<H> {
         self.connections.retain(|connection| !connection.sender.is_closed() && !connection.old(limits, now));
         let free = self.connections.iter_mut().find(|connection| connection.streams < limits.streams)?;
         free.use_stream();
-        let taken = (free.id, Dialed { sender: free.sender.clone(), peer: free.peer.clone() });
+        let taken = (free.id, Dialed { sender: free.sender.clone(), label: free.label.clone() });
         self.let_go_of_spent(limits);
         Some(taken)
     }
@@ -99,7 +97,7 @@ impl<H: Host> Open<H> {
         limits: &Limits,
         now: Instant,
     ) -> Served<H> {
-        let Dialed { sender, peer } = dialed;
+        let Dialed { sender, label } = dialed;
         self.opening -= 1;
         let (id, streams) = (self.next, 0);
         self.next += 1;
@@ -107,7 +105,7 @@ impl<H: Host> Open<H> {
         let mut connection = Connection {
             id,
             sender: sender.clone(),
-            peer: peer.clone(),
+            label: label.clone(),
             opened: now,
             streams,
             requests: 0,
@@ -118,7 +116,7 @@ impl<H: Host> Open<H> {
         }
         self.connections.push(connection);
         self.let_go_of_spent(limits);
-        Served { sender, peer, id, waiting }
+        Served { sender, label, id, waiting }
     }
 
     /// A connection could not be opened: who will get none.

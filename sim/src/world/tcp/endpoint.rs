@@ -197,6 +197,11 @@ impl Endpoint {
         }
     }
 
+    /// Whether something is written that was not sent.
+    pub(in crate::world) fn has_unsent(&self) -> bool {
+        self.sender.has_unsent()
+    }
+
     /// The next segment that leaves now.
     pub(in crate::world) fn transmit(&mut self, now: Instant) -> Option<Segment> {
         if std::mem::take(&mut self.resets) {

@@ -107,7 +107,7 @@ impl Segment {
     }
 
     /// How many sequence numbers it takes.
-    pub(super) fn length(&self) -> u64 {
+    pub(in crate::world) fn length(&self) -> u64 {
         let counted = u64::from(self.flags.has(Flags::SYN)) + u64::from(self.flags.has(Flags::FIN));
         self.payload.len() as u64 + counted
     }

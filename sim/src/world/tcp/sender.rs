@@ -225,6 +225,11 @@ impl Sender {
         is_well && !self.wants_to_send() && self.fin != Fin::Sent
     }
 
+    /// Whether something is written that was not sent.
+    pub(super) fn has_unsent(&self) -> bool {
+        !self.unsent.is_empty()
+    }
+
     fn wants_to_send(&self) -> bool {
         !self.unsent.is_empty() || self.fin == Fin::Wanted
     }
