@@ -72,8 +72,9 @@ impl Stalls {
         }
     }
 
-    /// Cuts the time from `from` until `until` on a connection, in these directions, into parts that tile it: where each
-    /// ends, and what it stood still for. Where both hold it is a retransmission. Nothing where it never stood still.
+    /// Cuts the time from `from` until `until` on a connection, in these directions, into parts that tile it: where
+    /// each ends, and what it stood still for. Where both hold it is a retransmission. Nothing where it never stood
+    /// still.
     pub fn cut(
         &self,
         connection: ConnectionId,

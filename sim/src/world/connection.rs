@@ -1,7 +1,7 @@
 //! Connections between pods: two ends ([`super::tcp`]) and two flows, one a direction.
 //!
-//! Owns the table of connections and their life, and tells when one stands still; not what happens to segments on their way ([`super::wire`]), nor who
-//! opens and accepts ([`super::kernel`]).
+//! Owns the table of connections and their life, and tells when one stands still; not what happens to segments on
+//! their way ([`super::wire`]), nor who opens and accepts ([`super::kernel`]).
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex};

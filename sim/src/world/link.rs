@@ -169,8 +169,8 @@ impl Links {
         })
     }
 
-    /// When the last bit of a packet with a payload of `bytes` that leaves now is across, or why it never is. Packets leave
-    /// in order of time; `connection` names theirs among those between the two pods, the same both ways.
+    /// When the last bit of a packet with a payload of `bytes` that leaves now is across, or why it never is. Packets
+    /// leave in order of time; `connection` names theirs among those between the two pods, the same both ways.
     pub(super) fn cross(
         &mut self,
         now: Instant,

@@ -1,10 +1,10 @@
 //! TCP as Linux has it: two ends of a connection, as state machines that are told what time it is.
 //!
 //! Read [`endpoint`] first: handshake, half close, reset, and who waits for what. It joins two halves. The [`sender`]
-//! cuts, sends and sends again: [`scoreboard`] keeps what is on its way, [`round_trip`] how long that takes, [`alarms`]
-//! what is waited for, [`rack`] finds what is lost, [`congestion`] says how much may be on its way, [`recovery`] what a loss does to that, and
-//! [`pacing`] spreads it. The [`receiver`] puts together ([`reassembly`]) and acknowledges. What crosses the wire is a
-//! [`segment`].
+//! cuts, sends and sends again: [`scoreboard`] keeps what is on its way, [`round_trip`] how long that takes,
+//! [`alarms`] what is waited for, [`rack`] finds what is lost, [`congestion`] says how much may be on its way,
+//! [`recovery`] what a loss does to that, and [`pacing`] spreads it. The [`receiver`] puts together ([`reassembly`])
+//! and acknowledges. What crosses the wire is a [`segment`].
 //!
 //! How much may be on its way is one of three algorithms' to say, by name: Reno, [`cubic`], both after [`slow_start`],
 //! and [`bbr`], which follows the [`delivery_rate`], the largest of late ([`max_filter`]).

@@ -1,5 +1,5 @@
-//! When the ends of connections want to be called. Most timers are put off before they run out, so an end has one entry,
-//! at its earliest, and what is stale is noticed when it comes first. Owns no clock and no end.
+//! When the ends of connections want to be called. Most timers are put off before they run out, so an end has one
+//! entry, at its earliest, and what is stale is noticed when it comes first. Owns no clock and no end.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -16,8 +16,8 @@ pub(super) struct Timers {
     /// Microseconds, the order of their making, and whose they are.
     entries: BinaryHeap<Reverse<(u64, u64, FlowId)>>,
     made: u64,
-    /// The first one, once it was found to be no stale one: until something is done to its end, or there is an earlier one.
-    /// It is asked for far more often than it changes.
+    /// The first one, once it was found to be no stale one: until something is done to its end, or there is an
+    /// earlier one. It is asked for far more often than it changes.
     first: Option<(u64, FlowId)>,
 }
 

@@ -55,8 +55,8 @@ impl Pipe {
         Self { capacity, busy: VecDeque::new(), begins_ns: VecDeque::new(), dropped: 0 }
     }
 
-    /// When a packet with a payload of `bytes` has passed that reaches the pipe as `packet` says; `None` when its queue is full. No
-    /// packet that is told of later reaches any pipe before `now`.
+    /// When a packet with a payload of `bytes` has passed that reaches the pipe as `packet` says; `None` when its
+    /// queue is full. No packet that is told of later reaches any pipe before `now`.
     pub(super) fn pass(&mut self, now: Instant, packet: Passing, bytes: u32) -> Option<Passing> {
         self.forget(now.nanos());
         let Capacity { bits_per_second, queue } = self.capacity;
@@ -125,8 +125,8 @@ impl Pipe {
         self.busy.insert(place, stretch);
     }
 
-    /// Whether nothing more may wait behind the packet that is being carried, for one that comes at `ready_ns` and would
-    /// wait until `from_ns`.
+    /// Whether nothing more may wait behind the packet that is being carried, for one that comes at `ready_ns` and
+    /// would wait until `from_ns`.
     fn is_full(&self, queue: Queue, ready_ns: u64, from_ns: u64) -> bool {
         match queue {
             Queue::Packets(most) => {

@@ -1,9 +1,9 @@
 //! How many segments may be on their way: the congestion window, and the algorithms that open and halve it, by name.
 //!
-//! Slow start, the window's use and its decay when idle are the same for those that follow losses (RFC 5681, 6928, 2861,
-//! as Linux 6.18 has them): they say how fast the window grows afterwards and what is left of it after a loss. BBR
-//! says all of it itself.
-//! Owns no segment and no clock; what a recovery does to the window is [`super::recovery`]'s.
+//! Slow start, the window's use and its decay when idle are the same for those that follow losses (RFC 5681, 6928,
+//! 2861, as Linux 6.18 has them): they say how fast the window grows afterwards and what is left of it after a loss.
+//! BBR says all of it itself. Owns no segment and no clock; what a recovery does to the window is
+//! [`super::recovery`]'s.
 
 use std::time::Duration;
 

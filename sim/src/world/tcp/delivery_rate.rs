@@ -1,6 +1,6 @@
 //! How fast a connection delivers: with each acknowledgement a sample, of what was delivered between the sending of a
-//! segment and the news that it has arrived (draft-ietf-ccwg-bbr, 4.1; Linux 6.18's `tcp_rate.c`). The slower of sending and
-//! arriving counts. Owns no segment and no clock: each segment carries what was known when it was sent.
+//! segment and the news that it has arrived (draft-ietf-ccwg-bbr, 4.1; Linux 6.18's `tcp_rate.c`). The slower of
+//! sending and arriving counts. Owns no segment and no clock: each segment carries what was known when it was sent.
 
 use std::time::Duration;
 

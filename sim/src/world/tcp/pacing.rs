@@ -60,8 +60,8 @@ impl Pacer {
     }
 }
 
-/// Whether a segment of so many bytes is held back. Linux holds all back; what is small would wait for microseconds that
-/// come from late acknowledgements in the measured round trip, and a world is exact.
+/// Whether a segment of so many bytes is held back. Linux holds all back; what is small would wait for microseconds
+/// that come from late acknowledgements in the measured round trip, and a world is exact.
 pub(super) fn is_paced(bytes: usize) -> bool {
     bytes >= SEGMENT_MAX / 2
 }

@@ -1,9 +1,9 @@
 //! The sending half of an end: what is written, cut into segments, on its way, acknowledged, lost and sent again.
 //!
-//! Follows Linux 6.18 (`tcp_input.c`, `tcp_output.c`): selective acknowledgements and time find losses ([`super::rack`]),
-//! a tail is probed (RFC 8985, 7), a timeout is the last resort (RFC 6298), a closed window is probed (RFC 9293,
-//! 3.8.6.1). Nagle's algorithm is off, as servers and proxies have it. Owns no clock and no task: says when it wants
-//! to be called again.
+//! Follows Linux 6.18 (`tcp_input.c`, `tcp_output.c`): selective acknowledgements and time find losses
+//! ([`super::rack`]), a tail is probed (RFC 8985, 7), a timeout is the last resort (RFC 6298), a closed window is
+//! probed (RFC 9293, 3.8.6.1). Nagle's algorithm is off, as servers and proxies have it. Owns no clock and no task:
+//! says when it wants to be called again.
 
 mod hearing;
 

@@ -1,6 +1,6 @@
 //! Where slow start slows down: when the round trips of a round grow it goes on carefully, and at full speed again if
-//! that was weather and not a queue (`HyStart++`, RFC 9406; Linux 6.18 has its forerunner, which ends slow start for good
-//! at the first gust). Owns no window and no clock.
+//! that was weather and not a queue (`HyStart++`, RFC 9406; Linux 6.18 has its forerunner, which ends slow start for
+//! good at the first gust). Owns no window and no clock.
 
 use std::time::Duration;
 
