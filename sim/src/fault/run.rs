@@ -4,8 +4,8 @@ use hoplab_proxy::host::{Host, Instant};
 
 use crate::faults::Faults;
 use crate::pods::{Place, Pods};
-use crate::scenario::plan::target::Between;
-use crate::world::{Impairment, ImpairmentKind, SimHost, Trouble};
+use crate::scenario::plan::target::{Between, Target};
+use crate::world::{Impairment, ImpairmentKind, PodId, SimHost, Trouble};
 
 /// A fault while it is carried out.
 pub(crate) struct Run<'a> {
@@ -32,6 +32,21 @@ impl Run<'_> {
         self.faults.hit(self.index, times);
     }
 
+    /// Holds pods down until the fault's time is over: each is killed at once, after `first`, and counts.
+    pub(super) async fn hold_down(&self, target: Target, first: impl Fn(PodId)) {
+        let pods = self.pods.of(target);
+        for pod in &pods {
+            self.pods.hold(*pod);
+            first(self.pods.id(*pod));
+            self.pods.kill(*pod);
+            self.hit(1);
+        }
+        self.until_end().await;
+        for pod in pods {
+            self.let_go(pod);
+        }
+    }
+
     /// Lets go of a pod that was killed, which starts anew when nobody else holds it.
     pub(super) fn let_go(&self, pod: Place) {
         if self.pods.let_go(pod) {
@@ -41,10 +56,14 @@ impl Run<'_> {
 
     /// Impairs the network between two sides until the fault's time is over.
     pub(super) async fn impair(&self, between: Between, kind: ImpairmentKind) {
+        self.trouble(vec![self.impaired(between, kind)]).await;
+    }
+
+    /// Impairs the network between two sides until that is lifted; does not count.
+    pub(super) fn impaired(&self, between: Between, kind: ImpairmentKind) -> Trouble {
         let (a, b) = self.pods.sides(between);
         let Between { ways, connections, .. } = between;
-        let trouble = self.pods.world().impair(Impairment { a, b, ways, connections, kind });
-        self.trouble(vec![trouble]).await;
+        self.pods.world().impair(Impairment { a, b, ways, connections, kind })
     }
 
     /// There is such trouble, which the world counts, until the fault's time is over.
