@@ -270,21 +270,21 @@ impl World {
     /// Slows the cores of a pod's innermost container, its application: work takes so many `times` as long, also
     /// what is under way, until that is lifted.
     pub fn slow(&self, pod: PodId, times: f64) -> Trouble {
-        Trouble(Kind::Slowdown(pod, self.pod(pod).containers[0].cores.slow(times)))
+        Trouble(Kind::Slowdown(pod, self.application(pod).cores.slow(times)))
     }
 
     /// Stops the process of a pod's innermost container, its application, until that is lifted: none of its tasks
     /// goes on, its cores stand still, and its kernel lives.
     pub fn pause(&self, pod: PodId) -> Trouble {
-        let Running { process, cores, .. } = &self.pod(pod).containers[0];
+        let Running { process, cores, .. } = self.application(pod);
         Trouble(Kind::Pause(pod, process.hold(Hold::Stopped), cores.slow(f64::INFINITY)))
     }
 
     /// Lets the process of a pod's innermost container read each of its connections no faster than so many bits a
     /// second, until that is lifted.
     pub fn read_slowly(&self, pod: PodId, bits_per_second: u64) -> Trouble {
-        let Running { process, .. } = &self.pod(pod).containers[0];
-        Trouble(Kind::SlowReading(pod, process.hold(Hold::Reads(bits_per_second))))
+        let hold = self.application(pod).process.hold(Hold::Reads(bits_per_second));
+        Trouble(Kind::SlowReading(pod, hold))
     }
 
     /// What containers of a kind have taken so far, within the reported part of the run.
@@ -318,26 +318,26 @@ impl World {
 
     /// Ends trouble. What it held back goes on when its time comes.
     pub fn lift(&self, trouble: Trouble) {
-        let container = |pod: PodId| self.pod(pod).containers[0].clone();
         match trouble.0 {
             Kind::Impairment(id) => lock(&self.shared.wire).links.lift(id),
-            Kind::Slowdown(pod, id) => container(pod).cores.lift(id),
+            Kind::Slowdown(pod, id) => self.application(pod).cores.lift(id),
             Kind::Pause(pod, hold, slowdown) => {
-                container(pod).cores.lift(slowdown);
-                container(pod).process.lift(hold);
+                self.application(pod).cores.lift(slowdown);
+                self.application(pod).process.lift(hold);
             }
-            Kind::SlowReading(pod, hold) => container(pod).process.lift(hold),
+            Kind::SlowReading(pod, hold) => self.application(pod).process.lift(hold),
         }
     }
 
     /// What trouble has hit: segments held back, delayed or lost, pieces of work slowed, steps of tasks that could not
     /// be taken, reads that had to wait.
     pub fn hits(&self, trouble: Trouble) -> u64 {
-        let container = |pod: PodId| self.pod(pod).containers[0].clone();
         match trouble.0 {
             Kind::Impairment(id) => lock(&self.shared.wire).links.hits(id),
-            Kind::Slowdown(pod, id) => container(pod).cores.hits(id),
-            Kind::Pause(pod, hold, _) | Kind::SlowReading(pod, hold) => container(pod).process.hits(hold),
+            Kind::Slowdown(pod, id) => self.application(pod).cores.hits(id),
+            Kind::Pause(pod, hold, _) | Kind::SlowReading(pod, hold) => {
+                self.application(pod).process.hits(hold)
+            }
         }
     }
 
@@ -391,6 +391,11 @@ impl World {
     /// Where what happens is logged.
     pub fn journal(&self) -> &Journal {
         &self.shared.journal
+    }
+
+    /// The innermost container of a pod.
+    fn application(&self, pod: PodId) -> Running {
+        self.pod(pod).containers[0].clone()
     }
 
     fn pod(&self, id: PodId) -> Arc<Pod> {

@@ -179,12 +179,9 @@ impl Sender {
 
     /// Notes, for whoever follows the rate, that there is too little to send.
     fn note_too_little(&mut self) {
-        let in_flight = self.board.in_flight();
-        let is_little = self.unsent.len() < SEGMENT_MAX && self.board.lost() == 0;
-        if is_little
-            && in_flight < self.congestion.window
-            && let Some(bbr) = self.congestion.bbr()
-        {
+        let (in_flight, window) = (self.board.in_flight(), self.congestion.window);
+        let Some(bbr) = self.congestion.bbr() else { return };
+        if self.unsent.len() < SEGMENT_MAX && self.board.lost() == 0 && in_flight < window {
             bbr.rate.app_limited(in_flight);
         }
     }
