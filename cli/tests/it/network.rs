@@ -39,10 +39,24 @@ mix = {{ "shop.buy" = 1 }}
     )
 }
 
-/// What it says of the network under each architecture, and all of it.
+/// A link that loses, for the whole run.
+const LOSSY: &str = r#"
+[[faults]]
+name = "lossy"
+at = "0s"
+for = "11s"
+loss = { between = ["shop", "bank"], share = "1%" }
+"#;
+
+/// The summary of the shop and its bank, and what is printed.
 fn run(name: &str, rest: &str) -> (Value, String) {
+    run_text(name, &scenario(rest))
+}
+
+/// The same of any scenario.
+fn run_text(name: &str, text: &str) -> (Value, String) {
     let folder = Folder::new(&format!("network-{name}"));
-    folder.write("it.toml", &scenario(rest));
+    folder.write("it.toml", text);
     let run = hoplab(&folder, &["run", "it.toml", "--out", "out"]);
     assert_eq!(code(&run), 0, "{}{}", stdout(&run), stderr(&run));
     let summary = fs::read_to_string(folder.path("out/summary.json")).unwrap();
@@ -85,13 +99,8 @@ fn where_all_is_well_packets_and_connections_are_all_there_is() {
 fn of_what_passes_a_lossy_link_its_share_is_lost_and_sent_again() {
     let (summary, printed) = run(
         "lossy",
-        r#"
-[[faults]]
-name = "lossy"
-at = "0s"
-for = "11s"
-loss = { between = ["shop", "bank"], share = "1%" }
-
+        &format!(
+            r#"{LOSSY}
 [[expect]]
 metric = "packets_lost"
 edge = "shop -> bank"
@@ -101,7 +110,8 @@ min = 50
 metric = "packets_lost"
 edge = "client -> shop"
 max = 0
-"#,
+"#
+        ),
     );
     for architecture in ["direct", "gateway", "mesh"] {
         let bank = edge(&summary, architecture, "shop → bank");
@@ -210,16 +220,7 @@ fn owned(summary: &Value, architecture: &str, owner: &str) -> (f64, f64) {
 
 #[test]
 fn what_waits_for_a_lost_segment_is_told_from_the_wire() {
-    let (summary, _) = run(
-        "owners-lossy",
-        r#"
-[[faults]]
-name = "lossy"
-at = "0s"
-for = "11s"
-loss = { between = ["shop", "bank"], share = "1%" }
-"#,
-    );
+    let (summary, _) = run("owners-lossy", LOSSY);
     for architecture in ["direct", "gateway", "mesh"] {
         let (lost, all) = owned(&summary, architecture, "retransmission");
         // At least a round trip passes until a loss is known, and every second answer has one: 71 segments.
@@ -232,7 +233,6 @@ loss = { between = ["shop", "bank"], share = "1%" }
 /// 691 segments in windows of 10, 20, 40, …: the last is sent six round trips after the first.
 #[test]
 fn what_waits_for_a_window_is_told_from_the_wire() {
-    let folder = Folder::new("network-owners-cold");
     let cold = r#"[scenario]
 title = "One large answer"
 duration = "1s"
@@ -253,11 +253,7 @@ rate = "1 rps"
 arrivals = "uniform"
 mix = { "shop.buy" = 1 }
 "#;
-    folder.write("it.toml", cold);
-    let run = hoplab(&folder, &["run", "it.toml", "--out", "out"]);
-    assert_eq!(code(&run), 0, "{}{}", stdout(&run), stderr(&run));
-    let summary = fs::read_to_string(folder.path("out/summary.json")).unwrap();
-    let summary: Value = serde_json::from_str(&summary).unwrap();
+    let (summary, _) = run_text("owners-cold", cold);
     let (held, all) = owned(&summary, "direct", "window");
     assert!((held - 120_000.0).abs() < 1_000.0, "{held} µs of {all}");
     // There and back, and the handshake before.
@@ -268,12 +264,7 @@ mix = { "shop.buy" = 1 }
 
 #[test]
 fn where_nothing_is_lost_or_held_back_the_wire_is_all() {
-    let folder = Folder::new("network-owners-calm");
-    folder.write("it.toml", crate::trace::MESH.split("[[faults]]").next().unwrap());
-    let run = hoplab(&folder, &["run", "it.toml", "--out", "out"]);
-    assert_eq!(code(&run), 0, "{}{}", stdout(&run), stderr(&run));
-    let summary = fs::read_to_string(folder.path("out/summary.json")).unwrap();
-    let summary: Value = serde_json::from_str(&summary).unwrap();
+    let (summary, _) = run_text("owners-calm", crate::trace::MESH.split("[[faults]]").next().unwrap());
     for architecture in ["direct", "mesh"] {
         let breakdown = summary["architectures"][architecture]["breakdown_us"].as_object().unwrap();
         assert!(breakdown.contains_key("wire"));
