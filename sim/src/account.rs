@@ -3,8 +3,9 @@
 //!
 //! A hop's span is already tiled by its own segments. Where a segment waits for an attempt, the
 //! span that the callee reported for this attempt is put in its place, clipped to the segment; what
-//! the callee does not cover was spent on the wire; when the connection stood still there is known. Nothing is estimated, so the stretches sum to the
-//! latency by construction. Not here: who reports spans, and what becomes of the sums.
+//! the callee does not cover was spent on the wire; when the connection stood still there is known.
+//! Nothing is estimated, so the stretches sum to the latency by construction. Not here: who reports
+//! spans, and what becomes of the sums.
 
 use hoplab_proxy::host::Instant;
 use hoplab_proxy::telemetry::{ConnectionId, Fault, Outcome, Owner, Role, Segment, Span, SpanId};

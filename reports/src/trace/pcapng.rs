@@ -235,6 +235,7 @@ mod tests {
         assert_eq!(checksum(&[&[0x00, 0x01, 0xf2, 0x03, 0xf4, 0xf5, 0xf6, 0xf7]]), !0xddf2);
         assert_eq!(checksum(&[&[0xff]]), !0xff00);
     }
+
     /// As many bytes as the world counts for them, each number where Linux has it: aligned to four bytes.
     #[test]
     fn options_are_aligned() {
