@@ -138,6 +138,8 @@ impl FromStr for Bandwidth {
 
     fn from_str(text: &str) -> Result<Self, NotAQuantity> {
         match BANDWIDTH.read_whole(text)? {
+            // As far as its smallest unit goes, when it was written as more.
+            0 if BANDWIDTH.read(text)? > 0.0 => Err(BANDWIDTH.wrong(text, Wrong::TooSmall)),
             0 => Err(BANDWIDTH.wrong(text, Wrong::Zero)),
             bits => Ok(Self(bits)),
         }

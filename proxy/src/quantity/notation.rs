@@ -99,6 +99,8 @@ pub enum Wrong {
     Negative,
     /// It is zero where that makes no sense.
     Zero,
+    /// It is less than the smallest unit, where zero makes no sense.
+    TooSmall,
     /// It cannot be represented.
     TooLarge,
     /// It is a share of more than the whole.
@@ -132,6 +134,7 @@ impl fmt::Display for NotAQuantity {
             }
             Wrong::Negative => f.write_str("is negative")?,
             Wrong::Zero => f.write_str("is zero")?,
+            Wrong::TooSmall => f.write_str("is too small")?,
             Wrong::TooLarge => f.write_str("is too large")?,
             Wrong::OverHundred => f.write_str("is over 100%")?,
             Wrong::NoRange => f.write_str("has no `..`")?,

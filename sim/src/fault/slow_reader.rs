@@ -32,7 +32,15 @@ impl Fault for SlowReader {
     type Written = Written;
 
     fn read(table: &mut Table<'_, '_>, context: &mut Context<'_>) -> Option<Self::Written> {
-        Some(Written { reader: table.required("reader", context), reads: table.required("reads", context) })
+        let reader = if table.has("service") && !table.has("reader") {
+            let hint = "write `reader = \"payment\"`, or `\"payment-0\"`, `\"client\"`, `\"gateway\"`";
+            context.error(table.place, "a slow reader is named by `reader`").hint(hint);
+            ["service", "replica"].iter().for_each(|key| table.pass(key));
+            None
+        } else {
+            table.required("reader", context)
+        };
+        Some(Written { reader, reads: table.required("reads", context) })
     }
 
     fn resolve(

@@ -29,6 +29,12 @@ impl Surroundings<'_> {
     /// Finds the pods that are written.
     pub(crate) fn target(&self, target: WrittenTarget, context: &mut Context<'_>) -> Option<Target> {
         let name = target.service?;
+        if let Some((service, number)) = self.pod(&name.value) {
+            let service = &self.services[service.0].name;
+            let hint = format!("write `service = \"{service}\", replica = {number}`");
+            context.error(name.place, format!("\"{}\" is a pod", name.value)).hint(hint);
+            return None;
+        }
         let service = self.names.service(&name, context)?;
         if !context.has_errors() && !self.is_reached(service) {
             let hint = "the fault will touch nothing, which makes the run invalid";
@@ -46,8 +52,10 @@ impl Surroundings<'_> {
         if replica.value < *replicas {
             return Some(replica.value);
         }
-        let last = replicas - 1;
-        let hint = format!("its pods are {name}-0 to {name}-{last}: write {last} or less");
+        let hint = match replicas - 1 {
+            0 => format!("its only pod is {name}-0: leave the replica out"),
+            last => format!("its pods are {name}-0 to {name}-{last}: write {last} or less"),
+        };
         context.error(replica.place, format!("\"{name}\" has no replica {}", replica.value)).hint(hint);
         None
     }
@@ -90,14 +98,21 @@ impl Surroundings<'_> {
         Some(Between { a: first?, b: Some(second?), ways, connections: 1.0 })
     }
 
+    /// The service, and which of its pods, that a name stands for which is no service's.
+    fn pod(&self, name: &str) -> Option<(ServiceId, u32)> {
+        if self.names.find(name).is_some() {
+            return None;
+        }
+        let (service, number) = name.rsplit_once('-')?;
+        Some((self.names.find(service)?, number.parse().ok()?))
+    }
+
     /// A side by its name: an end of the traffic, a service, or one of its pods.
     pub(crate) fn side(&self, name: &At<String>, context: &mut Context<'_>) -> Option<Side> {
         if let Some(service) = self.names.find(&name.value) {
             return Some(Side::Pods(Target { service, replica: None }));
         }
-        if let Some((service, number)) = name.value.rsplit_once('-')
-            && let (Some(service), Ok(number)) = (self.names.find(service), number.parse())
-        {
+        if let Some((service, number)) = self.pod(&name.value) {
             let replica = At { value: number, place: name.place };
             let replica = Some(self.replica(service, &replica, context)?);
             return Some(Side::Pods(Target { service, replica }));
@@ -117,11 +132,9 @@ impl Surroundings<'_> {
     }
 
     fn check_gateway(&self, place: Place, context: &mut Context<'_>) {
-        let without = self.architectures.iter().find(|architecture| !architecture.gateway);
-        if let Some(architecture) = without {
-            let fact = format!("there is no gateway in \"{}\"", architecture.name());
-            let hint = "the fault will touch nothing there, which makes the run invalid";
-            context.warning(place, fact).hint(hint);
+        if !self.architectures.iter().any(|architecture| architecture.gateway) {
+            let hint = "the fault will touch nothing, which makes the run invalid";
+            context.warning(place, "none of the architectures has a gateway").hint(hint);
         }
     }
 

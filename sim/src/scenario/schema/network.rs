@@ -115,7 +115,14 @@ pub(crate) enum Queue {
 impl Read for Queue {
     fn read(value: &Spanned<DeValue<'_>>, place: Place, context: &mut Context<'_>) -> Option<Self> {
         match value.get_ref() {
-            DeValue::String(_) => Size::read(value, place, context).map(Self::Bytes),
+            DeValue::String(text) => {
+                if let Some((number, "packet" | "packets")) = text.trim().split_once(' ') {
+                    let hint = format!("write the number of packets alone: `{number}`");
+                    context.error(place, format!("`{text}` is no size")).hint(hint);
+                    return None;
+                }
+                Size::read(value, place, context).map(Self::Bytes)
+            }
             _ => u32::read(value, place, context).map(Self::Packets),
         }
     }

@@ -154,6 +154,20 @@ slow = {"#;
         "replica = 0, times = 20" => "replicas = 0";
     replica_out_of_range:
         "replica = 0" => "replica = 3";
+    pods_in_faults:
+        r#"slow = { service = "payment", replica = 0, times = 20 }"# => r#"pause = { service = "payment-0" }
+[[faults]]
+name = "x"
+at = "6s"
+for = "5s"
+crash = { service = "order", replica = 1 }
+[[faults]]
+name = "y"
+at = "6s"
+for = "5s"
+slow_reader = { service = "payment", reads = "0.4 bps" }"#;
+    a_queue_of_a_packet:
+        "[network]" => "[network]\nbandwidth = \"1 Gbps\"\nqueue = \"1 packet\"";
     fault_names:
         "[[expect]]" => r#"[[faults]]
 name = "payment-slow"
