@@ -312,16 +312,43 @@ impl Record {
         direct.or_else(|| self.architectures.first()).map(|(name, _)| name.as_str())
     }
 
-    /// The faults that touched nothing under an architecture that has what they are aimed at; they
-    /// make the run invalid, since it does not show what it was made to show.
-    pub fn untouched_faults(&self) -> Vec<&str> {
-        let untouched = |name: &str| {
-            let mut of_fault =
-                self.architectures.values().flat_map(|seen| &seen.faults).filter(|fault| fault.name == name);
-            let applies = of_fault.clone().any(|fault| fault.applies);
-            !applies || of_fault.any(|fault| fault.applies && fault.hits == 0)
-        };
-        self.faults.iter().map(|fault| &*fault.name).filter(|name| untouched(name)).collect()
+    /// The faults that touched nothing under an architecture that has what they are aimed at, or that no architecture
+    /// has anything for; they make the run invalid, since it does not show what it was made to show.
+    pub fn untouched_faults(&self) -> Vec<Untouched<'_>> {
+        self.faults.iter().filter_map(|fault| self.untouched(&fault.name)).collect()
+    }
+
+    fn untouched<'a>(&'a self, fault: &'a str) -> Option<Untouched<'a>> {
+        let (mut applies, mut under) = (false, Vec::new());
+        for (name, seen) in &self.architectures {
+            let Some(hits) = seen.faults.iter().find(|hits| hits.name == fault && hits.applies) else {
+                continue;
+            };
+            applies = true;
+            if hits.hits == 0 {
+                under.push(&**name);
+            }
+        }
+        (!applies || !under.is_empty()).then_some(Untouched { fault, under })
+    }
+}
+
+/// A fault that touched nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Untouched<'a> {
+    /// Its name.
+    pub fault: &'a str,
+    /// The architectures under which it could have; none when none has what it is aimed at.
+    pub under: Vec<&'a str>,
+}
+
+impl std::fmt::Display for Untouched<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { fault, under } = self;
+        if under.is_empty() {
+            return write!(f, "no architecture has what fault \"{fault}\" is aimed at");
+        }
+        write!(f, "fault \"{fault}\" touched nothing under {}", under.join(", "))
     }
 }
 

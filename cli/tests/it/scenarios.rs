@@ -64,7 +64,7 @@ fn mistakes(file: &Path) -> Vec<String> {
         Ok(record) => record,
         Err(error) => return [wrong, vec![error.to_string()]].concat(),
     };
-    wrong.extend(record.untouched_faults().into_iter().map(|name| format!("{name} touches nothing")));
+    wrong.extend(record.untouched_faults().iter().map(ToString::to_string));
     for (name, seen) in &record.architectures {
         let unmet = seen.expectations.iter().filter(|expectation| !expectation.holds);
         wrong.extend(unmet.map(|unmet| format!("under {name}: {}; seen: {}", unmet.text, unmet.said())));

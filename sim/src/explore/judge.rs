@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::Drawn;
 use super::coverage::Exercised;
 use crate::batch::Panicked;
-use crate::record::{Architecture, Record};
+use crate::record::Record;
 
 /// What a run with drawn faults shows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -109,11 +109,8 @@ fn panic(panicked: &Panicked) -> Broken {
 
 fn untouched(fault: &str, result: &Result<Record, Panicked>) -> Vec<String> {
     let Ok(record) = result else { return Vec::new() };
-    let misses = |seen: &Architecture| {
-        seen.faults.iter().any(|hits| hits.name == fault && hits.applies && hits.hits == 0)
-    };
-    let all = record.architectures.iter().filter(|(_, seen)| misses(seen));
-    all.map(|(name, _)| name.clone()).collect()
+    let its = record.untouched_faults().into_iter().filter(|untouched| untouched.fault == fault);
+    its.flat_map(|untouched| untouched.under).map(str::to_owned).collect()
 }
 
 /// Everything that did not hold in a run, invariants first.

@@ -118,8 +118,8 @@ pub fn shrink(
     stop: &dyn Fn() -> bool,
 ) -> Result<Shrunk, CannotShrink> {
     let record = run(plan)?;
-    if let Some(fault) = record.untouched_faults().first() {
-        return Err(CannotShrink::Untouched { fault: (*fault).to_owned() });
+    if let Some(untouched) = record.untouched_faults().first() {
+        return Err(CannotShrink::Untouched { fault: untouched.fault.to_owned() });
     }
     let is_meant = |found: &Expectation| named.is_none_or(|named| found.text.contains(named));
     let failing = record.architectures.iter().find_map(|(name, seen)| {

@@ -278,7 +278,7 @@ impl Seen {
         };
         Self {
             places: point.places.iter().copied().flatten().collect(),
-            untouched: untouched.into_iter().map(str::to_owned).collect(),
+            untouched: untouched.into_iter().map(|untouched| untouched.fault.to_owned()).collect(),
             architectures: record.architectures.iter().map(figures).collect(),
         }
     }
