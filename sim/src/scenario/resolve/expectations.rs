@@ -1,20 +1,23 @@
 //! Expectations: which figure, of what, when, and within which bounds.
 
-use hoplab_proxy::quantity::{Duration, Rate, Share};
+mod bounds;
+mod sentence;
+
 use hoplab_proxy::telemetry::Decision;
 
 use super::architectures;
 use super::names::Names;
-use crate::closed_form::ClosedForm;
-use crate::figures::{Better, Figure, Subject, Unit};
+use crate::figures::{Figure, Subject};
 use crate::invariants::Invariant;
 use crate::scenario::place::{At, Place};
 use crate::scenario::plan::{
     Architecture, During, EndpointId, Expectation, Fault, Load, Metric, Service, ServiceId,
 };
 use crate::scenario::reader::Context;
-use crate::scenario::schema::expect::{Bound, Expect};
+use crate::scenario::schema::expect::Expect;
 use crate::world::ContainerKind;
+use bounds::{closed_form, limit};
+use sentence::{figure, sentence};
 
 /// Figures that nothing is expected of: what they are of has no key.
 const NOT_ASKED: [Figure; 4] =
@@ -32,12 +35,6 @@ pub(super) struct Expectations<'a> {
     pub(super) compared: &'a [Architecture],
     /// What this run takes.
     pub(super) chosen: &'a [Architecture],
-}
-
-/// A bound with its text.
-struct Limit {
-    value: f64,
-    text: String,
 }
 
 impl Expectations<'_> {
@@ -103,7 +100,9 @@ impl Expectations<'_> {
             Figure::RecoveryTime => return self.recovery_time(name.place, expect, context),
             _ if figure.subject() == Subject::Containers => return container(figure, expect, context),
             _ if figure.subject() == Subject::Network => {
-                refuse_parts(figure, expect, context);
+                let parts = [&expect.of, &expect.service, &expect.during];
+                let others = "between whom: `edge = \"order -> payment\"`";
+                refuse_parts(figure, "connections", others, &parts, context);
                 return Some(Metric::Figure(figure));
             }
             _ => {}
@@ -343,12 +342,8 @@ fn refuse_others(name: &At<String>, expect: &Expect, context: &mut Context<'_>) 
 
 /// What a kind of container takes, over the whole run: parts of it are not told apart.
 fn container(figure: Figure, expect: &Expect, context: &mut Context<'_>) -> Option<Metric> {
-    for other in [&expect.of, &expect.edge, &expect.service, &expect.during].into_iter().flatten() {
-        let hint = "leave it out, or say which containers: `container = \"sidecar\"`";
-        context
-            .error(other.place, format!("{} is that of containers, over a whole run", figure.key()))
-            .hint(hint);
-    }
+    let parts = [&expect.of, &expect.edge, &expect.service, &expect.during];
+    refuse_parts(figure, "containers", "which containers: `container = \"sidecar\"`", &parts, context);
     let Some(name) = &expect.container else { return Some(Metric::Container(figure, None)) };
     let kinds = || [ContainerKind::Application, ContainerKind::Sidecar, ContainerKind::Gateway].into_iter();
     let known = kinds().find(|known| known.name() == name.value);
@@ -358,12 +353,17 @@ fn container(figure: Figure, expect: &Expect, context: &mut Context<'_>) -> Opti
     known.map(|known| Metric::Container(figure, Some(known)))
 }
 
-/// Refuses what is not known of packets and connections.
-fn refuse_parts(figure: Figure, expect: &Expect, context: &mut Context<'_>) {
-    for other in [&expect.of, &expect.service, &expect.during].into_iter().flatten() {
-        let hint = "leave it out, or say between whom: `edge = \"order -> payment\"`";
-        let fact = format!("{} is that of connections, over a whole run", figure.key());
-        context.error(other.place, fact).hint(hint);
+/// Refuses parts of a run that a figure is not told apart by, as far as they are written; `others` says by what it is.
+fn refuse_parts(
+    figure: Figure,
+    whose: &str,
+    others: &str,
+    parts: &[&Option<At<String>>],
+    context: &mut Context<'_>,
+) {
+    for part in parts.iter().filter_map(|part| part.as_ref()) {
+        let fact = format!("{} is that of {whose}, over a whole run", figure.key());
+        context.error(part.place, fact).hint(format!("leave it out, or say {others}"));
     }
 }
 
@@ -410,135 +410,4 @@ fn figure_named(name: &At<String>, context: &mut Context<'_>) -> Option<Figure> 
         context.unknown("metric", name, known.iter().map(|key| &**key));
     }
     None
-}
-
-/// What a bound means in this unit.
-fn limit(unit: Unit, bound: &At<Bound>, context: &mut Context<'_>) -> Option<Limit> {
-    let place = bound.place;
-    let duration =
-        |value: Duration| Limit { value: value.0.as_nanos() as f64 / 1e3, text: value.to_string() };
-    let rate = |value: Rate| Limit { value: value.0, text: value.to_string() };
-    let share = |value: Share| Limit { value: value.0, text: value.to_string() };
-    match unit {
-        Unit::Micros => {
-            quantity(&bound.value, "a duration such as `\"300ms\"`", place, context).map(duration)
-        }
-        Unit::Share => quantity(&bound.value, "a percentage such as `\"2%\"`", place, context).map(share),
-        Unit::Rate => quantity(&bound.value, "a rate such as `\"200 rps\"`", place, context).map(rate),
-        Unit::Ratio | Unit::Count => match bound.value {
-            Bound::Number(value) => Some(Limit { value, text: value.to_string() }),
-            Bound::Text(_) => {
-                context
-                    .error(place, "a text where a number belongs")
-                    .hint("write a plain number such as `1.2`");
-                None
-            }
-        },
-    }
-}
-
-/// The value that is known, with how it is said; `None` when something is wrong.
-#[expect(clippy::option_option, reason = "said or not, and right or not")]
-fn closed_form(
-    metric: Metric,
-    expect: &Expect,
-    context: &mut Context<'_>,
-) -> Option<Option<(ClosedForm, String)>> {
-    let (value, within) = match (&expect.value, &expect.within) {
-        (None, None) => return None,
-        (Some(value), Some(within)) => (value, within),
-        (Some(At { place, .. }), None) => {
-            let hint = "say how near: `within = \"2%\"`";
-            context.error(*place, "a \"value\" without \"within\"").hint(hint);
-            return Some(None);
-        }
-        (None, Some(At { place, .. })) => {
-            let hint = "say of what: `value = \"50ms\"`";
-            context.error(*place, "\"within\" without a \"value\"").hint(hint);
-            return Some(None);
-        }
-    };
-    if let Some(bound) = expect.min.as_ref().or(expect.max.as_ref()) {
-        let hint = "write either `value` and `within`, or `min` and `max`";
-        context.error(bound.place, "a bound beside a \"value\"").hint(hint);
-        return Some(None);
-    }
-    if !matches!(metric, Metric::Figure(figure) if figure.is_estimated()) {
-        let hint = "write `min` and `max`; the mean, p50, p90, p95, p99 and the error rate have intervals";
-        context.error(value.place, "a \"value\" of what has no interval").hint(hint);
-        return Some(None);
-    }
-    let Some(limit) = limit(metric.figure().unit(), value, context) else { return Some(None) };
-    let form = ClosedForm { value: limit.value, within: within.value.0 };
-    Some(Some((form, format!("{} ± {}", limit.text, within.value))))
-}
-
-fn quantity<Q: std::str::FromStr<Err = hoplab_proxy::quantity::NotAQuantity>>(
-    bound: &Bound,
-    expected: &str,
-    place: Place,
-    context: &mut Context<'_>,
-) -> Option<Q> {
-    match bound {
-        Bound::Text(text) => {
-            text.parse().map_err(|wrong: Q::Err| context.complaint(place, &wrong.to_string())).ok()
-        }
-        Bound::Number(number) => {
-            context.error(place, format!("`{number}` has no unit")).hint(format!("write {expected}"));
-            None
-        }
-    }
-}
-
-/// `p99 of order.place`, `ejected of payment`.
-fn figure(expect: &Expect) -> String {
-    if let Some(invariant) = &expect.invariant {
-        return format!("violations of {}", invariant.value);
-    }
-    let of = |text: &str| {
-        let of = expect.of.as_ref().map(|of| format!(" of {}", of.value));
-        of.unwrap_or_default() + text
-    };
-    if let Some(limit) = &expect.limit {
-        return format!("share{}", of(&format!(" within {}", limit.value)));
-    }
-    if let (Some(after), Some(figure), Some(bound)) = (&expect.after, &expect.figure, &expect.bound) {
-        let bound = match &bound.value {
-            Bound::Text(text) => text.clone(),
-            Bound::Number(number) => number.to_string(),
-        };
-        let sign = match Figure::named(&figure.value).map(Figure::better) {
-            Some(Better::More) => '≥',
-            Some(Better::Less | Better::Neither) | None => '≤',
-        };
-        let back = format!(" after {} until {} {sign} {bound}", after.value, figure.value);
-        return format!("recovery{}", of(&back));
-    }
-    let metric = expect.decision.as_ref().or(expect.metric.as_ref()).map_or("", |name| &name.value);
-    let subject = expect.of.as_ref().or(expect.edge.as_ref());
-    let subject = subject.or(expect.service.as_ref()).or(expect.pod.as_ref()).or(expect.container.as_ref());
-    match subject {
-        Some(subject) => format!("{metric} of {}", subject.value.replace("->", "→")),
-        None => metric.to_owned(),
-    }
-}
-
-/// `p99 of order.place ≤ 300ms during payment-slow`.
-fn sentence(
-    figure: &str,
-    bounds: (Option<&Limit>, Option<&Limit>),
-    form: Option<&(ClosedForm, String)>,
-    during: Option<&At<String>>,
-) -> String {
-    let bounded = match bounds {
-        (Some(min), Some(max)) if min.text == max.text => format!("{figure} = {}", min.text),
-        (Some(min), Some(max)) => format!("{} ≤ {figure} ≤ {}", min.text, max.text),
-        (Some(min), None) => format!("{figure} ≥ {}", min.text),
-        (None, Some(max)) => format!("{figure} ≤ {}", max.text),
-        (None, None) => form.map_or_else(|| figure.to_owned(), |(_, said)| format!("{figure} = {said}")),
-    };
-    match during {
-        Some(part) => format!("{bounded} during {}", part.value),
-        None => bounded,
-    }
 }
