@@ -5,8 +5,9 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use hoplab_sim::lens::{Moment, Outcome, Request, Visit};
+use hoplab_sim::lens::{Attempt, Moment, Outcome, Request, Stall, Visit};
 use hoplab_sim::record::Record;
+use hoplab_sim::stalls::Way;
 use indexmap::IndexMap;
 
 use super::bar::{Mark, Scale};
@@ -127,7 +128,7 @@ fn cells(request: &Request, row: &Row<'_>, indent: usize) -> Cells {
                 },
                 _ => visit.outcome.clone(),
             };
-            (place(visit), outcome, visit.start_nanos, visit.end_nanos, pieces(request, visit))
+            (place(visit), outcome, visit.start_nanos, visit.end_nanos, pieces(request, visit, asked))
         }
         What::Unanswered(attempt) => {
             let (from, until) = (attempt.start_nanos, attempt.end_nanos);
@@ -153,9 +154,9 @@ fn place(visit: &Visit) -> String {
     }
 }
 
-/// Who owned a visit's time. What waits for an answer is the next hop's as long as that is at it, and the wire's before
-/// and after; where none answers, the attempt has a row that says so.
-fn pieces(request: &Request, visit: &Visit) -> Vec<(Mark, u64, u64)> {
+/// Who owned a visit's time. What waits for an answer is the next hop's as long as that is at it, and before and after
+/// the wire's, or what its connection stood still for; where none answers, the attempt has a row that says so.
+fn pieces(request: &Request, visit: &Visit, asked: Option<&Attempt>) -> Vec<(Mark, u64, u64)> {
     let mut pieces = Vec::with_capacity(visit.segments.len());
     let mut from = visit.start_nanos;
     for segment in &visit.segments {
@@ -163,16 +164,17 @@ fn pieces(request: &Request, visit: &Visit) -> Vec<(Mark, u64, u64)> {
         let answers =
             request.visits.iter().find(|answer| answer.parent.is_some() && answer.parent == segment.attempt);
         match (segment.attempt, answers) {
+            // It waits for who asked, which may be either way.
+            (None, _) if segment.owner == "wire" => pieces.extend(wire(asked, None, (from, until))),
             (None, _) => pieces.push((Mark::of(segment.owner), from, until)),
             (Some(_), None) => pieces.push((Mark::Waiting, from, until)),
             (Some(_), Some(answer)) => {
                 let (began, ended) =
                     (answer.start_nanos.clamp(from, until), answer.end_nanos.clamp(from, until));
-                pieces.extend([
-                    (Mark::of("wire"), from, began),
-                    (Mark::Waiting, began, ended),
-                    (Mark::of("wire"), ended, until),
-                ]);
+                let asked = visit.attempts.iter().find(|asked| Some(asked.id) == segment.attempt);
+                pieces.extend(wire(asked, Some(Way::Forth), (from, began)));
+                pieces.push((Mark::Waiting, began, ended));
+                pieces.extend(wire(asked, Some(Way::Back), (ended, until)));
             }
         }
         from = until;
@@ -180,6 +182,27 @@ fn pieces(request: &Request, visit: &Visit) -> Vec<(Mark, u64, u64)> {
     if pieces.is_empty() {
         pieces.push((Mark::Waiting, visit.start_nanos, visit.end_nanos));
     }
+    pieces
+}
+
+/// Time on the connection of an attempt: one way, or either where it is not known which.
+fn wire(attempt: Option<&Attempt>, way: Option<Way>, (from, until): (u64, u64)) -> Vec<(Mark, u64, u64)> {
+    let is_meant = |stall: &&Stall| {
+        let its = if stall.is_back { Way::Back } else { Way::Forth };
+        way.is_none_or(|way| way == its) && stall.start_nanos < until && from < stall.end_nanos
+    };
+    let mut stalls: Vec<&Stall> =
+        attempt.iter().flat_map(|attempt| &attempt.stalls).filter(is_meant).collect();
+    stalls.sort_by_key(|stall| stall.start_nanos);
+    let mut pieces = Vec::new();
+    let mut start = from;
+    for stall in stalls {
+        let begun = stall.start_nanos.max(start);
+        let ended = stall.end_nanos.min(until).max(begun);
+        pieces.extend([(Mark::of("wire"), start, begun), (Mark::of(stall.owner), begun, ended)]);
+        start = ended;
+    }
+    pieces.push((Mark::of("wire"), start, until));
     pieces
 }
 
@@ -301,7 +324,7 @@ pub(super) fn said(moment: &Moment) -> String {
 
 #[cfg(test)]
 mod tests {
-    use hoplab_sim::lens::{Attempt, AttemptKind, Segment, Stretch};
+    use hoplab_sim::lens::{AttemptKind, Segment, Stretch};
     use hoplab_sim::record::{BreakerChange, Graph};
 
     use super::*;
@@ -398,6 +421,25 @@ mod tests {
             architectures: IndexMap::new(),
             paired: IndexMap::new(),
         }
+    }
+
+    #[test]
+    fn a_bar_shows_what_a_connection_stood_still_for_on_the_way_that_it_did() {
+        let mut request = request();
+        let stall = |owner, is_back, start_nanos, end_nanos| Stall { owner, is_back, start_nanos, end_nanos };
+        request.visits[0].attempts[1].stalls = vec![
+            stall("window", false, 1_040_000, 1_054_000),
+            stall("retransmission", true, 1_055_000, 1_057_000),
+            stall("retransmission", true, 1_093_000, 1_098_000),
+        ];
+        let drawn = pieces(&request, &request.visits[0], None);
+        let of = |owner: &str| {
+            let its = drawn.iter().filter(|piece| piece.0 == Mark::of(owner) && piece.1 < piece.2);
+            its.map(|(_, from, until)| (*from, *until)).collect::<Vec<_>>()
+        };
+        assert_eq!(of("window"), [(1_050_000, 1_054_000)]);
+        assert_eq!(of("retransmission"), [(1_093_000, 1_098_000)]);
+        assert_eq!(of("wire"), [(1_054_000, 1_060_000), (1_090_500, 1_093_000), (1_098_000, 1_100_500)]);
     }
 
     #[test]

@@ -12,7 +12,7 @@ const OWNERS: [(&str, &str, &str); 16] = [
     ("service_queue", "service queue", "service queue"),
     ("wire", "wire", "wire, connecting"),
     ("retransmission", "retransmission", "wire, connecting"),
-    ("window", "window", "wire, connecting"),
+    ("window", "window or slow reader", "wire, connecting"),
     ("connect", "connecting", "wire, connecting"),
     ("pool", "waiting for a connection", "wire, connecting"),
     ("tls", "TLS", "TLS"),
