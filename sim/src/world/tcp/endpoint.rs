@@ -3,13 +3,13 @@
 //! Joins the sending half ([`super::sender`]) and the receiving half ([`super::receiver`]). There is no TIME-WAIT of
 //! 60 s: an end that has finished is kept as long as its peer may send something again, and no longer.
 
-use std::io;
-use std::task::{Context, Poll, Waker};
+mod socket;
+
+use std::task::Waker;
 use std::time::Duration;
 
 use bytes::Bytes;
 use hoplab_proxy::host::Instant;
-use tokio::io::ReadBuf;
 
 use super::alarms::earlier;
 use super::receiver::{Receiver, Told, WINDOW_INITIAL};
@@ -202,6 +202,11 @@ impl Endpoint {
         self.sender.has_unsent()
     }
 
+    /// Whether something has come that was not read.
+    pub(in crate::world) fn has_unread(&self) -> bool {
+        self.receiver.ready() > 0
+    }
+
     /// The next segment that leaves now.
     pub(in crate::world) fn transmit(&mut self, now: Instant) -> Option<Segment> {
         if std::mem::take(&mut self.resets) {
@@ -386,92 +391,6 @@ impl Endpoint {
         (self.handshake.is_due, self.handshake.deadline) = (false, None);
     }
 
-    /// Completes when the handshake is done.
-    ///
-    /// # Errors
-    /// If it was refused or reset, or nobody answered.
-    pub(in crate::world) fn poll_connected(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.state == State::SynSent {
-            self.writer = Some(context.waker().clone());
-            return Poll::Pending;
-        }
-        Poll::Ready(self.check())
-    }
-
-    /// Takes bytes to send, as many as there is room for.
-    ///
-    /// # Errors
-    /// If it is reset, or was shut down, or the peer is not heard of any more.
-    pub(in crate::world) fn poll_write(
-        &mut self,
-        now: Instant,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        self.check()?;
-        let Some(count) = self.sender.write(now, bytes) else {
-            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
-        };
-        self.blocked = count == 0 && !bytes.is_empty();
-        if self.blocked {
-            self.writer = Some(context.waker().clone());
-            return Poll::Pending;
-        }
-        Poll::Ready(Ok(count))
-    }
-
-    /// Gives what was received; nothing when the peer has finished.
-    ///
-    /// # Errors
-    /// If it is reset or the peer is not heard of any more, after what had come before.
-    pub(in crate::world) fn poll_read(
-        &mut self,
-        now: Instant,
-        context: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let put = |piece: &[u8]| {
-            let count = piece.len().min(buf.remaining());
-            buf.put_slice(&piece[..count]);
-            count
-        };
-        if self.receiver.read(now, put) > 0 || buf.remaining() == 0 {
-            return Poll::Ready(Ok(()));
-        }
-        self.check()?;
-        if self.receiver.has_ended() {
-            return Poll::Ready(Ok(()));
-        }
-        self.reader = Some(context.waker().clone());
-        Poll::Pending
-    }
-
-    /// Nothing more will be written.
-    ///
-    /// # Errors
-    /// If it is reset, or the peer is not heard of any more.
-    pub(in crate::world) fn shutdown(&mut self) -> io::Result<()> {
-        self.check()?;
-        self.finish();
-        Ok(())
-    }
-
-    /// Nobody holds it any more. What was written is still sent; a reset instead when bytes were left unread
-    /// (RFC 2525, 2.17).
-    pub(in crate::world) fn close(&mut self) {
-        self.held = false;
-        (self.reader, self.writer) = (None, None);
-        match self.state {
-            State::SynSent => {
-                self.state = State::Closed;
-                self.silence();
-            }
-            State::Established if self.receiver.ready() > 0 => self.reset(),
-            State::Established => self.finish(),
-            _ => {}
-        }
-    }
-
     /// Nobody will accept or read it: a reset for the peer, unless it is over.
     pub(in crate::world) fn reset(&mut self) {
         self.held = false;
@@ -490,20 +409,6 @@ impl Endpoint {
             self.silence();
             self.receiver.discard();
             self.resets = false;
-        }
-    }
-
-    fn finish(&mut self) {
-        self.blocked = false;
-        self.sender.finish();
-    }
-
-    fn check(&self) -> io::Result<()> {
-        match self.state {
-            State::Refused => Err(io::ErrorKind::ConnectionRefused.into()),
-            State::Reset => Err(io::ErrorKind::ConnectionReset.into()),
-            State::TimedOut => Err(io::ErrorKind::TimedOut.into()),
-            _ => Ok(()),
         }
     }
 }
