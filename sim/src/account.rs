@@ -37,7 +37,7 @@ pub enum Share {
     Wire,
     /// Between two hops, while a segment was lost and not yet sent again.
     Retransmission,
-    /// Between two hops, while something was written that could not be sent yet.
+    /// Between two hops, while something was written that could not be sent yet, or had come and was not read.
     Window,
     /// Opening a connection.
     Connect,
@@ -127,7 +127,7 @@ impl From<Option<Stall>> for Share {
         match stall {
             None => Self::Wire,
             Some(Stall::Retransmission) => Self::Retransmission,
-            Some(Stall::Window) => Self::Window,
+            Some(Stall::Window | Stall::Unread) => Self::Window,
         }
     }
 }

@@ -27,6 +27,11 @@ impl Held {
         self.0.get_mut(&pod).is_some_and(|hold| std::mem::replace(&mut hold.is_up, false))
     }
 
+    /// Whether something runs in `pod`.
+    pub(crate) fn is_up(&self, pod: PodId) -> bool {
+        self.0.get(&pod).is_none_or(|hold| hold.is_up)
+    }
+
     /// One who holds `pod` lets go; whether it was the last, so that the pod is to be started.
     pub(crate) fn let_go(&mut self, pod: PodId) -> bool {
         let Some(hold) = self.0.get_mut(&pod) else { return false };
@@ -49,10 +54,10 @@ mod tests {
         for pod in [pod, pod, other] {
             held.hold(pod);
         }
-        assert!(held.kill(pod) && !held.kill(pod));
+        assert!(held.is_up(pod) && held.kill(pod) && !held.kill(pod) && !held.is_up(pod));
         assert!(!held.let_go(pod));
         assert!(!held.kill(pod), "it has not come back in between");
-        assert!(held.let_go(pod));
+        assert!(held.let_go(pod) && held.is_up(pod));
         held.hold(pod);
         assert!(held.kill(pod) && held.let_go(pod), "and then all begins anew");
         assert!(!held.let_go(pod) && held.kill(other), "nobody holds the one, and the other is not touched");

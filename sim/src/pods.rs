@@ -151,6 +151,11 @@ impl Pods {
         }
     }
 
+    /// Whether anything runs in a service's pod.
+    pub(crate) fn is_up(&self, place: Place) -> bool {
+        self.held().is_up(self.id(place))
+    }
+
     /// Lets go of a pod, which was killed; whether it is to start anew, since nobody else holds it.
     pub(crate) fn let_go(&self, place: Place) -> bool {
         self.held().let_go(self.id(place))

@@ -1,5 +1,5 @@
 //! When connections stood still though something was written to them: because a segment was lost and had not been sent
-//! again, or because more was written than could be sent. The world tells of it as it happens, the recorder asks for
+//! again, because more was written than could be sent, or because what had come was not read. The world tells of it as it happens, the recorder asks for
 //! what of a request's time on the wire it was. Owns no connection and no request.
 //!
 //! Bounded by what is asked for: what lies before the oldest request whose account is open is forgotten.
@@ -17,6 +17,8 @@ pub enum Stall {
     Retransmission,
     /// Something is written that may not be sent: the congestion window, the peer's window or the pacer holds it back.
     Window,
+    /// Something has come that the peer has not read: it reads slowly, or stands still.
+    Unread,
 }
 
 /// Which way something is sent on a connection.
@@ -35,9 +37,9 @@ pub struct Stalls {
 }
 
 /// Per direction of a connection, when it stood still for each reason.
-type Known = BTreeMap<(ConnectionId, Way), [Times; 2]>;
+type Known = BTreeMap<(ConnectionId, Way), [Times; 3]>;
 
-/// When one of two things was so.
+/// When one of these was so.
 #[derive(Debug, Default)]
 struct Times {
     /// From when until when, in order.
@@ -73,8 +75,7 @@ impl Stalls {
     }
 
     /// Cuts the time from `from` until `until` on a connection, in these directions, into parts that tile it: where
-    /// each ends, and what it stood still for. Where both hold it is a retransmission. Nothing where it never stood
-    /// still.
+    /// each ends, and what it stood still for: the first of [`Stall`] that holds. Nothing where it never stood still.
     pub fn cut(
         &self,
         connection: ConnectionId,
@@ -85,27 +86,24 @@ impl Stalls {
         let of = |stall: Stall| {
             let times = ways.iter().filter_map(|way| known.get(&(connection, *way)));
             let within = times.flat_map(move |times| times[stall as usize].within(from, until));
-            within.collect::<Vec<_>>()
+            (stall, within.collect::<Vec<_>>())
         };
-        let (lost, held) = (of(Stall::Retransmission), of(Stall::Window));
-        if lost.is_empty() && held.is_empty() {
+        let all = [Stall::Retransmission, Stall::Window, Stall::Unread].map(of);
+        let times = all.iter().flat_map(|(_, times)| times);
+        let mut ends: Vec<Instant> = times.flat_map(|(start, end)| [*start, *end]).collect();
+        if ends.is_empty() {
             return Vec::new();
         }
-        let mut ends: Vec<Instant> =
-            lost.iter().chain(&held).flat_map(|(start, end)| [*start, *end]).chain([until]).collect();
+        ends.push(until);
         ends.sort_unstable();
         ends.dedup();
-        let is_in = |times: &[(Instant, Instant)], start, end| {
-            times.iter().any(|(begun, ended)| *begun <= start && end <= *ended)
-        };
         let mut parts = Vec::new();
         let mut start = from;
         for end in ends.into_iter().filter(|end| *end > from) {
-            let stall = if is_in(&lost, start, end) {
-                Some(Stall::Retransmission)
-            } else {
-                is_in(&held, start, end).then_some(Stall::Window)
+            let is_so = |times: &[(Instant, Instant)]| {
+                times.iter().any(|(begun, ended)| *begun <= start && end <= *ended)
             };
+            let stall = all.iter().find(|(_, times)| is_so(times)).map(|(stall, _)| *stall);
             parts.push((end, stall));
             start = end;
         }
@@ -194,15 +192,15 @@ mod tests {
         /// Whatever happened when, the parts tile the stretch.
         #[test]
         fn parts_tile_a_stretch(
-            times in prop::collection::vec((any::<bool>(), any::<bool>(), 0_u64..30), 0..40),
+            times in prop::collection::vec((0_usize..3, any::<bool>(), 0_u64..30), 0..40),
             from in 0_u64..300,
             length in 1_u64..300,
         ) {
             let stalls = Stalls::default();
             let mut now = 0;
-            for (is_lost, begins, pause) in times {
+            for (stall, begins, pause) in times {
                 now += pause;
-                let stall = if is_lost { Stall::Retransmission } else { Stall::Window };
+                let stall = [Stall::Retransmission, Stall::Window, Stall::Unread][stall];
                 let note = if begins { Stalls::begins } else { Stalls::ends };
                 note(&stalls, ONE, Way::Back, stall, at(now));
             }

@@ -54,6 +54,7 @@ use host::EPOCH;
 pub use host::{Full, SimHost};
 use link::ImpairmentId;
 pub use link::{Impairment, ImpairmentKind};
+use loopback::Loopback;
 use meter::Meters;
 pub use meter::{ContainerKind, Usage};
 use process::{Hold, HoldId, Process};
@@ -123,9 +124,8 @@ pub struct Trouble(Kind);
 enum Kind {
     Impairment(ImpairmentId),
     Slowdown(PodId, SlowdownId),
-    /// Its tasks, and the work under way on its cores.
-    Pause(PodId, HoldId, SlowdownId),
-    SlowReading(PodId, HoldId),
+    /// Its process is stopped, or reads slowly.
+    Hold(PodId, HoldId),
 }
 
 /// A handle to the world that this thread simulates.
@@ -138,6 +138,7 @@ struct Shared {
     journal: Journal,
     clock: Arc<Clock>,
     wire: Mutex<Wire>,
+    loopback: Arc<Loopback>,
     services: Mutex<Services>,
     meters: Arc<Mutex<Meters>>,
     pods: Vec<Arc<Pod>>,
@@ -180,6 +181,23 @@ impl Running {
         }
         all
     }
+
+    fn hold(&self, hold: Hold) -> HoldId {
+        let id = self.process.hold(hold);
+        self.cores.halt(self.process.is_stopped());
+        id
+    }
+
+    fn lift(&self, hold: HoldId) {
+        self.process.lift(hold);
+        self.cores.halt(self.process.is_stopped());
+    }
+
+    /// Its process has ended.
+    fn ends(&self) {
+        self.process.ends();
+        self.cores.halt(false);
+    }
 }
 
 /// Simulates a world on this thread for as long as `main` runs. The thread should be a fresh one:
@@ -188,6 +206,7 @@ pub fn run<T, F: Future<Output = T>>(config: Config, main: impl FnOnce(World) ->
     let clock = Arc::new(Clock::default());
     let meters = Arc::new(Mutex::new(Meters::new(config.reported.clone())));
     let services = Mutex::new(Services::new(config.seed));
+    let loopback = Arc::new(Loopback::new(Arc::clone(&clock), config.stalls.clone()));
     let wire = Wire::new(
         config.network,
         config.seed,
@@ -212,6 +231,7 @@ pub fn run<T, F: Future<Output = T>>(config: Config, main: impl FnOnce(World) ->
         clock: Arc::clone(&clock),
         meters: Arc::clone(&meters),
         wire: Mutex::new(wire),
+        loopback,
         services,
         pods,
         keys: OnceLock::new(),
@@ -273,18 +293,16 @@ impl World {
         Trouble(Kind::Slowdown(pod, self.application(pod).cores.slow(times)))
     }
 
-    /// Stops the process of a pod's innermost container, its application, until that is lifted: none of its tasks
-    /// goes on, its cores stand still, and its kernel lives.
+    /// Stops the process of a pod's innermost container, its application, until that is lifted or the pod crashes:
+    /// none of its tasks goes on, its cores stand still, and its kernel lives.
     pub fn pause(&self, pod: PodId) -> Trouble {
-        let Running { process, cores, .. } = self.application(pod);
-        Trouble(Kind::Pause(pod, process.hold(Hold::Stopped), cores.slow(f64::INFINITY)))
+        Trouble(Kind::Hold(pod, self.application(pod).hold(Hold::Stopped)))
     }
 
     /// Lets the process of a pod's innermost container read each of its connections no faster than so many bits a
     /// second, until that is lifted.
     pub fn read_slowly(&self, pod: PodId, bits_per_second: u64) -> Trouble {
-        let hold = self.application(pod).process.hold(Hold::Reads(bits_per_second));
-        Trouble(Kind::SlowReading(pod, hold))
+        Trouble(Kind::Hold(pod, self.application(pod).hold(Hold::Reads(bits_per_second))))
     }
 
     /// What containers of a kind have taken so far, within the reported part of the run.
@@ -302,6 +320,7 @@ impl World {
     pub fn crash(&self, pod: PodId) {
         let tasks = std::mem::take(&mut *lock(&self.pod(pod).tasks));
         drop(tasks);
+        self.application(pod).ends();
     }
 
     /// The kernel of `pod` forgets its connections, of which no peer is told: what it had to send is gone, and what
@@ -321,23 +340,17 @@ impl World {
         match trouble.0 {
             Kind::Impairment(id) => lock(&self.shared.wire).links.lift(id),
             Kind::Slowdown(pod, id) => self.application(pod).cores.lift(id),
-            Kind::Pause(pod, hold, slowdown) => {
-                self.application(pod).cores.lift(slowdown);
-                self.application(pod).process.lift(hold);
-            }
-            Kind::SlowReading(pod, hold) => self.application(pod).process.lift(hold),
+            Kind::Hold(pod, hold) => self.application(pod).lift(hold),
         }
     }
 
-    /// What trouble has hit: segments held back, delayed or lost, pieces of work slowed, steps of tasks that could not
-    /// be taken, reads that had to wait.
+    /// What trouble has hit: segments held back, delayed or lost, pieces of work slowed, processes stopped, reads that
+    /// were later.
     pub fn hits(&self, trouble: Trouble) -> u64 {
         match trouble.0 {
             Kind::Impairment(id) => lock(&self.shared.wire).links.hits(id),
             Kind::Slowdown(pod, id) => self.application(pod).cores.hits(id),
-            Kind::Pause(pod, hold, _) | Kind::SlowReading(pod, hold) => {
-                self.application(pod).process.hits(hold)
-            }
+            Kind::Hold(pod, hold) => self.application(pod).process.hits(hold),
         }
     }
 
@@ -427,6 +440,7 @@ impl Shared {
     fn collect(&self) {
         let mut wire = lock(&self.wire);
         let now = self.clock.now();
+        self.loopback.settle(now);
         wire.standstill.round(now, |pod| self.pods[pod.0].name.clone());
         let courier = wire.collect(now);
         drop(wire);

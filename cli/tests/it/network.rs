@@ -262,6 +262,46 @@ mix = { "shop.buy" = 1 }
     assert!(is_a_round_trip(wire) && is_a_round_trip(connect), "{wire}, {connect} µs of {all}");
 }
 
+/// 1 MB at 8 Mbps takes a second to read, whoever stands between who reads and who writes.
+#[test]
+fn what_is_not_read_is_told_from_the_wire() {
+    let slow = r#"[scenario]
+title = "A slow reader behind a sidecar"
+duration = "10s"
+seed = 1
+
+[compare]
+architectures = ["direct", "gateway", "mesh", "gateway+mesh"]
+
+[network]
+latency = "250us"
+
+[services.shop.endpoints.buy]
+method = "GET"
+steps = [{ call = "bank.statement" }]
+
+[services.bank.endpoints.statement]
+method = "GET"
+response = "1 MB"
+
+[load.people]
+rate = "1 rps"
+mix = { "shop.buy" = 1 }
+
+[[faults]]
+name = "slow"
+at = "0s"
+for = "10s"
+slow_reader = { reader = "shop", reads = "8 Mbps" }
+"#;
+    let (summary, _) = run_text("owners-slow", slow);
+    for architecture in ["direct", "gateway", "mesh", "gateway+mesh"] {
+        let (held, all) = owned(&summary, architecture, "window");
+        let (wire, _) = owned(&summary, architecture, "wire");
+        assert!(all > 990_000.0 && wire < 20_000.0, "{architecture}: {held} held, {wire} of {all} µs");
+    }
+}
+
 #[test]
 fn where_nothing_is_lost_or_held_back_the_wire_is_all() {
     let (summary, _) = run_text("owners-calm", crate::trace::MESH.split("[[faults]]").next().unwrap());

@@ -1,5 +1,6 @@
 //! `pause`: the applications of pods stand still (`SIGSTOP`, a long collection of garbage) while their kernels and
 //! sidecars live: connections are accepted, bytes received, and nobody answers. Timers that run out meanwhile are late.
+//! It is over for a pod that ends meanwhile: what starts in its place was never stopped.
 //!
 //! A sidecar that shares its application's cores has none to work on meanwhile.
 
@@ -28,7 +29,7 @@ impl OfPods for Pause {
     }
 
     async fn carry_out(&self, run: &Run<'_>) {
-        let pods = run.pods.of(self.target).into_iter();
+        let pods = run.pods.of(self.target).into_iter().filter(|place| run.pods.is_up(*place));
         let world = run.pods.world();
         run.trouble(pods.map(|place| world.pause(run.pods.id(place))).collect()).await;
     }

@@ -3,16 +3,18 @@
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::sync::Mutex;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use super::flow::FlowId;
-use super::lock;
 use super::loopback::LocalStream;
+use super::process::Process;
 
 /// Connections that wait to be accepted by one listener.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Backlog {
+    /// Whose the listener is.
+    pub(super) process: Arc<Process>,
     pub(super) waiting: VecDeque<Waiting>,
     /// Handshakes that are under way.
     pub(super) unfinished: usize,
@@ -29,12 +31,9 @@ pub(super) enum Waiting {
 }
 
 impl Backlog {
-    /// Connects from `peer` to `address` of the same pod; the opener's end.
-    pub(super) fn connect(backlog: &Mutex<Self>, peer: SocketAddr, address: SocketAddr) -> LocalStream {
-        let (opener, acceptor) = LocalStream::pair();
-        let woken = lock(backlog).push(Waiting::Local(acceptor, peer, address));
-        woken.into_iter().for_each(Waker::wake);
-        opener
+    /// Of a listener of `process`.
+    pub(super) fn of(process: &Arc<Process>) -> Self {
+        Self { process: Arc::clone(process), waiting: VecDeque::new(), unfinished: 0, acceptor: None }
     }
 
     /// A connection waits from now on; whom to tell.

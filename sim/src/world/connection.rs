@@ -13,6 +13,7 @@ use super::PodId;
 use super::backlog::Backlog;
 use super::flow::FlowId;
 use super::link::{LinkId, Links};
+use super::process::Process;
 use super::tcp::{Endpoint, Flags, Segment};
 use crate::stalls::{Stall, Stalls, Way};
 
@@ -43,11 +44,28 @@ pub(super) struct Flow {
     missing: BTreeSet<u64>,
     /// Whether more is written than may be sent.
     is_held: bool,
+    /// Whose it is to read what comes, once there is somebody.
+    pub(super) reader: Option<Arc<Process>>,
+    /// Whether something of it has come that its reader, who is held, does not read.
+    pub(super) is_unread: bool,
 }
 
 impl Flow {
     fn new(link: LinkId) -> Self {
-        Self { link, under_way: 0, silent_acks: VecDeque::new(), missing: BTreeSet::new(), is_held: false }
+        Self {
+            link,
+            under_way: 0,
+            silent_acks: VecDeque::new(),
+            missing: BTreeSet::new(),
+            is_held: false,
+            reader: None,
+            is_unread: false,
+        }
+    }
+
+    /// Whether somebody was told that it stands still.
+    fn stands_still(&self) -> bool {
+        self.is_held || self.is_unread || !self.missing.is_empty()
     }
 }
 
@@ -70,11 +88,13 @@ pub(super) struct Connections {
     free: Vec<usize>,
     /// Connections that may have become forgettable.
     ending: Vec<usize>,
+    /// Flows of which something has come at this instant; whoever reads has yet to do so.
+    fresh: Vec<FlowId>,
 }
 
 impl Connections {
     pub(super) fn new(stalls: Stalls) -> Self {
-        Self { opened: 0, stalls, slots: Vec::new(), free: Vec::new(), ending: Vec::new() }
+        Self { opened: 0, stalls, slots: Vec::new(), free: Vec::new(), ending: Vec::new(), fresh: Vec::new() }
     }
 
     /// The name of a flow's connection.
@@ -103,6 +123,35 @@ impl Connections {
     pub(super) fn drained(&mut self, id: FlowId, now: Instant, is_held: bool) {
         let was_held = std::mem::replace(&mut self.flow(id).is_held, is_held);
         self.tell(id, now, Stall::Window, (was_held, is_held));
+    }
+
+    /// Something of a flow has come that may be read.
+    pub(super) fn readable(&mut self, id: FlowId) {
+        self.fresh.push(id);
+    }
+
+    /// Whoever reads at once has read.
+    pub(super) fn settle(&mut self, now: Instant) {
+        if self.fresh.is_empty() {
+            return;
+        }
+        let mut fresh = std::mem::take(&mut self.fresh);
+        for id in fresh.drain(..) {
+            let is_held = self.flow(id).reader.as_ref().is_some_and(|reader| reader.is_held());
+            if is_held && self.endpoint(id.reverse()).has_unread() {
+                let was_unread = std::mem::replace(&mut self.flow(id).is_unread, true);
+                self.tell(id, now, Stall::Unread, (was_unread, true));
+            }
+        }
+        self.fresh = fresh;
+    }
+
+    /// Something of a flow was read.
+    pub(super) fn read(&mut self, id: FlowId, now: Instant) {
+        if self.flow(id).is_unread && !self.endpoint(id.reverse()).has_unread() {
+            self.flow(id).is_unread = false;
+            self.tell(id, now, Stall::Unread, (true, false));
+        }
     }
 
     fn tell(&self, id: FlowId, now: Instant, stall: Stall, (did, does): (bool, bool)) {
@@ -208,7 +257,7 @@ impl Connections {
             let Some(connection) = self.slots[slot].take_if(|connection| connection.is_over()) else {
                 continue;
             };
-            if connection.flows.iter().any(|flow| flow.is_held || !flow.missing.is_empty()) {
+            if connection.flows.iter().any(Flow::stands_still) {
                 self.stalls.over(connection.id, now);
             }
             forgotten(connection.ends);

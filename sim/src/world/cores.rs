@@ -46,6 +46,7 @@ struct State {
     behind: Line,
     pace: Pace,
     slowdowns: Vec<Slowdown>,
+    is_halted: bool,
     running: Running,
 }
 
@@ -65,6 +66,7 @@ impl Cores {
             behind: Line::default(),
             pace: Pace::default(),
             slowdowns: Vec::new(),
+            is_halted: false,
             running: Running::default(),
         };
         Self { state: Mutex::new(state), clock, meters }
@@ -112,6 +114,14 @@ impl Cores {
         self.state().slowdowns[index].hits
     }
 
+    /// Lets them stand still from now on, or go on.
+    pub(super) fn halt(&self, is_halted: bool) {
+        let mut state = self.state();
+        if std::mem::replace(&mut state.is_halted, is_halted) != is_halted {
+            state.repace(self.clock.now());
+        }
+    }
+
     /// From now until `until` work takes so many `times` as long besides.
     pub(super) fn crowd(&self, times: f64, until: Instant) {
         let now = self.clock.now();
@@ -152,7 +162,7 @@ impl State {
     fn repace(&mut self, now: Instant) {
         let on = self.slowdowns.iter().filter(|slowdown| slowdown.is_on);
         let times = on.map(|slowdown| slowdown.times).product();
-        self.pace.slow(now, times);
+        self.pace.slow(now, if self.is_halted { f64::INFINITY } else { times });
         self.running.wake();
     }
 

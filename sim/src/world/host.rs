@@ -112,7 +112,7 @@ impl Host for SimHost {
     }
 
     fn connection(&self, stream: &SimStream) -> Option<ConnectionId> {
-        stream.connection()
+        Some(stream.connection())
     }
 
     fn assign(&self, endpoint: &Endpoint) -> Option<Endpoint> {

@@ -21,6 +21,7 @@ use super::flow::FlowId;
 use super::link::Links;
 use super::lock;
 use super::port::{Ephemeral, Ports};
+use super::process::Process;
 use super::tcp::{Broken, Endpoint, Segment};
 use super::timers::Timers;
 use super::traffic::Traffic;
@@ -68,14 +69,21 @@ impl Kernels {
         }
     }
 
-    /// Connects from a pod; the flow of the socket, which holds it.
+    /// Connects from a pod, for a process of it; the flow of the socket, which holds it.
     ///
     /// # Errors
     /// If the pod has no port left.
-    pub(super) fn connect(&mut self, pod: PodId, to: End, links: &mut Links) -> io::Result<FlowId> {
+    pub(super) fn connect(
+        &mut self,
+        pod: PodId,
+        process: &Arc<Process>,
+        to: End,
+        links: &mut Links,
+    ) -> io::Result<FlowId> {
         let port = self.free_port(pod).ok_or(io::ErrorKind::AddrNotAvailable)?;
         let endpoint = Endpoint::connecting(self.next_number(pod), links.congestion());
         let flow = self.connections.open([(pod, port), to], endpoint, links);
+        self.connections.flow(flow.reverse()).reader = Some(Arc::clone(process));
         self.touch(flow);
         Ok(flow)
     }
@@ -108,6 +116,7 @@ impl Kernels {
     ) -> Poll<io::Result<()>> {
         let polled = self.connections.endpoint_mut(flow).poll_read(now, context, buf);
         if polled.is_ready() {
+            self.connections.read(flow.reverse(), now);
             self.touch(flow);
         }
         polled
@@ -127,13 +136,15 @@ impl Kernels {
         self.connections.released(flow);
     }
 
-    /// A pod listens on an address from now on; the address, with a port if it had none, and who connects to it.
+    /// A process of a pod listens on an address from now on; the address, with a port if it had none, and who connects
+    /// to it.
     ///
     /// # Errors
     /// If it is taken, or there is no port left.
     pub(super) fn listen(
         &mut self,
         pod: PodId,
+        process: &Arc<Process>,
         mut address: SocketAddr,
     ) -> io::Result<(SocketAddr, Arc<Mutex<Backlog>>)> {
         if address.port() == 0 {
@@ -144,7 +155,7 @@ impl Kernels {
         } else if self.ports.is_taken(pod, address) {
             return Err(io::ErrorKind::AddrInUse.into());
         }
-        Ok((address, self.ports.bind(pod, address)))
+        Ok((address, self.ports.bind(pod, address, process)))
     }
 
     /// A listener is gone: who waits for it over the wire is reset, and who waits within the pod is returned.
@@ -180,11 +191,15 @@ impl Kernels {
         let (was_accepting, was_broken) = (endpoint.is_accepting(), endpoint.broken());
         endpoint.receive(now, segment, &mut self.woken);
         let broken = endpoint.broken().filter(|_| was_broken.is_none());
+        let is_readable = endpoint.has_unread();
         if was_accepting && !endpoint.is_accepting() {
             self.accepted(to);
         }
         if let Some(broken) = broken {
             self.traffic.broke(self.connections.link(to), now, broken);
+        }
+        if is_readable {
+            self.connections.readable(from);
         }
         self.touch(to);
     }
@@ -244,6 +259,7 @@ impl Kernels {
         if endpoint.is_established() {
             endpoint.hold();
             self.woken.extend(backlog.push(Waiting::Wire(flow)));
+            self.connections.flow(flow.reverse()).reader = Some(Arc::clone(&backlog.process));
         }
     }
 
@@ -305,8 +321,9 @@ impl Kernels {
         unsettled
     }
 
-    /// Forgets what is over.
-    pub(super) fn sweep(&mut self, now: Instant) {
+    /// Whoever had something to do at once has done it: notes what was left unread, and forgets what is over.
+    pub(super) fn settle(&mut self, now: Instant) {
+        self.connections.settle(now);
         let pods = &mut self.pods;
         self.connections.sweep(now, |[(pod, port), _]| pods[pod.0].ephemeral.give_back(port));
     }

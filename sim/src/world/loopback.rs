@@ -2,7 +2,8 @@
 //! An application and its sidecar talk a lot, and a drain of the kernels for each word would be most
 //! of a mesh's cost.
 //!
-//! As TCP does: bounded buffers, half close, and a reset for whoever leaves bytes unread.
+//! As TCP does: bounded buffers, half close, and a reset for whoever leaves bytes unread. Tells when one stands still
+//! because whoever reads is held.
 
 use std::collections::VecDeque;
 use std::io;
@@ -10,25 +11,52 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
+use hoplab_proxy::host::Instant;
+use hoplab_proxy::telemetry::ConnectionId;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::clock::Clock;
 use super::lock;
+use super::process::Process;
+use crate::stalls::{Stall, Stalls, Way};
 
 /// What may be written and not yet read.
 const CAPACITY: usize = 64 * 1024;
 
+/// The connections within pods.
+#[derive(Debug)]
+pub(super) struct Loopback {
+    clock: Arc<Clock>,
+    stalls: Stalls,
+    state: Mutex<Opened>,
+}
+
+#[derive(Debug, Default)]
+struct Opened {
+    /// How many there have been.
+    count: u64,
+    /// Pipes that were written to at this instant; whoever reads has yet to do so.
+    fresh: Vec<Arc<Mutex<Pipe>>>,
+}
+
 /// One end of a connection within a pod.
 #[derive(Debug)]
 pub(super) struct LocalStream {
+    loopback: Arc<Loopback>,
     incoming: Arc<Mutex<Pipe>>,
     outgoing: Arc<Mutex<Pipe>>,
 }
 
 /// One direction of a connection.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Pipe {
+    name: (ConnectionId, Way),
+    /// Who reads.
+    process: Arc<Process>,
     bytes: VecDeque<u8>,
     state: State,
+    /// Whether something is in it that its process, which is held, does not read.
+    is_unread: bool,
     reader: Option<Waker>,
     writer: Option<Waker>,
 }
@@ -45,16 +73,82 @@ enum State {
     Reset,
 }
 
+impl Loopback {
+    pub(super) fn new(clock: Arc<Clock>, stalls: Stalls) -> Self {
+        Self { clock, stalls, state: Mutex::default() }
+    }
+
+    /// A connection from one process to another: their ends.
+    pub(super) fn open(
+        self: &Arc<Self>,
+        opens: &Arc<Process>,
+        accepts: &Arc<Process>,
+    ) -> (LocalStream, LocalStream) {
+        let mut state = lock(&self.state);
+        state.count += 1;
+        // Those over the wire are counted from below.
+        let id = ConnectionId(u64::MAX - state.count);
+        let pipe = |way, reads| Arc::new(Mutex::new(Pipe::new((id, way), Arc::clone(reads))));
+        let (there, back) = (pipe(Way::Forth, accepts), pipe(Way::Back, opens));
+        let end = |incoming: &Arc<Mutex<Pipe>>, outgoing: &Arc<Mutex<Pipe>>| LocalStream {
+            loopback: Arc::clone(self),
+            incoming: Arc::clone(incoming),
+            outgoing: Arc::clone(outgoing),
+        };
+        (end(&back, &there), end(&there, &back))
+    }
+
+    /// Whoever reads at once has read.
+    pub(super) fn settle(&self, now: Instant) {
+        let mut state = lock(&self.state);
+        for pipe in state.fresh.drain(..) {
+            let mut pipe = lock(&pipe);
+            if !pipe.is_unread && !pipe.bytes.is_empty() && pipe.process.is_held() {
+                pipe.is_unread = true;
+                let (id, way) = pipe.name;
+                self.stalls.begins(id, way, Stall::Unread, now);
+            }
+        }
+    }
+
+    fn written(&self, pipe: &Arc<Mutex<Pipe>>) {
+        lock(&self.state).fresh.push(Arc::clone(pipe));
+    }
+
+    /// What was in a pipe is not in it any more.
+    fn emptied(&self, pipe: &mut Pipe) {
+        if std::mem::take(&mut pipe.is_unread) {
+            let (id, way) = pipe.name;
+            self.stalls.ends(id, way, Stall::Unread, self.clock.now());
+        }
+    }
+}
+
 impl LocalStream {
-    /// The two ends of a connection.
-    pub(super) fn pair() -> (Self, Self) {
-        let (there, back) = <(Arc<Mutex<Pipe>>, Arc<Mutex<Pipe>>)>::default();
-        let opener = Self { incoming: Arc::clone(&back), outgoing: Arc::clone(&there) };
-        (opener, Self { incoming: there, outgoing: back })
+    /// The name of its connection.
+    pub(super) fn connection(&self) -> ConnectionId {
+        lock(&self.incoming).name.0
+    }
+
+    /// Whether what it reads next came earlier, for a process that is held.
+    pub(super) fn is_unread(&self) -> bool {
+        lock(&self.incoming).is_unread
     }
 }
 
 impl Pipe {
+    fn new(name: (ConnectionId, Way), process: Arc<Process>) -> Self {
+        Self {
+            name,
+            process,
+            bytes: VecDeque::new(),
+            state: State::default(),
+            is_unread: false,
+            reader: None,
+            writer: None,
+        }
+    }
+
     /// Changes the state, and who to tell.
     fn end(&mut self, state: State) -> [Option<Waker>; 2] {
         if self.state != State::Reset {
@@ -88,6 +182,9 @@ impl AsyncRead for LocalStream {
         let count = front.len().min(buf.remaining());
         buf.put_slice(&front[..count]);
         pipe.bytes.drain(..count);
+        if pipe.bytes.is_empty() {
+            self.loopback.emptied(&mut pipe);
+        }
         let writer = pipe.writer.take();
         drop(pipe);
         writer.into_iter().for_each(Waker::wake);
@@ -113,6 +210,7 @@ impl AsyncWrite for LocalStream {
         pipe.bytes.extend(&buf[..count]);
         let reader = pipe.reader.take();
         drop(pipe);
+        self.loopback.written(&self.outgoing);
         reader.into_iter().for_each(Waker::wake);
         Poll::Ready(Ok(count))
     }
@@ -138,8 +236,15 @@ impl Drop for LocalStream {
         let is_unread = !lock(&self.incoming).bytes.is_empty();
         let (incoming, outgoing) =
             if is_unread { (State::Reset, State::Reset) } else { (State::Unread, State::Finished) };
-        let heard = lock(&self.incoming).end(incoming);
-        let told = lock(&self.outgoing).end(outgoing);
+        let ended = |pipe: &Mutex<Pipe>, state| {
+            let mut pipe = lock(pipe);
+            let woken = pipe.end(state);
+            if pipe.bytes.is_empty() {
+                self.loopback.emptied(&mut pipe);
+            }
+            woken
+        };
+        let (heard, told) = (ended(&self.incoming, incoming), ended(&self.outgoing, outgoing));
         heard.into_iter().chain(told).flatten().for_each(Waker::wake);
     }
 }

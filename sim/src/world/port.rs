@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use super::PodId;
 use super::backlog::Backlog;
+use super::process::Process;
 
 /// The first of the ports that are given to whoever connects (RFC 6335, 6).
 const FIRST_EPHEMERAL: u16 = 49_152;
@@ -40,9 +41,14 @@ impl Ports {
         FIRST_EPHEMERAL + self.within
     }
 
-    /// `address` is listened on from now on; returns its backlog.
-    pub(super) fn bind(&mut self, pod: PodId, address: SocketAddr) -> Arc<Mutex<Backlog>> {
-        let backlog = Arc::<Mutex<Backlog>>::default();
+    /// `process` listens on `address` from now on; returns its backlog.
+    pub(super) fn bind(
+        &mut self,
+        pod: PodId,
+        address: SocketAddr,
+        process: &Arc<Process>,
+    ) -> Arc<Mutex<Backlog>> {
+        let backlog = Arc::new(Mutex::new(Backlog::of(process)));
         self.bound.insert((pod, address.port(), address.ip()), Arc::clone(&backlog));
         backlog
     }

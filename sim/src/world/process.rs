@@ -3,10 +3,14 @@
 //!
 //! Owns who waits for it; not its tasks, which ask before each step, nor its cores.
 
-use std::sync::Mutex;
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::sync::futures::OwnedNotified;
 
 use super::lock;
 
@@ -19,16 +23,16 @@ pub(super) struct Process {
     is_stopped: AtomicBool,
     is_slow: AtomicBool,
     holds: Mutex<Vec<Held>>,
-    /// Whom to wake when a hold is lifted.
-    waiting: Mutex<Vec<Waker>>,
+    stopped: Mutex<Stopped>,
+    lifted: Arc<Notify>,
 }
 
 /// What keeps a process from going on as it would.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Hold {
-    /// It is stopped (`SIGSTOP`): none of its tasks goes on.
+    /// It is stopped (`SIGSTOP`): none of its tasks goes on. Over with the process.
     Stopped,
-    /// It reads each of its connections no faster, in bits a second.
+    /// It reads each of its connections no faster, in bits a second; so does the one that follows it.
     Reads(u64),
 }
 
@@ -43,23 +47,45 @@ struct Held {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct HoldId(usize);
 
+/// The tasks that would have gone on, in the order in which they would have, each once.
+#[derive(Debug, Default)]
+struct Stopped {
+    tasks: Vec<Waker>,
+    /// What their wakers point to, which is theirs as long as they are kept.
+    known: BTreeSet<usize>,
+}
+
 impl Process {
     /// Holds it until that is lifted.
     pub(super) fn hold(&self, hold: Hold) -> HoldId {
         let mut holds = lock(&self.holds);
-        holds.push(Held { hold, is_on: true, hits: 0 });
+        // A process that is stopped is stopped; a read is slow once it was later.
+        holds.push(Held { hold, is_on: true, hits: u64::from(hold == Hold::Stopped) });
         self.note(&holds);
         HoldId(holds.len() - 1)
     }
 
-    /// Ends a hold.
+    /// Ends a hold, if it is not over already.
     pub(super) fn lift(&self, HoldId(index): HoldId) {
-        let mut holds = lock(&self.holds);
-        holds[index].is_on = false;
-        self.note(&holds);
-        drop(holds);
-        let waiting = std::mem::take(&mut *lock(&self.waiting));
-        waiting.into_iter().for_each(Waker::wake);
+        lock(&self.holds)[index].is_on = false;
+        self.goes_on();
+    }
+
+    /// It has ended: another takes its place, which nobody has stopped.
+    pub(super) fn ends(&self) {
+        for held in lock(&self.holds).iter_mut().filter(|held| held.hold == Hold::Stopped) {
+            held.is_on = false;
+        }
+        self.goes_on();
+    }
+
+    fn goes_on(&self) {
+        self.note(&lock(&self.holds));
+        self.lifted.notify_waiters();
+        if !self.is_stopped() {
+            let Stopped { tasks, .. } = std::mem::take(&mut *lock(&self.stopped));
+            tasks.into_iter().for_each(Waker::wake);
+        }
     }
 
     fn note(&self, holds: &[Held]) {
@@ -68,17 +94,30 @@ impl Process {
         self.is_stopped.store(on.any(|hold| hold == Hold::Stopped), Ordering::Relaxed);
     }
 
-    /// How often a hold has kept it from going on.
+    /// How often a hold has kept it from going on: once when it is stopped, and for each read that was later.
     pub(super) fn hits(&self, HoldId(index): HoldId) -> u64 {
         lock(&self.holds)[index].hits
     }
 
+    /// Whether none of its tasks goes on.
+    pub(super) fn is_stopped(&self) -> bool {
+        self.is_stopped.load(Ordering::Relaxed)
+    }
+
+    /// Whether something keeps it from going on as it would.
+    pub(super) fn is_held(&self) -> bool {
+        self.is_stopped() || self.is_slow.load(Ordering::Relaxed)
+    }
+
     /// Completes when its tasks may go on.
     pub(super) fn poll_running(&self, context: &Context<'_>) -> Poll<()> {
-        if !self.is_stopped.load(Ordering::Relaxed) {
+        if !self.is_stopped() {
             return Poll::Ready(());
         }
-        self.is_held_by(|hold| hold == Hold::Stopped, context);
+        let mut stopped = lock(&self.stopped);
+        if stopped.known.insert(context.waker().data() as usize) {
+            stopped.tasks.push(context.waker().clone());
+        }
         Poll::Pending
     }
 
@@ -95,20 +134,16 @@ impl Process {
         rates.min().map(|bits_per_second| Sip { bits_per_second })
     }
 
-    /// It would read, and does not yet.
-    pub(super) fn reads_later(&self, context: &Context<'_>) {
-        self.is_held_by(|hold| hold != Hold::Stopped, context);
+    /// It has read what it could have read earlier.
+    pub(super) fn read_late(&self) {
+        let mut holds = lock(&self.holds);
+        let on = holds.iter_mut().filter(|held| held.is_on && held.hold != Hold::Stopped);
+        on.for_each(|held| held.hits += 1);
     }
 
-    /// Such holds have kept it from going on; it is woken when one is lifted.
-    fn is_held_by(&self, is_one: impl Fn(Hold) -> bool, context: &Context<'_>) {
-        let mut holds = lock(&self.holds);
-        let on = holds.iter_mut().filter(|held| held.is_on && is_one(held.hold));
-        on.for_each(|held| held.hits += 1);
-        let mut waiting = lock(&self.waiting);
-        if !waiting.iter().any(|known| known.will_wake(context.waker())) {
-            waiting.push(context.waker().clone());
-        }
+    /// Completes when a hold is lifted after this.
+    pub(super) fn lifted(&self) -> OwnedNotified {
+        Arc::clone(&self.lifted).notified_owned()
     }
 }
 

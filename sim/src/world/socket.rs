@@ -12,6 +12,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::connection::End;
 use super::flow::FlowId;
+use super::process::Process;
 use super::{PodId, Shared, lock};
 
 /// A connection of a pod to another. Dropped before it is connected, it gives up.
@@ -22,9 +23,14 @@ pub(super) struct WireStream {
 }
 
 impl WireStream {
-    /// Connects from `pod` to an end in another.
-    pub(super) async fn connect(shared: &Arc<Shared>, pod: PodId, to: End) -> io::Result<Self> {
-        let flow = lock(&shared.wire).connect(pod, to)?;
+    /// Connects from `pod`, for a process of it, to an end in another.
+    pub(super) async fn connect(
+        shared: &Arc<Shared>,
+        pod: PodId,
+        process: &Arc<Process>,
+        to: End,
+    ) -> io::Result<Self> {
+        let flow = lock(&shared.wire).connect(pod, process, to)?;
         let stream = Self::new(shared, flow);
         poll_fn(|context| lock(&shared.wire).kernels.poll_connected(flow, context)).await?;
         Ok(stream)
@@ -38,6 +44,11 @@ impl WireStream {
     /// The name of its connection.
     pub(super) fn connection(&self) -> ConnectionId {
         lock(&self.shared.wire).kernels.connections.name(self.flow)
+    }
+
+    /// Whether what it reads next came earlier, for a process that is held.
+    pub(super) fn is_unread(&self) -> bool {
+        lock(&self.shared.wire).kernels.connections.flow(self.flow.reverse()).is_unread
     }
 
     /// Its own address, and its peer's.

@@ -4,11 +4,12 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
 use hoplab_proxy::host::{Accepted, Endpoint, Listener};
 use hoplab_proxy::telemetry::ConnectionId;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::futures::OwnedNotified;
 use tokio::time::Sleep;
 
 use super::backlog::{Backlog, Waiting};
@@ -22,8 +23,14 @@ pub struct SimStream {
     kind: Kind,
     open: Open,
     process: Arc<Process>,
-    /// When a process that reads slowly has read what it took.
-    next_read: Option<Pin<Box<Sleep>>>,
+    /// What a process that reads slowly is reading.
+    sipping: Option<Sipping>,
+}
+
+/// A sip that is being read: until when, and what tells that nothing holds its reader any more.
+struct Sipping {
+    until: Pin<Box<Sleep>>,
+    lifted: Pin<Box<OwnedNotified>>,
 }
 
 /// Counts as an open connection until it is dropped.
@@ -62,8 +69,13 @@ impl SimStream {
         let address = SocketAddr::new(resolve(shared, pod, &endpoint.host)?, endpoint.port);
         let callee = if address.ip().is_loopback() { Some(pod.id) } else { PodId::at(address.ip()) };
         let kind = match callee.filter(|callee| callee.0 < shared.pods.len()) {
-            Some(callee) if callee == pod.id => Kind::Local(Self::connect_within(shared, pod.id, address)?),
-            Some(callee) => Kind::Wire(WireStream::connect(shared, pod.id, (callee, address.port())).await?),
+            Some(callee) if callee == pod.id => {
+                Kind::Local(Self::connect_within(shared, pod.id, container, address)?)
+            }
+            Some(callee) => {
+                let to = (callee, address.port());
+                Kind::Wire(WireStream::connect(shared, pod.id, &container.process, to).await?)
+            }
             // An address without a pod swallows everything.
             None => std::future::pending().await,
         };
@@ -72,25 +84,46 @@ impl SimStream {
 
     fn new(kind: Kind, shared: &Arc<Shared>, container: &Running) -> Self {
         let process = Arc::clone(&container.process);
-        Self { kind, open: Open::new(shared, container.kind), process, next_read: None }
+        Self { kind, open: Open::new(shared, container.kind), process, sipping: None }
     }
 
-    /// The name of its connection, if it is one over the wire.
-    pub(super) fn connection(&self) -> Option<ConnectionId> {
-        if let Kind::Wire(stream) = &self.kind { Some(stream.connection()) } else { None }
+    /// The name of its connection.
+    pub(super) fn connection(&self) -> ConnectionId {
+        match &self.kind {
+            Kind::Wire(stream) => stream.connection(),
+            Kind::Local(stream) => stream.connection(),
+        }
     }
 
-    fn connect_within(shared: &Shared, pod: PodId, address: SocketAddr) -> io::Result<LocalStream> {
+    fn connect_within(
+        shared: &Shared,
+        pod: PodId,
+        container: &Running,
+        address: SocketAddr,
+    ) -> io::Result<LocalStream> {
         let mut wire = lock(&shared.wire);
         let ports = &mut wire.kernels.ports;
         let backlog = ports.backlog(pod, address).ok_or(io::ErrorKind::ConnectionRefused)?;
         let peer = SocketAddr::new(address.ip(), ports.next_within());
         drop(wire);
-        Ok(Backlog::connect(&backlog, peer, address))
+        let mut backlog = lock(&backlog);
+        let (opener, acceptor) = shared.loopback.open(&container.process, &backlog.process);
+        let woken = backlog.push(Waiting::Local(acceptor, peer, address));
+        drop(backlog);
+        woken.into_iter().for_each(Waker::wake);
+        Ok(opener)
     }
 }
 
 impl Kind {
+    /// Whether what it reads next came earlier.
+    fn is_unread(&self) -> bool {
+        match self {
+            Self::Wire(stream) => stream.is_unread(),
+            Self::Local(stream) => stream.is_unread(),
+        }
+    }
+
     fn poll_read(&mut self, context: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         match self {
             Self::Wire(stream) => Pin::new(stream).poll_read(context, buf),
@@ -107,21 +140,28 @@ impl SimStream {
         context: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if let Some(next) = &mut self.next_read
-            && next.as_mut().poll(context).is_pending()
+        if let Some(sipping) = &mut self.sipping
+            && sipping.until.as_mut().poll(context).is_pending()
         {
-            self.process.reads_later(context);
+            // Something else may slow it still.
+            while sipping.lifted.as_mut().poll(context).is_ready() {
+                sipping.lifted = Box::pin(self.process.lifted());
+            }
             return Poll::Pending;
         }
-        self.next_read = None;
+        let (was_sipping, was_unread) = (self.sipping.take().is_some(), self.kind.is_unread());
         let most = sip.most().min(buf.remaining());
         let mut sipped = ReadBuf::new(buf.initialize_unfilled_to(most));
         ready!(self.kind.poll_read(context, &mut sipped))?;
         let count = sipped.filled().len();
         buf.advance(count);
         if count > 0 {
+            if was_sipping && was_unread {
+                self.process.read_late();
+            }
             let clock = &self.open.shared.clock;
-            self.next_read = Some(Box::pin(clock.sleep_until(clock.now() + sip.takes(count))));
+            let until = Box::pin(clock.sleep_until(clock.now() + sip.takes(count)));
+            self.sipping = Some(Sipping { until, lifted: Box::pin(self.process.lifted()) });
         }
         Poll::Ready(Ok(()))
     }
@@ -183,7 +223,7 @@ impl SimListener {
         container: &Running,
         address: SocketAddr,
     ) -> io::Result<Self> {
-        let (address, backlog) = lock(&shared.wire).kernels.listen(pod, address)?;
+        let (address, backlog) = lock(&shared.wire).kernels.listen(pod, &container.process, address)?;
         Ok(Self { shared: Arc::clone(shared), pod, container: container.clone(), backlog, address })
     }
 

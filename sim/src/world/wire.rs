@@ -19,6 +19,7 @@ use super::flow::FlowId;
 use super::kernel::Kernels;
 use super::link::{Links, is_between};
 use super::meter::{ContainerKind, Meters};
+use super::process::Process;
 use super::standstill::Standstill;
 use super::tap::Tap;
 use super::tcp::{Flags, Segment};
@@ -98,9 +99,9 @@ impl Wire {
         self.packets
     }
 
-    /// Connects from a pod to an end in another.
-    pub(super) fn connect(&mut self, pod: PodId, to: End) -> io::Result<FlowId> {
-        self.kernels.connect(pod, to, &mut self.links)
+    /// Connects from a pod, for a process of it, to an end in another.
+    pub(super) fn connect(&mut self, pod: PodId, process: &Arc<Process>, to: End) -> io::Result<FlowId> {
+        self.kernels.connect(pod, process, to, &mut self.links)
     }
 
     /// Takes what the kernels send at `now`; whom to wake if the courier has to come earlier.
@@ -117,7 +118,7 @@ impl Wire {
                 self.rouse(flow);
             }
         }
-        self.kernels.sweep(now);
+        self.kernels.settle(now);
         let next = self.next_alarm()?;
         self.armed.take_if(|(at, _)| next < *at).map(|(_, courier)| courier)
     }

@@ -272,7 +272,7 @@ fn a_process_that_stands_still_answers_late_and_its_kernel_at_once() {
         };
         let (letter, ()) = tokio::join!(stream.read_u8(), goes_on);
         assert_eq!((letter.unwrap(), client.now()), (b'a', at_millis(501)));
-        assert_eq!(world.hits(pause), 1, "it would have accepted");
+        assert_eq!(world.hits(pause), 1, "one process");
     });
 }
 
@@ -363,6 +363,26 @@ fn who_reads_slowly_holds_up_who_writes() {
         let read = async { reads.read_exact(&mut vec![0; SIZE]).await.unwrap() };
         tokio::join!(write, read);
         assert!((client.now() - start).as_secs_f64() < 0.1, "{:?}", client.now() - start);
+    });
+}
+
+/// Nobody writes more than a program reads that takes 1 Mbps: it reads nothing later.
+#[test]
+fn who_reads_as_fast_as_others_write_reads_nothing_late() {
+    in_a_world(async |world, client, server| {
+        let (mut reads, mut writes) = pair(&client, &server).await;
+        let slow = world.read_slowly(PodId(0), 1_000_000);
+        for _ in 0..20 {
+            writes.write_all(&[7; 1_000]).await.unwrap();
+            let start = client.now();
+            reads.read_exact(&mut [0; 1_000]).await.unwrap();
+            assert_eq!(client.now() - start, LATENCY);
+            client.sleep_until(client.now() + 10 * LATENCY).await;
+        }
+        assert_eq!(world.hits(slow), 0);
+        writes.write_all(&[7; 2_000]).await.unwrap();
+        reads.read_exact(&mut [0; 2_000]).await.unwrap();
+        assert!(world.hits(slow) > 0);
     });
 }
 
