@@ -35,13 +35,15 @@ use std::convert::Infallible;
 use std::future::{Future, poll_fn};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::Range;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::task::{Poll, Waker, ready};
+use std::task::{Context, Poll, Waker, ready};
 
 use hoplab_proxy::host::Instant;
 use hoplab_proxy::tasks::Tasks;
 use hoplab_proxy::telemetry::Observer;
 use rustls::crypto::CryptoProvider;
+use tokio::time::Sleep;
 
 use crate::costs::Costs;
 use crate::journal::Journal;
@@ -142,6 +144,7 @@ struct Shared {
     services: Mutex<Services>,
     meters: Arc<Mutex<Meters>>,
     pods: Vec<Arc<Pod>>,
+    courier: Mutex<Courier>,
     /// Set while somebody wants the secrets of TLS sessions.
     keys: OnceLock<Arc<Keys>>,
 }
@@ -234,6 +237,7 @@ pub fn run<T, F: Future<Output = T>>(config: Config, main: impl FnOnce(World) ->
         loopback,
         services,
         pods,
+        courier: Mutex::default(),
         keys: OnceLock::new(),
     });
     let (parks, unparks) = (Arc::clone(&shared), Arc::clone(&shared));
@@ -442,9 +446,11 @@ impl Shared {
         let now = self.clock.now();
         self.loopback.settle(now);
         wire.standstill.round(now, |pod| self.pods[pod.0].name.clone());
-        let courier = wire.collect(now);
+        let earlier = wire.collect(now);
         drop(wire);
-        courier.into_iter().for_each(Waker::wake);
+        if let Some(at) = earlier {
+            lock(&self.courier).comes_earlier(self.clock.tokio(at));
+        }
     }
 
     /// Delivers everything that has arrived by now.
@@ -457,16 +463,42 @@ impl Shared {
     }
 }
 
+/// When the courier comes: a timer, once there was something to come for.
+#[derive(Default)]
+struct Courier {
+    alarm: Option<Pin<Box<Sleep>>>,
+    /// Whom to wake instead, while there is nothing to come for.
+    idle: Option<Waker>,
+}
+
+impl Courier {
+    /// Sets the alarm, whether or not the courier is asleep: it need not be woken for that.
+    fn comes_earlier(&mut self, at: tokio::time::Instant) {
+        match (self.idle.take(), &mut self.alarm) {
+            (None, Some(alarm)) => alarm.as_mut().reset(at),
+            (idle, _) => idle.into_iter().for_each(Waker::wake),
+        }
+    }
+
+    /// Completes at `at`, or never when there is nothing to come for.
+    fn poll_sleep(&mut self, at: Option<Instant>, clock: &Clock, context: &mut Context<'_>) -> Poll<()> {
+        let Some(at) = at else {
+            self.idle = Some(context.waker().clone());
+            return Poll::Pending;
+        };
+        let alarm = self.alarm.get_or_insert_with(|| Box::pin(clock.far()));
+        alarm.as_mut().reset(clock.tokio(at));
+        alarm.as_mut().poll(context)
+    }
+}
+
 /// Sleeps until something arrives that somebody waits for, and delivers all that is due.
 async fn courier(shared: Arc<Shared>) -> Infallible {
-    let mut alarm = std::pin::pin!(shared.clock.far());
     poll_fn(|context| {
         loop {
             shared.deliver_due();
-            let next = lock(&shared.wire).arm(shared.clock.now(), context.waker());
-            let Some(at) = next else { return Poll::Pending };
-            alarm.as_mut().reset(shared.clock.tokio(at));
-            ready!(alarm.as_mut().poll(context));
+            let next = lock(&shared.wire).arm(shared.clock.now());
+            ready!(lock(&shared.courier).poll_sleep(next, &shared.clock, context));
         }
     })
     .await

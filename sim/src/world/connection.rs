@@ -252,6 +252,9 @@ impl Connections {
     /// Forgets the connections that are over; `forgotten` is told whose port is free. To be called after a drain: by
     /// then nothing that a kernel wants to send refers to a connection.
     pub(super) fn sweep(&mut self, now: Instant, mut forgotten: impl FnMut([End; 2])) {
+        if self.ending.is_empty() {
+            return;
+        }
         let mut ending = std::mem::take(&mut self.ending);
         for slot in ending.drain(..) {
             let Some(connection) = self.slots[slot].take_if(|connection| connection.is_over()) else {

@@ -4,7 +4,6 @@
 //! Costs nothing for a connection on which nothing happens: only ends that something was done to are looked at. Owns
 //! the ends and the ports; not what becomes of a segment once it has left ([`super::wire`]).
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::SocketAddr;
 use std::ops::Range;
@@ -35,8 +34,8 @@ pub(super) struct Kernels {
     pub(super) connections: Connections,
     pub(super) ports: Ports,
     pods: Vec<Kernel>,
-    /// Pods that may have something to send.
-    busy: BTreeSet<PodId>,
+    /// Pods that may have something to send, each once.
+    busy: Vec<PodId>,
     timers: Timers,
     /// What becomes of what is sent.
     pub(super) traffic: Traffic,
@@ -49,8 +48,9 @@ pub(super) struct Kernels {
 struct Kernel {
     /// What answers segments to which no connection belongs.
     outbox: Vec<(FlowId, Segment)>,
-    /// Ends that may have something to send, the eldest first.
-    ready: BTreeMap<u64, FlowId>,
+    /// Ends that may have something to send, each once, with their numbers.
+    ready: Vec<(u64, FlowId)>,
+    is_busy: bool,
     ephemeral: Ephemeral,
     /// How many ends it has had.
     ends: u64,
@@ -62,7 +62,7 @@ impl Kernels {
             connections: Connections::new(stalls),
             ports: Ports::default(),
             pods: (0..pods).map(|_| Kernel::default()).collect(),
-            busy: BTreeSet::new(),
+            busy: Vec::new(),
             timers: Timers::default(),
             traffic: Traffic::new(counted),
             woken: Vec::new(),
@@ -227,13 +227,13 @@ impl Kernels {
         if !segment.is_reset() {
             let (pod, _) = self.connections.ends(flow).0;
             self.pods[pod.0].outbox.push((flow, segment.refusal()));
-            self.busy.insert(pod);
+            self.has_to_send(pod);
         }
     }
 
-    /// When the next timer of an end runs out, in microseconds.
-    pub(super) fn next_timer(&mut self) -> Option<u64> {
-        self.timers.next(&mut self.connections)
+    /// When the next timer of an end runs out, in microseconds, if that is before `at_us`.
+    pub(super) fn next_timer_before(&mut self, at_us: u64) -> Option<u64> {
+        self.timers.next_before(at_us, &mut self.connections)
     }
 
     /// Does what is due at the timer that ran out at `now`.
@@ -304,11 +304,16 @@ impl Kernels {
     /// Adds all that the pods send now, pod by pod; returns the ends that acknowledgements matter to.
     pub(super) fn drain(&mut self, now: Instant, segments: &mut Vec<(FlowId, Segment)>) -> Vec<FlowId> {
         let mut unsettled = Vec::new();
-        while let Some(pod) = self.busy.pop_first() {
+        self.busy.sort_unstable();
+        for pod in self.busy.drain(..) {
             let kernel = &mut self.pods[pod.0];
+            kernel.is_busy = false;
             segments.append(&mut kernel.outbox);
-            while let Some((_, flow)) = kernel.ready.pop_first() {
+            // The eldest first.
+            kernel.ready.sort_unstable();
+            for (_, flow) in kernel.ready.drain(..) {
                 let endpoint = self.connections.endpoint_mut(flow);
+                endpoint.is_ready = false;
                 segments.extend(std::iter::from_fn(|| endpoint.transmit(now)).map(|segment| (flow, segment)));
                 self.timers.arm(flow, endpoint);
                 if !endpoint.is_settled() {
@@ -334,12 +339,20 @@ impl Kernels {
         self.timers.arm(flow, endpoint);
         // Who waits for acknowledgements is looked at, too, so that they come.
         if endpoint.can_transmit() || !endpoint.is_settled() {
-            let number = endpoint.number();
-            let (pod, _) = self.connections.ends(flow).0;
-            self.pods[pod.0].ready.insert(number, flow);
-            self.busy.insert(pod);
+            if !std::mem::replace(&mut endpoint.is_ready, true) {
+                let number = endpoint.number();
+                let (pod, _) = self.connections.ends(flow).0;
+                self.pods[pod.0].ready.push((number, flow));
+                self.has_to_send(pod);
+            }
         } else if endpoint.is_gone() {
             self.connections.released(flow);
+        }
+    }
+
+    fn has_to_send(&mut self, pod: PodId) {
+        if !std::mem::replace(&mut self.pods[pod.0].is_busy, true) {
+            self.busy.push(pod);
         }
     }
 

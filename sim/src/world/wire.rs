@@ -37,8 +37,8 @@ pub(super) struct Wire {
     queue: BinaryHeap<Reverse<Queued>>,
     /// When the courier has to come, in microseconds; some of these may be needless.
     alarms: BinaryHeap<Reverse<u64>>,
-    /// When the courier will come, and how to tell it to come earlier.
-    armed: Option<(u64, Waker)>,
+    /// When the courier will come, in microseconds.
+    armed_us: u64,
     sequence: u64,
     packets: u64,
     meters: Arc<Mutex<Meters>>,
@@ -80,7 +80,7 @@ impl Wire {
             kernels: Kernels::new(pods.len(), reported, stalls),
             queue: BinaryHeap::new(),
             alarms: BinaryHeap::new(),
-            armed: None,
+            armed_us: u64::MAX,
             sequence: 0,
             packets: 0,
             meters,
@@ -104,8 +104,8 @@ impl Wire {
         self.kernels.connect(pod, process, to, &mut self.links)
     }
 
-    /// Takes what the kernels send at `now`; whom to wake if the courier has to come earlier.
-    pub(super) fn collect(&mut self, now: Instant) -> Option<Waker> {
+    /// Takes what the kernels send at `now`; when the courier has to come, if that is earlier than it will.
+    pub(super) fn collect(&mut self, now: Instant) -> Option<Instant> {
         if self.kernels.is_busy() {
             let mut departing = std::mem::take(&mut self.departing);
             let unsettled = self.kernels.drain(now, &mut departing);
@@ -119,20 +119,19 @@ impl Wire {
             }
         }
         self.kernels.settle(now);
-        let next = self.next_alarm()?;
-        self.armed.take_if(|(at, _)| next < *at).map(|(_, courier)| courier)
+        let next_us = self.next_alarm().filter(|next_us| *next_us < self.armed_us)?;
+        self.armed_us = next_us;
+        Some(Instant::from_nanos(next_us * 1_000))
     }
 
     /// Delivers what has arrived by now, and does what is due at timers, in order.
     pub(super) fn deliver_due(&mut self, now: Instant) {
         loop {
-            let arrival = self.queue.peek().map(|next| next.0.at_us);
-            let timer = self.kernels.next_timer();
+            let is_due = |at_us: &u64| *at_us <= now.micros();
+            let arrival = self.queue.peek().map(|next| next.0.at_us).filter(is_due);
+            let timer = self.kernels.next_timer_before(now.micros() + 1);
             let is_arrival = arrival.is_some_and(|at| timer.is_none_or(|timer| at <= timer));
-            let Some(at_us) = (if is_arrival { arrival } else { timer }).filter(|at| *at <= now.micros())
-            else {
-                return;
-            };
+            let Some(at_us) = (if is_arrival { arrival } else { timer }) else { return };
             let at = Instant::from_nanos(at_us * 1_000);
             if !is_arrival {
                 self.kernels.expire(at);
@@ -147,20 +146,20 @@ impl Wire {
         std::mem::take(&mut self.kernels.woken)
     }
 
-    /// When the courier has to come again; it is woken if that changes. Everything due must have been taken.
-    pub(super) fn arm(&mut self, now: Instant, courier: &Waker) -> Option<Instant> {
+    /// When the courier has to come again, as far as is known. Everything due must have been taken.
+    pub(super) fn arm(&mut self, now: Instant) -> Option<Instant> {
         while self.alarms.peek().is_some_and(|at| at.0 <= now.micros()) {
             self.alarms.pop();
         }
         let next = self.next_alarm();
-        self.armed = Some((next.unwrap_or(u64::MAX), courier.clone()));
+        self.armed_us = next.unwrap_or(u64::MAX);
         next.map(|at_us| Instant::from_nanos(at_us * 1_000))
     }
 
     /// When something has to be done next, in microseconds.
     fn next_alarm(&mut self) -> Option<u64> {
         let arrival = self.alarms.peek().map(|at| at.0);
-        [arrival, self.kernels.next_timer()].into_iter().flatten().min()
+        self.kernels.next_timer_before(arrival.unwrap_or(u64::MAX)).or(arrival)
     }
 
     /// Tears down every connection between two sets of pods, with a RST for both ends of each; how many.

@@ -95,6 +95,9 @@ impl Pipe {
 
     /// The first time from `ready_ns` on at which the pipe is free for so long, and before which stretch that is.
     fn free(&self, ready_ns: u64, takes_ns: u64) -> (usize, u64) {
+        if self.busy.back().is_none_or(|last| last.to_ns <= ready_ns) {
+            return (self.busy.len(), ready_ns);
+        }
         let mut from_ns = ready_ns;
         let first = self.busy.partition_point(|stretch| stretch.to_ns <= ready_ns);
         for (place, stretch) in self.busy.iter().enumerate().skip(first) {
@@ -108,6 +111,13 @@ impl Pipe {
 
     /// Adds a stretch before the one at `place`, and joins what touches.
     fn occupy(&mut self, place: usize, mut stretch: Stretch) {
+        if place == self.busy.len() {
+            match self.busy.back_mut() {
+                Some(before) if before.to_ns == stretch.from_ns => before.to_ns = stretch.to_ns,
+                _ => self.busy.push_back(stretch),
+            }
+            return;
+        }
         let mut place = place;
         if let Some(after) = self.busy.get(place).copied()
             && after.from_ns == stretch.to_ns

@@ -45,6 +45,8 @@ pub(in crate::world) struct Endpoint {
     writer: Option<Waker>,
     /// Its earliest entry among the timers, in microseconds.
     pub(in crate::world) armed_us: Option<u64>,
+    /// Whether it is among those that may have something to send.
+    pub(in crate::world) is_ready: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,6 +96,7 @@ impl Endpoint {
             reader: None,
             writer: None,
             armed_us: None,
+            is_ready: false,
         }
     }
 

@@ -59,14 +59,17 @@ impl Endpoint {
             buf.put_slice(&piece[..count]);
             count
         };
-        if self.receiver.read(now, put) > 0 || buf.remaining() == 0 {
+        if self.has_unread() && self.receiver.read(now, put) > 0 || buf.remaining() == 0 {
             return Poll::Ready(Ok(()));
         }
         self.check()?;
         if self.receiver.has_ended() {
             return Poll::Ready(Ok(()));
         }
-        self.reader = Some(context.waker().clone());
+        match &mut self.reader {
+            Some(reader) => reader.clone_from(context.waker()),
+            reader => *reader = Some(context.waker().clone()),
+        }
         Poll::Pending
     }
 
