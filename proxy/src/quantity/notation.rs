@@ -134,7 +134,9 @@ impl fmt::Display for NotAQuantity {
             }
             Wrong::Negative => f.write_str("is negative")?,
             Wrong::Zero => f.write_str("is zero")?,
-            Wrong::TooSmall => f.write_str("is too small")?,
+            Wrong::TooSmall => {
+                write!(f, "is less than 1 {}", self.units.split(',').next().unwrap_or_default())?;
+            }
             Wrong::TooLarge => f.write_str("is too large")?,
             Wrong::OverHundred => f.write_str("is over 100%")?,
             Wrong::NoRange => f.write_str("has no `..`")?,

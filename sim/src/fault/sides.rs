@@ -46,6 +46,13 @@ pub(super) fn directed(table: &mut Table<'_, '_>, context: &mut Context<'_>) -> 
 
 /// Reads what one of these `keys` begins.
 fn ways(table: &mut Table<'_, '_>, keys: &[&'static str], context: &mut Context<'_>) -> Option<WrittenSides> {
+    if let Some(place) = ["from", "to"].iter().find_map(|key| table.key_place(key))
+        && !keys.contains(&"from")
+    {
+        context.error(place, "this is both ways").hint("write `between = [\"order\", \"payment\"]`");
+        ["from", "to"].iter().for_each(|key| table.pass(key));
+        return None;
+    }
     // `to` alone lacks its `from`.
     let begins = |key: &&'static str| table.has(key) || (*key == "from" && table.has("to"));
     let begun: Vec<&'static str> = keys.iter().copied().filter(begins).collect();

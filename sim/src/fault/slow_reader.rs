@@ -32,13 +32,14 @@ impl Fault for SlowReader {
     type Written = Written;
 
     fn read(table: &mut Table<'_, '_>, context: &mut Context<'_>) -> Option<Self::Written> {
-        let reader = if table.has("service") && !table.has("reader") {
-            let hint = "write `reader = \"payment\"`, or `\"payment-0\"`, `\"client\"`, `\"gateway\"`";
-            context.error(table.place, "a slow reader is named by `reader`").hint(hint);
-            ["service", "replica"].iter().for_each(|key| table.pass(key));
-            None
-        } else {
-            table.required("reader", context)
+        let reader = match table.key_place("service").filter(|_| !table.has("reader")) {
+            Some(place) => {
+                let hint = "write `reader = \"payment\"`, or `\"payment-0\"`, `\"client\"`, `\"gateway\"`";
+                context.error(place, "who reads is named by `reader`").hint(hint);
+                ["service", "replica"].iter().for_each(|key| table.pass(key));
+                None
+            }
+            None => table.required("reader", context),
         };
         Some(Written { reader, reads: table.required("reads", context) })
     }

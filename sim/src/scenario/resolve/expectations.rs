@@ -11,7 +11,7 @@ use crate::figures::{Figure, Subject};
 use crate::invariants::Invariant;
 use crate::scenario::place::{At, Place};
 use crate::scenario::plan::{
-    Architecture, During, EndpointId, Expectation, Fault, Load, Metric, Service, ServiceId,
+    Architecture, During, Endpoint, EndpointId, Expectation, Fault, Load, Metric, Service, ServiceId,
 };
 use crate::scenario::reader::Context;
 use crate::scenario::schema::expect::Expect;
@@ -101,7 +101,7 @@ impl Expectations<'_> {
             _ if figure.subject() == Subject::Containers => return container(figure, expect, context),
             _ if figure.subject() == Subject::Network => {
                 let parts = [&expect.of, &expect.service, &expect.during];
-                let others = "between whom: `edge = \"order -> payment\"`";
+                let others = expect.edge.is_none().then_some("between whom: `edge = \"order -> payment\"`");
                 refuse_parts(figure, "connections", others, &parts, context);
                 return Some(Metric::Figure(figure));
             }
@@ -206,7 +206,26 @@ impl Expectations<'_> {
             service => self.names.service(&service, context).map(Some),
         };
         let to = self.names.service(&part(to), context);
-        Some((from?, to?))
+        let (from, to) = (from?, to?);
+        if !self.calls(from, to) {
+            let fact = format!("no call goes along \"{}\"", edge.value);
+            context.error(edge.place, fact).hint("name a caller and whom it calls");
+        }
+        Some((from, to))
+    }
+
+    /// Whether a service, or a client, calls another.
+    fn calls(&self, from: Option<ServiceId>, to: ServiceId) -> bool {
+        match from {
+            Some(from) => {
+                let endpoints = self.services[from.0].endpoints.iter();
+                endpoints.flat_map(Endpoint::calls).any(|call| call.target.service == to)
+            }
+            None => {
+                let mut requested = self.loads.iter().flat_map(|load| &load.mix);
+                !self.loads_are_right || requested.any(|(id, _)| id.service == to)
+            }
+        }
     }
 
     /// Indexes into what this run takes.
@@ -343,7 +362,8 @@ fn refuse_others(name: &At<String>, expect: &Expect, context: &mut Context<'_>) 
 /// What a kind of container takes, over the whole run: parts of it are not told apart.
 fn container(figure: Figure, expect: &Expect, context: &mut Context<'_>) -> Option<Metric> {
     let parts = [&expect.of, &expect.edge, &expect.service, &expect.during];
-    refuse_parts(figure, "containers", "which containers: `container = \"sidecar\"`", &parts, context);
+    let others = expect.container.is_none().then_some("which containers: `container = \"sidecar\"`");
+    refuse_parts(figure, "containers", others, &parts, context);
     let Some(name) = &expect.container else { return Some(Metric::Container(figure, None)) };
     let kinds = || [ContainerKind::Application, ContainerKind::Sidecar, ContainerKind::Gateway].into_iter();
     let known = kinds().find(|known| known.name() == name.value);
@@ -353,17 +373,19 @@ fn container(figure: Figure, expect: &Expect, context: &mut Context<'_>) -> Opti
     known.map(|known| Metric::Container(figure, Some(known)))
 }
 
-/// Refuses parts of a run that a figure is not told apart by, as far as they are written; `others` says by what it is.
+/// Refuses parts of a run that a figure is not told apart by, as far as they are written; `others` says by what it is, if
+/// that is not said.
 fn refuse_parts(
     figure: Figure,
     whose: &str,
-    others: &str,
+    others: Option<&str>,
     parts: &[&Option<At<String>>],
     context: &mut Context<'_>,
 ) {
     for part in parts.iter().filter_map(|part| part.as_ref()) {
         let fact = format!("{} is that of {whose}, over a whole run", figure.key());
-        context.error(part.place, fact).hint(format!("leave it out, or say {others}"));
+        let others = others.map_or_else(String::new, |others| format!(", or say {others}"));
+        context.error(part.place, fact).hint(format!("leave it out{others}"));
     }
 }
 

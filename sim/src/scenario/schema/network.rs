@@ -116,7 +116,9 @@ impl Read for Queue {
     fn read(value: &Spanned<DeValue<'_>>, place: Place, context: &mut Context<'_>) -> Option<Self> {
         match value.get_ref() {
             DeValue::String(text) => {
-                if let Some((number, "packet" | "packets")) = text.trim().split_once(' ') {
+                let (number, unit) = text.trim().split_once(' ').unwrap_or((text.trim(), ""));
+                let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+                if is_number && matches!(unit, "" | "packet" | "packets") {
                     let hint = format!("write the number of packets alone: `{number}`");
                     context.error(place, format!("`{text}` is no size")).hint(hint);
                     return None;
