@@ -80,13 +80,14 @@ const fn owner(
 
 /// Every owner that a record may name, in the order in which bars stack them; the last one takes
 /// what is unknown.
-pub(crate) const OWNERS: [Owner; 16] = [
+pub(crate) const OWNERS: [Owner; 17] = [
     owner("service_work", "service work", Group::ServiceWork, (150, 196, 176), (66, 110, 92)),
     owner("service_sleep", "service sleep", Group::ServiceWork, (201, 222, 212), (47, 76, 64)),
     owner("service_queue", "service queue", Group::ServiceQueue, (0, 130, 96), (38, 182, 140)),
     owner("wire", "wire", Group::Wire, (86, 180, 233), (86, 165, 210)),
     owner("retransmission", "retransmission", Group::Wire, (54, 72, 168), (122, 136, 236)),
-    owner("window", "window or slow reader", Group::Wire, (120, 160, 214), (64, 112, 178)),
+    owner("unread", "waiting for the reader", Group::Wire, (0, 110, 130), (40, 170, 180)),
+    owner("window", "window", Group::Wire, (120, 160, 214), (64, 112, 178)),
     owner("connect", "connecting", Group::Wire, (158, 210, 240), (48, 106, 140)),
     owner("pool", "waiting for a connection", Group::Wire, (200, 228, 245), (36, 76, 100)),
     owner("tls", "TLS", Group::Tls, (0, 98, 158), (58, 122, 196)),

@@ -37,7 +37,9 @@ pub enum Share {
     Wire,
     /// Between two hops, while a segment was lost and not yet sent again.
     Retransmission,
-    /// Between two hops, while something was written that could not be sent yet, or had come and was not read.
+    /// Between two hops, while something had come that a process which stood still, or read slowly, had not read.
+    Unread,
+    /// Between two hops, while something was written that could not be sent yet.
     Window,
     /// Opening a connection.
     Connect,
@@ -65,12 +67,13 @@ pub enum Share {
 
 impl Share {
     /// Every share, in the order of a request's life.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Pool,
         Self::Connect,
         Self::Tls,
         Self::Wire,
         Self::Retransmission,
+        Self::Unread,
         Self::Window,
         Self::ProxyQueue,
         Self::ProxyCpu,
@@ -87,6 +90,7 @@ impl Share {
         match self {
             Self::Wire => "wire",
             Self::Retransmission => "retransmission",
+            Self::Unread => "unread",
             Self::Window => "window",
             Self::Connect => "connect",
             Self::Pool => "pool",
@@ -127,7 +131,8 @@ impl From<Option<Stall>> for Share {
         match stall {
             None => Self::Wire,
             Some(Stall::Retransmission) => Self::Retransmission,
-            Some(Stall::Window | Stall::Unread) => Self::Window,
+            Some(Stall::Unread) => Self::Unread,
+            Some(Stall::Window) => Self::Window,
         }
     }
 }
@@ -152,7 +157,7 @@ pub fn path(visits: &[Visit], root: usize, stalls: &Stalls) -> Vec<Stretch> {
     let children = children(visits);
     let span = &visits[root].span;
     let mut walk = Walk { visits, children, stalls, path: Vec::with_capacity(visits.len() * 6) };
-    walk.visit(root, None, (span.start, span.end));
+    walk.visit(root, &mut Vec::new(), (span.start, span.end));
     walk.path
 }
 
@@ -192,8 +197,9 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    /// Lays out the part of a visit, which was asked for on a connection, that lies within a time.
-    fn visit(&mut self, index: usize, asked_on: Option<ConnectionId>, (from, until): (Instant, Instant)) {
+    /// Lays out the part of a visit that lies within a time. It was asked for on the last of these connections, for what
+    /// was asked for on the one before: what it sends or takes passes all of them.
+    fn visit(&mut self, index: usize, asked_on: &mut Vec<ConnectionId>, (from, until): (Instant, Instant)) {
         let Visit { hop, span } = &self.visits[index];
         let mut start = span.start;
         for &Segment { owner, end } in &span.segments {
@@ -206,7 +212,7 @@ impl Walk<'_> {
                 Owner::Upstream(attempt) => {
                     let mut attempts = span.attempts.iter();
                     let sent = attempts.find(|sent| sent.id == attempt);
-                    self.upstream(*hop, attempt, sent.and_then(|sent| sent.connection), time);
+                    self.upstream(*hop, attempt, sent.and_then(|sent| sent.connection), asked_on, time);
                 }
                 Owner::Downstream => self.wire(*hop, asked_on, &BOTH_WAYS, time),
                 _ => self.push(*hop, Share::of(hop.role, owner), time),
@@ -221,30 +227,34 @@ impl Walk<'_> {
         hop: Hop,
         attempt: SpanId,
         connection: Option<ConnectionId>,
+        asked_on: &mut Vec<ConnectionId>,
         (from, until): (Instant, Instant),
     ) {
+        let own = connection.as_slice();
         let Some(child) = self.answer(attempt) else {
-            return self.wire(hop, connection, &BOTH_WAYS, (from, until));
+            return self.wire(hop, own, &BOTH_WAYS, (from, until));
         };
         let span = &self.visits[child].span;
         let arrived = span.start.clamp(from, until);
         let left = span.end.clamp(arrived, until);
-        self.wire(hop, connection, &[Way::Forth], (from, arrived));
-        self.visit(child, connection, (arrived, left));
-        self.wire(hop, connection, &[Way::Back], (left, until));
+        self.wire(hop, own, &[Way::Forth], (from, arrived));
+        asked_on.extend(connection);
+        self.visit(child, asked_on, (arrived, left));
+        asked_on.truncate(asked_on.len() - own.len());
+        self.wire(hop, own, &[Way::Back], (left, until));
     }
 
-    /// Lays out time on a connection: what it stood still for, and the rest.
+    /// Lays out time on connections: what they stood still for, and the rest.
     fn wire(
         &mut self,
         hop: Hop,
-        connection: Option<ConnectionId>,
+        connections: &[ConnectionId],
         ways: &[Way],
         (from, until): (Instant, Instant),
     ) {
         let mut start = from;
-        if let Some(connection) = connection.filter(|_| from < until) {
-            for (end, stall) in self.stalls.cut(connection, ways, (from, until)) {
+        if !connections.is_empty() && from < until {
+            for (end, stall) in self.stalls.cut(connections, ways, (from, until)) {
                 self.push(hop, stall.into(), (start, end));
                 start = end;
             }

@@ -15,10 +15,10 @@ use hoplab_proxy::telemetry::ConnectionId;
 pub enum Stall {
     /// A segment was lost, and what replaces it has not been sent.
     Retransmission,
+    /// Something has come that the peer has not read: it stands still, or reads slowly.
+    Unread,
     /// Something is written that may not be sent: the congestion window, the peer's window or the pacer holds it back.
     Window,
-    /// Something has come that the peer has not read: it reads slowly, or stands still.
-    Unread,
 }
 
 /// Which way something is sent on a connection.
@@ -74,21 +74,23 @@ impl Stalls {
         }
     }
 
-    /// Cuts the time from `from` until `until` on a connection, in these directions, into parts that tile it: where
-    /// each ends, and what it stood still for: the first of [`Stall`] that holds. Nothing where it never stood still.
+    /// Cuts the time from `from` until `until` on connections that depend on each other, in these directions, into parts
+    /// that tile it: where each ends, and what one of them stood still for: the first of [`Stall`] that holds. Nothing
+    /// where none ever stood still.
     pub fn cut(
         &self,
-        connection: ConnectionId,
+        connections: &[ConnectionId],
         ways: &[Way],
         (from, until): (Instant, Instant),
     ) -> Vec<Part> {
         let known = self.known();
         let of = |stall: Stall| {
-            let times = ways.iter().filter_map(|way| known.get(&(connection, *way)));
+            let all = connections.iter().flat_map(|of| ways.iter().map(|way| (*of, *way)));
+            let times = all.filter_map(|direction| known.get(&direction));
             let within = times.flat_map(move |times| times[stall as usize].within(from, until));
             (stall, within.collect::<Vec<_>>())
         };
-        let all = [Stall::Retransmission, Stall::Window, Stall::Unread].map(of);
+        let all = [Stall::Retransmission, Stall::Unread, Stall::Window].map(of);
         let times = all.iter().flat_map(|(_, times)| times);
         let mut ends: Vec<Instant> = times.flat_map(|(start, end)| [*start, *end]).collect();
         if ends.is_empty() {
@@ -159,7 +161,7 @@ mod tests {
     }
 
     fn cut(stalls: &Stalls, from: u64, until: u64) -> Vec<(u64, Option<Stall>)> {
-        let parts = stalls.cut(ONE, &[Way::Back], (at(from), at(until)));
+        let parts = stalls.cut(&[ONE], &[Way::Back], (at(from), at(until)));
         parts.into_iter().map(|(end, stall)| (end.micros(), stall)).collect()
     }
 
@@ -174,7 +176,7 @@ mod tests {
         assert_eq!(cut(&stalls, 40, 50), []);
         stalls.begins(ONE, Way::Back, Stall::Window, at(60));
         assert_eq!(cut(&stalls, 50, 70), [(60, None), (70, held)], "it goes on");
-        assert_eq!(stalls.cut(ONE, &[Way::Forth], (at(0), at(50))), [], "the other way");
+        assert_eq!(stalls.cut(&[ONE], &[Way::Forth], (at(0), at(50))), [], "the other way");
     }
 
     #[test]

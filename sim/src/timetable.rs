@@ -26,6 +26,10 @@ async fn carry_out(deployment: &Deployment, faults: &Faults, index: usize, fault
     let (start, end) = (Instant::START + fault.at, Instant::START + fault.at + fault.lasts);
     let host = deployment.client_host();
     host.sleep_until(start).await;
+    // What ends at this instant ends first, and what starts anew because of it has started.
+    if deployment.plan().faults.iter().any(|other| other.at + other.lasts == fault.at) {
+        tokio::task::yield_now().await;
+    }
     let pods = &deployment.pods;
     let journal = pods.world().journal();
     journal.fault(start, &fault.name, true);

@@ -331,7 +331,7 @@ impl World {
     /// comes for them is answered with a reset. To be followed by [`World::crash`]: there is nothing left to
     /// say to anybody.
     pub fn forget(&self, pod: PodId) {
-        lock(&self.shared.wire).kernels.forget(pod);
+        lock(&self.shared.wire).kernels.forget(self.shared.clock.now(), pod);
     }
 
     /// Impairs the wires between two sets of pods until that is lifted.
@@ -348,8 +348,8 @@ impl World {
         }
     }
 
-    /// What trouble has hit: segments held back, delayed or lost, pieces of work slowed, processes stopped, reads that
-    /// were later.
+    /// What trouble has hit: segments held back, delayed or lost, pieces of work slowed, processes stopped, connections
+    /// that began to wait to be read.
     pub fn hits(&self, trouble: Trouble) -> u64 {
         match trouble.0 {
             Kind::Impairment(id) => lock(&self.shared.wire).links.hits(id),

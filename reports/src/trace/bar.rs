@@ -27,6 +27,7 @@ impl Mark {
             "service_queue" => 'Z',
             "wire" => 'w',
             "retransmission" => 'R',
+            "unread" => 'u',
             "window" => 'v',
             "connect" => 'c',
             "pool" => 'o',
@@ -54,7 +55,7 @@ impl Mark {
         match OWNERS[index].key {
             "service_work" | "service_sleep" => "30;42",
             "service_queue" => "30;102",
-            "wire" | "retransmission" | "window" | "connect" | "pool" => "30;46",
+            "wire" | "retransmission" | "unread" | "window" | "connect" | "pool" => "30;46",
             "tls" => "30;44",
             "proxy_cpu" | "proxy_latency" => "30;43",
             "proxy_queue" => "30;103",

@@ -118,10 +118,10 @@ fn bars(request: &Request, look: Look) -> String {
 }
 
 fn cells(request: &Request, row: &Row<'_>, indent: usize) -> Cells {
-    let (name, outcome, from, until, pieces) = match row.what {
+    let (name, outcome, from, until, pieces) = match &row.what {
         What::Visit(visit, asked) => {
             // Who asked may have seen another end than who answered.
-            let outcome = match asked {
+            let outcome = match asked.last() {
                 Some(asked) if asked.outcome != visit.outcome => Outcome {
                     text: format!("{}{SEEN_AS}{}", visit.outcome.text, asked.outcome.text),
                     is_ok: false,
@@ -133,7 +133,7 @@ fn cells(request: &Request, row: &Row<'_>, indent: usize) -> Cells {
         What::Unanswered(attempt) => {
             let (from, until) = (attempt.start_nanos, attempt.end_nanos);
             let to = attempt.endpoint.as_ref().unwrap_or(&attempt.upstream);
-            let pieces = vec![(Mark::of("wire"), from, until)];
+            let pieces = wire(&[attempt], None, (from, until));
             (format!("→ {to}"), attempt.outcome.clone(), from, until, pieces)
         }
     };
@@ -156,7 +156,7 @@ fn place(visit: &Visit) -> String {
 
 /// Who owned a visit's time. What waits for an answer is the next hop's as long as that is at it, and before and after
 /// the wire's, or what its connection stood still for; where none answers, the attempt has a row that says so.
-fn pieces(request: &Request, visit: &Visit, asked: Option<&Attempt>) -> Vec<(Mark, u64, u64)> {
+fn pieces(request: &Request, visit: &Visit, asked: &[&Attempt]) -> Vec<(Mark, u64, u64)> {
     let mut pieces = Vec::with_capacity(visit.segments.len());
     let mut from = visit.start_nanos;
     for segment in &visit.segments {
@@ -164,7 +164,7 @@ fn pieces(request: &Request, visit: &Visit, asked: Option<&Attempt>) -> Vec<(Mar
         let answers =
             request.visits.iter().find(|answer| answer.parent.is_some() && answer.parent == segment.attempt);
         match (segment.attempt, answers) {
-            // It waits for who asked, which may be either way.
+            // It waits for who asked, and whom that may wait for, which may be either way.
             (None, _) if segment.owner == "wire" => pieces.extend(wire(asked, None, (from, until))),
             (None, _) => pieces.push((Mark::of(segment.owner), from, until)),
             (Some(_), None) => pieces.push((Mark::Waiting, from, until)),
@@ -172,6 +172,7 @@ fn pieces(request: &Request, visit: &Visit, asked: Option<&Attempt>) -> Vec<(Mar
                 let (began, ended) =
                     (answer.start_nanos.clamp(from, until), answer.end_nanos.clamp(from, until));
                 let asked = visit.attempts.iter().find(|asked| Some(asked.id) == segment.attempt);
+                let asked = asked.as_slice();
                 pieces.extend(wire(asked, Some(Way::Forth), (from, began)));
                 pieces.push((Mark::Waiting, began, ended));
                 pieces.extend(wire(asked, Some(Way::Back), (ended, until)));
@@ -185,14 +186,14 @@ fn pieces(request: &Request, visit: &Visit, asked: Option<&Attempt>) -> Vec<(Mar
     pieces
 }
 
-/// Time on the connection of an attempt: one way, or either where it is not known which.
-fn wire(attempt: Option<&Attempt>, way: Option<Way>, (from, until): (u64, u64)) -> Vec<(Mark, u64, u64)> {
+/// Time on the connections of attempts: one way, or either where it is not known which.
+fn wire(attempts: &[&Attempt], way: Option<Way>, (from, until): (u64, u64)) -> Vec<(Mark, u64, u64)> {
     let is_meant = |stall: &&Stall| {
         let its = if stall.is_back { Way::Back } else { Way::Forth };
         way.is_none_or(|way| way == its) && stall.start_nanos < until && from < stall.end_nanos
     };
     let mut stalls: Vec<&Stall> =
-        attempt.iter().flat_map(|attempt| &attempt.stalls).filter(is_meant).collect();
+        attempts.iter().flat_map(|attempt| &attempt.stalls).filter(is_meant).collect();
     stalls.sort_by_key(|stall| stall.start_nanos);
     let mut pieces = Vec::new();
     let mut start = from;
@@ -432,7 +433,7 @@ mod tests {
             stall("retransmission", true, 1_055_000, 1_057_000),
             stall("retransmission", true, 1_093_000, 1_098_000),
         ];
-        let drawn = pieces(&request, &request.visits[0], None);
+        let drawn = pieces(&request, &request.visits[0], &[]);
         let of = |owner: &str| {
             let its = drawn.iter().filter(|piece| piece.0 == Mark::of(owner) && piece.1 < piece.2);
             its.map(|(_, from, until)| (*from, *until)).collect::<Vec<_>>()

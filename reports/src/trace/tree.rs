@@ -4,7 +4,7 @@
 use hoplab_sim::lens::{Attempt, Request, Visit};
 
 /// A row of the tree.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Row<'a> {
     /// How many rows it stands below.
     pub(super) depth: usize,
@@ -13,10 +13,10 @@ pub(super) struct Row<'a> {
 }
 
 /// What a row shows.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) enum What<'a> {
-    /// A stay at a hop, and the attempt that it answers, where that was reported.
-    Visit(&'a Visit, Option<&'a Attempt>),
+    /// A stay at a hop, and the attempts that led there, the one that it answers last, where that was reported.
+    Visit(&'a Visit, Vec<&'a Attempt>),
     /// An attempt that no hop answered.
     Unanswered(&'a Attempt),
 }
@@ -27,7 +27,7 @@ pub(super) fn rows(request: &Request) -> Vec<Row<'_>> {
     let is_asked = |visit: &Visit| attempts().any(|attempt| visit.parent == Some(attempt.id));
     let mut rows = Vec::with_capacity(request.visits.len());
     for visit in request.visits.iter().filter(|visit| !is_asked(visit)) {
-        push(request, visit, None, 0, &mut rows);
+        push(request, visit, &[], 0, &mut rows);
     }
     rows
 }
@@ -35,11 +35,11 @@ pub(super) fn rows(request: &Request) -> Vec<Row<'_>> {
 fn push<'a>(
     request: &'a Request,
     visit: &'a Visit,
-    asked: Option<&'a Attempt>,
+    asked: &[&'a Attempt],
     depth: usize,
     rows: &mut Vec<Row<'a>>,
 ) {
-    rows.push(Row { depth, what: What::Visit(visit, asked) });
+    rows.push(Row { depth, what: What::Visit(visit, asked.to_vec()) });
     let mut attempts: Vec<&Attempt> = visit.attempts.iter().collect();
     attempts.sort_by_key(|attempt| attempt.start_nanos);
     for attempt in attempts {
@@ -48,7 +48,7 @@ fn push<'a>(
             rows.push(Row { depth: depth + 1, what: What::Unanswered(attempt) });
         }
         for answer in answers {
-            push(request, answer, Some(attempt), depth + 1, rows);
+            push(request, answer, &[asked, &[attempt]].concat(), depth + 1, rows);
         }
     }
 }

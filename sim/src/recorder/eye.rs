@@ -245,7 +245,7 @@ impl Seen {
             let ways = [(Way::Forth, false), (Way::Back, true)].into_iter();
             let all = ways.flat_map(|(way, is_back)| {
                 let mut start = time.0;
-                stalls.cut(connection, &[way], time).into_iter().filter_map(move |(end, stall)| {
+                stalls.cut(&[connection], &[way], time).into_iter().filter_map(move |(end, stall)| {
                     let start = std::mem::replace(&mut start, end);
                     let owner = Share::from(Some(stall?)).key();
                     Some(lens::Stall { owner, is_back, start_nanos: start.nanos(), end_nanos: end.nanos() })

@@ -24,6 +24,8 @@ pub(super) type End = (PodId, u16);
 #[derive(Debug)]
 struct Connection {
     id: ConnectionId,
+    /// What faults of a share of connections draw it by.
+    lot: u64,
     /// The end that opened it, and the other.
     ends: [End; 2],
     endpoints: [Endpoint; 2],
@@ -47,7 +49,7 @@ pub(super) struct Flow {
     /// Whose it is to read what comes, once there is somebody.
     pub(super) reader: Option<Arc<Process>>,
     /// Whether something of it has come that its reader, who is held, does not read.
-    pub(super) is_unread: bool,
+    is_unread: bool,
 }
 
 impl Flow {
@@ -102,6 +104,11 @@ impl Connections {
         self.connection(id).id
     }
 
+    /// What faults of a share of connections draw that of a flow by.
+    pub(super) fn lot(&self, id: FlowId) -> u64 {
+        self.connection(id).lot
+    }
+
     /// A segment of a flow has left its pod, and is lost or not. What is sent again and lost was missed before, if at
     /// all.
     pub(super) fn left(&mut self, id: FlowId, now: Instant, segment: &Segment, is_lost: bool) {
@@ -137,10 +144,15 @@ impl Connections {
         }
         let mut fresh = std::mem::take(&mut self.fresh);
         for id in fresh.drain(..) {
-            let is_held = self.flow(id).reader.as_ref().is_some_and(|reader| reader.is_held());
-            if is_held && self.endpoint(id.reverse()).has_unread() {
-                let was_unread = std::mem::replace(&mut self.flow(id).is_unread, true);
-                self.tell(id, now, Stall::Unread, (was_unread, true));
+            let flow = &self.connection(id).flows[id.side];
+            let Some(reader) = flow.reader.as_ref().filter(|reader| !flow.is_unread && reader.is_held())
+            else {
+                continue;
+            };
+            if self.endpoint(id.reverse()).has_unread() {
+                reader.keeps_waiting();
+                self.flow(id).is_unread = true;
+                self.tell(id, now, Stall::Unread, (false, true));
             }
         }
         self.fresh = fresh;
@@ -152,6 +164,13 @@ impl Connections {
             self.flow(id).is_unread = false;
             self.tell(id, now, Stall::Unread, (true, false));
         }
+    }
+
+    /// Nothing more of a flow is sent, nor sent again: it stands still for nothing.
+    pub(super) fn silenced(&mut self, id: FlowId, now: Instant) {
+        self.drained(id, now, false);
+        let missing = std::mem::take(&mut self.flow(id).missing);
+        self.tell(id, now, Stall::Retransmission, (!missing.is_empty(), false));
     }
 
     fn tell(&self, id: FlowId, now: Instant, stall: Stall, (did, does): (bool, bool)) {
@@ -198,7 +217,8 @@ impl Connections {
         });
         self.opened += 1;
         let id = ConnectionId(self.opened);
-        self.slots[slot] = Some(Connection { id, ends, endpoints, flows, listener: None });
+        let lot = links.opened(flows[0].link);
+        self.slots[slot] = Some(Connection { id, lot, ends, endpoints, flows, listener: None });
         FlowId { connection: slot, side: 0 }
     }
 

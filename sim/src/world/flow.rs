@@ -13,11 +13,4 @@ impl FlowId {
     pub(super) fn reverse(self) -> Self {
         Self { side: 1 - self.side, ..self }
     }
-
-    /// Names the connection of a flow from the one port to the other among those between the two pods: both of its
-    /// flows alike.
-    pub(super) fn ports(self, (from, to): (u16, u16)) -> u64 {
-        let (opener, acceptor) = if self.side == 0 { (from, to) } else { (to, from) };
-        u64::from(opener) << 16 | u64::from(acceptor)
-    }
 }

@@ -196,6 +196,7 @@ impl Kernels {
             self.accepted(to);
         }
         if let Some(broken) = broken {
+            self.connections.silenced(to, now);
             self.traffic.broke(self.connections.link(to), now, broken);
         }
         if is_readable {
@@ -272,6 +273,7 @@ impl Kernels {
                 let endpoint = self.connections.endpoint_mut(flow);
                 endpoint.abort(&mut self.woken);
                 self.timers.arm(flow, endpoint);
+                self.connections.silenced(flow, now);
             }
             self.accepted(opener.reverse());
             self.traffic.broke(self.connections.link(opener), now, Broken::Reset);
@@ -281,7 +283,7 @@ impl Kernels {
     }
 
     /// A pod forgets its connections and whatever it had to say.
-    pub(super) fn forget(&mut self, pod: PodId) {
+    pub(super) fn forget(&mut self, now: Instant, pod: PodId) {
         self.pods[pod.0].outbox.clear();
         let sides = |(opener, [a, b]): (FlowId, [End; 2])| {
             [(a, opener), (b, opener.reverse())].into_iter().filter(|((of, _), _)| *of == pod)
@@ -291,6 +293,7 @@ impl Kernels {
             let endpoint = self.connections.endpoint_mut(flow);
             endpoint.forget();
             self.timers.arm(flow, endpoint);
+            self.connections.silenced(flow, now);
             self.accepted(flow);
             self.connections.released(flow);
         }

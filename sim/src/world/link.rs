@@ -82,6 +82,8 @@ struct Link {
     key: u64,
     weather: Weather,
     jitter: Option<Jitter>,
+    /// How many connections were opened over it.
+    opened: u64,
     /// What a packet passes before the latency, in order.
     here: Vec<PipeId>,
     /// What it passes after that.
@@ -138,9 +140,17 @@ impl Links {
         let [here, there] = self.places(from, to).map(|places| {
             places.into_iter().filter_map(|(place, capacity)| Some(self.pipe(place, capacity?))).collect()
         });
-        self.all.push(Link { ends: (from, to), key, weather, jitter, here, there });
+        self.all.push(Link { ends: (from, to), key, weather, jitter, opened: 0, here, there });
         self.by_ends.insert((from, to), id);
         id
+    }
+
+    /// A connection is opened over a link. What faults of a share of connections draw it by: the pods' names and how many
+    /// there were before, which is the same in every world.
+    pub(super) fn opened(&mut self, id: LinkId) -> u64 {
+        let link = &mut self.all[id.0];
+        link.opened += 1;
+        random::join(link.key, link.opened)
     }
 
     /// What has a bandwidth, or could have one, between two pods: before the latency and after it.
@@ -170,14 +180,8 @@ impl Links {
     }
 
     /// When the last bit of a packet with a payload of `bytes` that leaves now is across, or why it never is. Packets
-    /// leave in order of time; `connection` names theirs among those between the two pods, the same both ways.
-    pub(super) fn cross(
-        &mut self,
-        now: Instant,
-        id: LinkId,
-        connection: u64,
-        bytes: u32,
-    ) -> Result<Instant, Lost> {
+    /// leave in order of time; `lot` is what their connection is drawn by.
+    pub(super) fn cross(&mut self, now: Instant, id: LinkId, lot: u64, bytes: u32) -> Result<Instant, Lost> {
         let link = &mut self.all[id.0];
         let mut packet = Passing::ready(now);
         for &PipeId(pipe) in &link.here {
@@ -188,7 +192,7 @@ impl Links {
         if let Some(Jitter { distribution, random }) = &mut link.jitter {
             delay += distribution.sample(random);
         }
-        let departed = Departed { now, left, bytes, link: link.key, ends: link.ends, connection };
+        let departed = Departed { now, left, bytes, link: link.key, ends: link.ends, lot };
         for &index in &self.active {
             let in_force = &mut self.impairments[index];
             if in_force.applies(&departed) {

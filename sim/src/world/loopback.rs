@@ -105,6 +105,7 @@ impl Loopback {
             let mut pipe = lock(&pipe);
             if !pipe.is_unread && !pipe.bytes.is_empty() && pipe.process.is_held() {
                 pipe.is_unread = true;
+                pipe.process.keeps_waiting();
                 let (id, way) = pipe.name;
                 self.stalls.begins(id, way, Stall::Unread, now);
             }
@@ -128,11 +129,6 @@ impl LocalStream {
     /// The name of its connection.
     pub(super) fn connection(&self) -> ConnectionId {
         lock(&self.incoming).name.0
-    }
-
-    /// Whether what it reads next came earlier, for a process that is held.
-    pub(super) fn is_unread(&self) -> bool {
-        lock(&self.incoming).is_unread
     }
 }
 

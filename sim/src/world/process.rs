@@ -59,7 +59,7 @@ impl Process {
     /// Holds it until that is lifted.
     pub(super) fn hold(&self, hold: Hold) -> HoldId {
         let mut holds = lock(&self.holds);
-        // A process that is stopped is stopped; a read is slow once it was later.
+        // To stop it is to hit it; to slow it is once something waits for it.
         holds.push(Held { hold, is_on: true, hits: u64::from(hold == Hold::Stopped) });
         self.note(&holds);
         HoldId(holds.len() - 1)
@@ -94,7 +94,8 @@ impl Process {
         self.is_stopped.store(on.any(|hold| hold == Hold::Stopped), Ordering::Relaxed);
     }
 
-    /// How often a hold has kept it from going on: once when it is stopped, and for each read that was later.
+    /// How often a hold has kept it from going on: once when it is stopped, and whenever a connection began to wait to be
+    /// read.
     pub(super) fn hits(&self, HoldId(index): HoldId) -> u64 {
         lock(&self.holds)[index].hits
     }
@@ -134,8 +135,8 @@ impl Process {
         rates.min().map(|bits_per_second| Sip { bits_per_second })
     }
 
-    /// It has read what it could have read earlier.
-    pub(super) fn read_late(&self) {
+    /// Something that has come is not read at once.
+    pub(super) fn keeps_waiting(&self) {
         let mut holds = lock(&self.holds);
         let on = holds.iter_mut().filter(|held| held.is_on && held.hold != Hold::Stopped);
         on.for_each(|held| held.hits += 1);

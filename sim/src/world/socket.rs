@@ -46,11 +46,6 @@ impl WireStream {
         lock(&self.shared.wire).kernels.connections.name(self.flow)
     }
 
-    /// Whether what it reads next came earlier, for a process that is held.
-    pub(super) fn is_unread(&self) -> bool {
-        lock(&self.shared.wire).kernels.connections.flow(self.flow.reverse()).is_unread
-    }
-
     /// Its own address, and its peer's.
     pub(super) fn addresses(&self) -> (SocketAddr, SocketAddr) {
         let (local, peer) = lock(&self.shared.wire).kernels.connections.ends(self.flow);

@@ -116,14 +116,6 @@ impl SimStream {
 }
 
 impl Kind {
-    /// Whether what it reads next came earlier.
-    fn is_unread(&self) -> bool {
-        match self {
-            Self::Wire(stream) => stream.is_unread(),
-            Self::Local(stream) => stream.is_unread(),
-        }
-    }
-
     fn poll_read(&mut self, context: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         match self {
             Self::Wire(stream) => Pin::new(stream).poll_read(context, buf),
@@ -149,16 +141,13 @@ impl SimStream {
             }
             return Poll::Pending;
         }
-        let (was_sipping, was_unread) = (self.sipping.take().is_some(), self.kind.is_unread());
+        self.sipping = None;
         let most = sip.most().min(buf.remaining());
         let mut sipped = ReadBuf::new(buf.initialize_unfilled_to(most));
         ready!(self.kind.poll_read(context, &mut sipped))?;
         let count = sipped.filled().len();
         buf.advance(count);
         if count > 0 {
-            if was_sipping && was_unread {
-                self.process.read_late();
-            }
             let clock = &self.open.shared.clock;
             let until = Box::pin(clock.sleep_until(clock.now() + sip.takes(count)));
             self.sipping = Some(Sipping { until, lifted: Box::pin(self.process.lifted()) });

@@ -198,7 +198,8 @@ impl Wire {
         let bytes = segment.size();
         let link = self.kernels.connections.flow(id).link;
         let payload = segment.payload.len() as u32;
-        let crossed = self.links.cross(now, link, id.ports((from.1, to.1)), payload);
+        let lot = self.kernels.connections.lot(id);
+        let crossed = self.links.cross(now, link, lot, payload);
         let lost = crossed.err();
         self.kernels.traffic.sent(self.kernels.connections.link(id), now, &segment, lost);
         self.kernels.connections.left(id, now, &segment, lost.is_some());

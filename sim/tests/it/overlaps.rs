@@ -83,6 +83,19 @@ fn what_starts_where_something_was_stopped_runs() {
     }
 }
 
+/// However they are ordered in the file.
+#[test]
+fn what_ends_when_something_begins_ends_first() {
+    for kind in ["crash", "vanish"] {
+        let faults = [fault(kind, "1s", "1s"), fault("pause", "2s", "1s")];
+        let [first, then] = faults.each_ref().map(String::as_str);
+        let both = [[first, then], [then, first]].map(|faults| failed(&faults));
+        assert_eq!(both[0], both[1]);
+        // A second, and the half second of those that are not patient enough.
+        assert!(both[0].iter().all(|failed| (148..=153).contains(failed)), "{both:?} with {kind}");
+    }
+}
+
 #[test]
 fn a_pod_that_is_gone_cannot_stand_still() {
     for kind in ["crash", "vanish"] {

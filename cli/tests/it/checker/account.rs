@@ -15,17 +15,18 @@ pub(super) type Account = BTreeMap<(String, String), u64>;
 pub(super) fn of(request: &Request, visits: &[&Visit]) -> Account {
     let mut account = Account::new();
     if let Some(client) = visits.iter().find(|visit| visit.is_client) {
-        share(client, None, (client.start_nanos, client.end_nanos), visits, &mut account);
+        share(client, &[], (client.start_nanos, client.end_nanos), visits, &mut account);
     }
     let took = request.end_nanos.unwrap() - request.start_nanos;
     assert_eq!(account.values().sum::<u64>(), took, "the spans of {} do not tile it", request.id);
     account
 }
 
-/// Puts the part of `visit` that lies between two moments into the account; it was asked for by an `asking` attempt.
+/// Puts the part of `visit` that lies between two moments into the account; it was asked for by the last `asking`
+/// attempt, which was made for the one before.
 fn share(
     visit: &Visit,
-    asking: Option<&Attempt>,
+    asking: &[&Attempt],
     (from, until): (u64, u64),
     visits: &[&Visit],
     account: &mut Account,
@@ -39,7 +40,7 @@ fn share(
             continue;
         }
         let Some(id) = segment.attempt else {
-            // Whoever asked sends or takes bytes, which may be either way.
+            // Whoever asked sends or takes bytes, which may be either way, and may itself wait for who asked it.
             let is_wire = segment.owner == "wire";
             own.extend(if is_wire {
                 wire(asking, None, (start, end))
@@ -50,31 +51,28 @@ fn share(
         };
         let attempt = visit.attempts.iter().find(|attempt| attempt.id == id);
         let Some(answer) = visits.iter().find(|visit| visit.parent == Some(id)) else {
-            own.extend(wire(attempt, None, (start, end)));
+            own.extend(wire(attempt.as_slice(), None, (start, end)));
             continue;
         };
         let arrived = answer.start_nanos.clamp(start, end);
         let left = answer.end_nanos.clamp(arrived, end);
-        own.extend(wire(attempt, Some(false), (start, arrived)));
-        own.extend(wire(attempt, Some(true), (left, end)));
+        own.extend(wire(attempt.as_slice(), Some(false), (start, arrived)));
+        own.extend(wire(attempt.as_slice(), Some(true), (left, end)));
         answers.push((answer, attempt, (arrived, left)));
     }
     for (owner, nanos) in own.into_iter().filter(|(_, nanos)| *nanos > 0) {
         *account.entry((visit.hop.clone(), owner.to_owned())).or_default() += nanos;
     }
     for (answer, attempt, time) in answers {
-        share(answer, attempt, time, visits, account);
+        let asking = [asking, attempt.as_slice()].concat();
+        share(answer, &asking, time, visits, account);
     }
 }
 
-/// Whose a time on the connection of an attempt is, on the way there, back, or either: moment by moment, between all at
+/// Whose a time on the connections of attempts is, on the way there, back, or either: moment by moment, between all at
 /// which something begins or ends.
-fn wire(
-    attempt: Option<&Attempt>,
-    is_back: Option<bool>,
-    (from, until): (u64, u64),
-) -> Vec<(&'static str, u64)> {
-    let stalls = attempt.into_iter().flat_map(|attempt| &attempt.stalls);
+fn wire(attempts: &[&Attempt], is_back: Option<bool>, (from, until): (u64, u64)) -> Vec<(&'static str, u64)> {
+    let stalls = attempts.iter().flat_map(|attempt| &attempt.stalls);
     let stalls: Vec<_> = stalls.filter(|stall| is_back.is_none_or(|back| back == stall.is_back)).collect();
     let mut moments: Vec<u64> =
         stalls.iter().flat_map(|stall| [stall.start_nanos, stall.end_nanos]).collect();

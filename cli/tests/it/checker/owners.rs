@@ -6,13 +6,14 @@ use super::figure::mean;
 use super::rebuilt::Part;
 
 /// Owners by their keys, as they are called, and as what they are in together.
-const OWNERS: [(&str, &str, &str); 16] = [
+const OWNERS: [(&str, &str, &str); 17] = [
     ("service_work", "service work", "service work"),
     ("service_sleep", "service sleep", "service work"),
     ("service_queue", "service queue", "service queue"),
     ("wire", "wire", "wire, connecting"),
     ("retransmission", "retransmission", "wire, connecting"),
-    ("window", "window or slow reader", "wire, connecting"),
+    ("unread", "waiting for the reader", "wire, connecting"),
+    ("window", "window", "wire, connecting"),
     ("connect", "connecting", "wire, connecting"),
     ("pool", "waiting for a connection", "wire, connecting"),
     ("tls", "TLS", "TLS"),

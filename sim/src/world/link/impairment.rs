@@ -72,8 +72,8 @@ pub(super) struct Departed {
     /// Names its link.
     pub(super) link: u64,
     pub(super) ends: (PodId, PodId),
-    /// Names its connection among those between its ends.
-    pub(super) connection: u64,
+    /// What its connection is drawn by.
+    pub(super) lot: u64,
 }
 
 /// An impairment while it is in force, and what is left of it afterwards.
@@ -133,9 +133,7 @@ impl InForce {
 
     /// Whether the packet's connection is among those that it is about: the same both ways.
     fn has_drawn(&self, departed: &Departed) -> bool {
-        let (PodId(from), PodId(to)) = departed.ends;
-        let ends = random::join(from.min(to) as u64, from.max(to) as u64);
-        let drawn = random::join(self.key, random::join(ends, departed.connection)) >> 11;
+        let drawn = random::join(self.key, departed.lot) >> 11;
         drawn as f64 / ((1_u64 << 53) as f64) < self.connections
     }
 
