@@ -50,7 +50,9 @@ fn ways(table: &mut Table<'_, '_>, keys: &[&'static str], context: &mut Context<
         && !keys.contains(&"from")
     {
         context.error(place, "this is both ways").hint("write `between = [\"order\", \"payment\"]`");
-        ["from", "to"].iter().for_each(|key| table.pass(key));
+        for key in ["from", "to"] {
+            table.pass(key);
+        }
         return None;
     }
     // `to` alone lacks its `from`.

@@ -36,7 +36,9 @@ impl Fault for SlowReader {
             Some(place) => {
                 let hint = "write `reader = \"payment\"`, or `\"payment-0\"`, `\"client\"`, `\"gateway\"`";
                 context.error(place, "who reads is named by `reader`").hint(hint);
-                ["service", "replica"].iter().for_each(|key| table.pass(key));
+                for key in ["service", "replica"] {
+                    table.pass(key);
+                }
                 None
             }
             None => table.required("reader", context),

@@ -44,6 +44,8 @@ pub(super) struct Flow {
     pub(super) silent_acks: VecDeque<u64>,
     /// Segments that were lost, by their sequence numbers, as long as nothing was sent in their place that arrives.
     missing: BTreeSet<u64>,
+    /// Whether its end is among those that may have something to send.
+    pub(super) is_ready: bool,
     /// Whether more is written than may be sent.
     is_held: bool,
     /// Whose it is to read what comes, once there is somebody.
@@ -59,6 +61,7 @@ impl Flow {
             under_way: 0,
             silent_acks: VecDeque::new(),
             missing: BTreeSet::new(),
+            is_ready: false,
             is_held: false,
             reader: None,
             is_unread: false,

@@ -316,13 +316,13 @@ impl Kernels {
             kernel.ready.sort_unstable();
             for (_, flow) in kernel.ready.drain(..) {
                 let endpoint = self.connections.endpoint_mut(flow);
-                endpoint.is_ready = false;
                 segments.extend(std::iter::from_fn(|| endpoint.transmit(now)).map(|segment| (flow, segment)));
                 self.timers.arm(flow, endpoint);
                 if !endpoint.is_settled() {
                     unsettled.push(flow);
                 }
                 let has_unsent = endpoint.has_unsent();
+                self.connections.flow(flow).is_ready = false;
                 self.connections.drained(flow, now, has_unsent);
             }
         }
@@ -342,8 +342,8 @@ impl Kernels {
         self.timers.arm(flow, endpoint);
         // Who waits for acknowledgements is looked at, too, so that they come.
         if endpoint.can_transmit() || !endpoint.is_settled() {
-            if !std::mem::replace(&mut endpoint.is_ready, true) {
-                let number = endpoint.number();
+            let number = endpoint.number();
+            if !std::mem::replace(&mut self.connections.flow(flow).is_ready, true) {
                 let (pod, _) = self.connections.ends(flow).0;
                 self.pods[pod.0].ready.push((number, flow));
                 self.has_to_send(pod);

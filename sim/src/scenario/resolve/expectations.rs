@@ -216,16 +216,12 @@ impl Expectations<'_> {
 
     /// Whether a service, or a client, calls another.
     fn calls(&self, from: Option<ServiceId>, to: ServiceId) -> bool {
-        match from {
-            Some(from) => {
-                let endpoints = self.services[from.0].endpoints.iter();
-                endpoints.flat_map(Endpoint::calls).any(|call| call.target.service == to)
-            }
-            None => {
-                let mut requested = self.loads.iter().flat_map(|load| &load.mix);
-                !self.loads_are_right || requested.any(|(id, _)| id.service == to)
-            }
+        if let Some(from) = from {
+            let endpoints = self.services[from.0].endpoints.iter();
+            return endpoints.flat_map(Endpoint::calls).any(|call| call.target.service == to);
         }
+        let mut requested = self.loads.iter().flat_map(|load| &load.mix);
+        !self.loads_are_right || requested.any(|(id, _)| id.service == to)
     }
 
     /// Indexes into what this run takes.

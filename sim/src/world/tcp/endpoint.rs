@@ -45,8 +45,6 @@ pub(in crate::world) struct Endpoint {
     writer: Option<Waker>,
     /// Its earliest entry among the timers, in microseconds.
     pub(in crate::world) armed_us: Option<u64>,
-    /// Whether it is among those that may have something to send.
-    pub(in crate::world) is_ready: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,7 +94,6 @@ impl Endpoint {
             reader: None,
             writer: None,
             armed_us: None,
-            is_ready: false,
         }
     }
 
