@@ -152,8 +152,7 @@ impl Expectations<'_> {
         for other in [&expect.of, &expect.service].into_iter().flatten() {
             context.error(other.place, "a share is that of a pod").hint("leave it out: the pod says it all");
         }
-        let known = pod.value.rsplit_once('-').and_then(|(service, number)| {
-            let (service, replica) = (self.names.find(service)?, number.parse().ok()?);
+        let known = self.names.pod(&pod.value).and_then(|(service, replica)| {
             (replica < self.services[service.0].replicas).then_some(Metric::Share { service, replica })
         });
         if known.is_none() {

@@ -56,6 +56,15 @@ impl Names {
         self.0.get_index_of(name).map(ServiceId)
     }
 
+    /// The service, and which of its pods, that a name stands for which is no service's; there may be no such pod.
+    pub(crate) fn pod(&self, name: &str) -> Option<(ServiceId, u32)> {
+        if self.find(name).is_some() {
+            return None;
+        }
+        let (service, number) = name.rsplit_once('-')?;
+        Some((self.find(service)?, number.parse().ok()?))
+    }
+
     /// An endpoint of a service, by its own name.
     pub(crate) fn endpoint_of(
         &self,

@@ -29,7 +29,7 @@ impl Surroundings<'_> {
     /// Finds the pods that are written.
     pub(crate) fn target(&self, target: WrittenTarget, context: &mut Context<'_>) -> Option<Target> {
         let name = target.service?;
-        if let Some((service, number)) = self.pod(&name.value) {
+        if let Some((service, number)) = self.names.pod(&name.value) {
             let service = &self.services[service.0].name;
             let hint = format!("write `service = \"{service}\", replica = {number}`");
             context.error(name.place, format!("\"{}\" is a pod", name.value)).hint(hint);
@@ -98,21 +98,12 @@ impl Surroundings<'_> {
         Some(Between { a: first?, b: Some(second?), ways, connections: 1.0 })
     }
 
-    /// The service, and which of its pods, that a name stands for which is no service's.
-    fn pod(&self, name: &str) -> Option<(ServiceId, u32)> {
-        if self.names.find(name).is_some() {
-            return None;
-        }
-        let (service, number) = name.rsplit_once('-')?;
-        Some((self.names.find(service)?, number.parse().ok()?))
-    }
-
     /// A side by its name: an end of the traffic, a service, or one of its pods.
     pub(crate) fn side(&self, name: &At<String>, context: &mut Context<'_>) -> Option<Side> {
         if let Some(service) = self.names.find(&name.value) {
             return Some(Side::Pods(Target { service, replica: None }));
         }
-        if let Some((service, number)) = self.pod(&name.value) {
+        if let Some((service, number)) = self.names.pod(&name.value) {
             let replica = At { value: number, place: name.place };
             let replica = Some(self.replica(service, &replica, context)?);
             return Some(Side::Pods(Target { service, replica }));
