@@ -12,6 +12,7 @@ mod backlog;
 mod clock;
 mod connection;
 mod cores;
+mod courier;
 mod flow;
 mod host;
 mod kernel;
@@ -31,19 +32,16 @@ mod timers;
 mod traffic;
 mod wire;
 
-use std::convert::Infallible;
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::Range;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::task::{Context, Poll, Waker, ready};
+use std::task::Waker;
 
 use hoplab_proxy::host::Instant;
 use hoplab_proxy::tasks::Tasks;
 use hoplab_proxy::telemetry::Observer;
 use rustls::crypto::CryptoProvider;
-use tokio::time::Sleep;
 
 use crate::costs::Costs;
 use crate::journal::Journal;
@@ -52,6 +50,7 @@ use crate::scenario::plan::network::{Capacity, Network, ZoneId};
 use crate::stalls::Stalls;
 use clock::Clock;
 use cores::{Cores, Lane, SlowdownId};
+use courier::Courier;
 use host::EPOCH;
 pub use host::{Full, SimHost};
 use link::ImpairmentId;
@@ -251,7 +250,7 @@ pub fn run<T, F: Future<Output = T>>(config: Config, main: impl FnOnce(World) ->
     runtime.block_on(async {
         shared.clock.start();
         #[expect(clippy::disallowed_methods, reason = "the courier lives as long as the runtime")]
-        tokio::spawn(courier(Arc::clone(&shared)));
+        tokio::spawn(courier::deliver(Arc::clone(&shared)));
         main(World { shared: Arc::clone(&shared) }).await
     })
 }
@@ -461,47 +460,6 @@ impl Shared {
         drop(wire);
         woken.into_iter().for_each(Waker::wake);
     }
-}
-
-/// When the courier comes: a timer, once there was something to come for.
-#[derive(Default)]
-struct Courier {
-    alarm: Option<Pin<Box<Sleep>>>,
-    /// Whom to wake instead, while there is nothing to come for.
-    idle: Option<Waker>,
-}
-
-impl Courier {
-    /// Sets the alarm, whether or not the courier is asleep: it need not be woken for that.
-    fn comes_earlier(&mut self, at: tokio::time::Instant) {
-        match (self.idle.take(), &mut self.alarm) {
-            (None, Some(alarm)) => alarm.as_mut().reset(at),
-            (idle, _) => idle.into_iter().for_each(Waker::wake),
-        }
-    }
-
-    /// Completes at `at`, or never when there is nothing to come for.
-    fn poll_sleep(&mut self, at: Option<Instant>, clock: &Clock, context: &mut Context<'_>) -> Poll<()> {
-        let Some(at) = at else {
-            self.idle = Some(context.waker().clone());
-            return Poll::Pending;
-        };
-        let alarm = self.alarm.get_or_insert_with(|| Box::pin(clock.far()));
-        alarm.as_mut().reset(clock.tokio(at));
-        alarm.as_mut().poll(context)
-    }
-}
-
-/// Sleeps until something arrives that somebody waits for, and delivers all that is due.
-async fn courier(shared: Arc<Shared>) -> Infallible {
-    poll_fn(|context| {
-        loop {
-            shared.deliver_due();
-            let next = lock(&shared.wire).arm(shared.clock.now());
-            ready!(lock(&shared.courier).poll_sleep(next, &shared.clock, context));
-        }
-    })
-    .await
 }
 
 fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

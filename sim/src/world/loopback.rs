@@ -116,9 +116,9 @@ impl Loopback {
         lock(&self.state).fresh.push(Arc::clone(pipe));
     }
 
-    /// What was in a pipe is not in it any more.
-    fn emptied(&self, pipe: &mut Pipe) {
-        if std::mem::take(&mut pipe.is_unread) {
+    /// Something was taken out of a pipe.
+    fn taken(&self, pipe: &mut Pipe) {
+        if pipe.bytes.is_empty() && std::mem::take(&mut pipe.is_unread) {
             let (id, way) = pipe.name;
             self.stalls.ends(id, way, Stall::Unread, self.clock.now());
         }
@@ -178,9 +178,7 @@ impl AsyncRead for LocalStream {
         let count = front.len().min(buf.remaining());
         buf.put_slice(&front[..count]);
         pipe.bytes.drain(..count);
-        if pipe.bytes.is_empty() {
-            self.loopback.emptied(&mut pipe);
-        }
+        self.loopback.taken(&mut pipe);
         let writer = pipe.writer.take();
         drop(pipe);
         writer.into_iter().for_each(Waker::wake);
@@ -235,9 +233,7 @@ impl Drop for LocalStream {
         let ended = |pipe: &Mutex<Pipe>, state| {
             let mut pipe = lock(pipe);
             let woken = pipe.end(state);
-            if pipe.bytes.is_empty() {
-                self.loopback.emptied(&mut pipe);
-            }
+            self.loopback.taken(&mut pipe);
             woken
         };
         let (heard, told) = (ended(&self.incoming, incoming), ended(&self.outgoing, outgoing));
