@@ -10,6 +10,9 @@ pub(super) fn exceedance(shape: f64, x: f64) -> f64 {
     if x <= 0.0 {
         return 1.0;
     }
+    if x == f64::INFINITY {
+        return 0.0;
+    }
     if x < shape + 1.0 {
         1.0 - density_by_log(shape, x) * series(shape, x)
     } else {
@@ -136,6 +139,8 @@ mod tests {
         assert_near(normal_exceedance(1.959_963_984_540_054), 0.025, 1e-9);
         assert_near(normal_exceedance(-1.959_963_984_540_054), 0.975, 1e-9);
         assert_near(normal_exceedance(6.0), 9.865_876_450_377e-10, 1e-9);
+        assert_near(normal_exceedance(f64::NEG_INFINITY), 1.0, 0.0);
+        assert_near(normal_exceedance(f64::INFINITY), 0.0, 0.0);
     }
 
     #[test]

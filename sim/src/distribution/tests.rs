@@ -127,6 +127,12 @@ fn mixes_nest_but_not_without_end() {
     assert_eq!(*read(&nested(1000)).unwrap_err().wrong(), Wrong::Depth);
 }
 
+#[test]
+fn whatever_is_above_zero_exceeds_zero_for_certain() {
+    let text = "mix(90%: gamma(mean=1s, cv=3), 10%: lognormal(p50=1ms, p99=9ms))";
+    assert!(read(text).unwrap().exceedance(Duration::ZERO) >= 1.0);
+}
+
 fn any_duration() -> impl Strategy<Value = Duration> {
     (1_u64..10_000_000_000).prop_map(Duration::from_nanos)
 }
