@@ -285,8 +285,8 @@ impl Endpoint {
                 self.reset();
             }
             State::Established => self.take(now, segment, woken),
-            // The last acknowledgement got lost.
-            State::Finished if segment.flags.has(Flags::FIN) => self.receiver.owe_at_once(),
+            // Acknowledgements got lost.
+            State::Finished if segment.length() > 0 => self.receiver.owe_at_once(),
             _ => {}
         }
     }

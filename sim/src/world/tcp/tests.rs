@@ -355,3 +355,21 @@ fn a_window_that_nobody_opens_is_probed_and_one_that_opens_is_told_of() {
     pair.settle();
     assert_eq!(pair.read[1].len(), pair.written[0]);
 }
+
+/// It has finished itself, and every acknowledgement of its peer's last bytes got lost: what comes again is bytes first,
+/// and the end of them last.
+#[test]
+fn who_has_finished_acknowledges_bytes_that_come_again() {
+    let mut pair = Pair::connected();
+    pair.ends[1].shutdown().expect("nobody resets it");
+    pair.wait(100_000);
+    pair.write(0, 3 * 1_448);
+    pair.ends[0].shutdown().expect("nobody resets it");
+    pair.transmit();
+    pair.fates = vec![None];
+    pair.wait(50_000);
+    pair.fates = vec![Some(5_000)];
+    let start = pair.now;
+    pair.settle();
+    assert!(pair.now - start < Duration::from_secs(1), "{:?}", pair.now - start);
+}
