@@ -186,6 +186,9 @@ impl Pair {
         for _ in 0..200_000 {
             for side in [0, 1] {
                 self.read(side, 1 << 20);
+                while self.ends[side].has_unread() {
+                    self.read(side, 1 << 20);
+                }
             }
             self.transmit();
             let Some(next) = self.next() else { return };
