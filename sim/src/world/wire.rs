@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex};
 use std::task::Waker;
 
 use hoplab_proxy::host::Instant;
+use slab::Slab;
 
 use super::connection::End;
 use super::flow::FlowId;
@@ -34,7 +35,9 @@ pub(super) struct Wire {
     journal: Journal,
     by_name: BTreeMap<String, PodId>,
     pub(super) kernels: Kernels,
-    queue: BinaryHeap<Reverse<Queued>>,
+    under_way: Slab<UnderWay>,
+    /// When it arrives, in microseconds, the order of their sending, and which: what is under way is not moved about.
+    queue: BinaryHeap<Reverse<(u64, u64, usize)>>,
     /// When the courier has to come, in microseconds; some of these may be needless.
     alarms: BinaryHeap<Reverse<u64>>,
     /// When the courier will come, in microseconds.
@@ -53,9 +56,7 @@ pub(super) struct Wire {
 }
 
 /// A segment on its way.
-struct Queued {
-    at_us: u64,
-    sequence: u64,
+struct UnderWay {
     flow: FlowId,
     segment: Segment,
 }
@@ -78,6 +79,7 @@ impl Wire {
             journal,
             by_name: names.collect(),
             kernels: Kernels::new(pods.len(), reported, stalls),
+            under_way: Slab::new(),
             queue: BinaryHeap::new(),
             alarms: BinaryHeap::new(),
             armed_us: u64::MAX,
@@ -128,15 +130,15 @@ impl Wire {
     pub(super) fn deliver_due(&mut self, now: Instant) {
         loop {
             let is_due = |at_us: &u64| *at_us <= now.micros();
-            let arrival = self.queue.peek().map(|next| next.0.at_us).filter(is_due);
+            let arrival = self.queue.peek().map(|next| next.0.0).filter(is_due);
             let timer = self.kernels.next_timer_before(now.micros() + 1);
             let is_arrival = arrival.is_some_and(|at| timer.is_none_or(|timer| at <= timer));
             let Some(at_us) = (if is_arrival { arrival } else { timer }) else { return };
             let at = Instant::from_nanos(at_us * 1_000);
             if !is_arrival {
                 self.kernels.expire(at);
-            } else if let Some(Reverse(queued)) = self.queue.pop() {
-                self.arrive(at, queued);
+            } else if let Some(Reverse((_, _, arrived))) = self.queue.pop() {
+                self.arrive(at, arrived);
             }
         }
     }
@@ -218,14 +220,16 @@ impl Wire {
         }
         self.kernels.connections.flow(id).under_way += 1;
         self.sequence += 1;
-        self.queue.push(Reverse(Queued { at_us, sequence: self.sequence, flow: id, segment }));
+        let place = self.under_way.insert(UnderWay { flow: id, segment });
+        self.queue.push(Reverse((at_us, self.sequence, place)));
     }
 
     /// A segment arrives.
-    fn arrive(&mut self, at: Instant, Queued { at_us, flow, segment, .. }: Queued) {
+    fn arrive(&mut self, at: Instant, place: usize) {
+        let UnderWay { flow, segment } = self.under_way.remove(place);
         if segment.is_bare() {
             let acknowledgements = &mut self.kernels.connections.flow(flow.reverse()).silent_acks;
-            if let Some(silent) = acknowledgements.iter().position(|silent| *silent == at_us) {
+            if let Some(silent) = acknowledgements.iter().position(|silent| *silent == at.micros()) {
                 acknowledgements.remove(silent);
             }
         }
@@ -236,25 +240,5 @@ impl Wire {
     /// Somebody waits for the acknowledgements of a flow.
     fn rouse(&mut self, id: FlowId) {
         self.alarms.extend(self.kernels.connections.flow(id).silent_acks.drain(..).map(Reverse));
-    }
-}
-
-impl PartialEq for Queued {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other).is_eq()
-    }
-}
-
-impl Eq for Queued {}
-
-impl PartialOrd for Queued {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Queued {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        (self.at_us, self.sequence).cmp(&(other.at_us, other.sequence))
     }
 }

@@ -98,18 +98,19 @@ impl Alarms {
     }
 
     /// Waits to probe the tail, if that comes before what is left of the timeout; `is_alone`: a lone segment may be
-    /// acknowledged late on purpose.
+    /// acknowledged late on purpose. Whether a round trip has been measured, without which it does not.
     pub(super) fn await_probe(
         &mut self,
         now: Instant,
         first: Option<Instant>,
         is_alone: bool,
         trips: &RoundTrip,
-    ) {
-        let Some(smoothed) = trips.smoothed() else { return };
+    ) -> bool {
+        let Some(smoothed) = trips.smoothed() else { return false };
         let grace = if is_alone { TIMEOUT_MIN } else { PROBE_GRACE };
         let at = (now + (2 * smoothed + grace)).min(self.rest(now, first, trips));
         self.set = Some((Alarm::Probe, at));
+        true
     }
 
     /// Waits for what was overtaken.

@@ -309,10 +309,9 @@ impl Sender {
         let is_first = self.board.is_empty();
         let piece = Piece { sequence: sent.sequence, payload: sent.payload.clone(), fin, is_repeated: false };
         self.board.push(sent);
-        if is_first || self.alarms.is_waiting_for(Alarm::Probe) {
+        if !self.arm_probe(now) && (is_first || self.alarms.is_waiting_for(Alarm::Probe)) {
             self.arm_timeout(now);
         }
-        self.arm_probe(now);
         let sequences = (self.acknowledged, self.next);
         self.congestion.used(sequences, self.board.len(), self.board.in_flight());
         piece
@@ -415,12 +414,13 @@ impl Sender {
         }
     }
 
-    /// The tail is probed as long as all is well.
-    fn arm_probe(&mut self, now: Instant) {
-        if !self.board.is_empty() && self.recovery.phase == Phase::Open {
-            let is_alone = self.board.len() == 1;
-            self.alarms.await_probe(now, self.first_sent(), is_alone, &self.trips);
+    /// The tail is probed as long as all is well; whether that is waited for now.
+    fn arm_probe(&mut self, now: Instant) -> bool {
+        if self.board.is_empty() || self.recovery.phase != Phase::Open {
+            return false;
         }
+        let is_alone = self.board.len() == 1;
+        self.alarms.await_probe(now, self.first_sent(), is_alone, &self.trips)
     }
 
     fn arm_window_probe(&mut self, now: Instant) {

@@ -57,9 +57,8 @@ impl Sender {
         if self.board.is_empty() {
             self.alarms.clear();
             self.arm_window_probe(now);
-        } else if progressed && !is_waiting {
+        } else if progressed && !is_waiting && !self.arm_probe(now) {
             self.arm_timeout(now);
-            self.arm_probe(now);
         }
     }
 
