@@ -242,6 +242,25 @@ mod tests {
     use super::*;
     use crate::scenario::plan::Source;
 
+    fn plan(text: &str) -> Arc<Plan> {
+        let source = Source { path: "it.toml".to_owned(), text: text.to_owned() };
+        Arc::new(parse(&[source], &Overrides::default()).unwrap_or_else(|wrong| panic!("{wrong}")))
+    }
+
+    #[test]
+    fn what_lies_before_a_fault_goes_with_it() {
+        // An earlier fault leaves more time after it, and a shorter run ends with it: neither fails by itself.
+        let plan = plan(
+            "[scenario]\nduration = \"1700ms\"\n[compare]\narchitectures = [\"direct\"]\n\
+             [services.first.endpoints.get]\nsteps = [{ work = \"1ms\" }]\n\
+             [load.all]\nrate = \"100 rps\"\nmix = { \"first.get\" = 1 }\n\
+             [[faults]]\nname = \"f\"\nat = \"1s\"\nfor = \"500ms\"\nerror = { service = \"first\" }\n\
+             [[expect]]\nmetric = \"requests\"\nduring = \"recovery\"\nmin = 30",
+        );
+        let shrunk = shrink(&plan, None, 500, &|| false).unwrap_or_else(|error| panic!("{error}"));
+        assert!(shrunk.after.duration_us < 800_000, "{}", shrunk.draft.text());
+    }
+
     #[test]
     fn what_is_stopped_is_the_smallest_so_far() {
         let text = "[scenario]\nduration = \"200ms\"\n[compare]\narchitectures = [\"direct\"]\n\
@@ -249,9 +268,7 @@ mod tests {
                     [services.second.endpoints.get]\nsteps = [{ work = \"1ms\" }]\n\
                     [load.all]\nrate = \"100 rps\"\nmix = { \"first.get\" = 1 }\n\
                     [[expect]]\nmetric = \"mean\"\nmax = \"1us\"";
-        let source = Source { path: "it.toml".to_owned(), text: text.to_owned() };
-        let plan = parse(&[source], &Overrides::default()).unwrap_or_else(|wrong| panic!("{wrong}"));
-        let plan = Arc::new(plan);
+        let plan = plan(text);
         let asked = Cell::new(0);
         let stop = || {
             asked.set(asked.get() + 1);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hoplab_proxy::quantity::Bandwidth;
+use hoplab_proxy::quantity::{Bandwidth, Share};
 use toml_edit::{Item, Value};
 
 use super::{Search, rate, read};
@@ -17,6 +17,7 @@ pub(super) fn all(search: &mut Search) -> bool {
         faults(search);
         remove(search, "explore");
         remove(search, "sweep");
+        pruned(search, "invariants", 1);
         durations(search);
         loads(search);
         services(search);
@@ -73,8 +74,39 @@ fn durations(search: &mut Search) {
     for index in 0..search.best.count("faults") {
         shorter(search, &format!("faults.{index}.for"));
         shorter(search, &format!("faults.{index}.at"));
+        for pause in ["drain", "down"] {
+            shorter(search, &format!("faults.{index}.restart.{pause}"));
+        }
     }
+    sooner(search);
     shorter(search, "scenario.duration");
+}
+
+/// Cuts what lies before the first fault, half of it at a time: either of the two alone, an earlier fault or a shorter
+/// run, changes how much of the run comes after it, and may hold for that.
+fn sooner(search: &mut Search) {
+    const LENGTH: &str = "scenario.duration";
+    let begins = |index: usize| format!("faults.{index}.at");
+    loop {
+        let starts = (0..search.best.count("faults")).map(|index| duration(&search.best, &begins(index)));
+        let Some(starts) = starts.collect::<Option<Vec<_>>>() else { return };
+        let (Some(first), Some(length)) = (starts.iter().min(), duration(&search.best, LENGTH)) else {
+            return;
+        };
+        let cut = Duration::from_millis((*first / 2).as_millis() as u64);
+        if cut.is_zero() || length <= cut {
+            return;
+        }
+        let is_cut = search.try_change(|draft| {
+            for (index, start) in starts.iter().enumerate() {
+                draft.set(&begins(index), text(start.saturating_sub(cut)))?;
+            }
+            draft.set(LENGTH, text(length.saturating_sub(cut)))
+        });
+        if !is_cut {
+            return;
+        }
+    }
 }
 
 /// Loads, what they ask for, and how much of it.
@@ -205,11 +237,28 @@ fn sizes(search: &mut Search) {
             }
         }
         shorter(search, &format!("faults.{index}.latency.add"));
+        for share in ["loss.share", "error.share"] {
+            rarer(search, &format!("faults.{index}.{share}"));
+        }
         for bandwidth in ["bandwidth.is", "slow_reader.reads"] {
             wider(search, &format!("faults.{index}.{bandwidth}"));
         }
         for kind in FAULT_KINDS {
             remove(search, &format!("faults.{index}.{kind}.connections"));
+        }
+    }
+}
+
+/// Halves the share at `path`, while it still fails.
+fn rarer(search: &mut Search, path: &str) {
+    /// In per cent; less hits nobody.
+    const LEAST: f64 = 0.1;
+    let percent = |draft: &Draft| Some(draft.get(path)?.as_str()?.parse::<Share>().ok()?.0 * 100.0);
+    while let Some(percent) = percent(&search.best) {
+        let half = (percent / 2.0 * 10.0).round() / 10.0;
+        let less = Value::from(format!("{half}%"));
+        if half < LEAST || !search.try_change(|draft| draft.set(path, less)) {
+            break;
         }
     }
 }
