@@ -14,6 +14,7 @@ use hoplab_sim::scenario::{self, Overrides};
 
 use crate::arguments::TraceArguments;
 use crate::end::End;
+use crate::plural::plural;
 use crate::terminal;
 
 /// Looks into the run in a folder; [`End::Invalid`] when it does not repeat itself.
@@ -142,12 +143,13 @@ fn write_files(arguments: &TraceArguments, seen: &Seen) -> anyhow::Result<()> {
     }
     if let Some(path) = &arguments.pcap {
         write(path, reports::trace::pcapng(seen))?;
-        if seen.packets_left_out > 0 {
-            let (kept, left_out) = (seen.packets.len(), seen.packets_left_out);
-            eprintln!(
-                "{} has the first {kept} packets; {left_out} more were left out (--packets)",
+        let kept = plural(seen.packets.len() as u64, "packet");
+        match seen.packets_left_out {
+            0 => eprintln!("{} has the whole run: {kept}", path.display()),
+            left_out => eprintln!(
+                "{} has the first {kept} of the run; {left_out} more were left out (--packets)",
                 path.display()
-            );
+            ),
         }
     }
     if let Some(path) = &arguments.keys {

@@ -50,7 +50,7 @@ impl Group {
     /// Its name for people.
     pub(crate) fn label(self) -> &'static str {
         match self {
-            Self::Wire => "wire, connecting",
+            Self::Wire => "network",
             Self::ProxyCpu => "proxy CPU",
             Self::ProxyLatency => "proxy latency",
             Self::ProxyQueue => "proxy queue",

@@ -58,7 +58,7 @@ fn heading(request: &Request, record: &Record, architecture: &str, look: Look) -
     let until_us = request.end_nanos.map_or(u64::MAX, |end| end / 1_000);
     let faults = record.faults.iter().filter(|fault| {
         let fault_end = fault.at_us.saturating_add(fault.for_us);
-        fault.at_us <= until_us && start_us <= fault_end
+        fault.at_us <= until_us && start_us < fault_end
     });
     let faults: Vec<String> = faults
         .map(|fault| {
