@@ -147,7 +147,7 @@ fn write_files(arguments: &TraceArguments, seen: &Seen) -> anyhow::Result<()> {
         match seen.packets_left_out {
             0 => eprintln!("{} has the whole run: {kept}", path.display()),
             left_out => eprintln!(
-                "{} has the first {kept} of the run; {left_out} more were left out (--packets)",
+                "{} has the first {kept}; {left_out} more were left out (--packets)",
                 path.display()
             ),
         }

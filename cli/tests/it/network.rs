@@ -351,3 +351,42 @@ fn where_nothing_is_lost_or_held_back_the_wire_is_all() {
         );
     }
 }
+
+/// Which connections a share is, is drawn by the names of their pods: the same in every architecture.
+#[test]
+fn a_share_of_connections_is_the_same_connections_in_every_architecture() {
+    let text = r#"# Which connections are cut?
+[scenario]
+title = "Some connections"
+duration = "6s"
+
+[compare]
+architectures = ["direct", "mesh"]
+
+[services.shop.endpoints.buy]
+steps = [{ call = "bank.pay" }]
+
+[services.bank]
+replicas = 6
+protocol = "grpc"
+endpoints.pay = {}
+
+[load.people]
+rate = "20 rps"
+timeout = "1s"
+mix = { "shop.buy" = 1 }
+
+[[faults]]
+name = "cut"
+at = "2s"
+for = "4s"
+partition = { from = "shop", to = "bank", connections = "30%" }
+"#;
+    let (summary, _) = run_text("share", text);
+    let lost = |architecture| count(edge(&summary, architecture, "shop → bank"), "lost");
+    let timed_out = |architecture: &str| &summary["architectures"][architecture]["requests"]["timed_out"];
+    assert!(lost("direct") > 0.0);
+    assert_eq!(timed_out("direct"), timed_out("mesh"));
+    let off = (lost("direct") - lost("mesh")).abs();
+    assert!(off <= 0.1 * lost("direct"), "{} and {}", lost("direct"), lost("mesh"));
+}

@@ -296,7 +296,7 @@ fn tshark_reads_http2_in_the_mutual_tls_of_a_simulated_mesh() {
     assert_eq!(code(&hoplab(&folder, &["run", "calm.toml", "--out", "out"])), 0);
     let arguments = ["trace", "out", "--pcap", "run.pcapng", "--keys", "keys.log"];
     let trace = hoplab(&folder, &arguments);
-    assert_eq!((code(&trace), stderr(&trace)), (0, String::new()));
+    assert_eq!(code(&trace), 0, "{}", stderr(&trace));
 
     let paths = tshark(
         &folder,
@@ -315,6 +315,7 @@ fn tshark_reads_http2_in_the_mutual_tls_of_a_simulated_mesh() {
     assert_eq!(tshark(&folder, &["-r", "run.pcapng", "-Y", wrong]), Vec::<String>::new());
     let packets = tshark(&folder, &["-r", "run.pcapng", "-T", "fields", "-e", "frame.number"]).len();
     assert_eq!(record["architectures"]["mesh"]["effort"]["packets"], packets);
+    assert_eq!(stderr(&trace), format!("run.pcapng has the whole run: {packets} packets\n"));
     let names = tshark(&folder, &["-N", "n", "-r", "run.pcapng", "-T", "fields", "-e", "ip.dst_host"]);
     assert!(names.iter().any(|name| name == "bank-1"));
     let keys = fs::read_to_string(folder.path("keys.log")).unwrap();
