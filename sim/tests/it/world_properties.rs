@@ -53,7 +53,13 @@ fn byte(number: usize, side: usize, offset: usize) -> u8 {
 }
 
 /// Sends everything and receives everything, at once.
-async fn exchange(stream: SimStream, number: usize, side: usize, sends: &[usize], read: usize) -> Vec<u8> {
+async fn exchange(
+    stream: &mut SimStream,
+    number: usize,
+    side: usize,
+    sends: &[usize],
+    read: usize,
+) -> Vec<u8> {
     let (mut reader, mut writer) = tokio::io::split(stream);
     let write = async {
         let mut offset = 0;
@@ -113,14 +119,17 @@ fn run(weather: &Weather) -> (Vec<Received>, String) {
             let mut listener = server.bind(SocketAddr::from(([0, 0, 0, 0], port))).await.unwrap();
             let endpoint = Endpoint::new("pod-1", port);
             let client = async {
-                let stream = client.connect(&endpoint).await.unwrap();
-                exchange(stream, number, 0, ours, weather.read).await
+                let mut stream = client.connect(&endpoint).await.unwrap();
+                (exchange(&mut stream, number, 0, ours, weather.read).await, stream)
             };
             let server = async {
-                let stream = listener.accept().await.unwrap().stream;
-                exchange(stream, number, 1, theirs, weather.read).await
+                let mut stream = listener.accept().await.unwrap().stream;
+                (exchange(&mut stream, number, 1, theirs, weather.read).await, stream)
             };
-            tokio::join!(client, server)
+            // Both hold their ends until both have read: a kernel gives up after 8 attempts what a closed socket
+            // left unsent (`tcp_orphan_retries`), and who waits for it would read for ever.
+            let ((client, _), (server, _)) = tokio::join!(client, server);
+            (client, server)
         };
         let connections = weather.connections.iter().enumerate().map(connection);
         let connections = futures_util::future::join_all(connections);
