@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use hoplab_proxy::host::Instant;
 use hoplab_proxy::telemetry::ConnectionId;
+use slab::Slab;
 
 use super::PodId;
 use super::backlog::Backlog;
@@ -89,8 +90,7 @@ pub(super) struct Connections {
     opened: u64,
     /// Who is told when one stands still.
     stalls: Stalls,
-    slots: Vec<Option<Connection>>,
-    free: Vec<usize>,
+    known: Slab<Connection>,
     /// Connections that may have become forgettable.
     ending: Vec<usize>,
     /// Flows of which something has come at this instant; whoever reads has yet to do so.
@@ -99,7 +99,7 @@ pub(super) struct Connections {
 
 impl Connections {
     pub(super) fn new(stalls: Stalls) -> Self {
-        Self { opened: 0, stalls, slots: Vec::new(), free: Vec::new(), ending: Vec::new(), fresh: Vec::new() }
+        Self { opened: 0, stalls, known: Slab::new(), ending: Vec::new(), fresh: Vec::new() }
     }
 
     /// The name of a flow's connection.
@@ -214,15 +214,11 @@ impl Connections {
         let [(opens, _), (accepts, _)] = ends;
         let flows = [(opens, accepts), (accepts, opens)].map(|(from, to)| Flow::new(links.between(from, to)));
         let endpoints = [opener, Endpoint::unopened(links.congestion())];
-        let slot = self.free.pop().unwrap_or_else(|| {
-            self.slots.push(None);
-            self.slots.len() - 1
-        });
         self.opened += 1;
         let id = ConnectionId(self.opened);
         let lot = links.opened(flows[0].link);
-        self.slots[slot] = Some(Connection { id, lot, ends, endpoints, flows, listener: None });
-        FlowId { connection: slot, side: 0 }
+        let connection = self.known.insert(Connection { id, lot, ends, endpoints, flows, listener: None });
+        FlowId { connection, side: 0 }
     }
 
     /// An end may have become such that nothing refers to it.
@@ -254,22 +250,18 @@ impl Connections {
         let is_its = |connection: &Connection| {
             connection.listener.as_ref().is_some_and(|of| Arc::ptr_eq(of, listener))
         };
-        let slots = self.slots.iter().enumerate();
-        let its = slots.filter(|(_, slot)| slot.as_ref().is_some_and(is_its));
+        let its = self.known.iter().filter(|(_, connection)| is_its(connection));
         its.map(|(connection, _)| FlowId { connection, side: 1 }).collect()
     }
 
     /// All connections, by their openers' flows, with their ends: the opener's first.
     pub(super) fn all(&self) -> impl Iterator<Item = (FlowId, [End; 2])> {
-        self.slots.iter().enumerate().filter_map(|(connection, slot)| {
-            let slot = slot.as_ref()?;
-            Some((FlowId { connection, side: 0 }, slot.ends))
-        })
+        self.known.iter().map(|(connection, known)| (FlowId { connection, side: 0 }, known.ends))
     }
 
     /// The end that sends a flow, if it is still known.
     pub(super) fn find(&mut self, id: FlowId) -> Option<&mut Endpoint> {
-        self.slots[id.connection].as_mut().map(|connection| &mut connection.endpoints[id.side])
+        self.known.get_mut(id.connection).map(|connection| &mut connection.endpoints[id.side])
     }
 
     /// Forgets the connections that are over; `forgotten` is told whose port is free. To be called after a drain: by
@@ -279,24 +271,24 @@ impl Connections {
             return;
         }
         let mut ending = std::mem::take(&mut self.ending);
-        for slot in ending.drain(..) {
-            let Some(connection) = self.slots[slot].take_if(|connection| connection.is_over()) else {
+        for key in ending.drain(..) {
+            if !self.known.get(key).is_some_and(Connection::is_over) {
                 continue;
-            };
+            }
+            let connection = self.known.remove(key);
             if connection.flows.iter().any(Flow::stands_still) {
                 self.stalls.over(connection.id, now);
             }
             forgotten(connection.ends);
-            self.free.push(slot);
         }
         self.ending = ending;
     }
 
     fn connection(&self, id: FlowId) -> &Connection {
-        self.slots[id.connection].as_ref().expect("a flow that is referred to is kept")
+        self.known.get(id.connection).expect("a flow that is referred to is kept")
     }
 
     fn connection_mut(&mut self, id: FlowId) -> &mut Connection {
-        self.slots[id.connection].as_mut().expect("a flow that is referred to is kept")
+        self.known.get_mut(id.connection).expect("a flow that is referred to is kept")
     }
 }
