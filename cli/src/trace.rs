@@ -130,30 +130,30 @@ fn check_found(arguments: &TraceArguments, seen: &Seen, architecture: &str) -> a
     Ok(())
 }
 
-/// Writes what other viewers open.
+/// Writes what other viewers open, and says what is in it.
 fn write_files(arguments: &TraceArguments, seen: &Seen) -> anyhow::Result<()> {
-    let write = |path: &Path, bytes: Vec<u8>| {
-        std::fs::write(path, bytes).with_context(|| format!("cannot write {}", path.display()))
+    let write = |path: &Path, bytes: Vec<u8>, content: String| {
+        std::fs::write(path, bytes).with_context(|| format!("cannot write {}", path.display()))?;
+        eprintln!("{} has {content}", path.display());
+        anyhow::Ok(())
     };
+    let requests = || plural(seen.requests.len() as u64, "request");
     if let Some(path) = &arguments.perfetto {
-        write(path, reports::trace::perfetto(&seen.requests).into_bytes())?;
+        write(path, reports::trace::perfetto(&seen.requests).into_bytes(), requests())?;
     }
     if let Some(path) = &arguments.otlp {
-        write(path, reports::trace::otlp(seen).into_bytes())?;
+        write(path, reports::trace::otlp(seen).into_bytes(), requests())?;
     }
     if let Some(path) = &arguments.pcap {
-        write(path, reports::trace::pcapng(seen))?;
         let kept = plural(seen.packets.len() as u64, "packet");
-        match seen.packets_left_out {
-            0 => eprintln!("{} has the whole run: {kept}", path.display()),
-            left_out => eprintln!(
-                "{} has the first {kept}; {left_out} more were left out (--packets)",
-                path.display()
-            ),
-        }
+        let content = match seen.packets_left_out {
+            0 => format!("the whole run: {kept}"),
+            left_out => format!("the first {kept}; {left_out} more were left out (--packets)"),
+        };
+        write(path, reports::trace::pcapng(seen), content)?;
     }
     if let Some(path) = &arguments.keys {
-        write(path, reports::trace::key_log(seen).into_bytes())?;
+        write(path, reports::trace::key_log(seen).into_bytes(), "the keys of TLS connections".to_owned())?;
     }
     Ok(())
 }
