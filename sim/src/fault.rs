@@ -11,6 +11,7 @@ pub(crate) mod dice;
 mod error;
 mod latency;
 mod loss;
+mod of_network;
 mod of_pods;
 mod partition;
 mod pause;

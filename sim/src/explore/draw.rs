@@ -17,7 +17,7 @@ pub(super) fn faults(plan: &Plan, window: (Duration, Duration), seed: u64) -> Ve
 }
 
 fn fault(dice: &mut Dice, plan: &Plan, (from, until): (Duration, Duration), number: usize) -> Table {
-    let Plan { services, explore, .. } = plan;
+    let explore = &plan.explore;
     let kind = dice.weighed(&explore.weights);
     let lasts = (explore.lasts.0, explore.lasts.1.min(until.saturating_sub(from)));
     let lasts = dice.duration(lasts);
@@ -25,7 +25,7 @@ fn fault(dice: &mut Dice, plan: &Plan, (from, until): (Duration, Duration), numb
     let at = from + latest.saturating_sub(from).mul_f64(dice.unit());
     let at = Duration::from_millis(at.as_millis() as u64);
     let service = explore.services[dice.below(explore.services.len())].0;
-    let what = inline(fault::draw(kind, dice, &Drawing { services, explore, service, lasts }));
+    let what = inline(fault::draw(kind, dice, &Drawing { plan, service, lasts }));
     let mut entry = table([
         ("name", Value::from(format!("drawn-{}", number + 1))),
         ("at", text(at)),

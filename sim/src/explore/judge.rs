@@ -137,6 +137,7 @@ fn broken(record: &Record) -> Vec<Broken> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
     use std::sync::Arc;
 
     use super::*;
@@ -153,6 +154,7 @@ mod tests {
         let plan =
             Arc::new(parse(&[source], &Overrides::default()).unwrap_or_else(|wrong| panic!("{wrong}")));
         let exploration = Exploration::of(&plan).unwrap_or_else(|wrong| panic!("{wrong}"));
+        let mut sides = BTreeSet::new();
         for seed in 1..=300 {
             let drawn = exploration.draw(seed).unwrap_or_else(|wrong| panic!("{wrong}"));
             assert!((1..=3).contains(&drawn.plan.faults.len()));
@@ -160,7 +162,11 @@ mod tests {
             assert!(settled.is_some_and(|settled| settled + plan.invariants.settle < plan.duration));
             let again = exploration.draw(seed).unwrap_or_else(|wrong| panic!("{wrong}"));
             assert_eq!(drawn.draft.text(), again.draft.text());
+            for side in ["\"client\"", "\"gateway\"", "reader = \"client\""] {
+                sides.extend(drawn.draft.text().contains(side).then_some(side));
+            }
         }
+        assert_eq!(sides.len(), 3, "clients and the gateway are drawn: {sides:?}");
         let drawn = exploration.draw(7).unwrap_or_else(|wrong| panic!("{wrong}"));
         let panicked = Panicked {
             architecture: "gateway".to_owned(),

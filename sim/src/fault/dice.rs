@@ -8,8 +8,9 @@ use rand::rngs::ChaCha8Rng;
 use toml_edit::{Array, Value};
 
 use crate::random;
+use crate::scenario::plan::Plan;
 use crate::scenario::plan::application::Service;
-use crate::scenario::plan::explore::Explore;
+use crate::scenario::plan::target::{CLIENT, GATEWAY};
 
 /// What a drawn fault's table holds.
 pub(crate) type Entries = Vec<(&'static str, Value)>;
@@ -17,12 +18,42 @@ pub(crate) type Entries = Vec<(&'static str, Value)>;
 /// What a fault is drawn for.
 #[derive(Clone, Copy)]
 pub(crate) struct Drawing<'a> {
-    pub(crate) services: &'a [Service],
-    pub(crate) explore: &'a Explore,
+    pub(crate) plan: &'a Plan,
     /// The service that it is to be about.
     pub(crate) service: usize,
     /// How long it lasts.
     pub(crate) lasts: Duration,
+}
+
+impl<'a> Drawing<'a> {
+    /// The service that it is to be about.
+    pub(crate) fn service(&self) -> &'a Service {
+        &self.plan.services[self.service]
+    }
+
+    /// Whether clients ask for the service.
+    fn is_asked_for(&self) -> bool {
+        let mut wanted = self.plan.loads.iter().flat_map(|load| &load.mix);
+        wanted.any(|(endpoint, _)| endpoint.service.0 == self.service)
+    }
+
+    /// The service beside each that calls it; where clients ask for it, these are clients or the gateway, and the two
+    /// themselves.
+    fn pairs(&self) -> Vec<[&'a str; 2]> {
+        let Plan { services, architectures, .. } = self.plan;
+        let name = &*self.service().name;
+        let calls = |other: &&Service| other.name != name && other.callees().contains(&self.service);
+        let mut pairs: Vec<_> = services.iter().filter(calls).map(|caller| [&*caller.name, name]).collect();
+        let is_entered_by =
+            |gateway| self.is_asked_for() && architectures.iter().any(|of| of.gateway == gateway);
+        if is_entered_by(false) {
+            pairs.push([CLIENT, name]);
+        }
+        if is_entered_by(true) {
+            pairs.extend([[GATEWAY, name], [CLIENT, GATEWAY]]);
+        }
+        pairs
+    }
 }
 
 /// The stream that a fault is drawn from.
@@ -36,7 +67,7 @@ impl Dice {
 
     /// All pods of a service, or one.
     pub(crate) fn pods(&mut self, drawing: &Drawing<'_>) -> Entries {
-        let service = &drawing.services[drawing.service];
+        let service = drawing.service();
         let mut entries = vec![("service", Value::from(service.name.as_str()))];
         if random::happens(&mut self.0, 0.5) {
             entries.push(("replica", Value::from(self.below(service.replicas as usize) as i64)));
@@ -44,9 +75,12 @@ impl Dice {
         entries
     }
 
-    /// The same by a name: `payment`, `payment-0`.
-    pub(crate) fn pods_by_name(&mut self, drawing: &Drawing<'_>) -> Value {
-        let service = &drawing.services[drawing.service];
+    /// Who reads, by name: `payment`, `payment-0`, and a quarter of the times that clients ask for the service, they.
+    pub(crate) fn reader(&mut self, drawing: &Drawing<'_>) -> Value {
+        if drawing.is_asked_for() && random::happens(&mut self.0, 0.25) {
+            return Value::from(CLIENT);
+        }
+        let service = drawing.service();
         if random::happens(&mut self.0, 0.5) {
             return Value::from(format!("{}-{}", service.name, self.below(service.replicas as usize)));
         }
@@ -77,16 +111,14 @@ impl Dice {
         entries
     }
 
-    /// A service and one that calls it, half of the times that there is one.
+    /// A service and one that calls it, or clients and their gateway, half of the times that there are such.
     fn pair<'a>(&mut self, drawing: &Drawing<'a>) -> Option<[&'a str; 2]> {
-        let Drawing { services, service, .. } = *drawing;
-        let calls = |caller: &usize| *caller != service && services[*caller].callees().contains(&service);
-        let callers: Vec<usize> = (0..services.len()).filter(calls).collect();
-        let picked = self.below(callers.len().max(1));
-        if callers.is_empty() || random::happens(&mut self.0, 0.5) {
+        let pairs = drawing.pairs();
+        let picked = self.below(pairs.len().max(1));
+        if pairs.is_empty() || random::happens(&mut self.0, 0.5) {
             return None;
         }
-        Some([callers[picked], service].map(|index| services[index].name.as_str()))
+        Some(pairs[picked])
     }
 
     /// Evenly from 0 to 1.
@@ -126,7 +158,7 @@ impl Dice {
 
     /// A bandwidth as a scenario writes it.
     pub(crate) fn bandwidth(&mut self, drawing: &Drawing<'_>) -> Value {
-        let (least, most) = drawing.explore.bandwidth;
+        let (least, most) = drawing.plan.explore.bandwidth;
         let kilobits = (self.between((least as f64, most as f64)) / 1e3).round().max(1.0);
         Value::from(Bandwidth(kilobits as u64 * 1_000).to_string())
     }

@@ -96,7 +96,7 @@ impl Fault for Error {
         let mut entries = dice.pods(drawing);
         let status = [500, 503][dice.below(2)];
         entries.push(("status", Value::from(i64::from(status))));
-        entries.push(("share", dice.share(drawing.explore.share)));
+        entries.push(("share", dice.share(drawing.plan.explore.share)));
         entries
     }
 

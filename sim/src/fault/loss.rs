@@ -1,69 +1,45 @@
 //! `loss`: segments between two sides of the network are lost, and sent again later.
 
-use hoplab_proxy::quantity::{Duration as Quantity, Share};
+use hoplab_proxy::quantity::Share;
 
 use super::dice::{Dice, Drawing, Entries};
-use super::sides::{WrittenBetween, between, directed, percent};
-use super::{Aim, Fault, Run};
+use super::of_network::{Effect, OfNetwork};
+use super::sides::percent;
 use crate::scenario::place::At;
-use crate::scenario::plan::application::Service;
-use crate::scenario::plan::target::{Between, Target};
 use crate::scenario::reader::{Context, Table};
-use crate::scenario::resolve::surroundings::Surroundings;
 use crate::world::ImpairmentKind;
 
-/// Segments between the two sides are lost, each with this probability, and sent again later.
+/// Segments between the two sides are lost, each with a probability, and sent again later.
+pub(super) type Loss = OfNetwork<Lost>;
+
+/// Packets are lost.
 #[derive(Debug, Clone)]
-pub struct Loss {
-    /// Where.
-    pub between: Between,
-    /// 0 to 1.
+pub struct Lost {
+    /// Each with this probability, 0 to 1.
     pub share: f64,
 }
 
-/// As it is written.
-pub(crate) struct Written {
-    between: WrittenBetween,
-    share: Option<At<Share>>,
-}
+impl Effect for Lost {
+    const NAME: &'static str = "loss";
+    type Written = Option<At<Share>>;
 
-impl Fault for Loss {
-    const KEY: &'static str = "loss";
-    type Written = Written;
-
-    fn read(table: &mut Table<'_, '_>, context: &mut Context<'_>) -> Option<Self::Written> {
-        Some(Written { between: directed(table, context)?, share: table.required("share", context) })
+    fn read(table: &mut Table<'_, '_>, context: &mut Context<'_>) -> Self::Written {
+        table.required("share", context)
     }
 
-    fn resolve(
-        written: Self::Written,
-        _: Option<&At<Quantity>>,
-        surroundings: &Surroundings<'_>,
-        context: &mut Context<'_>,
-    ) -> Option<Self> {
-        let sides = surroundings.between(written.between, context);
-        Some(Self { between: sides?, share: written.share?.value.0 })
+    fn resolve(share: Self::Written, _: &mut Context<'_>) -> Option<Self> {
+        Some(Self { share: share?.value.0 })
     }
 
-    fn in_words(&self, services: &[Service]) -> String {
-        format!("{} % of segments {} are lost", percent(self.share), between(services, self.between))
-    }
-
-    fn aim(&self) -> Aim {
-        Aim::Network(self.between)
-    }
-
-    fn renews(&self) -> Option<Target> {
-        None
+    fn in_words(&self, between: &str) -> String {
+        format!("{} % of segments {between} are lost", percent(self.share))
     }
 
     fn draw(dice: &mut Dice, drawing: &Drawing<'_>) -> Entries {
-        let mut entries = dice.directed(drawing);
-        entries.push(("share", dice.share(drawing.explore.share)));
-        entries
+        vec![("share", dice.share(drawing.plan.explore.share))]
     }
 
-    async fn run(&self, run: &Run<'_>) {
-        run.impair(self.between, ImpairmentKind::Loss(self.share)).await;
+    fn impairment(&self) -> ImpairmentKind {
+        ImpairmentKind::Loss(self.share)
     }
 }

@@ -1,58 +1,36 @@
 //! `partition`: nothing passes between two sides of the network.
 
-use hoplab_proxy::quantity::Duration as Quantity;
-
 use super::dice::{Dice, Drawing, Entries};
-use super::sides::{WrittenBetween, between, directed};
-use super::{Aim, Fault, Run};
-use crate::scenario::place::At;
-use crate::scenario::plan::application::Service;
-use crate::scenario::plan::target::{Between, Target};
+use super::of_network::{Effect, OfNetwork};
 use crate::scenario::reader::{Context, Table};
-use crate::scenario::resolve::surroundings::Surroundings;
 use crate::world::ImpairmentKind;
 
 /// Nothing passes between the two sides.
+pub(super) type Partition = OfNetwork<Nothing>;
+
+/// Of the packets, nothing is left.
 #[derive(Debug, Clone)]
-pub struct Partition {
-    /// Where.
-    pub between: Between,
-}
+pub struct Nothing;
 
-impl Fault for Partition {
-    const KEY: &'static str = "partition";
-    type Written = WrittenBetween;
+impl Effect for Nothing {
+    const NAME: &'static str = "partition";
+    type Written = ();
 
-    fn read(table: &mut Table<'_, '_>, context: &mut Context<'_>) -> Option<Self::Written> {
-        directed(table, context)
+    fn read(_: &mut Table<'_, '_>, _: &mut Context<'_>) -> Self::Written {}
+
+    fn resolve((): Self::Written, _: &mut Context<'_>) -> Option<Self> {
+        Some(Self)
     }
 
-    fn resolve(
-        written: Self::Written,
-        _: Option<&At<Quantity>>,
-        surroundings: &Surroundings<'_>,
-        context: &mut Context<'_>,
-    ) -> Option<Self> {
-        Some(Self { between: surroundings.between(written, context)? })
+    fn in_words(&self, between: &str) -> String {
+        format!("nothing passes {between}")
     }
 
-    fn in_words(&self, services: &[Service]) -> String {
-        format!("nothing passes {}", between(services, self.between))
+    fn draw(_: &mut Dice, _: &Drawing<'_>) -> Entries {
+        Vec::new()
     }
 
-    fn aim(&self) -> Aim {
-        Aim::Network(self.between)
-    }
-
-    fn renews(&self) -> Option<Target> {
-        None
-    }
-
-    fn draw(dice: &mut Dice, drawing: &Drawing<'_>) -> Entries {
-        dice.directed(drawing)
-    }
-
-    async fn run(&self, run: &Run<'_>) {
-        run.impair(self.between, ImpairmentKind::Partition).await;
+    fn impairment(&self) -> ImpairmentKind {
+        ImpairmentKind::Partition
     }
 }

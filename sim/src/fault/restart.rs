@@ -83,7 +83,7 @@ impl Fault for Restart {
     fn draw(dice: &mut Dice, drawing: &Drawing<'_>) -> Entries {
         let mut entries = dice.pods(drawing);
         // Each pod has its turn within the fault's time.
-        let turn = drawing.lasts / drawing.services[drawing.service].replicas.max(1);
+        let turn = drawing.lasts / drawing.service().replicas.max(1);
         entries.push(("drain", text(rounded(turn.mul_f64(0.3)))));
         entries.push(("down", text(rounded(turn.mul_f64(0.5)))));
         entries

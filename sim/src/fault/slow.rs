@@ -62,7 +62,7 @@ impl Fault for Slow {
 
     fn draw(dice: &mut Dice, drawing: &Drawing<'_>) -> Entries {
         let mut entries = dice.pods(drawing);
-        let times = dice.between(drawing.explore.times);
+        let times = dice.between(drawing.plan.explore.times);
         entries.push(("times", Value::from((times * 10.0).round() / 10.0)));
         entries
     }

@@ -69,7 +69,7 @@ impl Fault for SlowReader {
     }
 
     fn draw(dice: &mut Dice, drawing: &Drawing<'_>) -> Entries {
-        vec![("reader", dice.pods_by_name(drawing)), ("reads", dice.bandwidth(drawing))]
+        vec![("reader", dice.reader(drawing)), ("reads", dice.bandwidth(drawing))]
     }
 
     async fn run(&self, run: &Run<'_>) {

@@ -4,6 +4,7 @@ use indexmap::IndexMap;
 
 use crate::scenario::place::At;
 use crate::scenario::plan::application::{EndpointId, ServiceId};
+use crate::scenario::plan::target::{CLIENT, GATEWAY};
 use crate::scenario::reader::Context;
 use crate::scenario::schema::topology::Service;
 use crate::scenario::suggest;
@@ -11,7 +12,7 @@ use crate::scenario::suggest;
 /// A DNS label holds no more.
 const LENGTH_MAX: usize = 63;
 /// Names of the two ends that are no services.
-const TAKEN: [&str; 2] = ["client", "gateway"];
+const TAKEN: [&str; 2] = [CLIENT, GATEWAY];
 
 /// Every service and endpoint by its name.
 pub(crate) struct Names(IndexMap<String, Vec<String>>);

@@ -9,7 +9,7 @@ use crate::scenario::place::{At, Place};
 use crate::scenario::plan::application::{Endpoint, Service, ServiceId};
 use crate::scenario::plan::architecture::Architecture;
 use crate::scenario::plan::load::Load;
-use crate::scenario::plan::target::{Between, Side, Target, Ways};
+use crate::scenario::plan::target::{Between, CLIENT, GATEWAY, Side, Target, Ways};
 use crate::scenario::reader::Context;
 
 /// What faults are resolved against.
@@ -92,7 +92,7 @@ impl Surroundings<'_> {
 
     fn two(&self, a: &At<String>, b: &At<String>, ways: Ways, context: &mut Context<'_>) -> Option<Between> {
         let (first, second) = (self.side(a, context), self.side(b, context));
-        if first.is_some() && first == second {
+        if first.is_some() && first.map(|side| self.all_of(side)) == second.map(|side| self.all_of(side)) {
             context.error(b.place, format!("\"{}\" on both sides", b.value)).hint("name two sides");
         }
         Some(Between { a: first?, b: Some(second?), ways, connections: 1.0 })
@@ -109,16 +109,26 @@ impl Surroundings<'_> {
             return Some(Side::Pods(Target { service, replica }));
         }
         match name.value.as_str() {
-            "client" => Some(Side::Clients),
-            "gateway" => {
+            CLIENT => Some(Side::Clients),
+            GATEWAY => {
                 self.check_gateway(name.place, context);
                 Some(Side::Gateway)
             }
             _ => {
-                let known = ["client", "gateway"].into_iter().chain(self.names.services());
+                let known = [CLIENT, GATEWAY].into_iter().chain(self.names.services());
                 context.unknown("side", name, known);
                 None
             }
+        }
+    }
+
+    /// The same side; the only pod of a service is the service.
+    fn all_of(&self, side: Side) -> Side {
+        match side {
+            Side::Pods(Target { service, .. }) if self.services[service.0].replicas == 1 => {
+                Side::Pods(Target { service, replica: None })
+            }
+            side => side,
         }
     }
 
