@@ -138,7 +138,7 @@ impl<'v, 'i> Table<'v, 'i> {
         context: &mut Context<'_>,
     ) -> Option<Self> {
         let Some(table) = value.get_ref().as_table() else {
-            wrong_type(value, place, "a table", context);
+            wrong_type(value, place, ("a table", "write `{ … }`, or a header in brackets"), context);
             return None;
         };
         let entry = |(key, value): (&Spanned<_>, &'v Spanned<DeValue<'i>>)| {
@@ -253,8 +253,13 @@ fn place_of(key: &At<String>, value: &Spanned<DeValue<'_>>) -> Place {
     }
 }
 
-/// Notes that something else was expected.
-fn wrong_type(value: &Spanned<DeValue<'_>>, place: Place, expected: &str, context: &mut Context<'_>) {
+/// Notes that something else was expected, and how that is written.
+pub(super) fn wrong_type(
+    value: &Spanned<DeValue<'_>>,
+    place: Place,
+    (expected, hint): (&str, &str),
+    context: &mut Context<'_>,
+) {
     let found = match value.get_ref() {
         DeValue::String(_) => "a text",
         DeValue::Integer(_) => "a whole number",
@@ -264,14 +269,14 @@ fn wrong_type(value: &Spanned<DeValue<'_>>, place: Place, expected: &str, contex
         DeValue::Array(_) => "a list",
         DeValue::Table(_) => "a table",
     };
-    context.error(place, format!("{found} where {expected} belongs"));
+    context.error(place, format!("{found} where {expected} belongs")).hint(hint);
 }
 
 impl Read for String {
     fn read(value: &Spanned<DeValue<'_>>, place: Place, context: &mut Context<'_>) -> Option<Self> {
         let text = value.get_ref().as_str().map(str::to_owned);
         if text.is_none() {
-            wrong_type(value, place, "a text", context);
+            wrong_type(value, place, ("a text", "write one text, in quotes"), context);
         }
         text
     }
@@ -281,7 +286,7 @@ impl Read for bool {
     fn read(value: &Spanned<DeValue<'_>>, place: Place, context: &mut Context<'_>) -> Option<Self> {
         let truth = value.get_ref().as_bool();
         if truth.is_none() {
-            wrong_type(value, place, "`true` or `false`", context);
+            wrong_type(value, place, ("`true` or `false`", "write the word without quotes"), context);
         }
         truth
     }
@@ -290,14 +295,16 @@ impl Read for bool {
 impl Read for u64 {
     fn read(value: &Spanned<DeValue<'_>>, place: Place, context: &mut Context<'_>) -> Option<Self> {
         let Some(integer) = value.get_ref().as_integer() else {
-            wrong_type(value, place, "a whole number", context);
+            wrong_type(value, place, ("a whole number", "write, say, `3`"), context);
             return None;
         };
         let digits = integer.as_str().replace('_', "");
         let number = Self::from_str_radix(&digits, integer.radix()).ok();
         if number.is_none() {
-            let why = if digits.starts_with('-') { "is negative" } else { "is too large" };
-            context.error(place, format!("`{}` {why}", integer.as_str()));
+            let is_negative = digits.starts_with('-');
+            let (why, hint) =
+                if is_negative { ("negative", "write 0 or more") } else { ("too large", "write less") };
+            context.error(place, format!("`{}` is {why}", integer.as_str())).hint(hint);
         }
         number
     }
@@ -308,7 +315,7 @@ impl Read for u32 {
         let number = u64::read(value, place, context)?;
         let small = Self::try_from(number).ok();
         if small.is_none() {
-            context.error(place, format!("`{number}` is too large"));
+            context.error(place, format!("`{number}` is too large")).hint("write less");
         }
         small
     }
@@ -320,16 +327,17 @@ impl Read for f64 {
             DeValue::Integer(integer) if integer.radix() == 10 => integer.as_str(),
             DeValue::Float(float) => float.as_str(),
             _ => {
-                wrong_type(value, place, "a number", context);
+                wrong_type(value, place, ("a number", "write, say, `1.5`"), context);
                 return None;
             }
         };
         let number = text.replace('_', "").parse().ok().filter(|number: &Self| number.is_finite());
-        match number {
-            Some(number) if number < 0.0 => drop(context.error(place, format!("`{text}` is negative"))),
-            None => drop(context.error(place, format!("`{text}` is no finite number"))),
-            Some(number) => return Some(number),
-        }
+        let (why, hint) = match number {
+            Some(number) if number >= 0.0 => return Some(number),
+            Some(_) => ("is negative", "write 0 or more"),
+            None => ("is no finite number", "write, say, `1.5`"),
+        };
+        context.error(place, format!("`{text}` {why}")).hint(hint);
         None
     }
 }
@@ -337,7 +345,7 @@ impl Read for f64 {
 impl<T: Read> Read for Vec<At<T>> {
     fn read(value: &Spanned<DeValue<'_>>, place: Place, context: &mut Context<'_>) -> Option<Self> {
         let Some(array) = value.get_ref().as_array() else {
-            wrong_type(value, place, "a list", context);
+            wrong_type(value, place, ("a list", "write `[ … ]`"), context);
             return None;
         };
         let mut list = Self::new();
@@ -354,8 +362,7 @@ macro_rules! read_quantity {
         impl Read for quantity::$quantity {
             fn read(value: &Spanned<DeValue<'_>>, place: Place, context: &mut Context<'_>) -> Option<Self> {
                 let Some(text) = value.get_ref().as_str() else {
-                    wrong_type(value, place, $expected, context);
-                    context.problems.last_mut()?.hint($hint);
+                    wrong_type(value, place, ($expected, $hint), context);
                     return None;
                 };
                 text.parse().map_err(|wrong: quantity::NotAQuantity| context.complaint(place, &wrong.to_string())).ok()
@@ -375,8 +382,8 @@ read_quantity! {
 impl Read for Distribution {
     fn read(value: &Spanned<DeValue<'_>>, place: Place, context: &mut Context<'_>) -> Option<Self> {
         let Some(text) = value.get_ref().as_str() else {
-            wrong_type(value, place, "a duration or a distribution", context);
-            context.problems.last_mut()?.hint("write `\"10ms\"` or, say, `\"exp(10ms)\"`");
+            let expected = ("a duration or a distribution", "write `\"10ms\"` or, say, `\"exp(10ms)\"`");
+            wrong_type(value, place, expected, context);
             return None;
         };
         let mut sample = |file: &str| {
@@ -400,8 +407,8 @@ impl Read for Distribution {
 impl Read for Sizes {
     fn read(value: &Spanned<DeValue<'_>>, place: Place, context: &mut Context<'_>) -> Option<Self> {
         let Some(text) = value.get_ref().as_str() else {
-            wrong_type(value, place, "a size or a distribution", context);
-            context.problems.last_mut()?.hint("write `\"1 KiB\"` or, say, `\"exp(1 KiB)\"`");
+            let expected = ("a size or a distribution", "write `\"1 KiB\"` or, say, `\"exp(1 KiB)\"`");
+            wrong_type(value, place, expected, context);
             return None;
         };
         let mut sample = |file: &str| {

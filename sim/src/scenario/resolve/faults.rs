@@ -48,13 +48,17 @@ pub(super) fn resolve(
 fn check_time(fault: &written::Fault, window: &Window, context: &mut Context<'_>) {
     let (Some(at), Some(lasts)) = (&fault.at, &fault.lasts) else { return };
     let duration = window.duration;
-    let end = Quantity(duration);
+    let ends = format!("which ends at {}", Quantity(duration));
     if lasts.value.0.is_zero() {
-        context.error(lasts.place, "a fault of no length");
+        context.error(lasts.place, "a fault of no length").hint("write how long it lasts, or leave it out");
     } else if at.value.0 >= duration {
-        context.error(at.place, format!("the fault starts after the run, which ends at {end}"));
+        let when = if at.value.0 > duration { "after" } else { "at the end of" };
+        let hint = "let it start earlier, or lengthen \"duration\"";
+        context.error(at.place, format!("the fault starts {when} the run, {ends}")).hint(hint);
     } else if at.value.0.saturating_add(lasts.value.0) > duration {
-        context.error(lasts.place, format!("the fault ends after the run, which ends at {end}"));
+        let room = Quantity(duration.saturating_sub(at.value.0));
+        let hint = format!("write {room} or less, or lengthen \"duration\"");
+        context.error(lasts.place, format!("the fault ends after the run, {ends}")).hint(hint);
     } else if at.value.0 < window.warmup {
         let hint = "the warm-up is measured but not reported: let the fault start later";
         context.warning(at.place, "the fault starts within the warm-up").hint(hint);

@@ -6,7 +6,7 @@ use toml::de::DeValue;
 
 use crate::distribution::Distribution;
 use crate::scenario::place::{At, Place};
-use crate::scenario::reader::{Context, Named, Read, Table};
+use crate::scenario::reader::{Context, Named, Read, Table, wrong_type};
 
 /// `[network]`.
 #[derive(Default)]
@@ -125,7 +125,12 @@ impl Read for Queue {
                 }
                 Size::read(value, place, context).map(Self::Bytes)
             }
-            _ => u32::read(value, place, context).map(Self::Packets),
+            DeValue::Integer(_) => u32::read(value, place, context).map(Self::Packets),
+            _ => {
+                let expected = ("a number of packets or a size", "write `64` or, say, `\"100 KB\"`");
+                wrong_type(value, place, expected, context);
+                None
+            }
         }
     }
 }

@@ -166,6 +166,24 @@ name = "y"
 at = "6s"
 for = "5s"
 slow_reader = { service = "payment", reads = "0.4 bps" }"#;
+    what_a_fault_cannot_be:
+        "[network]" => "[network]\nqueue = 1.5",
+        r#"slow = { service = "payment", replica = 0, times = 20 }"# => r#"crash = { service = ["payment"], replica = -1 }
+[[faults]]
+name = "late"
+at = "30s"
+for = "1s"
+crash = { service = "order" }
+[[faults]]
+name = "long"
+at = "29s"
+for = "2s"
+slow = { service = "order", times = "two" }
+[[faults]]
+name = "within"
+at = "6s"
+for = "5s"
+partition = { from = "email-0", to = "email" }"#;
     a_queue_of_a_packet:
         "[network]" => "[network]\nbandwidth = \"1 Gbps\"\nqueue = \"1 packet\"";
     fault_names:
