@@ -6,7 +6,7 @@ use crate::closed_form::Judged;
 use crate::figures::recovery::{Recovery, Watched};
 use crate::figures::{self, Figure, Scope};
 use crate::record::{self, Outcome, Spacing};
-use crate::scenario::plan::{During, EndpointId, Expectation, Metric, Plan};
+use crate::scenario::plan::{During, EndpointId, Expectation, Metric, Party, Plan};
 
 /// How the expectations of `plan` on its `architecture`th architecture came out under one seed.
 pub(crate) fn judge(
@@ -279,10 +279,8 @@ impl Names {
             let service = &plan.services[id.service.0];
             format!("{}.{}", service.name, service.endpoints[id.endpoint].name)
         });
-        let edge = expectation.edge.map(|(caller, callee)| {
-            let caller = caller.map_or_else(|| "client".to_owned(), |id| service(id.0));
-            format!("{caller} → {}", plan.services[callee.0].name)
-        });
+        let party = |party: Party| party.name(&plan.services);
+        let edge = expectation.edge.map(|(caller, callee)| format!("{} → {}", party(caller), party(callee)));
         let (about, pod) = match expectation.metric {
             Metric::AmplificationAt(id) => (Some(service(id.0)), None),
             Metric::Service(_, id) | Metric::Decisions { service: id, .. } => {

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 
 use indexmap::IndexMap;
 
-use crate::pods::{Party, Pods};
+use crate::pods::Pods;
 use crate::record;
-use crate::scenario::plan::Plan;
+use crate::scenario::plan::{Party, Plan};
 use crate::world::Crossed;
 
 /// Per `caller → callee`, in the order of their callers: clients, gateway, services.
@@ -17,11 +17,7 @@ pub(crate) fn network(pods: &Pods, plan: &Plan) -> IndexMap<String, record::Netw
         let sum = sums.entry((pods.party(from), pods.party(to))).or_default();
         *sum = [*sum, recorded(crossed)].into_iter().sum();
     }
-    let name = |party| match party {
-        Party::Clients => "client",
-        Party::Gateway => "gateway",
-        Party::Service(index) => &plan.services[index].name,
-    };
+    let name = |party: Party| party.name(&plan.services);
     // There are links both ways, also where only one opens connections.
     let is_there = |sum: &record::Network| *sum != record::Network::default();
     let named = |((from, to), sum)| (format!("{} → {}", name(from), name(to)), sum);

@@ -8,6 +8,7 @@ use tokio::sync::oneshot;
 
 use crate::held::Held;
 use crate::scenario::plan::target::{Between, Side, Target};
+use crate::scenario::plan::{Party, ServiceId};
 use crate::world::{PodId, World};
 
 /// The pods of a run.
@@ -30,17 +31,6 @@ pub(crate) struct Place {
     pub(crate) service: usize,
     /// Which of its pods.
     pub(crate) replica: u32,
-}
-
-/// Who opens connections, and to whom they are opened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Party {
-    /// The clients in all zones.
-    Clients,
-    /// The gateway.
-    Gateway,
-    /// All pods of the service of this index.
-    Service(usize),
 }
 
 impl Place {
@@ -111,7 +101,7 @@ impl Pods {
             return Party::Gateway;
         }
         let service = self.services.iter().position(|pods| pods.contains(&pod));
-        service.map_or(Party::Clients, Party::Service)
+        service.map_or(Party::Clients, |service| Party::Service(ServiceId(service)))
     }
 
     /// The two sides of a fault in the network.

@@ -110,6 +110,17 @@ min = 50
 metric = "packets_lost"
 edge = "client -> shop"
 max = 0
+
+[[expect]]
+metric = "packets"
+edge = "client -> gateway"
+in = ["gateway"]
+min = 200
+
+[[expect]]
+metric = "packets_lost"
+edge = "gateway -> shop"
+max = 0
 "#
         ),
     );

@@ -10,7 +10,7 @@ use toml_edit::{Array, Value};
 use crate::random;
 use crate::scenario::plan::Plan;
 use crate::scenario::plan::application::Service;
-use crate::scenario::plan::target::{CLIENT, GATEWAY};
+use crate::scenario::plan::party::{CLIENT, GATEWAY};
 
 /// What a drawn fault's table holds.
 pub(crate) type Entries = Vec<(&'static str, Value)>;

@@ -10,6 +10,7 @@ mod expectation;
 pub(crate) mod explore;
 pub(crate) mod load;
 pub(crate) mod network;
+pub(crate) mod party;
 pub(crate) mod target;
 
 use std::time::Duration;
@@ -31,6 +32,7 @@ pub use expectation::{During, Expectation, Metric};
 pub use explore::Explore;
 pub use load::{Arrivals, Load, Pace};
 pub use network::{BetweenZones, Capacity, CongestionControl, Line, Network, Queue, Zone, ZoneId};
+pub use party::Party;
 pub use target::{Between, Side, Target, Ways};
 
 pub use crate::fault::{KINDS as FAULT_KINDS, Kind as FaultKind};

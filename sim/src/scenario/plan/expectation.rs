@@ -3,6 +3,7 @@
 use hoplab_proxy::telemetry::Decision;
 
 use super::application::{EndpointId, ServiceId};
+use super::party::Party;
 use crate::closed_form::ClosedForm;
 use crate::figures::Figure;
 use crate::invariants::Invariant;
@@ -15,8 +16,8 @@ pub struct Expectation {
     pub metric: Metric,
     /// Of which endpoint; of all requests when `None`.
     pub of: Option<EndpointId>,
-    /// Of which edge, for a figure of edges: caller (`None`: clients) and callee.
-    pub edge: Option<(Option<ServiceId>, ServiceId)>,
+    /// Of which edge, for a figure of edges: caller and callee. The gateway has none but for packets and connections.
+    pub edge: Option<(Party, Party)>,
     /// In which architectures: indexes into those of the plan; never empty.
     pub architectures: Vec<usize>,
     /// Over which part of the run.

@@ -2,12 +2,6 @@
 
 use super::application::ServiceId;
 
-/// How scenarios name [`Side::Clients`].
-pub(crate) const CLIENT: &str = "client";
-
-/// How scenarios name [`Side::Gateway`].
-pub(crate) const GATEWAY: &str = "gateway";
-
 /// Pods of a service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Target {

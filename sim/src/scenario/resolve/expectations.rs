@@ -1,6 +1,7 @@
 //! Expectations: which figure, of what, when, and within which bounds.
 
 mod bounds;
+mod edges;
 mod sentence;
 
 use hoplab_proxy::telemetry::Decision;
@@ -11,7 +12,7 @@ use crate::figures::{Figure, Subject};
 use crate::invariants::Invariant;
 use crate::scenario::place::{At, Place};
 use crate::scenario::plan::{
-    Architecture, During, Endpoint, EndpointId, Expectation, Fault, Load, Metric, Service, ServiceId,
+    Architecture, During, EndpointId, Expectation, Fault, Load, Metric, Service, ServiceId,
 };
 use crate::scenario::reader::Context;
 use crate::scenario::schema::expect::Expect;
@@ -181,48 +182,6 @@ impl Expectations<'_> {
         None
     }
 
-    fn edge(
-        &self,
-        edge: &At<String>,
-        metric: Option<Metric>,
-        context: &mut Context<'_>,
-    ) -> Option<(Option<ServiceId>, ServiceId)> {
-        if let Some(metric) = metric.filter(|metric| !is_of_edges(*metric)) {
-            let edges = Figure::about(Subject::Edges).chain(Figure::about(Subject::Network));
-            let edges = edges.filter(|figure| !NOT_ASKED.contains(figure));
-            let keys: Vec<_> = edges.map(Figure::key).collect();
-            let fact = format!("{} is not measured on an edge", metric.figure().key());
-            context.error(edge.place, fact).hint(format!("what is: {}", keys.join(", ")));
-        }
-        let Some((from, to)) = edge.value.split_once("->").or_else(|| edge.value.split_once('→')) else {
-            let fact = format!("\"{}\" is no edge", edge.value);
-            context.error(edge.place, fact).hint("write \"order -> payment\", or \"client -> order\"");
-            return None;
-        };
-        let part = |name: &str| At { value: name.trim().to_owned(), place: edge.place };
-        let from = match part(from) {
-            client if client.value == "client" => Some(None),
-            service => self.names.service(&service, context).map(Some),
-        };
-        let to = self.names.service(&part(to), context);
-        let (from, to) = (from?, to?);
-        if !self.calls(from, to) {
-            let fact = format!("no call goes along \"{}\"", edge.value);
-            context.error(edge.place, fact).hint("name a caller and whom it calls");
-        }
-        Some((from, to))
-    }
-
-    /// Whether a service, or a client, calls another.
-    fn calls(&self, from: Option<ServiceId>, to: ServiceId) -> bool {
-        if let Some(from) = from {
-            let endpoints = self.services[from.0].endpoints.iter();
-            return endpoints.flat_map(Endpoint::calls).any(|call| call.target.service == to);
-        }
-        let mut requested = self.loads.iter().flat_map(|load| &load.mix);
-        !self.loads_are_right || requested.any(|(id, _)| id.service == to)
-    }
-
     /// Indexes into what this run takes.
     fn architectures(&self, names: Option<&At<Vec<At<String>>>>, context: &mut Context<'_>) -> Vec<usize> {
         let Some(names) = names else { return (0..self.chosen.len()).collect() };
@@ -298,10 +257,6 @@ fn not_at_a_service(name: &At<String>, expect: &Expect, context: &mut Context<'_
 fn failed(name: &str) -> Option<Figure> {
     let figure = Figure::named(name.strip_prefix("failed_")?)?;
     figure.is_latency().then_some(figure)
-}
-
-fn is_of_edges(metric: Metric) -> bool {
-    matches!(metric, Metric::Figure(figure) if matches!(figure.subject(), Subject::Edges | Subject::Network))
 }
 
 /// Why a figure cannot be that of an endpoint, and what to write instead; `None` when it can.

@@ -4,7 +4,7 @@ use indexmap::IndexMap;
 
 use crate::scenario::place::At;
 use crate::scenario::plan::application::{EndpointId, ServiceId};
-use crate::scenario::plan::target::{CLIENT, GATEWAY};
+use crate::scenario::plan::party::{CLIENT, GATEWAY};
 use crate::scenario::reader::Context;
 use crate::scenario::schema::topology::Service;
 use crate::scenario::suggest;

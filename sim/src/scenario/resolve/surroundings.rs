@@ -9,7 +9,8 @@ use crate::scenario::place::{At, Place};
 use crate::scenario::plan::application::{Endpoint, Service, ServiceId};
 use crate::scenario::plan::architecture::Architecture;
 use crate::scenario::plan::load::Load;
-use crate::scenario::plan::target::{Between, CLIENT, GATEWAY, Side, Target, Ways};
+use crate::scenario::plan::party::{CLIENT, GATEWAY};
+use crate::scenario::plan::target::{Between, Side, Target, Ways};
 use crate::scenario::reader::Context;
 
 /// What faults are resolved against.

@@ -302,6 +302,27 @@ service = "payment""#;
     wasted:
         r#"metric = "p99""# => r#"metric = "wasted""#,
         r#""300ms""# => "0.5";
+    edges_of_a_gateway:
+        "[[expect]]" => r#"[[expect]]
+metric = "calls"
+edge = "client -> gateway"
+max = 1
+[[expect]]
+metric = "packets_lost"
+edge = "gateway -> client"
+max = 1
+[[expect]]
+metric = "packets_lost"
+edge = "order -> gateway"
+max = 1
+[[expect]]
+metric = "packets_lost"
+edge = "gateway -> order"
+max = 1
+[[expect]]"#;
+    edges_of_no_gateway:
+        "[\"direct\", \"gateway\", \"mesh\"]" => "[\"direct\", \"mesh\"]",
+        "[[expect]]" => "[[expect]]\nmetric = \"packets_lost\"\nedge = \"client -> gateway\"\nmax = 1\n[[expect]]";
     edge_of_a_percentile:
         r#"of     = "order.place""# => r#"edge = "order -> payement""#;
     recovery_without_fault:
