@@ -2,6 +2,7 @@
 //! light or dark theme, fits a phone and prints. Owns the order of what is told; each part has a file
 //! of its own below.
 
+mod details;
 pub(crate) mod frame;
 mod graph;
 mod layout;
@@ -49,7 +50,7 @@ pub fn page(record: &Record) -> String {
             (breakers(record))
             (policies(record))
             (slowest(record))
-            (tables::details(record))
+            (details::details(record))
         }
         (foot(record))
     };

@@ -11,7 +11,7 @@ const TOLD: [(Figure, &str); 9] = [
     (Figure::Packets, "packets"),
     (Figure::PacketsLost, "lost"),
     (Figure::PacketsDropped, "dropped"),
-    (Figure::PacketsRetransmitted, "repeated"),
+    (Figure::PacketsRetransmitted, "retrans"),
     (Figure::RetransmissionTimeouts, "timeouts"),
     (Figure::TailProbes, "probes"),
     (Figure::ConnectionsOpened, "opened"),

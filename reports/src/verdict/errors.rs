@@ -34,12 +34,16 @@ pub(super) fn failing(run: &Run, part: &Part) -> Option<String> {
     counted(run, part, run.fails, errors)
 }
 
-/// `none of 1,600 requests`, or `no request` where architectures are not asked for as many.
+/// `none of 1,600 requests`, or `no request` of one, or where architectures are not asked for as many.
 pub(super) fn none(run: &Run, part: &Part) -> Option<String> {
     let sent = |subject: &Subject| subject.traffic(part).map(|of| of.requests.sent);
     let first = sent(&run.baseline)?;
     let is_alike = run.others.iter().filter_map(sent).all(|sent| sent == first);
-    Some(if is_alike { format!("none of {}", plural(first, "request")) } else { "no request".to_owned() })
+    Some(if is_alike && first > 1 {
+        format!("none of {}", plural(first, "request"))
+    } else {
+        "no request".to_owned()
+    })
 }
 
 /// The error rates of all, where a limit refuses some also the shares that are not served well, and what these differ by.

@@ -1,6 +1,7 @@
 //! How a verdict speaks of several architectures at once, and of the parts of a run. Owns no judgement.
 
 use hoplab_sim::record::Episode;
+use indexmap::IndexSet;
 
 use super::run::{Part, Run, Subject, Verb};
 use crate::format::{count, listed, percent, plural};
@@ -96,10 +97,11 @@ pub(super) fn counted(
     Some(if alike { format!("of {}, {said}", plural(sent, "request")) } else { said })
 }
 
-/// What is on in an episode: `payment is 20 times slower`, `a and b, together`.
+/// What is on in an episode: `payment is 20 times slower`, `a and b, partly at the same time`; once what several
+/// faults do.
 pub(super) fn told(run: &Run, episode: &Episode) -> String {
-    let texts: Vec<String> =
-        episode.faults.iter().map(|&index| run.record.faults[index].text.clone()).collect();
+    let texts: IndexSet<&str> = episode.faults.iter().map(|&index| &*run.record.faults[index].text).collect();
+    let texts: Vec<String> = texts.into_iter().map(str::to_owned).collect();
     match texts.len() {
         1 => texts.into_iter().collect(),
         few if few <= SAID_MAX => format!("{}, partly at the same time", listed(&texts)),

@@ -26,7 +26,7 @@ impl Crossed {
             ("packets", "packets", self.packets),
             ("lost", "lost", self.lost),
             ("dropped", "dropped", self.dropped),
-            ("retransmitted", "repeated", self.retransmitted),
+            ("retransmitted", "retrans", self.retransmitted),
             ("connections", "opened", self.connections),
             ("refused", "refused", self.refused),
         ]
