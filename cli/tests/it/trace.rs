@@ -315,7 +315,10 @@ fn tshark_reads_http2_in_the_mutual_tls_of_a_simulated_mesh() {
     assert_eq!(tshark(&folder, &["-r", "run.pcapng", "-Y", wrong]), Vec::<String>::new());
     let packets = tshark(&folder, &["-r", "run.pcapng", "-T", "fields", "-e", "frame.number"]).len();
     assert_eq!(record["architectures"]["mesh"]["effort"]["packets"], packets);
-    assert_eq!(stderr(&trace), format!("run.pcapng has the whole run: {packets} packets\n"));
+    let said = format!(
+        "run.pcapng has the whole run: {packets} packets\nkeys.log has the keys of TLS connections\n"
+    );
+    assert_eq!(stderr(&trace), said);
     let names = tshark(&folder, &["-N", "n", "-r", "run.pcapng", "-T", "fields", "-e", "ip.dst_host"]);
     assert!(names.iter().any(|name| name == "bank-1"));
     let keys = fs::read_to_string(folder.path("keys.log")).unwrap();

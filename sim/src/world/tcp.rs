@@ -3,7 +3,7 @@
 //! Read [`endpoint`] first: handshake, half close, reset, and who waits for what. It joins two halves. The [`sender`]
 //! cuts, sends and sends again: [`scoreboard`] keeps what is on its way, [`round_trip`] how long that takes,
 //! [`alarms`] what is waited for, [`rack`] finds what is lost, [`congestion`] says how much may be on its way,
-//! [`recovery`] what a loss does to that, and [`pacing`] spreads it. The [`receiver`] puts together ([`reassembly`])
+//! [`recovery`] what a loss does to that and in which [`phase`] it is, and [`pacing`] spreads it. The [`receiver`] puts together ([`reassembly`])
 //! and acknowledges. What crosses the wire is a [`segment`].
 //!
 //! How much may be on its way is one of three algorithms' to say, by name: Reno, [`cubic`], both after [`slow_start`],
@@ -20,6 +20,7 @@ mod delivery_rate;
 mod endpoint;
 mod max_filter;
 mod pacing;
+mod phase;
 mod rack;
 mod reassembly;
 mod receiver;

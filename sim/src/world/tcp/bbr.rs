@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use hoplab_proxy::host::Instant;
 
-use super::congestion::INITIAL;
 use super::delivery_rate::{DeliveryRate, Sample};
 use super::max_filter::MaxFilter;
-use super::recovery::Phase;
+use super::phase::Phase;
 use super::segment::SEGMENT_MAX;
+use super::slow_start::INITIAL;
 
 /// Gains are in 256ths.
 const UNIT: u64 = 256;

@@ -11,11 +11,9 @@ use hoplab_proxy::host::Instant;
 
 use super::bbr::{Bbr, Heard};
 use super::cubic::Cubic;
-use super::slow_start::SlowStart;
+use super::slow_start::{INITIAL, SlowStart};
 use crate::scenario::plan::network::CongestionControl;
 
-/// The window that a connection begins with (RFC 6928), in segments.
-pub(super) const INITIAL: u32 = 10;
 /// Of a window that is not used, this much is left at the least when a loss halves it.
 pub(super) const WINDOW_MIN: u32 = 2;
 

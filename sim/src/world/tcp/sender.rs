@@ -14,14 +14,16 @@ use bytes::{Bytes, BytesMut};
 use hoplab_proxy::host::Instant;
 
 use super::alarms::{Alarm, Alarms, earlier};
-use super::congestion::{Congestion, INITIAL};
+use super::congestion::Congestion;
 use super::delivery_rate::Stamp;
 use super::pacing::{Pacer, is_paced};
+use super::phase::Phase;
 use super::rack::Rack;
-use super::recovery::{Phase, Recovery};
+use super::recovery::Recovery;
 use super::round_trip::RoundTrip;
 use super::scoreboard::{Fate, Scoreboard, Sent};
 use super::segment::{SEGMENT_MAX, Segment};
+use super::slow_start::INITIAL;
 use crate::scenario::plan::network::CongestionControl;
 
 /// What Linux accounts of its memory for a segment in a send buffer; a buffer holds two windows.

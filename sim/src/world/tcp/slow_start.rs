@@ -1,9 +1,11 @@
-//! Where slow start slows down: when the round trips of a round grow it goes on carefully, and at full speed again if
-//! that was weather and not a queue (`HyStart++`, RFC 9406; Linux 6.18 has its forerunner, which ends slow start for
-//! good at the first gust). Owns no window and no clock.
+//! Where slow start begins, and where it slows down: when the round trips of a round grow it goes on carefully, and at
+//! full speed again if that was weather and not a queue (`HyStart++`, RFC 9406; Linux 6.18 has its forerunner, which
+//! ends slow start for good at the first gust). Owns no window and no clock.
 
 use std::time::Duration;
 
+/// The window that a connection begins with (RFC 6928), in segments.
+pub(super) const INITIAL: u32 = 10;
 /// What round trips have to grow by: an eighth, within these bounds.
 const GROWTH: (Duration, Duration) = (Duration::from_millis(4), Duration::from_millis(16));
 /// How many round trips of a round are looked at before anything is said.

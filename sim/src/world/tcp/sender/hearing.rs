@@ -7,7 +7,7 @@ use hoplab_proxy::host::Instant;
 
 use super::{Fin, Sender, buffer_for};
 use crate::world::tcp::bbr::Heard;
-use crate::world::tcp::recovery::Phase;
+use crate::world::tcp::phase::Phase;
 use crate::world::tcp::scoreboard::{Delivered, News};
 use crate::world::tcp::segment::Segment;
 
