@@ -17,7 +17,8 @@ use super::segment::{Broken, Flags, Segment, Timestamps};
 use super::sender::{Piece, Sender, Timeouts};
 use crate::scenario::plan::network::CongestionControl;
 
-/// The first pause before a SYN or its answer is sent again; it doubles (RFC 6298, 2.1).
+/// The first pause before a SYN or its answer is sent again; it doubles (RFC 6298, 2.1), as with Linux up to 6.4.
+/// Since 6.5 a SYN's first four pauses are as long, unless `tcp_syn_linear_timeouts` is 0.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(1);
 /// How often a SYN is sent again: Linux's `tcp_syn_retries`.
 const SYN_RETRIES: u32 = 6;

@@ -51,13 +51,11 @@ pub(super) struct Delivered {
 pub(super) struct News {
     /// Segments that have arrived.
     pub(super) delivered: u32,
-    /// When the first of them was sent that was acknowledged in order and sent once.
-    pub(super) first_in_order: Option<Instant>,
-    /// When the last of them was.
-    pub(super) last_in_order: Option<Instant>,
-    /// When the first of them was sent that was told of as a range and sent once.
-    pub(super) first_beyond: Option<Instant>,
-    /// Whether one of them had been sent again.
+    /// When the first and the last of them were sent that were acknowledged in order and sent once.
+    pub(super) in_order: Option<(Instant, Instant)>,
+    /// When the first and the last of them were sent that were told of as ranges and sent once.
+    pub(super) beyond: Option<(Instant, Instant)>,
+    /// Whether something that is acknowledged in order had been sent again.
     pub(super) any_repeated: bool,
     /// Where the last range ended that was known before.
     highest: u64,
@@ -137,6 +135,7 @@ impl Scoreboard {
         while let Some(sent) = self.segments.pop_front_if(|first| first.end() <= sequence) {
             self.bytes -= sent.payload.len();
             news.bytes += sent.payload.len() as u64;
+            news.any_repeated |= sent.is_repeated;
             match sent.fate {
                 Fate::Arrived => {
                     self.arrived -= 1;
@@ -148,11 +147,9 @@ impl Scoreboard {
             news.delivered += 1;
             told(sent.delivered());
             if sent.is_repeated {
-                news.any_repeated = true;
                 continue;
             }
-            news.first_in_order.get_or_insert(sent.at);
-            news.last_in_order = Some(sent.at);
+            news.in_order = Some(with(news.in_order, sent.at));
             news.is_reordered |= sent.fate == Fate::Flying && sent.sequence < news.highest;
         }
         // The peer took a part of it, as nobody does whose window was kept.
@@ -173,9 +170,8 @@ impl Scoreboard {
             }
             if !sent.is_repeated {
                 news.is_reordered |= sent.sequence < news.highest;
-                news.first_beyond = Some(news.first_beyond.map_or(sent.at, |first| first.min(sent.at)));
+                news.beyond = Some(with(news.beyond, sent.at));
             }
-            news.any_repeated |= sent.is_repeated;
             sent.fate = Fate::Arrived;
             self.arrived += 1;
             news.delivered += 1;
@@ -221,6 +217,11 @@ impl Scoreboard {
         self.lost -= u32::from(sent.fate == Fate::Lost);
         Some(sent.repeat(now, stamp))
     }
+}
+
+/// The first and the last of some and another.
+fn with(ends: Option<(Instant, Instant)>, at: Instant) -> (Instant, Instant) {
+    ends.map_or((at, at), |(first, last)| (first.min(at), last.max(at)))
 }
 
 impl Sent {

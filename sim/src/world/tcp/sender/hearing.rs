@@ -125,16 +125,15 @@ impl Sender {
         news
     }
 
-    /// Measures what the news tell of the round trip; how long it took of what was sent once and came in order.
+    /// Measures what the news tell of the round trip; how long it took of what was sent last (`tcp_clean_rtx_queue`,
+    /// `tcp_ack_update_rtt`): where something overtook, of that.
     fn measure(&mut self, now: Instant, segment: &Segment, news: &News) -> Option<Duration> {
-        let progressed = news.first_in_order.is_some() || news.any_repeated;
-        let echoed = || segment.timestamps.echo.filter(|_| progressed && news.bytes > 0);
-        let once = news.first_in_order.filter(|_| !news.any_repeated);
-        let beyond = news.first_beyond.filter(|_| !news.any_repeated);
-        let sent = once.or(beyond).or_else(echoed)?;
-        self.trips.measured(now.saturating_since(sent), self.acknowledged, self.next);
+        let in_order = news.in_order.filter(|_| !news.any_repeated);
+        let echoed = segment.timestamps.echo.filter(|_| news.bytes > 0).map(|at| (at, at));
+        let (first, _) = in_order.or(news.beyond).or(echoed)?;
+        let (_, last) = news.beyond.or(in_order).or(echoed)?;
+        self.trips.measured(now.saturating_since(first), self.acknowledged, self.next);
         self.alarms.restart();
-        let last = news.last_in_order.filter(|_| !news.any_repeated)?;
         let sample = now.saturating_since(last);
         self.trips.at_least(sample);
         self.congestion.measured(now, sample, self.acknowledged, self.next);
@@ -193,5 +192,28 @@ impl Sender {
             self.alarms.await_overtaken(now + wait);
         }
         (lost, wait.is_some())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::plan::network::CongestionControl;
+    use crate::world::tcp::segment::SEGMENT_MAX;
+
+    /// An acknowledgement of two segments by a range and of none in order.
+    #[test]
+    fn what_overtakes_tells_how_short_the_way_is() {
+        let start = Instant::START;
+        let heard = Segment { acknowledgement: 1, window: 1 << 20, ..Segment::torn(1) };
+        let mut sender = Sender::new(CongestionControl::Cubic);
+        sender.open(0, &heard, Some(Duration::from_millis(50)));
+        sender.write(start, &[0; 3 * SEGMENT_MAX]);
+        for at in [0, 10, 20] {
+            assert!(sender.transmit(start + Duration::from_millis(at)).is_some());
+        }
+        let beyond = 1 + SEGMENT_MAX as u64..1 + 3 * SEGMENT_MAX as u64;
+        sender.hear(start + Duration::from_millis(23), &Segment { ranges: Some([beyond].into()), ..heard });
+        assert_eq!(sender.trips.shortest(), Some(Duration::from_millis(3)));
     }
 }
