@@ -6,7 +6,7 @@ use crate::closed_form::Judged;
 use crate::figures::recovery::{Recovery, Watched};
 use crate::figures::{self, Figure, Scope};
 use crate::record::{self, Outcome, Spacing};
-use crate::scenario::plan::{During, EndpointId, Expectation, Metric, Party, Plan};
+use crate::scenario::plan::{During, EndpointId, Expectation, Metric, Plan, party};
 
 /// How the expectations of `plan` on its `architecture`th architecture came out under one seed.
 pub(crate) fn judge(
@@ -279,8 +279,7 @@ impl Names {
             let service = &plan.services[id.service.0];
             format!("{}.{}", service.name, service.endpoints[id.endpoint].name)
         });
-        let party = |party: Party| party.name(&plan.services);
-        let edge = expectation.edge.map(|(caller, callee)| format!("{} → {}", party(caller), party(callee)));
+        let edge = expectation.edge.map(|ends| party::edge(ends, &plan.services));
         let (about, pod) = match expectation.metric {
             Metric::AmplificationAt(id) => (Some(service(id.0)), None),
             Metric::Service(_, id) | Metric::Decisions { service: id, .. } => {

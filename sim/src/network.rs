@@ -7,7 +7,8 @@ use indexmap::IndexMap;
 
 use crate::pods::Pods;
 use crate::record;
-use crate::scenario::plan::{Party, Plan};
+use crate::scenario::plan::Plan;
+use crate::scenario::plan::party::{self, Party};
 use crate::world::Crossed;
 
 /// Per `caller → callee`, in the order of their callers: clients, gateway, services.
@@ -17,10 +18,9 @@ pub(crate) fn network(pods: &Pods, plan: &Plan) -> IndexMap<String, record::Netw
         let sum = sums.entry((pods.party(from), pods.party(to))).or_default();
         *sum = [*sum, recorded(crossed)].into_iter().sum();
     }
-    let name = |party: Party| party.name(&plan.services);
     // There are links both ways, also where only one opens connections.
     let is_there = |sum: &record::Network| *sum != record::Network::default();
-    let named = |((from, to), sum)| (format!("{} → {}", name(from), name(to)), sum);
+    let named = |(ends, sum)| (party::edge(ends, &plan.services), sum);
     sums.into_iter().filter(|(_, sum)| is_there(sum)).map(named).collect()
 }
 

@@ -138,11 +138,7 @@ fn product_of(pod: &str) -> &'static str {
 
 /// Every edge that the scenario has, by name.
 fn edges(plan: &Plan) -> Vec<String> {
-    let name = |index: usize| &plan.services[index].name;
-    let edge = |(caller, callee): &(Option<usize>, usize)| {
-        format!("{} → {}", caller.map_or("client", |caller| name(caller)), name(*callee))
-    };
-    plan.edges().iter().map(edge).collect()
+    plan.edges().into_iter().map(|edge| plan.edge_name(edge)).collect()
 }
 
 /// Everything that the policies of `plan` could decide, in the order of its services.

@@ -33,8 +33,7 @@ impl<'a> Drawing<'a> {
 
     /// Whether clients ask for the service.
     fn is_asked_for(&self) -> bool {
-        let mut wanted = self.plan.loads.iter().flat_map(|load| &load.mix);
-        wanted.any(|(endpoint, _)| endpoint.service.0 == self.service)
+        self.plan.requested_services().contains(&self.service)
     }
 
     /// The service beside each that calls it; where clients ask for it, these are clients or the gateway, and the two

@@ -129,7 +129,7 @@ impl Watch {
         if let Some(settled) = self.settled {
             let plan = Arc::clone(&self.plan);
             let called: BTreeSet<String> =
-                self.called_settled.iter().map(|edge| edge_name(&plan, *edge)).collect();
+                self.called_settled.iter().map(|edge| plan.edge_name(*edge)).collect();
             after::breakers(&plan, breakers, &called, &mut |text| {
                 self.note(Invariant::BreakersClose, || text);
             });
@@ -161,12 +161,6 @@ impl Watch {
         let service = &self.plan.services[id.service.0];
         format!("{}.{}", service.name, service.endpoints[id.endpoint].name)
     }
-}
-
-/// As a record names edges.
-fn edge_name(plan: &Plan, (caller, callee): Edge) -> String {
-    let caller = caller.map_or("client", |caller| &plan.services[caller].name);
-    format!("{caller} → {}", plan.services[callee].name)
 }
 
 /// An instant as people read it: `12.345 s`.

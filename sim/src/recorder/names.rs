@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use hoplab_proxy::telemetry::{Outcome, Role};
 use indexmap::IndexMap;
 
-use super::tally::{EdgeKey, HopSum, Scope, Slow, Tally, by_owner};
+use super::tally::{HopSum, Scope, Slow, Tally, by_owner};
 use crate::account::{Hop, Share};
 use crate::record;
 use crate::scenario::plan::{EndpointId, Plan};
@@ -19,11 +19,6 @@ impl Names<'_> {
     pub(super) fn endpoint(&self, id: EndpointId) -> String {
         let service = &self.plan.services[id.service.0];
         format!("{}.{}", service.name, service.endpoints[id.endpoint].name)
-    }
-
-    fn edge(&self, (caller, callee): EdgeKey) -> String {
-        let caller = caller.map_or("client", |caller| &self.plan.services[caller].name);
-        format!("{caller} → {}", self.plan.services[callee].name)
     }
 
     pub(super) fn hop(&self, hop: Hop) -> String {
@@ -44,7 +39,7 @@ impl Names<'_> {
     ) -> (record::Traffic, IndexMap<String, record::Traffic>, IndexMap<String, record::Edge>) {
         let named = endpoints.iter().map(|id| self.endpoint(*id));
         let endpoints = named.zip(scope.endpoints.into_iter().map(Tally::into_traffic)).collect();
-        let edges = scope.edges.into_iter().map(|(key, edge)| (self.edge(key), edge)).collect();
+        let edges = scope.edges.into_iter().map(|(key, edge)| (self.plan.edge_name(key), edge)).collect();
         (scope.total.into_traffic(), endpoints, edges)
     }
 

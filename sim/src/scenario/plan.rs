@@ -113,6 +113,12 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// How records name an edge of calls, whose caller is none where clients call.
+    pub(crate) fn edge_name(&self, (caller, callee): (Option<usize>, usize)) -> String {
+        let service = |index| Party::Service(ServiceId(index));
+        party::edge((caller.map_or(Party::Clients, service), service(callee)), &self.services)
+    }
+
     /// Every endpoint that load asks for, in the order of the scenario.
     pub(crate) fn requested_endpoints(&self) -> Vec<EndpointId> {
         let mut endpoints = Vec::new();

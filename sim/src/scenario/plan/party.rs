@@ -20,12 +20,16 @@ pub enum Party {
 }
 
 impl Party {
-    /// Its name, where these are the services.
-    pub(crate) fn name(self, services: &[Service]) -> &str {
+    fn name(self, services: &[Service]) -> &str {
         match self {
             Self::Clients => CLIENT,
             Self::Gateway => GATEWAY,
             Self::Service(ServiceId(index)) => &services[index].name,
         }
     }
+}
+
+/// How records name the edge from one to the other, where these are the services: `order → payment`.
+pub(crate) fn edge((from, to): (Party, Party), services: &[Service]) -> String {
+    format!("{} → {}", from.name(services), to.name(services))
 }

@@ -4,7 +4,7 @@ use super::{Expectations, NOT_ASKED};
 use crate::figures::{Figure, Subject};
 use crate::scenario::place::At;
 use crate::scenario::plan::party::{CLIENT, GATEWAY, Party};
-use crate::scenario::plan::{Endpoint, Metric, ServiceId};
+use crate::scenario::plan::{Metric, ServiceId};
 use crate::scenario::reader::Context;
 
 impl Expectations<'_> {
@@ -64,10 +64,7 @@ impl Expectations<'_> {
         match (from, to) {
             (Party::Clients, Party::Gateway) => true,
             (_, Party::Gateway | Party::Clients) => false,
-            (Party::Service(from), Party::Service(to)) => {
-                let endpoints = self.services[from.0].endpoints.iter();
-                endpoints.flat_map(Endpoint::calls).any(|call| call.target.service == to)
-            }
+            (Party::Service(from), Party::Service(to)) => self.services[from.0].callees().contains(&to.0),
             (Party::Clients | Party::Gateway, Party::Service(to)) => self.is_requested(to),
         }
     }
