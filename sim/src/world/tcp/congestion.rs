@@ -74,12 +74,12 @@ impl Congestion {
         }
         if self.is_slow_start() {
             let room = self.threshold - self.window;
-            let taken = self.slow_start.growth(segments).min(room);
+            let taken = segments.min(room);
             self.window += taken;
             if taken < room {
                 return;
             }
-            segments = segments.saturating_sub(taken);
+            segments -= taken;
         }
         let per_growth = match &mut self.algorithm {
             Algorithm::Cubic(cubic) => cubic.per_growth(now, self.window, segments),
@@ -102,15 +102,12 @@ impl Congestion {
         }
     }
 
-    /// A round trip was measured, of a segment that was sent once. It says something about a queue of the sender's own
-    /// making only where the window is what holds it back.
-    pub(super) fn measured(&mut self, now: Instant, round_trip: Duration, acknowledged: u64, next: u64) {
+    /// A round trip was measured, of a segment that was sent once; `sequences` are the first that was not acknowledged
+    /// and the first that was not sent.
+    pub(super) fn measured(&mut self, now: Instant, round_trip: Duration, sequences: (u64, u64)) {
         let Algorithm::Cubic(cubic) = &mut self.algorithm else { return };
-        cubic.measured(now, round_trip);
-        if self.usage.is_limit
-            && self.is_slow_start()
-            && self.slow_start.measured(round_trip, acknowledged, next)
-        {
+        let Some(least) = cubic.measured(now, round_trip) else { return };
+        if self.is_slow_start() && self.slow_start.measured(now, round_trip, least, self.window, sequences) {
             self.threshold = self.window;
         }
     }

@@ -1,5 +1,5 @@
 //! CUBIC: the window grows with the cube of the time since the last loss, flat where that was (RFC 9438), with Linux
-//! 6.18's constants (`tcp_cubic.c`). Slow start slows down where round trips grow ([`super::slow_start`]). Arithmetic
+//! 6.18's constants (`tcp_cubic.c`). Slow start ends where round trips grow ([`super::slow_start`]). Arithmetic
 //! on integers, so that every machine comes to the same window.
 
 use std::time::Duration;
@@ -82,16 +82,18 @@ impl Cubic {
         }
     }
 
-    /// A round trip was measured.
-    pub(super) fn measured(&mut self, now: Instant, round_trip: Duration) {
+    /// A round trip was measured; the shortest ever, unless this one says nothing of it.
+    pub(super) fn measured(&mut self, now: Instant, round_trip: Duration) -> Option<Duration> {
         // What was measured just after a loss is of a full queue.
         let is_settling = self
             .epoch
             .as_ref()
             .is_some_and(|epoch| now.saturating_since(epoch.since) < Duration::from_secs(1));
-        if !is_settling {
-            self.shortest = Some(self.shortest.map_or(round_trip, |shortest| shortest.min(round_trip)));
+        if is_settling {
+            return None;
         }
+        self.shortest = Some(self.shortest.map_or(round_trip, |shortest| shortest.min(round_trip)));
+        self.shortest
     }
 }
 

@@ -136,7 +136,7 @@ impl Sender {
         self.alarms.restart();
         let sample = now.saturating_since(last);
         self.trips.at_least(sample);
-        self.congestion.measured(now, sample, self.acknowledged, self.next);
+        self.congestion.measured(now, sample, (self.acknowledged, self.next));
         Some(sample)
     }
 
