@@ -64,7 +64,7 @@ fn fails_by(folder: &Folder, file: &str, bug: &Bug) {
 fn threads_shards_and_interruptions_change_nothing() {
     let folder = planted("double-charge");
     let explore = |more: &[&str]| {
-        let all = [&["explore", "planted.toml", "--seeds", "8"], more].concat();
+        let all = [&["explore", "planted.toml", "--seeds", "12"], more].concat();
         hoplab(&folder, &all)
     };
     let whole = explore(&["--threads", "1", "--out", "one"]);
@@ -75,7 +75,7 @@ fn threads_shards_and_interruptions_change_nothing() {
     assert_eq!(code(&hoplab(&folder, &["merge", "a", "b", "--out", "merged"])), 1);
     fs::remove_file(folder.path("three/record/parts/seed-3.json")).unwrap();
     let resumed = explore(&["--out", "three"]);
-    assert!(stderr(&resumed).contains("7 seeds in three already"), "{}", stderr(&resumed));
+    assert!(stderr(&resumed).contains("11 seeds in three already"), "{}", stderr(&resumed));
     let summary = |dir: &str| fs::read_to_string(folder.path(dir).join("summary.json")).unwrap();
     for other in ["three", "merged"] {
         assert_eq!(summary("one"), summary(other), "{other}");

@@ -40,6 +40,8 @@ pub(crate) struct Case {
     /// One way.
     pub(crate) delay: Duration,
     pub(crate) loss: f64,
+    /// The mean of what each packet takes besides, exponentially distributed.
+    pub(crate) jitter: Duration,
     /// Requests a second.
     pub(crate) rate: f64,
     pub(crate) size: usize,
@@ -63,6 +65,7 @@ impl Case {
             mode,
             delay: Duration::from_millis(10),
             loss: 0.0,
+            jitter: Duration::ZERO,
             rate: 200.0,
             size: 100_000,
             count: 200,
@@ -72,6 +75,7 @@ impl Case {
         while let (Some(option), Some(value)) = (words.next(), words.next()) {
             match (option.as_str(), value.as_str()) {
                 ("--delay", value) => case.delay = Duration::from_secs_f64(quantity(value)),
+                ("--jitter", value) => case.jitter = Duration::from_secs_f64(quantity(value)),
                 ("--loss", value) => case.loss = quantity(value),
                 ("--rate", value) => case.rate = quantity(value),
                 ("--size", value) => case.size = quantity(value) as usize,
@@ -114,8 +118,9 @@ impl Observer for Deaf {
 
 /// The answer of a world with this seed.
 pub(crate) fn ask(case: Case, seed: u64) -> Times {
+    let jitter = (!case.jitter.is_zero()).then_some(Distribution::Exponential { mean: case.jitter });
     let network = Network {
-        line: Line::new(Distribution::Constant(case.delay)),
+        line: Line { jitter, ..Line::new(Distribution::Constant(case.delay)) },
         nic: None,
         congestion: case.congestion,
         zones: Vec::new(),

@@ -11,6 +11,10 @@ use super::round_trip::{RoundTrip, TIMEOUT_MAX, TIMEOUT_MIN};
 /// What a tail probe waits for longer than two round trips when several segments are on their way: `TCP_TIMEOUT_MIN`,
 /// two ticks of 250 Hz.
 const PROBE_GRACE: Duration = Duration::from_millis(8);
+/// What Linux's clock of timers ticks in: 250 Hz.
+const TICK: Duration = Duration::from_millis(4);
+/// What overtaken segments are waited for besides: `TCP_TIMEOUT_MIN_US`.
+const OVERTAKEN_GRACE: Duration = Duration::from_millis(2);
 /// How long one segment is sent again before the connection is given up: Linux's `tcp_retries2` of 15; nine doublings
 /// of the shortest timeout, then six of the longest.
 const PATIENCE: Duration = Duration::from_millis(1_023 * 200 + 6 * 120_000);
@@ -113,9 +117,11 @@ impl Alarms {
         true
     }
 
-    /// Waits for what was overtaken.
-    pub(super) fn await_overtaken(&mut self, at: Instant) {
-        self.set = Some((Alarm::Reordering, at));
+    /// Waits for what was overtaken: for as many ticks as `wait` takes, counted from the next one, which is half a tick
+    /// away in the mean.
+    pub(super) fn await_overtaken(&mut self, now: Instant, wait: Duration) {
+        let ticks = (wait + OVERTAKEN_GRACE).as_nanos().div_ceil(TICK.as_nanos()) as u32;
+        self.set = Some((Alarm::Reordering, now + (TICK * ticks + TICK / 2)));
     }
 
     /// Waits to probe a window that is closed.

@@ -243,10 +243,7 @@ impl Endpoint {
     }
 
     fn acknowledge(&mut self, now: Instant) -> Option<Segment> {
-        if !self.receiver.owes() {
-            return None;
-        }
-        let told = self.receiver.tell_due();
+        let told = self.receiver.tell_due()?;
         Some(self.telling(now, self.sender.next(), Flags::ACK, told))
     }
 
@@ -321,6 +318,9 @@ impl Endpoint {
     }
 
     fn take(&mut self, now: Instant, segment: Segment, woken: &mut Vec<Waker>) {
+        if self.receiver.is_outdated(&segment) && !self.sender.has_heard(&segment, self.receiver.next()) {
+            return self.receiver.refuse(now, &segment);
+        }
         self.sender.hear(now, &segment);
         self.receiver.stamp(now, &segment);
         if self.blocked && self.sender.is_writable() {

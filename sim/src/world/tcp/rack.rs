@@ -8,24 +8,30 @@ use hoplab_proxy::host::Instant;
 use super::round_trip::RoundTrip;
 use super::scoreboard::{Delivered, Scoreboard, Sent};
 
-/// How many segments may overtake one before it is lost, as long as none was ever seen to do so.
+/// How many segments may overtake one before it is lost, as long as none was ever seen to be overtaken and arrive.
 const REORDERING: u32 = 3;
 /// How long a wider tolerance lasts: so many recoveries (RFC 8985, 6.2).
 const PERSISTENCE: u32 = 16;
 
-/// What is known of the segment that was sent last of those that arrived.
+/// What is known of those that arrived.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Rack {
-    /// When it was sent and where it ended.
+    /// When the one that was sent last was sent, and where it ended.
     latest: Option<(Instant, u64)>,
+    /// How long the one took that was heard of last: where much overtakes, it is one that was overtaken.
     round_trip: Duration,
-    is_reordered: bool,
+    /// Whether there is something new since what is lost was looked for.
+    advanced: bool,
+    /// By how many segments one was overtaken at the most, that arrived.
+    reordering: u32,
     /// How much reordering is tolerated, in quarters of the shortest round trip.
     steps: u32,
     /// Recoveries until that is forgotten.
     persistence: u32,
-    /// Until this sequence number is acknowledged, the tolerance does not grow again.
-    widened_until: u64,
+    /// Whether something came twice since the tolerance was looked at.
+    came_twice: bool,
+    /// When the tolerance grew last: what was sent before says nothing of the new one.
+    widened: Option<Instant>,
 }
 
 impl Rack {
@@ -36,33 +42,52 @@ impl Rack {
         if sent.is_repeated && shortest.is_some_and(|shortest| round_trip < shortest) {
             return;
         }
-        if self.latest.is_none_or(|latest| (sent.at, sent.end) > latest) {
-            self.latest = Some((sent.at, sent.end));
-            self.round_trip = round_trip;
+        self.advanced = true;
+        self.round_trip = round_trip;
+        self.latest = self.latest.max(Some((sent.at, sent.end)));
+    }
+
+    /// Segments were seen to overtake one, so many.
+    pub(super) fn reordered(&mut self, by: u32) {
+        self.reordering = self.reordering.max(by);
+    }
+
+    /// Whether segments overtake farther than what tells of a loss where they do not.
+    pub(super) fn is_reordered_far(&self) -> bool {
+        self.reordering > REORDERING
+    }
+
+    /// Something came twice that was sent again, and it was no probe.
+    pub(super) fn came_twice(&mut self) {
+        self.came_twice |= self.reordering > 0;
+    }
+
+    /// Looks at the tolerance, after the arrival of a segment that was sent at `sent`: what came twice in vain says that
+    /// more has to be tolerated, once a round trip (RFC 8985, 6.2, step 4).
+    pub(super) fn adapt(&mut self, now: Instant, sent: Instant) {
+        let came_twice = std::mem::take(&mut self.came_twice);
+        if came_twice && self.widened.is_none_or(|widened| sent >= widened) {
+            self.widened = Some(now);
+            self.steps = (self.steps.max(1) + 1).min(255);
+            self.persistence = PERSISTENCE;
+        } else if self.persistence == 0 {
+            self.steps = 1;
         }
     }
 
-    /// Segments were seen to overtake others.
-    pub(super) fn reordered(&mut self) {
-        self.is_reordered = true;
+    /// What was thought lost was not: what is lost has to be looked for again.
+    pub(super) fn look_again(&mut self) {
+        self.advanced = true;
     }
 
-    /// Something came twice that was sent again: more reordering has to be tolerated (RFC 8985, 6.2, step 4).
-    pub(super) fn repeated_in_vain(&mut self, acknowledged: u64, next: u64) {
-        if acknowledged < self.widened_until {
-            return;
-        }
-        self.widened_until = next;
-        self.steps = (self.steps.max(1) + 1).min(255);
-        self.persistence = PERSISTENCE;
+    /// Whether something has arrived that may tell of a loss; asked once.
+    pub(super) fn take_advanced(&mut self) -> bool {
+        std::mem::take(&mut self.advanced)
     }
 
     /// A recovery has come to its end.
     pub(super) fn recovered(&mut self) {
         self.persistence = self.persistence.saturating_sub(1);
-        if self.persistence == 0 {
-            self.steps = 1;
-        }
     }
 
     /// Finds what is lost; how much, and how long until more may be.
@@ -75,12 +100,11 @@ impl Rack {
     ) -> (u32, Option<Duration>) {
         let tolerance = self.tolerance(board, trips, is_recovering);
         let mut wait: Option<Duration> = None;
-        let lost = board.lose(|sent| match self.left(now, sent, tolerance) {
-            Some(Duration::ZERO) => true,
-            left => {
-                wait = wait.max(left);
-                false
-            }
+        let lost = board.lose(|sent| {
+            let Some(left) = self.left(now, sent, tolerance) else { return false };
+            sent.is_watched = !left.is_zero();
+            wait = wait.max(Some(left).filter(|_| sent.is_watched));
+            left.is_zero()
         });
         (lost, wait)
     }
@@ -90,14 +114,14 @@ impl Rack {
         now >= sent.at + self.round_trip
     }
 
-    /// How long until a segment is lost; `None` when nothing that was sent later has arrived.
+    /// How long until a segment is lost; `None` when it was found so before, or nothing that was sent later has arrived.
     fn left(&self, now: Instant, sent: &Sent, tolerance: Duration) -> Option<Duration> {
         let is_before = self.latest.is_some_and(|latest| (sent.at, sent.end()) < latest);
-        is_before.then(|| (sent.at + self.round_trip + tolerance).saturating_since(now))
+        (sent.is_watched && is_before).then(|| (sent.at + self.round_trip + tolerance).saturating_since(now))
     }
 
     fn tolerance(&self, board: &Scoreboard, trips: &RoundTrip, is_recovering: bool) -> Duration {
-        if !self.is_reordered && (is_recovering || board.arrived() >= REORDERING) {
+        if self.reordering == 0 && (is_recovering || board.arrived() >= REORDERING) {
             return Duration::ZERO;
         }
         let shortest = trips.shortest().unwrap_or_default();

@@ -3,9 +3,11 @@
 //! Acknowledgements are late on purpose, so that they ride on answers, but for the first segments of a connection,
 //! every second full segment, and whenever something is missing (RFC 1122, 4.2.3.2; RFC 5681, 4.2; Linux 6.18:
 //! `tcp_input.c`, `tcp_timer.c`). The window grows as fast as the reader reads (Linux's dynamic right-sizing,
-//! `tcp_rcv_space_adjust`). What is owed at one instant is said by one segment: an acknowledgement of more says the
-//! same as several of less. Owns no clock.
+//! `tcp_rcv_space_adjust`). Each acknowledgement is a segment of its own, for one may get lost where several do not,
+//! but what is sent at the same instant carries all that are owed. A segment that others overtook by more than a tick is
+//! dropped where its timestamp tells (PAWS, RFC 7323, 5). Owns no clock.
 
+use std::collections::VecDeque;
 use std::ops::Range;
 use std::time::Duration;
 
@@ -34,8 +36,8 @@ pub(super) struct Receiver {
     /// What was acknowledged last, and the window that the peer was told of.
     acknowledged: u64,
     window: Window,
-    /// Up to where an acknowledgement is owed at once.
-    due: Option<u64>,
+    /// The acknowledgements that are owed at once: each is a segment of its own, since one may get lost.
+    due: VecDeque<Due>,
     /// An acknowledgement of the rest, that may wait.
     late: Option<Late>,
     /// How many segments are still acknowledged at once.
@@ -50,6 +52,13 @@ pub(super) struct Receiver {
     /// The timestamp that the next segment echoes.
     pub(super) echo: Option<Instant>,
     last_answer: Option<Instant>,
+}
+
+/// An acknowledgement that is owed at once: what had arrived.
+#[derive(Debug, PartialEq, Eq)]
+struct Due {
+    acknowledgement: u64,
+    ranges: Option<Box<[Range<u64>]>>,
 }
 
 /// What a segment tells the peer of what has arrived.
@@ -94,7 +103,7 @@ impl Receiver {
                 read: 0,
                 read_before: 10 * SEGMENT_MAX as u64,
             },
-            due: None,
+            due: VecDeque::new(),
             late: None,
             at_once: 0,
             is_interactive: false,
@@ -147,7 +156,7 @@ impl Receiver {
                 true
             }
             Brought::Beyond => {
-                self.owe_at_once();
+                self.due_now();
                 false
             }
             Brought::Again(range) => {
@@ -158,10 +167,33 @@ impl Receiver {
         }
     }
 
+    /// Whether a segment's timestamp says that it was sent before one that has arrived (PAWS; RFC 7323, 5.3).
+    pub(super) fn is_outdated(&self, segment: &Segment) -> bool {
+        self.echo.is_some_and(|recent| segment.timestamps.is_outdated(recent))
+    }
+
+    /// Takes nothing of a segment that was sent too long ago, and says so.
+    pub(super) fn refuse(&mut self, now: Instant, segment: &Segment) {
+        let end = (segment.sequence + segment.length()).min(self.arrived.next());
+        if segment.length() == 0 {
+            self.answer_sometimes(now);
+        } else if segment.sequence < end {
+            self.again = Some(segment.sequence..end);
+            self.owe_at_once();
+        } else {
+            self.due_now();
+        }
+    }
+
     /// An acknowledgement of long ago, or a probe of the window, is told how things stand.
     fn answer_if_stale(&mut self, now: Instant, segment: &Segment) {
-        let is_recent = self.last_answer.is_some_and(|last| now.saturating_since(last) < ANSWERS_APART);
-        if segment.sequence < self.acknowledged && !is_recent {
+        if segment.sequence < self.acknowledged {
+            self.answer_sometimes(now);
+        }
+    }
+
+    fn answer_sometimes(&mut self, now: Instant) {
+        if self.last_answer.is_none_or(|last| now.saturating_since(last) >= ANSWERS_APART) {
             self.last_answer = Some(now);
             self.due_now();
         }
@@ -184,7 +216,7 @@ impl Receiver {
     }
 
     fn owe(&mut self, now: Instant, is_full: bool, is_urgent: bool) {
-        let told = self.due.unwrap_or(self.acknowledged);
+        let told = self.due.back().map_or(self.acknowledged, |due| due.acknowledgement);
         let is_second = self.arrived.next() - told > SEGMENT_MAX as u64;
         let is_early = self.at_once > 0 && !self.is_interactive;
         if is_urgent || is_second || is_early {
@@ -197,7 +229,11 @@ impl Receiver {
     }
 
     fn due_now(&mut self) {
-        (self.due, self.late) = (Some(self.arrived.next()), None);
+        self.late = None;
+        let due = Due { acknowledgement: self.arrived.next(), ranges: self.ranges() };
+        if self.due.back() != Some(&due) {
+            self.due.push_back(due);
+        }
     }
 
     fn delay_max(&self) -> Duration {
@@ -218,10 +254,11 @@ impl Receiver {
         }
     }
 
-    /// Remembers the timestamp to echo: that of the first segment since the last acknowledgement (RFC 7323, 4.3); and
-    /// what the echo of its own tells of the round trip.
+    /// Remembers the timestamp to echo: that of the first segment since the last acknowledgement (RFC 7323, 4.3), unless
+    /// it brings nothing; and what the echo of its own tells of the round trip.
     pub(super) fn stamp(&mut self, now: Instant, segment: &Segment) {
-        if segment.sequence <= self.acknowledged {
+        let end = segment.sequence + segment.length();
+        if segment.sequence <= self.acknowledged && end >= self.acknowledged {
             self.echo = self.echo.max(Some(segment.timestamps.value));
         }
         if segment.payload.len() >= SEGMENT_MAX
@@ -263,7 +300,7 @@ impl Receiver {
 
     /// Whether an acknowledgement is owed at once.
     pub(super) fn owes(&self) -> bool {
-        self.due.is_some()
+        !self.due.is_empty()
     }
 
     /// When it wants to be called.
@@ -284,27 +321,34 @@ impl Receiver {
     }
 
     /// What a bare acknowledgement says that leaves now: no more than is due, and the rest stays late.
-    pub(super) fn tell_due(&mut self) -> Told {
-        let sequence = self.due.take().unwrap_or_else(|| self.arrived.next());
-        self.tell_until(sequence)
+    pub(super) fn tell_due(&mut self) -> Option<Told> {
+        let due = self.due.pop_front()?;
+        Some(self.tell_of(due))
     }
 
     /// What a segment says that leaves now: the acknowledgement, the window, and the ranges beyond it.
     pub(super) fn tell(&mut self) -> Told {
         self.at_once = self.at_once.saturating_sub(1);
-        (self.due, self.late) = (None, None);
-        self.tell_until(self.arrived.next())
+        self.late = None;
+        let last = self.due.pop_back();
+        self.due.clear();
+        let ranges = last.map_or_else(|| self.ranges(), |due| due.ranges);
+        self.tell_of(Due { acknowledgement: self.arrived.next(), ranges })
     }
 
-    fn tell_until(&mut self, acknowledgement: u64) -> Told {
+    fn tell_of(&mut self, Due { acknowledgement, ranges }: Due) -> Told {
         self.acknowledged = acknowledgement;
         self.window.edge = self.window.edge.max(self.arrived.next() + u64::from(self.room()));
         let window = (self.window.edge - acknowledgement) as u32;
+        Told { acknowledgement, window, ranges }
+    }
+
+    /// What came twice, which is said once, and what is beyond a gap.
+    fn ranges(&mut self) -> Option<Box<[Range<u64>]>> {
         let again = self.again.take();
         let is_plain = again.is_none() && !self.arrived.has_gap();
         let all = || again.into_iter().chain(self.arrived.ranges().iter().cloned());
-        let ranges = || all().take(RANGES_MAX).collect();
-        Told { acknowledgement, window, ranges: (!is_plain).then(ranges) }
+        (!is_plain).then(|| all().take(RANGES_MAX).collect())
     }
 
     fn room(&self) -> u32 {

@@ -5,6 +5,7 @@ use hoplab_proxy::host::Instant;
 
 use super::congestion::Congestion;
 use super::phase::Phase;
+use super::segment::Timestamps;
 
 /// How a sender recovers.
 #[derive(Debug, Default)]
@@ -66,7 +67,9 @@ impl Recovery {
     }
 
     fn remember(&mut self, next: u64, congestion: &Congestion) {
-        self.before = Before { window: congestion.window, threshold: congestion.threshold };
+        let Congestion { window, threshold, .. } = *congestion;
+        // Up to where it was, or nearly, it may grow fast again (`tcp_current_ssthresh`).
+        self.before = Before { window, threshold: threshold.max((window >> 1) + (window >> 2)) };
         self.high = next;
         self.doubt = Some(Doubt::default());
     }
@@ -91,29 +94,29 @@ impl Recovery {
         }
     }
 
-    /// Whether all that was sent again came twice, or what is acknowledged was sent before any of it: the
-    /// acknowledgement echoes when (RFC 3522).
-    pub(super) fn is_needless(&self, echo: Option<Instant>) -> bool {
-        let Some(Doubt { first: Some(first), repeats }) = self.doubt else { return false };
-        repeats == 0 || echo.is_some_and(|echo| echo < first)
+    /// Whether all that was sent again came twice.
+    pub(super) fn all_came_twice(&self) -> bool {
+        self.doubt.is_some_and(|doubt| doubt.first.is_some() && doubt.repeats == 0)
+    }
+
+    /// Whether what is acknowledged was sent before anything was sent again: the acknowledgement echoes when (RFC 3522).
+    pub(super) fn is_late(&self, echo: Option<Instant>) -> bool {
+        let Some(Doubt { first, .. }) = self.doubt else { return false };
+        first.is_none_or(|first| echo.is_some_and(|echo| Timestamps::is_before(echo, first)))
     }
 
     /// It was needless: the window is what it was.
     pub(super) fn undo(&mut self, congestion: &mut Congestion) {
         congestion.undo(self.before.window, self.before.threshold);
-        self.end();
+        (self.phase, self.doubt) = (Phase::Open, None);
     }
 
-    /// All that was under way has been acknowledged.
+    /// All that was under way has been acknowledged. What was sent again may still come twice.
     pub(super) fn complete(&mut self, congestion: &mut Congestion) {
         if self.phase == Phase::Recovery {
             congestion.recovered();
         }
-        self.end();
-    }
-
-    fn end(&mut self) {
-        (self.phase, self.doubt) = (Phase::Open, None);
+        self.phase = Phase::Open;
     }
 
     /// Segments have arrived while the window falls: how many may be on their way now.

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use hoplab_proxy::host::Instant;
 
 use super::delivery_rate::Stamp;
+use super::segment::SEGMENT_MAX;
 
 /// A segment that was sent.
 #[derive(Debug, Clone)]
@@ -22,6 +23,8 @@ pub(super) struct Sent {
     pub(super) fate: Fate,
     /// Whether it was sent more than once.
     pub(super) is_repeated: bool,
+    /// Whether time may tell that it is lost, which it does once (Linux's `tcp_tsorted_anchor`).
+    pub(super) is_watched: bool,
     /// What had been delivered when it was sent last.
     pub(super) stamp: Stamp,
 }
@@ -59,8 +62,10 @@ pub(super) struct News {
     pub(super) any_repeated: bool,
     /// Where the last range ended that was known before.
     highest: u64,
-    /// Whether one that was sent once arrived after one that was sent later.
-    pub(super) is_reordered: bool,
+    /// By how many segments the one was overtaken that was sent once, arrived and was overtaken by the most.
+    pub(super) reordering: u32,
+    /// When the one was sent that was sent last.
+    pub(super) latest: Option<Instant>,
     /// Bytes that are acknowledged in order.
     pub(super) bytes: u64,
 }
@@ -83,6 +88,17 @@ impl Sent {
 
     fn delivered(&self) -> Delivered {
         Delivered { at: self.at, end: self.end(), is_repeated: self.is_repeated, stamp: self.stamp }
+    }
+}
+
+impl News {
+    fn arrived(&mut self, sent: &Sent) {
+        self.delivered += 1;
+        self.latest = self.latest.max(Some(sent.at));
+        if !sent.is_repeated {
+            let ahead = self.highest.saturating_sub(sent.sequence);
+            self.reordering = self.reordering.max(ahead.div_ceil(SEGMENT_MAX as u64) as u32);
+        }
     }
 }
 
@@ -144,13 +160,11 @@ impl Scoreboard {
                 Fate::Lost => self.lost -= 1,
                 Fate::Flying => {}
             }
-            news.delivered += 1;
+            news.arrived(&sent);
             told(sent.delivered());
-            if sent.is_repeated {
-                continue;
+            if !sent.is_repeated {
+                news.in_order = Some(with(news.in_order, sent.at));
             }
-            news.in_order = Some(with(news.in_order, sent.at));
-            news.is_reordered |= sent.fate == Fate::Flying && sent.sequence < news.highest;
         }
         // The peer took a part of it, as nobody does whose window was kept.
         debug_assert!(self.segments.front().is_none_or(|first| first.sequence >= sequence));
@@ -169,19 +183,18 @@ impl Scoreboard {
                 Fate::Flying => {}
             }
             if !sent.is_repeated {
-                news.is_reordered |= sent.sequence < news.highest;
                 news.beyond = Some(with(news.beyond, sent.at));
             }
             sent.fate = Fate::Arrived;
             self.arrived += 1;
-            news.delivered += 1;
+            news.arrived(sent);
             told(sent.delivered());
         }
         self.highest = self.highest.max(range.end);
     }
 
     /// Those that `is_lost` says so of, among those that are on their way, are lost; how many.
-    pub(super) fn lose(&mut self, mut is_lost: impl FnMut(&Sent) -> bool) -> u32 {
+    pub(super) fn lose(&mut self, mut is_lost: impl FnMut(&mut Sent) -> bool) -> u32 {
         let mut count = 0;
         for sent in &mut self.segments {
             if sent.fate == Fate::Flying && is_lost(sent) {
@@ -191,6 +204,11 @@ impl Scoreboard {
         }
         self.lost += count;
         count
+    }
+
+    /// Whether something that was sent again is thought to be on its way.
+    pub(super) fn repeats_fly(&self) -> bool {
+        self.segments.iter().any(|sent| sent.fate == Fate::Flying && sent.is_repeated && sent.is_watched)
     }
 
     /// Nothing is thought lost any more.
@@ -226,7 +244,8 @@ fn with(ends: Option<(Instant, Instant)>, at: Instant) -> (Instant, Instant) {
 
 impl Sent {
     fn repeat(&mut self, now: Instant, stamp: Stamp) -> Self {
-        (self.fate, self.is_repeated, self.at, self.stamp) = (Fate::Flying, true, now, stamp);
+        (self.fate, self.at, self.stamp) = (Fate::Flying, now, stamp);
+        (self.is_repeated, self.is_watched) = (true, true);
         self.clone()
     }
 }

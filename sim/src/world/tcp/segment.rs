@@ -42,6 +42,23 @@ pub(in crate::world) struct Timestamps {
     pub(in crate::world) echo: Option<Instant>,
 }
 
+impl Timestamps {
+    /// Whether one time is before another by the clock of the timestamps, whose tick is a millisecond (Linux's
+    /// `TCP_TS_HZ`).
+    pub(super) fn is_before(a: Instant, b: Instant) -> bool {
+        tick(a) < tick(b)
+    }
+
+    /// Whether it is older than `recent` by more than what two processors may be apart (Linux's `TCP_PAWS_WINDOW`).
+    pub(super) fn is_outdated(&self, recent: Instant) -> bool {
+        tick(self.value) + 1 < tick(recent)
+    }
+}
+
+fn tick(at: Instant) -> u128 {
+    at.saturating_since(Instant::START).as_millis()
+}
+
 /// What a reset does to the end that it reaches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::world) enum Broken {
@@ -90,6 +107,20 @@ impl Segment {
             TIMESTAMPS + self.ranges.as_ref().map_or(0, |ranges| 4 + 8 * ranges.len())
         };
         (HEADERS + options + self.payload.len()) as u32
+    }
+
+    /// What it tells that came twice: a range that is acknowledged, or is within the one behind it (RFC 2883, 4).
+    pub(super) fn twice(&self) -> Option<&Range<u64>> {
+        let (first, rest) = self.ranges.as_ref()?.split_first()?;
+        let is_within = |has: &Range<u64>| has.start <= first.start && first.end <= has.end;
+        (first.end <= self.acknowledgement || rest.first().is_some_and(is_within)).then_some(first)
+    }
+
+    /// The ranges in the order of their sequence numbers.
+    pub(super) fn ranges_in_order(&self) -> impl Iterator<Item = Range<u64>> + use<> {
+        let mut ranges = self.ranges.clone().unwrap_or_default();
+        ranges.sort_unstable_by_key(|range| range.start);
+        ranges.into_iter()
     }
 
     /// Whether it opens a connection.

@@ -210,6 +210,14 @@ impl Sender {
         self.fin = Fin::Acknowledged;
     }
 
+    /// Whether a segment acknowledges what is acknowledged and tells of no other window: at most of ranges (Linux's
+    /// `tcp_disordered_ack`). `expected` is the sequence number that the peer's next has.
+    pub(super) fn has_heard(&self, segment: &Segment, expected: u64) -> bool {
+        let is_duplicate = segment.length() == 0 && segment.acknowledgement == self.acknowledged;
+        let tells_of_window = segment.sequence > self.window.told_by || segment.window > self.window.size;
+        is_duplicate && segment.sequence == expected && !tells_of_window
+    }
+
     pub(super) fn next(&self) -> u64 {
         self.next
     }
@@ -300,7 +308,9 @@ impl Sender {
         let payload = self.unsent.split_to(length).freeze();
         let fin = self.fin == Fin::Wanted && self.unsent.is_empty();
         let (sequence, stamp) = (self.next, self.stamp(now));
-        let sent = Sent { sequence, payload, fin, at: now, fate: Fate::Flying, is_repeated: false, stamp };
+        let (is_repeated, is_watched) = (false, true);
+        let sent =
+            Sent { sequence, payload, fin, at: now, fate: Fate::Flying, is_repeated, is_watched, stamp };
         if fin {
             self.fin = Fin::Sent;
         }
@@ -369,7 +379,7 @@ impl Sender {
 
     fn find_overtaken(&mut self, now: Instant) {
         let in_flight = self.board.in_flight();
-        let (_, is_waiting) = self.find_lost(now);
+        let (_, is_waiting) = self.find_lost(now, true);
         let is_recovering = self.recovery.phase == Phase::Recovery && self.congestion.bbr().is_none();
         if is_recovering && self.board.in_flight() != in_flight {
             let in_flight = self.board.in_flight();

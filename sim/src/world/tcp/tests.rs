@@ -376,3 +376,37 @@ fn who_has_finished_acknowledges_bytes_that_come_again() {
     pair.settle();
     assert!(pair.now - start < Duration::from_secs(1), "{:?}", pair.now - start);
 }
+
+/// One of several acknowledgements may get lost, and none hides behind another.
+#[test]
+fn what_arrives_at_one_instant_is_acknowledged_piece_by_piece() {
+    let mut pair = Pair::connected();
+    pair.write(0, 10 * 1_448);
+    pair.transmit();
+    let next = pair.next().expect("ten segments are under way");
+    pair.go_on(next);
+    let told: Vec<u64> = pair.wire.values().map(|(_, segment)| segment.acknowledgement).collect();
+    assert_eq!(told.len(), 10, "the first of a connection are acknowledged at once");
+    assert!(told.is_sorted_by(|a, b| b - a == 1_448), "{told:?}");
+}
+
+/// A segment that comes late, behind another that was sent again meanwhile, is taken for one of an earlier time; half
+/// a tick is not told.
+#[test]
+fn a_segment_is_dropped_whose_timestamp_is_older_than_the_last_in_order() {
+    for (millis, arrives) in [(20, false), (1, true)] {
+        let mut pair = Pair::connected();
+        pair.write(0, 2 * 1_448);
+        let mut sent = || pair.ends[0].transmit(pair.now).expect("two segments are written");
+        let (mut first, second) = (sent(), sent());
+        let now = pair.now + Duration::from_millis(millis);
+        first.timestamps.value = now;
+        pair.ends[1].receive(now, first, &mut Vec::new());
+        let acknowledgement = pair.ends[1].transmit(now).expect("it is acknowledged").acknowledgement;
+        pair.ends[1].receive(now, second, &mut Vec::new());
+        pair.read(1, 1 << 20);
+        assert_eq!(pair.read[1].len(), if arrives { 2 } else { 1 } * 1_448);
+        let answer = pair.ends[1].transmit(now).expect("whatever comes is answered");
+        assert_eq!(answer.acknowledgement - acknowledgement, if arrives { 1_448 } else { 0 });
+    }
+}

@@ -9,7 +9,7 @@ use super::{Fin, Sender, buffer_for};
 use crate::world::tcp::bbr::Heard;
 use crate::world::tcp::phase::Phase;
 use crate::world::tcp::scoreboard::{Delivered, News};
-use crate::world::tcp::segment::Segment;
+use crate::world::tcp::segment::{Segment, Timestamps};
 
 impl Sender {
     /// Takes what a segment acknowledges.
@@ -50,7 +50,7 @@ impl Sender {
             let is_good = progressed && lost == 0;
             let in_flight = self.board.in_flight();
             self.recovery.reduce(in_flight, news.delivered, is_good, &mut self.congestion);
-        } else if progressed {
+        } else if progressed || (news.delivered > 0 && self.rack.is_reordered_far()) {
             self.congestion.grow(now, news.delivered);
             self.buffer = self.buffer.max(buffer_for(self.congestion.window));
         }
@@ -91,38 +91,46 @@ impl Sender {
     }
 
     fn hear_news(&mut self, now: Instant, segment: &Segment) -> News {
+        self.hear_of_twice(segment);
         let Self { board, rack, trips, congestion, .. } = self;
         let shortest = trips.shortest();
-        let mut arrived = |sent: Delivered| {
-            rack.delivered(now, sent, shortest);
+        let mut arrived = |sent: Delivered, is_earlier: bool| {
+            if !is_earlier {
+                rack.delivered(now, sent, shortest);
+            }
             if let Some(bbr) = congestion.bbr() {
                 bbr.rate.arrived(sent.stamp, sent.at, sent.end);
             }
         };
         let mut news = board.news();
-        let mut came_twice = false;
-        let acknowledgement = segment.acknowledgement;
-        for range in segment.ranges.iter().flatten() {
-            if range.end <= acknowledgement {
-                self.recovery.came_twice();
-                if let Some((_, true)) = self.probe.until {
-                    self.probe.until = None;
-                }
-                came_twice = true;
-            } else {
-                board.arrive(range, &mut news, &mut arrived);
+        let (acknowledgement, echo) = (segment.acknowledgement, segment.timestamps.echo);
+        for range in segment.ranges_in_order() {
+            if range.end > acknowledgement {
+                board.arrive(&range, &mut news, |sent| arrived(sent, false));
             }
         }
         if acknowledgement > self.acknowledged {
-            board.acknowledge(acknowledgement, &mut news, &mut arrived);
+            // What is echoed may tell that an earlier copy arrived (`tcp_skb_spurious_retrans`).
+            let is_before = |at| echo.is_some_and(|echo| Timestamps::is_before(echo, at));
+            board.acknowledge(acknowledgement, &mut news, |sent| {
+                arrived(sent, sent.is_repeated && is_before(sent.at));
+            });
         }
-        if came_twice {
-            rack.repeated_in_vain(self.acknowledged, self.next);
-        }
-        if news.is_reordered {
-            rack.reordered();
+        rack.reordered(news.reordering);
+        if let Some(sent) = news.latest {
+            rack.adapt(now, sent);
         }
         news
+    }
+
+    /// Hears of what came twice (RFC 2883; `tcp_check_dsack`).
+    fn hear_of_twice(&mut self, segment: &Segment) {
+        let Some(range) = segment.twice() else { return };
+        self.recovery.came_twice();
+        match self.probe.until {
+            Some((until, true)) if until == range.end => self.probe.until = None,
+            _ => self.rack.came_twice(),
+        }
     }
 
     /// Measures what the news tell of the round trip; how long it took of what was sent last (`tcp_clean_rtx_queue`,
@@ -157,29 +165,50 @@ impl Sender {
     /// Goes from phase to phase; how many segments are found lost, and whether more may be before long.
     fn follow(&mut self, now: Instant, progressed: bool, segment: &Segment) -> (u32, bool) {
         let Self { recovery, congestion, board, .. } = self;
-        let is_needless = recovery.is_needless(segment.timestamps.echo);
+        let came_twice = recovery.all_came_twice();
+        let is_late = recovery.is_late(segment.timestamps.echo);
         let is_over = self.acknowledged >= recovery.high;
         match recovery.phase {
-            Phase::Recovery | Phase::Loss if progressed && is_needless => {
-                recovery.undo(congestion);
-                board.find_all();
-            }
             Phase::Recovery | Phase::Loss if is_over => {
                 recovery.complete(congestion);
-                self.rack.recovered();
+                if came_twice || is_late {
+                    self.undo();
+                } else {
+                    self.rack.recovered();
+                }
             }
+            Phase::Loss if progressed && (came_twice || is_late) => {
+                board.find_all();
+                self.undo();
+            }
+            // What was sent again is still on its way: until that is known, nothing more is.
+            Phase::Recovery if progressed && is_late && board.repeats_fly() => return (0, false),
+            Phase::Recovery if progressed && is_late => {
+                board.find_all();
+                self.undo();
+            }
+            Phase::Open | Phase::Disorder | Phase::Recovery if came_twice => self.undo(),
             _ => {}
         }
         if self.recovery.phase == Phase::Open && self.board.arrived() == 0 && self.board.lost() == 0 {
             return (0, false);
         }
-        self.find_lost(now)
+        let looks = self.rack.take_advanced();
+        self.find_lost(now, looks)
     }
 
-    pub(super) fn find_lost(&mut self, now: Instant) -> (u32, bool) {
+    /// A recovery was needless.
+    fn undo(&mut self) {
+        self.recovery.undo(&mut self.congestion);
+        self.rack.look_again();
+    }
+
+    /// Begins to recover if something is lost; what, it `looks` for where there may be news of it. How much it finds, and
+    /// whether more may be lost before long.
+    pub(super) fn find_lost(&mut self, now: Instant, looks: bool) -> (u32, bool) {
         let Self { recovery, congestion, board, rack, trips, .. } = self;
         let is_recovering = matches!(recovery.phase, Phase::Recovery | Phase::Loss);
-        let (lost, wait) = rack.detect(now, board, trips, is_recovering);
+        let (lost, wait) = if looks { rack.detect(now, board, trips, is_recovering) } else { (0, None) };
         if !is_recovering {
             if board.lost() > 0 {
                 recovery.begin(self.next, congestion);
@@ -189,7 +218,7 @@ impl Sender {
             }
         }
         if let Some(wait) = wait {
-            self.alarms.await_overtaken(now + wait);
+            self.alarms.await_overtaken(now, wait);
         }
         (lost, wait.is_some())
     }
