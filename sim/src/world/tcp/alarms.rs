@@ -119,7 +119,9 @@ impl Alarms {
 
     /// Waits for what was overtaken: for as many ticks as `wait` takes, counted from the next one, which is half a tick
     /// away in the mean.
-    pub(super) fn await_overtaken(&mut self, now: Instant, wait: Duration) {
+    /// It waits no longer than for a timeout.
+    pub(super) fn await_overtaken(&mut self, now: Instant, wait: Duration, trips: &RoundTrip) {
+        let wait = wait.min(self.timeout(trips));
         let ticks = (wait + OVERTAKEN_GRACE).as_nanos().div_ceil(TICK.as_nanos()) as u32;
         self.set = Some((Alarm::Reordering, now + (TICK * ticks + TICK / 2)));
     }

@@ -85,6 +85,11 @@ impl Rack {
         std::mem::take(&mut self.advanced)
     }
 
+    /// A recovery was needless, as what came twice told: the tolerance is kept for one more.
+    pub(super) fn persist(&mut self) {
+        self.persistence = (self.persistence + 1).min(PERSISTENCE);
+    }
+
     /// A recovery has come to its end.
     pub(super) fn recovered(&mut self) {
         self.persistence = self.persistence.saturating_sub(1);

@@ -4,7 +4,7 @@
 //! every second full segment, and whenever something is missing (RFC 1122, 4.2.3.2; RFC 5681, 4.2; Linux 6.18:
 //! `tcp_input.c`, `tcp_timer.c`). The window grows as fast as the reader reads (Linux's dynamic right-sizing,
 //! `tcp_rcv_space_adjust`). Each acknowledgement is a segment of its own, for one may get lost where several do not,
-//! but what is sent at the same instant carries all that are owed. A segment that others overtook by more than a tick is
+//! but what is sent at the same instant carries the last of those that are owed. A segment that others overtook by more than a tick is
 //! dropped where its timestamp tells (PAWS, RFC 7323, 5). Owns no clock.
 
 use std::collections::VecDeque;
@@ -176,7 +176,10 @@ impl Receiver {
     pub(super) fn refuse(&mut self, now: Instant, segment: &Segment) {
         let end = (segment.sequence + segment.length()).min(self.arrived.next());
         if segment.length() == 0 {
-            self.answer_sometimes(now);
+            // One of before what has arrived is not even answered.
+            if segment.sequence >= end {
+                self.answer_sometimes(now);
+            }
         } else if segment.sequence < end {
             self.again = Some(segment.sequence..end);
             self.owe_at_once();
@@ -216,7 +219,7 @@ impl Receiver {
     }
 
     fn owe(&mut self, now: Instant, is_full: bool, is_urgent: bool) {
-        let told = self.due.back().map_or(self.acknowledged, |due| due.acknowledgement);
+        let told = self.told();
         let is_second = self.arrived.next() - told > SEGMENT_MAX as u64;
         let is_early = self.at_once > 0 && !self.is_interactive;
         if is_urgent || is_second || is_early {
@@ -226,6 +229,11 @@ impl Receiver {
         let by = now + self.delay.unwrap_or(DELAY).min(self.delay_max());
         let Late { by: before, small } = self.late.unwrap_or(Late { by, small: 0 });
         self.late = Some(Late { by: by.min(before), small: small + u32::from(!is_full) });
+    }
+
+    /// Up to where it is acknowledged, but for what has to leave yet.
+    fn told(&self) -> u64 {
+        self.due.back().map_or(self.acknowledged, |due| due.acknowledgement)
     }
 
     fn due_now(&mut self) {
@@ -257,8 +265,8 @@ impl Receiver {
     /// Remembers the timestamp to echo: that of the first segment since the last acknowledgement (RFC 7323, 4.3), unless
     /// it brings nothing; and what the echo of its own tells of the round trip.
     pub(super) fn stamp(&mut self, now: Instant, segment: &Segment) {
-        let end = segment.sequence + segment.length();
-        if segment.sequence <= self.acknowledged && end >= self.acknowledged {
+        let (end, told) = (segment.sequence + segment.length(), self.told());
+        if segment.sequence <= told && end >= told {
             self.echo = self.echo.max(Some(segment.timestamps.value));
         }
         if segment.payload.len() >= SEGMENT_MAX
@@ -286,7 +294,8 @@ impl Receiver {
         if self.arrived.ready() == 0 && (small > 1 || (small == 1 && !self.is_interactive)) {
             self.due_now();
         }
-        let (told, room) = (self.window.edge - self.arrived.next(), u64::from(self.room()));
+        // The end of the flow lies beyond the window.
+        let (told, room) = (self.window.edge.saturating_sub(self.arrived.next()), u64::from(self.room()));
         let is_small = 2 * told <= u64::from(self.window.space);
         if is_small && room >= 2 * told && room >= SEGMENT_MAX as u64 && !self.arrived.has_ended() {
             self.due_now();

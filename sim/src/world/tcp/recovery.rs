@@ -5,6 +5,7 @@ use hoplab_proxy::host::Instant;
 
 use super::congestion::Congestion;
 use super::phase::Phase;
+use super::scoreboard::Scoreboard;
 use super::segment::Timestamps;
 
 /// How a sender recovers.
@@ -19,6 +20,8 @@ pub(super) struct Recovery {
     sent: u32,
     /// What tells that it was needless, as long as it may have been.
     doubt: Option<Doubt>,
+    /// When the first was sent again of those that followed each other without all being acknowledged.
+    first_repeat: Option<Instant>,
 }
 
 /// The window before a recovery.
@@ -29,18 +32,23 @@ struct Before {
 }
 
 /// What was sent again since a recovery began.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 struct Doubt {
-    /// When the first was.
-    first: Option<Instant>,
-    /// How many did not come twice yet.
-    repeats: u32,
+    /// What ends before it was acknowledged when it began.
+    from: u64,
+    /// How many did not come twice yet, those included that were under way; nothing before there are any.
+    repeats: Option<u32>,
 }
 
 impl Recovery {
-    /// Something is lost: what follows up to `next` is what was under way.
-    pub(super) fn begin(&mut self, next: u64, congestion: &mut Congestion) {
-        self.remember(next, congestion);
+    /// Something is lost of what is on the board; `acknowledged` and `next` are its ends.
+    pub(super) fn begin(
+        &mut self,
+        (acknowledged, next): (u64, u64),
+        board: &Scoreboard,
+        congestion: &mut Congestion,
+    ) {
+        self.remember(acknowledged, next, board, congestion);
         congestion.threshold = congestion.after_loss();
         congestion.restart_growth();
         (self.phase, self.delivered, self.sent) = (Phase::Recovery, 0, 0);
@@ -49,16 +57,16 @@ impl Recovery {
     /// A timeout. Only the first of several that follow each other costs window.
     pub(super) fn time_out(
         &mut self,
-        acknowledged: u64,
-        next: u64,
+        (acknowledged, next): (u64, u64),
         is_first: bool,
+        board: &Scoreboard,
         congestion: &mut Congestion,
     ) {
         let is_new = matches!(self.phase, Phase::Open | Phase::Disorder)
             || acknowledged >= self.high
             || (self.phase == Phase::Loss && is_first);
         if is_new {
-            self.remember(next, congestion);
+            self.remember(acknowledged, next, board, congestion);
             congestion.threshold = congestion.after_loss();
         }
         congestion.timed_out();
@@ -66,12 +74,16 @@ impl Recovery {
         self.phase = Phase::Loss;
     }
 
-    fn remember(&mut self, next: u64, congestion: &Congestion) {
+    fn remember(&mut self, acknowledged: u64, next: u64, board: &Scoreboard, congestion: &Congestion) {
         let Congestion { window, threshold, .. } = *congestion;
         // Up to where it was, or nearly, it may grow fast again (`tcp_current_ssthresh`).
         self.before = Before { window, threshold: threshold.max((window >> 1) + (window >> 2)) };
         self.high = next;
-        self.doubt = Some(Doubt::default());
+        let repeats = Some(board.repeats()).filter(|repeats| *repeats > 0);
+        self.doubt = Some(Doubt { from: acknowledged, repeats });
+        if repeats.is_none() && board.first().is_none_or(|first| !first.is_repeated) {
+            self.first_repeat = None;
+        }
     }
 
     /// A segment is sent.
@@ -81,28 +93,30 @@ impl Recovery {
 
     /// A segment is sent again.
     pub(super) fn repeated(&mut self, now: Instant) {
+        self.first_repeat.get_or_insert(now);
         if let Some(doubt) = &mut self.doubt {
-            doubt.first.get_or_insert(now);
-            doubt.repeats += 1;
+            doubt.repeats = Some(doubt.repeats.unwrap_or_default() + 1);
         }
     }
 
-    /// One that was sent again came twice (RFC 3708).
-    pub(super) fn came_twice(&mut self) {
-        if let Some(doubt) = &mut self.doubt {
-            doubt.repeats = doubt.repeats.saturating_sub(1);
+    /// What ends at `end` came twice (RFC 3708).
+    pub(super) fn came_twice(&mut self, end: u64) {
+        if let Some(Doubt { from, repeats: Some(repeats) }) = &mut self.doubt
+            && end > *from
+        {
+            *repeats = repeats.saturating_sub(1);
         }
     }
 
     /// Whether all that was sent again came twice.
     pub(super) fn all_came_twice(&self) -> bool {
-        self.doubt.is_some_and(|doubt| doubt.first.is_some() && doubt.repeats == 0)
+        self.doubt.is_some_and(|doubt| doubt.repeats == Some(0))
     }
 
     /// Whether what is acknowledged was sent before anything was sent again: the acknowledgement echoes when (RFC 3522).
     pub(super) fn is_late(&self, echo: Option<Instant>) -> bool {
-        let Some(Doubt { first, .. }) = self.doubt else { return false };
-        first.is_none_or(|first| echo.is_some_and(|echo| Timestamps::is_before(echo, first)))
+        let is_before = |first| echo.is_some_and(|echo| Timestamps::is_before(echo, first));
+        self.doubt.is_some() && self.first_repeat.is_none_or(is_before)
     }
 
     /// It was needless: the window is what it was.

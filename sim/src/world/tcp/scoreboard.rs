@@ -206,9 +206,10 @@ impl Scoreboard {
         count
     }
 
-    /// Whether something that was sent again is thought to be on its way.
-    pub(super) fn repeats_fly(&self) -> bool {
-        self.segments.iter().any(|sent| sent.fate == Fate::Flying && sent.is_repeated && sent.is_watched)
+    /// How many that were sent again are thought to be on their way.
+    pub(super) fn repeats(&self) -> u32 {
+        let is_repeat = |sent: &&Sent| sent.fate == Fate::Flying && sent.is_repeated && sent.is_watched;
+        self.segments.iter().filter(is_repeat).count() as u32
     }
 
     /// Nothing is thought lost any more.

@@ -167,6 +167,7 @@ impl Sender {
         }
         let count = bytes.len().min(self.room());
         self.unsent.extend_from_slice(&bytes[..count]);
+        self.watch_window(now);
         Some(count)
     }
 
@@ -198,6 +199,14 @@ impl Sender {
     pub(super) fn finish(&mut self) {
         if self.fin == Fin::No {
             self.fin = Fin::Wanted;
+            self.watch_window(self.last_sent);
+        }
+    }
+
+    /// Something is written: a window that is closed has to be probed from now on, if nothing else is waited for.
+    fn watch_window(&mut self, now: Instant) {
+        if self.alarms.deadline().is_none() {
+            self.arm_window_probe(now);
         }
     }
 
@@ -210,11 +219,13 @@ impl Sender {
         self.fin = Fin::Acknowledged;
     }
 
-    /// Whether a segment acknowledges what is acknowledged and tells of no other window: at most of ranges (Linux's
-    /// `tcp_disordered_ack`). `expected` is the sequence number that the peer's next has.
+    /// Whether a segment acknowledges what is acknowledged and tells of no larger window, nor of none: at most of ranges
+    /// (Linux's `tcp_disordered_ack`). `expected` is the sequence number that the peer's next has.
     pub(super) fn has_heard(&self, segment: &Segment, expected: u64) -> bool {
         let is_duplicate = segment.length() == 0 && segment.acknowledgement == self.acknowledged;
-        let tells_of_window = segment.sequence > self.window.told_by || segment.window > self.window.size;
+        let is_other = segment.window > self.window.size || segment.window == 0;
+        let told_by = self.window.told_by;
+        let tells_of_window = segment.sequence > told_by || (segment.sequence == told_by && is_other);
         is_duplicate && segment.sequence == expected && !tells_of_window
     }
 
@@ -378,10 +389,10 @@ impl Sender {
     }
 
     fn find_overtaken(&mut self, now: Instant) {
-        let in_flight = self.board.in_flight();
+        let was = self.recovery.phase;
         let (_, is_waiting) = self.find_lost(now, true);
-        let is_recovering = self.recovery.phase == Phase::Recovery && self.congestion.bbr().is_none();
-        if is_recovering && self.board.in_flight() != in_flight {
+        let has_begun = was != Phase::Recovery && self.recovery.phase == Phase::Recovery;
+        if has_begun && self.congestion.bbr().is_none() {
             let in_flight = self.board.in_flight();
             self.recovery.reduce(in_flight, 1, false, &mut self.congestion);
         }
@@ -397,8 +408,8 @@ impl Sender {
         if is_too_long {
             return true;
         }
-        self.recovery.time_out(self.acknowledged, self.next, is_first, &mut self.congestion);
-        let Self { board, rack, .. } = self;
+        let Self { board, rack, recovery, congestion, .. } = self;
+        recovery.time_out((self.acknowledged, self.next), is_first, board, congestion);
         board.lose(|sent| sent.sequence == first || rack.is_late(now, sent));
         self.congestion.window = self.board.in_flight() + 1;
         self.probe = Probe::default();

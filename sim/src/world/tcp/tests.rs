@@ -359,6 +359,32 @@ fn a_window_that_nobody_opens_is_probed_and_one_that_opens_is_told_of() {
     assert_eq!(pair.read[1].len(), pair.written[0]);
 }
 
+/// The window was used up to the last byte before anything else was written: whoever would have told that there is room
+/// again may have been lost.
+#[test]
+fn a_window_that_was_closed_when_something_is_written_is_probed() {
+    for ends in [false, true] {
+        let mut pair = Pair::connected();
+        while pair.written[0] < 65_535 {
+            pair.write(0, 65_535 - pair.written[0]);
+            pair.wait(100_000);
+        }
+        assert_eq!(pair.ends[0].deadline(), None, "all is acknowledged");
+        if ends {
+            pair.ends[0].shutdown().expect("nobody resets it");
+        } else {
+            pair.write(0, 1);
+        }
+        pair.fates = vec![None];
+        pair.read(1, 65_535);
+        pair.wait(10_000);
+        pair.fates = vec![Some(5_000)];
+        pair.settle();
+        assert_eq!(pair.read[1].len(), pair.written[0]);
+        assert!(!ends || pair.ends[0].deadline().is_none(), "its end has arrived");
+    }
+}
+
 /// It has finished itself, and every acknowledgement of its peer's last bytes got lost: what comes again is bytes first,
 /// and the end of them last.
 #[test]

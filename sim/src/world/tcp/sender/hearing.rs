@@ -76,13 +76,20 @@ impl Sender {
             if self.allowance() > 0 {
                 self.alarms.restart();
             }
+            // Who answers probes is there, however long he does not read (`icsk_probes_out`).
+            self.alarms.heard();
             self.alarms.clear();
             self.arm_window_probe(now);
         }
     }
 
-    /// A probe that came twice: nothing was lost.
+    /// What came twice, though all may be acknowledged; a probe that did: nothing was lost.
     fn hear_nothing_new(&mut self, segment: &Segment) {
+        self.hear_of_twice(segment);
+        if matches!(self.recovery.phase, Phase::Open | Phase::Disorder) && self.recovery.all_came_twice() {
+            self.rack.persist();
+            self.undo();
+        }
         if let Some((until, _)) = self.probe.until
             && segment.acknowledgement >= until
         {
@@ -126,7 +133,7 @@ impl Sender {
     /// Hears of what came twice (RFC 2883; `tcp_check_dsack`).
     fn hear_of_twice(&mut self, segment: &Segment) {
         let Some(range) = segment.twice() else { return };
-        self.recovery.came_twice();
+        self.recovery.came_twice(range.end);
         match self.probe.until {
             Some((until, true)) if until == range.end => self.probe.until = None,
             _ => self.rack.came_twice(),
@@ -182,12 +189,15 @@ impl Sender {
                 self.undo();
             }
             // What was sent again is still on its way: until that is known, nothing more is.
-            Phase::Recovery if progressed && is_late && board.repeats_fly() => return (0, false),
+            Phase::Recovery if progressed && is_late && board.repeats() > 0 => return (0, false),
             Phase::Recovery if progressed && is_late => {
                 board.find_all();
                 self.undo();
             }
-            Phase::Open | Phase::Disorder | Phase::Recovery if came_twice => self.undo(),
+            Phase::Open | Phase::Disorder | Phase::Recovery if came_twice => {
+                self.rack.persist();
+                self.undo();
+            }
             _ => {}
         }
         if self.recovery.phase == Phase::Open && self.board.arrived() == 0 && self.board.lost() == 0 {
@@ -211,14 +221,14 @@ impl Sender {
         let (lost, wait) = if looks { rack.detect(now, board, trips, is_recovering) } else { (0, None) };
         if !is_recovering {
             if board.lost() > 0 {
-                recovery.begin(self.next, congestion);
+                recovery.begin((self.acknowledged, self.next), board, congestion);
                 self.probe.until = None;
             } else {
                 recovery.phase = if board.arrived() > 0 { Phase::Disorder } else { Phase::Open };
             }
         }
         if let Some(wait) = wait {
-            self.alarms.await_overtaken(now, wait);
+            self.alarms.await_overtaken(now, wait, &self.trips);
         }
         (lost, wait.is_some())
     }
