@@ -10,7 +10,7 @@ const SEEDS: u64 = 12;
 /// How far a world may be from what the kernel did, in its runs.
 const TOLERANCE: f64 = 0.1;
 
-/// What a real kernel answered, Linux 6.18 on 2026-11-26 and 2026-11-28: the lab's words, then mean, median and 99th
+/// What a real kernel answered, Linux 6.18 from 2026-11-26 to 2026-11-28: the lab's words, then mean, median and 99th
 /// percentile of each run in milliseconds. The cases of `shared/reference/linux-tcp.md` begin with its own run.
 const KERNEL: &str = include_str!("linux_tcp.txt");
 
@@ -80,9 +80,8 @@ mean over twelve seeds (and their least and most).
 The kernel: Linux 6.18, `python3 ../shared/tools/linux_tcp_lab.py` with the words of the first column and `--seed 1`,
 `2`, `3`. A world: `cargo run --release -p hoplab-sim --example linux_tcp --` with the same words. The lab's wire is a
 program and adds about 0.6 ms to a round trip of more than 10 ms and 0.4 ms to a shorter one; a world was given as much.
-`--jitter` is not the
-lab's own: each packet takes so much longer in the mean, exponentially distributed, which is one term more where the
-lab's wire puts a packet into its queue (`rng.expovariate(1 / options.jitter)`).
+`--jitter` is not the lab's own: each packet takes so much longer in the mean, exponentially distributed, which is one
+term more where the lab's wire puts a packet into its queue (`rng.expovariate(1 / options.jitter)`).
 Segments are paced: this kernel's default is BBR, whose sockets stay paced when they are told to use another control.
 
 | asked | kernel, mean | world | kernel, p50 | world | kernel, p99 | world |

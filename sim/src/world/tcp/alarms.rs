@@ -8,11 +8,11 @@ use hoplab_proxy::host::Instant;
 
 use super::round_trip::{RoundTrip, TIMEOUT_MAX, TIMEOUT_MIN};
 
-/// What a tail probe waits for longer than two round trips when several segments are on their way: `TCP_TIMEOUT_MIN`,
-/// two ticks of 250 Hz.
-const PROBE_GRACE: Duration = Duration::from_millis(8);
 /// What Linux's clock of timers ticks in: 250 Hz.
 const TICK: Duration = Duration::from_millis(4);
+/// What a tail probe waits for longer than two round trips when several segments are on their way: two ticks, as the
+/// lab's kernel did in the mean.
+const PROBE_GRACE: Duration = TICK.saturating_mul(2);
 /// What overtaken segments are waited for besides: `TCP_TIMEOUT_MIN_US`.
 const OVERTAKEN_GRACE: Duration = Duration::from_millis(2);
 /// How long one segment is sent again before the connection is given up: Linux's `tcp_retries2` of 15; nine doublings
@@ -117,9 +117,8 @@ impl Alarms {
         true
     }
 
-    /// Waits for what was overtaken: for as many ticks as `wait` takes, counted from the next one, which is half a tick
-    /// away in the mean.
-    /// It waits no longer than for a timeout.
+    /// Waits for what was overtaken, no longer than for a timeout: as many ticks as `wait` takes, counted from the next
+    /// one, which is half a tick away in the mean.
     pub(super) fn await_overtaken(&mut self, now: Instant, wait: Duration, trips: &RoundTrip) {
         let wait = wait.min(self.timeout(trips));
         let ticks = (wait + OVERTAKEN_GRACE).as_nanos().div_ceil(TICK.as_nanos()) as u32;

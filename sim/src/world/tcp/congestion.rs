@@ -102,7 +102,7 @@ impl Congestion {
         }
     }
 
-    /// A round trip was measured, of a segment that was sent once; `sequences` are the first that was not acknowledged
+    /// A round trip was measured; `sequences` are the first that was not acknowledged
     /// and the first that was not sent.
     pub(super) fn measured(&mut self, now: Instant, round_trip: Duration, sequences: (u64, u64)) {
         let Algorithm::Cubic(cubic) = &mut self.algorithm else { return };

@@ -107,9 +107,12 @@ impl Rack {
         let mut wait: Option<Duration> = None;
         let lost = board.lose(|sent| {
             let Some(left) = self.left(now, sent, tolerance) else { return false };
-            sent.is_watched = !left.is_zero();
-            wait = wait.max(Some(left).filter(|_| sent.is_watched));
-            left.is_zero()
+            if !left.is_zero() {
+                wait = wait.max(Some(left));
+                return false;
+            }
+            sent.is_watched = false;
+            true
         });
         (lost, wait)
     }

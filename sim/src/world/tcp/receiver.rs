@@ -4,8 +4,8 @@
 //! every second full segment, and whenever something is missing (RFC 1122, 4.2.3.2; RFC 5681, 4.2; Linux 6.18:
 //! `tcp_input.c`, `tcp_timer.c`). The window grows as fast as the reader reads (Linux's dynamic right-sizing,
 //! `tcp_rcv_space_adjust`). Each acknowledgement is a segment of its own, for one may get lost where several do not,
-//! but what is sent at the same instant carries the last of those that are owed. A segment that others overtook by more than a tick is
-//! dropped where its timestamp tells (PAWS, RFC 7323, 5). Owns no clock.
+//! but what is sent at the same instant carries the last of those that are owed. A segment that others overtook by more
+//! than a tick is dropped where its timestamp tells (PAWS, RFC 7323, 5). Owns no clock.
 
 use std::collections::VecDeque;
 use std::ops::Range;

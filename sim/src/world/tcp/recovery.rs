@@ -41,14 +41,9 @@ struct Doubt {
 }
 
 impl Recovery {
-    /// Something is lost of what is on the board; `acknowledged` and `next` are its ends.
-    pub(super) fn begin(
-        &mut self,
-        (acknowledged, next): (u64, u64),
-        board: &Scoreboard,
-        congestion: &mut Congestion,
-    ) {
-        self.remember(acknowledged, next, board, congestion);
+    /// Something is lost of what is on the board; `sequences` are its ends.
+    pub(super) fn begin(&mut self, sequences: (u64, u64), board: &Scoreboard, congestion: &mut Congestion) {
+        self.remember(sequences, board, congestion);
         congestion.threshold = congestion.after_loss();
         congestion.restart_growth();
         (self.phase, self.delivered, self.sent) = (Phase::Recovery, 0, 0);
@@ -66,7 +61,7 @@ impl Recovery {
             || acknowledged >= self.high
             || (self.phase == Phase::Loss && is_first);
         if is_new {
-            self.remember(acknowledged, next, board, congestion);
+            self.remember((acknowledged, next), board, congestion);
             congestion.threshold = congestion.after_loss();
         }
         congestion.timed_out();
@@ -74,7 +69,7 @@ impl Recovery {
         self.phase = Phase::Loss;
     }
 
-    fn remember(&mut self, acknowledged: u64, next: u64, board: &Scoreboard, congestion: &Congestion) {
+    fn remember(&mut self, (acknowledged, next): (u64, u64), board: &Scoreboard, congestion: &Congestion) {
         let Congestion { window, threshold, .. } = *congestion;
         // Up to where it was, or nearly, it may grow fast again (`tcp_current_ssthresh`).
         self.before = Before { window, threshold: threshold.max((window >> 1) + (window >> 2)) };

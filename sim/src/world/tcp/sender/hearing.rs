@@ -18,6 +18,7 @@ impl Sender {
             return;
         }
         self.hear_window(now, segment);
+        self.hear_of_twice(segment);
         let progressed = segment.acknowledgement > self.acknowledged;
         if self.board.is_empty() || !(progressed || segment.ranges.is_some()) {
             return self.hear_nothing_new(segment);
@@ -83,12 +84,10 @@ impl Sender {
         }
     }
 
-    /// What came twice, though all may be acknowledged; a probe that did: nothing was lost.
+    /// All that was sent again may have come twice, or a probe have: nothing was lost.
     fn hear_nothing_new(&mut self, segment: &Segment) {
-        self.hear_of_twice(segment);
         if matches!(self.recovery.phase, Phase::Open | Phase::Disorder) && self.recovery.all_came_twice() {
-            self.rack.persist();
-            self.undo();
+            self.undo_as_it_came_twice();
         }
         if let Some((until, _)) = self.probe.until
             && segment.acknowledgement >= until
@@ -98,7 +97,6 @@ impl Sender {
     }
 
     fn hear_news(&mut self, now: Instant, segment: &Segment) -> News {
-        self.hear_of_twice(segment);
         let Self { board, rack, trips, congestion, .. } = self;
         let shortest = trips.shortest();
         let mut arrived = |sent: Delivered, is_earlier: bool| {
@@ -194,10 +192,7 @@ impl Sender {
                 board.find_all();
                 self.undo();
             }
-            Phase::Open | Phase::Disorder | Phase::Recovery if came_twice => {
-                self.rack.persist();
-                self.undo();
-            }
+            Phase::Open | Phase::Disorder | Phase::Recovery if came_twice => self.undo_as_it_came_twice(),
             _ => {}
         }
         if self.recovery.phase == Phase::Open && self.board.arrived() == 0 && self.board.lost() == 0 {
@@ -211,6 +206,12 @@ impl Sender {
     fn undo(&mut self) {
         self.recovery.undo(&mut self.congestion);
         self.rack.look_again();
+    }
+
+    /// The same, with all that is on the board as it is known (`tcp_try_undo_dsack`).
+    fn undo_as_it_came_twice(&mut self) {
+        self.rack.persist();
+        self.undo();
     }
 
     /// Begins to recover if something is lost; what, it `looks` for where there may be news of it. How much it finds, and
