@@ -12,6 +12,7 @@ impl Fault {
         match self {
             Self::NoRoute => StatusCode::NOT_FOUND,
             Self::Malformed => StatusCode::BAD_REQUEST,
+            Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::RateLimited => StatusCode::TOO_MANY_REQUESTS,
             Self::NoEndpoint
             | Self::BreakerOpen
@@ -21,7 +22,7 @@ impl Fault {
             | Self::ConcurrencyLimited
             | Self::AdmissionRefused
             | Self::PriorityShed => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Tls | Self::Reset => StatusCode::BAD_GATEWAY,
+            Self::Tls | Self::Reset | Self::ProtocolError => StatusCode::BAD_GATEWAY,
             // As Linkerd answers.
             Self::ConnectTimeout | Self::Timeout | Self::Failfast | Self::DeadlinePassed => {
                 StatusCode::GATEWAY_TIMEOUT
@@ -51,6 +52,7 @@ impl Fault {
             Self::ConnectTimeout => "connect-timeout",
             Self::Tls => "tls",
             Self::Reset => "reset",
+            Self::ProtocolError => "protocol-error",
             Self::Timeout => "timeout",
             Self::Malformed => "malformed",
             Self::Cancelled => "cancelled",
@@ -59,13 +61,19 @@ impl Fault {
             Self::AdmissionRefused => "admission-refused",
             Self::PriorityShed => "priority-shed",
             Self::DeadlinePassed => "deadline-passed",
+            Self::RequestTimeout => "request-timeout",
         }
     }
 
     /// Whether it speaks against the endpoint, so that a breaker counts it.
     pub fn blames_endpoint(self) -> bool {
         match self {
-            Self::Refused | Self::ConnectTimeout | Self::Tls | Self::Reset | Self::Timeout => true,
+            Self::Refused
+            | Self::ConnectTimeout
+            | Self::Tls
+            | Self::Reset
+            | Self::ProtocolError
+            | Self::Timeout => true,
             Self::NoRoute
             | Self::NoEndpoint
             | Self::BreakerOpen
@@ -78,6 +86,7 @@ impl Fault {
             | Self::ConcurrencyLimited
             | Self::AdmissionRefused
             | Self::PriorityShed
+            | Self::RequestTimeout
             | Self::DeadlinePassed => false,
         }
     }
@@ -96,6 +105,7 @@ impl fmt::Display for Fault {
             Self::ConnectTimeout => "the upstream could not be connected to in time",
             Self::Tls => "the TLS handshake with the upstream failed",
             Self::Reset => "the connection broke before the message was complete",
+            Self::ProtocolError => "the upstream's answer is malformed",
             Self::Timeout => "the upstream did not answer in time",
             Self::Malformed => "the message is malformed",
             Self::Cancelled => "the caller went away",
@@ -104,6 +114,7 @@ impl fmt::Display for Fault {
             Self::AdmissionRefused => "too few requests succeed to admit more",
             Self::PriorityShed => "requests of higher priority need the room",
             Self::DeadlinePassed => "the deadline of the request has passed",
+            Self::RequestTimeout => "the content of the request did not come in time",
         })
     }
 }

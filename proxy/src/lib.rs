@@ -12,6 +12,7 @@ pub mod grpc;
 mod headers;
 pub mod host;
 mod instant;
+pub mod interim;
 pub mod load_control;
 pub mod message;
 pub mod path;

@@ -233,6 +233,7 @@ fn succeeded(outcome: Outcome) -> Option<bool> {
             | Fault::ConcurrencyLimited
             | Fault::AdmissionRefused
             | Fault::PriorityShed
+            | Fault::RequestTimeout
             | Fault::DeadlinePassed,
         ) => None,
         Outcome::Failed(fault) => Some(!fault.status().is_server_error()),

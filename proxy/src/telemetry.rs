@@ -276,6 +276,10 @@ pub enum Fault {
     PriorityShed,
     /// The request's deadline had passed before anything was begun.
     DeadlinePassed,
+    /// The upstream's answer is none that may be handed on: malformed, or ambiguous about where it ends.
+    ProtocolError,
+    /// The caller did not send the request's content in time.
+    RequestTimeout,
 }
 
 /// The state of a circuit breaker.

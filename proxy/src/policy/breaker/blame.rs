@@ -65,7 +65,7 @@ impl Blame {
     /// Whether `fault` counts as a failure; one that does not says nothing about the endpoint.
     pub fn failed(&self, fault: Fault) -> bool {
         match fault {
-            Fault::Reset => self.reset,
+            Fault::Reset | Fault::ProtocolError => self.reset,
             Fault::Timeout => self.timeout,
             _ => self.connect_failure && fault.blames_endpoint(),
         }
