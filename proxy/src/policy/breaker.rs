@@ -73,14 +73,26 @@ impl Config {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Admission {
     /// It may.
-    Pass,
+    Pass {
+        /// How often the breaker had opened, so that late outcomes are told from those of now.
+        round: u32,
+    },
     /// It may, and its outcome decides.
     Probe {
-        /// How often the breaker had opened, so that late probes are told from those of now.
+        /// As above.
         round: u32,
     },
     /// It may not.
     Reject,
+}
+
+impl Admission {
+    fn round(self) -> Option<u32> {
+        match self {
+            Self::Pass { round } | Self::Probe { round } => Some(round),
+            Self::Reject => None,
+        }
+    }
 }
 
 /// A circuit breaker.
@@ -117,7 +129,7 @@ impl Breaker {
     /// What [`Breaker::admit`] would say.
     pub fn admission(&self, now: Instant) -> Admission {
         match self.state {
-            State::Closed { .. } => Admission::Pass,
+            State::Closed { .. } => Admission::Pass { round: self.round },
             State::Open { until } if now < until => Admission::Reject,
             State::HalfOpen { out, succeeded } if out + succeeded >= self.config.probes => Admission::Reject,
             State::Open { .. } | State::HalfOpen { .. } => Admission::Probe { round: self.round },
@@ -138,8 +150,12 @@ impl Breaker {
     }
 
     /// Learns how a request went that had passed with `admission`. What was sent before the breaker
-    /// opened says nothing about the endpoint now. Draws from `random` only when it opens with jitter.
+    /// opened says nothing about the endpoint now, not even when it has closed again: a round that is over
+    /// moves nothing. Draws from `random` only when it opens with jitter.
     pub fn observe(&mut self, now: Instant, admission: Admission, success: bool, random: &mut impl Rng) {
+        if admission.round() != Some(self.round) {
+            return;
+        }
         match (self.state, admission) {
             (State::Closed { failures }, _) => {
                 let failures = if success { 0 } else { failures.saturating_add(1) };
@@ -148,7 +164,7 @@ impl Breaker {
                     self.open(now, random);
                 }
             }
-            (State::HalfOpen { out, succeeded }, Admission::Probe { round }) if round == self.round => {
+            (State::HalfOpen { out, succeeded }, Admission::Probe { .. }) => {
                 let succeeded = succeeded + 1;
                 match success {
                     true if succeeded >= self.config.probes => self.close(),
@@ -182,7 +198,7 @@ impl Breaker {
     /// with all its probes out it cannot know: a probe's outcome decides, which `None` says.
     pub fn usable_at(&self, now: Instant) -> Option<Instant> {
         match (self.admission(now), self.state) {
-            (Admission::Pass | Admission::Probe { .. }, _) => Some(now),
+            (Admission::Pass { .. } | Admission::Probe { .. }, _) => Some(now),
             (Admission::Reject, State::Open { until }) => Some(until),
             (Admission::Reject, _) => None,
         }

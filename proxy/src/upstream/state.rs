@@ -127,7 +127,7 @@ impl<H: Host> State<H> {
         let admission = self
             .shared
             .with_breaker(policies, endpoint, |breaker, _| breaker.admit(now))
-            .unwrap_or(Admission::Pass);
+            .unwrap_or(Admission::Pass { round: 0 });
         let shared = Arc::clone(&self.shared);
         Ok((endpoint, Verdict { shared, endpoint, admission, began: now, active, pending: true }))
     }

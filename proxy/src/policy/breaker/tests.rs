@@ -6,6 +6,7 @@ use rand::rngs::ChaCha8Rng;
 
 use super::*;
 
+const PASS: Admission = Admission::Pass { round: 0 };
 const PROBE: Admission = Admission::Probe { round: 1 };
 
 fn at(millis: u64) -> Instant {
@@ -24,7 +25,7 @@ fn config() -> Config {
 fn opened(config: Config, now: u64) -> Breaker {
     let mut breaker = Breaker::new(config);
     for _ in 0..config.failures {
-        breaker.observe(at(now), Admission::Pass, false, &mut random());
+        breaker.observe(at(now), PASS, false, &mut random());
     }
     assert_eq!(breaker.state(), BreakerState::Open);
     breaker
@@ -35,17 +36,17 @@ fn it_opens_after_a_run_of_failures_and_closes_after_a_probe() {
     let mut breaker = Breaker::new(config());
     let random = &mut random();
     for success in [false, false, true, false, false] {
-        breaker.observe(at(0), Admission::Pass, success, random);
+        breaker.observe(at(0), PASS, success, random);
         assert_eq!(breaker.state(), BreakerState::Closed);
     }
-    breaker.observe(at(0), Admission::Pass, false, random);
+    breaker.observe(at(0), PASS, false, random);
     assert_eq!(breaker.state(), BreakerState::Open);
     assert_eq!(breaker.admit(at(4_999)), Admission::Reject);
     assert_eq!(breaker.usable_at(at(4_999)), Some(at(5_000)));
     assert_eq!(breaker.admit(at(5_000)), PROBE);
     assert_eq!(breaker.admit(at(5_001)), Admission::Reject, "one probe at a time");
     assert_eq!(breaker.usable_at(at(5_001)), None);
-    breaker.observe(at(5_002), Admission::Pass, true, random);
+    breaker.observe(at(5_002), PASS, true, random);
     assert_eq!(breaker.state(), BreakerState::HalfOpen, "a latecomer decides nothing");
     breaker.observe(at(5_003), PROBE, false, random);
     assert_eq!(breaker.admit(at(10_002)), Admission::Reject);
@@ -89,7 +90,7 @@ fn the_open_time_grows_to_its_limit_and_starts_anew_once_closed() {
     let mut breaker = Breaker::new(Config { growth: 2.0, open_max, ..Config::consecutive(1, open_for) });
     let random = &mut random();
     let mut now = Instant::START;
-    breaker.observe(now, Admission::Pass, false, random);
+    breaker.observe(now, PASS, false, random);
     for seconds in [1, 2, 4, 6, 6, 6] {
         let until = now + Duration::from_secs(seconds);
         assert_eq!(breaker.usable_at(now), Some(until));
@@ -100,7 +101,8 @@ fn the_open_time_grows_to_its_limit_and_starts_anew_once_closed() {
     now = now + open_max;
     let probe = breaker.admit(now);
     breaker.observe(now, probe, true, random);
-    breaker.observe(now, Admission::Pass, false, random);
+    let pass = breaker.admit(now);
+    breaker.observe(now, pass, false, random);
     assert_eq!(breaker.usable_at(now), Some(now + open_for));
 }
 
@@ -110,7 +112,7 @@ fn jitter_makes_it_longer_by_up_to_its_share() {
     for _ in 0..100 {
         let open_for = Duration::from_secs(1);
         let mut breaker = Breaker::new(Config { jitter: 0.5, ..Config::consecutive(1, open_for) });
-        breaker.observe(at(0), Admission::Pass, false, random);
+        breaker.observe(at(0), PASS, false, random);
         let until = breaker.usable_at(at(0)).unwrap();
         assert!((at(1_000)..at(1_500)).contains(&until), "{until:?}");
     }
@@ -122,24 +124,42 @@ fn a_rate_opens_it_from_the_least_number_of_requests_on() {
     let mut breaker = Breaker::new(Config { failures: 0, rate: Some(rate), ..config() });
     let random = &mut random();
     for turn in 0..19 {
-        breaker.observe(at(turn), Admission::Pass, turn % 2 == 1, random);
+        breaker.observe(at(turn), PASS, turn % 2 == 1, random);
         assert_eq!(breaker.state(), BreakerState::Closed, "{turn}");
     }
-    breaker.observe(at(19), Admission::Pass, true, random);
+    breaker.observe(at(19), PASS, true, random);
     assert_eq!(breaker.state(), BreakerState::Open, "ten of twenty failed");
 
     let mut breaker = Breaker::new(Config { failures: 0, rate: Some(rate), ..config() });
     for turn in 0..1_000 {
-        breaker.observe(at(turn * 600), Admission::Pass, false, random);
+        breaker.observe(at(turn * 600), PASS, false, random);
         assert_eq!(breaker.state(), BreakerState::Closed, "never twenty within ten seconds");
     }
     for turn in 0..20 {
-        breaker.observe(at(700_000 + turn), Admission::Pass, false, random);
+        breaker.observe(at(700_000 + turn), PASS, false, random);
     }
     let probe = breaker.admit(at(710_000));
     breaker.observe(at(710_000), probe, true, random);
-    breaker.observe(at(710_001), Admission::Pass, false, random);
+    let pass = breaker.admit(at(710_001));
+    breaker.observe(at(710_001), pass, false, random);
     assert_eq!(breaker.state(), BreakerState::Closed, "closing forgets the window");
+}
+
+#[test]
+fn what_was_sent_before_it_opened_does_not_open_it_again_once_it_has_closed() {
+    let mut breaker = opened(config(), 0);
+    let random = &mut random();
+    let probe = breaker.admit(at(5_000));
+    breaker.observe(at(5_001), probe, true, random);
+    for late in 0..10 {
+        breaker.observe(at(6_000 + late), PASS, false, random);
+        assert_eq!(breaker.state(), BreakerState::Closed);
+    }
+    for failures in 1..=3 {
+        let pass = breaker.admit(at(7_000));
+        breaker.observe(at(7_000), pass, false, random);
+        assert_eq!(breaker.state() == BreakerState::Open, failures == 3);
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -182,14 +202,18 @@ proptest! {
                 Step::Ask => {
                     let admission = breaker.admit(at(now));
                     match (before, admission) {
-                        (BreakerState::Closed, admission) => prop_assert_eq!(admission, Admission::Pass),
+                        (BreakerState::Closed, admission) => {
+                            prop_assert_eq!(admission, Admission::Pass { round: breaker.round });
+                        }
                         (BreakerState::Open, Admission::Probe { .. }) => {
                             prop_assert!(at(now) >= opened_at + config.open_for);
                         }
                         (BreakerState::Open, Admission::Reject) => {
                             prop_assert!(at(now) < opened_at + open_max.mul_f64(1.0 + jitter));
                         }
-                        (_, admission) => prop_assert_ne!(admission, Admission::Pass),
+                        (_, admission) => {
+                            prop_assert_ne!(admission, Admission::Pass { round: breaker.round });
+                        }
                     }
                     if admission != Admission::Reject {
                         out.push(admission);
@@ -197,7 +221,10 @@ proptest! {
                 }
                 Step::End(which, success) if !out.is_empty() => {
                     let admission = out.swap_remove(which % out.len());
+                    let (state, round) = (breaker.state(), breaker.round);
                     breaker.observe(at(now), admission, success, random);
+                    let over = admission.round() != Some(round);
+                    prop_assert!(!over || breaker.state() == state, "a round that is over moves nothing");
                 }
                 Step::Abandon(which) if !out.is_empty() => {
                     let admission = out.swap_remove(which % out.len());
