@@ -294,6 +294,7 @@ fn outliers(criterion: &mut Criterion) {
         jitter: Duration::ZERO,
         max_ejected: 0.1,
         always_eject_one: false,
+        keep_lone: false,
     };
     let mut group = criterion.benchmark_group("outlier");
     for endpoints in [10, 100] {

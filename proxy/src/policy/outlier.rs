@@ -47,6 +47,8 @@ pub struct Config {
     pub max_ejected: f64,
     /// Whether one endpoint may be ejected whatever `max_ejected` says.
     pub always_eject_one: bool,
+    /// Whether an endpoint that has no others beside it is never ejected, as in nginx.
+    pub keep_lone: bool,
 }
 
 /// How an attempt at an endpoint went.
@@ -134,8 +136,12 @@ impl Outlier {
     }
 
     /// How many endpoints are ejected at a time at most: `max_ejected` of all of them, rounded down, so that the
-    /// share *after* an ejection is within the limit; but one when one may always be.
+    /// share *after* an ejection is within the limit; but one when one may always be, and none that is alone where
+    /// such are kept.
     pub fn ejected_max(&self) -> usize {
+        if self.config.keep_lone && self.endpoints.len() == 1 {
+            return 0;
+        }
         // A billionth makes up for shares that binary fractions hold a trifle too small: 29 % of 100 is 29.
         let share = (self.config.max_ejected * self.endpoints.len() as f64 + 1e-9).floor() as usize;
         share.max(usize::from(self.config.always_eject_one)).min(self.endpoints.len())

@@ -132,21 +132,22 @@ impl Policies {
     fn contradictions(&self) -> Vec<Contradiction> {
         let mut found = Vec::new();
         let per_try = self.retry.as_ref().and_then(|retry| retry.per_try_timeout);
-        if let (Some(per_try), Some(timeout)) = (per_try, self.timeout)
-            && per_try > timeout
-        {
+        let timeout = self.timeout.unwrap_or(settings::TIMEOUT);
+        let unwritten = match self.timeout {
+            Some(_) => String::new(),
+            None => format!(", whose `timeout` is {timeout:?} unless it is written"),
+        };
+        if per_try.is_some_and(|per_try| per_try > timeout) {
             found.push(Contradiction {
                 key: "retry.per_try_timeout",
-                fact: "one try may take longer than the whole request".to_owned(),
+                fact: format!("one try may take longer than the whole request{unwritten}"),
                 hint: "make `per_try_timeout` shorter than `timeout`".to_owned(),
             });
         }
-        if let (Some(idle), Some(timeout)) = (self.idle_timeout, self.timeout)
-            && idle >= timeout
-        {
+        if self.idle_timeout.is_some_and(|idle| idle >= timeout) {
             found.push(Contradiction {
                 key: "idle_timeout",
-                fact: "the request is over before its stream can be idle for so long".to_owned(),
+                fact: format!("the request is over before its stream can be idle for so long{unwritten}"),
                 hint: "make `idle_timeout` shorter than `timeout`".to_owned(),
             });
         }
@@ -236,5 +237,32 @@ mod tests {
             let error = read(text).unwrap_err();
             assert!(error.starts_with(complaint), "{text}: {error}");
         }
+    }
+
+    #[test]
+    fn what_contradicts_a_default_is_found_like_what_contradicts_a_key() {
+        for (text, key, fact) in [
+            (
+                "timeout = \"1s\"\nretry = { per_try_timeout = \"2s\" }",
+                "retry.per_try_timeout",
+                "one try may take longer than the whole request",
+            ),
+            (
+                "retry = { per_try_timeout = \"180s\" }",
+                "retry.per_try_timeout",
+                "one try may take longer than the whole request, whose `timeout` is 15s unless it is written",
+            ),
+            (
+                "idle_timeout = \"20s\"",
+                "idle_timeout",
+                "the request is over before its stream can be idle for so long, whose `timeout` is 15s unless it is written",
+            ),
+        ] {
+            let found = read(text).unwrap().resolve().unwrap_err();
+            assert_eq!((found[0].key, &*found[0].fact), (key, fact));
+        }
+        assert!(
+            read("timeout = \"200s\"\nretry = { per_try_timeout = \"180s\" }").unwrap().resolve().is_ok()
+        );
     }
 }

@@ -21,6 +21,7 @@ const CONFIG: Config = Config {
     jitter: Duration::ZERO,
     max_ejected: 1.0,
     always_eject_one: false,
+    keep_lone: false,
 };
 
 /// Outlier detection, its clock and its randomness.
@@ -142,6 +143,15 @@ fn each_interval_in_good_health_makes_the_next_ejection_shorter() {
     let readmitted = bench.seconds();
     bench.run_until(readmitted + 1_000);
     assert_eq!(bench.eject_and_wait(0), 30);
+}
+
+#[test]
+fn one_that_is_alone_may_be_kept() {
+    let limit = |keep_lone, endpoints| {
+        let config = Config { max_ejected: 1.0, keep_lone, ..CONFIG };
+        Outlier::new(config, endpoints, Instant::START).ejected_max()
+    };
+    assert_eq!([limit(false, 1), limit(true, 1), limit(true, 2)], [1, 0, 2]);
 }
 
 #[test]

@@ -14,13 +14,13 @@ pub enum Condition {
     /// The upstream said that it had not looked at the request (HTTP/2 `REFUSED_STREAM`), or nothing of it was
     /// ever written.
     RefusedStream,
-    /// The connection broke, or the attempt timed out, before there was an answer.
+    /// There was no answer, whatever ended the attempt: no connection, a broken one, or no time left.
     Reset,
     /// There was no answer, and nothing of the request was ever written: no connection, or a broken one.
     ResetBeforeRequest,
     /// Any answer from 500 to 599, and no answer at all.
     ServerError,
-    /// An answer of 502, 503 or 504.
+    /// An answer of 502, 503 or 504, and no answer at all.
     GatewayError,
     /// An answer of 409, as in Envoy.
     Retriable4xx,
@@ -128,9 +128,9 @@ impl Condition {
         match self {
             Self::ConnectFailure => reach == Reach::Connecting,
             Self::RefusedStream => matches!(reach, Reach::Refused | Reach::Unwritten),
-            Self::Reset => reach == Reach::Sent,
+            // In Envoy, what ends an attempt without an answer counts as the 503 or 504 that it would become.
+            Self::Reset | Self::ServerError | Self::GatewayError => reach != Reach::Held,
             Self::ResetBeforeRequest => matches!(reach, Reach::Connecting | Reach::Unwritten),
-            Self::ServerError => reach != Reach::Held,
             _ => false,
         }
     }
@@ -181,13 +181,14 @@ mod tests {
         use Reach::{Connecting, Held, Refused, Sent, Unwritten};
         let silences = [Held, Connecting, Unwritten, Refused, Sent];
         let statuses = [200, 409, 429, 500, 502, 503, 504];
+        let any_silence: &[Reach] = &[Connecting, Unwritten, Refused, Sent];
         let table: [(Condition, &[Reach], &[u16]); 8] = [
             (Condition::ConnectFailure, &[Connecting], &[]),
             (Condition::RefusedStream, &[Unwritten, Refused], &[]),
-            (Condition::Reset, &[Sent], &[]),
+            (Condition::Reset, any_silence, &[]),
             (Condition::ResetBeforeRequest, &[Connecting, Unwritten], &[]),
-            (Condition::ServerError, &[Connecting, Unwritten, Refused, Sent], &[500, 502, 503, 504]),
-            (Condition::GatewayError, &[], &[502, 503, 504]),
+            (Condition::ServerError, any_silence, &[500, 502, 503, 504]),
+            (Condition::GatewayError, any_silence, &[502, 503, 504]),
             (Condition::Retriable4xx, &[], &[409]),
             (Condition::Status(StatusCode::TOO_MANY_REQUESTS), &[], &[429]),
         ];

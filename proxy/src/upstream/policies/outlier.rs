@@ -41,6 +41,8 @@ layer! {
         pub max_ejected: Share,
         /// Whether one may always be ejected.
         pub always_eject_one: bool,
+        /// Whether an endpoint without others beside it stays.
+        pub keep_lone: bool,
     }
 }
 
@@ -89,6 +91,7 @@ impl OutlierPolicy {
             jitter: self.jitter.unwrap_or_default(),
             max_ejected: self.max_ejected.map_or(settings::OUTLIER_MAX_EJECTED, |share| share.0),
             always_eject_one: self.always_eject_one.unwrap_or(false),
+            keep_lone: self.keep_lone.unwrap_or(false),
         };
         (config.max_ejected > 0.0 || config.always_eject_one).then_some(config)
     }
@@ -180,6 +183,7 @@ mod tests {
             jitter: Duration::ZERO,
             max_ejected: 0.1,
             always_eject_one: false,
+            keep_lone: false,
         };
         assert_eq!(resolved(""), Some(envoy));
         let rule = outlier::FailurePercentage { threshold: 0.85, min_endpoints: 5, min_requests: 50 };
