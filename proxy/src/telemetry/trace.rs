@@ -121,35 +121,43 @@ impl fmt::Display for SpanId {
     }
 }
 
-/// A source of ids: a counter run through `SplitMix64` (Steele, Lea, Flood 2014), so that ids of
-/// different seeds do not meet in practice and the same seed gives the same ids.
+/// A source of ids: counters run through `SplitMix64` (Steele, Lea, Flood 2014), so that ids of different seeds do not
+/// meet in practice and the same seed gives the same ids. Those of traces have a counter of their own: what knows a
+/// trace's id knows nothing of spans'.
 #[derive(Debug)]
 pub struct SpanIds {
-    state: AtomicU64,
+    spans: AtomicU64,
+    traces: AtomicU64,
 }
+
+/// Sets the counter of traces apart from that of spans.
+const TRACES: u64 = 0x6a09_e667_f3bc_c908;
 
 impl SpanIds {
     /// Ids that repeat with `seed`.
     pub fn new(seed: u64) -> Self {
-        Self { state: AtomicU64::new(seed) }
+        Self { spans: AtomicU64::new(seed), traces: AtomicU64::new(mixed(seed ^ TRACES)) }
     }
 
     /// The next span id.
     pub fn span(&self) -> SpanId {
-        SpanId(self.next().max(1))
+        SpanId(next(&self.spans).max(1))
     }
 
     /// The next trace id, for a request that came without one.
     pub fn trace(&self) -> TraceId {
-        TraceId((u128::from(self.next()) << 64 | u128::from(self.next())).max(1))
+        TraceId((u128::from(next(&self.traces)) << 64 | u128::from(next(&self.traces))).max(1))
     }
+}
 
-    fn next(&self) -> u64 {
-        let mut z = self.state.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed);
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
+fn next(state: &AtomicU64) -> u64 {
+    mixed(state.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed))
+}
+
+fn mixed(mut z: u64) -> u64 {
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
 }
 
 #[cfg(test)]
@@ -212,6 +220,17 @@ mod tests {
         }
         assert_eq!(read(&[]), None);
         assert_eq!(read(&[&good, &good]), None, "nobody knows which of two is meant");
+    }
+
+    #[test]
+    fn a_traces_id_is_none_of_spans() {
+        for seed in [0, 1, 2, 2026] {
+            let (traces, spans) = (SpanIds::new(seed), SpanIds::new(seed));
+            let spans: Vec<_> = (0..1_000).map(|_| spans.span().0).collect();
+            for TraceId(trace) in (0..100).map(|_| traces.trace()) {
+                assert!(![(trace >> 64) as u64, trace as u64].iter().any(|half| spans.contains(half)));
+            }
+        }
     }
 
     #[test]
