@@ -32,11 +32,43 @@ impl Fault {
         }
     }
 
-    /// The gRPC status that tells a caller of it, where a gRPC client would not make it of the HTTP status: 504 would
-    /// be `UNAVAILABLE`, which invites another try.
-    pub fn grpc_status(self) -> Option<u8> {
-        const DEADLINE_EXCEEDED: u8 = 4;
-        matches!(self, Self::Timeout | Self::DeadlinePassed).then_some(DEADLINE_EXCEEDED)
+    /// The gRPC status that tells a caller of it: `UNAVAILABLE` invites another try, as in Envoy and Linkerd, which time
+    /// that has run out and a limit on the caller do not.
+    pub fn grpc_status(self) -> u8 {
+        match self {
+            Self::Cancelled => 1,
+            Self::Timeout | Self::DeadlinePassed | Self::RequestTimeout => 4,
+            Self::RateLimited => 8,
+            // As gRPC's own servers answer a method that they do not have.
+            Self::NoRoute => 12,
+            Self::Malformed => 13,
+            Self::NoEndpoint
+            | Self::BreakerOpen
+            | Self::Throttled
+            | Self::Overflow
+            | Self::Refused
+            | Self::ConcurrencyLimited
+            | Self::AdmissionRefused
+            | Self::PriorityShed
+            | Self::Tls
+            | Self::Reset
+            | Self::ProtocolError
+            | Self::ConnectTimeout
+            | Self::Failfast => 14,
+        }
+    }
+
+    /// Whether it says that there is too much to do, so that the same request would pass at another time.
+    pub fn is_overload(self) -> bool {
+        matches!(
+            self,
+            Self::BreakerOpen
+                | Self::Throttled
+                | Self::Overflow
+                | Self::ConcurrencyLimited
+                | Self::AdmissionRefused
+                | Self::PriorityShed
+        )
     }
 
     /// Its name in records and in the answer's body.

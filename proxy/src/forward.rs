@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, DATE, RETRY_AFTER};
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version};
 
 use crate::body::Body;
 use crate::exchange::Exchange;
@@ -38,6 +38,9 @@ const METHODS: [Method; 8] = [
     Method::PATCH,
     Method::TRACE,
 ];
+
+/// Marks an answer of a proxy that had too much to do, by Envoy's name.
+const OVERLOADED: HeaderName = HeaderName::from_static("x-envoy-overloaded");
 
 /// Passes requests on to upstreams.
 pub struct Forwarder<H: Host> {
@@ -113,10 +116,14 @@ impl<H: Host> Forwarder<H> {
 
     /// Answers in place of an upstream: there was none, or it did not answer.
     pub fn refuse(&self, visit: Visit<H>, fault: Fault) -> Response<Body> {
-        let answer = match fault.grpc_status().filter(|_| visit.is_grpc()) {
-            Some(status) => grpc::answer(status, &fault.to_string()),
-            None => message::plain(fault.status(), &fault.to_string()),
+        let mut answer = if visit.is_grpc() {
+            grpc::answer(fault.grpc_status(), &fault.to_string())
+        } else {
+            message::plain(fault.status(), &fault.to_string())
         };
+        if fault.is_overload() {
+            answer.headers_mut().insert(OVERLOADED, HeaderValue::from_static("true"));
+        }
         visit.answer(Outcome::Failed(fault), self.dated(answer))
     }
 
