@@ -11,6 +11,7 @@ use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
 
+use crate::handover::Taker;
 use crate::telemetry::Fault;
 
 /// The content of a request or an answer.
@@ -24,6 +25,7 @@ enum Kind {
     Full(Bytes),
     Request(Incoming),
     Answer(Incoming),
+    Handed(Taker),
     Boxed(Pin<Box<dyn HttpBody<Data = Bytes, Error = Fault> + Send>>),
 }
 
@@ -41,6 +43,16 @@ impl Body {
     /// The content of an answer that a client reads.
     pub fn answer(incoming: Incoming) -> Self {
         if incoming.is_end_stream() { Self::empty() } else { Self(Kind::Answer(incoming)) }
+    }
+
+    /// Content whose attempt has an owner that goes on while nobody reads.
+    pub(crate) fn handed(taker: Taker) -> Self {
+        Self(Kind::Handed(taker))
+    }
+
+    /// The end of a handover, where the content is read at one.
+    pub(crate) fn handed_over(&mut self) -> Option<&mut Taker> {
+        if let Kind::Handed(taker) = &mut self.0 { Some(taker) } else { None }
     }
 
     /// Content of another kind.
@@ -78,6 +90,7 @@ impl HttpBody for Body {
                 Pin::new(incoming).poll_frame(cx).map_err(|error| fault_of_request(&error))
             }
             Kind::Answer(incoming) => Pin::new(incoming).poll_frame(cx).map_err(|_| Fault::Reset),
+            Kind::Handed(taker) => Pin::new(taker).poll_frame(cx),
             Kind::Boxed(body) => body.as_mut().poll_frame(cx),
         }
     }
@@ -87,6 +100,7 @@ impl HttpBody for Body {
             Kind::Empty => true,
             Kind::Full(_) => false,
             Kind::Request(incoming) | Kind::Answer(incoming) => incoming.is_end_stream(),
+            Kind::Handed(taker) => taker.is_end_stream(),
             Kind::Boxed(body) => body.is_end_stream(),
         }
     }
@@ -96,6 +110,7 @@ impl HttpBody for Body {
             Kind::Empty => SizeHint::with_exact(0),
             Kind::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Kind::Request(incoming) | Kind::Answer(incoming) => incoming.size_hint(),
+            Kind::Handed(taker) => taker.size_hint(),
             Kind::Boxed(body) => body.size_hint(),
         }
     }
@@ -108,6 +123,7 @@ impl fmt::Debug for Body {
             Kind::Full(_) => "Body::Full",
             Kind::Request(_) => "Body::Request",
             Kind::Answer(_) => "Body::Answer",
+            Kind::Handed(_) => "Body::Handed",
             Kind::Boxed(_) => "Body::Boxed",
         })
     }

@@ -191,6 +191,10 @@ impl Exchange {
     pub fn into_span(mut self, role: Role, outcome: Outcome, now: Instant) -> Span {
         self.mark(now);
         self.end_open_attempt(now);
+        let attempt = self.attempt();
+        if let Some(facts) = &mut self.facts {
+            facts.attempt = attempt;
+        }
         Span {
             trace: self.trace,
             parent: self.parent,

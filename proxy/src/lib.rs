@@ -9,6 +9,7 @@ pub mod exchange;
 mod fault;
 pub mod forward;
 pub mod grpc;
+mod handover;
 mod headers;
 pub mod host;
 mod instant;

@@ -6,9 +6,9 @@
 
 mod affinity;
 mod again;
-mod answer;
 mod attempt;
 mod breakers;
+mod clock;
 mod content;
 mod deadline;
 mod health;
@@ -20,6 +20,7 @@ mod race;
 mod replay;
 pub mod settings;
 mod state;
+mod streaming;
 
 use std::sync::Arc;
 
@@ -35,10 +36,8 @@ use crate::tls::ClientTls;
 use crate::policy::deadline::Deadline;
 use crate::policy::retry::Retry;
 pub use affinity::By;
-use answer::Answer;
 pub(crate) use attempt::ATTEMPT_COUNT;
-use attempt::{Attempted, Ends};
-use idle::Idle;
+use attempt::{Answered, Attempted};
 pub use placement::{Placed, Placement, WEIGHT_MAX};
 pub use policies::{
     BalanceKeys, BalanceKind, BalancePolicy, BreakerPolicy, BudgetKeys, BudgetPolicy, Contradiction,
@@ -50,6 +49,7 @@ use pool::{Connector, Pool};
 use replay::Replay;
 use settings::Settings;
 use state::State;
+use streaming::Streaming;
 
 /// The HTTP version that an upstream speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
@@ -172,33 +172,36 @@ impl<H: Host> Upstream<H> {
     ) -> Result<Response<Body>, Fault> {
         let (head, body) = request.into_parts();
         let limits = self.limits(exchange, &head.headers)?;
-        let deadline = limits.deadline;
         exchange.key =
             self.settings.balance.by.as_ref().and_then(|by| by.key(&head.headers, exchange.source));
         let in_flight = self.state.enter()?;
         let mut hedges = self.hedges(&head.method);
         let repeats = self.retry.is_some() || hedges > 0;
-        let replay = Replay::new(body, if repeats { self.settings.body_limit } else { 0 });
+        let replay = Replay::new(body, if repeats { self.settings.body_limit } else { 0 }, &self.host);
         let mut retries = self.retries();
         let mut tried = Vec::new();
         let mut retrying = None;
         loop {
             replay.begin_round();
             let attempted = if hedges > 0 {
-                self.race(exchange, &head, &replay, &mut tried, &mut hedges, deadline).await
+                self.race(exchange, &head, &replay, &mut tried, &mut hedges, limits).await
             } else {
-                self.attempt(exchange, &head, &replay, &mut tried, deadline).await
+                self.attempt(exchange, &head, &replay, &mut tried, limits).await
             };
             drop(retrying.take());
             let endpoint = tried.last().copied();
-            let again = self.again(&head, &replay, &attempted, &mut retries, endpoint, limits.begin_by);
-            let Some((pause, permit)) = again else { return self.conclude(attempted, in_flight, deadline) };
+            let deadline = limits.deadline(replay.waited());
+            let begin_by = self.begin_by(deadline);
+            let again = self.again(&head, &replay, &attempted, &mut retries, endpoint, begin_by);
+            let Some((pause, permit)) = again else {
+                return self.conclude(attempted, in_flight, replay, deadline);
+            };
             retrying = Some(permit);
-            discard(attempted);
+            discard(attempted, deadline);
             exchange.enter(Owner::Backoff);
             self.host.sleep_until(self.host.now() + pause).await;
             exchange.mark(self.host.now());
-            self.refuse_late(&limits)?;
+            self.refuse_late(deadline)?;
         }
     }
 
@@ -206,22 +209,24 @@ impl<H: Host> Upstream<H> {
         &self,
         attempted: Attempted<H>,
         in_flight: state::InFlight<H>,
+        replay: Replay<H>,
         deadline: Instant,
     ) -> Result<Response<Body>, Fault> {
         let answered = attempted.map_err(|failed| failed.fault)?;
-        let deadline = Box::pin(self.host.sleep_until(deadline));
-        let idle = answered.idle.map(Idle::watch);
-        let ends = Ends { in_flight, active: answered.active, deadline, idle };
-        Ok(Response::from_parts(answered.head, Answer::body(answered.content, answered.lease, ends)))
+        let (host, status) = (self.host.clone(), answered.status());
+        let Answered { head, content, lease, idle, verdict } = answered;
+        let streaming =
+            Streaming { host, status, content, lease, verdict, in_flight, replay, deadline, idle };
+        Ok(Response::from_parts(head, streaming.body()))
     }
 }
 
 /// Lets go of an answer that will not do. Only one that was received leaves its connection usable:
 /// reading what nobody wants could take for ever.
-fn discard<H: Host>(attempted: Attempted<H>) {
+fn discard<H: Host>(attempted: Attempted<H>, deadline: Instant) {
     if let Ok(answered) = attempted
         && answered.content.is_received()
     {
-        answered.lease.give_back();
+        answered.lease.give_back(deadline);
     }
 }

@@ -14,7 +14,7 @@ use hoplab_proxy::host::live::Live;
 use hoplab_proxy::host::{Endpoint, Host, Listener};
 use hoplab_proxy::server::{self, Connection, Drained, Handler};
 use hoplab_proxy::tasks::{Spawner, Tasks};
-use hoplab_proxy::telemetry::{Observer, Report, Span, TraceId};
+use hoplab_proxy::telemetry::{Interest, Observer, Report, Span, TraceId};
 use http::{Request, Response};
 use http_body_util::BodyExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -35,6 +35,10 @@ struct Kept(Arc<Mutex<Vec<Report>>>);
 impl Observer for Kept {
     fn observe(&self, report: Report) {
         self.0.lock().unwrap().push(report);
+    }
+
+    fn wants(&self, interest: Interest) -> bool {
+        interest == Interest::Facts
     }
 }
 

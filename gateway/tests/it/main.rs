@@ -11,6 +11,8 @@ mod limits;
 mod malformed;
 mod messages;
 mod nginx;
+mod own_answers;
+mod owners;
 #[path = "../../../cli/tests/it/programs.rs"]
 mod programs;
 mod resilience;

@@ -4,6 +4,7 @@
 use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 
@@ -30,13 +31,15 @@ pub struct Visit<H: Host> {
     exchange: Option<Exchange>,
     /// The places that it takes up until then.
     passes: Vec<Pass<H>>,
+    /// How much of the request's content was read, where somebody wants to know.
+    received: Option<Arc<AtomicU64>>,
 }
 
 impl<H: Host> Visit<H> {
     pub(super) fn new(host: H, role: Role, exchange: Exchange, connection: &Connection, grpc: bool) -> Self {
         let secure = connection.identity.is_some();
         let (peer, exchange, passes) = (connection.peer, Some(exchange), Vec::new());
-        Self { host, role, peer, secure, grpc, exchange, passes }
+        Self { host, role, peer, secure, grpc, exchange, passes, received: None }
     }
 
     /// What was gathered so far.
@@ -100,6 +103,7 @@ impl<H: Host> Visit<H> {
     /// The request's content on its way to the upstream. Content of known length is encrypted now,
     /// all else was paid on arrival; content of unknown length is paid as it passes.
     pub(super) async fn meter_request(&mut self, body: Body, upstream_is_secure: bool) -> Body {
+        let body = self.counting(body);
         if let Some(bytes) = body.exact_length() {
             if bytes > 0 && upstream_is_secure {
                 self.work(Work { tls_bytes: bytes, ..Work::default() }).await;
@@ -110,6 +114,15 @@ impl<H: Host> Visit<H> {
         Body::boxed(Metered { body, meter, host: self.host.clone(), paying: None })
     }
 
+    /// The request's content, which is counted as it is read where somebody wants to know.
+    fn counting(&mut self, body: Body) -> Body {
+        if body.is_end_stream() || self.exchange().facts.is_none() {
+            return body;
+        }
+        let bytes = Arc::clone(self.received.get_or_insert_default());
+        Body::boxed(Received { body, bytes })
+    }
+
     /// Ends the visit with an answer that has no content of an upstream.
     pub(super) fn answer(mut self, outcome: Outcome, answer: Response<Body>) -> Response<Body> {
         self.answers(answer.status(), answer.body().exact_length().unwrap_or(0));
@@ -118,7 +131,10 @@ impl<H: Host> Visit<H> {
     }
 
     fn finish(&mut self, outcome: Outcome) {
-        if let Some(exchange) = self.exchange.take() {
+        if let Some(mut exchange) = self.exchange.take() {
+            if let (Some(facts), Some(received)) = (&mut exchange.facts, &self.received) {
+                facts.bytes_received = received.load(Ordering::Relaxed);
+            }
             let span = exchange.into_span(self.role, outcome, self.host.now());
             self.host.report(Report::Span(span));
             self.passes.drain(..).for_each(|pass| pass.end(outcome));
@@ -218,9 +234,41 @@ impl<H: Host> HttpBody for Metered<H> {
     }
 }
 
+/// A request's content, which is counted as it is read.
+struct Received {
+    body: Body,
+    bytes: Arc<AtomicU64>,
+}
+
+impl HttpBody for Received {
+    type Data = Bytes;
+    type Error = Fault;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
+        let polled = Pin::new(&mut self.body).poll_frame(cx);
+        if let Poll::Ready(Some(Ok(frame))) = &polled {
+            let bytes = frame.data_ref().map_or(0, Bytes::len) as u64;
+            self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
 /// An answer's content on its way to the caller: ends the visit with its last frame.
 pub(super) struct Counted<H: Host> {
-    visit: Visit<H>,
+    host: H,
+    visit: Stay<H>,
     body: Body,
     outcome: Outcome,
     /// What is paid as it passes; nothing when the length was known and paid for.
@@ -229,29 +277,62 @@ pub(super) struct Counted<H: Host> {
     reading: bool,
 }
 
+/// A visit that goes on while content passes.
+enum Stay<H: Host> {
+    /// Content is at hand: it ends as it is read.
+    Own(Visit<H>),
+    /// Content may break off although nobody reads it, and the visit with it.
+    Shared(Arc<Mutex<Visit<H>>>),
+}
+
+impl<H: Host> Stay<H> {
+    fn of(visit: Visit<H>, body: &mut Body) -> Self {
+        let Some(taker) = body.handed_over() else { return Self::Own(visit) };
+        let visit = Arc::new(Mutex::new(visit));
+        let shared = Arc::clone(&visit);
+        taker.on_break(Box::new(move |fault| lock(&shared).finish(Outcome::Failed(fault))));
+        Self::Shared(visit)
+    }
+
+    fn with<T>(&mut self, change: impl FnOnce(&mut Visit<H>) -> T) -> T {
+        match self {
+            Self::Own(visit) => change(visit),
+            Self::Shared(visit) => change(&mut lock(visit)),
+        }
+    }
+}
+
+fn lock<H: Host>(visit: &Mutex<Visit<H>>) -> MutexGuard<'_, Visit<H>> {
+    visit.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl<H: Host> Counted<H> {
     /// `body`, at whose end `visit` ends with `outcome`.
-    pub(super) fn body(mut visit: Visit<H>, body: Body, meter: Meter, outcome: Outcome) -> Body {
+    pub(super) fn body(mut visit: Visit<H>, mut body: Body, meter: Meter, outcome: Outcome) -> Body {
         if body.is_end_stream() {
             visit.finish(outcome);
             return body;
         }
         visit.exchange().enter(Owner::Downstream);
         let meter = body.exact_length().is_none().then(|| (meter, Turns::default()));
-        Body::boxed(Self { visit, body, outcome, meter, paying: None, reading: false })
+        let host = visit.host.clone();
+        let visit = Stay::of(visit, &mut body);
+        Body::boxed(Self { host, visit, body, outcome, meter, paying: None, reading: false })
     }
 
     /// From here on, the time belongs to `owner`.
     fn turn_to(&mut self, owner: Owner) {
-        let now = self.visit.host.now();
-        if let Some(exchange) = &mut self.visit.exchange {
-            exchange.turn(owner, now);
-        }
+        let now = self.host.now();
+        self.visit.with(|visit| {
+            if let Some(exchange) = &mut visit.exchange {
+                exchange.turn(owner, now);
+            }
+        });
     }
 
     fn begin_reading(&mut self) {
         if !std::mem::replace(&mut self.reading, true) {
-            let attempt = self.visit.exchange.as_ref().and_then(Exchange::attempt);
+            let attempt = self.visit.with(|visit| visit.exchange.as_ref().and_then(Exchange::attempt));
             self.turn_to(attempt.map_or(Owner::Downstream, Owner::Upstream));
         }
     }
@@ -259,13 +340,21 @@ impl<H: Host> Counted<H> {
     fn hand_over(&mut self, frame: Frame<Bytes>) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
         self.reading = false;
         self.turn_to(Owner::Downstream);
-        if let Some(facts) = self.visit.exchange.as_mut().and_then(|exchange| exchange.facts.as_mut()) {
-            facts.bytes_sent += frame.data_ref().map_or(0, Bytes::len) as u64;
-        }
-        if self.body.is_end_stream() {
-            self.visit.finish(self.outcome);
-        }
+        let (is_last, outcome) = (self.body.is_end_stream(), self.outcome);
+        self.visit.with(|visit| {
+            let facts = visit.exchange.as_mut().and_then(|exchange| exchange.facts.as_mut());
+            if let Some(facts) = facts {
+                facts.bytes_sent += frame.data_ref().map_or(0, Bytes::len) as u64;
+            }
+            if is_last {
+                visit.finish(outcome);
+            }
+        });
         Poll::Ready(Some(Ok(frame)))
+    }
+
+    fn finish(&mut self, outcome: Outcome) {
+        self.visit.with(|visit| visit.finish(outcome));
     }
 
     fn poll_paid(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
@@ -280,9 +369,13 @@ impl<H: Host> Counted<H> {
 
     /// Says whose the time of the work was that was being done, as far as it was.
     fn account(&mut self) {
-        if let (Some(exchange), Some((_, turns))) = (&mut self.visit.exchange, &self.meter) {
-            turns.lock().drain(..).for_each(|(owner, from)| exchange.turn(owner, from));
-        }
+        let Some((_, turns)) = &self.meter else { return };
+        let turns = std::mem::take(&mut *turns.lock());
+        self.visit.with(|visit| {
+            if let Some(exchange) = &mut visit.exchange {
+                turns.into_iter().for_each(|(owner, from)| exchange.turn(owner, from));
+            }
+        });
     }
 }
 
@@ -304,7 +397,7 @@ impl<H: Host> HttpBody for Counted<H> {
                 let work = this.meter.as_ref().and_then(|(meter, turns)| {
                     let turns = turns.clone();
                     let noted = move |owner, from| turns.lock().push((owner, from));
-                    pay(&this.visit.host, *meter, &frame, noted)
+                    pay(&this.host, *meter, &frame, noted)
                 });
                 let Some(work) = work else { return this.hand_over(frame) };
                 this.turn_to(Owner::Queue);
@@ -312,11 +405,11 @@ impl<H: Host> HttpBody for Counted<H> {
                 this.poll_paid(cx)
             }
             Some(Err(fault)) => {
-                this.visit.finish(Outcome::Failed(fault));
+                this.finish(Outcome::Failed(fault));
                 Poll::Ready(Some(Err(fault)))
             }
             None => {
-                this.visit.finish(this.outcome);
+                this.finish(this.outcome);
                 Poll::Ready(None)
             }
         }

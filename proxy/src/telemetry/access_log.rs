@@ -1,6 +1,6 @@
 //! The access log: one request, one line of JSON. Owns the line, not where it is written.
 //!
-//! `status` is what the caller was told, `fault` why the upstream's answer was not it (or not all of it), and
+//! `status` is what the caller was told, `endpoint` who gave that answer, `fault` why the upstream's answer was not it (or not all of it), and
 //! `time_us` says who owned the time between, in nanosecond precision cut to microseconds. The query is left out of
 //! `path`, since queries carry what should not lie in logs: tokens, names, addresses.
 
@@ -27,7 +27,7 @@ struct Line<'a> {
     upstream: Option<&'a str>,
     endpoint: Option<&'a str>,
     attempts: usize,
-    bytes_received: Option<u64>,
+    bytes_received: u64,
     bytes_sent: u64,
     duration_us: u64,
     time_us: BTreeMap<&'static str, u64>,
@@ -36,7 +36,7 @@ struct Line<'a> {
 /// The line of `span`, without its end; `None` when nobody took note of what was asked for.
 pub fn line(span: &Span) -> Option<String> {
     let facts = span.facts.as_ref()?;
-    let last = span.attempts.last();
+    let attempt = span.attempts.iter().find(|attempt| Some(attempt.id) == facts.attempt);
     let fault = match span.outcome {
         Outcome::Answered(_) => None,
         Outcome::Failed(fault) => Some(fault.name()),
@@ -53,7 +53,7 @@ pub fn line(span: &Span) -> Option<String> {
         status: facts.status.map(|status| status.as_u16()),
         fault,
         upstream: facts.upstream.as_deref(),
-        endpoint: last.and_then(|attempt| attempt.endpoint.as_deref()),
+        endpoint: attempt.and_then(|attempt| attempt.endpoint.as_deref()),
         attempts: span.attempts.len(),
         bytes_received: facts.bytes_received,
         bytes_sent: facts.bytes_sent,

@@ -8,6 +8,7 @@ use std::time::SystemTime;
 use http::header::HOST;
 use http::{HeaderValue, Method, Request, StatusCode, Uri, Version};
 
+use super::SpanId;
 use crate::body::Body;
 
 /// A request as it arrived, and its answer as it left.
@@ -31,8 +32,10 @@ pub struct Facts {
     pub upstream: Option<Arc<str>>,
     /// The status that the caller was told; `None` when it went away before.
     pub status: Option<StatusCode>,
-    /// Bytes of the request's content; `None` when it did not say beforehand.
-    pub bytes_received: Option<u64>,
+    /// The attempt whose answer the caller was given, or the last one.
+    pub attempt: Option<SpanId>,
+    /// Bytes of the request's content that were read, whatever was announced.
+    pub bytes_received: u64,
     /// Bytes of the answer's content that were passed on.
     pub bytes_sent: u64,
 }
@@ -50,7 +53,8 @@ impl Facts {
             host: request.headers().get(HOST).cloned(),
             upstream: None,
             status: None,
-            bytes_received: request.body().exact_length(),
+            attempt: None,
+            bytes_received: 0,
             bytes_sent: 0,
         }
     }

@@ -280,7 +280,8 @@ pub(super) mod tests {
                 host: Some(HeaderValue::from_static("shop.example.com")),
                 upstream: Some("cart".into()),
                 status: Some(StatusCode::OK),
-                bytes_received: Some(5),
+                attempt: Some(SpanId(0xa2)),
+                bytes_received: 5,
                 bytes_sent: 7,
             })),
         }

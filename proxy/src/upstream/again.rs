@@ -34,7 +34,7 @@ impl<H: Host> Upstream<H> {
     pub(super) fn again(
         &self,
         head: &Parts,
-        replay: &Replay,
+        replay: &Replay<H>,
         attempted: &Attempted<H>,
         retries: &mut Retries,
         endpoint: Option<usize>,

@@ -2,26 +2,27 @@
 //! it came; whether that is good enough is decided elsewhere.
 
 use std::error::Error;
-use std::pin::Pin;
+use std::pin::pin;
 use std::sync::Arc;
 
 use http::header::{CONNECTION, HOST, HeaderName, TE};
 use http::request::Parts;
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderValue, Request, StatusCode, Uri, Version, response};
-use hyper::body::Incoming;
 
+use super::clock::Clock;
 use super::content::{self, Content};
-use super::idle::{Idle, Watch};
+use super::deadline::Limits;
+use super::idle::Idle;
 use super::pool::{Freshness, Lease};
 use super::replay::Replay;
-use super::state::{Active, InFlight, Verdict};
+use super::state::Verdict;
 use super::{Protocol, Upstream};
 use crate::body::Body;
 use crate::exchange::Exchange;
 use crate::grpc;
 use crate::host::{Host, Instant};
-use crate::policy::retry::{self, Reach, Retry};
+use crate::policy::retry::{Reach, Retry};
 use crate::telemetry::{AttemptKind, Fault, Outcome, Owner, SpanId, TraceContext};
 use crate::timer::before;
 use crate::tls;
@@ -35,11 +36,10 @@ pub(super) type Attempted<H> = Result<Answered<H>, Failed>;
 /// An answer whose head was read.
 pub(super) struct Answered<H: Host> {
     pub(super) head: response::Parts,
-    pub(super) content: Content<Incoming>,
+    pub(super) content: Content<Body>,
     pub(super) lease: Lease<H>,
     pub(super) idle: Option<Idle<H>>,
-    /// Counts on its endpoint as long as it lives.
-    pub(super) active: Option<Active<H>>,
+    pub(super) verdict: Verdict<H>,
 }
 
 impl<H: Host> Answered<H> {
@@ -57,28 +57,18 @@ pub(super) struct Failed {
     pub(super) reach: Reach,
 }
 
-/// What ends with the answer's content.
-pub(super) struct Ends<H: Host> {
-    #[expect(dead_code, reason = "counts as long as it lives")]
-    pub(super) in_flight: InFlight<H>,
-    #[expect(dead_code, reason = "counts as long as it lives")]
-    pub(super) active: Option<Active<H>>,
-    pub(super) deadline: Pin<Box<dyn Future<Output = ()> + Send>>,
-    pub(super) idle: Option<Watch<H>>,
-}
-
 impl<H: Host> Upstream<H> {
-    /// Makes one attempt, which is over at `deadline` at the latest.
+    /// Makes one attempt, which is over within `limits`.
     pub(super) async fn attempt(
         &self,
         exchange: &mut Exchange,
         head: &Parts,
-        replay: &Replay,
+        replay: &Replay<H>,
         tried: &mut Vec<usize>,
-        deadline: Instant,
+        limits: Limits,
     ) -> Attempted<H> {
-        let begun = self.begin(exchange, tried, deadline).await?;
-        self.carry(exchange, head, replay, begun, deadline).await
+        let begun = self.begin(exchange, tried, limits.deadline(replay.waited())).await?;
+        self.carry(exchange, head, replay, begun, limits).await
     }
 
     /// Chooses where an attempt goes, or waits until that can be told.
@@ -129,114 +119,147 @@ impl<H: Host> Upstream<H> {
         &self,
         exchange: &mut Exchange,
         head: &Parts,
-        replay: &Replay,
+        replay: &Replay<H>,
         begun: Begun<H>,
-        deadline: Instant,
+        limits: Limits,
     ) -> Attempted<H> {
-        let Begun { target, verdict } = begun;
-        let now = self.host.now();
-        let per_try = self.settings.per_try_timeout.map_or(deadline, |timeout| deadline.min(now + timeout));
+        let Begun { target, mut verdict } = begun;
+        let clock = Clock {
+            host: &self.host,
+            replay,
+            limits,
+            per_try: self.settings.per_try_timeout,
+            patience: self.settings.timeout,
+            idle: self.settings.idle_timeout.map(|timeout| Idle::new(self.host.clone(), timeout)),
+            began: self.host.now(),
+            waited_before: replay.waited(),
+        };
         let mut reach = Reach::Connecting;
-        let exchanged = self.exchange(exchange, head, replay, target, per_try, &mut reach);
-        let mut exchanged = before(&self.host, per_try, exchanged).await.unwrap_or(Err(Fault::Timeout));
-        if let Ok(answered) = &mut exchanged
-            && self.retry.as_ref().is_some_and(Retry::reads_grpc)
-            && content::ends_in_trailers(&answered.head)
-        {
-            let read = answered.content.read_ahead(self.settings.body_limit);
-            // One that takes too long is handed on as it comes: it may be a stream.
-            if let Some(Err(_)) = before(&self.host, per_try, read).await {
-                exchanged = Err(Fault::Reset);
-            }
-        }
+        let exchanged = {
+            let exchanging = pin!(self.exchange(exchange, head, &target, &clock, &mut reach));
+            clock.in_time(exchanging).await.unwrap_or_else(Err)
+        };
         let now = self.host.now();
         exchange.mark(now);
-        let mut attempted = match (exchanged, replay.broken()) {
-            (Ok(answered), _) => Ok(answered),
-            (Err(_), Some(fault)) => Err(Failed { fault, reach: Reach::Held }),
-            (Err(fault), None) => Err(Failed { fault, reach }),
-        };
-        conclude(exchange, &mut attempted, verdict, now);
-        attempted
+        match (exchanged, replay.broken()) {
+            (Ok(received), _) => {
+                let Received { head, content, lease } = received;
+                let mut answered = Answered { head, content, lease, idle: clock.idle, verdict };
+                let (status, is_received) = (answered.status(), answered.content.is_received());
+                exchange.end_attempt(Outcome::Answered(status.as_u16()), now);
+                answered.verdict.answered(status, is_received);
+                Ok(answered)
+            }
+            (Err(fault), broken) => {
+                let blamed =
+                    if broken.is_some() || fault == Fault::RequestTimeout { Reach::Held } else { reach };
+                let fault = broken.unwrap_or(fault);
+                exchange.end_attempt(Outcome::Failed(fault), now);
+                verdict.failed(fault);
+                Err(Failed { fault, reach: blamed })
+            }
+        }
     }
 
-    /// Sends the request and reads the answer's head.
+    /// Sends the request and reads the answer's head, and what came with it.
     ///
     /// A connection that had been idle may turn out to be closed. A request of which nothing was written goes
-    /// over a new one unnoticed. One that was written to an idle HTTP/1.1 connection goes over a new one when
-    /// its method is idempotent, as in nginx and as RFC 9110, section 9.2.2, allows; the upstream may have seen
-    /// both, so that is another attempt.
+    /// over a new one unnoticed. All else is for the retry policy to decide: the upstream may have seen it.
     async fn exchange(
         &self,
         exchange: &mut Exchange,
         head: &Parts,
-        replay: &Replay,
-        mut target: Target,
-        until: Instant,
+        target: &Target,
+        clock: &Clock<'_, H>,
         reach: &mut Reach,
-    ) -> Result<Answered<H>, Fault> {
-        let pool = &self.pools[target.endpoint];
+    ) -> Result<Received<H>, Fault> {
         let mut freshness = Freshness::Any;
         loop {
             *reach = Reach::Connecting;
-            let mut lease = pool.acquire(exchange, freshness).await.inspect_err(|fault| {
-                if *fault == Fault::Overflow {
-                    *reach = Reach::Held;
-                }
-            })?;
-            if let Err(fault) = self.refuse_hopeless(target.endpoint, until) {
-                lease.give_back();
-                *reach = Reach::Held;
-                return Err(fault);
-            }
-            if let Some(peer) = lease.peer() {
-                exchange.choose_endpoint(Some(Arc::clone(peer)));
-            }
+            let lease = self.connect(exchange, target.endpoint, freshness, clock.until(), reach).await?;
             *reach = Reach::Sent;
-            let idle = self.settings.idle_timeout.map(|timeout| Idle::start(self.host.clone(), timeout));
-            let body = idle.as_ref().map_or_else(|| replay.body(), |idle| idle.watched(replay.body()));
-            let request = self.request(head, body, exchange, &target, until);
-            exchange.enter(Owner::Upstream(target.id));
-            exchange.sent_attempt(lease.connection());
-            let sending = lease.send(request);
-            let sent = match &idle {
-                None => sending.await,
-                Some(idle) => idle.unless_idle(Box::pin(sending)).await.ok_or(Fault::Timeout)?,
-            };
-            exchange.mark(self.host.now());
-            let mut error = match sent {
-                Ok(response) => {
-                    idle.iter().for_each(Idle::passes);
-                    let (head, content) = response.into_parts();
-                    return Ok(Answered { head, content: Content::new(content), lease, idle, active: None });
+            let may_be_closed = lease.reused && freshness == Freshness::Any;
+            match self.sent(exchange, head, target, clock, lease).await {
+                Ok(received) => return Ok(received),
+                Err((fault, how_far)) => {
+                    *reach = how_far;
+                    if how_far == Reach::Connecting {
+                        exchange.unsent_attempt();
+                    }
+                    if how_far != Reach::Unwritten || !may_be_closed || !clock.replay.is_whole() {
+                        return Err(fault);
+                    }
                 }
-                Err(error) => error,
-            };
-            let unwritten = error.take_message().is_some();
-            if unwritten {
-                lease.retire();
-            }
-            let error = error.into_error();
-            *reach = how_far(&error, unwritten);
-            if *reach == Reach::Connecting {
-                exchange.unsent_attempt();
-                return Err(Fault::Tls);
-            }
-            let stale = lease.reused && freshness == Freshness::Any && replay.is_whole();
-            let again =
-                self.protocol == Protocol::Http1 && retry::idempotent_methods().contains(&head.method);
-            if !stale || *reach == Reach::Refused || !(unwritten || again) {
-                return Err(Fault::Reset);
-            }
-            if !unwritten {
-                let now = self.host.now();
-                exchange.end_attempt(Outcome::Failed(Fault::Reset), now);
-                target.id = self.ids.span();
-                exchange.begin_attempt(target.id, &self.name, AttemptKind::Retry, now);
-                exchange.choose_endpoint(self.state.endpoint(target.endpoint));
             }
             freshness = Freshness::New;
         }
+    }
+
+    /// A connection to send over, until `until` at the latest.
+    async fn connect(
+        &self,
+        exchange: &mut Exchange,
+        endpoint: usize,
+        freshness: Freshness,
+        until: Instant,
+        reach: &mut Reach,
+    ) -> Result<Lease<H>, Fault> {
+        let lease = self.pools[endpoint].acquire(exchange, freshness).await.inspect_err(|fault| {
+            if *fault == Fault::Overflow {
+                *reach = Reach::Held;
+            }
+        })?;
+        if let Err(fault) = self.refuse_hopeless(endpoint, until) {
+            lease.give_back(until);
+            *reach = Reach::Held;
+            return Err(fault);
+        }
+        if let Some(peer) = lease.peer() {
+            exchange.choose_endpoint(Some(Arc::clone(peer)));
+        }
+        Ok(lease)
+    }
+
+    /// Sends the request over `lease` and reads the answer's head, and what came with it.
+    async fn sent(
+        &self,
+        exchange: &mut Exchange,
+        head: &Parts,
+        target: &Target,
+        clock: &Clock<'_, H>,
+        mut lease: Lease<H>,
+    ) -> Result<Received<H>, (Fault, Reach)> {
+        let body = match &clock.idle {
+            Some(idle) => idle.watched(clock.replay.body()),
+            None => clock.replay.body(),
+        };
+        clock.idle.iter().for_each(Idle::passes);
+        let request = self.request(head, body, exchange, target, clock.until());
+        exchange.enter(Owner::Upstream(target.id));
+        exchange.sent_attempt(lease.connection());
+        let sent = lease.send(request).await;
+        exchange.mark(self.host.now());
+        let (head, content) = match sent {
+            Ok(response) => response.into_parts(),
+            Err(mut error) => {
+                let unwritten = error.take_message().is_some();
+                if unwritten {
+                    lease.retire();
+                }
+                return Err(how_far(&error.into_error(), unwritten));
+            }
+        };
+        clock.idle.iter().for_each(Idle::passes);
+        let mut content = Content::new(Body::answer(content));
+        content.take_first().map_err(|fault| (fault, Reach::Sent))?;
+        if self.retry.as_ref().is_some_and(Retry::reads_grpc) && content::ends_in_trailers(&head) {
+            let read = content.read_ahead(self.settings.body_limit);
+            // One that takes too long is handed on as it comes: it may be a stream.
+            if let Some(Err(fault)) = before(&self.host, clock.until(), read).await {
+                return Err((fault, Reach::Sent));
+            }
+        }
+        Ok(Received { head, content, lease })
     }
 
     /// The request as this attempt, which is over at `until`, sends it.
@@ -301,37 +324,25 @@ pub(super) struct Begun<H: Host> {
     verdict: Verdict<H>,
 }
 
-/// Notes the end of an attempt with everyone who wants to know.
-fn conclude<H: Host>(
-    exchange: &mut Exchange,
-    attempted: &mut Attempted<H>,
-    verdict: Verdict<H>,
-    now: Instant,
-) {
-    match attempted {
-        Ok(answered) => {
-            exchange.end_attempt(Outcome::Answered(answered.status().as_u16()), now);
-            answered.active = verdict.answered(answered.status());
-        }
-        Err(failed) => {
-            exchange.end_attempt(Outcome::Failed(failed.fault), now);
-            verdict.failed(failed.fault);
-        }
-    }
+/// The head of an answer, and the content that follows.
+struct Received<H: Host> {
+    head: response::Parts,
+    content: Content<Body>,
+    lease: Lease<H>,
 }
 
-/// How far a request came that was not answered, though there was a connection. With TLS 1.3 one may seem open
+/// Why a request was not answered, though there was a connection, and how far it came. With TLS 1.3 one may seem open
 /// whose handshake the peer has refused.
-fn how_far(error: &hyper::Error, unwritten: bool) -> Reach {
+fn how_far(error: &hyper::Error, unwritten: bool) -> (Fault, Reach) {
     let broken = error.source().and_then(|source| source.downcast_ref::<h2::Error>());
     if tls::is_refusal(error) {
-        Reach::Connecting
+        (Fault::Tls, Reach::Connecting)
     } else if broken.and_then(h2::Error::reason) == Some(h2::Reason::REFUSED_STREAM) {
-        Reach::Refused
+        (Fault::Reset, Reach::Refused)
     } else if unwritten {
-        Reach::Unwritten
+        (Fault::Reset, Reach::Unwritten)
     } else {
-        Reach::Sent
+        (Fault::Reset, Reach::Sent)
     }
 }
 

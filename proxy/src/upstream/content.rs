@@ -1,14 +1,16 @@
-//! The content of an upstream's answer, of which a part may have been read ahead: gRPC says how a call ended in
-//! trailers, so whoever wants to try again after a code has to read up to them before anything is handed on.
+//! The content of an upstream's answer, of which a part may have been read ahead. What is there together with the
+//! head is taken with it, so that a short answer is whole at once, and one that breaks at once has not begun. And gRPC
+//! says how a call ended in trailers, so to try again after a code, these are read before anything is handed on: one
+//! message at most, so that an answer of several (a stream) is handed on as soon as that is known.
 //!
-//! Read ahead is one message at most, so that an answer of several (a stream) is handed on as soon as that is
-//! known. Owns no time: whoever reads ahead says for how long.
+//! Owns no time: the caller says how long to read ahead.
 
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use futures_util::FutureExt;
 use http::{HeaderMap, response};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
@@ -18,6 +20,8 @@ use crate::grpc::{self, PREFIX_BYTES};
 /// Content that is being read.
 pub(super) struct Content<B> {
     rest: B,
+    /// The frame that came with the head.
+    first: Option<Frame<Bytes>>,
     /// Boxed, since it is rare: every answer would hold the room for it.
     ahead: Option<Box<Ahead>>,
 }
@@ -31,7 +35,28 @@ struct Ahead {
 
 impl<B: Body<Data = Bytes> + Unpin> Content<B> {
     pub(super) fn new(rest: B) -> Self {
-        Self { rest, ahead: None }
+        Self { rest, first: None, ahead: None }
+    }
+
+    /// Takes the first frame, if it is there already.
+    pub(super) fn take_first(&mut self) -> Result<(), B::Error> {
+        if !self.rest.is_end_stream()
+            && let Some(Some(frame)) = self.rest.frame().now_or_never()
+        {
+            self.first = Some(frame?);
+        }
+        Ok(())
+    }
+
+    /// All of it, when it was received with the head and is no more than bytes.
+    pub(super) fn whole(&mut self) -> Option<Bytes> {
+        if self.ahead.is_some() || !self.rest.is_end_stream() {
+            return None;
+        }
+        match self.first.take() {
+            None => Some(Bytes::new()),
+            Some(frame) => frame.into_data().map_err(|frame| self.first = Some(frame)).ok(),
+        }
     }
 
     /// Reads to the end, unless there is more than one message or than `limit` bytes. What was read is handed out
@@ -39,6 +64,10 @@ impl<B: Body<Data = Bytes> + Unpin> Content<B> {
     pub(super) async fn read_ahead(&mut self, limit: u64) -> Result<(), B::Error> {
         let ahead = self.ahead.get_or_insert_default();
         let mut message = Message::default();
+        if let Some(first) = self.first.take() {
+            message.read(first.data_ref().map_or(&[], |data| data));
+            ahead.frames.push_back(first);
+        }
         while !message.is_exceeded(limit) {
             let Some(frame) = self.rest.frame().await else {
                 ahead.whole = true;
@@ -55,7 +84,8 @@ impl<B: Body<Data = Bytes> + Unpin> Content<B> {
 
     /// The trailers, where they were read ahead.
     pub(super) fn trailers(&self) -> Option<&HeaderMap> {
-        self.ahead.as_ref()?.frames.back()?.trailers_ref()
+        let last = self.ahead.as_ref().and_then(|ahead| ahead.frames.back());
+        last.or(self.first.as_ref())?.trailers_ref()
     }
 
     /// Whether all of it was received, handed out or not.
@@ -101,6 +131,9 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Content<B> {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+        if let Some(first) = self.first.take() {
+            return Poll::Ready(Some(Ok(first)));
+        }
         if let Some(ahead) = &mut self.ahead {
             if let Some(frame) = ahead.frames.pop_front() {
                 return Poll::Ready(Some(Ok(frame)));
@@ -113,14 +146,16 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Content<B> {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.ahead.as_ref().is_none_or(|ahead| ahead.frames.is_empty()) && self.is_received()
+        let is_read = self.ahead.as_ref().is_none_or(|ahead| ahead.frames.is_empty());
+        self.first.is_none() && is_read && self.is_received()
     }
 
     fn size_hint(&self) -> SizeHint {
-        let Some(ahead) = &self.ahead else { return self.rest.size_hint() };
-        let data = ahead.frames.iter().filter_map(Frame::data_ref);
+        let ahead = self.ahead.iter().flat_map(|ahead| &ahead.frames);
+        let data = self.first.iter().chain(ahead).filter_map(Frame::data_ref);
         let read: u64 = data.map(|data| data.len() as u64).sum();
-        let rest = if ahead.whole { SizeHint::with_exact(0) } else { self.rest.size_hint() };
+        let is_whole = self.ahead.as_ref().is_some_and(|ahead| ahead.whole);
+        let rest = if is_whole { SizeHint::with_exact(0) } else { self.rest.size_hint() };
         let mut hint = SizeHint::new();
         hint.set_lower(read + rest.lower());
         if let Some(upper) = rest.upper() {
@@ -134,7 +169,6 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Content<B> {
 mod tests {
     use std::convert::Infallible;
 
-    use futures_util::FutureExt;
     use futures_util::stream::{self, StreamExt};
     use http::HeaderValue;
     use http_body_util::StreamBody;

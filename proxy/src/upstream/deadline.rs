@@ -1,6 +1,8 @@
 //! What an upstream makes of deadlines: when a request must be over, whether it is too late to begin, and what each
 //! attempt tells of it. How they are read and written is [`crate::policy::deadline`]'s matter.
 
+use std::time::Duration;
+
 use http::HeaderMap;
 
 use super::Upstream;
@@ -8,13 +10,22 @@ use crate::exchange::Exchange;
 use crate::host::{Host, Instant};
 use crate::telemetry::{Decision, Fault};
 
-/// When a request must be over.
+/// When a request must be over. What it waits for its caller's content is not counted: its upstream gets the time
+/// that it was promised (as in Envoy, whose timeout begins when the request is complete).
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Limits {
-    /// The request itself, its answer included.
-    pub(super) deadline: Instant,
-    /// From when on no attempt is begun: the upstream would have no time at all.
-    pub(super) begin_by: Instant,
+    /// The request itself, its answer included, by the upstream's own limit.
+    own: Instant,
+    /// The same as others said; that holds, whoever kept it waiting.
+    told: Option<Instant>,
+}
+
+impl Limits {
+    /// When a request that has `waited` for its caller must be over.
+    pub(super) fn deadline(&self, waited: Duration) -> Instant {
+        let own = self.own + waited;
+        self.told.map_or(own, |told| own.min(told))
+    }
 }
 
 impl<H: Host> Upstream<H> {
@@ -27,15 +38,20 @@ impl<H: Host> Upstream<H> {
             let told = told.map_err(|_| Fault::Malformed)?;
             exchange.told = [exchange.told, told].into_iter().flatten().min();
         }
-        let limit = now + self.settings.timeout;
-        let deadline = [exchange.told, exchange.deadline].into_iter().flatten().fold(limit, Instant::min);
-        let limits = Limits { deadline, begin_by: self.of_next_hop(deadline) };
-        self.refuse_late(&limits).map(|()| limits)
+        let told = [exchange.told, exchange.deadline].into_iter().flatten().min();
+        let limits = Limits { own: now + self.settings.timeout, told };
+        self.refuse_late(limits.deadline(Duration::ZERO)).map(|()| limits)
     }
 
-    /// Refuses to begin what could not be done in time.
-    pub(super) fn refuse_late(&self, limits: &Limits) -> Result<(), Fault> {
-        if self.host.now() < limits.begin_by {
+    /// From when on no attempt is begun for a request that must be over at `deadline`: the upstream would have no
+    /// time at all.
+    pub(super) fn begin_by(&self, deadline: Instant) -> Instant {
+        self.deadline.as_ref().map_or(deadline, |policy| policy.of_next_hop(deadline))
+    }
+
+    /// Refuses to begin what could not be done until `deadline`.
+    pub(super) fn refuse_late(&self, deadline: Instant) -> Result<(), Fault> {
+        if self.host.now() < self.begin_by(deadline) {
             return Ok(());
         }
         self.state.decided(None, Decision::DeadlinePassed);
@@ -44,7 +60,7 @@ impl<H: Host> Upstream<H> {
 
     /// Refuses to send what waited too long for its connection, so that the upstream would have no time for it.
     pub(super) fn refuse_hopeless(&self, endpoint: usize, until: Instant) -> Result<(), Fault> {
-        if self.deadline.is_none() || self.host.now() < self.of_next_hop(until) {
+        if self.deadline.is_none() || self.host.now() < self.begin_by(until) {
             return Ok(());
         }
         self.state.decided(Some(endpoint), Decision::DeadlinePassed);
@@ -57,9 +73,5 @@ impl<H: Host> Upstream<H> {
         let deadline = if policy.config().own { Some(until) } else { exchange.told };
         let deadline = deadline.map(|deadline| policy.of_next_hop(deadline));
         policy.write(headers, deadline, self.host.now(), || self.host.wall());
-    }
-
-    fn of_next_hop(&self, deadline: Instant) -> Instant {
-        self.deadline.as_ref().map_or(deadline, |policy| policy.of_next_hop(deadline))
     }
 }

@@ -127,7 +127,7 @@ impl<H: Host> Checker<H> {
         let asked = before(&self.host, deadline, self.ask(&mut lease)).await;
         let passed = asked.is_some_and(|well| well == Ok(true));
         match lease {
-            Some(lease) if passed => lease.give_back(),
+            Some(lease) if passed => lease.give_back(deadline),
             // The next check shall not depend on what became of this connection.
             Some(lease) => lease.retire(),
             None => {}

@@ -16,7 +16,9 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use crate::body::Body;
 use crate::host::{Host, Instant};
 use crate::telemetry::Fault;
-use crate::timer::before;
+
+/// Nothing has passed yet.
+const NOTHING: u64 = u64::MAX;
 
 /// Watches the stream of one attempt. Cloning gives another handle.
 #[derive(Clone)]
@@ -28,10 +30,9 @@ pub(super) struct Idle<H> {
 }
 
 impl<H: Host> Idle<H> {
-    /// A stream that begins now and may be idle for `timeout`.
-    pub(super) fn start(host: H, timeout: Duration) -> Self {
-        let last_nanos = Arc::new(AtomicU64::new(host.now().nanos()));
-        Self { host, timeout, last_nanos }
+    /// A stream that may be idle for `timeout`, once something has passed.
+    pub(super) fn new(host: H, timeout: Duration) -> Self {
+        Self { host, timeout, last_nanos: Arc::new(AtomicU64::new(NOTHING)) }
     }
 
     /// Something passes.
@@ -39,56 +40,22 @@ impl<H: Host> Idle<H> {
         self.last_nanos.store(self.host.now().nanos(), Ordering::Relaxed);
     }
 
-    /// Goes on watching while the answer's content passes.
-    pub(super) fn watch(self) -> Watch<H> {
-        let idle = self.clone();
-        let over = Box::pin(async move {
-            while idle.host.now() < idle.until() {
-                idle.host.sleep_until(idle.until()).await;
-            }
-        });
-        Watch { idle: self, over }
-    }
-
-    /// Waits for `future`, which is pinned by the caller since few streams are watched; `None` when the stream is
-    /// idle for too long before.
-    pub(super) async fn unless_idle<F: Future + Unpin>(&self, mut future: F) -> Option<F::Output> {
-        loop {
-            let until = self.until();
-            if let Some(output) = before(&self.host, until, &mut future).await {
-                return Some(output);
-            }
-            if self.until() == until {
-                return None;
-            }
-        }
-    }
-
     /// The request's content, which passes frame by frame.
     pub(super) fn watched(&self, body: Body) -> Body {
         if body.is_end_stream() { body } else { Body::boxed(Watched { body, idle: self.clone() }) }
     }
 
-    fn until(&self) -> Instant {
-        Instant::from_nanos(self.last_nanos.load(Ordering::Relaxed)) + self.timeout
-    }
-}
-
-/// A stream whose answer is being read.
-pub(super) struct Watch<H> {
-    idle: Idle<H>,
-    over: Pin<Box<dyn Future<Output = ()> + Send>>,
-}
-
-impl<H: Host> Watch<H> {
-    /// Something passes.
-    pub(super) fn passes(&self) {
-        self.idle.passes();
+    /// When to look whether it is idle.
+    pub(super) fn due(&self) -> Instant {
+        self.until().min(self.host.now() + self.timeout)
     }
 
-    /// Whether nothing has passed for too long; if not yet, `cx` is told when it is time to look again.
-    pub(super) fn is_over(&mut self, cx: &mut Context<'_>) -> bool {
-        self.over.as_mut().poll(cx).is_ready()
+    /// Until when something must pass.
+    pub(super) fn until(&self) -> Instant {
+        match self.last_nanos.load(Ordering::Relaxed) {
+            NOTHING => Instant::from_nanos(NOTHING),
+            last => Instant::from_nanos(last) + self.timeout,
+        }
     }
 }
 

@@ -24,6 +24,7 @@ use crate::exchange::Exchange;
 use crate::host::{Host, Instant};
 use crate::tasks::Spawner;
 use crate::telemetry::{ConnectionId, Fault, Owner};
+use crate::timer::before;
 
 pub(super) use connect::Connector;
 use connect::{Dialed, Label};
@@ -307,6 +308,11 @@ impl<H: Host> Lease<H> {
         }
     }
 
+    /// Where the tasks of the connection run.
+    pub(super) fn spawner(&self) -> Spawner<H> {
+        self.pool.spawner.clone()
+    }
+
     /// Whom the connection leads to, where the endpoint stands for several.
     pub(super) fn peer(&self) -> Option<&Arc<str>> {
         self.label().peer.as_ref()
@@ -324,20 +330,21 @@ impl<H: Host> Lease<H> {
         }
     }
 
-    /// Gives the connection back, once the answer's content was read to its end. A lease that is
-    /// dropped instead closes its HTTP/1.1 connection.
-    pub(super) fn give_back(self) {
+    /// Gives the connection back, once the request was sent and the answer's content read to its end. A lease that is
+    /// dropped instead closes its HTTP/1.1 connection, and so does one that is not ready again by `deadline`.
+    pub(super) fn give_back(self, deadline: Instant) {
         let Self { pool, sender, permit, .. } = self;
         let Sender::Http1(mut kept) = sender else { return };
         if kept.sender.is_ready() {
             pool.put(kept);
             return;
         }
-        // The request's content may still be on its way, or the driver has not noticed the end yet.
+        // The last of the request may not be written yet, or the driver has not noticed the end.
         let Permit { connection, .. } = permit;
-        let spawner = pool.spawner.clone();
+        let (spawner, host) = (pool.spawner.clone(), pool.connector.host.clone());
         spawner.spawn(async move {
-            if poll_fn(|cx| kept.sender.poll_ready(cx)).await.is_ok() {
+            let ready = poll_fn(|cx| kept.sender.poll_ready(cx));
+            if let Some(Ok(())) = before(&host, deadline, ready).await {
                 pool.put(kept);
             }
             drop(connection);

@@ -15,6 +15,7 @@ use http::request::Parts;
 use super::Upstream;
 use super::again::failure;
 use super::attempt::{Attempted, Begun};
+use super::deadline::Limits;
 use super::replay::Replay;
 use crate::exchange::Exchange;
 use crate::host::{Host, Instant};
@@ -44,28 +45,28 @@ impl<H: Host> Upstream<H> {
         &'a self,
         exchange: &'a mut Exchange,
         head: &'a Parts,
-        replay: &'a Replay,
+        replay: &'a Replay<H>,
         tried: &'a mut Vec<usize>,
         hedges: &'a mut u32,
-        deadline: Instant,
+        limits: Limits,
     ) -> Pin<Box<dyn Future<Output = Attempted<H>> + Send + 'a>> {
-        Box::pin(self.run_race(exchange, head, replay, tried, hedges, deadline))
+        Box::pin(self.run_race(exchange, head, replay, tried, hedges, limits))
     }
 
     async fn run_race(
         &self,
         exchange: &mut Exchange,
         head: &Parts,
-        replay: &Replay,
+        replay: &Replay<H>,
         tried: &mut Vec<usize>,
         hedges: &mut u32,
-        deadline: Instant,
+        limits: Limits,
     ) -> Attempted<H> {
         let mut lanes = Lanes::of(exchange, self.host.clone());
         let mut lane = lanes.open();
-        let begun = self.begin(&mut lane.exchange, tried, deadline).await?;
+        let begun = self.begin(&mut lane.exchange, tried, limits.deadline(replay.waited())).await?;
         let start = self.host.now();
-        let mut runners = vec![self.run(lane, head, replay, begun, deadline)];
+        let mut runners = vec![self.run(lane, head, replay, begun, limits)];
         let delay = self.state.hedge(Hedge::delay).flatten();
         let mut late = delay.filter(|_| *hedges > 0).map(|delay| start + delay);
         let mut held = None;
@@ -73,7 +74,7 @@ impl<H: Host> Upstream<H> {
             let Some((lane, attempted)) = next(&self.host, &mut runners, late).await else {
                 late = None;
                 if let Some((lane, begun)) = self.hedge(&mut lanes, replay, tried) {
-                    runners.push(self.run(lane, head, replay, begun, deadline));
+                    runners.push(self.run(lane, head, replay, begun, limits));
                     *hedges -= 1;
                     late = delay.filter(|_| *hedges > 0).map(|delay| self.host.now() + delay);
                 }
@@ -100,12 +101,12 @@ impl<H: Host> Upstream<H> {
         &'a self,
         mut lane: Lane<H>,
         head: &'a Parts,
-        replay: &'a Replay,
+        replay: &'a Replay<H>,
         begun: Begun<H>,
-        deadline: Instant,
+        limits: Limits,
     ) -> Runner<'a, H> {
         let number = lane.number;
-        let future = async move { self.carry(&mut lane.exchange, head, replay, begun, deadline).await };
+        let future = async move { self.carry(&mut lane.exchange, head, replay, begun, limits).await };
         Runner { lane: number, future: Box::pin(future) }
     }
 
@@ -113,7 +114,7 @@ impl<H: Host> Upstream<H> {
     fn hedge(
         &self,
         lanes: &mut Lanes<'_, H>,
-        replay: &Replay,
+        replay: &Replay<H>,
         tried: &mut Vec<usize>,
     ) -> Option<(Lane<H>, Begun<H>)> {
         if !replay.is_whole() {

@@ -1,23 +1,34 @@
 //! A request's content that can be sent again: what one attempt reads is kept, up to a limit, and
 //! the next attempt begins with it. Beyond the limit it streams on, and cannot be sent again.
+//!
+//! Knows how long attempts waited for the caller to send: that time is not the upstream's.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::HeaderMap;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 
 use crate::body::Body;
+use crate::host::{Host, Instant};
 use crate::telemetry::Fault;
 
-/// A request's content, to be handed to one attempt after the other.
-pub(super) struct Replay {
-    source: Option<Arc<Mutex<Source>>>,
+/// A request's content, to be handed to one attempt after the other. Cloning gives another handle.
+pub(super) struct Replay<H> {
+    source: Option<Arc<Mutex<Source<H>>>>,
 }
 
-struct Source {
+impl<H> Clone for Replay<H> {
+    fn clone(&self) -> Self {
+        Self { source: self.source.clone() }
+    }
+}
+
+struct Source<H> {
+    host: H,
     body: Body,
     length: SizeHint,
     kept: Vec<Bytes>,
@@ -35,16 +46,21 @@ struct Source {
     only: Option<u32>,
     /// Who waits for content, by their numbers: the source itself remembers only the last.
     waiting: Vec<(u32, Waker)>,
+    /// Since when somebody waits.
+    waits_since: Option<Instant>,
+    /// How long somebody waited before.
+    waited: Duration,
 }
 
-impl Replay {
+impl<H: Host> Replay<H> {
     /// `body`, of which at most `keep_bytes_max` are kept.
-    pub(super) fn new(body: Body, keep_bytes_max: u64) -> Self {
+    pub(super) fn new(body: Body, keep_bytes_max: u64, host: &H) -> Self {
         if body.is_end_stream() {
             return Self { source: None };
         }
         let length = body.size_hint();
         let source = Source {
+            host: host.clone(),
             body,
             length,
             kept: Vec::new(),
@@ -58,6 +74,8 @@ impl Replay {
             readers: 0,
             only: None,
             waiting: Vec::new(),
+            waits_since: None,
+            waited: Duration::ZERO,
         };
         Self { source: Some(Arc::new(Mutex::new(source))) }
     }
@@ -67,8 +85,27 @@ impl Replay {
         if let Some(source) = &self.source {
             let mut source = lock(source);
             source.round += 1;
-            source.waiting.clear();
+            source.wake();
         }
+    }
+
+    /// The answer is complete: the caller's content is wanted no more. Whether all of it was sent.
+    pub(super) fn stop(&self) -> bool {
+        let is_sent = self.source.as_ref().is_none_or(|source| lock(source).ended);
+        if !is_sent {
+            self.begin_round();
+        }
+        is_sent
+    }
+
+    /// How long attempts have waited for the caller to send, the wait under way not counted.
+    pub(super) fn waited(&self) -> Duration {
+        self.source.as_ref().map_or(Duration::ZERO, |source| lock(source).waited)
+    }
+
+    /// Since when an attempt waits for the caller to send, if one does.
+    pub(super) fn waits_since(&self) -> Option<Instant> {
+        lock(self.source.as_ref()?).waits_since
     }
 
     /// The content from its beginning, for one attempt of this round; attempts beside each other share it.
@@ -96,24 +133,25 @@ impl Replay {
     }
 }
 
-fn lock(source: &Mutex<Source>) -> MutexGuard<'_, Source> {
+fn lock<H>(source: &Mutex<Source<H>>) -> MutexGuard<'_, Source<H>> {
     source.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The content as one attempt reads it.
-struct Reader {
+struct Reader<H: Host> {
     number: u32,
     round: u32,
     next: usize,
     read_bytes: u64,
-    source: Arc<Mutex<Source>>,
+    source: Arc<Mutex<Source<H>>>,
 }
 
-impl Source {
+impl<H: Host> Source<H> {
     fn poll_data(&mut self, number: u32, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
         self.waiting.retain(|(waiting, _)| *waiting != number);
         let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) else {
             self.waiting.push((number, cx.waker().clone()));
+            self.waits_since.get_or_insert_with(|| self.host.now());
             return Poll::Pending;
         };
         self.wake();
@@ -150,10 +188,13 @@ impl Source {
         for (_, waker) in self.waiting.drain(..) {
             waker.wake();
         }
+        if let Some(since) = self.waits_since.take() {
+            self.waited += self.host.now() - since;
+        }
     }
 }
 
-impl Drop for Reader {
+impl<H: Host> Drop for Reader<H> {
     fn drop(&mut self) {
         let mut source = lock(&self.source);
         let before = source.waiting.len();
@@ -165,7 +206,7 @@ impl Drop for Reader {
     }
 }
 
-impl HttpBody for Reader {
+impl<H: Host> HttpBody for Reader<H> {
     type Data = Bytes;
     type Error = Fault;
 
@@ -224,6 +265,19 @@ mod tests {
     use futures_util::FutureExt;
     use http_body_util::{BodyExt, StreamBody};
 
+    use crate::host::live::Live;
+    use crate::telemetry::{Observer, Report};
+
+    struct Nobody;
+
+    impl Observer for Nobody {
+        fn observe(&self, _: Report) {}
+    }
+
+    fn host() -> Live {
+        Live::new(Nobody)
+    }
+
     fn chunks(sizes: &[usize], trailers: bool) -> Body {
         let mut frames: Vec<Result<Frame<Bytes>, Fault>> =
             sizes.iter().map(|&size| Ok(Frame::data(Bytes::from(vec![b'x'; size])))).collect();
@@ -244,7 +298,7 @@ mod tests {
     #[test]
     fn a_second_attempt_reads_the_same_content() {
         for trailers in [false, true] {
-            let replay = Replay::new(chunks(&[10, 20, 30], trailers), 64 * 1024);
+            let replay = Replay::new(chunks(&[10, 20, 30], trailers), 64 * 1024, &host());
             let mut first = replay.body();
             let frame = first.frame().now_or_never().unwrap().unwrap().unwrap();
             assert_eq!(frame.data_ref().unwrap().len(), 10);
@@ -260,7 +314,7 @@ mod tests {
 
     #[test]
     fn attempts_beside_each_other_read_the_same_content() {
-        let replay = Replay::new(chunks(&[10, 20, 30], true), 100);
+        let replay = Replay::new(chunks(&[10, 20, 30], true), 100, &host());
         let (mut first, mut second) = (replay.body(), replay.body());
         for size in [10, 20] {
             for body in [&mut first, &mut second] {
@@ -274,7 +328,7 @@ mod tests {
 
     #[test]
     fn beyond_the_limit_one_of_those_beside_each_other_goes_on() {
-        let replay = Replay::new(chunks(&[60, 60, 60], true), 100);
+        let replay = Replay::new(chunks(&[60, 60, 60], true), 100, &host());
         let (mut first, second) = (replay.body(), replay.body());
         first.frame().now_or_never().unwrap().unwrap().unwrap();
         assert_eq!(read(second), Ok((180, true)));
@@ -283,7 +337,7 @@ mod tests {
 
     #[test]
     fn beyond_the_limit_it_streams_on_and_is_whole_no_more() {
-        let replay = Replay::new(chunks(&[60, 60], true), 100);
+        let replay = Replay::new(chunks(&[60, 60], true), 100, &host());
         assert_eq!(read(replay.body()), Ok((120, true)));
         assert!(!replay.is_whole());
     }
@@ -292,7 +346,7 @@ mod tests {
     fn a_broken_caller_is_remembered() {
         let frames = vec![Ok(Frame::data(Bytes::from("x"))), Err(Fault::Malformed)];
         let body = Body::boxed(StreamBody::new(futures_util::stream::iter(frames)));
-        let replay = Replay::new(body, 100);
+        let replay = Replay::new(body, 100, &host());
         assert_eq!(read(replay.body()), Err(Fault::Malformed));
         assert_eq!(replay.broken(), Some(Fault::Malformed));
         assert!(!replay.is_whole());

@@ -28,7 +28,7 @@ use crate::policy::hedge::Hedge;
 use crate::policy::retry::Backoff;
 use crate::random::stream;
 use crate::telemetry::{BreakerMoved, BreakerState, Decision, Fault, PolicyEvent, Report};
-pub(super) use active::Active;
+use active::Active;
 use ejection::Ejection;
 pub(super) use health::Checks;
 use standing::Standing;
@@ -129,7 +129,7 @@ impl<H: Host> State<H> {
             .with_breaker(policies, endpoint, |breaker, _| breaker.admit(now))
             .unwrap_or(Admission::Pass { round: 0 });
         let shared = Arc::clone(&self.shared);
-        Ok((endpoint, Verdict { shared, endpoint, admission, began: now, active, pending: true }))
+        Ok((endpoint, Verdict { shared, endpoint, admission, began: now, active, open: Open::Whole }))
     }
 
     /// A request begins, unless the budget refuses even that.
@@ -235,46 +235,82 @@ impl<H> Shared<H> {
     }
 }
 
-/// The obligation to tell the policies how an attempt went. Dropped, it says that nobody will know.
+/// The obligation to tell the policies how an attempt went: when the head of its answer comes, and when its content
+/// has. Dropped before the head, it says that nobody will know; dropped after a good head, it stays with that.
 pub(super) struct Verdict<H: Host> {
     shared: Arc<Shared<H>>,
     endpoint: usize,
     admission: Admission,
     began: Instant,
+    #[expect(dead_code, reason = "counts as long as it lives")]
     active: Option<Active<H>>,
-    pending: bool,
+    open: Open,
+}
+
+/// What is still to be told of an attempt.
+#[derive(Debug, Clone, Copy)]
+enum Open {
+    /// How it went.
+    Whole,
+    /// How its content ended, after a head with this status.
+    Content(StatusCode),
+    /// Nothing.
+    Nothing,
 }
 
 /// How an attempt went, as policies see it.
 #[derive(Debug, Clone, Copy)]
 enum Settled {
-    /// The head of an answer came.
+    /// An answer came.
     Answered(StatusCode),
-    /// There was no answer.
+    /// There was no answer, or no end of it.
     Failed(Fault),
     /// Nobody waited for the answer.
     Abandoned,
 }
 
 impl<H: Host> Verdict<H> {
-    /// The attempt was answered. It counts as active as long as what is given back is kept.
-    pub(super) fn answered(mut self, status: StatusCode) -> Option<Active<H>> {
-        self.settle(Settled::Answered(status));
-        self.active.take()
+    /// The head of an answer came, and with it all of the answer when it `is_received`. Balancing goes by the time
+    /// until then; breaker and ejection wait for the end of what began well, as Linkerd's classification does.
+    pub(super) fn answered(&mut self, status: StatusCode, is_received: bool) {
+        let settled = Settled::Answered(status);
+        self.settle_balance(settled);
+        if is_received || status.is_server_error() {
+            self.settle(settled);
+        } else {
+            self.open = Open::Content(status);
+        }
     }
 
-    /// The attempt was not answered.
-    pub(super) fn failed(mut self, fault: Fault) {
-        self.settle(Settled::Failed(fault));
+    /// The content of an answer came to its end; with the trailers it `amounts_to` a status.
+    pub(super) fn ended(&mut self, amounts_to: StatusCode) {
+        if let Open::Content(_) = self.open {
+            self.settle(Settled::Answered(amounts_to));
+        }
     }
 
-    /// Tells every policy that learns from attempts.
+    /// There was no answer, or it broke off.
+    pub(super) fn failed(&mut self, fault: Fault) {
+        let settled = Settled::Failed(fault);
+        match self.open {
+            Open::Whole => self.settle_balance(settled),
+            Open::Content(_) => {}
+            Open::Nothing => return,
+        }
+        self.settle(settled);
+    }
+
+    fn settle_balance(&self, settled: Settled) {
+        let now = self.shared.host.now();
+        self.shared.lock().balance.observe(now, self.endpoint, now - self.began, settled.into());
+    }
+
+    /// Tells breaker and ejection.
     fn settle(&mut self, settled: Settled) {
-        self.pending = false;
+        self.open = Open::Nothing;
         let now = self.shared.host.now();
         let admission = self.admission;
         let mut policies = self.shared.lock();
-        policies.balance.observe(now, self.endpoint, now - self.began, settled.into());
         let ejected = policies.observe_attempt(now, self.endpoint, settled);
         self.shared.with_breaker(policies, self.endpoint, |breaker, random| {
             let blame = breaker.config().blame;
@@ -294,8 +330,13 @@ impl<H: Host> Verdict<H> {
 
 impl<H: Host> Drop for Verdict<H> {
     fn drop(&mut self) {
-        if self.pending {
-            self.settle(Settled::Abandoned);
+        match self.open {
+            Open::Whole => {
+                self.settle_balance(Settled::Abandoned);
+                self.settle(Settled::Abandoned);
+            }
+            Open::Content(status) => self.settle(Settled::Answered(status)),
+            Open::Nothing => {}
         }
     }
 }

@@ -1,0 +1,81 @@
+//! What the gateway answers itself: in the caller's own words, marked where it is an overload, and told in the log.
+
+use bytes::Bytes;
+use hoplab_proxy::body::Body;
+use hoplab_proxy::telemetry::access_log;
+use http::{Request, Response, StatusCode};
+use http_body_util::BodyExt;
+use tokio::io::AsyncWriteExt;
+
+use crate::lab::Lab;
+
+const CALL: &str = "POST /shop.Cart/Add HTTP/1.1\r\nHost: it\r\nContent-Type: application/grpc\r\nTE: trailers\r\n\
+                    Connection: close, te\r\nContent-Length: 5\r\n\r\n\0\0\0\0\0";
+
+async fn failing(_: Request<Body>) -> Response<Body> {
+    let mut answer = Response::new(Body::empty());
+    *answer.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+    answer
+}
+
+fn has(answer: &str, field: &str) -> bool {
+    answer.to_ascii_lowercase().contains(&format!("\r\n{field}\r\n"))
+}
+
+#[tokio::test]
+async fn a_call_of_grpc_that_the_gateway_fails_itself_is_told_so_as_grpc() {
+    let lab = Lab::new();
+    let nobody = lab.bind().await.1;
+    let cut = lab.raw_backend(b"").await;
+    let down = lab.backend(failing).await;
+    let slow = lab.backend(async |_| std::future::pending().await).await;
+    // An upstream with its policies, calls before the one that counts, and what that is told.
+    for (upstream, policies, calls, status, overload) in [
+        (&nobody, "", 0, 14, false),
+        (&cut, "", 0, 14, false),
+        (&slow, "timeout = \"50ms\"", 0, 4, false),
+        (&down, "breaker = { failures = 1 }", 1, 14, true),
+        (&down, "limits = { rate = { rate = \"1/h\", burst = 1 } }", 1, 8, false),
+        (&down, "limits = { admission = { min_rate = \"0 rps\", max_rejection = \"100%\" } }", 60, 14, true),
+    ] {
+        let (limits, policies) = if policies.starts_with("limits") { (policies, "") } else { ("", policies) };
+        let gateway =
+            lab.gateway(&format!("{limits}\n[upstreams.it]\nendpoints = [\"{upstream}\"]\n{policies}")).await;
+        for _ in 0..calls {
+            gateway.exchange(CALL).await;
+        }
+        let answer = gateway.exchange(CALL).await;
+        assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{policies}{limits}: {answer}");
+        assert!(has(&answer, "content-type: application/grpc"), "{policies}{limits}: {answer}");
+        assert!(has(&answer, &format!("grpc-status: {status}")), "{policies}{limits}: {answer}");
+        assert_eq!(has(&answer, "x-envoy-overloaded: true"), overload, "{policies}{limits}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn the_access_log_says_what_was_received_and_who_answered() {
+    let lab = Lab::new();
+    let count = async |request: Request<Body>| {
+        let content = request.into_body().collect().await;
+        let length = content.map_or(0, |content| content.to_bytes().len());
+        Response::new(Body::from(Bytes::from(length.to_string())))
+    };
+    let good = lab.backend(count).await;
+    let gateway =
+        lab.gateway(&format!("[upstreams.it]\nendpoints = [\"{good}\"]\ntimeout = \"100ms\"")).await;
+    gateway
+        .exchange("POST / HTTP/1.1\r\nHost: it\r\nConnection: close\r\nContent-Length: 4\r\n\r\nfour")
+        .await;
+    let mut stalled = gateway.connect().await;
+    let head = b"POST / HTTP/1.1\r\nHost: it\r\nConnection: close\r\nContent-Length: 100000\r\n\r\nfour";
+    stalled.write_all(head).await.unwrap();
+    gateway.read_all(stalled, head).await;
+    let spans = lab.spans();
+    let told = |place: usize| {
+        let facts = spans[place].facts.as_ref().unwrap();
+        (facts.status.unwrap().as_u16(), facts.bytes_received)
+    };
+    assert_eq!([told(0), told(1)], [(200, 4), (408, 4)]);
+    let line = access_log::line(&spans[0]).unwrap();
+    assert!(line.contains(&format!("\"endpoint\":\"{good}\"")), "{line}");
+}

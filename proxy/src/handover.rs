@@ -1,0 +1,256 @@
+//! The content of an answer between the one who owns its attempt and the caller who reads it: a few frames, whether
+//! there are more, and what broke. The owner goes on where the caller stands still, and tells it so without waiting.
+//! Owns no time, no connection and no task.
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+
+use crate::telemetry::Fault;
+
+/// How many frames the owner reads ahead of the caller, so that a short answer is received whole at once.
+const AHEAD_MAX: usize = 2;
+
+/// Called when the content breaks off, also while nobody reads it.
+pub(crate) type OnBreak = Box<dyn FnOnce(Fault) + Send>;
+
+/// Where the owner puts frames.
+pub(crate) struct Giver(Arc<Mutex<Shared>>);
+
+/// The content as the caller reads it.
+pub(crate) struct Taker {
+    shared: Arc<Mutex<Shared>>,
+    left: SizeHint,
+}
+
+#[derive(Default)]
+struct Shared {
+    frames: VecDeque<Frame<Bytes>>,
+    /// How the content ended, once it has.
+    end: Option<Result<(), Fault>>,
+    on_break: Option<OnBreak>,
+    is_abandoned: bool,
+    giver: Option<Waker>,
+    taker: Option<Waker>,
+}
+
+/// Two ends of a handover; the content is as long as `length` says.
+pub(crate) fn handover(length: SizeHint) -> (Giver, Taker) {
+    let shared = Arc::new(Mutex::new(Shared::default()));
+    (Giver(Arc::clone(&shared)), Taker { shared, left: length })
+}
+
+fn lock(shared: &Mutex<Shared>) -> MutexGuard<'_, Shared> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn wake(waker: Option<Waker>) {
+    if let Some(waker) = waker {
+        waker.wake();
+    }
+}
+
+impl Giver {
+    /// Completes when the caller has read enough to be given more.
+    pub(crate) fn poll_room(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut shared = lock(&self.0);
+        if shared.frames.len() < AHEAD_MAX {
+            return Poll::Ready(());
+        }
+        shared.giver = Some(cx.waker().clone());
+        Poll::Pending
+    }
+
+    /// Completes when the caller has gone away.
+    pub(crate) fn poll_abandoned(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut shared = lock(&self.0);
+        if shared.is_abandoned {
+            return Poll::Ready(());
+        }
+        shared.giver = Some(cx.waker().clone());
+        Poll::Pending
+    }
+
+    /// Gives a frame, and says whether it is the last.
+    pub(crate) fn give(&self, frame: Frame<Bytes>, is_last: bool) {
+        let mut shared = lock(&self.0);
+        shared.frames.push_back(frame);
+        if is_last {
+            shared.end = Some(Ok(()));
+        }
+        let taker = shared.taker.take();
+        drop(shared);
+        wake(taker);
+    }
+
+    /// Says how the content ended. One that broke off ends there, whatever the caller has not read yet.
+    pub(crate) fn end(&self, end: Result<(), Fault>) {
+        let mut shared = lock(&self.0);
+        shared.end = Some(end);
+        let (taker, on_break) = (shared.taker.take(), shared.on_break.take());
+        drop(shared);
+        if let (Err(fault), Some(on_break)) = (end, on_break) {
+            on_break(fault);
+        }
+        wake(taker);
+    }
+}
+
+impl Drop for Giver {
+    /// An owner that is gone without a word was ended with everything else; nobody will read on.
+    fn drop(&mut self) {
+        let mut shared = lock(&self.0);
+        let taker = shared.taker.take();
+        shared.end.get_or_insert(Err(Fault::Reset));
+        drop(shared);
+        wake(taker);
+    }
+}
+
+impl Taker {
+    /// Has `on_break` called when the content breaks off, also while nobody reads it.
+    pub(crate) fn on_break(&mut self, on_break: OnBreak) {
+        let mut shared = lock(&self.shared);
+        match shared.end {
+            Some(Err(fault)) => {
+                drop(shared);
+                on_break(fault);
+            }
+            Some(Ok(())) => {}
+            None => shared.on_break = Some(on_break),
+        }
+    }
+}
+
+impl Body for Taker {
+    type Data = Bytes;
+    type Error = Fault;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
+        let mut shared = lock(&self.shared);
+        if let Some(frame) = shared.frames.pop_front() {
+            let giver = shared.giver.take();
+            drop(shared);
+            wake(giver);
+            self.left = less(&self.left, frame.data_ref().map_or(0, Bytes::len) as u64);
+            return Poll::Ready(Some(Ok(frame)));
+        }
+        match shared.end {
+            Some(end) => Poll::Ready(end.err().map(Err)),
+            None => {
+                shared.taker = Some(cx.waker().clone());
+                Poll::Pending
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        let shared = lock(&self.shared);
+        shared.frames.is_empty() && shared.end == Some(Ok(()))
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.left.clone()
+    }
+}
+
+impl Drop for Taker {
+    fn drop(&mut self) {
+        let mut shared = lock(&self.shared);
+        shared.is_abandoned = true;
+        let (giver, on_break) = (shared.giver.take(), shared.on_break.take());
+        drop(shared);
+        drop(on_break);
+        wake(giver);
+    }
+}
+
+/// What is left of `length` after `read` bytes.
+fn less(length: &SizeHint, read: u64) -> SizeHint {
+    let mut left = SizeHint::new();
+    if let Some(upper) = length.upper() {
+        left.set_upper(upper.saturating_sub(read));
+    }
+    left.set_lower(length.lower().saturating_sub(read));
+    left
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use futures_util::FutureExt;
+    use http_body_util::BodyExt;
+
+    use super::*;
+
+    fn data(size: usize) -> Frame<Bytes> {
+        Frame::data(Bytes::from(vec![b'x'; size]))
+    }
+
+    fn has_room(giver: &Giver) -> bool {
+        poll_fn(|cx| giver.poll_room(cx)).now_or_never().is_some()
+    }
+
+    #[test]
+    fn a_caller_that_stands_still_is_given_no_more_than_a_few_frames() {
+        let (giver, mut taker) = handover(SizeHint::with_exact(40));
+        for _ in 0..AHEAD_MAX {
+            assert!(has_room(&giver));
+            giver.give(data(10), false);
+        }
+        assert!(!has_room(&giver));
+        assert!(taker.frame().now_or_never().unwrap().unwrap().is_ok());
+        assert!(has_room(&giver));
+        assert_eq!(taker.size_hint().exact(), Some(30));
+    }
+
+    #[test]
+    fn the_last_frame_is_known_as_such() {
+        let (giver, mut taker) = handover(SizeHint::default());
+        giver.give(data(1), false);
+        giver.give(data(1), true);
+        drop(giver);
+        taker.frame().now_or_never().unwrap().unwrap().unwrap();
+        assert!(!taker.is_end_stream());
+        taker.frame().now_or_never().unwrap().unwrap().unwrap();
+        assert!(taker.is_end_stream());
+        assert!(taker.frame().now_or_never().unwrap().is_none());
+    }
+
+    #[test]
+    fn what_breaks_off_is_told_though_nobody_reads() {
+        let (giver, mut taker) = handover(SizeHint::default());
+        let told = Arc::new(Mutex::new(None));
+        let note = Arc::clone(&told);
+        taker.on_break(Box::new(move |fault| *note.lock().unwrap() = Some(fault)));
+        giver.give(data(1), false);
+        giver.end(Err(Fault::Timeout));
+        assert_eq!(*told.lock().unwrap(), Some(Fault::Timeout));
+        assert!(taker.frame().now_or_never().unwrap().unwrap().is_ok(), "what came before is there");
+        assert_eq!(taker.frame().now_or_never().unwrap().unwrap().unwrap_err(), Fault::Timeout);
+    }
+
+    #[test]
+    fn an_owner_that_vanishes_breaks_the_content_off() {
+        let (giver, mut taker) = handover(SizeHint::default());
+        drop(giver);
+        assert_eq!(taker.frame().now_or_never().unwrap().unwrap().unwrap_err(), Fault::Reset);
+    }
+
+    #[test]
+    fn a_caller_that_leaves_is_noticed() {
+        let (giver, taker) = handover(SizeHint::default());
+        let mut abandoned = poll_fn(|cx| giver.poll_abandoned(cx)).boxed();
+        assert!(abandoned.as_mut().now_or_never().is_none());
+        drop(taker);
+        assert!(abandoned.now_or_never().is_some());
+    }
+}

@@ -1,0 +1,74 @@
+//! How long an attempt may take until the head of its answer: the request's limits, the limit of one try, and the idle
+//! timeout. Time in which the caller keeps the attempt waiting for content is not the upstream's: the limits are put
+//! off by it, and it has a limit of its own, after which the caller is told so (408) and nobody is blamed.
+//!
+//! Not here: the time of an answer's content ([`super::streaming`]).
+
+use std::pin::Pin;
+use std::time::Duration;
+
+use super::deadline::Limits;
+use super::idle::Idle;
+use super::replay::Replay;
+use crate::host::{Host, Instant};
+use crate::telemetry::Fault;
+use crate::timer::before;
+
+/// The time of one attempt.
+pub(super) struct Clock<'a, H: Host> {
+    pub(super) host: &'a H,
+    pub(super) replay: &'a Replay<H>,
+    pub(super) limits: Limits,
+    /// How long a try may take.
+    pub(super) per_try: Option<Duration>,
+    /// How long the caller may keep an attempt waiting.
+    pub(super) patience: Duration,
+    pub(super) idle: Option<Idle<H>>,
+    pub(super) began: Instant,
+    /// How long the caller had kept earlier attempts waiting.
+    pub(super) waited_before: Duration,
+}
+
+impl<H: Host> Clock<'_, H> {
+    /// Waits for `future` until it is late, and says whose fault that is.
+    pub(super) async fn in_time<F: Future>(&self, mut future: Pin<&mut F>) -> Result<F::Output, Fault> {
+        loop {
+            match before(self.host, self.due(), future.as_mut()).await {
+                Some(output) => return Ok(output),
+                None => self.late()?,
+            }
+        }
+    }
+
+    /// When the attempt is over, were the caller to send now.
+    pub(super) fn until(&self) -> Instant {
+        let now = self.host.now();
+        let waits = self.replay.waits_since().map_or(Duration::ZERO, |since| now.saturating_since(since));
+        let waited = self.replay.waited() + waits;
+        let deadline = self.limits.deadline(waited);
+        let try_ends = self.per_try.map(|per_try| self.began + per_try + (waited - self.waited_before));
+        try_ends.map_or(deadline, |ends| deadline.min(ends))
+    }
+
+    /// When to look whether it is late.
+    fn due(&self) -> Instant {
+        let until = self.idle.as_ref().map_or_else(|| self.until(), |idle| self.until().min(idle.due()));
+        self.caller_until().map_or(until, |caller| until.min(caller))
+    }
+
+    /// Until when the caller must send, if it is waited for.
+    fn caller_until(&self) -> Option<Instant> {
+        self.replay.waits_since().map(|since| since + self.patience)
+    }
+
+    /// Says who is late, if anybody is by now.
+    fn late(&self) -> Result<(), Fault> {
+        let now = self.host.now();
+        let idle = self.idle.as_ref().is_some_and(|idle| now >= idle.until());
+        match self.caller_until() {
+            Some(caller) if idle || now >= caller || now >= self.until() => Err(Fault::RequestTimeout),
+            None if idle || now >= self.until() => Err(Fault::Timeout),
+            _ => Ok(()),
+        }
+    }
+}

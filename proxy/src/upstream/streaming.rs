@@ -1,0 +1,162 @@
+//! The last stage of an attempt: its answer's content is under way. What did not come whole with the head is owned by a
+//! task from here to the last byte, whether or not the caller reads: it holds the connection, the deadline, the idle
+//! timer and the verdict, and hands frames over as the caller takes them. `select` says what happened, `apply` what
+//! follows.
+//!
+//! Not here: everything until the head, which runs in the request's own future: a server polls that in any case.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::StatusCode;
+use http_body::{Body as HttpBody, Frame};
+
+use super::content::Content;
+use super::idle::Idle;
+use super::pool::Lease;
+use super::replay::Replay;
+use super::state::{InFlight, Verdict};
+use crate::body::Body;
+use crate::grpc;
+use crate::handover::{Giver, handover};
+use crate::host::{Host, Instant};
+use crate::telemetry::Fault;
+
+/// An attempt whose answer's content is under way.
+pub(super) struct Streaming<H: Host> {
+    pub(super) host: H,
+    /// The status of the head.
+    pub(super) status: StatusCode,
+    pub(super) content: Content<Body>,
+    pub(super) lease: Lease<H>,
+    pub(super) verdict: Verdict<H>,
+    pub(super) in_flight: InFlight<H>,
+    pub(super) replay: Replay<H>,
+    pub(super) deadline: Instant,
+    pub(super) idle: Option<Idle<H>>,
+}
+
+/// What happens to content.
+enum Event {
+    /// A frame came, or the end.
+    Came(Option<Result<Frame<Bytes>, Fault>>),
+    /// The caller went away.
+    Abandoned,
+    /// Time is up.
+    Late,
+}
+
+/// How content ended.
+enum End {
+    /// It came whole.
+    Whole,
+    /// It broke off, and the upstream is to blame as far as the fault says so.
+    Broken(Fault),
+    /// The caller did not read, or did not send what the upstream waits for.
+    Stalled,
+    /// The caller went away.
+    Abandoned,
+}
+
+impl<H: Host> Streaming<H> {
+    /// The content as the caller reads it.
+    pub(super) fn body(mut self) -> Body {
+        if let Some(bytes) = self.content.whole() {
+            self.apply(End::Whole);
+            return Body::from(bytes);
+        }
+        let (giver, taker) = handover(self.content.size_hint());
+        let spawner = self.lease.spawner();
+        spawner.spawn(self.run(giver));
+        Body::handed(taker)
+    }
+
+    async fn run(mut self, giver: Giver) {
+        let mut sleep = Box::pin(self.host.sleep_until(self.until()));
+        let (end, last) = loop {
+            match self.select(&giver, sleep.as_mut()).await {
+                Event::Came(Some(Ok(frame))) => {
+                    self.idle.iter().for_each(Idle::passes);
+                    self.read_status(&frame);
+                    if self.content.is_end_stream() {
+                        break (End::Whole, Some(frame));
+                    }
+                    giver.give(frame, false);
+                }
+                Event::Came(Some(Err(fault))) => break (End::Broken(fault), None),
+                Event::Came(None) => break (End::Whole, None),
+                Event::Abandoned => break (End::Abandoned, None),
+                Event::Late if self.host.now() < self.until() => {
+                    sleep = Box::pin(self.host.sleep_until(self.until()));
+                }
+                Event::Late if self.is_upstream_late(&giver) => break (End::Broken(Fault::Timeout), None),
+                Event::Late => break (End::Stalled, None),
+            }
+        };
+        let told = match end {
+            End::Whole => Ok(()),
+            End::Broken(fault) => Err(fault),
+            End::Stalled | End::Abandoned => Err(Fault::Cancelled),
+        };
+        // Policies know, and the connection is back, before the caller can ask for more.
+        self.apply(end);
+        match last {
+            Some(frame) => giver.give(frame, true),
+            None => giver.end(told),
+        }
+    }
+
+    /// Waits for what happens first.
+    async fn select(&mut self, giver: &Giver, mut sleep: Pin<&mut impl Future<Output = ()>>) -> Event {
+        poll_fn(|cx| {
+            if giver.poll_abandoned(cx).is_ready() {
+                return Poll::Ready(Event::Abandoned);
+            }
+            if giver.poll_room(cx).is_ready()
+                && let Poll::Ready(came) = Pin::new(&mut self.content).poll_frame(cx)
+            {
+                return Poll::Ready(Event::Came(came));
+            }
+            sleep.as_mut().poll(cx).map(|()| Event::Late)
+        })
+        .await
+    }
+
+    /// Does what follows from the end of the content.
+    fn apply(self, end: End) {
+        let Self { status, lease, mut verdict, in_flight, replay, deadline, .. } = self;
+        // An upload that nobody wants any more ends with its connection, or its stream.
+        let is_sent = replay.stop();
+        match end {
+            End::Whole => verdict.ended(status),
+            End::Broken(fault) => verdict.failed(fault),
+            End::Stalled | End::Abandoned => {}
+        }
+        drop(verdict);
+        if matches!(end, End::Whole) && is_sent {
+            lease.give_back(deadline);
+        } else {
+            drop(lease);
+        }
+        drop(in_flight);
+    }
+
+    /// Trailers say how a call of gRPC ended.
+    fn read_status(&mut self, frame: &Frame<Bytes>) {
+        let said = frame.trailers_ref().and_then(|trailers| trailers.get(grpc::STATUS));
+        self.status = grpc::amounts_to(self.status, said);
+    }
+
+    /// When it is over as things stand.
+    fn until(&self) -> Instant {
+        self.idle.as_ref().map_or(self.deadline, |idle| self.deadline.min(idle.until()))
+    }
+
+    /// Whether it is the upstream that is waited for: the caller reads, and has sent what it has to.
+    fn is_upstream_late(&self, giver: &Giver) -> bool {
+        let mut context = Context::from_waker(std::task::Waker::noop());
+        giver.poll_room(&mut context).is_ready() && self.replay.waits_since().is_none()
+    }
+}
