@@ -11,6 +11,7 @@ use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
 
+use crate::framing;
 use crate::handover::Taker;
 use crate::telemetry::Fault;
 
@@ -87,9 +88,12 @@ impl HttpBody for Body {
                 Poll::Ready(Some(Ok(Frame::data(bytes))))
             }
             Kind::Request(incoming) => {
-                Pin::new(incoming).poll_frame(cx).map_err(|error| fault_of_request(&error))
+                let frame = Pin::new(incoming).poll_frame(cx);
+                frame.map_ok(settled).map_err(|error| fault_of_request(&error))
             }
-            Kind::Answer(incoming) => Pin::new(incoming).poll_frame(cx).map_err(|_| Fault::Reset),
+            Kind::Answer(incoming) => {
+                Pin::new(incoming).poll_frame(cx).map_err(|error| framing::fault_of(&error))
+            }
             Kind::Handed(taker) => Pin::new(taker).poll_frame(cx),
             Kind::Boxed(body) => body.as_mut().poll_frame(cx),
         }
@@ -127,6 +131,14 @@ impl fmt::Debug for Body {
             Kind::Boxed(_) => "Body::Boxed",
         })
     }
+}
+
+/// A frame without what must not be a trailer.
+fn settled(mut frame: Frame<Bytes>) -> Frame<Bytes> {
+    if let Some(trailers) = frame.trailers_mut() {
+        framing::settle_trailers(trailers);
+    }
+    frame
 }
 
 /// What a broken request body says: bytes that make no sense, or a caller that went away.

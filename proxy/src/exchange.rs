@@ -8,6 +8,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::instant::Instant;
+use crate::interim::Interim;
 use crate::telemetry::{
     Attempt, AttemptKind, ConnectionId, Facts, Fault, Outcome, Owner, Role, Span, SpanId, SpanIds, Timeline,
     TraceContext, TraceFlags, TraceId,
@@ -36,6 +37,8 @@ pub struct Exchange {
     pub(crate) key: Option<u64>,
     /// What was asked for, where somebody wants to know.
     pub facts: Option<Box<Facts>>,
+    /// Where interim answers go, where the caller can take them.
+    pub(crate) interim: Option<Interim>,
     owner: Owner,
     /// The attempt whose answer is handed on, where that is not the last.
     answered: Option<SpanId>,
@@ -56,6 +59,7 @@ impl Exchange {
             source: None,
             key: None,
             facts: None,
+            interim: None,
             owner: Owner::Queue,
             answered: None,
         }
@@ -150,7 +154,7 @@ impl Exchange {
     pub(crate) fn branch(&self, now: Instant) -> Self {
         let branch = Self::start(self.trace, self.parent, now);
         let Self { flags, deadline, told, source, key, .. } = *self;
-        Self { flags, deadline, told, source, key, ..branch }
+        Self { flags, deadline, told, source, key, interim: self.interim.clone(), ..branch }
     }
 
     /// Takes out what was gathered until `now`; what was still going on is closed.

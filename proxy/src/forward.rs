@@ -13,6 +13,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Status
 
 use crate::body::Body;
 use crate::exchange::Exchange;
+use crate::framing;
 use crate::grpc;
 use crate::headers::{self, Via};
 use crate::host::{Host, Work};
@@ -68,6 +69,7 @@ impl<H: Host> Forwarder<H> {
             exchange.flags = TraceFlags::SAMPLED;
         }
         exchange.source = Some(connection.peer.ip());
+        exchange.interim = request.extensions().get().cloned().or_else(|| connection.interim());
         self.note(&mut exchange, request, connection);
         let bytes = request.body().exact_length().unwrap_or(0);
         let grpc = grpc::is_grpc(request.headers());
@@ -168,6 +170,7 @@ impl<H: Host> Forwarder<H> {
         let (mut head, body) = answer.into_parts();
         let version = head.version;
         headers::strip_hop_by_hop(&mut head.headers);
+        framing::settle_head(head.status, &mut head.headers);
         self.via.add(&mut head.headers, version);
         head.version = Version::default();
         let amounts_to = grpc::amounts_to(head.status, head.headers.get(grpc::STATUS));

@@ -8,6 +8,7 @@ pub mod body;
 pub mod exchange;
 mod fault;
 pub mod forward;
+mod framing;
 pub mod grpc;
 mod handover;
 mod headers;

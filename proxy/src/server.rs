@@ -5,9 +5,10 @@
 //! speak, who is it), `speak_http1` and `speak_http2`. Not here: what becomes of a request.
 
 mod drain;
-mod framing;
 mod lifetime;
 mod settings;
+mod stream;
+mod wire;
 
 use std::convert::Infallible;
 use std::future::{Future, ready};
@@ -28,16 +29,18 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::body::Body;
 use crate::host::{Accepted, Host, Instant, Listener, Work};
+use crate::interim::Interim;
 use crate::message;
 use crate::tasks::Spawner;
 use crate::timer::{HostTimer, before};
 use crate::tls::{Opening, Protocol, ServerTls, Sniffed, SpiffeId};
 
 use drain::Drain;
-use framing::Framed;
 pub use lifetime::ConnectionAge;
 use lifetime::{Lifetime, Streams, closing};
 pub use settings::Settings;
+use stream::Framed;
+use wire::{Sending, Sent, Wire};
 
 /// Answers requests.
 pub trait Handler: Send + Sync + 'static {
@@ -59,6 +62,16 @@ pub struct Connection {
     pub original_destination: SocketAddr,
     /// Who the peer has proven to be; `None` in the clear.
     pub identity: Option<SpiffeId>,
+    /// What its requests share; `None` over HTTP/2.
+    wire: Option<Arc<Wire>>,
+}
+
+impl Connection {
+    /// Where interim answers to the request go that is being answered; `None` when its sender cannot take them, or
+    /// the request itself says where.
+    pub(crate) fn interim(&self) -> Option<Interim> {
+        self.wire.as_ref().and_then(Wire::interim)
+    }
 }
 
 /// Whether connections are to be secured.
@@ -161,7 +174,7 @@ impl<H: Host, A: Handler> Acceptance<H, A> {
     async fn serve(self, accepted: Accepted<H::Stream>, end: Option<Instant>) {
         let Accepted { stream, peer, original_destination } = accepted;
         self.host.work(Work { connections: 1, ..Work::default() }, |_, _| {}).await;
-        let mut connection = Connection { peer, original_destination, identity: None };
+        let mut connection = Connection { peer, original_destination, identity: None, wire: None };
         let Some(Ok((stream, opening))) = self.patiently(Sniffed::new(stream)).await else { return };
         match (opening, &self.settings.security) {
             (Opening::Tls, Security::Strict(tls) | Security::Permissive(tls)) => {
@@ -189,7 +202,7 @@ impl<H: Host, A: Handler> Acceptance<H, A> {
         }
     }
 
-    async fn speak_http1<S>(self, stream: S, connection: Connection, end: Option<Instant>)
+    async fn speak_http1<S>(self, stream: S, mut connection: Connection, end: Option<Instant>)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -201,7 +214,9 @@ impl<H: Host, A: Handler> Acceptance<H, A> {
             .max_header_size(self.settings.head_bytes_max)
             .max_headers(self.settings.headers_max)
             .auto_date_header(false);
-        let stream = TokioIo::new(Framed::new(stream));
+        let wire = Arc::new(Wire::default());
+        connection.wire = Some(Arc::clone(&wire));
+        let stream = TokioIo::new(Framed::new(stream, wire));
         let lifetime = end.map(|end| Lifetime::Until(self.host.clone(), end));
         let service = self.answers(connection, lifetime);
         let mut serving = pin!(builder.serve_connection(stream, service));
@@ -266,22 +281,26 @@ struct Answers<H, A> {
 }
 
 impl<H: Host, A: Handler> Service<Request<Incoming>> for Answers<H, A> {
-    type Response = Response<Body>;
+    type Response = Response<Sent>;
     type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Sent>, Infallible>> + Send>>;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         let (handler, connection) = (Arc::clone(&self.handler), Arc::clone(&self.connection));
+        let sending = Sending::begin(self.connection.wire.clone(), &request);
         match message::read(request, self.headers_max) {
             Ok(request) => {
                 let answering = handler.handle(request, connection);
                 match &self.lifetime {
-                    None => Box::pin(answering.map(Ok)),
-                    Some(lifetime) => Box::pin(lifetime.clone().keep(answering)),
+                    None => Box::pin(answering.map(|answer| Ok(sending.send(answer)))),
+                    Some(lifetime) => {
+                        let answering = lifetime.clone().keep(answering);
+                        Box::pin(answering.map(|answer| Ok(sending.send(answer))))
+                    }
                 }
             }
             // A peer that sends what is no proper request is not to be trusted with another.
-            Err(refusal) => Box::pin(ready(Ok(closing(refusal.answer())))),
+            Err(refusal) => Box::pin(ready(Ok(sending.send(closing(refusal.answer()))))),
         }
     }
 }

@@ -2,10 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod answers;
 mod balance;
 mod deadlines;
 mod drain;
 mod health;
+mod interim;
 mod lab;
 mod limits;
 mod malformed;

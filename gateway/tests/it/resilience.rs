@@ -232,7 +232,7 @@ async fn each_way_to_fail_has_its_status() {
         ("nobody", "503", Fault::Refused, 1),
         ("never", "504", Fault::Timeout, 1),
         ("never-each", "504", Fault::Timeout, 3),
-        ("nonsense", "502", Fault::Reset, 1),
+        ("nonsense", "502", Fault::ProtocolError, 1),
         ("hangs-up", "502", Fault::Reset, 1),
         ("unknown", "404", Fault::NoRoute, 0),
     ] {

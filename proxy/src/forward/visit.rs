@@ -14,6 +14,7 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 
 use crate::body::Body;
 use crate::exchange::Exchange;
+use crate::framing;
 use crate::host::{Host, Instant, Work};
 use crate::load_control::{LoadControl, Pass, Refusal};
 use crate::server::Connection;
@@ -393,7 +394,10 @@ impl<H: Host> HttpBody for Counted<H> {
         }
         this.begin_reading();
         match ready!(Pin::new(&mut this.body).poll_frame(cx)) {
-            Some(Ok(frame)) => {
+            Some(Ok(mut frame)) => {
+                if let Some(trailers) = frame.trailers_mut() {
+                    framing::settle_trailers(trailers);
+                }
                 let work = this.meter.as_ref().and_then(|(meter, turns)| {
                     let turns = turns.clone();
                     let noted = move |owner, from| turns.lock().push((owner, from));

@@ -2,7 +2,6 @@
 //! which it does. Nothing that was begun is lost: HTTP/1.1 says `Connection: close` with the next answer, HTTP/2
 //! sends GOAWAY. Not here: how long HTTP/1.1 waits for a request's head, which is hyper's to count.
 
-use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -50,11 +49,8 @@ pub(super) enum Lifetime<H> {
 
 impl<H: Host> Lifetime<H> {
     /// Waits for an answer.
-    pub(super) async fn keep(
-        self,
-        answering: impl Future<Output = Response<Body>>,
-    ) -> Result<Response<Body>, Infallible> {
-        Ok(match self {
+    pub(super) async fn keep(self, answering: impl Future<Output = Response<Body>>) -> Response<Body> {
+        match self {
             Self::Until(host, ends) => {
                 let answer = answering.await;
                 if host.now() >= ends { closing(answer) } else { answer }
@@ -64,7 +60,7 @@ impl<H: Host> Lifetime<H> {
                 let (head, body) = answering.await.into_parts();
                 Response::from_parts(head, Body::boxed(Held { body, _stream: stream }))
             }
-        })
+        }
     }
 }
 

@@ -20,6 +20,7 @@ use super::state::Verdict;
 use super::{Protocol, Upstream};
 use crate::body::Body;
 use crate::exchange::Exchange;
+use crate::framing;
 use crate::grpc;
 use crate::host::{Host, Instant};
 use crate::policy::retry::{Reach, Retry};
@@ -237,7 +238,7 @@ impl<H: Host> Upstream<H> {
         let request = self.request(head, body, exchange, target, clock.until());
         exchange.enter(Owner::Upstream(target.id));
         exchange.sent_attempt(lease.connection());
-        let sent = lease.send(request).await;
+        let sent = lease.send(request, exchange.interim.clone()).await;
         exchange.mark(self.host.now());
         let (head, content) = match sent {
             Ok(response) => response.into_parts(),
@@ -340,9 +341,9 @@ fn how_far(error: &hyper::Error, unwritten: bool) -> (Fault, Reach) {
     } else if broken.and_then(h2::Error::reason) == Some(h2::Reason::REFUSED_STREAM) {
         (Fault::Reset, Reach::Refused)
     } else if unwritten {
-        (Fault::Reset, Reach::Unwritten)
+        (framing::fault_of(error), Reach::Unwritten)
     } else {
-        (Fault::Reset, Reach::Sent)
+        (framing::fault_of(error), Reach::Sent)
     }
 }
 

@@ -22,6 +22,7 @@ use super::state::{Checks, State};
 use super::{Config, Protocol};
 use crate::body::Body;
 use crate::exchange::Exchange;
+use crate::framing;
 use crate::host::{Endpoint, Host};
 use crate::policy::health::Outcome;
 use crate::tasks::Spawner;
@@ -141,7 +142,7 @@ impl<H: Host> Checker<H> {
         loop {
             let mut exchange = Exchange::start(TraceId(1), None, self.host.now());
             let lease = kept.insert(self.pool.acquire(&mut exchange, freshness).await?);
-            match lease.send(self.request()).await {
+            match lease.send(self.request(), None).await {
                 Ok(answer) => {
                     let (head, content) = answer.into_parts();
                     return self.is_well(&head, content).await;
@@ -151,7 +152,7 @@ impl<H: Host> Checker<H> {
                     *kept = None;
                     freshness = Freshness::New;
                 }
-                Err(_) => return Err(Fault::Reset),
+                Err(error) => return Err(framing::fault_of(error.error())),
             }
         }
     }

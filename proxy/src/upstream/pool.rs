@@ -8,6 +8,7 @@
 mod connect;
 mod http1;
 mod http2;
+mod watched;
 
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -22,6 +23,7 @@ use super::settings::Limits;
 use crate::body::Body;
 use crate::exchange::Exchange;
 use crate::host::{Host, Instant};
+use crate::interim::Interim;
 use crate::tasks::Spawner;
 use crate::telemetry::{ConnectionId, Fault, Owner};
 use crate::timer::before;
@@ -297,13 +299,14 @@ async fn sweep<H: Host>(pool: std::sync::Weak<Pool<H>>) {
 }
 
 impl<H: Host> Lease<H> {
-    /// Sends `request`; the answer's content is not part of the wait.
+    /// Sends `request`, whose interim answers go to `interim`; the answer's content is not part of the wait.
     pub(super) async fn send(
         &mut self,
         request: Request<Body>,
+        interim: Option<Interim>,
     ) -> Result<Response<Incoming>, TrySendError<Request<Body>>> {
         match &mut self.sender {
-            Sender::Http1(kept) => kept.sender.try_send_request(request).await,
+            Sender::Http1(kept) => kept.sender.send(request, interim).await,
             Sender::Http2(shared) => shared.sender.try_send_request(request).await,
         }
     }

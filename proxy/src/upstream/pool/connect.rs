@@ -10,6 +10,7 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::super::Protocol;
+use super::watched::{self, Asked, Watched};
 use crate::body::Body;
 use crate::exchange::Exchange;
 use crate::host::{Endpoint, Host, Instant};
@@ -69,7 +70,7 @@ impl<H: Host> Connector<H> {
         &self,
         exchange: &mut Exchange,
         spawner: &Spawner<H>,
-    ) -> Result<Dialed<http1::SendRequest<Body>>, Fault> {
+    ) -> Result<Dialed<watched::Sender>, Fault> {
         let (wire, label) = self.open(exchange).await?;
         let sender = match wire {
             Wire::Plain(stream) => speak_http1(stream, spawner).await?,
@@ -132,16 +133,18 @@ impl<H: Host> Connector<H> {
     }
 }
 
-async fn speak_http1<H: Host, S>(stream: S, spawner: &Spawner<H>) -> Result<http1::SendRequest<Body>, Fault>
+async fn speak_http1<H: Host, S>(stream: S, spawner: &Spawner<H>) -> Result<watched::Sender, Fault>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let mut builder = http1::Builder::new();
     builder.max_header_size(HEAD_BYTES_MAX);
-    let (sender, connection) = builder.handshake(TokioIo::new(stream)).await.map_err(|_| Fault::Reset)?;
+    let asked = Asked::default();
+    let stream = TokioIo::new(Watched::new(stream, asked.clone()));
+    let (sender, connection) = builder.handshake(stream).await.map_err(|_| Fault::Reset)?;
     // How a connection ends is told to the requests on it.
     spawner.spawn(async move { drop(connection.await) });
-    Ok(sender)
+    Ok(watched::Sender::new(sender, asked))
 }
 
 async fn speak_http2<H: Host, S>(

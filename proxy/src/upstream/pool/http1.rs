@@ -2,16 +2,14 @@
 
 use std::time::Duration;
 
-use hyper::client::conn::http1;
-
 use super::super::settings::Limits;
 use super::connect::{Dialed, Label};
-use crate::body::Body;
+use super::watched::Sender;
 use crate::host::Instant;
 
 /// A connection and how it was used.
 pub(super) struct Kept {
-    pub(super) sender: http1::SendRequest<Body>,
+    pub(super) sender: Sender,
     pub(super) label: Label,
     opened: Instant,
     requests: u32,
@@ -26,7 +24,7 @@ pub(super) struct Idle {
 }
 
 impl Kept {
-    pub(super) fn new(dialed: Dialed<http1::SendRequest<Body>>, now: Instant) -> Self {
+    pub(super) fn new(dialed: Dialed<Sender>, now: Instant) -> Self {
         let Dialed { sender, label } = dialed;
         Self { sender, label, opened: now, requests: 0 }
     }

@@ -1,0 +1,234 @@
+//! What the requests of one HTTP/1.1 connection share with its stream, for what hyper's server does not do by itself:
+//! interim answers, which are written between answers, and an answer's content that fails, for which hyper would
+//! forget what it has not written yet, the head included. Costs one allocation a connection.
+
+use std::fmt::Write;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker, ready};
+
+use bytes::Bytes;
+use http::header::CONTENT_LENGTH;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
+use http_body::{Body as HttpBody, Frame, SizeHint};
+
+use crate::body::Body;
+use crate::interim::{Interim, Taker};
+use crate::telemetry::Fault;
+
+/// How much of interim answers may wait for a caller that does not read: what is beyond is dropped, for they are hints.
+const INTERIM_BYTES_MAX: usize = 64 * 1024;
+
+/// What the requests of a connection share.
+#[derive(Debug, Default)]
+pub(super) struct Wire {
+    state: Mutex<State>,
+    /// Whether everything was written since content failed.
+    is_flushed: AtomicBool,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// The number of the request that is being answered.
+    request: u64,
+    /// Whether it may have interim answers: its answer is not there, and its sender can take them.
+    is_open: bool,
+    /// Interim answers that are to be written.
+    interim: Vec<u8>,
+    /// The task that writes.
+    writer: Option<Waker>,
+}
+
+impl Wire {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The next request begins, which came in `version`: HTTP/1.0 knows no interim answers.
+    pub(super) fn begin(&self, version: Version) {
+        let mut state = self.state();
+        state.request += 1;
+        state.is_open = version == Version::HTTP_11;
+        state.interim.clear();
+    }
+
+    /// The answer is there: interim answers would come too late.
+    fn end(&self) {
+        self.state().is_open = false;
+    }
+
+    /// Where interim answers to the request go that is being answered.
+    pub(super) fn interim(self: &Arc<Self>) -> Option<Interim> {
+        let state = self.state();
+        let to: Arc<dyn Taker> = Arc::<Self>::clone(self);
+        state.is_open.then(|| Interim::to(to, state.request))
+    }
+
+    /// Takes out what is to be written now, and remembers whom to wake when there is more.
+    pub(super) fn take_interim(&self, cx: &Context<'_>) -> Vec<u8> {
+        let mut state = self.state();
+        if state.is_open && !state.writer.as_ref().is_some_and(|writer| writer.will_wake(cx.waker())) {
+            state.writer = Some(cx.waker().clone());
+        }
+        std::mem::take(&mut state.interim)
+    }
+
+    /// Drops what would come too late.
+    pub(super) fn drop_late_interim(&self) {
+        let mut state = self.state();
+        if !state.is_open {
+            state.interim.clear();
+        }
+    }
+
+    /// Everything was written.
+    pub(super) fn flushed(&self) {
+        self.is_flushed.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Taker for Wire {
+    fn take(&self, request: u64, status: StatusCode, headers: HeaderMap) {
+        let mut state = self.state();
+        if state.is_open && state.request == request && state.interim.len() < INTERIM_BYTES_MAX {
+            encode(&mut state.interim, status, &headers);
+            if let Some(writer) = state.writer.take() {
+                writer.wake();
+            }
+        }
+    }
+}
+
+fn encode(bytes: &mut Vec<u8>, status: StatusCode, headers: &HeaderMap) {
+    let mut line = String::new();
+    // Writing into a string does not fail.
+    let _ =
+        write!(line, "HTTP/1.1 {} {}\r\n", status.as_str(), status.canonical_reason().unwrap_or_default());
+    bytes.extend_from_slice(line.as_bytes());
+    for (name, value) in headers {
+        bytes.extend_from_slice(name.as_str().as_bytes());
+        bytes.extend_from_slice(b": ");
+        bytes.extend_from_slice(value.as_bytes());
+        bytes.extend_from_slice(b"\r\n");
+    }
+    bytes.extend_from_slice(b"\r\n");
+}
+
+/// The content of an answer as hyper is given it: when it fails, hyper hears of that once the bytes before have left.
+pub(super) struct Sent {
+    body: Body,
+    wire: Option<Arc<Wire>>,
+    failed: Option<Fault>,
+}
+
+/// How the answer to one request is given to hyper.
+pub(super) struct Sending {
+    wire: Option<Arc<Wire>>,
+    /// Whether the answer is to be the head alone, and hyper would not see to that: over HTTP/2, it does not.
+    is_bare: bool,
+}
+
+impl Sending {
+    /// Begins with `request`, over `wire` where that is HTTP/1.1.
+    pub(super) fn begin<B>(wire: Option<Arc<Wire>>, request: &Request<B>) -> Self {
+        if let Some(wire) = &wire {
+            wire.begin(request.version());
+        }
+        let is_bare = wire.is_none() && request.method() == Method::HEAD;
+        Self { wire, is_bare }
+    }
+
+    /// The answer as hyper is given it.
+    pub(super) fn send(self, mut answer: Response<Body>) -> Response<Sent> {
+        if let Some(wire) = &self.wire {
+            wire.end();
+        }
+        if self.is_bare && !answer.body().is_end_stream() {
+            if let Some(length) = answer.body().exact_length() {
+                answer.headers_mut().entry(CONTENT_LENGTH).or_insert_with(|| HeaderValue::from(length));
+            }
+            *answer.body_mut() = Body::empty();
+        }
+        answer.map(|body| Sent { body, wire: self.wire, failed: None })
+    }
+}
+
+impl HttpBody for Sent {
+    type Data = Bytes;
+    type Error = Fault;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
+        let Self { body, wire, failed } = &mut *self;
+        if let (Some(fault), Some(wire)) = (*failed, &*wire) {
+            return if wire.is_flushed.load(Ordering::Relaxed) {
+                Poll::Ready(Some(Err(fault)))
+            } else {
+                Poll::Pending
+            };
+        }
+        match (ready!(Pin::new(body).poll_frame(cx)), wire) {
+            (Some(Err(fault)), Some(wire)) => {
+                wire.is_flushed.store(false, Ordering::Relaxed);
+                *failed = Some(fault);
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+            (frame, _) => Poll::Ready(frame),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.failed.is_none() && self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn taken(wire: &Wire) -> String {
+        let waker = Waker::noop();
+        String::from_utf8(wire.take_interim(&Context::from_waker(waker))).unwrap()
+    }
+
+    fn hints(interim: &Interim) {
+        interim.pass(StatusCode::EARLY_HINTS, HeaderMap::new());
+    }
+
+    #[test]
+    fn interim_answers_are_for_the_request_that_is_being_answered() {
+        let wire = Arc::new(Wire::default());
+        assert!(wire.interim().is_none(), "there is no request");
+        wire.begin(Version::HTTP_11);
+        let first = wire.interim().unwrap();
+        hints(&first);
+        hints(&first);
+        assert_eq!(taken(&wire), "HTTP/1.1 103 Early Hints\r\n\r\n".repeat(2));
+        wire.begin(Version::HTTP_11);
+        hints(&first);
+        assert_eq!(taken(&wire), "", "that was for the request before");
+        let second = wire.interim().unwrap();
+        wire.end();
+        hints(&second);
+        assert_eq!(taken(&wire), "", "the answer was there");
+        wire.begin(Version::HTTP_10);
+        assert!(wire.interim().is_none(), "HTTP/1.0 knows none");
+    }
+
+    #[test]
+    fn a_caller_that_does_not_read_is_not_kept_hints_for_without_end() {
+        let wire = Arc::new(Wire::default());
+        wire.begin(Version::HTTP_11);
+        let interim = wire.interim().unwrap();
+        (0..10_000).for_each(|_| hints(&interim));
+        assert!(taken(&wire).len() < 2 * INTERIM_BYTES_MAX);
+    }
+}
