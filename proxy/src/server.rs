@@ -6,12 +6,13 @@
 
 mod drain;
 mod lifetime;
+mod lingering;
 mod settings;
 mod stream;
 mod wire;
 
 use std::convert::Infallible;
-use std::future::{Future, ready};
+use std::future::{Future, poll_fn, ready};
 use std::io;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
@@ -38,8 +39,10 @@ use crate::tls::{Opening, Protocol, ServerTls, Sniffed, SpiffeId};
 use drain::Drain;
 pub use lifetime::ConnectionAge;
 use lifetime::{Lifetime, Streams, closing};
+use lingering::linger;
 pub use settings::Settings;
 use stream::Framed;
+pub(crate) use wire::Cutter;
 use wire::{Sending, Sent, Wire};
 
 /// Answers requests.
@@ -67,6 +70,12 @@ pub struct Connection {
 }
 
 impl Connection {
+    /// Ends the connection should the answer to the request break off that is being answered now, although its sender
+    /// does not read; `None` over HTTP/2.
+    pub(crate) fn cutter(&self) -> Option<Cutter> {
+        self.wire.as_ref().map(Cutter::of)
+    }
+
     /// Where interim answers to the request go that is being answered; `None` when its sender cannot take them, or
     /// the request itself says where.
     pub(crate) fn interim(&self) -> Option<Interim> {
@@ -219,14 +228,17 @@ impl<H: Host, A: Handler> Acceptance<H, A> {
         let stream = TokioIo::new(Framed::new(stream, wire));
         let lifetime = end.map(|end| Lifetime::Until(self.host.clone(), end));
         let service = self.answers(connection, lifetime);
-        let mut serving = pin!(builder.serve_connection(stream, service));
+        let mut serving = builder.serve_connection(stream, service);
         tokio::select! {
             biased;
             // How a connection ends is the peer's affair; its requests were told.
-            _ = serving.as_mut() => return,
-            () = drain.begun() => serving.as_mut().graceful_shutdown(),
+            _ = poll_fn(|cx| serving.poll_without_shutdown(cx)) => {}
+            () = drain.begun() => {
+                Pin::new(&mut serving).graceful_shutdown();
+                let _ = poll_fn(|cx| serving.poll_without_shutdown(cx)).await;
+            }
         }
-        let _ = serving.await;
+        linger(&self.host, serving.into_parts().io.into_inner()).await;
     }
 
     async fn speak_http2<S>(self, stream: S, connection: Connection, end: Option<Instant>)

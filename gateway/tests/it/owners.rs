@@ -183,3 +183,55 @@ async fn broken_backend(lab: &Lab, pause: Duration) -> hoplab_proxy::host::Endpo
     });
     endpoint
 }
+
+#[tokio::test]
+async fn an_upload_that_is_refused_early_is_told_so() {
+    let lab = Lab::new();
+    let (mut listener, endpoint) = lab.bind().await;
+    lab.spawner().spawn(async move {
+        while let Ok(accepted) = listener.accept().await {
+            let mut stream = accepted.stream;
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") && stream.read_buf(&mut head).await.is_ok_and(|read| read > 0)
+            {
+                head.truncate(
+                    head.windows(4).position(|end| end == b"\r\n\r\n").map_or(head.len(), |at| at + 4),
+                );
+            }
+            let answer = b"HTTP/1.1 413 Too Large\r\nContent-Length: 3\r\nConnection: close\r\n\r\nbig";
+            let _ = stream.write_all(answer).await;
+        }
+    });
+    let gateway = lab
+        .gateway(&format!("[upstreams.it]\nendpoints = [\"{endpoint}\"]\nbreaker = {{ failures = 3 }}"))
+        .await;
+    let upload =
+        [b"POST / HTTP/1.1\r\nHost: it\r\nContent-Length: 8000000\r\n\r\n".as_slice(), &vec![0; 8_000_000]];
+    let upload = upload.concat();
+    for _ in 0..20 {
+        let mut client = gateway.connect().await;
+        let (mut read, mut write) = tokio::io::split(&mut client);
+        let mut answer = Vec::new();
+        let (_, read) = tokio::join!(write.write_all(&upload), read.read_to_end(&mut answer));
+        let answer = String::from_utf8_lossy(&answer);
+        assert!(answer.starts_with("HTTP/1.1 413") && answer.ends_with("big"), "{read:?} {answer}");
+    }
+    let blamed = |report: &Report| matches!(report, Report::Breaker(_));
+    assert!(!lab.reports().iter().any(blamed), "who refuses is well");
+}
+
+#[tokio::test]
+async fn a_caller_that_does_not_read_is_let_go_of_when_its_answer_breaks_off() {
+    let lab = Lab::new();
+    let backend = lab.backend(by_path).await;
+    let gateway =
+        lab.gateway(&format!("[upstreams.it]\nendpoints = [\"{backend}\"]\ntimeout = \"200ms\"")).await;
+    let mut stalled = gateway.connect().await;
+    stalled.write_all(b"GET /long HTTP/1.1\r\nHost: it\r\n\r\n").await.unwrap();
+    lab.wait_ms(600).await;
+    let mut answer = Vec::new();
+    let began = lab.host.now();
+    let _ = stalled.read_to_end(&mut answer).await;
+    assert!((lab.host.now() - began).as_millis() < 2_000, "the connection was ended");
+    assert!(answer.len() < 64 << 20);
+}

@@ -17,7 +17,7 @@ use crate::exchange::Exchange;
 use crate::framing;
 use crate::host::{Host, Instant, Work};
 use crate::load_control::{LoadControl, Pass, Refusal};
-use crate::server::Connection;
+use crate::server::{Connection, Cutter};
 use crate::telemetry::{Fault, Outcome, Owner, Report, Role};
 
 /// A request's stay at a proxy. Dropped unfinished, it reports that the caller went away.
@@ -28,6 +28,8 @@ pub struct Visit<H: Host> {
     secure: bool,
     /// Whether the request is gRPC, so that it is answered likewise.
     grpc: bool,
+    /// Ends the connection of a caller that does not read, where its answer breaks off.
+    cutter: Option<Cutter>,
     /// Gone once the span was reported.
     exchange: Option<Exchange>,
     /// The places that it takes up until then.
@@ -40,7 +42,8 @@ impl<H: Host> Visit<H> {
     pub(super) fn new(host: H, role: Role, exchange: Exchange, connection: &Connection, grpc: bool) -> Self {
         let secure = connection.identity.is_some();
         let (peer, exchange, passes) = (connection.peer, Some(exchange), Vec::new());
-        Self { host, role, peer, secure, grpc, exchange, passes, received: None }
+        let cutter = connection.cutter();
+        Self { host, role, peer, secure, grpc, cutter, exchange, passes, received: None }
     }
 
     /// What was gathered so far.
@@ -129,6 +132,14 @@ impl<H: Host> Visit<H> {
         self.answers(answer.status(), answer.body().exact_length().unwrap_or(0));
         self.finish(outcome);
         answer
+    }
+
+    /// Ends the visit since the answer has broken off, although nobody may read it.
+    fn break_off(&mut self, fault: Fault) {
+        self.finish(Outcome::Failed(fault));
+        if let Some(cutter) = self.cutter.take() {
+            cutter.cut();
+        }
     }
 
     fn finish(&mut self, outcome: Outcome) {
@@ -291,7 +302,7 @@ impl<H: Host> Stay<H> {
         let Some(taker) = body.handed_over() else { return Self::Own(visit) };
         let visit = Arc::new(Mutex::new(visit));
         let shared = Arc::clone(&visit);
-        taker.on_break(Box::new(move |fault| lock(&shared).finish(Outcome::Failed(fault))));
+        taker.on_break(Box::new(move |fault| lock(&shared).break_off(fault)));
         Self::Shared(visit)
     }
 

@@ -44,6 +44,26 @@ impl<S> Framed<S> {
     }
 }
 
+impl<S> Framed<S> {
+    /// Whether the peer has not sent all of a request yet.
+    pub(super) fn is_within_request(&self) -> bool {
+        self.spoilt.is_some() || !self.watch.is_between()
+    }
+
+    /// The stream without anybody to watch it.
+    pub(super) fn into_inner(self) -> S {
+        self.stream
+    }
+
+    /// What came of writing. Where the peer does not read, an answer that has broken off ends the connection.
+    fn unless_cut<T>(&self, cx: &Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        if written.is_pending() && self.wire.is_cut(cx) {
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
+        written
+    }
+}
+
 impl<S: AsyncWrite + Unpin> Framed<S> {
     /// Writes the interim answers that are there. In the middle of a message there is no place for them: those that
     /// the answer has overtaken there are dropped.
@@ -96,7 +116,8 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Framed<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         ready!(self.write_interim(cx))?;
         self.is_clean = false;
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
+        let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        self.unless_cut(cx, written)
     }
 
     fn poll_write_vectored(
@@ -106,7 +127,8 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Framed<S> {
     ) -> Poll<io::Result<usize>> {
         ready!(self.write_interim(cx))?;
         self.is_clean = false;
-        Pin::new(&mut self.stream).poll_write_vectored(cx, slices)
+        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
+        self.unless_cut(cx, written)
     }
 
     fn is_write_vectored(&self) -> bool {

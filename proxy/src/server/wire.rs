@@ -36,6 +36,8 @@ struct State {
     is_open: bool,
     /// Interim answers that are to be written.
     interim: Vec<u8>,
+    /// Whether the answer has broken off that is being written, though its sender does not read.
+    is_cut: bool,
     /// The task that writes.
     writer: Option<Waker>,
 }
@@ -50,6 +52,7 @@ impl Wire {
         let mut state = self.state();
         state.request += 1;
         state.is_open = version == Version::HTTP_11;
+        state.is_cut = false;
         state.interim.clear();
     }
 
@@ -82,9 +85,48 @@ impl Wire {
         }
     }
 
+    /// The answer to `request` has broken off, whether or not what was written of it has left.
+    fn cut(&self, request: u64) {
+        let mut state = self.state();
+        if state.request == request {
+            state.is_cut = true;
+            if let Some(writer) = state.writer.take() {
+                writer.wake();
+            }
+        }
+    }
+
+    /// Whether the answer that is being written has broken off; if not yet, `cx` is told when it does.
+    pub(super) fn is_cut(&self, cx: &Context<'_>) -> bool {
+        let mut state = self.state();
+        if !state.is_cut {
+            state.writer = Some(cx.waker().clone());
+        }
+        state.is_cut
+    }
+
     /// Everything was written.
     pub(super) fn flushed(&self) {
         self.is_flushed.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Ends a connection when the answer to one of its requests has broken off.
+pub(crate) struct Cutter {
+    wire: Arc<Wire>,
+    request: u64,
+}
+
+impl Cutter {
+    /// For the request that is being answered now.
+    pub(super) fn of(wire: &Arc<Wire>) -> Self {
+        let request = wire.state().request;
+        Self { wire: Arc::clone(wire), request }
+    }
+
+    /// It has broken off.
+    pub(crate) fn cut(self) {
+        self.wire.cut(self.request);
     }
 }
 

@@ -71,11 +71,13 @@ pub(super) struct Watched<S> {
     asked: Asked,
     /// Whether what comes next cannot be trusted.
     spoilt: bool,
+    /// Whether the peer takes no more: what is written goes nowhere, while its answer is read.
+    deaf: bool,
 }
 
 impl<S> Watched<S> {
     pub(super) fn new(stream: S, asked: Asked) -> Self {
-        Self { stream, watch: Answers::default(), asked, spoilt: false }
+        Self { stream, watch: Answers::default(), asked, spoilt: false, deaf: false }
     }
 
     /// Something is about to be written: the beginning of a request, when there was none.
@@ -86,6 +88,22 @@ impl<S> Watched<S> {
             self.watch.expect(question);
         }
     }
+
+    /// What came of writing `length` bytes. A peer that refuses an upload early and closes has answered before: its
+    /// answer is looked for before the request is given up (RFC 9112, 9.5), and hyper would not.
+    fn written(&mut self, written: Poll<io::Result<usize>>, length: usize) -> Poll<io::Result<usize>> {
+        match written {
+            Poll::Ready(Err(error)) if is_closed_by_peer(&error) => {
+                self.deaf = true;
+                Poll::Ready(Ok(length))
+            }
+            written => written,
+        }
+    }
+}
+
+fn is_closed_by_peer(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset)
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
@@ -112,7 +130,11 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
 impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         self.note();
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
+        if self.deaf {
+            return Poll::Ready(Ok(bytes.len()));
+        }
+        let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        self.written(written, bytes.len())
     }
 
     fn poll_write_vectored(
@@ -121,7 +143,12 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         self.note();
-        Pin::new(&mut self.stream).poll_write_vectored(cx, slices)
+        let length = slices.iter().map(|slice| slice.len()).sum();
+        if self.deaf {
+            return Poll::Ready(Ok(length));
+        }
+        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
+        self.written(written, length)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -129,7 +156,13 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+        match Pin::new(&mut self.stream).poll_flush(cx) {
+            Poll::Ready(Err(error)) if self.deaf || is_closed_by_peer(&error) => {
+                self.deaf = true;
+                Poll::Ready(Ok(()))
+            }
+            flushed => flushed,
+        }
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
