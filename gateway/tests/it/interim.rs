@@ -87,10 +87,24 @@ async fn pipelined_requests_get_each_their_own_interim_answers() {
 }
 
 #[tokio::test]
-async fn a_client_that_waits_to_go_on_gets_both() {
+async fn a_client_that_waits_to_go_on_is_told_so_and_then_what_its_upstream_says() {
     let lab = Lab::new();
-    let (_backend, gateway) = answering(&lab, &format!("{HINTS}{OK}")).await;
-    let request = "POST /bad HTTP/1.1\r\nHost: a\r\nConnection: close\r\nExpect: 100-continue\r\nContent-Length: 0\r\n\r\n";
-    let answer = gateway.exchange(request).await;
-    assert!(answer.contains("HTTP/1.1 103 ") && answer.ends_with("\r\n\r\nok"), "{answer}");
+    let (backend, gateway) = answering(&lab, "").await;
+    let mut client = gateway.connect().await;
+    let head = "POST /bad HTTP/1.1\r\nHost: a\r\nConnection: close\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n";
+    client.write_all(head.as_bytes()).await.unwrap();
+    let mut seen = [0; 25];
+    client.read_exact(&mut seen).await.unwrap();
+    assert_eq!(&seen, b"HTTP/1.1 100 Continue\r\n\r\n");
+    client.write_all(b"hello").await.unwrap();
+    backend.say(Reply { bytes: format!("{HINTS}{OK}").into_bytes(), closes: false });
+    backend.speak();
+    let answer = gateway.read_all(client, head.as_bytes()).await;
+    assert!(
+        answer.starts_with(
+            "HTTP/1.1 103 Early Hints\r\nlink: </s.css>; rel=preload\r\n\r\nHTTP/1.1 200 OK\r\n"
+        ),
+        "{answer}"
+    );
+    assert!(answer.ends_with("\r\n\r\nok"), "{answer}");
 }
