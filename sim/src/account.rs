@@ -169,9 +169,14 @@ pub fn is_complete(visits: &[Visit]) -> bool {
     attempts.all(|attempt| {
         let may_have_arrived = match attempt.outcome {
             Outcome::Answered(_) => true,
-            Outcome::Failed(fault) => {
-                matches!(fault, Fault::Reset | Fault::ProtocolError | Fault::Timeout | Fault::Cancelled)
-            }
+            Outcome::Failed(fault) => matches!(
+                fault,
+                Fault::Reset
+                    | Fault::ProtocolError
+                    | Fault::Timeout
+                    | Fault::RequestTimeout
+                    | Fault::Cancelled
+            ),
         };
         !may_have_arrived || children.binary_search_by_key(&attempt.id, |(parent, _)| *parent).is_ok()
     })
