@@ -1,4 +1,9 @@
-//! The paths that routes are for: a path stands for itself and all below it. Owns no route.
+//! The paths that routes are for: a path stands for itself and all below it. Owns no route. What a request's path is
+//! before routes are looked up is said in `normal`.
+
+mod normal;
+
+pub use normal::{EscapedSlashes, Malformed, Normal, Paths, Slashes};
 
 /// The path that `text` writes, without a slash at its end; `None` when it is none: not from the root, or with a query.
 pub fn prefix(text: &str) -> Option<String> {
