@@ -1,8 +1,10 @@
 //! What is a proper request (RFC 9110, RFC 9112, RFC 9113), and how it looks inside: target in origin form,
-//! host in `Host`, whatever version it came in. What is none is refused here, before any handler.
+//! host in `Host`, whatever version it came in. What is none is refused here, before any handler, and so is a head that
+//! is too large: the fields that hops add are left out of the count, so that a hop takes what another like it hands on.
 
 use bytes::Bytes;
-use http::header::{ALLOW, CONTENT_TYPE, HOST};
+use http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderName, TRANSFER_ENCODING, VIA};
+use http::request::Parts;
 use http::uri::Authority;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
 use hyper::body::Incoming;
@@ -21,6 +23,9 @@ pub enum Refusal {
     /// Too many header fields.
     #[error("the request has too many header fields")]
     TooManyFields,
+    /// Too many bytes of target and header fields.
+    #[error("the request's head is too large")]
+    HeadTooLarge,
     /// A tunnel was asked for.
     #[error("CONNECT is not supported")]
     Connect,
@@ -37,7 +42,7 @@ impl Refusal {
     pub fn status(self) -> StatusCode {
         match self {
             Self::Host | Self::Target => StatusCode::BAD_REQUEST,
-            Self::TooManyFields => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            Self::TooManyFields | Self::HeadTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::Connect | Self::Upgrade => StatusCode::NOT_IMPLEMENTED,
             Self::Expectation => StatusCode::EXPECTATION_FAILED,
         }
@@ -68,12 +73,76 @@ pub fn allow(status: StatusCode, methods: &[Method]) -> Response<Body> {
     response
 }
 
-/// A request as hyper read it, checked and brought into its inner form.
-pub(crate) fn read(request: Request<Incoming>, headers_max: usize) -> Result<Request<Body>, Refusal> {
-    let (mut head, content) = request.into_parts();
-    if head.headers.len() > headers_max {
-        return Err(Refusal::TooManyFields);
+/// Fields that a hop may add to a request that it passes on, or that another version of HTTP needs. One line of each
+/// counts for nothing; of `Via`, to which each hop adds one, [`VIA_LINES`] do.
+static ADDED_BY_HOPS: [HeaderName; 11] = [
+    HOST,
+    CONTENT_LENGTH,
+    TRANSFER_ENCODING,
+    VIA,
+    HeaderName::from_static("x-forwarded-for"),
+    HeaderName::from_static("x-forwarded-proto"),
+    HeaderName::from_static("x-forwarded-client-cert"),
+    HeaderName::from_static("traceparent"),
+    HeaderName::from_static("x-attempt-count"),
+    HeaderName::from_static("grpc-timeout"),
+    HeaderName::from_static("x-envoy-expected-rq-timeout-ms"),
+];
+
+/// As many hops may follow each other.
+const VIA_LINES: usize = 16;
+
+/// How large a request's head may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct HeadLimits {
+    /// Header fields, but for those that hops add.
+    pub(crate) fields: usize,
+    /// Bytes of the target, and of the fields' names and values, but for [`Self::ADDED_BYTES`] of those that hops add.
+    pub(crate) bytes: usize,
+}
+
+impl HeadLimits {
+    /// How many bytes of the fields that hops add count for nothing.
+    const ADDED_BYTES: usize = 4 * 1024;
+
+    /// What a field costs beside its name and value: four bytes in HTTP/1.1, 32 in HTTP/2's reckoning (RFC 9113, 6.5.2).
+    const FIELD_BYTES: usize = 32;
+
+    /// How many fields must be read so that this can be judged.
+    pub(crate) fn fields_read(self) -> usize {
+        self.fields + ADDED_BY_HOPS.len() + VIA_LINES
     }
+
+    /// How many bytes of a head must be read so that this can be judged.
+    pub(crate) fn bytes_read(self) -> usize {
+        self.bytes + Self::ADDED_BYTES + self.fields_read() * Self::FIELD_BYTES
+    }
+
+    fn check(self, head: &Parts) -> Result<(), Refusal> {
+        let of_field = |name: &HeaderName, value: &HeaderValue| name.as_str().len() + value.len();
+        let target = head.uri.path_and_query().map_or(0, |target| target.as_str().len());
+        let (mut fields, mut bytes) = (head.headers.len(), target);
+        bytes += head.headers.iter().map(|(name, value)| of_field(name, value)).sum::<usize>();
+        if fields > self.fields || bytes > self.bytes {
+            let added = ADDED_BY_HOPS.iter().flat_map(|name| {
+                let lines = if name == VIA { VIA_LINES } else { 1 };
+                head.headers.get_all(name).iter().take(lines).map(move |value| of_field(name, value))
+            });
+            let (count, sum) = added.fold((0, 0), |(count, sum), bytes| (count + 1, sum + bytes));
+            fields -= count;
+            bytes -= Self::ADDED_BYTES.min(sum);
+        }
+        if fields > self.fields {
+            return Err(Refusal::TooManyFields);
+        }
+        if bytes > self.bytes { Err(Refusal::HeadTooLarge) } else { Ok(()) }
+    }
+}
+
+/// A request as hyper read it, checked and brought into its inner form.
+pub(crate) fn read(request: Request<Incoming>, limits: HeadLimits) -> Result<Request<Body>, Refusal> {
+    let (mut head, content) = request.into_parts();
+    limits.check(&head)?;
     if head.method == Method::CONNECT {
         return Err(Refusal::Connect);
     }
@@ -149,6 +218,43 @@ mod tests {
         assert_eq!(hosted("/", one, &[""]), Ok(Some(String::new())));
         for fields in [&[][..], &["a", "a"], &["a b"], &["a/b"], &["me@a"], &["a:b"], &[":80"]] {
             assert_eq!(hosted("/", one, fields), Err(Refusal::Host), "{fields:?}");
+        }
+    }
+
+    #[test]
+    fn what_hops_add_is_left_out_of_the_count() {
+        let limits = HeadLimits { fields: 2, bytes: 20 };
+        let check = |target: &str, fields: &[(&str, &str)]| {
+            let mut request = Request::get(target);
+            for (name, value) in fields {
+                request = request.header(*name, *value);
+            }
+            limits.check(&request.body(()).unwrap().into_parts().0)
+        };
+        let long = "a".repeat(HeadLimits::ADDED_BYTES);
+        for (target, fields, result) in [
+            ("/", &[("x-a", "1"), ("x-b", "1")][..], Ok(())),
+            ("/", &[("x-a", "1"), ("x-b", "1"), ("x-c", "1")], Err(Refusal::TooManyFields)),
+            (
+                "/",
+                &[("x-a", "1"), ("x-b", "1"), ("host", "h"), ("via", "1.1 a"), ("te", "")],
+                Err(Refusal::TooManyFields),
+            ),
+            (
+                "/",
+                &[("x-a", "1"), ("x-b", "1"), ("host", "h"), ("via", "1.1 a"), ("traceparent", "0")],
+                Ok(()),
+            ),
+            ("/", &[("x-a", "1"), ("x-b", "1"), ("via", "1.0 a"), ("via", "1.1 b")], Ok(())),
+            ("/", &[("x-a", "1"), ("te", "1"), ("host", "a"), ("host", "b")], Err(Refusal::TooManyFields)),
+            ("/?23456789abcdef", &[("x-a", "1")], Ok(())),
+            ("/?23456789abcdefg", &[("x-a", "1")], Err(Refusal::HeadTooLarge)),
+            ("/?23456789abcdef", &[("x-a", "1"), ("via", "1.1 a")], Ok(())),
+            ("/", &[("via", &long[..4093])], Ok(())),
+            ("/23456789abcdefghi", &[("via", &long[..4093])], Ok(())),
+            ("/23456789abcdefghijk", &[("via", &long[..4095])], Err(Refusal::HeadTooLarge)),
+        ] {
+            assert_eq!(check(target, fields), result, "{target} {} fields", fields.len());
         }
     }
 

@@ -31,7 +31,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::body::Body;
 use crate::host::{Accepted, Host, Instant, Listener, Work};
 use crate::interim::Interim;
-use crate::message;
+use crate::message::{self, HeadLimits};
 use crate::tasks::Spawner;
 use crate::timer::{HostTimer, before};
 use crate::tls::{Opening, Protocol, ServerTls, Sniffed, SpiffeId};
@@ -220,8 +220,8 @@ impl<H: Host, A: Handler> Acceptance<H, A> {
         builder
             .timer(HostTimer(self.host.clone()))
             .header_read_timeout(self.settings.idle_timeout)
-            .max_header_size(self.settings.head_bytes_max)
-            .max_headers(self.settings.headers_max)
+            .max_header_size(self.settings.head_limits().bytes_read())
+            .max_headers(self.settings.head_limits().fields_read())
             .auto_date_header(false);
         let wire = Arc::new(Wire::default());
         connection.wire = Some(Arc::clone(&wire));
@@ -252,7 +252,7 @@ impl<H: Host, A: Handler> Acceptance<H, A> {
             .initial_stream_window_size(settings::STREAM_WINDOW_BYTES)
             .initial_connection_window_size(settings::CONNECTION_WINDOW_BYTES)
             .max_concurrent_streams(self.settings.streams_max)
-            .max_header_list_size(u32::try_from(self.settings.head_bytes_max).unwrap_or(u32::MAX))
+            .max_header_list_size(u32::try_from(self.settings.head_limits().bytes_read()).unwrap_or(u32::MAX))
             .auto_date_header(false);
         let idle = self
             .settings
@@ -277,7 +277,7 @@ impl<H: Host, A: Handler> Acceptance<H, A> {
         Answers {
             handler: Arc::clone(&self.handler),
             connection: Arc::new(connection),
-            headers_max: self.settings.headers_max,
+            head_limits: self.settings.head_limits(),
             lifetime,
         }
     }
@@ -287,7 +287,7 @@ impl<H: Host, A: Handler> Acceptance<H, A> {
 struct Answers<H, A> {
     handler: Arc<A>,
     connection: Arc<Connection>,
-    headers_max: usize,
+    head_limits: HeadLimits,
     /// Where the connection's age or silence counts.
     lifetime: Option<Lifetime<H>>,
 }
@@ -300,7 +300,7 @@ impl<H: Host, A: Handler> Service<Request<Incoming>> for Answers<H, A> {
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         let (handler, connection) = (Arc::clone(&self.handler), Arc::clone(&self.connection));
         let sending = Sending::begin(self.connection.wire.clone(), &request);
-        match message::read(request, self.headers_max) {
+        match message::read(request, self.head_limits) {
             Ok(request) => {
                 let answering = handler.handle(request, connection);
                 match &self.lifetime {

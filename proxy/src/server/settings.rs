@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::Security;
 use super::lifetime::ConnectionAge;
+use crate::message::HeadLimits;
 
 /// HTTP/2 flow control, as on the connecting side.
 pub(super) const STREAM_WINDOW_BYTES: u32 = 1024 * 1024;
@@ -22,9 +23,13 @@ pub struct Settings {
     pub connections_max: u32,
     /// Requests at a time on one HTTP/2 connection (Envoy: 1024).
     pub streams_max: u32,
-    /// Bytes of a request's head (Envoy: 60 KiB); beyond them, 431.
+    /// Bytes of a request's head (Envoy: 60 KiB): its target, and the names and values of its fields; beyond them, 431.
+    /// 4 KiB of the fields that hops add count for nothing, as below.
     pub head_bytes_max: usize,
-    /// Header fields of a request (Envoy: 100); beyond them, 431.
+    /// Header fields of a request (Envoy: 100); beyond them, 431. One line of each field that a hop may add counts for
+    /// nothing (`Host`, the content's length or coding, `Via`, of which it is 16 lines, `X-Forwarded-For`, `-Proto` and `-Client-Cert`,
+    /// `traceparent`, `X-Attempt-Count`, the fields of deadlines but for those with a name of one's own), so that what
+    /// one hop takes, the next one like it takes, too.
     pub headers_max: usize,
     /// How long a peer may take until a request's head is complete, and so how long a connection
     /// may be idle (nginx's `keepalive_timeout`).
@@ -45,6 +50,10 @@ impl Settings {
         self.idle_timeout = idle.unwrap_or(self.idle_timeout);
         self.http2_idle_timeout = idle.or(self.http2_idle_timeout);
         self.age = age.map(|max| ConnectionAge { max, seed: 0 }).or(self.age);
+    }
+
+    pub(super) fn head_limits(&self) -> HeadLimits {
+        HeadLimits { fields: self.headers_max, bytes: self.head_bytes_max }
     }
 }
 
