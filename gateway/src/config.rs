@@ -30,6 +30,38 @@
 //! limits = { rate = { rate = "1000 rps", by = { header = "x-user" } }, concurrency = 500 }
 //! ```
 //!
+//! What is believed of what requests say of where they come from; nothing when the key is left out:
+//!
+//! ```toml
+//! trusted = ["10.0.0.0/8", "::1"]   # from these addresses; or how many hops stand in front, such as 1
+//! ```
+//!
+//! `X-Forwarded-*` (`X-Forwarded-Client-Cert` among them), `Forwarded`, `X-Real-IP`, `X-Envoy-*` and `X-Attempt-Count`
+//! are passed on as a trusted hop wrote them, with this one added; from all others they are replaced by what the gateway
+//! knows, or taken off. What goes by the source (limits, hashing, the log's `client`) goes by the address that trusted
+//! hops tell: the first in `X-Forwarded-For`, from the right, that is none of theirs; of N hops, the Nth. A number
+//! trusts whoever connects, so that nobody but the hop in front must be able to. Fields that a deadline policy reads are
+//! believed from everybody.
+//!
+//! How paths are read, which is how routes are looked up and how requests are sent; as written here when the key is left
+//! out:
+//!
+//! ```toml
+//! paths = { slashes = "merge", escaped_slashes = "keep" }
+//! ```
+//!
+//! Dot segments are removed (`/x/../admin`, also `/x/%2e%2e/admin`), unreserved characters are decoded (`/%61dmin`), all
+//! else that may not stand in a path is escaped, in upper case (RFC 3986, 5.2.4 and 6.2.2); the query stays as it is. A
+//! `%` without two digits is refused with 400, and so is `%00`. `slashes = "merge"` makes one of several slashes;
+//! `"keep"` keeps the empty segments between them. `escaped_slashes` is about `%2F` and `%5C`, and backslashes, which are
+//! taken for `%5C`: `"keep"` keeps them in their segment, and refuses with 400 what would be a dot segment if they were
+//! decoded (`/x%2F..%2Fadmin`); `"refuse"` refuses them all; `"decode"` makes slashes of them. Choose one of these two
+//! where a service behind a route decodes them: for it `/admin%2Fusers` is below `/admin`, for the standard it is not.
+//!
+//! `paths = "as-they-are"` looks up and sends paths as they came. **Beware**: then `//admin`, `/x/../admin` and
+//! `/%61dmin` go past a route for `/admin` and its limits, and many services take them for `/admin` all the same. It is
+//! for services that must see every byte, behind routes that protect nothing.
+//!
 //! How long it keeps the connections of its callers; `"75s"` over HTTP/1.1 and for ever over HTTP/2, at any age,
 //! when the keys are left out:
 //!
@@ -52,7 +84,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use hoplab_proxy::load_control::LimitsPolicy;
+use hoplab_proxy::path::Paths;
 use hoplab_proxy::telemetry::Sink;
+use hoplab_proxy::trust::Trusted;
 use hoplab_proxy::upstream::{Placed, Policies, Protocol, above_zero, policies_beside};
 use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
@@ -72,6 +106,12 @@ pub struct Config {
     /// Who is called.
     #[serde(default)]
     pub upstreams: BTreeMap<String, Spanned<UpstreamConfig>>,
+    /// Which hops in front are believed.
+    #[serde(default)]
+    pub trusted: Trusted,
+    /// How paths are read.
+    #[serde(default)]
+    pub paths: Paths,
     /// What all requests meet before their routes.
     pub limits: Option<Spanned<LimitsPolicy>>,
     /// Which requests go where. When there are none, each upstream answers to its name as host.

@@ -14,13 +14,15 @@ use std::sync::Arc;
 
 use hoplab_proxy::body::Body;
 use hoplab_proxy::forward::Forwarder;
+use hoplab_proxy::forwarded::Edge;
 use hoplab_proxy::host::{Host, Listener};
 use hoplab_proxy::load_control::LoadControl;
 use hoplab_proxy::message;
+use hoplab_proxy::path::Paths;
 use hoplab_proxy::server::{self, Connection, Drained, Handler};
 use hoplab_proxy::tasks::Tasks;
 use hoplab_proxy::telemetry::{Fault, Role};
-use hoplab_proxy::upstream::Upstream;
+use hoplab_proxy::upstream::{DeadlinePolicy, Upstream};
 use http::{Request, Response, StatusCode};
 
 pub use config::Config;
@@ -65,13 +67,17 @@ impl<H: Host> Gateway<H> {
         }
         let tasks = Tasks::default();
         let spawner = tasks.spawner(host.clone());
+        let deadlines = plan.upstreams.iter().filter_map(|upstream| upstream.policies.deadline.as_ref());
+        let edge =
+            Edge { trusted: plan.trusted, believed: deadlines.flat_map(DeadlinePolicy::believed).collect() };
         let upstreams = plan.upstreams.into_iter().zip(seed..);
         let routed = (1..).zip(plan.route_limits).map(|(number, (name, limits))| {
             LoadControl::new(host.clone(), name, limits, seed.wrapping_sub(number))
         });
         let route_limits = routed.collect();
         let requests = Requests {
-            forwarder: Forwarder::new(host.clone(), Role::Gateway, seed),
+            forwarder: Forwarder::new(host.clone(), Role::Gateway, seed).at(edge),
+            paths: plan.paths,
             upstreams: upstreams
                 .map(|(upstream, seed)| Upstream::new(host.clone(), &spawner, upstream, seed))
                 .collect(),
@@ -86,6 +92,7 @@ impl<H: Host> Gateway<H> {
 /// What requests meet.
 struct Requests<H: Host> {
     forwarder: Forwarder<H>,
+    paths: Paths,
     upstreams: Vec<Arc<Upstream<H>>>,
     routes: Routes,
     /// What all requests meet.
@@ -95,8 +102,16 @@ struct Requests<H: Host> {
 }
 
 impl<H: Host> Handler for Requests<H> {
-    async fn handle(self: Arc<Self>, request: Request<Body>, connection: Arc<Connection>) -> Response<Body> {
-        let mut visit = self.forwarder.arrive(&request, &connection).await;
+    async fn handle(
+        self: Arc<Self>,
+        mut request: Request<Body>,
+        connection: Arc<Connection>,
+    ) -> Response<Body> {
+        let path = self.paths.settle(request.uri_mut());
+        let mut visit = self.forwarder.arrive(&mut request, &connection).await;
+        if path.is_err() {
+            return self.forwarder.refuse(visit, Fault::Malformed);
+        }
         if let Some(limits) = &self.limits
             && let Err(refusal) = visit.pass(limits, request.headers(), &connection).await
         {

@@ -7,7 +7,9 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use hoplab_proxy::load_control::{LimitsPolicy, Settings};
+use hoplab_proxy::path::Paths;
 use hoplab_proxy::telemetry::Outlets;
+use hoplab_proxy::trust::Trusted;
 use hoplab_proxy::upstream::{self, Placed, Policies};
 use hoplab_proxy::{path, server};
 use http::Method;
@@ -26,6 +28,10 @@ pub struct Plan {
     pub listen: SocketAddr,
     /// Who is called; an [`UpstreamId`] is an index into them.
     pub upstreams: Vec<upstream::Config>,
+    /// Which hops in front are believed.
+    pub trusted: Trusted,
+    /// How paths are read before routes are looked up.
+    pub paths: Paths,
     /// Which requests go where.
     pub routes: Routes,
     /// What all requests meet before their routes.
@@ -70,7 +76,8 @@ impl Plan {
         let routes = Routes::new(routes.collect());
         let (server, outlets) = (server::Settings::default(), Outlets::default());
         let (limits, route_limits) = (Settings::default(), Vec::new());
-        Self { listen: LISTEN, upstreams, routes, limits, route_limits, server, outlets }
+        let (trusted, paths) = (Trusted::default(), Paths::default());
+        Self { listen: LISTEN, upstreams, trusted, paths, routes, limits, route_limits, server, outlets }
     }
 
     /// The gateway that a file's text describes, or everything that is wrong with it.
@@ -100,6 +107,7 @@ impl Plan {
             plan.routes = resolve_routes(config, &mut plan, &mut problems);
         }
         plan.listen = config.listen.unwrap_or(LISTEN);
+        (plan.trusted, plan.paths) = (config.trusted.clone(), config.paths);
         plan.limits = resolve_limits(config.limits.as_ref(), "", &mut problems);
         if let Some(drain_timeout) = config.drain_timeout {
             plan.server.drain_timeout = drain_timeout;
@@ -211,7 +219,7 @@ fn resolve_route(written: &RouteConfig, config: &Config, problems: &mut Vec<Prob
     let upstream = noted(problems, resolve_upstream(&written.upstream, config));
     let host = written.host.as_ref().map_or(Ok(HostPattern::Any), resolve_host);
     let host = noted(problems, host);
-    let path = written.path.as_ref().map_or(Ok("/".to_owned()), resolve_path);
+    let path = written.path.as_ref().map_or(Ok("/".to_owned()), |path| resolve_path(path, config.paths));
     let path = noted(problems, path);
     let methods = written.methods.iter().flatten().map(|method| noted(problems, resolve_method(method)));
     let methods: Vec<Option<Method>> = methods.collect();
@@ -255,8 +263,11 @@ fn resolve_host(written: &Spanned<String>) -> Result<HostPattern, Problem> {
     }
 }
 
-fn resolve_path(written: &Spanned<String>) -> Result<String, Problem> {
-    path::prefix(written.get_ref()).ok_or_else(|| Problem {
+/// The path as it is looked up, whichever way it is written.
+fn resolve_path(written: &Spanned<String>, paths: Paths) -> Result<String, Problem> {
+    let prefix = path::prefix(written.get_ref());
+    let read = prefix.as_deref().and_then(|prefix| path::prefix(&paths.read(prefix).ok()?));
+    read.ok_or_else(|| Problem {
         place: written.span(),
         fact: format!("`{}` is no path", written.get_ref()),
         hint: Some("write it from the root and without a query, such as `/cart`".to_owned()),
@@ -269,6 +280,7 @@ fn resolve_method(written: &Spanned<String>) -> Result<Method, Problem> {
 
 #[cfg(test)]
 mod tests {
+    use hoplab_proxy::path::{Normal, Slashes};
     use hoplab_proxy::telemetry::Sink;
 
     use super::*;
@@ -287,6 +299,8 @@ mod tests {
             drain_timeout = "3s"
             keep_alive = "20s"
             max_connection_age = "10m"
+            trusted = ["10.0.0.0/8", "::1"]
+            paths = { slashes = "keep" }
             admin = "127.0.0.1:9901"
             access_log = "stdout"
             spans = "log/spans.jsonl"
@@ -311,6 +325,11 @@ mod tests {
         let kept = (plan.server.idle_timeout, plan.server.http2_idle_timeout.unwrap_or_default());
         assert_eq!((kept.0.as_secs(), kept.1.as_secs()), (20, 20));
         assert_eq!(plan.server.age.unwrap().max.as_secs(), 600);
+        assert_eq!(
+            plan.trusted,
+            Trusted::Blocks(vec!["10.0.0.0/8".parse().unwrap(), "::1".parse().unwrap()])
+        );
+        assert_eq!(plan.paths, Paths::Normal(Normal { slashes: Slashes::Keep, ..Normal::default() }));
         let outlets = Outlets {
             admin: Some("127.0.0.1:9901".parse().unwrap()),
             access_log: Some(Sink::Stdout),
@@ -409,6 +428,14 @@ mod tests {
             ("access_log = \"\"", "\"\"", "`` is no place for lines: write \"stdout\" or the path of a file"),
             ("spans = \"log/\"", "\"log/\"", "`log/` is no place for lines"),
             ("spans = true", "true", "invalid type: boolean"),
+            ("trusted = [\"10.0.0.1/8\"]", "\"10.0.0.1/8\"", "`10.0.0.1/8` is an address within a block"),
+            (
+                "trusted = \"10.0.0.0/8\"",
+                "\"10.0.0.0/8\"",
+                "invalid type: string \"10.0.0.0/8\", expected addresses",
+            ),
+            ("paths = \"raw\"", "\"raw\"", "unknown variant `raw`, expected `normal` or `as-they-are`"),
+            ("paths = { slashes = true }", "true", "invalid type: boolean"),
         ] {
             let problems = problems(text);
             assert_eq!(problems[0].0, place, "{text}");

@@ -31,7 +31,8 @@ pub struct Exchange {
     pub deadline: Option<Instant>,
     /// The deadline that the request came with, or that its sender wants to be told on.
     pub told: Option<Instant>,
-    /// Who sent the request, where that is known: limits and hashing may go by it.
+    /// The client's address, where it is known: limits and hashing may go by it. Behind hops that are trusted, it is
+    /// what they tell; else it is that of who connected.
     pub source: Option<IpAddr>,
     /// What consistent hashing tells the request apart by, where its upstream wants to know.
     pub(crate) key: Option<u64>,

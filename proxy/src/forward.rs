@@ -13,6 +13,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Status
 
 use crate::body::Body;
 use crate::exchange::Exchange;
+use crate::forwarded::Edge;
 use crate::framing;
 use crate::grpc;
 use crate::headers::{self, Via};
@@ -22,7 +23,6 @@ use crate::message;
 use crate::server::Connection;
 use crate::telemetry::trace::TRACESTATE;
 use crate::telemetry::{Facts, Fault, Interest, Outcome, Report, Role, SpanIds, TraceContext, TraceFlags};
-use crate::upstream::ATTEMPT_COUNT;
 use crate::upstream::Upstream;
 
 pub use visit::Visit;
@@ -49,18 +49,29 @@ pub struct Forwarder<H: Host> {
     role: Role,
     via: Via,
     ids: SpanIds,
+    /// What becomes of what requests claim of where they come from; nothing where this is no edge.
+    edge: Option<Edge>,
 }
 
 impl<H: Host> Forwarder<H> {
-    /// A forwarder for a proxy of this role. `seed` decides on the ids of traces that begin here.
+    /// A forwarder for a proxy of this role. `seed` decides on the ids of traces that begin here. A gateway is an edge
+    /// at which nobody is trusted.
     pub fn new(host: H, role: Role, seed: u64) -> Self {
-        Self { host, role, via: Via::new(pseudonym(role)), ids: SpanIds::new(seed) }
+        let edge = (role == Role::Gateway).then(Edge::default);
+        Self { host, role, via: Via::new(pseudonym(role)), ids: SpanIds::new(seed), edge }
     }
 
-    /// Takes in a request: from here on its time is measured, and what it costs is paid.
+    /// The same at an edge that believes what `edge` says.
+    #[must_use]
+    pub fn at(self, edge: Edge) -> Self {
+        Self { edge: Some(edge), ..self }
+    }
+
+    /// Takes in a request: from here on its time is measured, and what it costs is paid. At an edge, what it claims of
+    /// where it comes from is settled before anything goes by it.
     pub fn arrive(
         &self,
-        request: &Request<Body>,
+        request: &mut Request<Body>,
         connection: &Connection,
     ) -> impl Future<Output = Visit<H>> + Send + use<H> {
         let context = TraceContext::read(request.headers());
@@ -68,7 +79,9 @@ impl<H: Host> Forwarder<H> {
         if context.is_none() && self.host.wants(Interest::Traces) {
             exchange.flags = TraceFlags::SAMPLED;
         }
-        exchange.source = Some(connection.peer.ip());
+        let peer = connection.peer.ip();
+        let settle = |edge: &Edge| edge.settle(request.headers_mut(), connection);
+        exchange.source = Some(self.edge.as_ref().map_or(peer, settle));
         exchange.interim = request.extensions().get().cloned().or_else(|| connection.interim());
         self.note(&mut exchange, request, connection);
         let bytes = request.body().exact_length().unwrap_or(0);
@@ -87,7 +100,9 @@ impl<H: Host> Forwarder<H> {
         }
         if self.host.wants(Interest::Facts) {
             let sampled = exchange.flags.is_sampled();
-            exchange.facts = Some(Box::new(Facts::of(request, connection.peer, sampled, self.host.wall())));
+            let client = exchange.source.unwrap_or(connection.peer.ip());
+            let facts = Facts::of(request, connection.peer, client, sampled, self.host.wall());
+            exchange.facts = Some(Box::new(facts));
         }
     }
 
@@ -151,12 +166,6 @@ impl<H: Host> Forwarder<H> {
         self.via.add(&mut head.headers, head.version);
         if visit.exchange().parent.is_none() {
             head.headers.remove(TRACESTATE);
-        }
-        if self.role == Role::Gateway {
-            let scheme = if visit.is_secure() { "https" } else { "http" };
-            headers::add_forwarded(&mut head.headers, visit.peer(), scheme);
-            // How often something was attempted behind the edge is not for clients to say.
-            head.headers.remove(ATTEMPT_COUNT);
         }
     }
 

@@ -1,17 +1,14 @@
 //! What a proxy does to header fields between its two sides (RFC 9110, section 7.6): fields of one
-//! hop are taken off, `Via` and `X-Forwarded-*` are added. All other fields pass as they are.
-
-use std::fmt::Write;
-use std::net::SocketAddr;
+//! hop are taken off, `Via` is added. All other fields pass as they are. Lists are read member by member over all their
+//! lines, as bytes: what is odd in one member hides no other. What is said of the client is [`crate::forwarded`]'s.
 
 use http::header::{self, CONNECTION, EXPECT, HeaderName, TE, UPGRADE, VIA};
 use http::{HeaderMap, HeaderValue, Method, Version};
 
 use crate::message::Refusal;
-use crate::telemetry::trace;
 
-const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+pub(crate) const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+pub(crate) const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const MAX_FORWARDS: HeaderName = HeaderName::from_static("max-forwards");
 
 /// Fields that concern one hop, whether or not `Connection` names them.
@@ -27,9 +24,54 @@ static HOP_BY_HOP: [HeaderName; 9] = [
     UPGRADE,
 ];
 
-/// Fields that `Connection` must not take off: without them it would be another message.
-static PROTECTED: [HeaderName; 5] =
-    [header::HOST, header::CONTENT_LENGTH, header::CONTENT_TYPE, trace::TRACEPARENT, trace::TRACESTATE];
+/// Fields that are for all who pass a message on and for its recipient, so that `Connection` cannot take them off (RFC
+/// 9110, 7.6.1, forbids to name them): without them it would be another message, one of another sender, or one whose
+/// protection is gone. Families of them, by how their names begin, and single ones.
+static END_TO_END_FAMILIES: [&str; 10] = [
+    "accept",
+    "access-control-",
+    "content-",
+    "grpc-",
+    "if-",
+    "sec-",
+    "x-b3-",
+    "x-envoy-",
+    "x-forwarded",
+    "x-request-",
+];
+static END_TO_END: [&str; 31] = [
+    "age",
+    "allow",
+    "authentication-info",
+    "authorization",
+    "b3",
+    "baggage",
+    "cache-control",
+    "cookie",
+    "date",
+    "etag",
+    "expires",
+    "forwarded",
+    "host",
+    "last-modified",
+    "location",
+    "max-forwards",
+    "origin",
+    "pragma",
+    "range",
+    "referer",
+    "retry-after",
+    "set-cookie",
+    "strict-transport-security",
+    "te",
+    "traceparent",
+    "tracestate",
+    "vary",
+    "via",
+    "www-authenticate",
+    "x-attempt-count",
+    "x-real-ip",
+];
 
 /// Takes off the fields of one hop. `TE: trailers` stays, since what it asks for is end to end.
 pub(crate) fn strip_hop_by_hop(headers: &mut HeaderMap) {
@@ -44,7 +86,7 @@ pub(crate) fn strip_hop_by_hop(headers: &mut HeaderMap) {
         headers.remove(name);
     }
     if headers.contains_key(TE) {
-        let trailers = tokens(headers, &TE).any(|token| token.eq_ignore_ascii_case("trailers"));
+        let trailers = members(headers, &TE).any(|member| member.eq_ignore_ascii_case(b"trailers"));
         headers.remove(TE);
         if trailers {
             headers.insert(TE, HeaderValue::from_static("trailers"));
@@ -53,38 +95,48 @@ pub(crate) fn strip_hop_by_hop(headers: &mut HeaderMap) {
 }
 
 fn named_by_connection(headers: &HeaderMap) -> Vec<HeaderName> {
-    tokens(headers, &CONNECTION)
-        .filter_map(|token| HeaderName::from_bytes(token.as_bytes()).ok())
-        .filter(|name| !PROTECTED.contains(name) && name != TE)
+    members(headers, &CONNECTION)
+        .filter_map(|member| HeaderName::from_bytes(member).ok())
+        .filter(|name| !is_end_to_end(name.as_str()))
         .collect()
 }
 
+fn is_end_to_end(name: &str) -> bool {
+    END_TO_END.contains(&name) || END_TO_END_FAMILIES.iter().any(|family| name.starts_with(family))
+}
+
 /// The comma-separated members of a field, over all its lines.
-fn tokens<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a str> {
-    let lines = headers.get_all(name).iter().filter_map(|line| line.to_str().ok());
-    lines.flat_map(|line| line.split(',')).map(str::trim).filter(|token| !token.is_empty())
+pub(crate) fn members<'a>(
+    headers: &'a HeaderMap,
+    name: &HeaderName,
+) -> impl DoubleEndedIterator<Item = &'a [u8]> + use<'a> {
+    let lines = headers.get_all(name).iter();
+    let members = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
+    members.map(<[u8]>::trim_ascii).filter(|member| !member.is_empty())
 }
 
 /// Checks what the caller asks of this very hop, and takes note of it by taking it off.
 pub(crate) fn settle_demands(headers: &mut HeaderMap) -> Result<(), Refusal> {
+    let is = |known: &'static [u8]| move |member: &[u8]| member.eq_ignore_ascii_case(known);
     // The offer to speak HTTP/2 may be ignored; other protocols would be missed.
-    if tokens(headers, &UPGRADE).any(|protocol| !protocol.eq_ignore_ascii_case("h2c")) {
+    if !members(headers, &UPGRADE).all(is(b"h2c")) {
         return Err(Refusal::Upgrade);
     }
-    // The server says 100 when the content is first asked for.
-    match headers.remove(EXPECT) {
-        Some(other) if !other.as_bytes().eq_ignore_ascii_case(b"100-continue") => Err(Refusal::Expectation),
-        _ => Ok(()),
+    if !members(headers, &EXPECT).all(is(b"100-continue")) {
+        return Err(Refusal::Expectation);
     }
+    // The server says 100 when the content is first asked for.
+    headers.remove(EXPECT);
+    Ok(())
 }
 
-/// Counts down `Max-Forwards` for the methods that it is for; whether this hop is the last.
+/// Counts down `Max-Forwards` for the methods that it is for; whether this hop is the last. Of several numbers the least
+/// counts; what is none says nothing.
 pub(crate) fn is_last_hop(method: &Method, headers: &mut HeaderMap) -> bool {
     if *method != Method::TRACE && *method != Method::OPTIONS {
         return false;
     }
-    let left = headers.get(MAX_FORWARDS).and_then(|value| value.to_str().ok());
-    match left.and_then(|left| left.trim().parse::<u32>().ok()) {
+    match members(headers, &MAX_FORWARDS).filter_map(number).min() {
         Some(0) => true,
         Some(left) => {
             headers.insert(MAX_FORWARDS, HeaderValue::from(left - 1));
@@ -92,6 +144,14 @@ pub(crate) fn is_last_hop(method: &Method, headers: &mut HeaderMap) -> bool {
         }
         None => false,
     }
+}
+
+/// The number that `digits` write, or the greatest there is when it is greater.
+fn number(digits: &[u8]) -> Option<u32> {
+    digits.iter().try_fold(0_u32, |number, digit| {
+        let digit = digit.is_ascii_digit().then(|| u32::from(digit - b'0'))?;
+        Some(number.saturating_mul(10).saturating_add(digit))
+    })
 }
 
 /// What a proxy adds to `Via`, for each version that a message may have come in.
@@ -122,28 +182,15 @@ impl Via {
     }
 }
 
-/// Tells the upstream where the request came from. Earlier proxies' claims are kept in front.
-pub(crate) fn add_forwarded(headers: &mut HeaderMap, peer: SocketAddr, scheme: &'static str) {
-    let mut origins = String::new();
-    for origin in tokens(headers, &FORWARDED_FOR) {
-        origins.push_str(origin);
-        origins.push_str(", ");
-    }
-    let written = write!(origins, "{}", peer.ip());
-    if let (Ok(()), Ok(value)) = (written, HeaderValue::try_from(origins)) {
-        headers.insert(FORWARDED_FOR, value);
-    }
-    headers.insert(FORWARDED_PROTO, HeaderValue::from_static(scheme));
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn headers(fields: &[(&'static str, &str)]) -> HeaderMap {
+    fn headers<V: AsRef<[u8]>>(fields: &[(&'static str, V)]) -> HeaderMap {
         let mut headers = HeaderMap::new();
         for (name, value) in fields {
-            headers.append(HeaderName::from_static(name), value.parse().unwrap());
+            let value = HeaderValue::from_bytes(value.as_ref()).unwrap();
+            headers.append(HeaderName::from_static(name), value);
         }
         headers
     }
@@ -168,11 +215,99 @@ mod tests {
     }
 
     #[test]
-    fn demands_are_settled_or_refused() {
-        let settle = |fields| settle_demands(&mut headers(fields));
-        assert_eq!(settle(&[("upgrade", "h2c"), ("expect", "100-Continue")]), Ok(()));
-        assert_eq!(settle(&[("upgrade", "h2c, websocket")]), Err(Refusal::Upgrade));
-        assert_eq!(settle(&[("expect", "a miracle")]), Err(Refusal::Expectation));
+    fn odd_bytes_hide_no_other_member() {
+        let mut map = headers(&[
+            ("connection", &b"x-mine, \xff, x-yours"[..]),
+            ("connection", b"x-\xe4, x y, ,x-last"),
+            ("te", b"\xff, trailers"),
+            ("x-mine", b"1"),
+            ("x-yours", b"1"),
+            ("x-last", b"1"),
+        ]);
+        strip_hop_by_hop(&mut map);
+        assert_eq!(map, headers(&[("te", "trailers")]));
+        let mut map = headers(&[("te", &b"trailers\xff, gzip"[..])]);
+        strip_hop_by_hop(&mut map);
+        assert_eq!(map, HeaderMap::new());
+    }
+
+    #[test]
+    fn what_others_rely_on_cannot_be_named_away() {
+        for name in [
+            "accept-encoding",
+            "access-control-allow-origin",
+            "authorization",
+            "b3",
+            "baggage",
+            "cache-control",
+            "content-encoding",
+            "content-length",
+            "content-security-policy",
+            "content-type",
+            "cookie",
+            "date",
+            "forwarded",
+            "grpc-status",
+            "grpc-timeout",
+            "host",
+            "if-match",
+            "max-forwards",
+            "origin",
+            "range",
+            "sec-fetch-site",
+            "set-cookie",
+            "strict-transport-security",
+            "traceparent",
+            "tracestate",
+            "vary",
+            "via",
+            "www-authenticate",
+            "x-attempt-count",
+            "x-b3-traceid",
+            "x-envoy-expected-rq-timeout-ms",
+            "x-envoy-internal",
+            "x-forwarded-client-cert",
+            "x-forwarded-for",
+            "x-forwarded-host",
+            "x-forwarded-port",
+            "x-forwarded-proto",
+            "x-real-ip",
+            "x-request-id",
+        ] {
+            let mut map = headers(&[("connection", name), (name, "1")]);
+            strip_hop_by_hop(&mut map);
+            assert_eq!(map, headers(&[(name, "1")]), "{name}");
+        }
+        for name in ["x-mine", "keep-alive", "upgrade", "trailer", "priority"] {
+            let mut map = headers(&[("connection", name), (name, "1")]);
+            strip_hop_by_hop(&mut map);
+            assert_eq!(map, HeaderMap::new(), "{name}");
+        }
+    }
+
+    #[test]
+    fn demands_are_settled_or_refused_member_by_member() {
+        for (lines, name, refusal) in [
+            (&[&b"h2c"[..]][..], "upgrade", None),
+            (&[b"H2C , h2c", b""], "upgrade", None),
+            (&[b"h2c, websocket"], "upgrade", Some(Refusal::Upgrade)),
+            (&[b"h2c", b"websocket"], "upgrade", Some(Refusal::Upgrade)),
+            (&[b"h2c, \xff"], "upgrade", Some(Refusal::Upgrade)),
+            (&[b"websocket, \xff"], "upgrade", Some(Refusal::Upgrade)),
+            (&[b"100-Continue"], "expect", None),
+            (&[b"100-continue, 100-continue", b"100-continue"], "expect", None),
+            (&[b""], "expect", None),
+            (&[b"a miracle"], "expect", Some(Refusal::Expectation)),
+            (&[b"100-continue", b"a-miracle"], "expect", Some(Refusal::Expectation)),
+            (&[b"100-continue, a-miracle"], "expect", Some(Refusal::Expectation)),
+            (&[b"100-continue, \xff"], "expect", Some(Refusal::Expectation)),
+            (&[b"\xff"], "expect", Some(Refusal::Expectation)),
+            (&[b"100-continue;q=1"], "expect", Some(Refusal::Expectation)),
+        ] {
+            let mut map = headers(&lines.iter().map(|line| (name, *line)).collect::<Vec<_>>());
+            assert_eq!(settle_demands(&mut map).err(), refusal, "{name}: {lines:?}");
+            assert!(refusal.is_some() || !map.contains_key(EXPECT), "the expectation is met here");
+        }
     }
 
     #[test]
@@ -184,15 +319,29 @@ mod tests {
     }
 
     #[test]
-    fn origins_are_appended() {
-        let mut map = headers(&[("x-forwarded-for", "1.1.1.1"), ("x-forwarded-for", "2.2.2.2")]);
-        add_forwarded(&mut map, "[::1]:5".parse().unwrap(), "http");
+    fn the_least_of_max_forwards_counts() {
+        for (lines, left) in [
+            (&[&b"2"[..]][..], &["1"][..]),
+            (&[b"007"], &["6"]),
+            (&[b"5, 3", b"4"], &["2"]),
+            (&[b"\xff, 3"], &["2"]),
+            (&[b"99999999999"], &["4294967294"]),
+            (&[b"+5"], &["+5"]),
+            (&[b"-1"], &["-1"]),
+            (&[b"many", b"x"], &["many", "x"]),
+        ] {
+            let mut map = headers(&lines.iter().map(|line| ("max-forwards", *line)).collect::<Vec<_>>());
+            assert!(!is_last_hop(&Method::OPTIONS, &mut map));
+            assert_eq!(map.get_all(MAX_FORWARDS).iter().collect::<Vec<_>>(), left, "{lines:?}");
+        }
+        assert!(is_last_hop(&Method::TRACE, &mut headers(&[("max-forwards", "3, 0")])));
+        assert!(is_last_hop(&Method::TRACE, &mut headers(&[("max-forwards", "3"), ("max-forwards", "0")])));
+    }
+
+    #[test]
+    fn a_hop_adds_itself_to_via() {
+        let mut map = headers(&[("via", "1.0 first")]);
         Via::new("gateway").add(&mut map, Version::HTTP_2);
-        let expected = [
-            ("x-forwarded-for", "1.1.1.1, 2.2.2.2, ::1"),
-            ("x-forwarded-proto", "http"),
-            ("via", "2 gateway"),
-        ];
-        assert_eq!(map, headers(&expected));
+        assert_eq!(map, headers(&[("via", "1.0 first"), ("via", "2 gateway")]));
     }
 }

@@ -108,7 +108,8 @@ impl<H: Host> LoadControl<H> {
         connection: &Connection,
     ) -> Result<Pass<H>, Refusal> {
         let now = self.host.now();
-        let verdict = self.limit(now, headers, connection);
+        let source = exchange.source.unwrap_or(connection.peer.ip());
+        let verdict = self.limit(now, headers, source, connection);
         match verdict {
             Verdict::Pass => {}
             Verdict::Delay(until) => {
@@ -125,7 +126,7 @@ impl<H: Host> LoadControl<H> {
         self.begin(headers)
     }
 
-    fn limit(&self, now: Instant, headers: &HeaderMap, connection: &Connection) -> Verdict {
+    fn limit(&self, now: Instant, headers: &HeaderMap, source: IpAddr, connection: &Connection) -> Verdict {
         let mut state = self.lock();
         match &mut state.rate {
             None => Verdict::Pass,
@@ -135,7 +136,7 @@ impl<H: Host> LoadControl<H> {
                     let key = headers.get(name).map_or(&b""[..], |value| value.as_bytes());
                     keyed.admit(now, key, 1)
                 }
-                Some(By::Source) => match connection.peer.ip() {
+                Some(By::Source) => match source {
                     IpAddr::V4(address) => keyed.admit(now, &address.octets(), 1),
                     IpAddr::V6(address) => keyed.admit(now, &address.octets(), 1),
                 },

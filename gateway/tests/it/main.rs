@@ -6,6 +6,7 @@ mod answers;
 mod balance;
 mod deadlines;
 mod drain;
+mod edge;
 mod health;
 mod interim;
 mod lab;

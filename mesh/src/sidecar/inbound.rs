@@ -80,7 +80,7 @@ impl<H: Host> Handler for Inbound<H> {
         mut request: Request<Body>,
         connection: Arc<Connection>,
     ) -> Response<Body> {
-        let mut visit = self.forwarder.arrive(&request, &connection).await;
+        let mut visit = self.forwarder.arrive(&mut request, &connection).await;
         if let Some(limits) = &self.limits
             && let Err(refusal) = visit.pass(limits, request.headers(), &connection).await
         {

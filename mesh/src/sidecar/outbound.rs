@@ -82,8 +82,12 @@ impl<H: Host> Outbound<H> {
 }
 
 impl<H: Host> Handler for Outbound<H> {
-    async fn handle(self: Arc<Self>, request: Request<Body>, connection: Arc<Connection>) -> Response<Body> {
-        let visit = self.forwarder.arrive(&request, &connection).await;
+    async fn handle(
+        self: Arc<Self>,
+        mut request: Request<Body>,
+        connection: Arc<Connection>,
+    ) -> Response<Body> {
+        let visit = self.forwarder.arrive(&mut request, &connection).await;
         let service = self.directory.find(request.headers(), connection.original_destination);
         match service.and_then(|number| self.services.get(number)) {
             Some(service) => {

@@ -78,6 +78,38 @@ async fn a_request_crosses_two_sidecars_and_everyone_learns_who_called() {
 }
 
 #[tokio::test]
+async fn what_is_said_of_the_client_passes_sidecars_as_it_is_and_cannot_be_named_away() {
+    let bench = Bench::new();
+    let payment = bench.before("payment", bench.app(Echo).await).await;
+    let frontend = bench.calling(&[payment.inbound], Policies::default()).await;
+    let mut client = bench.client(frontend.outbound).await;
+    let fields = [
+        ("x-forwarded-for", "192.0.2.7, 10.0.0.1"),
+        ("x-forwarded-proto", "https"),
+        ("x-forwarded-host", "shop.example.com"),
+        ("x-forwarded-port", "443"),
+        ("forwarded", "for=192.0.2.7"),
+        ("x-real-ip", "192.0.2.7"),
+        ("x-envoy-internal", "true"),
+        ("x-request-id", "1"),
+        ("authorization", "me"),
+        ("x-mine", "1"),
+    ];
+    let named = fields.map(|(name, _)| name).join(", ") + ", x-forwarded-client-cert";
+    let all: Vec<_> = fields.into_iter().chain([("connection", named.as_str())]).collect();
+    let answer = client.send(post("payment", &all, Body::empty())).await.unwrap();
+    let echo = |name: &str| answer.headers().get(format!("echo-{name}")).map(|value| value.to_str().unwrap());
+    for (name, value) in &fields[..9] {
+        assert_eq!(echo(name), Some(*value), "{name}");
+    }
+    assert_eq!(echo("x-mine"), None);
+    assert_eq!(
+        echo("x-forwarded-client-cert"),
+        Some("By=spiffe://hoplab/ns/default/sa/payment;URI=spiffe://hoplab/ns/default/sa/frontend")
+    );
+}
+
+#[tokio::test]
 async fn content_streams_both_ways_at_once() {
     let bench = Bench::new();
     let payment = bench.before("payment", bench.app(Echo).await).await;

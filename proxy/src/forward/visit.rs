@@ -2,7 +2,6 @@
 //! Content passes through here frame by frame, so that it is paid for and its time has an owner.
 
 use std::future::Future;
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -24,7 +23,6 @@ use crate::telemetry::{Fault, Outcome, Owner, Report, Role};
 pub struct Visit<H: Host> {
     host: H,
     role: Role,
-    peer: SocketAddr,
     secure: bool,
     /// Whether the request is gRPC, so that it is answered likewise.
     grpc: bool,
@@ -41,9 +39,9 @@ pub struct Visit<H: Host> {
 impl<H: Host> Visit<H> {
     pub(super) fn new(host: H, role: Role, exchange: Exchange, connection: &Connection, grpc: bool) -> Self {
         let secure = connection.identity.is_some();
-        let (peer, exchange, passes) = (connection.peer, Some(exchange), Vec::new());
+        let (exchange, passes) = (Some(exchange), Vec::new());
         let cutter = connection.cutter();
-        Self { host, role, peer, secure, grpc, cutter, exchange, passes, received: None }
+        Self { host, role, secure, grpc, cutter, exchange, passes, received: None }
     }
 
     /// What was gathered so far.
@@ -63,19 +61,9 @@ impl<H: Host> Visit<H> {
         Ok(())
     }
 
-    /// Whether the request came over TLS.
-    pub(super) fn is_secure(&self) -> bool {
-        self.secure
-    }
-
     /// Whether the request is gRPC.
     pub(super) fn is_grpc(&self) -> bool {
         self.grpc
-    }
-
-    /// Who sent the request.
-    pub(super) fn peer(&self) -> SocketAddr {
-        self.peer
     }
 
     /// Notes where the request goes, if somebody wants to know.

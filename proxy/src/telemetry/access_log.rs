@@ -1,6 +1,8 @@
 //! The access log: one request, one line of JSON. Owns the line, not where it is written.
 //!
-//! `status` is what the caller was told, `endpoint` who gave that answer, `fault` why the upstream's answer was not it (or not all of it), and
+//! `peer` is who connected, and `client` whose request it is: the same address, unless a trusted hop tells another.
+//! `status` is what the caller was told, `endpoint` who gave that answer, `fault` why the upstream's answer was not it
+//! (or not all of it), and
 //! `time_us` says who owned the time between, in nanosecond precision cut to microseconds. The query is left out of
 //! `path`, since queries carry what should not lie in logs: tokens, names, addresses.
 
@@ -18,6 +20,7 @@ struct Line<'a> {
     role: &'static str,
     trace: String,
     peer: String,
+    client: String,
     method: &'a str,
     host: Option<&'a str>,
     path: &'a str,
@@ -46,6 +49,7 @@ pub fn line(span: &Span) -> Option<String> {
         role: span.role.name(),
         trace: span.trace.to_string(),
         peer: facts.peer.to_string(),
+        client: facts.client.to_string(),
         method: facts.method.as_str(),
         host: facts.host.as_ref().and_then(|host| host.to_str().ok()),
         path: facts.target.path(),
@@ -92,6 +96,7 @@ mod tests {
             "role": "gateway",
             "trace": "0af7651916cd43dd8448eb211c80319c",
             "peer": "[::1]:5000",
+            "client": "192.0.2.7",
             "method": "POST",
             "host": "shop.example.com",
             "path": "/cart/\"1\"",

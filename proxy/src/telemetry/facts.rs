@@ -1,7 +1,7 @@
 //! What a request asked for and what its caller was told: what logs want and counting does not. Taken only where
 //! somebody wants it; header maps and content are not kept.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -18,6 +18,8 @@ pub struct Facts {
     pub arrived: SystemTime,
     /// Who connected.
     pub peer: SocketAddr,
+    /// The client's address, as trusted hops tell it, or the peer's.
+    pub client: IpAddr,
     /// Whether the trace is recorded: the caller said so, or it begins here.
     pub sampled: bool,
     /// The method.
@@ -41,11 +43,18 @@ pub struct Facts {
 }
 
 impl Facts {
-    /// Of a `request` that arrived from `peer` at that time.
-    pub(crate) fn of(request: &Request<Body>, peer: SocketAddr, sampled: bool, arrived: SystemTime) -> Self {
+    /// Of a `request` of that `client`, which arrived from `peer` at that time.
+    pub(crate) fn of(
+        request: &Request<Body>,
+        peer: SocketAddr,
+        client: IpAddr,
+        sampled: bool,
+        arrived: SystemTime,
+    ) -> Self {
         Self {
             arrived,
             peer,
+            client,
             sampled,
             method: request.method().clone(),
             target: request.uri().clone(),

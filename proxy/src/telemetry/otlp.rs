@@ -79,10 +79,16 @@ fn server(span: &Span, facts: &Facts, clock: Clock, id: &str) -> Wire {
     let mut attributes = vec![
         text("http.request.method", facts.method.as_str()),
         text("url.path", facts.target.path()),
-        text("client.address", &facts.peer.ip().to_string()),
-        number("client.port", u64::from(facts.peer.port())),
-        text("hoplab.role", span.role.name()),
+        text("client.address", &facts.client.to_string()),
     ];
+    // The client's port is known where the client itself connected; else the peer is another.
+    if facts.client.to_canonical() == facts.peer.ip().to_canonical() {
+        attributes.push(number("client.port", u64::from(facts.peer.port())));
+    } else {
+        attributes.push(text("network.peer.address", &facts.peer.ip().to_string()));
+        attributes.push(number("network.peer.port", u64::from(facts.peer.port())));
+    }
+    attributes.push(text("hoplab.role", span.role.name()));
     let host = facts.host.as_ref().and_then(|host| host.to_str().ok());
     attributes.extend(host.map(|host| text("server.address", host)));
     attributes.extend(facts.upstream.as_deref().map(|upstream| text("hoplab.upstream", upstream)));
@@ -273,6 +279,7 @@ pub(super) mod tests {
             facts: Some(Box::new(Facts {
                 arrived: UNIX_EPOCH + Duration::from_micros(1_767_225_600_000_250),
                 peer: "[::1]:5000".parse().unwrap(),
+                client: "192.0.2.7".parse().unwrap(),
                 sampled: true,
                 method: Method::POST,
                 target: Uri::from_static("/cart/\"1\"?token=1"),

@@ -60,6 +60,12 @@ impl DeadlinePolicy {
         })
     }
 
+    /// The fields that are believed, whoever wrote them.
+    pub fn believed(&self) -> Vec<HeaderName> {
+        let config = self.resolve();
+        config.into_iter().flat_map(|config| config.read).map(|field| field.name).collect()
+    }
+
     fn fields(&self) -> (Vec<Field>, Vec<Field>) {
         let fields = |of: &Vec<DeadlineField>| of.iter().map(|field| field.0.clone()).collect();
         let read: Vec<Field> = self.read.as_ref().map_or_else(|| vec![Field::grpc()], fields);
