@@ -2,9 +2,8 @@
 //!
 //! `peer` is who connected, and `client` whose request it is: the same address, unless a trusted hop tells another.
 //! `status` is what the caller was told, `endpoint` who gave that answer, `fault` why the upstream's answer was not it
-//! (or not all of it), and
-//! `time_us` says who owned the time between, in nanosecond precision cut to microseconds. The query is left out of
-//! `path`, since queries carry what should not lie in logs: tokens, names, addresses.
+//! (or not all of it), and `time_us` says who owned the time between, in nanosecond precision cut to microseconds. The
+//! query is left out of `path`, since queries carry what should not lie in logs: tokens, names, addresses.
 
 use std::collections::BTreeMap;
 
