@@ -13,6 +13,7 @@ use hyper::body::Incoming;
 
 use crate::framing;
 use crate::handover::Taker;
+use crate::http2::content::Content;
 use crate::telemetry::Fault;
 
 /// The content of a request or an answer.
@@ -27,7 +28,23 @@ enum Kind {
     Request(Incoming),
     Answer(Incoming),
     Handed(Taker),
-    Boxed(Pin<Box<dyn HttpBody<Data = Bytes, Error = Fault> + Send>>),
+    Http2(Content),
+    Boxed(Pin<Box<dyn Breakable + Send>>),
+}
+
+/// Content that can break off while nobody takes its frames, since the reader stalls: at a deadline, say. Whoever sends
+/// it asks for that while it waits for the reader.
+pub trait Breakable: HttpBody<Data = Bytes, Error = Fault> {
+    /// Completes once the content has broken off; a frame that is asked for then is the same fault, or the end.
+    fn poll_broken(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Fault>;
+}
+
+pin_project_lite::pin_project! {
+    /// Content that breaks off only when it is read.
+    struct Plain<B> {
+        #[pin]
+        body: B,
+    }
 }
 
 impl Body {
@@ -56,9 +73,29 @@ impl Body {
         if let Kind::Handed(taker) = &mut self.0 { Some(taker) } else { None }
     }
 
+    /// The content of a message that comes over HTTP/2.
+    pub(crate) fn http2(content: Content) -> Self {
+        if content.is_end_stream() { Self::empty() } else { Self(Kind::Http2(content)) }
+    }
+
     /// Content of another kind.
     pub fn boxed(body: impl HttpBody<Data = Bytes, Error = Fault> + Send + 'static) -> Self {
+        Self::breakable(Plain { body })
+    }
+
+    /// Content of another kind that can break off unread.
+    pub fn breakable(body: impl Breakable + Send + 'static) -> Self {
         Self(Kind::Boxed(Box::pin(body)))
+    }
+
+    /// Completes once the content has broken off, also while nobody asks for its next frame. Content that does so
+    /// only when it is read never completes here.
+    pub fn poll_broken(&mut self, cx: &mut Context<'_>) -> Poll<Fault> {
+        match &mut self.0 {
+            Kind::Handed(taker) => taker.poll_broken(cx),
+            Kind::Boxed(body) => body.as_mut().poll_broken(cx),
+            _ => Poll::Pending,
+        }
     }
 
     /// The number of bytes, when that is known beforehand.
@@ -95,6 +132,7 @@ impl HttpBody for Body {
                 Pin::new(incoming).poll_frame(cx).map_err(|error| framing::fault_of(&error))
             }
             Kind::Handed(taker) => Pin::new(taker).poll_frame(cx),
+            Kind::Http2(content) => Pin::new(content).poll_frame(cx),
             Kind::Boxed(body) => body.as_mut().poll_frame(cx),
         }
     }
@@ -105,6 +143,7 @@ impl HttpBody for Body {
             Kind::Full(_) => false,
             Kind::Request(incoming) | Kind::Answer(incoming) => incoming.is_end_stream(),
             Kind::Handed(taker) => taker.is_end_stream(),
+            Kind::Http2(content) => content.is_end_stream(),
             Kind::Boxed(body) => body.is_end_stream(),
         }
     }
@@ -115,6 +154,7 @@ impl HttpBody for Body {
             Kind::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Kind::Request(incoming) | Kind::Answer(incoming) => incoming.size_hint(),
             Kind::Handed(taker) => taker.size_hint(),
+            Kind::Http2(content) => content.size_hint(),
             Kind::Boxed(body) => body.size_hint(),
         }
     }
@@ -128,6 +168,7 @@ impl fmt::Debug for Body {
             Kind::Request(_) => "Body::Request",
             Kind::Answer(_) => "Body::Answer",
             Kind::Handed(_) => "Body::Handed",
+            Kind::Http2(_) => "Body::Http2",
             Kind::Boxed(_) => "Body::Boxed",
         })
     }
@@ -139,6 +180,29 @@ fn settled(mut frame: Frame<Bytes>) -> Frame<Bytes> {
         framing::settle_trailers(trailers);
     }
     frame
+}
+
+impl<B: HttpBody<Data = Bytes, Error = Fault>> HttpBody for Plain<B> {
+    type Data = Bytes;
+    type Error = Fault;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
+        self.project().body.poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl<B: HttpBody<Data = Bytes, Error = Fault>> Breakable for Plain<B> {
+    fn poll_broken(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Fault> {
+        Poll::Pending
+    }
 }
 
 /// What a broken request body says: bytes that make no sense, or a caller that went away.

@@ -171,7 +171,7 @@ mod tests {
     fn settled(trusted: Trusted, fields: &[(&'static str, &[u8])]) -> (HeaderMap, String) {
         let mut headers = headers(fields);
         let peer = "10.0.0.1:5000".parse().unwrap();
-        let connection = Connection { peer, original_destination: peer, identity: None };
+        let connection = Connection::new(peer, peer);
         let edge = Edge { trusted, believed: vec![HeaderName::from_static("x-envoy-believed")] };
         let client = edge.settle(&mut headers, &connection);
         (headers, client.to_string())

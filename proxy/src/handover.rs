@@ -124,6 +124,16 @@ impl Taker {
             None => shared.on_break = Some(on_break),
         }
     }
+
+    /// Completes once the content has broken off, also while frames are left that nobody has read.
+    pub(crate) fn poll_broken(&mut self, cx: &mut Context<'_>) -> Poll<Fault> {
+        let mut shared = lock(&self.shared);
+        if let Some(Err(fault)) = shared.end {
+            return Poll::Ready(fault);
+        }
+        shared.taker = Some(cx.waker().clone());
+        Poll::Pending
+    }
 }
 
 impl Body for Taker {

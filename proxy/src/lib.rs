@@ -14,6 +14,7 @@ pub mod grpc;
 mod handover;
 mod headers;
 pub mod host;
+mod http2;
 mod instant;
 pub mod interim;
 pub mod load_control;

@@ -7,7 +7,6 @@ use http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderName, TRANSF
 use http::request::Parts;
 use http::uri::Authority;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
-use hyper::body::Incoming;
 
 use crate::body::Body;
 
@@ -139,8 +138,8 @@ impl HeadLimits {
     }
 }
 
-/// A request as hyper read it, checked and brought into its inner form.
-pub(crate) fn read(request: Request<Incoming>, limits: HeadLimits) -> Result<Request<Body>, Refusal> {
+/// A request as it was read, checked and brought into its inner form.
+pub(crate) fn read(request: Request<Body>, limits: HeadLimits) -> Result<Request<Body>, Refusal> {
     let (mut head, content) = request.into_parts();
     limits.check(&head)?;
     if head.method == Method::CONNECT {
@@ -151,7 +150,7 @@ pub(crate) fn read(request: Request<Incoming>, limits: HeadLimits) -> Result<Req
         head.headers.insert(HOST, host);
     }
     head.uri = origin_form(&head.uri, &head.method)?;
-    Ok(Request::from_parts(head, Body::request(content)))
+    Ok(Request::from_parts(head, content))
 }
 
 /// What `Host` is to say: the target's own authority goes before the field (RFC 9112, 3.2.2).

@@ -15,14 +15,12 @@ use std::convert::Infallible;
 use std::future::{Future, poll_fn, ready};
 use std::io;
 use std::net::SocketAddr;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
 
-use futures_util::FutureExt;
 use http::{Request, Response};
 use hyper::body::Incoming;
-use hyper::server::conn::{http1, http2};
+use hyper::server::conn::http1;
 use hyper::service::Service;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -30,6 +28,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::body::Body;
 use crate::host::{Accepted, Host, Instant, Listener, Work};
+use crate::http2::server::{self as http2, Answering};
 use crate::interim::Interim;
 use crate::message::{self, HeadLimits};
 use crate::tasks::Spawner;
@@ -38,7 +37,7 @@ use crate::tls::{Opening, Protocol, ServerTls, Sniffed, SpiffeId};
 
 use drain::Drain;
 pub use lifetime::ConnectionAge;
-use lifetime::{Lifetime, Streams, closing};
+use lifetime::{Lifetime, closing};
 use lingering::linger;
 pub use settings::Settings;
 use stream::Framed;
@@ -70,6 +69,11 @@ pub struct Connection {
 }
 
 impl Connection {
+    /// A connection in the clear, of which no more is known yet.
+    pub(crate) fn new(peer: SocketAddr, original_destination: SocketAddr) -> Self {
+        Self { peer, original_destination, identity: None, wire: None }
+    }
+
     /// Ends the connection should the answer to the request break off that is being answered now, although its sender
     /// does not read; `None` over HTTP/2.
     pub(crate) fn cutter(&self) -> Option<Cutter> {
@@ -183,7 +187,7 @@ impl<H: Host, A: Handler> Acceptance<H, A> {
     async fn serve(self, accepted: Accepted<H::Stream>, end: Option<Instant>) {
         let Accepted { stream, peer, original_destination } = accepted;
         self.host.work(Work { connections: 1, ..Work::default() }, |_, _| {}).await;
-        let mut connection = Connection { peer, original_destination, identity: None, wire: None };
+        let mut connection = Connection::new(peer, original_destination);
         let Some(Ok((stream, opening))) = self.patiently(Sniffed::new(stream)).await else { return };
         match (opening, &self.settings.security) {
             (Opening::Tls, Security::Strict(tls) | Security::Permissive(tls)) => {
@@ -226,7 +230,7 @@ impl<H: Host, A: Handler> Acceptance<H, A> {
         let wire = Arc::new(Wire::default());
         connection.wire = Some(Arc::clone(&wire));
         let stream = TokioIo::new(Framed::new(stream, wire));
-        let lifetime = end.map(|end| Lifetime::Until(self.host.clone(), end));
+        let lifetime = end.map(|end| Lifetime::new(self.host.clone(), end));
         let service = self.answers(connection, lifetime);
         let mut serving = builder.serve_connection(stream, service);
         tokio::select! {
@@ -245,32 +249,23 @@ impl<H: Host, A: Handler> Acceptance<H, A> {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let drain = Arc::clone(&self.drain);
-        let mut builder = http2::Builder::new(self.spawner.clone());
-        builder
-            .timer(HostTimer(self.host.clone()))
-            .initial_stream_window_size(settings::STREAM_WINDOW_BYTES)
-            .initial_connection_window_size(settings::CONNECTION_WINDOW_BYTES)
-            .max_concurrent_streams(self.settings.streams_max)
-            .max_header_list_size(u32::try_from(self.settings.head_limits().bytes_read()).unwrap_or(u32::MAX))
-            .auto_date_header(false);
-        let idle = self
-            .settings
-            .http2_idle_timeout
-            .map(|timeout| (Arc::new(Streams::new(self.host.clone())), timeout));
-        let counted = idle.as_ref().map(|(streams, _)| Lifetime::Counted(Arc::clone(streams)));
-        let host = self.host.clone();
-        let service = self.answers(connection, counted);
-        let mut serving = pin!(builder.serve_connection(TokioIo::new(stream), service));
-        tokio::select! {
-            biased;
-            _ = serving.as_mut() => return,
-            () = drain.begun() => {}
-            () = reached(&host, end) => {}
-            () = silent(idle.as_ref()) => {}
-        }
-        serving.as_mut().graceful_shutdown();
-        let _ = serving.await;
+        let settings = http2::Settings {
+            streams_max: self.settings.streams_max,
+            head_bytes_max: u32::try_from(self.settings.head_limits().bytes_read()).unwrap_or(u32::MAX),
+            first_timeout: self.settings.idle_timeout,
+            idle_timeout: self.settings.http2_idle_timeout,
+            keep_alive: self.settings.http2_keep_alive,
+        };
+        let answers = self.answers(connection, None);
+        let answer = |request| answers.begin(request);
+        let leave = async {
+            tokio::select! {
+                biased;
+                () = self.drain.begun() => {}
+                () = reached(&self.host, end) => {}
+            }
+        };
+        http2::serve(&self.host, stream, settings, &self.spawner, answer, leave).await;
     }
 
     fn answers(&self, connection: Connection, lifetime: Option<Lifetime<H>>) -> Answers<H, A> {
@@ -283,37 +278,41 @@ impl<H: Host, A: Handler> Acceptance<H, A> {
     }
 }
 
-/// What hyper calls for each request: the handler, or a refusal of what is no proper request.
+/// What each request meets: the handler, or a refusal of what is no proper request.
 struct Answers<H, A> {
     handler: Arc<A>,
     connection: Arc<Connection>,
     head_limits: HeadLimits,
-    /// Where the connection's age or silence counts.
+    /// Where the connection's age counts with its answers.
     lifetime: Option<Lifetime<H>>,
+}
+
+impl<H: Host, A: Handler> Answers<H, A> {
+    /// Begins to answer `request`.
+    fn begin(&self, request: Request<Body>) -> Answering {
+        let (handler, connection) = (Arc::clone(&self.handler), Arc::clone(&self.connection));
+        match message::read(request, self.head_limits) {
+            Ok(request) => {
+                let answering = handler.handle(request, connection);
+                match &self.lifetime {
+                    None => Box::pin(answering),
+                    Some(lifetime) => Box::pin(lifetime.clone().keep(answering)),
+                }
+            }
+            // A peer that sends what is no proper request is not to be trusted with another.
+            Err(refusal) => Box::pin(ready(closing(refusal.answer()))),
+        }
+    }
 }
 
 impl<H: Host, A: Handler> Service<Request<Incoming>> for Answers<H, A> {
     type Response = Response<Sent>;
     type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Response<Sent>, Infallible>> + Send>>;
+    type Future = Sending;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
-        let (handler, connection) = (Arc::clone(&self.handler), Arc::clone(&self.connection));
-        let sending = Sending::begin(self.connection.wire.clone(), &request);
-        match message::read(request, self.head_limits) {
-            Ok(request) => {
-                let answering = handler.handle(request, connection);
-                match &self.lifetime {
-                    None => Box::pin(answering.map(|answer| Ok(sending.send(answer)))),
-                    Some(lifetime) => {
-                        let answering = lifetime.clone().keep(answering);
-                        Box::pin(answering.map(|answer| Ok(sending.send(answer))))
-                    }
-                }
-            }
-            // A peer that sends what is no proper request is not to be trusted with another.
-            Err(refusal) => Box::pin(ready(Ok(sending.send(closing(refusal.answer()))))),
-        }
+        let version = request.version();
+        Sending::begin(self.connection.wire.as_ref(), version, || self.begin(request.map(Body::request)))
     }
 }
 
@@ -333,14 +332,6 @@ impl<H: Clone, A> Clone for Acceptance<H, A> {
 async fn reached<H: Host>(host: &H, end: Option<Instant>) {
     match end {
         Some(end) => host.sleep_until(end).await,
-        None => std::future::pending().await,
-    }
-}
-
-/// Completes once an HTTP/2 connection has been without a request for as long as it may.
-async fn silent<H: Host>(idle: Option<&(Arc<Streams<H>>, Duration)>) {
-    match idle {
-        Some((streams, timeout)) => streams.silent_for(*timeout).await,
         None => std::future::pending().await,
     }
 }

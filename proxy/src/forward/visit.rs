@@ -11,7 +11,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Response, StatusCode};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 
-use crate::body::Body;
+use crate::body::{Body, Breakable};
 use crate::exchange::Exchange;
 use crate::framing;
 use crate::host::{Host, Instant, Work};
@@ -103,7 +103,7 @@ impl<H: Host> Visit<H> {
             return body;
         }
         let meter = Meter::of(self, upstream_is_secure);
-        Body::boxed(Metered { body, meter, host: self.host.clone(), paying: None })
+        Body::breakable(Metered { body, meter, host: self.host.clone(), paying: None })
     }
 
     /// The request's content, which is counted as it is read where somebody wants to know.
@@ -112,7 +112,7 @@ impl<H: Host> Visit<H> {
             return body;
         }
         let bytes = Arc::clone(self.received.get_or_insert_default());
-        Body::boxed(Received { body, bytes })
+        Body::breakable(Received { body, bytes })
     }
 
     /// Ends the visit with an answer that has no content of an upstream.
@@ -265,6 +265,18 @@ impl HttpBody for Received {
     }
 }
 
+impl<H: Host> Breakable for Metered<H> {
+    fn poll_broken(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Fault> {
+        self.body.poll_broken(cx)
+    }
+}
+
+impl Breakable for Received {
+    fn poll_broken(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Fault> {
+        self.body.poll_broken(cx)
+    }
+}
+
 /// An answer's content on its way to the caller: ends the visit with its last frame.
 pub(super) struct Counted<H: Host> {
     host: H,
@@ -317,7 +329,7 @@ impl<H: Host> Counted<H> {
         let meter = body.exact_length().is_none().then(|| (meter, Turns::default()));
         let host = visit.host.clone();
         let visit = Stay::of(visit, &mut body);
-        Body::boxed(Self { host, visit, body, outcome, meter, paying: None, reading: false })
+        Body::breakable(Self { host, visit, body, outcome, meter, paying: None, reading: false })
     }
 
     /// From here on, the time belongs to `owner`.
@@ -424,6 +436,14 @@ impl<H: Host> HttpBody for Counted<H> {
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
+    }
+}
+
+impl<H: Host> Breakable for Counted<H> {
+    fn poll_broken(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Fault> {
+        let fault = ready!(self.body.poll_broken(cx));
+        self.finish(Outcome::Failed(fault));
+        Poll::Ready(fault)
     }
 }
 

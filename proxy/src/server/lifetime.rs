@@ -1,23 +1,16 @@
-//! How long a connection may live: an age after which it comes to an orderly end, and over HTTP/2 a silence after
-//! which it does. Nothing that was begun is lost: HTTP/1.1 says `Connection: close` with the next answer, HTTP/2
-//! sends GOAWAY. Not here: how long HTTP/1.1 waits for a request's head, which is hyper's to count.
+//! How long a connection may live: an age after which it comes to an orderly end. Nothing that was begun is lost:
+//! HTTP/1.1 says `Connection: close` with the next answer, HTTP/2 sends GOAWAY. Not here: how long a connection may be
+//! idle, which hyper counts over HTTP/1.1 and [`crate::http2`] over HTTP/2.
 
-use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::header::CONNECTION;
 use http::{HeaderValue, Response};
-use http_body::{Body as HttpBody, Frame, SizeHint};
 use rand::Rng;
 
 use crate::body::Body;
 use crate::host::{Host, Instant};
 use crate::random;
-use crate::telemetry::Fault;
 
 /// How old a connection may become (gRPC's `MAX_CONNECTION_AGE`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,29 +31,22 @@ impl ConnectionAge {
     }
 }
 
-/// What sees to the end of a connection as its requests are answered.
+/// Sees to the end of an HTTP/1.1 connection: the first answer after it says that it is the last.
 #[derive(Clone)]
-pub(super) enum Lifetime<H> {
-    /// Over HTTP/1.1, the first answer after this says that it is the last.
-    Until(H, Instant),
-    /// Over HTTP/2, it is counted how many requests are open.
-    Counted(Arc<Streams<H>>),
+pub(super) struct Lifetime<H> {
+    host: H,
+    ends: Instant,
 }
 
 impl<H: Host> Lifetime<H> {
+    pub(super) fn new(host: H, ends: Instant) -> Self {
+        Self { host, ends }
+    }
+
     /// Waits for an answer.
     pub(super) async fn keep(self, answering: impl Future<Output = Response<Body>>) -> Response<Body> {
-        match self {
-            Self::Until(host, ends) => {
-                let answer = answering.await;
-                if host.now() >= ends { closing(answer) } else { answer }
-            }
-            Self::Counted(streams) => {
-                let stream = Stream::begin(streams);
-                let (head, body) = answering.await.into_parts();
-                Response::from_parts(head, Body::boxed(Held { body, _stream: stream }))
-            }
-        }
+        let answer = answering.await;
+        if self.host.now() >= self.ends { closing(answer) } else { answer }
     }
 }
 
@@ -68,79 +54,6 @@ impl<H: Host> Lifetime<H> {
 pub(super) fn closing(mut answer: Response<Body>) -> Response<Body> {
     answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     answer
-}
-
-/// The requests that are open on an HTTP/2 connection.
-pub(super) struct Streams<H> {
-    host: H,
-    open: AtomicU64,
-    /// When the last of them ended, or the connection began, in nanoseconds.
-    idle_since: AtomicU64,
-}
-
-impl<H: Host> Streams<H> {
-    pub(super) fn new(host: H) -> Self {
-        let idle_since = AtomicU64::new(host.now().nanos());
-        Self { host, open: AtomicU64::new(0), idle_since }
-    }
-
-    /// Completes once no request has been open for `timeout`.
-    pub(super) async fn silent_for(&self, timeout: Duration) {
-        loop {
-            let now = self.host.now();
-            let quiet_since = match self.open.load(Ordering::Acquire) {
-                0 => Instant::from_nanos(self.idle_since.load(Ordering::Acquire)),
-                _ => now,
-            };
-            if now >= quiet_since + timeout {
-                return;
-            }
-            self.host.sleep_until(quiet_since + timeout).await;
-        }
-    }
-}
-
-/// An open request; ended when dropped.
-struct Stream<H: Host>(Arc<Streams<H>>);
-
-impl<H: Host> Stream<H> {
-    fn begin(streams: Arc<Streams<H>>) -> Self {
-        streams.open.fetch_add(1, Ordering::AcqRel);
-        Self(streams)
-    }
-}
-
-impl<H: Host> Drop for Stream<H> {
-    fn drop(&mut self) {
-        self.0.idle_since.store(self.0.host.now().nanos(), Ordering::Release);
-        self.0.open.fetch_sub(1, Ordering::AcqRel);
-    }
-}
-
-/// The content of an answer, with which its request ends.
-struct Held<H: Host> {
-    body: Body,
-    _stream: Stream<H>,
-}
-
-impl<H: Host> HttpBody for Held<H> {
-    type Data = Bytes;
-    type Error = Fault;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
 }
 
 #[cfg(test)]

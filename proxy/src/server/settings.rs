@@ -6,10 +6,6 @@ use super::Security;
 use super::lifetime::ConnectionAge;
 use crate::message::HeadLimits;
 
-/// HTTP/2 flow control, as on the connecting side.
-pub(super) const STREAM_WINDOW_BYTES: u32 = 1024 * 1024;
-pub(super) const CONNECTION_WINDOW_BYTES: u32 = 16 * 1024 * 1024;
-
 /// How long to wait after a failed accept; doubles up to the maximum while failures go on.
 pub(super) const ACCEPT_PAUSE_MIN: Duration = Duration::from_millis(10);
 pub(super) const ACCEPT_PAUSE_MAX: Duration = Duration::from_secs(1);
@@ -32,10 +28,14 @@ pub struct Settings {
     /// one hop takes, the next one like it takes, too.
     pub headers_max: usize,
     /// How long a peer may take until a request's head is complete, and so how long a connection
-    /// may be idle (nginx's `keepalive_timeout`).
+    /// may be idle (nginx's `keepalive_timeout`); over HTTP/2, until its first request.
     pub idle_timeout: Duration,
-    /// How long an HTTP/2 connection may be without a request (gRPC's `MAX_CONNECTION_IDLE`); for ever when `None`.
+    /// How long an HTTP/2 connection may be without a request once it had one (gRPC's `MAX_CONNECTION_IDLE`; Envoy's
+    /// `idle_timeout` is an hour); for ever when `None`.
     pub http2_idle_timeout: Option<Duration>,
+    /// After how long a silence the peer of an HTTP/2 connection with requests on it is pinged: one that is gone must not
+    /// take up a place for ever.
+    pub http2_keep_alive: Duration,
     /// How old a connection may become; any age when `None`.
     pub age: Option<ConnectionAge>,
     /// How long requests in flight may take when the loop is told to stop (Istio's
@@ -66,7 +66,8 @@ impl Default for Settings {
             head_bytes_max: 64 * 1024,
             headers_max: 100,
             idle_timeout: Duration::from_secs(75),
-            http2_idle_timeout: None,
+            http2_idle_timeout: Some(Duration::from_hours(1)),
+            http2_keep_alive: Duration::from_secs(75),
             age: None,
             drain_timeout: Duration::from_secs(25),
         }

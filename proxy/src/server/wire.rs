@@ -2,6 +2,7 @@
 //! interim answers, which are written between answers, and an answer's content that fails, for which hyper would
 //! forget what it has not written yet, the head included. Costs one allocation a connection.
 
+use std::convert::Infallible;
 use std::fmt::Write;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,11 +10,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
 
 use bytes::Bytes;
-use http::header::CONTENT_LENGTH;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
+use http::{HeaderMap, Response, StatusCode, Version};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 
 use crate::body::Body;
+use crate::http2::server::Answering;
 use crate::interim::{Interim, Taker};
 use crate::telemetry::Fault;
 
@@ -164,35 +165,34 @@ pub(super) struct Sent {
     failed: Option<Fault>,
 }
 
-/// How the answer to one request is given to hyper.
+/// Waits for the answer to one request, and gives it to hyper.
 pub(super) struct Sending {
     wire: Option<Arc<Wire>>,
-    /// Whether the answer is to be the head alone, and hyper would not see to that: over HTTP/2, it does not.
-    is_bare: bool,
+    answering: Answering,
 }
 
 impl Sending {
-    /// Begins with `request`, over `wire` where that is HTTP/1.1.
-    pub(super) fn begin<B>(wire: Option<Arc<Wire>>, request: &Request<B>) -> Self {
-        if let Some(wire) = &wire {
-            wire.begin(request.version());
-        }
-        let is_bare = wire.is_none() && request.method() == Method::HEAD;
-        Self { wire, is_bare }
+    /// Begins with a request that came in `version` over `wire`, which `begin` begins to answer.
+    pub(super) fn begin(
+        wire: Option<&Arc<Wire>>,
+        version: Version,
+        begin: impl FnOnce() -> Answering,
+    ) -> Self {
+        wire.inspect(|wire| wire.begin(version));
+        Self { wire: wire.cloned(), answering: begin() }
     }
+}
 
-    /// The answer as hyper is given it.
-    pub(super) fn send(self, mut answer: Response<Body>) -> Response<Sent> {
+impl Future for Sending {
+    type Output = Result<Response<Sent>, Infallible>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let answer = ready!(self.answering.as_mut().poll(cx));
         if let Some(wire) = &self.wire {
             wire.end();
         }
-        if self.is_bare && !answer.body().is_end_stream() {
-            if let Some(length) = answer.body().exact_length() {
-                answer.headers_mut().entry(CONTENT_LENGTH).or_insert_with(|| HeaderValue::from(length));
-            }
-            *answer.body_mut() = Body::empty();
-        }
-        answer.map(|body| Sent { body, wire: self.wire, failed: None })
+        let wire = self.wire.take();
+        Poll::Ready(Ok(answer.map(|body| Sent { body, wire, failed: None })))
     }
 }
 

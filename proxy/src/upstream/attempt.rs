@@ -1,7 +1,6 @@
 //! One attempt: an endpoint, a connection, the request on it, the head of the answer. Says how far
 //! it came; whether that is good enough is decided elsewhere.
 
-use std::error::Error;
 use std::pin::pin;
 use std::sync::Arc;
 
@@ -20,13 +19,12 @@ use super::state::Verdict;
 use super::{Protocol, Upstream};
 use crate::body::Body;
 use crate::exchange::Exchange;
-use crate::framing;
 use crate::grpc;
 use crate::host::{Host, Instant};
+use crate::http2::client::Unanswered;
 use crate::policy::retry::{Reach, Retry};
 use crate::telemetry::{AttemptKind, Fault, Outcome, Owner, SpanId, TraceContext};
 use crate::timer::before;
-use crate::tls;
 
 /// Tells the upstream that this is not the first attempt.
 pub(crate) const ATTEMPT_COUNT: HeaderName = HeaderName::from_static("x-attempt-count");
@@ -242,16 +240,15 @@ impl<H: Host> Upstream<H> {
         exchange.mark(self.host.now());
         let (head, content) = match sent {
             Ok(response) => response.into_parts(),
-            Err(mut error) => {
-                let unwritten = error.take_message().is_some();
-                if unwritten {
+            Err(Unanswered { fault, reach }) => {
+                if reach == Reach::Unwritten {
                     lease.retire();
                 }
-                return Err(how_far(&error.into_error(), unwritten));
+                return Err((fault, reach));
             }
         };
         clock.idle.iter().for_each(Idle::passes);
-        let mut content = Content::new(Body::answer(content));
+        let mut content = Content::new(content);
         content.take_first().map_err(|fault| (fault, Reach::Sent))?;
         if self.retry.as_ref().is_some_and(Retry::reads_grpc) && content::ends_in_trailers(&head) {
             let read = content.read_ahead(self.settings.body_limit);
@@ -330,21 +327,6 @@ struct Received<H: Host> {
     head: response::Parts,
     content: Content<Body>,
     lease: Lease<H>,
-}
-
-/// Why a request was not answered, though there was a connection, and how far it came. With TLS 1.3 one may seem open
-/// whose handshake the peer has refused.
-fn how_far(error: &hyper::Error, unwritten: bool) -> (Fault, Reach) {
-    let broken = error.source().and_then(|source| source.downcast_ref::<h2::Error>());
-    if tls::is_refusal(error) {
-        (Fault::Tls, Reach::Connecting)
-    } else if broken.and_then(h2::Error::reason) == Some(h2::Reason::REFUSED_STREAM) {
-        (Fault::Reset, Reach::Refused)
-    } else if unwritten {
-        (framing::fault_of(error), Reach::Unwritten)
-    } else {
-        (framing::fault_of(error), Reach::Sent)
-    }
 }
 
 fn origin_form(uri: &Uri) -> Uri {

@@ -14,7 +14,6 @@ use http::header::{CONTENT_TYPE, HOST, TE, USER_AGENT};
 use http::uri::{Authority, Scheme};
 use http::{HeaderMap, HeaderValue, Method, Request, Uri, Version, response};
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
 
 use super::pool::{Connector, Freshness, Lease, Pool};
 use super::settings::{self, Check, Limits, Settings};
@@ -22,7 +21,6 @@ use super::state::{Checks, State};
 use super::{Config, Protocol};
 use crate::body::Body;
 use crate::exchange::Exchange;
-use crate::framing;
 use crate::host::{Endpoint, Host};
 use crate::policy::health::Outcome;
 use crate::tasks::Spawner;
@@ -152,12 +150,12 @@ impl<H: Host> Checker<H> {
                     *kept = None;
                     freshness = Freshness::New;
                 }
-                Err(error) => return Err(framing::fault_of(error.error())),
+                Err(error) => return Err(error.fault),
             }
         }
     }
 
-    async fn is_well(&self, head: &response::Parts, content: Incoming) -> Result<bool, Fault> {
+    async fn is_well(&self, head: &response::Parts, content: Body) -> Result<bool, Fault> {
         let content = http_body_util::Limited::new(content, CONTENT_BYTES_MAX);
         let content = content.collect().await.map_err(|_| Fault::Reset)?;
         Ok(match &self.settings.check {

@@ -15,23 +15,22 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use http::{Request, Response};
-use hyper::body::Incoming;
-use hyper::client::conn::TrySendError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use super::settings::Limits;
 use crate::body::Body;
 use crate::exchange::Exchange;
 use crate::host::{Host, Instant};
+use crate::http2::client::Unanswered;
 use crate::interim::Interim;
 use crate::tasks::Spawner;
-use crate::telemetry::{ConnectionId, Fault, Owner};
+use crate::telemetry::{ConnectionId, Fault, Owner, Timeline};
 use crate::timer::before;
 
 pub(super) use connect::Connector;
-use connect::{Dialed, Label};
+use connect::Label;
 use http1::{Idle, Kept};
-use http2::{Open, Opened, Served, Shared};
+use http2::{Held, Open, Opened, Place, Served, Shared};
 
 /// The connections to one endpoint.
 pub(super) struct Pool<H: Host> {
@@ -122,7 +121,9 @@ impl<H: Host> Pool<H> {
             Taken::Ready(sender) => (sender, true),
             // Boxed, since it is rare: the future of every request would hold the room for it.
             Taken::Open => Box::pin(self.open_http1(exchange, freshness)).await?,
-            Taken::Wait(opened) => (Sender::Http2(self.join(exchange, opened).await?), false),
+            Taken::Wait { opened, coming } => {
+                (Sender::Http2(self.join(exchange, opened, coming).await?), false)
+            }
         };
         Ok(Lease { pool: Arc::clone(self), sender, permit, reused })
     }
@@ -151,15 +152,14 @@ impl<H: Host> Pool<H> {
                 idle.take(&self.limits, now).map_or(Taken::Open, |kept| Taken::Ready(Sender::Http1(kept)))
             }
             Connections::Http2(open) => {
-                if let Some((id, Dialed { sender, label })) = open.take(&self.limits, now) {
-                    let stream = Stream { pool: Arc::clone(self), id };
-                    return Taken::Ready(Sender::Http2(Shared { sender, stream, label }));
+                if let Some(place) = open.take(&self.limits, now) {
+                    return Taken::Ready(Sender::Http2(self.shared(place)));
                 }
                 let (tell, opened) = oneshot::channel();
                 if open.wait(tell, &self.limits) {
                     self.begin_http2();
                 }
-                Taken::Wait(opened)
+                Taken::Wait { opened, coming: open.is_coming(&self.limits) }
             }
         }
     }
@@ -196,49 +196,88 @@ impl<H: Host> Pool<H> {
     /// asked first may go away.
     async fn open_http2(self: Arc<Self>) {
         let mut exchange = Exchange::start(crate::telemetry::TraceId(1), None, self.connector.host.now());
-        let opened = self.connector.open_http2(&mut exchange, &self.spawner).await;
-        let now = self.connector.host.now();
-        let timeline = exchange.timeline;
-        let served = match &mut *self.connections() {
-            Connections::Http1(_) => return,
-            Connections::Http2(open) => {
-                let served = match opened {
-                    Ok(dialed) => Ok(open.opened(dialed, &self.limits, now)),
-                    Err(fault) => Err((open.failed(&self.limits), fault)),
-                };
-                while open.grow(&self.limits) {
-                    self.begin_http2();
-                }
-                served
+        let pool = Arc::downgrade(&self);
+        let changed = move || {
+            if let Some(pool) = pool.upgrade() {
+                pool.hear();
             }
         };
-        // Whoever went away needs no answer; its stream is given back as the answer is dropped, which
-        // takes the lock.
-        match served {
-            Ok(Served { sender, label, id, waiting }) => {
-                for tell in waiting {
-                    let stream = Stream { pool: Arc::clone(&self), id };
-                    let shared = Shared { sender: sender.clone(), stream, label: label.clone() };
-                    drop(tell.send((Ok(shared), timeline.clone())));
-                }
+        let opened =
+            self.connector.open_http2(&mut exchange, &self.spawner, self.limits.streams, changed).await;
+        let now = self.connector.host.now();
+        let timeline = Some(exchange.timeline);
+        let mut failed = Vec::new();
+        let (new, served) = match (&mut *self.connections(), opened) {
+            (Connections::Http1(_), _) => return,
+            (Connections::Http2(open), Ok(dialed)) => (Some(open.opened(dialed, now)), self.serve(open)),
+            (Connections::Http2(open), Err(fault)) => {
+                failed = open.failed(&self.limits).into_iter().map(|tell| (tell, fault)).collect();
+                (None, self.serve(open))
             }
-            Err((waiting, fault)) => {
-                for tell in waiting {
-                    drop(tell.send((Err(fault), timeline.clone())));
-                }
-            }
+        };
+        for (tell, fault) in failed {
+            drop(tell.send((Err(fault), timeline.clone())));
+        }
+        self.hand_out(served, |place| timeline.clone().filter(|_| Some(place.id) == new));
+    }
+
+    /// Gives the places that are free to those who wait, and sees to it that there will be enough.
+    fn serve(self: &Arc<Self>, open: &mut Open<H>) -> Served<H> {
+        let served = open.serve(&self.limits, self.connector.host.now());
+        while open.grow(&self.limits) {
+            self.begin_http2();
+        }
+        served
+    }
+
+    /// Tells those who waited of their places. Whoever went away needs none; it is given back as the answer is dropped,
+    /// which takes the lock.
+    fn hand_out(self: &Arc<Self>, served: Served<H>, timeline: impl Fn(&Place) -> Option<Timeline>) {
+        for (tell, place) in served {
+            let timeline = timeline(&place);
+            drop(tell.send((Ok(self.shared(place)), timeline)));
         }
     }
 
-    /// Waits for a shared connection; its opening belongs to whoever waits.
+    fn shared(self: &Arc<Self>, place: Place) -> Shared<H> {
+        let Place { id, sender, label } = place;
+        Shared { sender, stream: Held::Alone(Stream { pool: Arc::clone(self), id }), label }
+    }
+
+    /// The peer of an HTTP/2 connection allows more or fewer streams, or the connection has come to its end.
+    fn hear(self: &Arc<Self>) {
+        let served = match &mut *self.connections() {
+            Connections::Http1(_) => return,
+            Connections::Http2(open) => {
+                open.hear();
+                self.serve(open)
+            }
+        };
+        self.hand_out(served, |_| None);
+    }
+
+    /// Waits for a place on a shared connection; its opening belongs to whoever waits. While none is being opened, and
+    /// so where a place became free, the time is the pool's, and no more may wait than may for a permit.
     async fn join(
         &self,
         exchange: &mut Exchange,
         opened: oneshot::Receiver<Opened<H>>,
+        coming: bool,
     ) -> Result<Shared<H>, Fault> {
-        exchange.enter(Owner::Connect);
+        exchange.enter(if coming { Owner::Connect } else { Owner::Pool });
+        let _waiting = if coming {
+            None
+        } else {
+            Some(Waiting::join(&self.pending, self.limits.pending).ok_or(Fault::Overflow)?)
+        };
         let (shared, timeline) = opened.await.map_err(|_| Fault::Refused)?;
-        exchange.timeline.join(timeline);
+        match timeline {
+            Some(timeline) => {
+                exchange.timeline.join(timeline);
+                exchange.enter(Owner::Connect);
+            }
+            None => exchange.enter(Owner::Pool),
+        }
         exchange.mark(self.connector.host.now());
         shared
     }
@@ -258,13 +297,20 @@ impl<H: Host> Pool<H> {
     /// A request on HTTP/2 connection `id` is done.
     fn leave(self: &Arc<Self>, id: u64) {
         let now = self.connector.host.now();
-        if let Connections::Http2(open) = &mut *self.connections()
-            && open.leave(id, &self.limits, now)
-            && !open.swept
-        {
-            open.swept = true;
-            self.spawner.spawn(sweep(Arc::downgrade(self)));
-        }
+        let served = match &mut *self.connections() {
+            Connections::Http1(_) => return,
+            Connections::Http2(open) => {
+                if open.leave(id, &self.limits, now) && !open.swept {
+                    open.swept = true;
+                    self.spawner.spawn(sweep(Arc::downgrade(self)));
+                }
+                if !open.is_waited_for() {
+                    return;
+                }
+                self.serve(open)
+            }
+        };
+        self.hand_out(served, |_| None);
     }
 
     /// Closes what was idle or open for too long. When the next one will have been; `None` when nothing is.
@@ -284,7 +330,11 @@ impl<H: Host> Pool<H> {
 enum Taken<H: Host> {
     Ready(Sender<H>),
     Open,
-    Wait(oneshot::Receiver<Opened<H>>),
+    Wait {
+        opened: oneshot::Receiver<Opened<H>>,
+        /// Whether there will be a place on what is being opened.
+        coming: bool,
+    },
 }
 
 /// Closes connections when their time has come; ends when none is left that will be due.
@@ -304,10 +354,27 @@ impl<H: Host> Lease<H> {
         &mut self,
         request: Request<Body>,
         interim: Option<Interim>,
-    ) -> Result<Response<Incoming>, TrySendError<Request<Body>>> {
+    ) -> Result<Response<Body>, Unanswered> {
         match &mut self.sender {
-            Sender::Http1(kept) => kept.sender.send(request, interim).await,
-            Sender::Http2(shared) => shared.sender.try_send_request(request).await,
+            Sender::Http1(kept) => match kept.sender.send(request, interim).await {
+                Ok(answer) => Ok(answer.map(Body::answer)),
+                Err(mut error) => {
+                    let unwritten = error.take_message().is_some();
+                    Err(http1::unanswered(&error.into_error(), unwritten))
+                }
+            },
+            Sender::Http2(shared) => {
+                let answered = shared.sender.send(request, interim).await?;
+                // What is left of the request's content takes up the stream until it is sent.
+                if let Some(upload) = answered.upload {
+                    let stream = shared.stream.share();
+                    self.pool.spawner.spawn(async move {
+                        upload.await;
+                        drop(stream);
+                    });
+                }
+                Ok(answered.answer.map(Body::http2))
+            }
         }
     }
 
@@ -359,7 +426,7 @@ impl<H: Host> Lease<H> {
         if let (Sender::Http2(shared), Connections::Http2(open)) =
             (&self.sender, &mut *self.pool.connections())
         {
-            open.retire(shared.stream.id);
+            shared.stream.id().into_iter().for_each(|id| open.retire(id));
         }
     }
 }

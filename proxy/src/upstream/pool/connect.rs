@@ -1,37 +1,26 @@
 //! Opens a connection to an endpoint: TCP, TLS when the upstream speaks it, then HTTP. The one place
-//! where hyper's client is set up. Owns no connection once it is open.
+//! where hyper's client is set up; HTTP/2's is in [`crate::http2`]. Owns no connection once it is open.
 
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::client::conn::{http1, http2};
+use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::super::Protocol;
 use super::watched::{self, Asked, Watched};
-use crate::body::Body;
 use crate::exchange::Exchange;
 use crate::host::{Endpoint, Host, Instant};
+use crate::http2::client as http2;
 use crate::tasks::Spawner;
 use crate::telemetry::{ConnectionId, Fault, Owner};
-use crate::timer::{HostTimer, before};
+use crate::timer::before;
 use crate::tls::{self, ClientTls};
-
-/// HTTP/2 flow control: large enough that a window never is the bottleneck on a link of 10 Gbit/s
-/// and 1 ms, small enough that a stalled reader holds little.
-const STREAM_WINDOW_BYTES: u32 = 1024 * 1024;
-const CONNECTION_WINDOW_BYTES: u32 = 16 * 1024 * 1024;
 
 /// The largest head of an answer that is read; more is a fault of the upstream.
 const HEAD_BYTES_MAX: usize = 64 * 1024;
-
-/// h2 reads the real clock for streams that were reset here; never reached, it plays no role.
-const RESET_STREAM_MEMORY: Duration = Duration::from_secs(1 << 30);
-
-/// How long the answer to a ping may take; hyper's and gRPC's default.
-const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// How to reach an endpoint.
 pub(in super::super) struct Connector<H> {
@@ -79,17 +68,21 @@ impl<H: Host> Connector<H> {
         Ok(Dialed { sender, label })
     }
 
+    /// Opens a connection that carries up to `streams_max` requests at a time; `changed` hears what the peer makes of it.
     pub(super) async fn open_http2(
         &self,
         exchange: &mut Exchange,
         spawner: &Spawner<H>,
-    ) -> Result<Dialed<http2::SendRequest<Body>>, Fault> {
+        streams_max: u32,
+        changed: impl Fn() + Send + Unpin + 'static,
+    ) -> Result<Dialed<http2::Sender>, Fault> {
         let (wire, label) = self.open(exchange).await?;
+        let settings = http2::Settings { streams_max, keep_alive: self.keep_alive };
         let sender = match wire {
-            Wire::Plain(stream) => speak_http2(&self.host, stream, self.keep_alive, spawner).await?,
-            Wire::Tls(stream) => speak_http2(&self.host, stream, self.keep_alive, spawner).await?,
+            Wire::Plain(stream) => http2::handshake(&self.host, stream, settings, spawner, changed).await,
+            Wire::Tls(stream) => http2::handshake(&self.host, stream, settings, spawner, changed).await,
         };
-        Ok(Dialed { sender, label })
+        Ok(Dialed { sender: sender.map_err(|_| Fault::Reset)?, label })
     }
 
     /// The bytes of a new connection, and what else is known of it.
@@ -145,29 +138,4 @@ where
     // How a connection ends is told to the requests on it.
     spawner.spawn(async move { drop(connection.await) });
     Ok(watched::Sender::new(sender, asked))
-}
-
-async fn speak_http2<H: Host, S>(
-    host: &H,
-    stream: S,
-    keep_alive: Option<Duration>,
-    spawner: &Spawner<H>,
-) -> Result<http2::SendRequest<Body>, Fault>
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let mut builder = http2::Builder::new(spawner.clone());
-    builder
-        .timer(HostTimer(host.clone()))
-        .keep_alive_interval(keep_alive)
-        .keep_alive_timeout(KEEP_ALIVE_TIMEOUT)
-        .initial_stream_window_size(STREAM_WINDOW_BYTES)
-        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
-        .max_header_list_size(HEAD_BYTES_MAX as u32)
-        .reset_stream_duration(RESET_STREAM_MEMORY)
-        // Only a few such streams are remembered; what still comes for the others is no attack.
-        .max_local_error_reset_streams(None);
-    let (sender, connection) = builder.handshake(TokioIo::new(stream)).await.map_err(|_| Fault::Reset)?;
-    spawner.spawn(async move { drop(connection.await) });
-    Ok(sender)
 }

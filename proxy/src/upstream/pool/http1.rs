@@ -5,7 +5,12 @@ use std::time::Duration;
 use super::super::settings::Limits;
 use super::connect::{Dialed, Label};
 use super::watched::Sender;
+use crate::framing;
 use crate::host::Instant;
+use crate::http2::client::Unanswered;
+use crate::policy::retry::Reach;
+use crate::telemetry::Fault;
+use crate::tls;
 
 /// A connection and how it was used.
 pub(super) struct Kept {
@@ -78,4 +83,17 @@ impl Idle {
     pub(super) fn clear(&mut self) {
         self.connections.clear();
     }
+}
+
+/// What is to be said of a request to which no answer came, and of which nothing was written, or something. With TLS 1.3
+/// a connection may seem open whose handshake the peer has refused.
+pub(super) fn unanswered(error: &hyper::Error, unwritten: bool) -> Unanswered {
+    let (fault, reach) = if tls::is_refusal(error) {
+        (Fault::Tls, Reach::Connecting)
+    } else if unwritten {
+        (framing::fault_of(error), Reach::Unwritten)
+    } else {
+        (framing::fault_of(error), Reach::Sent)
+    };
+    Unanswered { fault, reach }
 }

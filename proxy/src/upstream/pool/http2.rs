@@ -1,27 +1,57 @@
-//! HTTP/2 connections that several requests share. The first that has room is used; when none has,
-//! another is opened, and whoever comes meanwhile waits for it. One that is old, spent or has failed is
-//! let go of: it closes when the last request on it is done.
+//! HTTP/2 connections that several requests share. The first that has room is used, by our own limit and by what the
+//! peer allows; when none has, another is opened where there may be one, and whoever comes meanwhile waits for it, or
+//! for a place that becomes free, in the order of coming. One that is old, spent or has failed is let go of: it closes
+//! when the last request on it is done.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
-use hyper::client::conn::http2;
 use tokio::sync::oneshot;
 
 use super::super::settings::Limits;
 use super::Stream;
 use super::connect::{Dialed, Label};
-use crate::body::Body;
 use crate::host::{Host, Instant};
+use crate::http2::client::{STREAMS_UNTIL_TOLD, Sender};
 use crate::telemetry::{Fault, Timeline};
 
-/// How opening a connection went, and who owned its time.
-pub(super) type Opened<H> = (Result<Shared<H>, Fault>, Timeline);
+/// How waiting for a place ended, and who owned the time of opening the connection, where it is on a new one.
+pub(super) type Opened<H> = (Result<Shared<H>, Fault>, Option<Timeline>);
 
 /// A stream on a connection that others use, too.
 pub(super) struct Shared<H: Host> {
-    pub(super) sender: http2::SendRequest<Body>,
-    pub(super) stream: Stream<H>,
+    pub(super) sender: Sender,
+    pub(super) stream: Held<H>,
     pub(super) label: Label,
+}
+
+/// A stream, which may outlive its answer while the request's content is still on its way.
+pub(super) enum Held<H: Host> {
+    Alone(Stream<H>),
+    Together(Arc<Stream<H>>),
+    Gone,
+}
+
+impl<H: Host> Held<H> {
+    /// Which connection it is on.
+    pub(super) fn id(&self) -> Option<u64> {
+        match self {
+            Self::Alone(stream) => Some(stream.id),
+            Self::Together(stream) => Some(stream.id),
+            Self::Gone => None,
+        }
+    }
+
+    /// Another hold on it.
+    pub(super) fn share(&mut self) -> Option<Arc<Stream<H>>> {
+        let stream = match std::mem::replace(self, Self::Gone) {
+            Self::Alone(stream) => Arc::new(stream),
+            Self::Together(stream) => stream,
+            Self::Gone => return None,
+        };
+        *self = Self::Together(Arc::clone(&stream));
+        Some(stream)
+    }
 }
 
 /// The connections, in the order of their opening.
@@ -30,13 +60,15 @@ pub(super) struct Open<H: Host> {
     opening: u32,
     waiting: VecDeque<oneshot::Sender<Opened<H>>>,
     next: u64,
+    /// How many streams the peer allows on a connection, as it last said.
+    told: Option<u32>,
     /// Whether a task waits for the next that is due.
     pub(super) swept: bool,
 }
 
 struct Connection {
     id: u64,
-    sender: http2::SendRequest<Body>,
+    sender: Sender,
     label: Label,
     opened: Instant,
     streams: u32,
@@ -44,85 +76,127 @@ struct Connection {
     idle_since: Instant,
 }
 
-/// Who waited for a connection, each with the stream that it gets.
-pub(super) struct Served<H: Host> {
-    pub(super) sender: http2::SendRequest<Body>,
-    pub(super) label: Label,
+/// A place for one request on connection `id`.
+pub(super) struct Place {
     pub(super) id: u64,
-    pub(super) waiting: Vec<oneshot::Sender<Opened<H>>>,
+    pub(super) sender: Sender,
+    pub(super) label: Label,
 }
+
+/// Those who waited, each with the place that it gets.
+pub(super) type Served<H> = Vec<(oneshot::Sender<Opened<H>>, Place)>;
 
 impl<H: Host> Default for Open<H> {
     fn default() -> Self {
-        Self { connections: Vec::new(), opening: 0, waiting: VecDeque::new(), next: 0, swept: false }
+        Self {
+            connections: Vec::new(),
+            opening: 0,
+            waiting: VecDeque::new(),
+            next: 0,
+            told: None,
+            swept: false,
+        }
     }
 }
 
 impl<H: Host> Open<H> {
-    /// A stream on the first connection that has room: which, how to use it, and what is known of it.
-    pub(super) fn take(
-        &mut self,
-        limits: &Limits,
-        now: Instant,
-    ) -> Option<(u64, Dialed<http2::SendRequest<Body>>)> {
-        self.connections.retain(|connection| !connection.sender.is_closed() && !connection.old(limits, now));
-        let free = self.connections.iter_mut().find(|connection| connection.streams < limits.streams)?;
-        free.use_stream();
-        let taken = (free.id, Dialed { sender: free.sender.clone(), label: free.label.clone() });
-        self.let_go_of_spent(limits);
-        Some(taken)
+    /// A place on the first connection that has room, unless others wait for one.
+    pub(super) fn take(&mut self, limits: &Limits, now: Instant) -> Option<Place> {
+        self.forget_who_left();
+        if self.waiting.is_empty() { self.free_place(limits, now) } else { None }
     }
 
-    /// Waits for a connection; whether one more is to be opened for it.
+    /// Gives the places that are free to those who wait.
+    pub(super) fn serve(&mut self, limits: &Limits, now: Instant) -> Served<H> {
+        let mut served = Vec::new();
+        self.forget_who_left();
+        while !self.waiting.is_empty()
+            && let Some(place) = self.free_place(limits, now)
+            && let Some(tell) = self.waiting.pop_front()
+        {
+            served.push((tell, place));
+        }
+        served
+    }
+
+    /// Whether somebody waits for a place.
+    pub(super) fn is_waited_for(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
+    /// Waits for a place; whether one more connection is to be opened for it.
     pub(super) fn wait(&mut self, tell: oneshot::Sender<Opened<H>>, limits: &Limits) -> bool {
         self.waiting.push_back(tell);
         self.grow(limits)
     }
 
+    /// Whether those who wait will find a place on what is being opened, or yet to be.
+    pub(super) fn is_coming(&self, limits: &Limits) -> bool {
+        let further = limits.connections_http2().saturating_sub(self.there());
+        let further = u64::from(further) * u64::from(self.most(limits.streams_of_new()));
+        self.waiting.len() as u64 <= self.coming(limits).saturating_add(further)
+    }
+
     /// Whether one more is to be opened for those who wait.
     pub(super) fn grow(&mut self, limits: &Limits) -> bool {
-        let coming = u64::from(self.opening) * u64::from(limits.streams_of_new());
-        let there = u32::try_from(self.connections.len()).unwrap_or(u32::MAX).saturating_add(self.opening);
-        let more = self.waiting.len() as u64 > coming
+        let more = self.waiting.len() as u64 > self.coming(limits)
             && self.opening < limits.ramp.unwrap_or(u32::MAX)
-            && (there < limits.connections_http2() || self.opening == 0);
+            && self.there() < limits.connections_http2();
         self.opening += u32::from(more);
         more
     }
 
-    /// A connection was opened: who gets a stream on it.
-    pub(super) fn opened(
-        &mut self,
-        dialed: Dialed<http2::SendRequest<Body>>,
-        limits: &Limits,
-        now: Instant,
-    ) -> Served<H> {
+    /// How many connections there are, or are being opened.
+    fn there(&self) -> u32 {
+        u32::try_from(self.connections.len()).unwrap_or(u32::MAX).saturating_add(self.opening)
+    }
+
+    /// How many streams a connection takes that we allow `own`, as far as is known.
+    fn most(&self, own: u32) -> u32 {
+        own.min(self.told.unwrap_or(u32::MAX))
+    }
+
+    /// How many places are to come: on connections that are being opened, and where the peer has yet to say how many
+    /// there are.
+    fn coming(&self, limits: &Limits) -> u64 {
+        let untold = self.connections.iter().filter(|connection| !connection.is_told());
+        let most = self.most(limits.streams);
+        let untold = untold.map(|connection| most.saturating_sub(connection.streams));
+        u64::from(self.opening) * u64::from(self.most(limits.streams_of_new()))
+            + untold.map(u64::from).sum::<u64>()
+    }
+
+    /// A connection was opened; its number.
+    pub(super) fn opened(&mut self, dialed: Dialed<Sender>, now: Instant) -> u64 {
         let Dialed { sender, label } = dialed;
         self.opening -= 1;
-        let (id, streams) = (self.next, 0);
+        let id = self.next;
         self.next += 1;
-        let waiting = self.first_in_line(limits);
-        let mut connection = Connection {
+        let (streams, requests) = (0, 0);
+        self.connections.push(Connection {
             id,
-            sender: sender.clone(),
-            label: label.clone(),
+            sender,
+            label,
             opened: now,
             streams,
-            requests: 0,
+            requests,
             idle_since: now,
-        };
-        for _ in &waiting {
-            connection.use_stream();
-        }
-        self.connections.push(connection);
-        self.let_go_of_spent(limits);
-        Served { sender, label, id, waiting }
+        });
+        id
     }
 
     /// A connection could not be opened: who will get none.
     pub(super) fn failed(&mut self, limits: &Limits) -> Vec<oneshot::Sender<Opened<H>>> {
         self.opening -= 1;
-        self.first_in_line(limits)
+        self.forget_who_left();
+        let count = self.waiting.len().min(limits.streams_of_new() as usize);
+        self.waiting.drain(..count).collect()
+    }
+
+    /// Takes note of how many streams the peer allows now.
+    pub(super) fn hear(&mut self) {
+        let told = self.connections.iter().rev().find(|connection| connection.is_told());
+        self.told = told.map(|connection| connection.sender.streams_max()).or(self.told);
     }
 
     /// A request on connection `id` is done. Whether there is something to sweep now.
@@ -142,8 +216,8 @@ impl<H: Host> Open<H> {
 
     /// Closes what was idle or is open for too long. When the next one will have been, if there is one.
     pub(super) fn sweep(&mut self, limits: &Limits, now: Instant) -> Option<Instant> {
-        self.connections.retain(|connection| match connection.due(limits) {
-            Some(due) => now < due && !connection.sender.is_closed(),
+        self.connections.retain_mut(|connection| match connection.due(limits) {
+            Some(due) => now < due && connection.sender.is_open(),
             None => true,
         });
         let next = self.connections.iter().filter_map(|connection| connection.due(limits)).min();
@@ -151,11 +225,21 @@ impl<H: Host> Open<H> {
         next
     }
 
-    fn first_in_line(&mut self, limits: &Limits) -> Vec<oneshot::Sender<Opened<H>>> {
-        // Who went away takes no stream.
-        self.waiting.retain(|tell| !tell.is_closed());
-        let count = self.waiting.len().min(limits.streams_of_new() as usize);
-        self.waiting.drain(..count).collect()
+    fn free_place(&mut self, limits: &Limits, now: Instant) -> Option<Place> {
+        self.connections.retain_mut(|connection| connection.sender.is_open() && !connection.old(limits, now));
+        let told = self.told;
+        let free = self.connections.iter_mut().find(|connection| connection.has_room(limits, told))?;
+        free.use_stream();
+        let place = Place { id: free.id, sender: free.sender.clone(), label: free.label.clone() };
+        self.let_go_of_spent(limits);
+        Some(place)
+    }
+
+    /// Who went away takes no stream.
+    fn forget_who_left(&mut self) {
+        if !self.waiting.is_empty() {
+            self.waiting.retain(|tell| !tell.is_closed());
+        }
     }
 
     fn let_go_of_spent(&mut self, limits: &Limits) {
@@ -166,6 +250,19 @@ impl<H: Host> Open<H> {
 }
 
 impl Connection {
+    /// Whether the peer has said how many streams it allows.
+    fn is_told(&self) -> bool {
+        self.sender.streams_max() != STREAMS_UNTIL_TOLD
+    }
+
+    /// Whether it takes another stream; until the peer has said so itself, as it has `told` on other connections.
+    fn has_room(&self, limits: &Limits, told: Option<u32>) -> bool {
+        let allowed = self.sender.streams_max();
+        let allowed =
+            if allowed == STREAMS_UNTIL_TOLD { allowed.min(told.unwrap_or(allowed)) } else { allowed };
+        self.streams < limits.streams.min(allowed)
+    }
+
     fn use_stream(&mut self) {
         self.streams += 1;
         self.requests = self.requests.saturating_add(1);

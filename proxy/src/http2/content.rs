@@ -1,0 +1,135 @@
+//! The content of a message that comes over HTTP/2. It is whole with `END_STREAM` and with nothing else: a reset, also one
+//! without an error, and the end of the connection break it off (RFC 9113, 8.1). The sender may send on as frames are
+//! taken. Owns no time.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use h2::RecvStream;
+use http_body::{Body, Frame, SizeHint};
+
+use crate::telemetry::Fault;
+
+/// Content that is being received.
+pub(crate) struct Content {
+    stream: RecvStream,
+    message: Message,
+    /// How many bytes are still to come, where the head said it.
+    remaining: Option<u64>,
+    stage: Stage,
+    #[expect(dead_code, reason = "counts as long as it lives")]
+    open: Option<Open>,
+}
+
+/// Which message it belongs to, and so whose fault it is when it breaks off.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Message {
+    Request,
+    Answer,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Data,
+    Trailers,
+    Ended,
+}
+
+/// A request that is open, counted as long as it lives.
+pub(super) struct Open(Arc<AtomicU32>);
+
+impl Open {
+    pub(super) fn begin(count: &Arc<AtomicU32>) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(count))
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Content {
+    /// The content of `message`, of which `remaining` bytes are announced.
+    pub(super) fn new(
+        stream: RecvStream,
+        message: Message,
+        remaining: Option<u64>,
+        open: Option<Open>,
+    ) -> Self {
+        Self { stream, message, remaining, stage: Stage::Data, open }
+    }
+
+    fn break_off(&mut self, error: &h2::Error) -> Fault {
+        self.stage = Stage::Ended;
+        match self.message {
+            Message::Request if is_broken_rule(error) => Fault::Malformed,
+            Message::Request => Fault::Cancelled,
+            Message::Answer if is_broken_rule(error) => Fault::ProtocolError,
+            Message::Answer => Fault::Reset,
+        }
+    }
+
+    /// The next data; `None` once there is no more of it.
+    fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, h2::Error>>> {
+        loop {
+            let Some(data) = ready!(self.stream.poll_data(cx)).transpose()? else {
+                return Poll::Ready(None);
+            };
+            if data.is_empty() {
+                continue;
+            }
+            // It fails for more than was received only.
+            let _ = self.stream.flow_control().release_capacity(data.len());
+            self.remaining = self.remaining.map(|remaining| remaining.saturating_sub(data.len() as u64));
+            return Poll::Ready(Some(Ok(data)));
+        }
+    }
+}
+
+/// Whether the peer has broken the rules, and was told so.
+pub(super) fn is_broken_rule(error: &h2::Error) -> bool {
+    error.is_library() && error.reason().is_some_and(|reason| reason != h2::Reason::NO_ERROR)
+}
+
+impl Body for Content {
+    type Data = Bytes;
+    type Error = Fault;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
+        let this = &mut *self;
+        if this.stage == Stage::Data {
+            match ready!(this.poll_data(cx)) {
+                Some(Ok(data)) => return Poll::Ready(Some(Ok(Frame::data(data)))),
+                Some(Err(error)) => return Poll::Ready(Some(Err(this.break_off(&error)))),
+                None => this.stage = Stage::Trailers,
+            }
+        }
+        if this.stage == Stage::Ended {
+            return Poll::Ready(None);
+        }
+        match ready!(this.stream.poll_trailers(cx)) {
+            Ok(trailers) => {
+                this.stage = Stage::Ended;
+                Poll::Ready(trailers.map(|trailers| Ok(Frame::trailers(trailers))))
+            }
+            Err(error) => Poll::Ready(Some(Err(this.break_off(&error)))),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.stage == Stage::Ended || self.stream.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.remaining.map_or_else(SizeHint::default, SizeHint::with_exact)
+    }
+}
