@@ -435,7 +435,12 @@ mod tests {
                 "invalid type: string \"10.0.0.0/8\", expected addresses",
             ),
             ("paths = \"raw\"", "\"raw\"", "unknown variant `raw`, expected `normal` or `as-they-are`"),
-            ("paths = { slashes = true }", "true", "invalid type: boolean"),
+            ("paths = { slashes = true }", "true", "wanted string or table"),
+            (
+                "paths = { slashes = \"drop\" }",
+                "\"drop\"",
+                "unknown variant `drop`, expected `merge` or `keep`",
+            ),
         ] {
             let problems = problems(text);
             assert_eq!(problems[0].0, place, "{text}");
