@@ -120,17 +120,22 @@ fn a_request_that_meets_the_end_of_its_connection_is_lost_over_http1_alone() {
     // Every five seconds. The first opens the connections, and the last of them is idle from 15 ms on without a gateway,
     // from 30 ms on behind one.
     let every = "rate = \"0.2 rps\"\narrivals = \"uniform\"\nmix = { \"cart.get\" = 1 }";
-    let failed = |architecture: &str, service: &str, method: &str| {
+    let tried = |architecture: &str, service: &str, method: &str, policies: &str| {
         let service = format!("{service}\nendpoints.get = {{ method = \"{method}\", path = \"/get\" }}");
-        let seen = run(architecture, &service, every, "");
+        let seen = run(architecture, &service, every, policies);
         let Requests { sent, failed, .. } = seen.total.requests;
         assert_eq!(sent, 2);
         failed
     };
+    let failed = |architecture: &str, service: &str, method: &str| tried(architecture, service, method, "");
+    let retry = "[gateway]\ndefaults.retry = { on = [\"reset\"], backoff = \"1ms..1ms\" }";
     for (architecture, on_the_wire) in [("direct", "4985ms"), ("gateway", "4975ms")] {
         let meets = format!("keep_alive = \"{on_the_wire}\"");
         assert_eq!(failed(architecture, &meets, "POST"), 1, "{architecture}");
-        assert_eq!(failed(architecture, &meets, "GET"), 0, "what may be sent twice is, unasked");
+        assert_eq!(failed(architecture, &meets, "GET"), 1, "nothing is sent twice unasked");
+        if architecture == "gateway" {
+            assert_eq!(tried(architecture, &meets, "GET", retry), 0, "what may be sent twice is, when asked");
+        }
         assert_eq!(failed(architecture, "keep_alive = \"4s\"", "POST"), 0, "it is known to be closed");
         assert_eq!(failed(architecture, "keep_alive = \"6s\"", "POST"), 0, "it is still open");
         for keep_alive in [on_the_wire, "4s", "6s"] {
