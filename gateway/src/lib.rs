@@ -19,7 +19,7 @@ use hoplab_proxy::host::{Host, Listener};
 use hoplab_proxy::load_control::LoadControl;
 use hoplab_proxy::message;
 use hoplab_proxy::path::Paths;
-use hoplab_proxy::server::{self, Connection, Drained, Handler};
+use hoplab_proxy::server::{self, Connection, Drained, Handler, Refused};
 use hoplab_proxy::tasks::Tasks;
 use hoplab_proxy::telemetry::{Fault, Role};
 use hoplab_proxy::upstream::{DeadlinePolicy, Upstream};
@@ -102,6 +102,10 @@ struct Requests<H: Host> {
 }
 
 impl<H: Host> Handler for Requests<H> {
+    fn note_refused(&self, refused: Refused<'_>, connection: &Connection) {
+        self.forwarder.note_refused(refused, connection);
+    }
+
     async fn handle(
         self: Arc<Self>,
         mut request: Request<Body>,

@@ -20,7 +20,7 @@ use crate::headers::{self, Via};
 use crate::host::{Host, Work};
 use crate::load_control::Refusal;
 use crate::message;
-use crate::server::Connection;
+use crate::server::{Connection, Refused};
 use crate::telemetry::trace::TRACESTATE;
 use crate::telemetry::{Facts, Fault, Interest, Outcome, Report, Role, SpanIds, TraceContext, TraceFlags};
 use crate::upstream::Upstream;
@@ -129,6 +129,22 @@ impl<H: Host> Forwarder<H> {
             Ok(answer) => self.hand_on(visit, answer, upstream).await,
             Err(fault) => self.refuse(visit, fault),
         }
+    }
+
+    /// Takes note of a request that was refused while it was read, with what is known of it.
+    pub fn note_refused(&self, refused: Refused<'_>, connection: &Connection) {
+        let context = refused.head.and_then(|head| TraceContext::read(&head.headers));
+        let mut exchange = Exchange::of(context, &self.ids, self.host.now());
+        if self.host.wants(Interest::Arrivals) {
+            self.host.report(Report::Arrived(self.role));
+        }
+        if self.host.wants(Interest::Facts) {
+            let mut facts = Facts::refused(refused.head, connection.peer, self.host.wall());
+            facts.status = Some(refused.status);
+            exchange.facts = Some(Box::new(facts));
+        }
+        let span = exchange.into_span(self.role, Outcome::Failed(Fault::Malformed), self.host.now());
+        self.host.report(Report::Span(span));
     }
 
     /// Answers in place of an upstream: there was none, or it did not answer.

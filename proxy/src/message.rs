@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderName, TRANSFER_ENCODING, VIA};
 use http::request::Parts;
 use http::uri::Authority;
-use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
+use http::{HeaderValue, Method, Response, StatusCode, Uri, Version};
 
 use crate::body::Body;
 
@@ -138,10 +138,9 @@ impl HeadLimits {
     }
 }
 
-/// A request as it was read, checked and brought into its inner form.
-pub(crate) fn read(request: Request<Body>, limits: HeadLimits) -> Result<Request<Body>, Refusal> {
-    let (mut head, content) = request.into_parts();
-    limits.check(&head)?;
+/// Checks the head of a request as it was read, and brings it into its inner form.
+pub(crate) fn settle(head: &mut Parts, limits: HeadLimits) -> Result<(), Refusal> {
+    limits.check(head)?;
     if head.method == Method::CONNECT {
         return Err(Refusal::Connect);
     }
@@ -150,7 +149,7 @@ pub(crate) fn read(request: Request<Body>, limits: HeadLimits) -> Result<Request
         head.headers.insert(HOST, host);
     }
     head.uri = origin_form(&head.uri, &head.method)?;
-    Ok(Request::from_parts(head, content))
+    Ok(())
 }
 
 /// What `Host` is to say: the target's own authority goes before the field (RFC 9112, 3.2.2).
@@ -198,6 +197,8 @@ fn origin_form(uri: &Uri, method: &Method) -> Result<Uri, Refusal> {
 
 #[cfg(test)]
 mod tests {
+    use http::Request;
+
     use super::*;
 
     fn hosted(uri: &str, version: Version, fields: &[&str]) -> Result<Option<String>, Refusal> {

@@ -18,7 +18,8 @@ use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 
-use http::{Request, Response};
+use http::request::Parts;
+use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::Service;
@@ -53,6 +54,18 @@ pub trait Handler: Send + Sync + 'static {
         request: Request<Body>,
         connection: Arc<Connection>,
     ) -> impl Future<Output = Response<Body>> + Send;
+
+    /// Takes note of a request that was refused while it was being read, and is never handled.
+    fn note_refused(&self, _: Refused<'_>, _: &Connection) {}
+}
+
+/// A request that was refused while it was being read.
+#[derive(Debug, Clone, Copy)]
+pub struct Refused<'a> {
+    /// What its sender was told.
+    pub status: StatusCode,
+    /// Its head, when as much could be read.
+    pub head: Option<&'a Parts>,
 }
 
 /// The connection that a request came over.
@@ -233,16 +246,21 @@ impl<H: Host, A: Handler> Acceptance<H, A> {
         let lifetime = end.map(|end| Lifetime::new(self.host.clone(), end));
         let service = self.answers(connection, lifetime);
         let mut serving = builder.serve_connection(stream, service);
-        tokio::select! {
+        let ended = tokio::select! {
             biased;
-            // How a connection ends is the peer's affair; its requests were told.
-            _ = poll_fn(|cx| serving.poll_without_shutdown(cx)) => {}
+            ended = poll_fn(|cx| serving.poll_without_shutdown(cx)) => ended,
             () = drain.begun() => {
                 Pin::new(&mut serving).graceful_shutdown();
-                let _ = poll_fn(|cx| serving.poll_without_shutdown(cx)).await;
+                poll_fn(|cx| serving.poll_without_shutdown(cx)).await
             }
+        };
+        let parts = serving.into_parts();
+        // How a connection ends is the peer's affair: its requests were told, but for one that hyper could not read.
+        if let Some(status) = ended.err().as_ref().and_then(told_by_hyper) {
+            let Answers { handler, connection, .. } = &parts.service;
+            handler.note_refused(Refused { status, head: None }, connection);
         }
-        linger(&self.host, serving.into_parts().io.into_inner()).await;
+        linger(&self.host, parts.io.into_inner()).await;
     }
 
     async fn speak_http2<S>(self, stream: S, connection: Connection, end: Option<Instant>)
@@ -291,16 +309,20 @@ impl<H: Host, A: Handler> Answers<H, A> {
     /// Begins to answer `request`.
     fn begin(&self, request: Request<Body>) -> Answering {
         let (handler, connection) = (Arc::clone(&self.handler), Arc::clone(&self.connection));
-        match message::read(request, self.head_limits) {
-            Ok(request) => {
-                let answering = handler.handle(request, connection);
+        let (mut head, content) = request.into_parts();
+        match message::settle(&mut head, self.head_limits) {
+            Ok(()) => {
+                let answering = handler.handle(Request::from_parts(head, content), connection);
                 match &self.lifetime {
                     None => Box::pin(answering),
                     Some(lifetime) => Box::pin(lifetime.clone().keep(answering)),
                 }
             }
             // A peer that sends what is no proper request is not to be trusted with another.
-            Err(refusal) => Box::pin(ready(closing(refusal.answer()))),
+            Err(refusal) => {
+                handler.note_refused(Refused { status: refusal.status(), head: Some(&head) }, &connection);
+                Box::pin(ready(closing(refusal.answer())))
+            }
         }
     }
 }
@@ -325,6 +347,15 @@ impl<H: Clone, A> Clone for Acceptance<H, A> {
             settings: Arc::clone(&self.settings),
             drain: Arc::clone(&self.drain),
         }
+    }
+}
+
+/// What hyper answers by itself to a request whose head it cannot read; `None` when it was something else.
+fn told_by_hyper(error: &hyper::Error) -> Option<StatusCode> {
+    if error.is_parse_too_large() {
+        Some(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE)
+    } else {
+        error.is_parse().then_some(StatusCode::BAD_REQUEST)
     }
 }
 

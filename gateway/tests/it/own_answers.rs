@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use hoplab_proxy::body::Body;
-use hoplab_proxy::telemetry::access_log;
+use hoplab_proxy::telemetry::{Fault, Outcome, access_log};
 use http::{Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use tokio::io::AsyncWriteExt;
@@ -78,4 +78,33 @@ async fn the_access_log_says_what_was_received_and_who_answered() {
     assert_eq!([told(0), told(1)], [(200, 4), (408, 4)]);
     let line = access_log::line(&spans[0]).unwrap();
     assert!(line.contains(&format!("\"endpoint\":\"{good}\"")), "{line}");
+}
+
+#[tokio::test]
+async fn a_request_that_is_refused_while_it_is_read_leaves_a_line() {
+    let lab = Lab::new();
+    let nobody = lab.bind().await.1;
+    let gateway = lab.gateway(&format!("[upstreams.it]\nendpoints = [\"{nobody}\"]")).await;
+    let fields = |count| format!("GET /many HTTP/1.1\r\nHost: a\r\n{}\r\n", "x: y\r\n".repeat(count));
+    let (many, countless) = (fields(110), fields(150));
+    for (request, status, target) in [
+        ("GET /two HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400, "/two"),
+        ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n", 400, "*"),
+        ("GET / HTTP/1.1\nHost: a\r\n\r\n", 400, "*"),
+        ("nonsense\r\n\r\n", 400, "*"),
+        (&many, 431, "/many"),
+        (&countless, 431, "*"),
+        ("CONNECT a:80 HTTP/1.1\r\nHost: a:80\r\n\r\n", 501, ""),
+    ] {
+        let before = lab.spans().len();
+        let answer = gateway.exchange(request).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{request}: {answer}");
+        let spans = lab.spans();
+        assert_eq!(spans.len(), before + 1, "{request}");
+        let span = spans.last().unwrap();
+        let facts = span.facts.as_ref().unwrap();
+        assert_eq!(span.outcome, Outcome::Failed(Fault::Malformed));
+        assert_eq!((facts.status.unwrap().as_u16(), facts.target.path()), (status, target), "{request}");
+        assert!(access_log::line(span).is_some());
+    }
 }

@@ -8,7 +8,7 @@ use hoplab_proxy::body::Body;
 use hoplab_proxy::forward::Forwarder;
 use hoplab_proxy::host::Host;
 use hoplab_proxy::load_control::LoadControl;
-use hoplab_proxy::server::{Connection, Handler, Security};
+use hoplab_proxy::server::{Connection, Handler, Refused, Security};
 use hoplab_proxy::tasks::Spawner;
 use hoplab_proxy::telemetry::Role;
 use hoplab_proxy::tls::{ServerTls, SpiffeId};
@@ -75,6 +75,10 @@ pub(super) fn security<H: Host>(host: &H, plan: &Plan) -> Result<Security, rustl
 }
 
 impl<H: Host> Handler for Inbound<H> {
+    fn note_refused(&self, refused: Refused<'_>, connection: &Connection) {
+        self.forwarder.note_refused(refused, connection);
+    }
+
     async fn handle(
         self: Arc<Self>,
         mut request: Request<Body>,

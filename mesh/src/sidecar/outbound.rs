@@ -8,7 +8,7 @@ use hoplab_proxy::body::Body;
 use hoplab_proxy::forward::Forwarder;
 use hoplab_proxy::host::Host;
 use hoplab_proxy::path;
-use hoplab_proxy::server::{Connection, Handler};
+use hoplab_proxy::server::{Connection, Handler, Refused};
 use hoplab_proxy::tasks::Spawner;
 use hoplab_proxy::telemetry::{Fault, Role};
 use hoplab_proxy::tls::ClientTls;
@@ -82,6 +82,10 @@ impl<H: Host> Outbound<H> {
 }
 
 impl<H: Host> Handler for Outbound<H> {
+    fn note_refused(&self, refused: Refused<'_>, connection: &Connection) {
+        self.forwarder.note_refused(refused, connection);
+    }
+
     async fn handle(
         self: Arc<Self>,
         mut request: Request<Body>,

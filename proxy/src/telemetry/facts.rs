@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use http::header::HOST;
+use http::request::Parts;
 use http::{HeaderValue, Method, Request, StatusCode, Uri, Version};
 
 use super::SpanId;
@@ -52,14 +53,40 @@ impl Facts {
         arrived: SystemTime,
     ) -> Self {
         Self {
-            arrived,
-            peer,
             client,
             sampled,
             method: request.method().clone(),
             target: request.uri().clone(),
             version: request.version(),
             host: request.headers().get(HOST).cloned(),
+            ..Self::unknown(peer, arrived)
+        }
+    }
+
+    /// Of a request that was refused while it was read, with as much of its `head` as there is.
+    pub(crate) fn refused(head: Option<&Parts>, peer: SocketAddr, arrived: SystemTime) -> Self {
+        let unknown = Self::unknown(peer, arrived);
+        let Some(head) = head else { return unknown };
+        Self {
+            method: head.method.clone(),
+            target: head.uri.clone(),
+            version: head.version,
+            host: head.headers.get(HOST).cloned(),
+            ..unknown
+        }
+    }
+
+    /// Of a request that nothing is known of: its method is called `-`, its target `*`.
+    fn unknown(peer: SocketAddr, arrived: SystemTime) -> Self {
+        Self {
+            arrived,
+            peer,
+            client: peer.ip(),
+            sampled: false,
+            method: Method::from_bytes(b"-").unwrap_or_default(),
+            target: Uri::from_static("*"),
+            version: Version::HTTP_11,
+            host: None,
             upstream: None,
             status: None,
             attempt: None,
