@@ -46,13 +46,17 @@ static NO_TRAILERS: [HeaderName; 17] = [
     UPGRADE,
 ];
 
-/// What it means that an answer, or its content, could not be read: it is malformed, or its connection broke.
+/// What it means that an answer, or its content, could not be read: it is malformed, its connection broke, or the
+/// request's own content did.
 pub(crate) fn fault_of(error: &hyper::Error) -> Fault {
     if error.is_parse() {
         return Fault::ProtocolError;
     }
     let mut cause = error.source();
     while let Some(error) = cause {
+        if let Some(fault) = error.downcast_ref::<Fault>() {
+            return *fault;
+        }
         if let Some(error) = error.downcast_ref::<io::Error>() {
             return if is_nonsense(error) { Fault::ProtocolError } else { Fault::Reset };
         }

@@ -38,6 +38,7 @@ use crate::policy::retry::Retry;
 pub use affinity::By;
 pub(crate) use attempt::ATTEMPT_COUNT;
 use attempt::{Answered, Attempted};
+use deadline::Limits;
 pub use placement::{Placed, Placement, WEIGHT_MAX};
 pub use policies::{
     BalanceKeys, BalanceKind, BalancePolicy, BreakerPolicy, BudgetKeys, BudgetPolicy, Contradiction,
@@ -190,11 +191,11 @@ impl<H: Host> Upstream<H> {
             };
             drop(retrying.take());
             let endpoint = tried.last().copied();
-            let deadline = limits.deadline(replay.waited());
+            let deadline = limits.deadline(replay.waits().until(self.host.now()));
             let begin_by = self.begin_by(deadline);
             let again = self.again(&head, &replay, &attempted, &mut retries, endpoint, begin_by);
             let Some((pause, permit)) = again else {
-                return self.conclude(attempted, in_flight, replay, deadline);
+                return self.conclude(attempted, in_flight, replay, limits);
             };
             retrying = Some(permit);
             discard(attempted, deadline);
@@ -210,13 +211,13 @@ impl<H: Host> Upstream<H> {
         attempted: Attempted<H>,
         in_flight: state::InFlight<H>,
         replay: Replay<H>,
-        deadline: Instant,
+        limits: Limits,
     ) -> Result<Response<Body>, Fault> {
         let answered = attempted.map_err(|failed| failed.fault)?;
         let (host, status) = (self.host.clone(), answered.status());
         let Answered { head, content, lease, idle, verdict } = answered;
-        let streaming =
-            Streaming { host, status, content, lease, verdict, in_flight, replay, deadline, idle };
+        let clock = streaming::Clock { limits, patience: self.settings.timeout, idle };
+        let streaming = Streaming { host, status, content, lease, verdict, in_flight, replay, clock };
         Ok(Response::from_parts(head, streaming.body()))
     }
 }

@@ -30,6 +30,7 @@ fn long(mebibytes: usize) -> Response<Body> {
 async fn by_path(request: Request<Body>) -> Response<Body> {
     match request.uri().path() {
         "/long" => long(64),
+        "/echo" => Response::new(request.into_body()),
         "/early" => {
             // The content is kept unread, and with it the connection.
             let (head, body) = request.into_parts();
@@ -167,6 +168,48 @@ async fn an_upload_that_goes_on_slowly_has_the_upstreams_time_behind_it() {
     }
     let answer = read_answer(&mut client).await;
     assert!(answer.ends_with("true"), "{answer}");
+}
+
+#[tokio::test]
+async fn an_upload_may_go_on_beside_its_answer_for_longer_than_the_upstream_has() {
+    let lab = Lab::new();
+    let backend = lab.backend(by_path).await;
+    let gateway =
+        lab.gateway(&format!("[upstreams.it]\nendpoints = [\"{backend}\"]\ntimeout = \"300ms\"")).await;
+    let mut client = gateway.connect().await;
+    let head = b"POST /echo HTTP/1.1\r\nHost: it\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n";
+    client.write_all(head).await.unwrap();
+    for _ in 0..8 {
+        client.write_all(b"1\r\nx\r\n").await.unwrap();
+        lab.wait_ms(100).await;
+    }
+    client.write_all(b"0\r\n\r\n").await.unwrap();
+    let answer = gateway.read_all(client, head).await;
+    assert!(answer.ends_with("0\r\n\r\n") && answer.matches("x\r\n").count() == 8, "{answer}");
+}
+
+#[tokio::test]
+async fn an_upload_that_stalls_beside_its_answer_is_over_and_blames_nobody() {
+    let lab = Lab::new();
+    let backend = lab.backend(by_path).await;
+    let policies = "timeout = \"300ms\"\nbreaker = { failures = 1 }\npool = { connections = 1 }";
+    let gateway = lab.gateway(&format!("[upstreams.it]\nendpoints = [\"{backend}\"]\n{policies}")).await;
+    let head = "POST /echo HTTP/1.1\r\nHost: it\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n";
+    // What breaks it off: silence, nonsense, and an end in the middle.
+    for broken in [None, Some("nonsense\r\n"), Some("")] {
+        let mut client = gateway.connect().await;
+        client.write_all(head.as_bytes()).await.unwrap();
+        client.read_exact(&mut [0; 16]).await.unwrap();
+        match broken {
+            None => lab.wait_ms(500).await,
+            Some("") => drop(client),
+            Some(nonsense) => {
+                client.write_all(nonsense.as_bytes()).await.unwrap();
+                let _ = client.read_to_end(&mut Vec::new()).await;
+            }
+        }
+        assert_eq!(status(&gateway.exchange(GET).await), "200", "{broken:?}");
+    }
 }
 
 /// A server that sends a head and a part of the content it announces, and breaks off after `pause`.

@@ -207,8 +207,8 @@ impl Asked {
 /// What is to be said of a request of which nothing was written, since the connection takes none any more.
 fn unsent(error: &h2::Error) -> Unanswered {
     match unanswered(error) {
-        Unanswered { reach: Reach::Sent, .. } => Unanswered { fault: Fault::Reset, reach: Reach::Unwritten },
-        further => further,
+        refused @ Unanswered { reach: Reach::Connecting, .. } => refused,
+        _ => Unanswered { fault: Fault::Reset, reach: Reach::Unwritten },
     }
 }
 
@@ -221,6 +221,9 @@ fn unanswered(error: &h2::Error) -> Unanswered {
         (Fault::Tls, Reach::Connecting)
     } else if left_untouched {
         (Fault::Reset, Reach::Refused)
+    } else if error.is_reset() && !error.is_remote() && !error.is_library() {
+        // It was reset here, since its content broke off.
+        (Fault::Cancelled, Reach::Sent)
     } else if is_broken_rule(error) {
         (Fault::ProtocolError, Reach::Sent)
     } else {

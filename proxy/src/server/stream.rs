@@ -139,7 +139,8 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Framed<S> {
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.is_clean = true;
         ready!(self.write_interim(cx))?;
-        ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
+        let flushed = Pin::new(&mut self.stream).poll_flush(cx);
+        ready!(self.unless_cut(cx, flushed))?;
         self.wire.flushed();
         Poll::Ready(Ok(()))
     }

@@ -66,7 +66,8 @@ impl<H: Host> Upstream<H> {
         tried: &mut Vec<usize>,
         limits: Limits,
     ) -> Attempted<H> {
-        let begun = self.begin(exchange, tried, limits.deadline(replay.waited())).await?;
+        let begun =
+            self.begin(exchange, tried, limits.deadline(replay.waits().until(self.host.now()))).await?;
         self.carry(exchange, head, replay, begun, limits).await
     }
 
@@ -131,7 +132,7 @@ impl<H: Host> Upstream<H> {
             patience: self.settings.timeout,
             idle: self.settings.idle_timeout.map(|timeout| Idle::new(self.host.clone(), timeout)),
             began: self.host.now(),
-            waited_before: replay.waited(),
+            waited_before: replay.waits().over,
         };
         let mut reach = Reach::Connecting;
         let exchanged = {
@@ -251,7 +252,8 @@ impl<H: Host> Upstream<H> {
         let mut content = Content::new(content);
         content.take_first().map_err(|fault| (fault, Reach::Sent))?;
         if self.retry.as_ref().is_some_and(Retry::reads_grpc) && content::ends_in_trailers(&head) {
-            let read = content.read_ahead(self.settings.body_limit);
+            let passes = || clock.idle.iter().for_each(Idle::passes);
+            let read = content.read_ahead(self.settings.body_limit, passes);
             // One that takes too long is handed on as it comes: it may be a stream.
             if let Some(Err(fault)) = before(&self.host, clock.until(), read).await {
                 return Err((fault, Reach::Sent));

@@ -4,12 +4,14 @@
 //!
 //! Not here: the time of an answer's content ([`super::streaming`]).
 
+use std::future::poll_fn;
 use std::pin::Pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use super::deadline::Limits;
 use super::idle::Idle;
-use super::replay::Replay;
+use super::replay::{Replay, Waits};
 use crate::host::{Host, Instant};
 use crate::telemetry::Fault;
 use crate::timer::before;
@@ -33,8 +35,16 @@ impl<H: Host> Clock<'_, H> {
     /// Waits for `future` until it is late, and says whose fault that is.
     pub(super) async fn in_time<F: Future>(&self, mut future: Pin<&mut F>) -> Result<F::Output, Fault> {
         loop {
-            match before(self.host, self.due(), future.as_mut()).await {
-                Some(output) => return Ok(output),
+            let waits = self.replay.waits();
+            // While the caller is waited for, the limits move; they stand again once it has sent.
+            let polled = poll_fn(|cx| match (future.as_mut().poll(cx), waits.since) {
+                (Poll::Ready(output), _) => Poll::Ready(Some(output)),
+                (Poll::Pending, Some(since)) => self.replay.poll_resumed(since, cx).map(|()| None),
+                (Poll::Pending, None) => Poll::Pending,
+            });
+            match before(self.host, self.due(waits), polled).await {
+                Some(Some(output)) => return Ok(output),
+                Some(None) => {}
                 None => self.late()?,
             }
         }
@@ -42,31 +52,29 @@ impl<H: Host> Clock<'_, H> {
 
     /// When the attempt is over, were the caller to send now.
     pub(super) fn until(&self) -> Instant {
-        let now = self.host.now();
-        let waits = self.replay.waits_since().map_or(Duration::ZERO, |since| now.saturating_since(since));
-        let waited = self.replay.waited() + waits;
+        let waited = self.replay.waits().until(self.host.now());
         let deadline = self.limits.deadline(waited);
         let try_ends = self.per_try.map(|per_try| self.began + per_try + (waited - self.waited_before));
         try_ends.map_or(deadline, |ends| deadline.min(ends))
     }
 
     /// When to look whether it is late.
-    fn due(&self) -> Instant {
-        let until = self.idle.as_ref().map_or_else(|| self.until(), |idle| self.until().min(idle.due()));
-        self.caller_until().map_or(until, |caller| until.min(caller))
-    }
-
-    /// Until when the caller must send, if it is waited for.
-    fn caller_until(&self) -> Option<Instant> {
-        self.replay.waits_since().map(|since| since + self.patience)
+    fn due(&self, waits: Waits) -> Instant {
+        let due = match waits.since {
+            Some(since) => self.limits.of_wait(since, self.patience),
+            None => self.until(),
+        };
+        self.idle.as_ref().map_or(due, |idle| due.min(idle.due()))
     }
 
     /// Says who is late, if anybody is by now.
     fn late(&self) -> Result<(), Fault> {
         let now = self.host.now();
         let idle = self.idle.as_ref().is_some_and(|idle| now >= idle.until());
-        match self.caller_until() {
-            Some(caller) if idle || now >= caller || now >= self.until() => Err(Fault::RequestTimeout),
+        match self.replay.waits().since {
+            Some(since) if idle || now >= self.limits.of_wait(since, self.patience) => {
+                Err(Fault::RequestTimeout)
+            }
             None if idle || now >= self.until() => Err(Fault::Timeout),
             _ => Ok(()),
         }

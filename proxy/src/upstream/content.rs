@@ -60,8 +60,8 @@ impl<B: Body<Data = Bytes> + Unpin> Content<B> {
     }
 
     /// Reads to the end, unless there is more than one message or than `limit` bytes. What was read is handed out
-    /// all the same. Can be dropped half-way.
-    pub(super) async fn read_ahead(&mut self, limit: u64) -> Result<(), B::Error> {
+    /// all the same, and `passes` is called for each frame. Can be dropped half-way.
+    pub(super) async fn read_ahead(&mut self, limit: u64, passes: impl Fn()) -> Result<(), B::Error> {
         let ahead = self.ahead.get_or_insert_default();
         let mut message = Message::default();
         if let Some(first) = self.first.take() {
@@ -74,6 +74,7 @@ impl<B: Body<Data = Bytes> + Unpin> Content<B> {
                 break;
             };
             let frame = frame?;
+            passes();
             if let Some(data) = frame.data_ref() {
                 message.read(data);
             }
@@ -200,7 +201,7 @@ mod tests {
         fn the_trailers_behind_one_message_are_found(length in 0..200_u32, size in 1..64_usize, none: bool) {
             let bytes = if none { Vec::new() } else { messages(&[length]) };
             let mut content = content(&bytes, size, true);
-            content.read_ahead(1_000).now_or_never().unwrap().unwrap();
+            content.read_ahead(1_000, || ()).now_or_never().unwrap().unwrap();
             prop_assert_eq!(content.trailers().unwrap()[&grpc::STATUS].as_bytes(), b"14");
             prop_assert!(content.is_received() && !content.is_end_stream());
             prop_assert_eq!(content.size_hint().exact(), Some(bytes.len() as u64));
@@ -214,14 +215,14 @@ mod tests {
             lengths in proptest::collection::vec(0..200_u32, 2..5), size in 1..64_usize,
         ) {
             let mut content = content(&messages(&lengths), size, false);
-            prop_assert!(content.read_ahead(1_000).now_or_never().is_some(), "it waited for the end");
+            prop_assert!(content.read_ahead(1_000, || ()).now_or_never().is_some(), "it waited for the end");
             prop_assert!(content.trailers().is_none() && !content.is_received());
         }
 
         #[test]
         fn no_more_is_kept_than_the_limit_and_a_frame(length in 0..2_000_u32, size in 1..64_usize, limit in 0..500_u64) {
             let mut content = content(&messages(&[length]), size, true);
-            content.read_ahead(limit).now_or_never().unwrap().unwrap();
+            content.read_ahead(limit, || ()).now_or_never().unwrap().unwrap();
             let kept = content.ahead.as_ref().unwrap().frames.iter().filter_map(Frame::data_ref);
             prop_assert!(kept.map(Bytes::len).sum::<usize>() as u64 <= limit + size as u64);
         }
@@ -230,7 +231,7 @@ mod tests {
     #[test]
     fn what_was_read_is_handed_out_when_reading_ahead_is_given_up() {
         let mut content = content(&messages(&[100]), 10, false);
-        assert!(content.read_ahead(1_000).now_or_never().is_none(), "the end never comes");
+        assert!(content.read_ahead(1_000, || ()).now_or_never().is_none(), "the end never comes");
         let mut read = 0;
         while let Some(Some(Ok(frame))) = content.frame().now_or_never() {
             read += frame.into_data().unwrap().len();

@@ -26,6 +26,12 @@ impl Limits {
         let own = self.own + waited;
         self.told.map_or(own, |told| own.min(told))
     }
+
+    /// Until when it may wait for its caller, which has sent nothing `since` then and may be silent for `patience`.
+    pub(super) fn of_wait(&self, since: Instant, patience: Duration) -> Instant {
+        let silent = since + patience;
+        self.told.map_or(silent, |told| silent.min(told))
+    }
 }
 
 impl<H: Host> Upstream<H> {

@@ -14,6 +14,7 @@ use std::future::poll_fn;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use futures_util::future::select;
 use http::{Request, Response};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
@@ -57,6 +58,8 @@ pub(super) struct Lease<H: Host> {
     pool: Arc<Pool<H>>,
     sender: Sender<H>,
     permit: Permit,
+    /// The rest of a request whose answer has begun: it is given up with the lease.
+    upload: Option<oneshot::Sender<()>>,
     /// Whether the connection had been used before, so that the peer may have closed it meanwhile.
     pub(super) reused: bool,
 }
@@ -122,10 +125,11 @@ impl<H: Host> Pool<H> {
             // Boxed, since it is rare: the future of every request would hold the room for it.
             Taken::Open => Box::pin(self.open_http1(exchange, freshness)).await?,
             Taken::Wait { opened, coming } => {
-                (Sender::Http2(self.join(exchange, opened, coming).await?), false)
+                let (shared, reused) = self.join(exchange, opened, coming).await?;
+                (Sender::Http2(shared), reused)
             }
         };
-        Ok(Lease { pool: Arc::clone(self), sender, permit, reused })
+        Ok(Lease { pool: Arc::clone(self), sender, permit, upload: None, reused })
     }
 
     async fn permit(&self) -> Result<Permit, Fault> {
@@ -257,13 +261,14 @@ impl<H: Host> Pool<H> {
     }
 
     /// Waits for a place on a shared connection; its opening belongs to whoever waits. While none is being opened, and
-    /// so where a place became free, the time is the pool's, and no more may wait than may for a permit.
+    /// so where a place became free, the time is the pool's, and no more may wait than may for a permit. And whether
+    /// the connection had been used.
     async fn join(
         &self,
         exchange: &mut Exchange,
         opened: oneshot::Receiver<Opened<H>>,
         coming: bool,
-    ) -> Result<Shared<H>, Fault> {
+    ) -> Result<(Shared<H>, bool), Fault> {
         exchange.enter(if coming { Owner::Connect } else { Owner::Pool });
         let _waiting = if coming {
             None
@@ -271,6 +276,7 @@ impl<H: Host> Pool<H> {
             Some(Waiting::join(&self.pending, self.limits.pending).ok_or(Fault::Overflow)?)
         };
         let (shared, timeline) = opened.await.map_err(|_| Fault::Refused)?;
+        let reused = timeline.is_none();
         match timeline {
             Some(timeline) => {
                 exchange.timeline.join(timeline);
@@ -279,7 +285,7 @@ impl<H: Host> Pool<H> {
             None => exchange.enter(Owner::Pool),
         }
         exchange.mark(self.connector.host.now());
-        shared
+        shared.map(|shared| (shared, reused))
     }
 
     /// Takes back an HTTP/1.1 connection whose answer was read.
@@ -368,8 +374,10 @@ impl<H: Host> Lease<H> {
                 // What is left of the request's content takes up the stream until it is sent.
                 if let Some(upload) = answered.upload {
                     let stream = shared.stream.share();
+                    let (keep, given_up) = oneshot::channel();
+                    self.upload = Some(keep);
                     self.pool.spawner.spawn(async move {
-                        upload.await;
+                        select(upload, given_up).await;
                         drop(stream);
                     });
                 }

@@ -50,6 +50,24 @@ struct Source<H> {
     waits_since: Option<Instant>,
     /// How long somebody waited before.
     waited: Duration,
+    /// Who wants to know when the wait is over.
+    resumes: Vec<Waker>,
+}
+
+/// How long attempts have waited for the caller to send.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Waits {
+    /// In all waits that are over.
+    pub(super) over: Duration,
+    /// Since when one is under way, if one is.
+    pub(super) since: Option<Instant>,
+}
+
+impl Waits {
+    /// All of it until `now`.
+    pub(super) fn until(self, now: Instant) -> Duration {
+        self.over + self.since.map_or(Duration::ZERO, |since| now.saturating_since(since))
+    }
 }
 
 impl<H: Host> Replay<H> {
@@ -76,6 +94,7 @@ impl<H: Host> Replay<H> {
             waiting: Vec::new(),
             waits_since: None,
             waited: Duration::ZERO,
+            resumes: Vec::new(),
         };
         Self { source: Some(Arc::new(Mutex::new(source))) }
     }
@@ -98,14 +117,25 @@ impl<H: Host> Replay<H> {
         is_sent
     }
 
-    /// How long attempts have waited for the caller to send, the wait under way not counted.
-    pub(super) fn waited(&self) -> Duration {
-        self.source.as_ref().map_or(Duration::ZERO, |source| lock(source).waited)
+    /// How long attempts have waited for the caller to send.
+    pub(super) fn waits(&self) -> Waits {
+        self.source.as_ref().map_or_else(Waits::default, |source| {
+            let source = lock(source);
+            Waits { over: source.waited, since: source.waits_since }
+        })
     }
 
-    /// Since when an attempt waits for the caller to send, if one does.
-    pub(super) fn waits_since(&self) -> Option<Instant> {
-        lock(self.source.as_ref()?).waits_since
+    /// Completes when the wait `since` then is over.
+    pub(super) fn poll_resumed(&self, since: Instant, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(source) = &self.source else { return Poll::Ready(()) };
+        let mut source = lock(source);
+        if source.waits_since != Some(since) {
+            return Poll::Ready(());
+        }
+        if !source.resumes.iter().any(|waker| waker.will_wake(cx.waker())) {
+            source.resumes.push(cx.waker().clone());
+        }
+        Poll::Pending
     }
 
     /// The content from its beginning, for one attempt of this round; attempts beside each other share it.
@@ -190,6 +220,7 @@ impl<H: Host> Source<H> {
         }
         if let Some(since) = self.waits_since.take() {
             self.waited += self.host.now() - since;
+            self.resumes.drain(..).for_each(Waker::wake);
         }
     }
 }

@@ -8,15 +8,17 @@
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::StatusCode;
 use http_body::{Body as HttpBody, Frame};
 
 use super::content::Content;
+use super::deadline::Limits;
 use super::idle::Idle;
 use super::pool::Lease;
-use super::replay::Replay;
+use super::replay::{Replay, Waits};
 use super::state::{InFlight, Verdict};
 use crate::body::Body;
 use crate::grpc;
@@ -34,7 +36,14 @@ pub(super) struct Streaming<H: Host> {
     pub(super) verdict: Verdict<H>,
     pub(super) in_flight: InFlight<H>,
     pub(super) replay: Replay<H>,
-    pub(super) deadline: Instant,
+    pub(super) clock: Clock<H>,
+}
+
+/// How long the content may take.
+pub(super) struct Clock<H> {
+    pub(super) limits: Limits,
+    /// How long nothing may come either way while the caller has not sent all of its content.
+    pub(super) patience: Duration,
     pub(super) idle: Option<Idle<H>>,
 }
 
@@ -46,6 +55,8 @@ enum Event {
     Abandoned,
     /// Time is up.
     Late,
+    /// The caller, which was waited for, has sent something.
+    Resumed,
 }
 
 /// How content ended.
@@ -74,25 +85,34 @@ impl<H: Host> Streaming<H> {
     }
 
     async fn run(mut self, giver: Giver) {
-        let mut sleep = Box::pin(self.host.sleep_until(self.until()));
+        let mut passed = self.host.now();
+        let mut waits = self.replay.waits();
+        let mut sleep = Box::pin(self.host.sleep_until(self.until(waits, passed)));
         let (end, last) = loop {
-            match self.select(&giver, sleep.as_mut()).await {
+            match self.select(&giver, waits, sleep.as_mut()).await {
                 Event::Came(Some(Ok(frame))) => {
-                    self.idle.iter().for_each(Idle::passes);
+                    passed = self.host.now();
+                    self.clock.idle.iter().for_each(Idle::passes);
                     self.read_status(&frame);
                     if self.content.is_end_stream() {
                         break (End::Whole, Some(frame));
                     }
                     giver.give(frame, false);
                 }
-                Event::Came(Some(Err(fault))) => break (End::Broken(fault), None),
+                // What the caller broke is the caller's.
+                Event::Came(Some(Err(fault))) => {
+                    break (End::Broken(self.replay.broken().unwrap_or(fault)), None);
+                }
                 Event::Came(None) => break (End::Whole, None),
                 Event::Abandoned => break (End::Abandoned, None),
-                Event::Late if self.host.now() < self.until() => {
-                    sleep = Box::pin(self.host.sleep_until(self.until()));
+                Event::Late if self.host.now() >= self.until(self.replay.waits(), passed) => {
+                    let fault = self.is_upstream_late(&giver).then_some(Fault::Timeout);
+                    break (fault.map_or(End::Stalled, End::Broken), None);
                 }
-                Event::Late if self.is_upstream_late(&giver) => break (End::Broken(Fault::Timeout), None),
-                Event::Late => break (End::Stalled, None),
+                Event::Late | Event::Resumed => {
+                    waits = self.replay.waits();
+                    sleep = Box::pin(self.host.sleep_until(self.until(waits, passed)));
+                }
             }
         };
         let told = match end {
@@ -109,7 +129,12 @@ impl<H: Host> Streaming<H> {
     }
 
     /// Waits for what happens first.
-    async fn select(&mut self, giver: &Giver, mut sleep: Pin<&mut impl Future<Output = ()>>) -> Event {
+    async fn select(
+        &mut self,
+        giver: &Giver,
+        waits: Waits,
+        mut sleep: Pin<&mut impl Future<Output = ()>>,
+    ) -> Event {
         poll_fn(|cx| {
             if giver.poll_abandoned(cx).is_ready() {
                 return Poll::Ready(Event::Abandoned);
@@ -119,6 +144,11 @@ impl<H: Host> Streaming<H> {
             {
                 return Poll::Ready(Event::Came(came));
             }
+            if let Some(since) = waits.since
+                && self.replay.poll_resumed(since, cx).is_ready()
+            {
+                return Poll::Ready(Event::Resumed);
+            }
             sleep.as_mut().poll(cx).map(|()| Event::Late)
         })
         .await
@@ -126,7 +156,8 @@ impl<H: Host> Streaming<H> {
 
     /// Does what follows from the end of the content.
     fn apply(self, end: End) {
-        let Self { status, lease, mut verdict, in_flight, replay, deadline, .. } = self;
+        let deadline = self.until(self.replay.waits(), self.host.now());
+        let Self { status, lease, mut verdict, in_flight, replay, .. } = self;
         // An upload that nobody wants any more ends with its connection, or its stream.
         let is_sent = replay.stop();
         match end {
@@ -149,14 +180,19 @@ impl<H: Host> Streaming<H> {
         self.status = grpc::amounts_to(self.status, said);
     }
 
-    /// When it is over as things stand.
-    fn until(&self) -> Instant {
-        self.idle.as_ref().map_or(self.deadline, |idle| self.deadline.min(idle.until()))
+    /// When it is over as things stand, of which the last frame has `passed` then.
+    fn until(&self, waits: Waits, passed: Instant) -> Instant {
+        let Clock { limits, patience, idle } = &self.clock;
+        let until = match waits.since {
+            Some(since) => limits.of_wait(since.max(passed), *patience),
+            None => limits.deadline(waits.over),
+        };
+        idle.as_ref().map_or(until, |idle| until.min(idle.until()))
     }
 
     /// Whether it is the upstream that is waited for: the caller reads, and has sent what it has to.
     fn is_upstream_late(&self, giver: &Giver) -> bool {
         let mut context = Context::from_waker(std::task::Waker::noop());
-        giver.poll_room(&mut context).is_ready() && self.replay.waits_since().is_none()
+        giver.poll_room(&mut context).is_ready() && self.replay.waits().since.is_none()
     }
 }

@@ -113,6 +113,10 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
+        // A peer that takes no more is not asked anything further.
+        if self.deaf && self.watch.is_idle() {
+            return Poll::Ready(Ok(()));
+        }
         if !self.spoilt {
             ready!(Pin::new(&mut self.stream).poll_read(cx, buffer))?;
             let read = buffer.filled().len() - before;
