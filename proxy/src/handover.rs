@@ -1,8 +1,8 @@
-//! The content of an answer between the one who owns its attempt and the caller who reads it: a few frames, whether
-//! there are more, and what broke. The owner goes on where the caller stands still, and tells it so without waiting.
-//! Owns no time, no connection and no task.
+//! The content of an answer between the one who owns its attempt and the caller who reads it: a frame that was asked
+//! for, whether there are more, and what broke. Nothing is read ahead, so that a slow caller slows the upstream down as
+//! it did without a task between; but the owner goes on where the caller stands still, and knows which of the two is
+//! waited for. Owns no time, no connection and no task.
 
-use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -11,9 +11,6 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
 use crate::telemetry::Fault;
-
-/// How many frames the owner reads ahead of the caller, so that a short answer is received whole at once.
-const AHEAD_MAX: usize = 2;
 
 /// Called when the content breaks off, also while nobody reads it.
 pub(crate) type OnBreak = Box<dyn FnOnce(Fault) + Send>;
@@ -29,7 +26,9 @@ pub(crate) struct Taker {
 
 #[derive(Default)]
 struct Shared {
-    frames: VecDeque<Frame<Bytes>>,
+    frame: Option<Frame<Bytes>>,
+    /// Whether the caller waits for a frame.
+    is_wanted: bool,
     /// How the content ended, once it has.
     end: Option<Result<(), Fault>>,
     on_break: Option<OnBreak>,
@@ -55,10 +54,10 @@ fn wake(waker: Option<Waker>) {
 }
 
 impl Giver {
-    /// Completes when the caller has read enough to be given more.
-    pub(crate) fn poll_room(&self, cx: &mut Context<'_>) -> Poll<()> {
+    /// Completes when the caller waits for a frame.
+    pub(crate) fn poll_wanted(&self, cx: &mut Context<'_>) -> Poll<()> {
         let mut shared = lock(&self.0);
-        if shared.frames.len() < AHEAD_MAX {
+        if shared.is_wanted {
             return Poll::Ready(());
         }
         shared.giver = Some(cx.waker().clone());
@@ -75,10 +74,16 @@ impl Giver {
         Poll::Pending
     }
 
-    /// Gives a frame, and says whether it is the last.
+    /// Whether the caller waits for a frame.
+    pub(crate) fn is_wanted(&self) -> bool {
+        lock(&self.0).is_wanted
+    }
+
+    /// Gives the frame that was wanted, and says whether it is the last.
     pub(crate) fn give(&self, frame: Frame<Bytes>, is_last: bool) {
         let mut shared = lock(&self.0);
-        shared.frames.push_back(frame);
+        shared.frame = Some(frame);
+        shared.is_wanted = false;
         if is_last {
             shared.end = Some(Ok(()));
         }
@@ -145,10 +150,8 @@ impl Body for Taker {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
         let mut shared = lock(&self.shared);
-        if let Some(frame) = shared.frames.pop_front() {
-            let giver = shared.giver.take();
+        if let Some(frame) = shared.frame.take() {
             drop(shared);
-            wake(giver);
             self.left = less(&self.left, frame.data_ref().map_or(0, Bytes::len) as u64);
             return Poll::Ready(Some(Ok(frame)));
         }
@@ -156,6 +159,10 @@ impl Body for Taker {
             Some(end) => Poll::Ready(end.err().map(Err)),
             None => {
                 shared.taker = Some(cx.waker().clone());
+                let was_wanted = std::mem::replace(&mut shared.is_wanted, true);
+                let giver = if was_wanted { None } else { shared.giver.take() };
+                drop(shared);
+                wake(giver);
                 Poll::Pending
             }
         }
@@ -163,7 +170,7 @@ impl Body for Taker {
 
     fn is_end_stream(&self) -> bool {
         let shared = lock(&self.shared);
-        shared.frames.is_empty() && shared.end == Some(Ok(()))
+        shared.frame.is_none() && shared.end == Some(Ok(()))
     }
 
     fn size_hint(&self) -> SizeHint {
@@ -205,30 +212,30 @@ mod tests {
         Frame::data(Bytes::from(vec![b'x'; size]))
     }
 
-    fn has_room(giver: &Giver) -> bool {
-        poll_fn(|cx| giver.poll_room(cx)).now_or_never().is_some()
+    fn is_asked(giver: &Giver) -> bool {
+        poll_fn(|cx| giver.poll_wanted(cx)).now_or_never().is_some()
     }
 
     #[test]
-    fn a_caller_that_stands_still_is_given_no_more_than_a_few_frames() {
+    fn a_frame_is_asked_for_only_when_the_caller_waits_for_it() {
         let (giver, mut taker) = handover(SizeHint::with_exact(40));
-        for _ in 0..AHEAD_MAX {
-            assert!(has_room(&giver));
+        assert!(!is_asked(&giver));
+        for left in [30, 20] {
+            assert!(taker.frame().now_or_never().is_none());
+            assert!(is_asked(&giver) && giver.is_wanted());
             giver.give(data(10), false);
+            assert!(!is_asked(&giver));
+            taker.frame().now_or_never().unwrap().unwrap().unwrap();
+            assert!(!is_asked(&giver), "it does not wait yet");
+            assert_eq!(taker.size_hint().exact(), Some(left));
         }
-        assert!(!has_room(&giver));
-        assert!(taker.frame().now_or_never().unwrap().unwrap().is_ok());
-        assert!(has_room(&giver));
-        assert_eq!(taker.size_hint().exact(), Some(30));
     }
 
     #[test]
     fn the_last_frame_is_known_as_such() {
         let (giver, mut taker) = handover(SizeHint::default());
-        giver.give(data(1), false);
         giver.give(data(1), true);
         drop(giver);
-        taker.frame().now_or_never().unwrap().unwrap().unwrap();
         assert!(!taker.is_end_stream());
         taker.frame().now_or_never().unwrap().unwrap().unwrap();
         assert!(taker.is_end_stream());

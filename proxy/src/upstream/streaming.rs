@@ -7,7 +7,7 @@
 
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -139,7 +139,7 @@ impl<H: Host> Streaming<H> {
             if giver.poll_abandoned(cx).is_ready() {
                 return Poll::Ready(Event::Abandoned);
             }
-            if giver.poll_room(cx).is_ready()
+            if giver.poll_wanted(cx).is_ready()
                 && let Poll::Ready(came) = Pin::new(&mut self.content).poll_frame(cx)
             {
                 return Poll::Ready(Event::Came(came));
@@ -192,7 +192,6 @@ impl<H: Host> Streaming<H> {
 
     /// Whether it is the upstream that is waited for: the caller reads, and has sent what it has to.
     fn is_upstream_late(&self, giver: &Giver) -> bool {
-        let mut context = Context::from_waker(std::task::Waker::noop());
-        giver.poll_room(&mut context).is_ready() && self.replay.waits().since.is_none()
+        giver.is_wanted() && self.replay.waits().since.is_none()
     }
 }
