@@ -155,17 +155,15 @@ impl Body for Taker {
             self.left = less(&self.left, frame.data_ref().map_or(0, Bytes::len) as u64);
             return Poll::Ready(Some(Ok(frame)));
         }
-        match shared.end {
-            Some(end) => Poll::Ready(end.err().map(Err)),
-            None => {
-                shared.taker = Some(cx.waker().clone());
-                let was_wanted = std::mem::replace(&mut shared.is_wanted, true);
-                let giver = if was_wanted { None } else { shared.giver.take() };
-                drop(shared);
-                wake(giver);
-                Poll::Pending
-            }
+        if let Some(end) = shared.end {
+            return Poll::Ready(end.err().map(Err));
         }
+        shared.taker = Some(cx.waker().clone());
+        let was_wanted = std::mem::replace(&mut shared.is_wanted, true);
+        let giver = if was_wanted { None } else { shared.giver.take() };
+        drop(shared);
+        wake(giver);
+        Poll::Pending
     }
 
     fn is_end_stream(&self) -> bool {
@@ -174,7 +172,7 @@ impl Body for Taker {
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.left.clone()
+        self.left
     }
 }
 

@@ -290,6 +290,7 @@ pub(super) struct Counted<H: Host> {
 }
 
 /// A visit that goes on while content passes.
+#[expect(clippy::large_enum_variant, reason = "most are their own, and a box would cost each an allocation")]
 enum Stay<H: Host> {
     /// Content is at hand: it ends as it is read.
     Own(Visit<H>),
@@ -385,7 +386,9 @@ impl<H: Host> Counted<H> {
         let turns = std::mem::take(&mut *turns.lock());
         self.visit.with(|visit| {
             if let Some(exchange) = &mut visit.exchange {
-                turns.into_iter().for_each(|(owner, from)| exchange.turn(owner, from));
+                for (owner, from) in turns {
+                    exchange.turn(owner, from);
+                }
             }
         });
     }

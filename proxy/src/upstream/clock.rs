@@ -54,7 +54,8 @@ impl<H: Host> Clock<'_, H> {
     pub(super) fn until(&self) -> Instant {
         let waited = self.replay.waits().until(self.host.now());
         let deadline = self.limits.deadline(waited);
-        let try_ends = self.per_try.map(|per_try| self.began + per_try + (waited - self.waited_before));
+        let waited_now = waited.saturating_sub(self.waited_before);
+        let try_ends = self.per_try.map(|per_try| self.began + per_try + waited_now);
         try_ends.map_or(deadline, |ends| deadline.min(ends))
     }
 

@@ -60,6 +60,7 @@ enum Event {
 }
 
 /// How content ended.
+#[derive(Debug, Clone, Copy)]
 enum End {
     /// It came whole.
     Whole,
