@@ -1,8 +1,10 @@
-//! The content of an answer between the one who owns its attempt and the caller who reads it: a frame that was asked
-//! for, whether there are more, and what broke. Nothing is read ahead, so that a slow caller slows the upstream down as
-//! it did without a task between; but the owner goes on where the caller stands still, and knows which of the two is
-//! waited for. Owns no time, no connection and no task.
+//! The content of an answer between the one who owns its attempt and the caller who reads it: frames that were asked
+//! for, whether there are more, and what broke. A caller that waits asks for some bytes, so that what is there leaves
+//! together; beyond that nothing is read ahead, and a slow caller slows the upstream down as it did without a task
+//! between. But the owner goes on where the caller stands still, and knows which of the two is waited for. Owns no time,
+//! no connection and no task.
 
+use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -11,6 +13,9 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
 use crate::telemetry::Fault;
+
+/// How much a caller that waits asks for: a frame may exceed it.
+const WANTED_BYTES: usize = 64 * 1024;
 
 /// Called when the content breaks off, also while nobody reads it.
 pub(crate) type OnBreak = Box<dyn FnOnce(Fault) + Send>;
@@ -26,9 +31,11 @@ pub(crate) struct Taker {
 
 #[derive(Default)]
 struct Shared {
-    frame: Option<Frame<Bytes>>,
-    /// Whether the caller waits for a frame.
-    is_wanted: bool,
+    frames: VecDeque<Frame<Bytes>>,
+    /// How much was asked for and not given yet.
+    wanted_bytes: usize,
+    /// Whether the caller waits.
+    is_waiting: bool,
     /// How the content ended, once it has.
     end: Option<Result<(), Fault>>,
     on_break: Option<OnBreak>,
@@ -39,7 +46,8 @@ struct Shared {
 
 /// Two ends of a handover; the content is as long as `length` says.
 pub(crate) fn handover(length: SizeHint) -> (Giver, Taker) {
-    let shared = Arc::new(Mutex::new(Shared::default()));
+    let shared = Shared { wanted_bytes: WANTED_BYTES, ..Shared::default() };
+    let shared = Arc::new(Mutex::new(shared));
     (Giver(Arc::clone(&shared)), Taker { shared, left: length })
 }
 
@@ -54,10 +62,10 @@ fn wake(waker: Option<Waker>) {
 }
 
 impl Giver {
-    /// Completes when the caller waits for a frame.
+    /// Completes when the caller has asked for more than it was given.
     pub(crate) fn poll_wanted(&self, cx: &mut Context<'_>) -> Poll<()> {
         let mut shared = lock(&self.0);
-        if shared.is_wanted {
+        if shared.wanted_bytes > 0 {
             return Poll::Ready(());
         }
         shared.giver = Some(cx.waker().clone());
@@ -74,16 +82,18 @@ impl Giver {
         Poll::Pending
     }
 
-    /// Whether the caller waits for a frame.
-    pub(crate) fn is_wanted(&self) -> bool {
-        lock(&self.0).is_wanted
+    /// Whether the caller has read everything and waits for more.
+    pub(crate) fn is_waited_for(&self) -> bool {
+        lock(&self.0).is_waiting
     }
 
-    /// Gives the frame that was wanted, and says whether it is the last.
+    /// Gives a frame that was wanted, and says whether it is the last.
     pub(crate) fn give(&self, frame: Frame<Bytes>, is_last: bool) {
         let mut shared = lock(&self.0);
-        shared.frame = Some(frame);
-        shared.is_wanted = false;
+        let bytes = frame.data_ref().map_or(0, Bytes::len);
+        shared.wanted_bytes = shared.wanted_bytes.saturating_sub(bytes);
+        shared.frames.push_back(frame);
+        shared.is_waiting = false;
         if is_last {
             shared.end = Some(Ok(()));
         }
@@ -150,7 +160,7 @@ impl Body for Taker {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
         let mut shared = lock(&self.shared);
-        if let Some(frame) = shared.frame.take() {
+        if let Some(frame) = shared.frames.pop_front() {
             drop(shared);
             self.left = less(&self.left, frame.data_ref().map_or(0, Bytes::len) as u64);
             return Poll::Ready(Some(Ok(frame)));
@@ -159,8 +169,9 @@ impl Body for Taker {
             return Poll::Ready(end.err().map(Err));
         }
         shared.taker = Some(cx.waker().clone());
-        let was_wanted = std::mem::replace(&mut shared.is_wanted, true);
-        let giver = if was_wanted { None } else { shared.giver.take() };
+        shared.is_waiting = true;
+        let wanted_bytes = std::mem::replace(&mut shared.wanted_bytes, WANTED_BYTES);
+        let giver = if wanted_bytes > 0 { None } else { shared.giver.take() };
         drop(shared);
         wake(giver);
         Poll::Pending
@@ -168,7 +179,7 @@ impl Body for Taker {
 
     fn is_end_stream(&self) -> bool {
         let shared = lock(&self.shared);
-        shared.frame.is_none() && shared.end == Some(Ok(()))
+        shared.frames.is_empty() && shared.end == Some(Ok(()))
     }
 
     fn size_hint(&self) -> SizeHint {
@@ -215,18 +226,22 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_is_asked_for_only_when_the_caller_waits_for_it() {
-        let (giver, mut taker) = handover(SizeHint::with_exact(40));
+    fn a_caller_that_waits_asks_for_some_bytes_and_one_that_does_not_for_none() {
+        let (giver, mut taker) = handover(SizeHint::with_exact(100 + WANTED_BYTES as u64));
+        assert!(is_asked(&giver) && !giver.is_waited_for(), "some may come with the head");
+        giver.give(data(50), false);
+        assert!(is_asked(&giver));
+        giver.give(data(WANTED_BYTES), false);
         assert!(!is_asked(&giver));
-        for left in [30, 20] {
-            assert!(taker.frame().now_or_never().is_none());
-            assert!(is_asked(&giver) && giver.is_wanted());
-            giver.give(data(10), false);
-            assert!(!is_asked(&giver));
+        for left in [50 + WANTED_BYTES as u64, 50] {
             taker.frame().now_or_never().unwrap().unwrap().unwrap();
             assert!(!is_asked(&giver), "it does not wait yet");
             assert_eq!(taker.size_hint().exact(), Some(left));
         }
+        assert!(taker.frame().now_or_never().is_none());
+        assert!(is_asked(&giver) && giver.is_waited_for());
+        giver.give(data(50), true);
+        assert!(!giver.is_waited_for());
     }
 
     #[test]

@@ -7,7 +7,7 @@
 
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::task::Poll;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -80,6 +80,15 @@ impl<H: Host> Streaming<H> {
             return Body::from(bytes);
         }
         let (giver, taker) = handover(self.content.size_hint());
+        let mut context = Context::from_waker(Waker::noop());
+        // What is there leaves together with the head.
+        while giver.poll_wanted(&mut context).is_ready() {
+            let Poll::Ready(came) = Pin::new(&mut self.content).poll_frame(&mut context) else { break };
+            if let Some(over) = self.came(&giver, came) {
+                self.end(&giver, over);
+                return Body::handed(taker);
+            }
+        }
         let spawner = self.lease.spawner();
         spawner.spawn(self.run(giver));
         Body::handed(taker)
@@ -89,22 +98,14 @@ impl<H: Host> Streaming<H> {
         let mut passed = self.host.now();
         let mut waits = self.replay.waits();
         let mut sleep = Box::pin(self.host.sleep_until(self.until(waits, passed)));
-        let (end, last) = loop {
+        let over = loop {
             match self.select(&giver, waits, sleep.as_mut()).await {
-                Event::Came(Some(Ok(frame))) => {
+                Event::Came(came) => {
                     passed = self.host.now();
-                    self.clock.idle.iter().for_each(Idle::passes);
-                    self.read_status(&frame);
-                    if self.content.is_end_stream() {
-                        break (End::Whole, Some(frame));
+                    if let Some(over) = self.came(&giver, came) {
+                        break over;
                     }
-                    giver.give(frame, false);
                 }
-                // What the caller broke is the caller's.
-                Event::Came(Some(Err(fault))) => {
-                    break (End::Broken(self.replay.broken().unwrap_or(fault)), None);
-                }
-                Event::Came(None) => break (End::Whole, None),
                 Event::Abandoned => break (End::Abandoned, None),
                 Event::Late if self.host.now() >= self.until(self.replay.waits(), passed) => {
                     let fault = self.is_upstream_late(&giver).then_some(Fault::Timeout);
@@ -116,6 +117,33 @@ impl<H: Host> Streaming<H> {
                 }
             }
         };
+        self.end(&giver, over);
+    }
+
+    /// Hands over what came; how the content ended, once it has, and the last frame.
+    fn came(
+        &mut self,
+        giver: &Giver,
+        came: Option<Result<Frame<Bytes>, Fault>>,
+    ) -> Option<(End, Option<Frame<Bytes>>)> {
+        match came {
+            Some(Ok(frame)) => {
+                self.clock.idle.iter().for_each(Idle::passes);
+                self.read_status(&frame);
+                if self.content.is_end_stream() {
+                    return Some((End::Whole, Some(frame)));
+                }
+                giver.give(frame, false);
+                None
+            }
+            // What the caller broke is the caller's.
+            Some(Err(fault)) => Some((End::Broken(self.replay.broken().unwrap_or(fault)), None)),
+            None => Some((End::Whole, None)),
+        }
+    }
+
+    /// Ends the attempt, and tells the caller of it.
+    fn end(self, giver: &Giver, (end, last): (End, Option<Frame<Bytes>>)) {
         let told = match end {
             End::Whole => Ok(()),
             End::Broken(fault) => Err(fault),
@@ -193,6 +221,6 @@ impl<H: Host> Streaming<H> {
 
     /// Whether it is the upstream that is waited for: the caller reads, and has sent what it has to.
     fn is_upstream_late(&self, giver: &Giver) -> bool {
-        giver.is_wanted() && self.replay.waits().since.is_none()
+        giver.is_waited_for() && self.replay.waits().since.is_none()
     }
 }
