@@ -22,7 +22,7 @@ use super::pipe::Pipe;
 use super::{announced_length, has_content};
 use crate::body::Body;
 use crate::host::Host;
-use crate::interim::Interim;
+use crate::interim::{Interim, Taker};
 use crate::tasks::Spawner;
 use crate::timer::before;
 
@@ -184,8 +184,7 @@ where
         join_cookies(&mut head.headers);
         let by_head = head.method == Method::HEAD;
         let respond = Respond::new(respond);
-        let interim = respond.clone();
-        head.extensions.insert(Interim::new(move |status, headers| interim.say(status, headers)));
+        head.extensions.insert(respond.interim());
         let body = Body::http2(Content::new(content, Message::Request, length, None));
         let answering = (self.answer)(Request::from_parts(head, body));
         self.spawner.spawn(respond.answer(answering, by_head));
@@ -207,8 +206,7 @@ where
     }
 }
 
-/// The way back to who sent a request, until its answer goes out. Cloning gives another handle.
-#[derive(Clone)]
+/// The way back to who sent a request, until its answer goes out.
 struct Respond(Arc<Mutex<Answerable>>);
 
 struct Answerable {
@@ -225,20 +223,10 @@ impl Respond {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Sends an interim answer, unless the answer itself is out.
-    fn say(&self, status: StatusCode, mut headers: HeaderMap) {
-        let mut answerable = self.lock();
-        answerable.interim_answers += 1;
-        if answerable.interim_answers > INTERIM_ANSWERS_MAX {
-            return;
-        }
-        if let Some(respond) = &mut answerable.respond {
-            super::take_off_connection_specific(&mut headers);
-            let mut answer = Response::new(());
-            (*answer.status_mut(), *answer.headers_mut()) = (status, headers);
-            // Who went away meanwhile hears of no answer either.
-            let _ = respond.send_informational(answer);
-        }
+    /// Where interim answers to the request go.
+    fn interim(&self) -> Interim {
+        let to: Arc<dyn Taker> = Arc::clone(&self.0) as _;
+        Interim::to(to, 0)
     }
 
     /// Waits for an answer and sends it; gives up both when the peer resets the stream.
@@ -257,6 +245,24 @@ impl Respond {
             && let Some(pipe) = send(respond, answer, by_head)
         {
             pipe.await;
+        }
+    }
+}
+
+impl Taker for Mutex<Answerable> {
+    /// Sends an interim answer, unless the answer itself is out.
+    fn take(&self, _: u64, status: StatusCode, mut headers: HeaderMap) {
+        let mut answerable = self.lock().unwrap_or_else(PoisonError::into_inner);
+        answerable.interim_answers += 1;
+        if answerable.interim_answers > INTERIM_ANSWERS_MAX {
+            return;
+        }
+        if let Some(respond) = &mut answerable.respond {
+            super::take_off_connection_specific(&mut headers);
+            let mut answer = Response::new(());
+            (*answer.status_mut(), *answer.headers_mut()) = (status, headers);
+            // Who went away meanwhile hears of no answer either.
+            let _ = respond.send_informational(answer);
         }
     }
 }

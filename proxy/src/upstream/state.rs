@@ -274,43 +274,47 @@ impl<H: Host> Verdict<H> {
     /// until then; breaker and ejection wait for the end of what began well, as Linkerd's classification does.
     pub(super) fn answered(&mut self, status: StatusCode, is_received: bool) {
         let settled = Settled::Answered(status);
-        self.settle_balance(settled);
-        if is_received || status.is_server_error() {
-            self.settle(settled);
-        } else {
-            self.open = Open::Content(status);
+        let is_over = is_received || status.is_server_error();
+        self.open = if is_over { Open::Nothing } else { Open::Content(status) };
+        let policies = self.settle_balance(settled);
+        if is_over {
+            self.settle(policies, settled);
         }
     }
 
     /// The content of an answer came to its end; with the trailers it `amounts_to` a status.
     pub(super) fn ended(&mut self, amounts_to: StatusCode) {
-        if let Open::Content(_) = self.open {
-            self.settle(Settled::Answered(amounts_to));
+        if let Open::Content(_) = std::mem::replace(&mut self.open, Open::Nothing) {
+            self.settle(self.shared.lock(), Settled::Answered(amounts_to));
         }
     }
 
     /// There was no answer, or it broke off.
     pub(super) fn failed(&mut self, fault: Fault) {
-        let settled = Settled::Failed(fault);
-        match self.open {
-            Open::Whole => self.settle_balance(settled),
-            Open::Content(_) => {}
-            Open::Nothing => return,
-        }
-        self.settle(settled);
+        self.close(Settled::Failed(fault));
     }
 
-    fn settle_balance(&self, settled: Settled) {
+    /// Tells those who have not heard yet, which is everybody before the head.
+    fn close(&mut self, settled: Settled) {
+        let policies = match std::mem::replace(&mut self.open, Open::Nothing) {
+            Open::Whole => self.settle_balance(settled),
+            Open::Content(_) => self.shared.lock(),
+            Open::Nothing => return,
+        };
+        self.settle(policies, settled);
+    }
+
+    fn settle_balance(&self, settled: Settled) -> MutexGuard<'_, Policies> {
         let now = self.shared.host.now();
-        self.shared.lock().balance.observe(now, self.endpoint, now - self.began, settled.into());
+        let mut policies = self.shared.lock();
+        policies.balance.observe(now, self.endpoint, now - self.began, settled.into());
+        policies
     }
 
     /// Tells breaker and ejection.
-    fn settle(&mut self, settled: Settled) {
-        self.open = Open::Nothing;
+    fn settle(&self, mut policies: MutexGuard<'_, Policies>, settled: Settled) {
         let now = self.shared.host.now();
         let admission = self.admission;
-        let mut policies = self.shared.lock();
         let ejected = policies.observe_attempt(now, self.endpoint, settled);
         self.shared.with_breaker(policies, self.endpoint, |breaker, random| {
             let blame = breaker.config().blame;
@@ -330,14 +334,10 @@ impl<H: Host> Verdict<H> {
 
 impl<H: Host> Drop for Verdict<H> {
     fn drop(&mut self) {
-        match self.open {
-            Open::Whole => {
-                self.settle_balance(Settled::Abandoned);
-                self.settle(Settled::Abandoned);
-            }
-            Open::Content(status) => self.settle(Settled::Answered(status)),
-            Open::Nothing => {}
-        }
+        self.close(match self.open {
+            Open::Content(status) => Settled::Answered(status),
+            Open::Whole | Open::Nothing => Settled::Abandoned,
+        });
     }
 }
 
