@@ -166,7 +166,12 @@ fn peak_ewma(calls: usize) {
 }
 
 fn balance(algorithm: Algorithm, calls: usize) {
-    let member = |number| Member { name: format!("payment-{number}:8080"), weight: 1, local: false };
+    let member = |number| Member {
+        name: format!("payment-{number}:8080"),
+        weight: 1,
+        local: false,
+        rank: balance::Rank::default(),
+    };
     let members: Vec<_> = (0..10).map(member).collect();
     let config = balance::Config { algorithm, ..balance::Config::default() };
     let mut balancer = Balancer::new(config, &members, 3, Instant::START);
@@ -190,9 +195,10 @@ fn retry_wanted(calls: usize) {
         attempts: 2,
         on: vec![Condition::ConnectFailure, Condition::RefusedStream, Condition::GatewayError],
         headers: Vec::new(),
-        methods: retry::idempotent_methods(),
+        methods: retry::Methods::default(),
+        reads_trailers: true,
         backoff,
-        retry_after_max: None,
+        told: None,
     });
     let headers = HeaderMap::new();
     for _ in 0..calls {

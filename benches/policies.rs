@@ -78,6 +78,7 @@ fn balancers(criterion: &mut Criterion) {
     ];
     let members = |weights: fn(usize) -> u32| -> Vec<_> {
         let member = |number| Member {
+            rank: balance::Rank::default(),
             name: format!("payment-{number}:8080"),
             weight: weights(number),
             local: number % 2 == 0,
@@ -121,9 +122,10 @@ fn retries(criterion: &mut Criterion) {
         attempts: 2,
         on: vec![Condition::ConnectFailure, Condition::RefusedStream, Condition::GatewayError],
         headers: Vec::new(),
-        methods: retry::idempotent_methods(),
+        methods: retry::Methods::default(),
+        reads_trailers: true,
         backoff,
-        retry_after_max: None,
+        told: None,
     });
     let headers = HeaderMap::new();
     let mut group = criterion.benchmark_group("retry");
@@ -256,7 +258,7 @@ fn failfast_queues(criterion: &mut Criterion) {
 fn hedges(criterion: &mut Criterion) {
     let window = Duration::from_secs(30);
     let after = hedge::After::Percentile { quantile: 0.95, samples_min: 100, window };
-    let methods = retry::idempotent_methods();
+    let methods = retry::Methods::default();
     let mut hedge = Hedge::new(hedge::Config { after, hedges_max: 1, share: 0.1, methods });
     let mut clock = Clock(0);
     let mut group = criterion.benchmark_group("hedge");
@@ -295,6 +297,7 @@ fn outliers(criterion: &mut Criterion) {
         max_ejected: 0.1,
         always_eject_one: false,
         keep_lone: false,
+        connection_is_success: false,
     };
     let mut group = criterion.benchmark_group("outlier");
     for endpoints in [10, 100] {
@@ -324,7 +327,8 @@ fn outliers(criterion: &mut Criterion) {
 }
 
 fn health_checks(criterion: &mut Criterion) {
-    let mut health = Health::new(health::Config { rise: 2, fall: 3, begins_healthy: true });
+    let mut health =
+        Health::new(health::Config { rise: 2, fall: 3, begins_healthy: true, unexpected_is_down: false });
     let mut count = 0_u32;
     let mut group = criterion.benchmark_group("health");
     hot(&mut group, "observe", || {

@@ -10,7 +10,7 @@
 //! breaker = { failures = 5, open_for = "5s" }
 //!
 //! [upstreams.cart]
-//! endpoints = ["cart-0:8080", { at = "cart-1:8080", weight = 3, zone = "far" }]
+//! endpoints = ["cart-0:8080", { at = "cart-1:8080", weight = 3, zone = "far" }, { at = "cart-2:8080", backup = true }]
 //! balance = { kind = "least-request", zone = "prefer" }
 //!
 //! [[routes]]
@@ -87,7 +87,7 @@ use hoplab_proxy::load_control::LimitsPolicy;
 use hoplab_proxy::path::Paths;
 use hoplab_proxy::telemetry::Sink;
 use hoplab_proxy::trust::Trusted;
-use hoplab_proxy::upstream::{Placed, Policies, Protocol, above_zero, policies_beside};
+use hoplab_proxy::upstream::{Placed, Policies, above_zero, policies_beside};
 use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use toml::Spanned;
@@ -134,13 +134,11 @@ pub struct Config {
     pub spans: Option<Spanned<Sink>>,
 }
 
-/// Who is called: `endpoints`, `protocol`, and beside them the keys of [`Policies`].
+/// Who is called: `endpoints`, and beside them the keys of [`Policies`].
 #[derive(Debug, Clone)]
 pub struct UpstreamConfig {
     /// Where it listens: `host:port`, or a table with weight and zone; at least one.
     pub endpoints: Vec<Placed>,
-    /// What it speaks: `http1`, when left out, or `http2`.
-    pub protocol: Protocol,
     /// How it is called, over [`Config::defaults`].
     pub policies: Policies,
 }
@@ -157,22 +155,20 @@ impl<'de> Visitor<'de> for UpstreamVisitor {
     type Value = UpstreamConfig;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an upstream: `endpoints`, `protocol` and its policies")
+        f.write_str("an upstream: `endpoints` and its policies")
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<UpstreamConfig, A::Error> {
         let mut endpoints = None;
-        let mut protocol = Protocol::default();
         let policies = policies_beside(map, |key, map| {
             match key {
                 "endpoints" => endpoints = Some(map.next_value::<AtLeastOne>()?.0),
-                "protocol" => protocol = map.next_value()?,
                 _ => return Ok(false),
             }
             Ok(true)
         })?;
         let endpoints = endpoints.ok_or_else(|| A::Error::missing_field("endpoints"))?;
-        Ok(UpstreamConfig { endpoints, protocol, policies })
+        Ok(UpstreamConfig { endpoints, policies })
     }
 }
 

@@ -144,8 +144,7 @@ fn resolve_called(
     let zone = config.zone.as_deref().map(Arc::from);
     refuse_contradictions(&policies, config, &format!("upstreams.{name}"), written.span(), problems);
     let (endpoints, placements) = Placed::split(upstream.endpoints.clone());
-    let protocol = upstream.protocol;
-    upstream::Config { placements, zone, protocol, policies, ..upstream::Config::new(name, endpoints) }
+    upstream::Config { placements, zone, policies, ..upstream::Config::new(name, endpoints) }
 }
 
 fn refuse_contradictions(
@@ -339,7 +338,7 @@ mod tests {
         let timeouts: Vec<_> =
             plan.upstreams.iter().map(|u| u.policies.resolve().unwrap().timeout.as_secs()).collect();
         assert_eq!(timeouts, [1, 2], "in the order of their names");
-        assert_eq!(plan.upstreams[1].protocol, upstream::Protocol::Http2);
+        assert_eq!(plan.upstreams[1].policies.protocol, Some(upstream::Protocol::Http2));
     }
 
     #[test]

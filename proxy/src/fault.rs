@@ -4,9 +4,27 @@ use std::fmt;
 
 use http::StatusCode;
 
+use crate::grpc;
 use crate::telemetry::Fault;
 
 impl Fault {
+    /// Those that an upstream may have.
+    pub const OF_UPSTREAMS: [Self; 13] = [
+        Self::NoEndpoint,
+        Self::BreakerOpen,
+        Self::Failfast,
+        Self::Throttled,
+        Self::Overflow,
+        Self::PendingTimeout,
+        Self::Refused,
+        Self::ConnectTimeout,
+        Self::Tls,
+        Self::Reset,
+        Self::ProtocolError,
+        Self::Timeout,
+        Self::DeadlinePassed,
+    ];
+
     /// The status that tells a caller of it.
     pub fn status(self) -> StatusCode {
         match self {
@@ -18,6 +36,7 @@ impl Fault {
             | Self::BreakerOpen
             | Self::Throttled
             | Self::Overflow
+            | Self::PendingTimeout
             | Self::Refused
             | Self::ConcurrencyLimited
             | Self::AdmissionRefused
@@ -38,14 +57,15 @@ impl Fault {
         match self {
             Self::Cancelled => 1,
             Self::Timeout | Self::DeadlinePassed | Self::RequestTimeout => 4,
-            Self::RateLimited => 8,
+            Self::RateLimited => grpc::RESOURCE_EXHAUSTED,
             // As gRPC's own servers answer a method that they do not have.
-            Self::NoRoute => 12,
+            Self::NoRoute => grpc::UNIMPLEMENTED,
             Self::Malformed => 13,
             Self::NoEndpoint
             | Self::BreakerOpen
             | Self::Throttled
             | Self::Overflow
+            | Self::PendingTimeout
             | Self::Refused
             | Self::ConcurrencyLimited
             | Self::AdmissionRefused
@@ -65,6 +85,7 @@ impl Fault {
             Self::BreakerOpen
                 | Self::Throttled
                 | Self::Overflow
+                | Self::PendingTimeout
                 | Self::ConcurrencyLimited
                 | Self::AdmissionRefused
                 | Self::PriorityShed
@@ -80,6 +101,7 @@ impl Fault {
             Self::Failfast => "failfast",
             Self::Throttled => "throttled",
             Self::Overflow => "overflow",
+            Self::PendingTimeout => "pending-timeout",
             Self::Refused => "refused",
             Self::ConnectTimeout => "connect-timeout",
             Self::Tls => "tls",
@@ -112,6 +134,7 @@ impl Fault {
             | Self::Failfast
             | Self::Throttled
             | Self::Overflow
+            | Self::PendingTimeout
             | Self::Malformed
             | Self::Cancelled
             | Self::RateLimited
@@ -133,6 +156,7 @@ impl fmt::Display for Fault {
             Self::Failfast => "no endpoint of the upstream has been usable for a while",
             Self::Throttled => "the upstream accepts too few requests to be sent more",
             Self::Overflow => "too many requests are waiting for the upstream",
+            Self::PendingTimeout => "the request waited too long for a connection to the upstream",
             Self::Refused => "the upstream refused the connection",
             Self::ConnectTimeout => "the upstream could not be connected to in time",
             Self::Tls => "the TLS handshake with the upstream failed",

@@ -115,7 +115,8 @@ impl<H: Host> Forwarder<H> {
     ) -> Response<Body> {
         let (mut head, body) = request.into_parts();
         if let Err(refusal) = headers::settle_demands(&mut head.headers) {
-            return visit.answer(Outcome::Failed(Fault::Malformed), refusal.answer());
+            let answer = refusal.answer_to(&head.headers);
+            return visit.answer(Outcome::Failed(Fault::Malformed), self.dated(answer));
         }
         if headers::is_last_hop(&head.method, &mut head.headers) {
             let answer = self.answer_as_last_hop(&head);
@@ -127,7 +128,7 @@ impl<H: Host> Forwarder<H> {
         let sent = upstream.send(visit.exchange(), Request::from_parts(head, body)).await;
         match sent {
             Ok(answer) => self.hand_on(visit, answer, upstream).await,
-            Err(fault) => self.refuse(visit, fault),
+            Err(fault) => self.refuse_as(visit, fault, upstream.status_of(fault)),
         }
     }
 
@@ -149,10 +150,14 @@ impl<H: Host> Forwarder<H> {
 
     /// Answers in place of an upstream: there was none, or it did not answer.
     pub fn refuse(&self, visit: Visit<H>, fault: Fault) -> Response<Body> {
+        self.refuse_as(visit, fault, fault.status())
+    }
+
+    fn refuse_as(&self, visit: Visit<H>, fault: Fault, status: StatusCode) -> Response<Body> {
         let mut answer = if visit.is_grpc() {
             grpc::answer(fault.grpc_status(), &fault.to_string())
         } else {
-            message::plain(fault.status(), &fault.to_string())
+            message::plain(status, &fault.to_string())
         };
         if fault.is_overload() {
             answer.headers_mut().insert(OVERLOADED, HeaderValue::from_static("true"));

@@ -15,6 +15,12 @@ const MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
 /// The content type, which may go on with `+` or `;`.
 pub const CONTENT: HeaderValue = HeaderValue::from_static("application/grpc");
 
+/// The code of a call that is larger than what is taken.
+pub const RESOURCE_EXHAUSTED: u8 = 8;
+
+/// The code of a call that asks for what is not there.
+pub const UNIMPLEMENTED: u8 = 12;
+
 /// Flags and length before a message.
 pub const PREFIX_BYTES: usize = 5;
 

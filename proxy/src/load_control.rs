@@ -11,7 +11,7 @@ pub mod settings;
 mod written;
 
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use http::HeaderMap;
@@ -25,7 +25,8 @@ use crate::policy::limit::{Keyed, Limiter, Verdict};
 use crate::policy::priority::Priorities;
 use crate::random::stream;
 use crate::server::Connection;
-use crate::telemetry::{Decision, Fault, Outcome, Owner, PolicyEvent, Report};
+use crate::telemetry::gauges::{Gauge, LimitGauge};
+use crate::telemetry::{Decision, Fault, Gauges, Outcome, Owner, PolicyEvent, Report};
 
 use settings::By;
 pub use settings::Settings;
@@ -76,6 +77,18 @@ impl From<Fault> for Refusal {
     }
 }
 
+impl<H: Host> Gauges for LoadControl<H> {
+    fn read(&self) -> Vec<Gauge> {
+        let state = self.lock();
+        let limit = state.concurrency.as_ref().map(|concurrency| LimitGauge {
+            name: Arc::clone(&self.name),
+            limit: concurrency.limit(),
+            in_progress: concurrency.in_progress(),
+        });
+        limit.into_iter().map(Gauge::Limit).collect()
+    }
+}
+
 impl<H: Host> LoadControl<H> {
     /// The limits that `settings` say; `None` when that is none. Reports are about `name`; `seed` decides on draws.
     pub fn new(host: H, name: impl Into<Arc<str>>, settings: Settings, seed: u64) -> Option<Arc<Self>> {
@@ -97,7 +110,10 @@ impl<H: Host> LoadControl<H> {
             measurement_jitter: stream(seed, MEASUREMENT_JITTER),
         });
         let priorities = priority.map(Priorities::new);
-        Some(Arc::new(Self { host, name: name.into(), by, priorities, state }))
+        let control = Arc::new(Self { host, name: name.into(), by, priorities, state });
+        let gauges: Weak<dyn Gauges> = Arc::<Self>::downgrade(&control);
+        control.host.report(Report::Gauges(gauges));
+        Some(control)
     }
 
     /// Admits a request, perhaps after a delay that its `exchange` notes, or says why not.

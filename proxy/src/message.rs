@@ -6,9 +6,11 @@ use bytes::Bytes;
 use http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderName, TRANSFER_ENCODING, VIA};
 use http::request::Parts;
 use http::uri::Authority;
-use http::{HeaderValue, Method, Response, StatusCode, Uri, Version};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Uri, Version};
 
 use crate::body::Body;
+use crate::grpc;
+use crate::telemetry::Fault;
 
 /// Why a request is not handled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -47,9 +49,22 @@ impl Refusal {
         }
     }
 
-    /// The answer that says so.
-    pub fn answer(self) -> Response<Body> {
-        plain(self.status(), &self.to_string())
+    /// The status of gRPC that says so.
+    fn grpc_status(self) -> u8 {
+        match self {
+            Self::Host | Self::Target => Fault::Malformed.grpc_status(),
+            Self::TooManyFields | Self::HeadTooLarge => grpc::RESOURCE_EXHAUSTED,
+            Self::Connect | Self::Upgrade | Self::Expectation => grpc::UNIMPLEMENTED,
+        }
+    }
+
+    /// The answer that says so to a request with `headers`: as gRPC where it is that.
+    pub fn answer_to(self, headers: &HeaderMap) -> Response<Body> {
+        if grpc::is_grpc(headers) {
+            grpc::answer(self.grpc_status(), &self.to_string())
+        } else {
+            plain(self.status(), &self.to_string())
+        }
     }
 }
 

@@ -321,7 +321,7 @@ impl<H: Host, A: Handler> Answers<H, A> {
             // A peer that sends what is no proper request is not to be trusted with another.
             Err(refusal) => {
                 handler.note_refused(Refused { status: refusal.status(), head: Some(&head) }, &connection);
-                Box::pin(ready(closing(refusal.answer())))
+                Box::pin(ready(closing(refusal.answer_to(&head.headers))))
             }
         }
     }

@@ -10,15 +10,17 @@
 pub mod access_log;
 mod calendar;
 mod facts;
+pub mod gauges;
 pub mod metrics;
 pub mod otlp;
 pub mod outlets;
 pub mod timeline;
 pub mod trace;
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 pub use facts::Facts;
+pub use gauges::Gauges;
 pub use outlets::{Outlets, Sink};
 pub use timeline::Timeline;
 pub use trace::{SpanId, SpanIds, TraceContext, TraceFlags, TraceId};
@@ -63,6 +65,8 @@ pub enum Report {
     /// A request arrived at a hop of this role; its span will follow. For those who want
     /// [`Interest::Arrivals`].
     Arrived(Role),
+    /// There is something whose present state can be asked for, as long as it is there.
+    Gauges(Weak<dyn Gauges>),
 }
 
 /// One request's stay at one hop. Its segments tile `[start, end]` in order, without gap or overlap.
@@ -280,6 +284,8 @@ pub enum Fault {
     ProtocolError,
     /// The caller did not send the request's content in time.
     RequestTimeout,
+    /// The request waited too long for a connection, or for an endpoint that is usable.
+    PendingTimeout,
 }
 
 /// The state of a circuit breaker.
@@ -374,11 +380,19 @@ pub enum Decision {
     DeadlinePassed,
     /// A request was refused by the client-side throttle.
     Throttled,
+    /// An attempt that was made again was answered well.
+    RetrySucceeded,
+    /// A failed attempt would have been made again, but for its method.
+    RetryMethod,
+    /// A second attempt was answered before the first, and its answer taken.
+    HedgeWon,
+    /// An endpoint would have been ejected, but as many as may be are.
+    EjectionRefused,
 }
 
 impl Decision {
     /// All of them, in their order.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 23] = [
         Self::Retried,
         Self::RetryBudgetSpent,
         Self::RetryBodyTooLong,
@@ -398,6 +412,10 @@ impl Decision {
         Self::PriorityShed,
         Self::DeadlinePassed,
         Self::Throttled,
+        Self::RetrySucceeded,
+        Self::RetryMethod,
+        Self::HedgeWon,
+        Self::EjectionRefused,
     ];
 
     /// Its name in records, metrics and expectations.
@@ -422,6 +440,10 @@ impl Decision {
             Self::PriorityShed => "priority-shed",
             Self::DeadlinePassed => "deadline-passed",
             Self::Throttled => "throttled",
+            Self::RetrySucceeded => "retry-succeeded",
+            Self::RetryMethod => "retry-method-not-listed",
+            Self::HedgeWon => "hedge-won",
+            Self::EjectionRefused => "ejection-refused",
         }
     }
 }

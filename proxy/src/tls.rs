@@ -122,6 +122,13 @@ impl ClientTls {
         Ok(Self { config: Arc::new(config) })
     }
 
+    /// The same, which offers HTTP/1.1 alone.
+    pub(crate) fn speaking_http1(&self) -> Self {
+        let mut config = ClientConfig::clone(&self.config);
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Self { config: Arc::new(config) }
+    }
+
     /// Opens a handshake over `stream` and sees it through.
     ///
     /// In TLS 1.3 the client is done before the server has judged the client's certificate: a

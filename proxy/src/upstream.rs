@@ -22,31 +22,34 @@ pub mod settings;
 mod state;
 mod streaming;
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
 
 use crate::body::Body;
 use crate::exchange::Exchange;
 use crate::host::{Endpoint, Host, Instant};
 use crate::tasks::Spawner;
-use crate::telemetry::{Fault, Owner, SpanIds};
+use crate::telemetry::gauges::{EndpointGauge, Gauge};
+use crate::telemetry::{Fault, Gauges, Owner, Report, SpanIds};
 use crate::tls::ClientTls;
 
+pub use crate::policy::balance::Rank;
 use crate::policy::deadline::Deadline;
 use crate::policy::retry::Retry;
 pub use affinity::By;
 pub(crate) use attempt::ATTEMPT_COUNT;
 use attempt::{Answered, Attempted};
 use deadline::Limits;
-pub use placement::{Placed, Placement, WEIGHT_MAX};
+pub use placement::{PRIORITY_MAX, Placed, Placement, WEIGHT_MAX, rank};
 pub use policies::{
     BalanceKeys, BalanceKind, BalancePolicy, BreakerPolicy, BudgetKeys, BudgetPolicy, Contradiction,
-    DeadlineField, DeadlinePolicy, FailurePercentagePolicy, HealthKeys, HealthPolicy, HedgeAfter,
-    HedgePolicy, Initial, OutlierPolicy, Policies, PoolPolicy, QueuePolicy, RetryAfter, RetryPolicy,
-    SuccessRatePolicy, ZonePreference, above_zero, method, policies_beside,
+    DeadlineField, DeadlinePolicy, FailurePercentagePolicy, FaultStatuses, HealthKeys, HealthPolicy,
+    HedgeAfter, HedgePolicy, Initial, OutlierPolicy, Policies, PoolPolicy, QueuePolicy, RetryAfter,
+    RetryPolicy, SuccessRatePolicy, Trailers, WholePolicy, ZonePreference, above_zero, method,
+    policies_beside,
 };
-use pool::{Connector, Pool};
+use pool::{Connector, Pool, Together};
 use replay::Replay;
 use settings::Settings;
 use state::State;
@@ -74,7 +77,7 @@ pub struct Config {
     pub placements: Vec<Placement>,
     /// The zone that requests are sent from, where that is known.
     pub zone: Option<Arc<str>>,
-    /// What it speaks.
+    /// What it speaks, unless the policies say so.
     pub protocol: Protocol,
     /// How its connections are secured; not at all when `None`.
     pub tls: Option<ClientTls>,
@@ -116,6 +119,13 @@ impl<H: Host> Upstream<H> {
     /// ids, on the jitter of pauses, and on which endpoint is first.
     pub fn new(host: H, spawner: &Spawner<H>, config: Config, seed: u64) -> Arc<Self> {
         let settings = config.policies.resolve().expect("whoever read the policies has resolved them once");
+        let protocol = settings.protocol.unwrap_or(config.protocol);
+        let tls = match protocol {
+            Protocol::Http1 => config.tls.map(|tls| tls.speaking_http1()),
+            Protocol::Http2 => config.tls,
+        };
+        let config = Config { protocol, tls, ..config };
+        let together = Together::new(settings.limits.whole);
         let pools = config.endpoints.iter().map(|endpoint| {
             let connector = Connector {
                 host: host.clone(),
@@ -125,7 +135,7 @@ impl<H: Host> Upstream<H> {
                 timeout: settings.connect_timeout,
                 keep_alive: settings.limits.keep_alive,
             };
-            Pool::new(connector, spawner.clone(), settings.limits)
+            Pool::new(connector, spawner.clone(), settings.limits, together.clone())
         });
         let pools = pools.collect();
         let state = State::new(host.clone(), &config, &settings, seed);
@@ -137,7 +147,7 @@ impl<H: Host> Upstream<H> {
         }
         let retry = settings.retry.clone().map(Retry::new).filter(Retry::possible);
         let deadline = settings.deadline.clone().map(Deadline::new);
-        Arc::new(Self {
+        let upstream = Arc::new(Self {
             host,
             name: config.name,
             protocol: config.protocol,
@@ -148,12 +158,20 @@ impl<H: Host> Upstream<H> {
             ids: SpanIds::new(seed),
             pools,
             state,
-        })
+        });
+        let gauges: Weak<dyn Gauges> = Arc::<Self>::downgrade(&upstream);
+        upstream.host.report(Report::Gauges(gauges));
+        upstream
     }
 
     /// Its name.
     pub fn name(&self) -> &Arc<str> {
         &self.name
+    }
+
+    /// The status that tells a caller of `fault`.
+    pub fn status_of(&self, fault: Fault) -> StatusCode {
+        self.settings.statuses.of(fault)
     }
 
     /// Whether its connections are secured.
@@ -182,6 +200,7 @@ impl<H: Host> Upstream<H> {
         let mut retries = self.retries();
         let mut tried = Vec::new();
         let mut retrying = None;
+        let last = self.settings.retry_within.map(|within| self.host.now() + within);
         loop {
             replay.begin_round();
             let attempted = if hedges > 0 {
@@ -192,7 +211,7 @@ impl<H: Host> Upstream<H> {
             drop(retrying.take());
             let endpoint = tried.last().copied();
             let deadline = limits.deadline(replay.waits().until(self.host.now()));
-            let begin_by = self.begin_by(deadline);
+            let begin_by = last.into_iter().fold(self.begin_by(deadline), Instant::min);
             let again = self.again(&head, &replay, &attempted, &mut retries, endpoint, begin_by);
             let Some((pause, permit)) = again else {
                 return self.conclude(attempted, in_flight, replay, limits);
@@ -219,6 +238,25 @@ impl<H: Host> Upstream<H> {
         let clock = streaming::Clock { limits, patience: self.settings.timeout, idle };
         let streaming = Streaming { host, status, content, lease, verdict, in_flight, replay, clock };
         Ok(Response::from_parts(head, streaming.body()))
+    }
+}
+
+impl<H: Host> Gauges for Upstream<H> {
+    fn read(&self) -> Vec<Gauge> {
+        let now = self.host.now();
+        let endpoints = self.pools.iter().enumerate().map(|(number, pool)| {
+            let pending = pool.pending_now();
+            Gauge::Endpoint(EndpointGauge {
+                upstream: Arc::clone(&self.name),
+                endpoint: self.state.endpoint(number).unwrap_or_default(),
+                is_in: self.state.is_in(number, now),
+                is_ejected: self.state.is_ejected(number),
+                connections: pool.connections_now(),
+                in_flight: pool.requests_now().saturating_sub(pending),
+                pending,
+            })
+        });
+        endpoints.collect()
     }
 }
 

@@ -14,7 +14,7 @@ use hoplab_proxy::host::{Endpoint, Host};
 use hoplab_proxy::tasks::Tasks;
 use hoplab_proxy::tls::{Authority, ClientTls, Identity, SpiffeId};
 use hoplab_proxy::upstream::{
-    self, DeadlinePolicy, Placed, Placement, Policies, PoolPolicy, Protocol as Http, Upstream,
+    self, DeadlinePolicy, Placed, Placement, Policies, PoolPolicy, Protocol as Http, Rank, Upstream,
 };
 use indexmap::IndexMap;
 
@@ -193,12 +193,13 @@ impl Deployment {
         let asked = self.plan.requested_services();
         let upstreams = (0..self.plan.services.len()).map(|service| {
             asked.contains(&service).then(|| {
-                let endpoints = match (self.architecture.gateway, self.architecture.mesh) {
-                    (true, _) => vec![Endpoint::new("gateway-0", GATEWAY_PORT)],
-                    (false, true) => self.reached(service, INBOUND_PORT),
-                    (false, false) => self.reached(service, APP_PORT),
+                let (endpoints, spoken) = match (self.architecture.gateway, self.architecture.mesh) {
+                    (true, _) => (vec![Endpoint::new("gateway-0", GATEWAY_PORT)], self.plan.gateway_protocol),
+                    (false, true) => (self.reached(service, INBOUND_PORT), None),
+                    (false, false) => (self.reached(service, APP_PORT), None),
                 };
-                let config = self.plain(service, endpoints);
+                let protocol = spoken.unwrap_or(self.plan.services[service].protocol.http());
+                let config = self.plain(service, endpoints, protocol);
                 Upstream::new(host.clone(), &spawner, config, self.seed(purpose, service as u64))
             })
         });
@@ -239,7 +240,8 @@ impl Deployment {
                     self.reached(callee, APP_PORT)
                 };
                 let seed = self.seed(&name, callee as u64);
-                Upstream::new(host.clone(), &spawner, self.plain(callee, endpoints), seed)
+                let protocol = self.plan.services[callee].protocol.http();
+                Upstream::new(host.clone(), &spawner, self.plain(callee, endpoints, protocol), seed)
             })
         });
         let service = Arc::new(service::Service {
@@ -387,13 +389,10 @@ impl Deployment {
 
     /// An upstream as an application's HTTP library is: round robin, patient, without policies, and with as many
     /// connections as it wants, or over HTTP/2 one, which its requests share.
-    fn plain(&self, service: usize, endpoints: Vec<Endpoint>) -> upstream::Config {
+    fn plain(&self, service: usize, endpoints: Vec<Endpoint>, protocol: Http) -> upstream::Config {
         let name = self.plan.services[service].name.as_str();
-        let protocol = self.plan.services[service].protocol.http();
-        let pool = match protocol {
-            Http::Http1 => PoolPolicy { connections: Some(u32::MAX), ..PoolPolicy::default() },
-            Http::Http2 => PoolPolicy { pending: Some(u32::MAX), ..PoolPolicy::default() },
-        };
+        let connections = (protocol == Http::Http1).then_some(u32::MAX);
+        let pool = PoolPolicy { connections, pending: Some(u32::MAX), ..PoolPolicy::default() };
         let patient = Some(PATIENCE);
         // Whoever is asked is told what the application itself says, and nothing of its library's patience.
         let deadline = DeadlinePolicy { own: Some(false), ..DeadlinePolicy::default() };
@@ -437,12 +436,13 @@ impl Deployment {
 
     /// What balancing goes by among the pods of a service.
     fn placements(&self, service: usize) -> Vec<Placement> {
-        let Service { weights, zones, .. } = &self.plan.services[service];
-        let placed = |(weight, zone): (&u32, &Option<ZoneId>)| {
-            let zone = Some(self.zone(*zone));
-            Placement { weight: *weight, zone }
+        let Service { weights, zones, ranks, .. } = &self.plan.services[service];
+        let placed = |((weight, zone), rank): ((&u32, &Option<ZoneId>), &Rank)| Placement {
+            weight: *weight,
+            zone: Some(self.zone(*zone)),
+            rank: *rank,
         };
-        weights.iter().zip(zones).map(placed).collect()
+        weights.iter().zip(zones).zip(ranks).map(placed).collect()
     }
 
     /// The name of a zone; what stands in none stands together.

@@ -83,7 +83,11 @@ impl Observer for Hears {
                 let _ = writeln!(io::stderr(), "breaker of {upstream} ({endpoint}): {}", state.name());
             }
             // Others would drown what is said once in a while.
-            Report::Span(_) | Report::Policy(_) | Report::Panicked | Report::Arrived(_) => {}
+            Report::Span(_)
+            | Report::Policy(_)
+            | Report::Panicked
+            | Report::Arrived(_)
+            | Report::Gauges(_) => {}
         }
     }
 

@@ -74,7 +74,12 @@ async fn one_that_fails_is_ejected_for_a_while_but_not_both() {
     for _ in 0..12 {
         assert_eq!(status(&gateway.exchange(GET).await), "500", "one is always there to ask");
     }
-    let [(Decision::Ejected, ejected)] = &moves(&lab)[..] else { panic!("{:?}", moves(&lab)) };
+    let moved = moves(&lab);
+    let [(Decision::Ejected, ejected), refused @ ..] = &moved[..] else { panic!("{moved:?}") };
+    let is_refused = |(decision, endpoint): &(Decision, String)| {
+        *decision == Decision::EjectionRefused && endpoint != ejected
+    };
+    assert!(!refused.is_empty() && refused.iter().all(is_refused), "{moved:?}");
     let endpoint = if *ejected == bad.to_string() { &bad } else { &worse };
     well.store(true, Ordering::Relaxed);
     never_well.store(true, Ordering::Relaxed);

@@ -23,3 +23,4 @@ mod owners;
 mod programs;
 mod resilience;
 mod routing;
+mod ways;

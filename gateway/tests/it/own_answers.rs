@@ -108,3 +108,26 @@ async fn a_request_that_is_refused_while_it_is_read_leaves_a_line() {
         assert!(access_log::line(span).is_some());
     }
 }
+
+#[tokio::test]
+async fn what_this_hop_does_not_do_is_told_to_a_call_of_grpc_in_its_words() {
+    let lab = Lab::new();
+    let nobody = lab.bind().await.1;
+    let gateway = lab.gateway(&format!("[upstreams.it]\nendpoints = [\"{nobody}\"]")).await;
+    for (field, status, code) in [
+        ("Expect: something", 417, 12),
+        ("Upgrade: something\r\nConnection: upgrade", 501, 12),
+        ("Host: another", 400, 13),
+    ] {
+        let ask = |kind: &str| {
+            format!(
+                "POST / HTTP/1.1\r\nHost: it\r\nConnection: close\r\n{field}\r\nContent-Type: {kind}\r\n\r\n"
+            )
+        };
+        let answer = gateway.exchange(&(ask("text/plain"))).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{field}: {answer}");
+        let answer = gateway.exchange(&ask("application/grpc")).await;
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{field}: {answer}");
+        assert!(answer.contains(&format!("grpc-status: {code}\r\n")), "{field}: {answer}");
+    }
+}

@@ -78,7 +78,7 @@ async fn an_early_answer_to_a_stalled_upload_gives_its_connection_back() {
     let backend = lab.backend(by_path).await;
     let gateway = lab
         .gateway(&format!(
-            "defaults = {{ pool = {{ connections = 1, pending = 0 }} }}\n[upstreams.it]\nendpoints = [\"{backend}\"]"
+            "defaults = {{ pool = {{ connections = 1, requests = 1 }} }}\n[upstreams.it]\nendpoints = [\"{backend}\"]"
         ))
         .await;
     let mut stalled = Vec::new();

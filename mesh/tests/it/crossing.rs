@@ -258,3 +258,22 @@ async fn both_sidecars_pass_on_what_is_left_of_a_deadline() {
     assert_eq!(outbound.last().unwrap().outcome, Outcome::Failed(Fault::DeadlinePassed));
     assert_eq!(bench.spans(Role::Inbound).len(), 2, "what is too late does not cross");
 }
+
+#[tokio::test]
+async fn sidecars_speak_http1_with_each_other_where_they_are_told_to() {
+    let bench = Bench::new();
+    let payment = bench.before("payment", bench.app(Echo).await).await;
+    for (protocol, via) in [(Protocol::Http1, "1.1"), (Protocol::Http2, "2.0")] {
+        let policies = Policies { protocol: Some(protocol), ..Policies::default() };
+        let frontend = bench.calling(&[payment.inbound], policies).await;
+        let mut client = bench.client(frontend.outbound).await;
+        let answer = client.send(post("payment:8080", &[], Body::from(Bytes::from("42")))).await.unwrap();
+        let echoed: Vec<_> = answer.headers().get_all("echo-via").iter().collect();
+        assert_eq!(echoed, ["1.1 hoplab-sidecar".to_owned(), format!("{via} hoplab-sidecar")]);
+        assert_eq!(
+            answer.headers()["echo-x-forwarded-client-cert"],
+            "By=spiffe://hoplab/ns/default/sa/payment;URI=spiffe://hoplab/ns/default/sa/frontend"
+        );
+        assert_eq!(answer.into_body().collect().await.unwrap().to_bytes(), "42");
+    }
+}

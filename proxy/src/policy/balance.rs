@@ -1,12 +1,15 @@
 //! Load balancing: chooses an endpoint of an upstream for each attempt. [`Balancer`] is what all algorithms have in
-//! common: whether health counts at all (panic threshold), whether to stay in one's own zone, how much of its weight
-//! an endpoint gets that has just come back, and how many requests each has on it. One file an algorithm.
+//! common: whether health counts at all (panic threshold), which level of priority is asked, whether to stay in one's own
+//! zone, how much of its weight an endpoint gets that has just come back, and how many requests each has on it. One file
+//! an algorithm.
 //!
 //! Owns no health: the caller says who is healthy, and which of the healthy may be asked for this attempt. Owns no
 //! randomness either, and hashes no request: the caller brings a key.
 
 mod draw;
+mod group;
 mod hash;
+mod levels;
 pub mod maglev;
 pub mod peak_ewma;
 pub mod ring;
@@ -23,6 +26,8 @@ use rand::{Rng, RngExt};
 use crate::host::Instant;
 
 pub use hash::key;
+use levels::Levels;
+pub use levels::Rank;
 use maglev::Maglev;
 use peak_ewma::PeakEwma;
 use ring::Ring;
@@ -42,6 +47,10 @@ pub struct Config {
     pub slow_start: Option<Duration>,
     /// How far requests stay in the proxy's own zone; zones count for nothing when `None`.
     pub zones: Option<zones::Config>,
+    /// By how much the endpoints of a level are more than it needs; at least 1.
+    pub overprovisioning: f64,
+    /// Whether the two that are drawn may be the same one, as in Envoy, so that the busier of two gets a quarter.
+    pub replacement: bool,
 }
 
 /// The ways to choose.
@@ -64,7 +73,14 @@ pub enum Algorithm {
 impl Default for Config {
     /// Round robin, and nothing beside it.
     fn default() -> Self {
-        Self { algorithm: Algorithm::RoundRobin, panic: 0.0, slow_start: None, zones: None }
+        Self {
+            algorithm: Algorithm::RoundRobin,
+            panic: 0.0,
+            slow_start: None,
+            zones: None,
+            overprovisioning: 1.4,
+            replacement: false,
+        }
     }
 }
 
@@ -77,6 +93,8 @@ pub struct Member {
     pub weight: u32,
     /// Whether it is in the proxy's own zone.
     pub local: bool,
+    /// When it is asked in relation to others.
+    pub rank: Rank,
 }
 
 /// How an attempt went.
@@ -95,8 +113,10 @@ pub enum Outcome {
 pub struct Balancer {
     algorithm: State,
     weights: Weights,
+    levels: Option<Levels>,
     zones: Option<Zones>,
     panic: f64,
+    replacement: bool,
     healthy: Vec<bool>,
     healthy_count: usize,
     /// The requests on each endpoint, until the last byte of the answer.
@@ -118,10 +138,14 @@ impl Balancer {
     pub fn new(config: Config, members: &[Member], offset: u64, now: Instant) -> Self {
         let weights = members.iter().map(|member| member.weight).collect();
         let weights = Weights::new(weights, config.slow_start);
-        let local = members.iter().map(|member| member.local).collect();
-        let zones = config.zones.and_then(|zones| Zones::new(zones, local));
+        let ranks = members.iter().map(|member| member.rank).collect();
+        let levels = Levels::new(config.overprovisioning, config.panic, ranks);
+        // Who is asked only when others fail is asked wherever it stands, as in Envoy.
+        let local = members.iter().map(|member| (member.rank == Rank::default()).then_some(member.local));
+        let zones = config.zones.and_then(|zones| Zones::new(zones, local.collect()));
+        let in_parts = zones.is_some() || levels.is_some();
         let algorithm = match config.algorithm {
-            Algorithm::RoundRobin => State::RoundRobin(RoundRobin::new(&weights, offset, zones.is_some())),
+            Algorithm::RoundRobin => State::RoundRobin(RoundRobin::new(&weights, offset, in_parts)),
             Algorithm::Random => State::Random,
             Algorithm::LeastRequest => State::LeastRequest,
             Algorithm::PeakEwma(config) => State::PeakEwma(PeakEwma::new(config, members.len(), now)),
@@ -131,8 +155,10 @@ impl Balancer {
         Self {
             algorithm,
             weights,
+            levels,
             zones,
             panic: config.panic,
+            replacement: config.replacement,
             healthy: vec![true; members.len()],
             healthy_count: members.len(),
             active: vec![0; members.len()],
@@ -150,18 +176,21 @@ impl Balancer {
         random: &mut impl Rng,
     ) -> Option<usize> {
         let panicking = self.is_panicking();
-        let Self { algorithm, weights, zones, healthy, active, .. } = self;
-        let usable = |endpoint: usize| (panicking || healthy[endpoint]) && admits(endpoint);
-        let share = zones.as_ref().filter(|_| !panicking).and_then(Zones::local_share);
-        if let (Some(zones), Some(share)) = (zones, share) {
-            let stays = share >= 1.0 || key.map_or_else(|| random.random(), hash::share) < share;
-            let there = |endpoint: usize| zones.is_local(endpoint) == stays && usable(endpoint);
-            let picked = algorithm.pick(now, key, weights, active, &there, random);
-            if picked.is_some() {
-                return picked;
-            }
-        }
-        algorithm.pick(now, key, weights, active, &usable, random)
+        let Self { algorithm, weights, levels, zones, healthy, active, replacement, .. } = self;
+        let view = View { now, key, weights, active, replacement: *replacement };
+        let Some(levels) = levels else {
+            let usable = |endpoint: usize| (panicking || healthy[endpoint]) && admits(endpoint);
+            let zones = zones.as_ref().filter(|_| !panicking);
+            return algorithm.pick_by_zone(&view, zones, &usable, random);
+        };
+        levels.order(view.share(random)).find_map(|rank| {
+            let panicking = levels.is_panicking(rank);
+            let usable = |endpoint: usize| {
+                levels.rank(endpoint) == rank && (panicking || healthy[endpoint]) && admits(endpoint)
+            };
+            let zones = zones.as_ref().filter(|_| rank == Rank::default() && !panicking);
+            algorithm.pick_by_zone(&view, zones, &usable, random)
+        })
     }
 
     /// Whether the algorithm goes by the requests on each endpoint; others need no [`Balancer::begin`].
@@ -210,34 +239,84 @@ impl Balancer {
         if let Some(zones) = &mut self.zones {
             zones.observe_health(endpoint, healthy);
         }
+        if let Some(levels) = &mut self.levels {
+            levels.observe_health(endpoint, healthy);
+        }
     }
 
-    /// Whether too few endpoints are healthy for health to count.
+    /// Whether `endpoint` is healthy, or is asked although it is not.
+    pub fn is_usable(&self, endpoint: usize) -> bool {
+        let panicking = match &self.levels {
+            Some(levels) => levels.is_panicking(levels.rank(endpoint)),
+            None => self.is_panicking(),
+        };
+        panicking || self.healthy[endpoint]
+    }
+
+    /// Whether too few endpoints, or too few of a level, are healthy for health to count.
     pub fn is_panicking(&self) -> bool {
+        if let Some(levels) = &self.levels {
+            return levels.is_any_panicking();
+        }
         (self.healthy_count as f64) < self.panic * self.healthy.len() as f64
     }
 }
 
+/// What an algorithm chooses by.
+struct View<'a> {
+    now: Instant,
+    key: Option<u64>,
+    weights: &'a Weights,
+    active: &'a [u32],
+    replacement: bool,
+}
+
+impl View<'_> {
+    /// A number of the request between 0 and 1: by its key, or at random.
+    fn share(&self, random: &mut impl Rng) -> f64 {
+        self.key.map_or_else(|| random.random(), hash::share)
+    }
+}
+
 impl State {
-    fn pick(
+    /// Chooses at home first, where there are zones and as far as home is good for.
+    fn pick_by_zone(
         &mut self,
-        now: Instant,
-        key: Option<u64>,
-        weights: &Weights,
-        active: &[u32],
+        view: &View<'_>,
+        zones: Option<&Zones>,
         usable: &impl Fn(usize) -> bool,
         random: &mut impl Rng,
     ) -> Option<usize> {
+        if let Some(zones) = zones
+            && let Some(share) = zones.local_share()
+        {
+            let stays = share >= 1.0 || view.share(random) < share;
+            let there = |endpoint: usize| zones.is_local(endpoint) == stays && usable(endpoint);
+            let picked = self.pick(view, &there, random);
+            if picked.is_some() {
+                return picked;
+            }
+        }
+        self.pick(view, usable, random)
+    }
+
+    fn pick(
+        &mut self,
+        view: &View<'_>,
+        usable: &impl Fn(usize) -> bool,
+        random: &mut impl Rng,
+    ) -> Option<usize> {
+        let View { now, key, weights, active, .. } = *view;
         match self {
             Self::RoundRobin(turn) => turn.pick(now, weights, usable),
             Self::Random => draw::one(now, weights, usable, random),
             Self::LeastRequest => {
                 let load = |endpoint: usize| f64::from(active[endpoint]);
-                cheaper(now, weights, load, usable, random)
+                cheaper(view, load, usable, random)
             }
             Self::PeakEwma(ewma) => {
                 let cost = |endpoint: usize| ewma.cost(now, endpoint, active[endpoint]);
-                cheaper(now, weights, cost, usable, random)
+                cheaper(view, cost, usable, random)
             }
             Self::Ring(ring) => ring.pick(key.unwrap_or_else(|| random.next_u64()), usable),
             Self::Maglev(maglev) => maglev.pick(key.unwrap_or_else(|| random.next_u64()), usable),
@@ -248,13 +327,18 @@ impl State {
 /// The power of two choices: of two endpoints, drawn by weight, the one that costs less in relation to its weight;
 /// the first of equals, so that weights hold where nobody is busy. nginx's `random two` is the same.
 fn cheaper(
-    now: Instant,
-    weights: &Weights,
+    view: &View<'_>,
     cost: impl Fn(usize) -> f64,
     usable: &impl Fn(usize) -> bool,
     random: &mut impl Rng,
 ) -> Option<usize> {
-    let (first, second) = draw::two(now, weights, usable, random)?;
+    let View { now, weights, .. } = *view;
+    let first = draw::one(now, weights, usable, random)?;
+    let second = if view.replacement {
+        draw::one(now, weights, usable, random)
+    } else {
+        draw::one_but(first, now, weights, usable, random)
+    };
     let Some(second) = second else { return Some(first) };
     let weigh = |endpoint: usize| cost(endpoint) / weights.of(now, endpoint) as f64;
     Some(if weigh(second) < weigh(first) { second } else { first })

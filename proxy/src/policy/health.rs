@@ -11,6 +11,8 @@ pub struct Config {
     pub fall: u32,
     /// Whether it counts as up before the first check.
     pub begins_healthy: bool,
+    /// Whether an answer that is not expected brings one that is up down at once, as in Envoy.
+    pub unexpected_is_down: bool,
 }
 
 /// How a check went.
@@ -20,6 +22,8 @@ pub enum Outcome {
     Passed,
     /// Otherwise, or not in time.
     Failed,
+    /// It was answered, but not as expected.
+    Unexpected,
 }
 
 /// What became of the endpoint.
@@ -63,6 +67,7 @@ impl Health {
         }
         self.against += 1;
         let needed = match (self.is_healthy, known) {
+            (true, _) if outcome == Outcome::Unexpected && self.config.unexpected_is_down => 1,
             (true, _) => self.config.fall,
             (false, true) => self.config.rise,
             (false, false) => 1,
@@ -82,11 +87,15 @@ mod tests {
 
     use super::*;
 
-    const CONFIG: Config = Config { rise: 2, fall: 3, begins_healthy: true };
+    const CONFIG: Config = Config { rise: 2, fall: 3, begins_healthy: true, unexpected_is_down: false };
 
     fn moves(config: Config, checks: &str) -> Vec<Option<Moved>> {
         let mut health = Health::new(config);
-        let outcome = |check| if check == '+' { Outcome::Passed } else { Outcome::Failed };
+        let outcome = |check| match check {
+            '+' => Outcome::Passed,
+            '!' => Outcome::Unexpected,
+            _ => Outcome::Failed,
+        };
         checks.chars().map(|check| health.observe(outcome(check))).collect()
     }
 
@@ -96,6 +105,14 @@ mod tests {
         assert_eq!(moves(CONFIG, "+--+---"), [None, None, None, None, None, None, down]);
         assert_eq!(moves(CONFIG, "----+-++"), [None, None, down, None, None, None, None, up]);
         assert_eq!(moves(Config { rise: 1, fall: 1, ..CONFIG }, "-+-"), [down, up, down]);
+    }
+
+    #[test]
+    fn an_unexpected_answer_counts_as_any_failure_or_decides() {
+        let (down, up) = (Some(Moved::Unhealthy), Some(Moved::Healthy));
+        assert_eq!(moves(CONFIG, "-!-"), [None, None, down]);
+        let config = Config { unexpected_is_down: true, ..CONFIG };
+        assert_eq!(moves(config, "--+!++"), [None, None, None, down, None, up]);
     }
 
     #[test]
@@ -114,7 +131,7 @@ mod tests {
             fall in 1_u32..5,
             checks in prop::collection::vec(any::<bool>(), 1..60),
         ) {
-            let mut health = Health::new(Config { rise, fall, begins_healthy: true });
+            let mut health = Health::new(Config { rise, fall, ..CONFIG });
             let (mut expected, mut run, mut last) = (true, 0, true);
             for passed in checks {
                 run = if passed == last { run + 1 } else { 1 };

@@ -10,9 +10,8 @@ pub(super) mod latencies;
 
 use std::time::Duration;
 
-use http::Method;
-
 use super::budget::recent::{self, Recent};
+use super::retry::Methods;
 use crate::host::Instant;
 use latencies::Latencies;
 
@@ -29,7 +28,7 @@ pub struct Config {
     /// Hedges in the last ten seconds, as a share of the requests in that time: 0 to 1.
     pub share: f64,
     /// The methods whose requests may be sent twice.
-    pub methods: Vec<Method>,
+    pub methods: Methods,
 }
 
 /// When an answer is late: counted from the start of the attempt until the head of its answer.
@@ -105,7 +104,7 @@ mod tests {
     }
 
     fn hedge(after: After, share: f64) -> Hedge {
-        Hedge::new(Config { after, hedges_max: 1, share, methods: vec![Method::GET] })
+        Hedge::new(Config { after, hedges_max: 1, share, methods: Methods::default() })
     }
 
     #[test]

@@ -49,6 +49,9 @@ pub struct Config {
     pub always_eject_one: bool,
     /// Whether an endpoint that has no others beside it is never ejected, as in nginx.
     pub keep_lone: bool,
+    /// Whether a connection ends a run of attempts without an answer, as in Envoy, so that none of those with one makes
+    /// it longer than one; else an answer ends it.
+    pub connection_is_success: bool,
 }
 
 /// How an attempt at an endpoint went.
@@ -60,8 +63,17 @@ pub enum Outcome {
     ServerError,
     /// It was answered with 502, 503 or 504.
     GatewayError,
-    /// It was not answered: not connected to, reset, or too late.
+    /// It was not answered, for there was no connection.
+    ConnectFailure,
+    /// It was not answered over its connection: reset, or too late.
     LocalFailure,
+}
+
+impl Outcome {
+    /// Whether there was no answer.
+    fn is_local(self) -> bool {
+        matches!(self, Self::ConnectFailure | Self::LocalFailure)
+    }
 }
 
 impl Outcome {
@@ -75,6 +87,17 @@ impl Outcome {
     }
 }
 
+/// What an attempt made of its endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Observed {
+    /// Nothing.
+    Nothing,
+    /// It is ejected.
+    Ejected,
+    /// It would have been, but as many as may be are.
+    Refused,
+}
+
 /// What became of an endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Moved {
@@ -82,6 +105,8 @@ pub enum Moved {
     Ejected,
     /// It may be used again.
     Readmitted,
+    /// It would have been ejected, but as many as may be are.
+    Refused,
 }
 
 /// Outlier detection over the endpoints of one upstream.
@@ -152,21 +177,26 @@ impl Outlier {
         self.ejected
     }
 
-    /// Learns how an attempt at `endpoint` went; whether that ejects it.
+    /// Learns how an attempt at `endpoint` went; what that makes of it.
     pub fn observe(
         &mut self,
         now: Instant,
         endpoint: usize,
         outcome: Outcome,
         random: &mut impl Rng,
-    ) -> bool {
+    ) -> Observed {
         let watched = &mut self.endpoints[endpoint];
         if matches!(watched.standing, Standing::Ejected { .. }) {
-            return false;
+            return Observed::Nothing;
         }
-        watched.count(outcome, self.config.consecutive_local > 0);
-        let failed_too_often = watched.in_a_row.take_reached(&self.config);
-        failed_too_often && self.eject(now, endpoint, random)
+        watched.count(outcome, &self.config);
+        if !watched.in_a_row.take_reached(&self.config) {
+            Observed::Nothing
+        } else if self.eject(now, endpoint, random) {
+            Observed::Ejected
+        } else {
+            Observed::Refused
+        }
     }
 
     /// When [`Outlier::advance`] has something to do next, as far as is known now.
@@ -176,7 +206,7 @@ impl Outlier {
     }
 
     /// Does what is due: readmits, and at the end of an interval looks at rates. Tells `moved` of every
-    /// endpoint that was ejected or readmitted.
+    /// endpoint that was ejected or readmitted, and of the first that could not be ejected.
     pub fn advance(&mut self, now: Instant, random: &mut impl Rng, mut moved: impl FnMut(usize, Moved)) {
         for endpoint in 0..self.endpoints.len() {
             if self.endpoints[endpoint].ejected_until().is_some_and(|until| until <= now) {
@@ -235,6 +265,7 @@ impl Outlier {
                 outliers.min_by(|(_, one), (_, other)| tally(one).rate().total_cmp(&tally(other).rate()));
             let Some(worst) = worst.map(|(endpoint, _)| endpoint) else { return };
             if !self.eject(now, worst, random) {
+                moved(worst, Moved::Refused);
                 return;
             }
             moved(worst, Moved::Ejected);
@@ -274,11 +305,16 @@ impl Watched {
         }
     }
 
-    /// Counts `outcome`; local failures by themselves if they are `told_apart`.
-    fn count(&mut self, outcome: Outcome, told_apart: bool) {
-        let InARow { server_errors, gateway_errors, local_failures } = self.in_a_row;
+    /// Counts `outcome`; local failures by themselves if they are told apart.
+    fn count(&mut self, outcome: Outcome, config: &Config) {
+        let told_apart = config.consecutive_local > 0;
+        let InARow { server_errors, gateway_errors, mut local_failures } = self.in_a_row;
         self.in_a_row = match outcome {
-            Outcome::LocalFailure if told_apart => {
+            Outcome::ConnectFailure | Outcome::LocalFailure if told_apart => {
+                if outcome == Outcome::LocalFailure && config.connection_is_success {
+                    self.reached.succeeded();
+                    local_failures = 0;
+                }
                 self.reached.failed();
                 InARow { local_failures: local_failures.saturating_add(1), ..self.in_a_row }
             }
@@ -286,13 +322,13 @@ impl Watched {
             Outcome::ServerError => {
                 InARow { server_errors: server_errors.saturating_add(1), ..InARow::default() }
             }
-            Outcome::GatewayError | Outcome::LocalFailure => InARow {
+            Outcome::GatewayError | Outcome::ConnectFailure | Outcome::LocalFailure => InARow {
                 server_errors: server_errors.saturating_add(1),
                 gateway_errors: gateway_errors.saturating_add(1),
                 local_failures: 0,
             },
         };
-        if outcome == Outcome::LocalFailure && told_apart {
+        if outcome.is_local() && told_apart {
             return;
         }
         self.answers.count(outcome == Outcome::Success);

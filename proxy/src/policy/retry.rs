@@ -22,11 +22,50 @@ pub struct Config {
     /// The fields by which an answer asks for another try, for [`Condition::RetriableHeaders`].
     pub headers: Vec<HeaderMatch>,
     /// For which methods, once a request may have reached the upstream.
-    pub methods: Vec<Method>,
+    pub methods: Methods,
+    /// Whether codes of gRPC are looked for in trailers, too, which are waited for then.
+    pub reads_trailers: bool,
     /// How long to pause.
     pub backoff: backoff::Config,
-    /// Up to which pause `Retry-After` is honoured; a longer one, or `None`, leaves it to the back-off.
-    pub retry_after_max: Option<Duration>,
+    /// How `Retry-After` is honoured; it is not when `None`.
+    pub told: Option<Told>,
+}
+
+/// How `Retry-After` is honoured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Told {
+    /// Up to which pause; a longer one leaves it to the back-off.
+    pub max: Duration,
+    /// Whether it may be a date; Envoy ignores those.
+    pub dates: bool,
+}
+
+/// Some methods.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Methods {
+    /// All of them, as in Envoy.
+    Any,
+    /// These.
+    Some(Vec<Method>),
+}
+
+impl Methods {
+    /// Whether `method` is one of them.
+    pub fn contains(&self, method: &Method) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Some(methods) => methods.contains(method),
+        }
+    }
+}
+
+impl Default for Methods {
+    /// The methods whose requests may be sent twice without harm (RFC 9110, section 9.2.2).
+    fn default() -> Self {
+        let idempotent =
+            [Method::GET, Method::HEAD, Method::OPTIONS, Method::TRACE, Method::PUT, Method::DELETE];
+        Self::Some(idempotent.to_vec())
+    }
 }
 
 /// Decides on retries.
@@ -54,14 +93,25 @@ impl Retry {
             && self.covers(failure)
     }
 
+    /// Whether a request is not tried again for its `method` alone.
+    pub fn minds_method(&self, method: &Method, failure: Failure<'_>, retries: u32) -> bool {
+        retries < self.config.attempts && self.covers(failure) && !self.wanted(method, failure, retries)
+    }
+
     /// Whether it is a failure after which requests are tried again.
     pub fn covers(&self, failure: Failure<'_>) -> bool {
+        let failure = match failure {
+            Failure::Answered { status, headers, .. } if !self.config.reads_trailers => {
+                Failure::Answered { status, headers, trailers: None }
+            }
+            failure => failure,
+        };
         self.config.on.iter().any(|condition| condition.covers(failure, &self.config.headers))
     }
 
-    /// Whether the codes of gRPC matter, which may stand in trailers.
-    pub fn reads_grpc(&self) -> bool {
-        self.config.on.iter().any(|condition| condition.is_grpc())
+    /// Whether trailers matter, in which the codes of gRPC may stand.
+    pub fn reads_trailers(&self) -> bool {
+        self.config.reads_trailers && self.config.on.iter().any(|condition| condition.is_grpc())
     }
 
     /// The pauses of a request.
@@ -72,19 +122,15 @@ impl Retry {
     /// How long the upstream asks to wait (`Retry-After`, RFC 9110, section 10.2.3: seconds or a date), where that
     /// is honoured. `wall` is only asked for a date.
     pub fn told(&self, headers: &HeaderMap, wall: impl FnOnce() -> SystemTime) -> Option<Duration> {
-        let longest = self.config.retry_after_max?;
+        let Told { max, dates } = self.config.told?;
         let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
         let wanted = match text.parse() {
             Ok(seconds) => Duration::from_secs(seconds),
+            Err(_) if !dates => return None,
             Err(_) => httpdate::parse_http_date(text).ok()?.duration_since(wall()).unwrap_or_default(),
         };
-        (wanted <= longest).then_some(wanted)
+        (wanted <= max).then_some(wanted)
     }
-}
-
-/// The methods whose requests may be sent twice without harm (RFC 9110, section 9.2.2).
-pub fn idempotent_methods() -> Vec<Method> {
-    vec![Method::GET, Method::HEAD, Method::OPTIONS, Method::TRACE, Method::PUT, Method::DELETE]
 }
 
 #[cfg(test)]
@@ -98,13 +144,14 @@ mod tests {
             attempts: 2,
             on: vec![Condition::ServerError],
             headers: Vec::new(),
-            methods: idempotent_methods(),
+            methods: Methods::default(),
+            reads_trailers: true,
             backoff: backoff::Config {
                 base: Duration::from_millis(25),
                 max: Duration::from_millis(250),
                 jitter: Jitter::Full,
             },
-            retry_after_max: Some(Duration::from_secs(300)),
+            told: Some(Told { max: Duration::from_secs(300), dates: true }),
         })
     }
 

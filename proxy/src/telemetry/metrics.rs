@@ -6,15 +6,19 @@
 //! span whose edges are known allocates nothing.
 
 mod histogram;
+mod present;
 #[cfg(test)]
 mod tests;
 mod text;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use super::{Attempt, BreakerMoved, BreakerState, Decision, Outcome, PolicyEvent, Report, Role, Sink, Span};
+use super::{
+    Attempt, BreakerMoved, BreakerState, Decision, Gauges, Outcome, PolicyEvent, Report, Role, Sink, Span,
+};
 use histogram::Histogram;
+use present::Present;
 pub use text::CONTENT_TYPE;
 use text::{Family, Kind, Labels, Text};
 
@@ -48,7 +52,12 @@ const IN_FLIGHT: Family = Family {
 const ATTEMPTS: Family = Family {
     name: "hoplab_attempts_total",
     kind: Kind::Counter,
-    help: "Attempts sent upstream, repeated ones included; the endpoint is empty when none was chosen.",
+    help: "Attempts that were sent to an upstream, repeated ones included.",
+};
+const UNSENT: Family = Family {
+    name: "hoplab_attempts_unsent_total",
+    kind: Kind::Counter,
+    help: "Attempts of which nothing was sent, by the fault; the endpoint is empty when none was chosen.",
 };
 const ATTEMPT_DURATION: Family = Family {
     name: "hoplab_attempt_duration_seconds",
@@ -107,6 +116,10 @@ impl Metrics {
             Report::Policy(event) => counts.policy(event),
             Report::Panicked => counts.served.panicked += 1,
             Report::Arrived(role) => counts.roles.entry(*role).or_default().in_flight += 1,
+            Report::Gauges(gauges) => {
+                counts.gauges.retain(|gauges| gauges.strong_count() > 0);
+                counts.gauges.push(Weak::clone(gauges));
+            }
         }
     }
 
@@ -127,7 +140,10 @@ impl Metrics {
 
     /// All of it in Prometheus' text format. The same counts give the same bytes.
     pub fn text(&self) -> String {
-        self.counts().text()
+        // Read without the lock: whoever is read may be reporting.
+        let gauges: Vec<_> = self.counts().gauges.iter().filter_map(Weak::upgrade).collect();
+        let now = Present::of(gauges.iter().flat_map(|gauges| gauges.read()));
+        self.counts().text(&now)
     }
 
     fn counts(&self) -> MutexGuard<'_, Counts> {
@@ -143,8 +159,10 @@ struct Counts {
     served: Served,
     roles: BTreeMap<Role, Stays>,
     edges: BTreeMap<(Role, Target), Ends>,
+    unsent: BTreeMap<(Role, Target), BTreeMap<&'static str, u64>>,
     breakers: BTreeMap<Target, Moves>,
     decisions: BTreeMap<(Arc<str>, Decision), u64>,
+    gauges: Vec<Weak<dyn Gauges>>,
     dropped: BTreeMap<&'static str, u64>,
     other: Arc<str>,
 }
@@ -155,8 +173,10 @@ impl Default for Counts {
             served: Served::default(),
             roles: BTreeMap::new(),
             edges: BTreeMap::new(),
+            unsent: BTreeMap::new(),
             breakers: BTreeMap::new(),
             decisions: BTreeMap::new(),
+            gauges: Vec::new(),
             dropped: BTreeMap::new(),
             other: OTHER.into(),
         }
@@ -207,6 +227,11 @@ impl Counts {
 
     fn attempt(&mut self, role: Role, attempt: &Attempt) {
         let edge = (role, (Arc::clone(&attempt.upstream), attempt.endpoint.clone()));
+        if !attempt.is_sent {
+            let outcomes = bounded(&mut self.unsent, edge, || (role, (Arc::clone(&self.other), None)));
+            *outcomes.entry(name(attempt.outcome)).or_default() += 1;
+            return;
+        }
         let ends = bounded(&mut self.edges, edge, || (role, (Arc::clone(&self.other), None)));
         ends.observe(attempt.outcome, attempt.end - attempt.start);
     }
@@ -225,7 +250,7 @@ impl Counts {
         *bounded(&mut self.decisions, decided, || (Arc::clone(&self.other), decision)) += 1;
     }
 
-    fn text(&self) -> String {
+    fn text(&self, now: &Present) -> String {
         let mut text = Text::default();
         text.family(BUILD);
         text.sample("", &[("version", env!("CARGO_PKG_VERSION"))], &[], 1);
@@ -233,6 +258,7 @@ impl Counts {
         self.write_attempts(&mut text);
         self.write_policies(&mut text);
         self.write_breakers(&mut text);
+        now.write(&mut text);
         text.family(PANICS);
         text.sample("", &[], &[], self.served.panicked);
         text.family(DROPPED);
@@ -261,6 +287,12 @@ impl Counts {
         text.family(ATTEMPTS);
         for ((role, target), ends) in &self.edges {
             ends.write_outcomes(text, &edge(*role, target));
+        }
+        text.family(UNSENT);
+        for ((role, target), outcomes) in &self.unsent {
+            for (outcome, count) in outcomes {
+                text.sample("", &edge(*role, target), &[("outcome", outcome)], count);
+            }
         }
         text.family(ATTEMPT_DURATION);
         for ((role, target), ends) in &self.edges {

@@ -44,9 +44,18 @@ impl<H: Host> Upstream<H> {
         let accepted =
             is_accepted(attempted) && !self.retry.as_ref().is_some_and(|retry| retry.covers(failure));
         let retried = retries.cause.take();
+        if accepted && retried.is_some() {
+            self.state.decided(endpoint, Decision::RetrySucceeded);
+        }
         self.state.observe(if accepted { Outcome::Accepted { retried } } else { Outcome::Refused });
         let (retry, backoff) = (self.retry.as_ref()?, retries.backoff.as_mut()?);
-        if !retry.wanted(&head.method, failure, retries.count) || replay.broken().is_some() {
+        if replay.broken().is_some() {
+            return None;
+        }
+        if !retry.wanted(&head.method, failure, retries.count) {
+            if retry.minds_method(&head.method, failure, retries.count) {
+                self.state.decided(endpoint, Decision::RetryMethod);
+            }
             return None;
         }
         if !replay.is_whole() {

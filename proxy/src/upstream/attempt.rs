@@ -155,7 +155,7 @@ impl<H: Host> Upstream<H> {
                     if broken.is_some() || fault == Fault::RequestTimeout { Reach::Held } else { reach };
                 let fault = broken.unwrap_or(fault);
                 exchange.end_attempt(Outcome::Failed(fault), now);
-                verdict.failed(fault);
+                verdict.failed(fault, reach != Reach::Connecting && reach != Reach::Held);
                 Err(Failed { fault, reach: blamed })
             }
         }
@@ -251,7 +251,7 @@ impl<H: Host> Upstream<H> {
         clock.idle.iter().for_each(Idle::passes);
         let mut content = Content::new(content);
         content.take_first().map_err(|fault| (fault, Reach::Sent))?;
-        if self.retry.as_ref().is_some_and(Retry::reads_grpc) && content::ends_in_trailers(&head) {
+        if self.retry.as_ref().is_some_and(Retry::reads_trailers) && content::ends_in_trailers(&head) {
             let passes = || clock.idle.iter().for_each(Idle::passes);
             let read = content.read_ahead(self.settings.body_limit, passes);
             // One that takes too long is handed on as it comes: it may be a stream.

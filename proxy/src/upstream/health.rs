@@ -76,7 +76,7 @@ pub(super) fn start<H: Host>(
         let checker = Checker {
             host: host.clone(),
             endpoint: endpoint.clone(),
-            pool: Pool::new(connector, spawner.clone(), limits(settings, health)),
+            pool: Pool::new(connector, spawner.clone(), limits(settings, health), None),
             protocol,
             target: Target { name: Arc::clone(&config.name), scheme },
             settings: health.clone(),
@@ -107,31 +107,35 @@ impl<H: Host> Checker<H> {
         let interval = self.settings.interval;
         loop {
             let began = self.host.now();
-            let passed = self.check(self.settings.timeout).await;
-            let outcome = if passed { Outcome::Passed } else { Outcome::Failed };
+            let outcome = self.check(self.settings.timeout).await;
             let Some(longer) = self.checks.observe(outcome) else { return };
             self.host.sleep_until(began + interval + longer).await;
         }
     }
 
     /// Whether the endpoint is well, as far as can be told within `timeout`.
-    async fn check(&self, timeout: Duration) -> bool {
+    async fn check(&self, timeout: Duration) -> Outcome {
         let deadline = self.host.now() + timeout;
         if self.settings.check == Check::Tcp {
-            return before(&self.host, deadline, self.host.connect(&self.endpoint))
-                .await
-                .is_some_and(|connected| connected.is_ok());
+            return match before(&self.host, deadline, self.host.connect(&self.endpoint)).await {
+                Some(Ok(_)) => Outcome::Passed,
+                Some(Err(_)) | None => Outcome::Failed,
+            };
         }
         let mut lease = None;
         let asked = before(&self.host, deadline, self.ask(&mut lease)).await;
-        let passed = asked.is_some_and(|well| well == Ok(true));
+        let outcome = match asked {
+            Some(Ok(true)) => Outcome::Passed,
+            Some(Ok(false)) => Outcome::Unexpected,
+            Some(Err(_)) | None => Outcome::Failed,
+        };
         match lease {
-            Some(lease) if passed => lease.give_back(deadline),
+            Some(lease) if outcome == Outcome::Passed => lease.give_back(deadline),
             // The next check shall not depend on what became of this connection.
             Some(lease) => lease.retire(),
             None => {}
         }
-        passed
+        outcome
     }
 
     /// Asks once; anew when a connection that was kept turns out to be closed.

@@ -14,6 +14,7 @@ mod outlier;
 mod pool;
 mod queue;
 mod retry;
+mod statuses;
 
 use std::time::Duration;
 
@@ -27,12 +28,14 @@ pub use budget::{BudgetKeys, BudgetPolicy};
 pub use deadline::{DeadlineField, DeadlinePolicy};
 pub use health::{HealthKeys, HealthPolicy, Initial};
 pub use hedge::{HedgeAfter, HedgePolicy};
-use layer::layer;
+use layer::{layer, whole};
 pub use outlier::{FailurePercentagePolicy, OutlierPolicy, SuccessRatePolicy};
-pub use pool::PoolPolicy;
+pub use pool::{PoolPolicy, WholePolicy};
 pub use queue::QueuePolicy;
-pub use retry::{RetryAfter, RetryPolicy, method};
+pub use retry::{RetryAfter, RetryPolicy, Trailers, method};
+pub use statuses::FaultStatuses;
 
+use super::Protocol;
 use super::settings::{self, Settings};
 use crate::quantity;
 
@@ -48,6 +51,8 @@ layer! {
         /// How long nothing may pass on a request's stream, either way.
         #[serde(deserialize_with = "above_zero")]
         pub idle_timeout: Duration,
+        /// What is spoken with the upstream.
+        pub protocol: Protocol,
         /// How deadlines travel.
         pub deadline: DeadlinePolicy,
         /// When to try again.
@@ -66,8 +71,12 @@ layer! {
         pub outlier: OutlierPolicy,
         /// How endpoints are asked whether they are well.
         pub health: HealthPolicy,
+        /// By which statuses callers are told of faults, where not by the usual ones.
+        pub statuses: FaultStatuses,
     }
 }
+
+whole!(Protocol);
 
 /// Policies that contradict each other.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,6 +100,7 @@ impl Policies {
             timeout: self.timeout.unwrap_or(settings::TIMEOUT),
             connect_timeout: self.connect_timeout.unwrap_or(settings::CONNECT_TIMEOUT),
             idle_timeout: self.idle_timeout,
+            protocol: self.protocol,
             deadline: self.deadline.as_ref().and_then(DeadlinePolicy::resolve),
             per_try_timeout: self.retry.as_ref().and_then(|retry| retry.per_try_timeout),
             retry: self.retry.as_ref().map(RetryPolicy::resolve),
@@ -105,12 +115,14 @@ impl Policies {
                 .as_ref()
                 .and_then(|retry| retry.body_limit)
                 .map_or(settings::BODY_LIMIT, |size| size.0),
+            retry_within: self.retry.as_ref().and_then(|retry| retry.within),
             queue: self.queue.as_ref().and_then(QueuePolicy::resolve),
             breaker: self.breaker.as_ref().and_then(BreakerPolicy::resolve),
             balance: self.balance.clone().unwrap_or_default().resolve(),
             limits: self.pool.clone().unwrap_or_default().resolve(),
             outlier: self.outlier.as_ref().and_then(OutlierPolicy::resolve),
             health: self.health.as_ref().and_then(HealthPolicy::resolve),
+            statuses: self.statuses.clone().unwrap_or_default(),
         })
     }
 
@@ -144,6 +156,13 @@ impl Policies {
                 hint: "make `per_try_timeout` shorter than `timeout`".to_owned(),
             });
         }
+        if self.retry.as_ref().and_then(|retry| retry.within).is_some_and(|within| within >= timeout) {
+            found.push(Contradiction {
+                key: "retry.within",
+                fact: format!("the request is over before no further attempt is made{unwritten}"),
+                hint: "make `within` shorter than `timeout`, or take it out".to_owned(),
+            });
+        }
         if self.idle_timeout.is_some_and(|idle| idle >= timeout) {
             found.push(Contradiction {
                 key: "idle_timeout",
@@ -153,7 +172,7 @@ impl Policies {
         }
         found
             .extend(self.deadline.iter().flat_map(|deadline| deadline.contradictions(self.timeout, per_try)));
-        found.extend(self.hedge.iter().flat_map(|hedge| hedge.contradictions(self.timeout)));
+        found.extend(self.hedge.iter().flat_map(|hedge| hedge.contradictions(timeout, &unwritten)));
         found.extend(self.retry.iter().flat_map(RetryPolicy::contradictions));
         found.extend(self.balance.iter().flat_map(BalancePolicy::contradictions));
         found.extend(self.pool.iter().flat_map(PoolPolicy::contradictions));
@@ -251,6 +270,16 @@ mod tests {
                 "retry = { per_try_timeout = \"180s\" }",
                 "retry.per_try_timeout",
                 "one try may take longer than the whole request, whose `timeout` is 15s unless it is written",
+            ),
+            (
+                "retry = { within = \"15s\" }",
+                "retry.within",
+                "the request is over before no further attempt is made, whose `timeout` is 15s unless it is written",
+            ),
+            (
+                "hedge = { after = \"15s\" }",
+                "hedge.after",
+                "the request is over before its answer is late, whose `timeout` is 15s unless it is written",
             ),
             (
                 "idle_timeout = \"20s\"",

@@ -2,19 +2,21 @@
 //! out and closed after a while. HTTP/2: many requests at a time on each; whoever comes while one is
 //! being opened waits for it.
 //!
-//! A permit per request bounds both; permits are handed out in the order of asking. Not here: which
-//! endpoint, how long in all, what a failure means for the request.
+//! A permit per request bounds both; permits are handed out in the order of asking. Whoever is not given a connection
+//! at once is pending until it has one, its opening included, as in Envoy. Not here: which endpoint, how long in all,
+//! what a failure means for the request.
 
 mod connect;
+mod count;
 mod http1;
 mod http2;
 mod watched;
 
 use std::future::poll_fn;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use futures_util::future::select;
+use futures_util::future::{Either, select};
 use http::{Request, Response};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
@@ -30,8 +32,10 @@ use crate::timer::before;
 
 pub(super) use connect::Connector;
 use connect::Label;
+pub(super) use count::Together;
+use count::{Count, Counted, Slot};
 use http1::{Idle, Kept};
-use http2::{Held, Open, Opened, Place, Served, Shared};
+use http2::{Held, Open, Place, Served, Shared};
 
 /// The connections to one endpoint.
 pub(super) struct Pool<H: Host> {
@@ -39,11 +43,16 @@ pub(super) struct Pool<H: Host> {
     spawner: Spawner<H>,
     limits: Limits,
     permits: Arc<Semaphore>,
-    /// Requests that use a connection or wait for one, when there is a limit on them.
-    requests: Option<Arc<Semaphore>>,
     /// HTTP/1.1 connections that are being opened, when there is a limit on them.
     ramp: Option<Semaphore>,
-    pending: AtomicU32,
+    /// Connections that are open or are being opened.
+    open: Arc<Count>,
+    /// Requests that wait for a connection.
+    pending: Arc<Count>,
+    /// Requests that have a connection or wait for one.
+    requests: Arc<Count>,
+    /// What counts for the upstream as a whole, where that has limits.
+    together: Option<Arc<Together>>,
     connections: Mutex<Connections<H>>,
 }
 
@@ -73,7 +82,7 @@ enum Sender<H: Host> {
 struct Permit {
     connection: OwnedSemaphorePermit,
     #[expect(dead_code, reason = "counts as long as it lives")]
-    request: Option<OwnedSemaphorePermit>,
+    request: (Counted, Option<Counted>),
 }
 
 /// Which connections will do.
@@ -86,7 +95,13 @@ pub(super) enum Freshness {
 }
 
 impl<H: Host> Pool<H> {
-    pub(super) fn new(connector: Connector<H>, spawner: Spawner<H>, limits: Limits) -> Arc<Self> {
+    /// The pool of one endpoint, which counts `together` with those of others.
+    pub(super) fn new(
+        connector: Connector<H>,
+        spawner: Spawner<H>,
+        limits: Limits,
+        together: Option<Arc<Together>>,
+    ) -> Arc<Self> {
         let (connections, permits) = match connector.protocol {
             super::Protocol::Http1 => {
                 (Connections::Http1(Idle::default()), u64::from(limits.connections_http1()))
@@ -103,12 +118,29 @@ impl<H: Host> Pool<H> {
             connector,
             spawner,
             permits: Arc::new(semaphore(permits)),
-            requests: limits.requests.map(|requests| Arc::new(semaphore(requests.into()))),
             ramp: limits.ramp.map(|ramp| semaphore(ramp.into())),
             limits,
-            pending: AtomicU32::new(0),
+            open: Count::new(None),
+            pending: Count::new(Some(limits.pending)),
+            requests: Count::new(limits.requests),
+            together,
             connections: Mutex::new(connections),
         })
+    }
+
+    /// How many connections are open or are being opened.
+    pub(super) fn connections_now(&self) -> u32 {
+        self.open.now()
+    }
+
+    /// How many requests wait for a connection.
+    pub(super) fn pending_now(&self) -> u32 {
+        self.pending.now()
+    }
+
+    /// How many requests have a connection or wait for one.
+    pub(super) fn requests_now(&self) -> u32 {
+        self.requests.now()
     }
 
     /// Waits for a connection, or opens one.
@@ -117,59 +149,94 @@ impl<H: Host> Pool<H> {
         exchange: &mut Exchange,
         freshness: Freshness,
     ) -> Result<Lease<H>, Fault> {
-        exchange.enter(Owner::Pool);
-        let permit = self.permit().await?;
-        exchange.mark(self.connector.host.now());
-        let (sender, reused) = match self.take(freshness) {
-            Taken::Ready(sender) => (sender, true),
+        let request = self.join(&self.requests, |together| &together.requests)?;
+        let place = Arc::clone(&self.permits).try_acquire_owned().ok();
+        let ready = if place.is_some() { self.ready(freshness) } else { None };
+        let (connection, sender, reused) = match (place, ready) {
+            (Some(place), Some(sender)) => (place, sender, true),
             // Boxed, since it is rare: the future of every request would hold the room for it.
-            Taken::Open => Box::pin(self.open_http1(exchange, freshness)).await?,
-            Taken::Wait { opened, coming } => {
-                let (shared, reused) = self.join(exchange, opened, coming).await?;
-                (Sender::Http2(shared), reused)
-            }
+            (place, _) => Box::pin(self.pend(exchange, freshness, place)).await?,
         };
+        let permit = Permit { connection, request };
         Ok(Lease { pool: Arc::clone(self), sender, permit, upload: None, reused })
     }
 
-    async fn permit(&self) -> Result<Permit, Fault> {
-        let request = match &self.requests {
-            Some(requests) => Some(Arc::clone(requests).try_acquire_owned().map_err(|_| Fault::Overflow)?),
+    /// One more that counts `here`, and in the same count of the upstream as a whole.
+    fn join(
+        &self,
+        here: &Arc<Count>,
+        whole: impl Fn(&Together) -> &Arc<Count>,
+    ) -> Result<(Counted, Option<Counted>), Fault> {
+        let counted = here.join().ok_or(Fault::Overflow)?;
+        let whole = match &self.together {
+            Some(together) => Some(whole(together).join().ok_or(Fault::Overflow)?),
             None => None,
         };
-        if let Ok(connection) = Arc::clone(&self.permits).try_acquire_owned() {
-            return Ok(Permit { connection, request });
-        }
-        let _waiting = Waiting::join(&self.pending, self.limits.pending).ok_or(Fault::Overflow)?;
-        let connection = Arc::clone(&self.permits).acquire_owned().await.map_err(|_| Fault::Overflow)?;
-        Ok(Permit { connection, request })
+        Ok((counted, whole))
     }
 
-    /// Takes what is there; otherwise says how to get it.
-    fn take(self: &Arc<Self>, freshness: Freshness) -> Taken<H> {
+    /// Waits for a connection among those who are pending; `place` is the permit for one, where there was one at once.
+    async fn pend(
+        self: &Arc<Self>,
+        exchange: &mut Exchange,
+        freshness: Freshness,
+        place: Option<OwnedSemaphorePermit>,
+    ) -> Result<(OwnedSemaphorePermit, Sender<H>, bool), Fault> {
+        let _pending = self.join(&self.pending, |together| &together.pending)?;
+        let host = &self.connector.host;
+        exchange.enter(Owner::Pool);
+        let wait = self.wait(exchange, freshness, place);
+        match self.limits.pending_timeout {
+            Some(timeout) => {
+                before(host, host.now() + timeout, wait).await.unwrap_or(Err(Fault::PendingTimeout))
+            }
+            None => wait.await,
+        }
+    }
+
+    async fn wait(
+        self: &Arc<Self>,
+        exchange: &mut Exchange,
+        freshness: Freshness,
+        place: Option<OwnedSemaphorePermit>,
+    ) -> Result<(OwnedSemaphorePermit, Sender<H>, bool), Fault> {
+        let place = match place {
+            Some(place) => place,
+            None => {
+                let place = Arc::clone(&self.permits).acquire_owned().await.map_err(|_| Fault::Overflow)?;
+                exchange.mark(self.connector.host.now());
+                if let Some(sender) = self.ready(freshness) {
+                    return Ok((place, sender, true));
+                }
+                place
+            }
+        };
+        let (sender, reused) = match self.connector.protocol {
+            super::Protocol::Http1 => self.open_http1(exchange, freshness).await?,
+            super::Protocol::Http2 => self.join_http2(exchange).await?,
+        };
+        Ok((place, sender, reused))
+    }
+
+    /// A connection that is there.
+    fn ready(self: &Arc<Self>, freshness: Freshness) -> Option<Sender<H>> {
         let now = self.connector.host.now();
         match &mut *self.connections() {
             Connections::Http1(idle) => {
                 if freshness == Freshness::New {
                     idle.clear();
                 }
-                idle.take(&self.limits, now).map_or(Taken::Open, |kept| Taken::Ready(Sender::Http1(kept)))
+                idle.take(&self.limits, now).map(Sender::Http1)
             }
             Connections::Http2(open) => {
-                if let Some(place) = open.take(&self.limits, now) {
-                    return Taken::Ready(Sender::Http2(self.shared(place)));
-                }
-                let (tell, opened) = oneshot::channel();
-                if open.wait(tell, &self.limits) {
-                    self.begin_http2();
-                }
-                Taken::Wait { opened, coming: open.is_coming(&self.limits) }
+                let place = open.take(&self.limits, now)?;
+                Some(Sender::Http2(self.shared(place)))
             }
         }
     }
 
-    /// Opens a connection, or takes one that became idle while too many were being opened; and whether it
-    /// had been used.
+    /// Opens a connection, or takes one that became idle while too many were open or being opened; and whether it had
+    /// been used.
     async fn open_http1(
         self: &Arc<Self>,
         exchange: &mut Exchange,
@@ -182,23 +249,42 @@ impl<H: Host> Pool<H> {
                 exchange.enter(Owner::Pool);
                 let turn = ramp.acquire().await.map_err(|_| Fault::Overflow)?;
                 exchange.mark(host.now());
-                if let Taken::Ready(sender) = self.take(freshness) {
+                if let Some(sender) = self.ready(freshness) {
                     return Ok((sender, true));
                 }
                 Some(turn)
             }
         };
-        let dialed = self.connector.open_http1(exchange, &self.spawner).await?;
+        let slot = loop {
+            // Listened for before looking, so that nothing is missed between.
+            let freed = self.together.as_ref().map(|together| together.freed.notified());
+            if let Some(slot) = self.slot() {
+                break slot;
+            }
+            if let Some(freed) = freed {
+                freed.await;
+            }
+            exchange.mark(host.now());
+            if let Some(sender) = self.ready(freshness) {
+                return Ok((sender, true));
+            }
+        };
+        let dialed = self.connector.open_http1(exchange, &self.spawner, slot).await?;
         Ok((Sender::Http1(Kept::new(dialed, host.now())), false))
     }
 
-    fn begin_http2(self: &Arc<Self>) {
-        self.spawner.spawn(Arc::clone(self).open_http2());
+    /// Room for one more connection, unless the upstream has as many as it may.
+    fn slot(&self) -> Option<Slot> {
+        Slot::take(&self.open, self.together.as_ref())
+    }
+
+    fn begin_http2(self: &Arc<Self>, slot: Slot) {
+        self.spawner.spawn(Arc::clone(self).open_http2(slot));
     }
 
     /// Opens a shared connection and tells those who wait. A task of its own, since the one who
     /// asked first may go away.
-    async fn open_http2(self: Arc<Self>) {
+    async fn open_http2(self: Arc<Self>, slot: Slot) {
         let mut exchange = Exchange::start(crate::telemetry::TraceId(1), None, self.connector.host.now());
         let pool = Arc::downgrade(&self);
         let changed = move || {
@@ -206,8 +292,9 @@ impl<H: Host> Pool<H> {
                 pool.hear();
             }
         };
+        let streams_max = self.limits.streams;
         let opened =
-            self.connector.open_http2(&mut exchange, &self.spawner, self.limits.streams, changed).await;
+            self.connector.open_http2(&mut exchange, &self.spawner, streams_max, slot, changed).await;
         let now = self.connector.host.now();
         let timeline = Some(exchange.timeline);
         let mut failed = Vec::new();
@@ -228,10 +315,21 @@ impl<H: Host> Pool<H> {
     /// Gives the places that are free to those who wait, and sees to it that there will be enough.
     fn serve(self: &Arc<Self>, open: &mut Open<H>) -> Served<H> {
         let served = open.serve(&self.limits, self.connector.host.now());
-        while open.grow(&self.limits) {
-            self.begin_http2();
+        self.sweep_when_due(open);
+        while open.wants_another(&self.limits)
+            && let Some(slot) = self.slot()
+        {
+            open.begin();
+            self.begin_http2(slot);
         }
         served
+    }
+
+    /// Sees to it that HTTP/2 connections which nobody uses are closed in time.
+    fn sweep_when_due(self: &Arc<Self>, open: &mut Open<H>) {
+        if open.needs_sweep(&self.limits) {
+            self.spawner.spawn(sweep(Arc::downgrade(self)));
+        }
     }
 
     /// Tells those who waited of their places. Whoever went away needs none; it is given back as the answer is dropped,
@@ -261,21 +359,23 @@ impl<H: Host> Pool<H> {
     }
 
     /// Waits for a place on a shared connection; its opening belongs to whoever waits. While none is being opened, and
-    /// so where a place became free, the time is the pool's, and no more may wait than may for a permit. And whether
-    /// the connection had been used.
-    async fn join(
-        &self,
-        exchange: &mut Exchange,
-        opened: oneshot::Receiver<Opened<H>>,
-        coming: bool,
-    ) -> Result<(Shared<H>, bool), Fault> {
-        exchange.enter(if coming { Owner::Connect } else { Owner::Pool });
-        let _waiting = if coming {
-            None
-        } else {
-            Some(Waiting::join(&self.pending, self.limits.pending).ok_or(Fault::Overflow)?)
+    /// so where a place became free, the time is the pool's. And whether the connection had been used.
+    async fn join_http2(self: &Arc<Self>, exchange: &mut Exchange) -> Result<(Sender<H>, bool), Fault> {
+        let mut opened = match &mut *self.connections() {
+            Connections::Http1(_) => return Err(Fault::Refused),
+            Connections::Http2(open) => open.wait(),
         };
-        let (shared, timeline) = opened.await.map_err(|_| Fault::Refused)?;
+        let mut owner = None;
+        let told = loop {
+            let freed = self.together.as_ref().map(|together| together.freed.notified());
+            self.hear();
+            exchange.enter(*owner.get_or_insert_with(|| self.owner_of_wait()));
+            let Some(freed) = freed else { break opened.await };
+            if let Either::Left((told, _)) = select(&mut opened, pin!(freed)).await {
+                break told;
+            }
+        };
+        let (shared, timeline) = told.map_err(|_| Fault::Refused)?;
         let reused = timeline.is_none();
         match timeline {
             Some(timeline) => {
@@ -285,7 +385,16 @@ impl<H: Host> Pool<H> {
             None => exchange.enter(Owner::Pool),
         }
         exchange.mark(self.connector.host.now());
-        shared.map(|shared| (shared, reused))
+        shared.map(|shared| (Sender::Http2(shared), reused))
+    }
+
+    /// Who owns the time of those who wait for an HTTP/2 connection.
+    fn owner_of_wait(&self) -> Owner {
+        let further = Slot::is_free(&self.open, self.together.as_deref());
+        match &*self.connections() {
+            Connections::Http2(open) if !open.is_coming(&self.limits, further) => Owner::Pool,
+            _ => Owner::Connect,
+        }
     }
 
     /// Takes back an HTTP/1.1 connection whose answer was read.
@@ -298,6 +407,9 @@ impl<H: Host> Pool<H> {
             idle.swept = true;
             self.spawner.spawn(sweep(Arc::downgrade(self)));
         }
+        if let Some(together) = &self.together {
+            together.freed.notify_waiters();
+        }
     }
 
     /// A request on HTTP/2 connection `id` is done.
@@ -306,11 +418,9 @@ impl<H: Host> Pool<H> {
         let served = match &mut *self.connections() {
             Connections::Http1(_) => return,
             Connections::Http2(open) => {
-                if open.leave(id, &self.limits, now) && !open.swept {
-                    open.swept = true;
-                    self.spawner.spawn(sweep(Arc::downgrade(self)));
-                }
+                open.leave(id, now);
                 if !open.is_waited_for() {
+                    self.sweep_when_due(open);
                     return;
                 }
                 self.serve(open)
@@ -331,16 +441,6 @@ impl<H: Host> Pool<H> {
     fn connections(&self) -> MutexGuard<'_, Connections<H>> {
         self.connections.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-enum Taken<H: Host> {
-    Ready(Sender<H>),
-    Open,
-    Wait {
-        opened: oneshot::Receiver<Opened<H>>,
-        /// Whether there will be a place on what is being opened.
-        coming: bool,
-    },
 }
 
 /// Closes connections when their time has come; ends when none is left that will be due.
@@ -448,22 +548,5 @@ struct Stream<H: Host> {
 impl<H: Host> Drop for Stream<H> {
     fn drop(&mut self) {
         self.pool.leave(self.id);
-    }
-}
-
-/// One who waits for a permit; leaves when dropped.
-struct Waiting<'a>(&'a AtomicU32);
-
-impl<'a> Waiting<'a> {
-    fn join(pending: &'a AtomicU32, limit: u32) -> Option<Self> {
-        let joined = pending
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |count| (count < limit).then_some(count + 1));
-        joined.is_ok().then(|| Self(pending))
-    }
-}
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }

@@ -92,6 +92,10 @@ impl<H: Host> Upstream<H> {
             if over {
                 let (lane, attempted) = better(held, (lane, attempted));
                 lanes.answered = Some(lane);
+                if good && lane > 0 {
+                    let endpoint = attempted.as_ref().map(|answered| answered.verdict.endpoint()).ok();
+                    self.state.decided(endpoint, Decision::HedgeWon);
+                }
                 return attempted;
             }
             held = Some(better(held, (lane, attempted)));

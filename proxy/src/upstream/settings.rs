@@ -4,7 +4,7 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::By;
+use super::{By, FaultStatuses, Protocol};
 use crate::policy::retry::Condition;
 use crate::policy::{balance, breaker, budget, deadline, failfast, health, hedge, outlier, retry};
 
@@ -70,7 +70,7 @@ pub const CONNECTIONS_MAX: u32 = 1024;
 pub const CONNECTIONS_HTTP2_MAX: u32 = 1;
 /// Envoy's `max_concurrent_streams` and `max_requests`.
 pub const STREAMS_MAX: u32 = 1024;
-/// Envoy's `max_pending_requests`, here per endpoint.
+/// Envoy's `max_pending_requests`, here per endpoint unless it is said for the upstream.
 pub const PENDING_MAX: u32 = 1024;
 /// The length of the queues that Linkerd's policies send.
 pub const QUEUE_LENGTH: u32 = 100;
@@ -131,12 +131,16 @@ pub struct Settings {
     pub connect_timeout: Duration,
     /// How long nothing may pass on a request's stream, either way; any time when `None`.
     pub idle_timeout: Option<Duration>,
+    /// What is spoken with the upstream; what whoever uses it says when `None`.
+    pub protocol: Option<Protocol>,
     /// How deadlines travel; they do not when `None`.
     pub deadline: Option<deadline::Config>,
     /// How long one attempt may take until its answer begins.
     pub per_try_timeout: Option<Duration>,
     /// When to try again; never when `None`.
     pub retry: Option<retry::Config>,
+    /// From when on after a request began no further attempt is made; at any time when `None`.
+    pub retry_within: Option<Duration>,
     /// How many retries there may be; any number when `None`.
     pub budget: Option<budget::Config>,
     /// When to send a second attempt beside a late one; never when `None`.
@@ -146,7 +150,7 @@ pub struct Settings {
     /// When to stop asking an endpoint for a while; never when `None`.
     pub breaker: Option<Breakers>,
     /// How long requests wait when no endpoint is usable; they do not when `None`.
-    pub queue: Option<failfast::Config>,
+    pub queue: Option<Queue>,
     /// How endpoints are chosen.
     pub balance: Balance,
     /// How many connections and waiting requests there may be.
@@ -155,6 +159,17 @@ pub struct Settings {
     pub outlier: Option<outlier::Config>,
     /// How endpoints are asked whether they are well; they are not when `None`.
     pub health: Option<Health>,
+    /// By which statuses callers are told of faults.
+    pub statuses: FaultStatuses,
+}
+
+/// How requests wait when no endpoint is usable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Queue {
+    /// How many of them, and until when all fail.
+    pub config: failfast::Config,
+    /// How long each of them; until all fail when `None`.
+    pub timeout: Option<Duration>,
 }
 
 /// How endpoints are chosen.
@@ -164,6 +179,8 @@ pub struct Balance {
     pub config: balance::Config,
     /// What requests are told apart by, for consistent hashing.
     pub by: Option<By>,
+    /// How long changes of health are gathered after one that took effect; each takes effect at once when `None`.
+    pub merge_window: Option<Duration>,
 }
 
 /// Active health checks.
@@ -238,15 +255,30 @@ pub enum Guarded {
     Upstream,
 }
 
+/// How many connections and requests there may be of an upstream as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Whole {
+    /// Connections at most, idle ones too; but every endpoint may have one.
+    pub connections: Option<u32>,
+    /// Requests that wait for one at most, its opening included.
+    pub pending: Option<u32>,
+    /// Requests that have a connection or wait for one at most.
+    pub requests: Option<u32>,
+}
+
 /// How many connections and requests there may be, per endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Connections at most.
     pub connections: Option<u32>,
-    /// Requests that wait for one at most.
+    /// Requests that wait for one at most, its opening included.
     pub pending: u32,
-    /// Requests that use a connection or wait for one at most.
+    /// How long a request may wait for one, its opening included.
+    pub pending_timeout: Option<Duration>,
+    /// Requests that have a connection or wait for one at most.
     pub requests: Option<u32>,
+    /// What the upstream may have as a whole, besides.
+    pub whole: Whole,
     /// HTTP/1.1 connections that are kept idle at most.
     pub idle: Option<u32>,
     /// How long a connection may be idle.

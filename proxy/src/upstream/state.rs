@@ -5,6 +5,7 @@
 mod active;
 mod ejection;
 mod health;
+mod merging;
 mod panic;
 mod queue;
 mod standing;
@@ -18,20 +19,22 @@ use rand::rngs::ChaCha8Rng;
 use tokio::sync::Notify;
 
 use super::breakers::{Breakers, Guard};
-use super::settings::Settings;
+use super::settings::{self, Settings};
 use crate::host::{Host, Instant};
 use crate::policy::balance::Balancer;
 use crate::policy::breaker::{Admission, Breaker};
 use crate::policy::budget::{Budget, Cause, Outcome};
 use crate::policy::failfast::Failfast;
 use crate::policy::hedge::Hedge;
+use crate::policy::outlier::Observed;
 use crate::policy::retry::Backoff;
 use crate::random::stream;
 use crate::telemetry::{BreakerMoved, BreakerState, Decision, Fault, PolicyEvent, Report};
 use active::Active;
 use ejection::Ejection;
 pub(super) use health::Checks;
-use standing::Standing;
+use merging::Merging;
+use standing::{Bar, Standing};
 
 /// The streams of the upstream's seed; 0 is for pauses.
 const BUDGET_STREAM: u64 = 1;
@@ -50,8 +53,8 @@ struct Shared<H> {
     upstream: Arc<str>,
     endpoints: Vec<Arc<str>>,
     policies: Mutex<Policies>,
-    /// Whether requests wait when no endpoint is usable.
-    queues: bool,
+    /// How requests wait when no endpoint is usable; they do not when `None`.
+    queue: Option<settings::Queue>,
     /// Tells those who wait that an endpoint may have become usable.
     changed: Notify,
     /// Tells the one who readmits that there is someone to readmit.
@@ -60,6 +63,8 @@ struct Shared<H> {
 
 struct Policies {
     balance: Balancer,
+    /// What the balancer has yet to learn.
+    merging: Merging,
     /// Whether it was told that health is ignored.
     panicking: bool,
     breakers: Breakers,
@@ -82,6 +87,7 @@ impl<H: Host> State<H> {
         let count = config.endpoints.len();
         let mut policies = Policies {
             balance: Balancer::new(settings.balance.config, &config.members(), seed, host.now()),
+            merging: Merging::new(settings.balance.merge_window),
             panicking: false,
             breakers: Breakers::new(settings.breaker, count, stream(seed, BREAKER_STREAM)),
             standing: Standing::new(count),
@@ -92,7 +98,7 @@ impl<H: Host> State<H> {
                 .health
                 .as_ref()
                 .map(|health| health::Endpoints::new(health, count, stream(seed, HEALTH_STREAM))),
-            queue: settings.queue.map(Failfast::new),
+            queue: settings.queue.map(|queue| Failfast::new(queue.config)),
             budget: Budget::new(settings.budget),
             hedge: settings.hedge.clone().map(Hedge::new),
             random: ChaCha8Rng::seed_from_u64(seed),
@@ -102,9 +108,9 @@ impl<H: Host> State<H> {
         policies.bar_the_unchecked(host.now());
         let endpoints = config.endpoints.iter().map(|endpoint| endpoint.to_string().into()).collect();
         let upstream = Arc::clone(&config.name);
-        let queues = settings.queue.is_some();
+        let queue = settings.queue;
         let (policies, changed, ejected) = (Mutex::new(policies), Notify::new(), Arc::default());
-        Self { shared: Arc::new(Shared { host, upstream, endpoints, policies, queues, changed, ejected }) }
+        Self { shared: Arc::new(Shared { host, upstream, endpoints, policies, queue, changed, ejected }) }
     }
 
     /// Chooses an endpoint: one that was not tried and whose breaker admits, else any whose breaker admits. `key` is
@@ -112,6 +118,11 @@ impl<H: Host> State<H> {
     pub(super) fn choose(&self, key: Option<u64>, tried: &[usize]) -> Result<(usize, Verdict<H>), Fault> {
         let now = self.shared.host.now();
         let mut policies = self.shared.lock();
+        if policies.merge(now) {
+            drop(policies);
+            self.shared.report_panic();
+            policies = self.shared.lock();
+        }
         let Policies { balance, balance_random: random, breakers, standing, .. } = &mut *policies;
         let admits = |endpoint: usize| {
             breakers.of(endpoint).is_none_or(|breaker| breaker.admission(now) != Admission::Reject)
@@ -175,6 +186,18 @@ impl<H: Host> State<H> {
     pub(super) fn hedge<T>(&self, ask: impl FnOnce(&mut Hedge, Instant) -> T) -> Option<T> {
         let now = self.shared.host.now();
         self.shared.lock().hedge.as_mut().map(|hedge| ask(hedge, now))
+    }
+
+    /// Whether requests are sent to an endpoint, as far as health and breakers go.
+    pub(super) fn is_in(&self, endpoint: usize, now: Instant) -> bool {
+        let policies = self.shared.lock();
+        let admission = policies.breakers.of(endpoint).map(|breaker| breaker.admission(now));
+        policies.balance.is_usable(endpoint) && admission != Some(Admission::Reject)
+    }
+
+    /// Whether outlier detection has ejected an endpoint.
+    pub(super) fn is_ejected(&self, endpoint: usize) -> bool {
+        self.shared.lock().standing.is_barred(endpoint, Bar::Ejected)
     }
 
     /// What an endpoint is called.
@@ -264,14 +287,24 @@ enum Settled {
     /// An answer came.
     Answered(StatusCode),
     /// There was no answer, or no end of it.
-    Failed(Fault),
+    Failed {
+        fault: Fault,
+        /// Whether there was a connection.
+        connected: bool,
+    },
     /// Nobody waited for the answer.
     Abandoned,
 }
 
 impl<H: Host> Verdict<H> {
+    /// Which endpoint it is about.
+    pub(super) fn endpoint(&self) -> usize {
+        self.endpoint
+    }
+
     /// The head of an answer came, and with it all of the answer when it `is_received`. Balancing goes by the time
-    /// until then; breaker and ejection wait for the end of what began well, as Linkerd's classification does.
+    /// until then; breaker and ejection wait for the end of what began well, as Linkerd's classification does, but for a
+    /// breaker that probes.
     pub(super) fn answered(&mut self, status: StatusCode, is_received: bool) {
         let settled = Settled::Answered(status);
         let is_over = is_received || status.is_server_error();
@@ -279,6 +312,10 @@ impl<H: Host> Verdict<H> {
         let policies = self.settle_balance(settled);
         if is_over {
             self.settle(policies, settled);
+        } else if let Admission::Probe { round } = self.admission {
+            // A probe whose answer streams for ever must not keep everybody else out.
+            self.settle_breaker(policies, settled);
+            self.admission = Admission::Pass { round };
         }
     }
 
@@ -289,9 +326,9 @@ impl<H: Host> Verdict<H> {
         }
     }
 
-    /// There was no answer, or it broke off.
-    pub(super) fn failed(&mut self, fault: Fault) {
-        self.close(Settled::Failed(fault));
+    /// There was no answer, or it broke off; and whether there was a connection.
+    pub(super) fn failed(&mut self, fault: Fault, connected: bool) {
+        self.close(Settled::Failed { fault, connected });
     }
 
     /// Tells those who have not heard yet, which is everybody before the head.
@@ -313,22 +350,27 @@ impl<H: Host> Verdict<H> {
 
     /// Tells breaker and ejection.
     fn settle(&self, mut policies: MutexGuard<'_, Policies>, settled: Settled) {
-        let now = self.shared.host.now();
-        let admission = self.admission;
-        let ejected = policies.observe_attempt(now, self.endpoint, settled);
+        let observed = policies.observe_attempt(self.shared.host.now(), self.endpoint, settled);
+        self.settle_breaker(policies, settled);
+        match observed {
+            Observed::Nothing => {}
+            Observed::Ejected => self.shared.after_ejection(self.endpoint),
+            Observed::Refused => self.shared.decided(Some(self.endpoint), Decision::EjectionRefused),
+        }
+    }
+
+    fn settle_breaker(&self, policies: MutexGuard<'_, Policies>, settled: Settled) {
+        let (now, admission) = (self.shared.host.now(), self.admission);
         self.shared.with_breaker(policies, self.endpoint, |breaker, random| {
             let blame = breaker.config().blame;
             match settled {
                 Settled::Answered(status) => breaker.observe(now, admission, !blame.answered(status), random),
-                Settled::Failed(fault) if blame.failed(fault) => {
+                Settled::Failed { fault, .. } if blame.failed(fault) => {
                     breaker.observe(now, admission, false, random);
                 }
-                Settled::Failed(_) | Settled::Abandoned => breaker.abandon(admission),
+                Settled::Failed { .. } | Settled::Abandoned => breaker.abandon(admission),
             }
         });
-        if ejected {
-            self.shared.after_ejection(self.endpoint);
-        }
     }
 }
 

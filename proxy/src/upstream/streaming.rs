@@ -191,7 +191,7 @@ impl<H: Host> Streaming<H> {
         let is_sent = replay.stop();
         match end {
             End::Whole => verdict.ended(status),
-            End::Broken(fault) => verdict.failed(fault),
+            End::Broken(fault) => verdict.failed(fault, true),
             End::Stalled | End::Abandoned => {}
         }
         drop(verdict);

@@ -56,7 +56,7 @@ async fn http2_opens_more_connections_when_all_are_full() {
     let gate = Arc::new(Semaphore::new(0));
     let backend = gated(&lab, &gate).await;
     for ramp in ["", ", ramp = 1"] {
-        let policies = format!("pool = {{ connections = 3, streams = 2, pending = 1{ramp} }}");
+        let policies = format!("pool = {{ connections = 3, streams = 2, pending = 7{ramp} }}");
         let upstream = http2_under(&lab, &backend.endpoint, &policies);
         let before = backend.connections();
         let requests = join_all((0..8).map(|_| lab.get(&upstream)));
@@ -250,9 +250,128 @@ async fn limits_make_requests_wait_and_then_refuse_them() {
     let (answers, ()) = tokio::join!(biased; requests, release);
     let overflow = answers.iter().filter(|answer| **answer == Err(Fault::Overflow)).count();
     let ok = answers.iter().filter(|answer| **answer == Ok(200)).count();
-    assert_eq!((ok, overflow), (5, 5), "{answers:?}");
-    assert_eq!(answers[..5], [Ok(200); 5], "first come, first served");
+    assert_eq!((ok, overflow), (3, 7), "{answers:?}");
+    assert_eq!(answers[..3], [Ok(200); 3], "first come, first served");
     assert_eq!(backend.connections(), 2);
+}
+
+/// As a real Envoy decides (`envoy-decisions.md`, *Limits*).
+#[tokio::test]
+async fn who_opens_a_connection_is_pending_too() {
+    let lab = Lab::new();
+    let backend = lab.backend(hello).await;
+    for (pending, passed) in [(5, 5), (0, 0)] {
+        for pool in [format!("pending = {pending}"), format!("upstream = {{ pending = {pending} }}")] {
+            let policies = format!("pool = {{ {pool} }}");
+            let upstreams =
+                [lab.upstream(&backend.endpoint, &policies), http2_under(&lab, &backend.endpoint, &policies)];
+            for upstream in upstreams {
+                let answers = join_all((0..50).map(|_| lab.get(&upstream))).await;
+                assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), passed, "{pool}");
+                let refused = answers.iter().filter(|answer| **answer == Err(Fault::Overflow)).count();
+                assert_eq!(refused, 50 - passed, "{pool}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn who_is_pending_for_too_long_is_told_so() {
+    let lab = Lab::new();
+    let gate = Arc::new(Semaphore::new(0));
+    let backend = gated(&lab, &gate).await;
+    let policies = "pool = { connections = 1, streams = 1, pending_timeout = \"30ms\" }";
+    let upstreams =
+        [lab.upstream(&backend.endpoint, policies), http2_under(&lab, &backend.endpoint, policies)];
+    for upstream in upstreams {
+        let release = async {
+            lab.wait_ms(80).await;
+            gate.add_permits(1);
+        };
+        let requests = join_all((0..3).map(|_| lab.get(&upstream)));
+        let (answers, ()) = tokio::join!(biased; requests, release);
+        let late = Err(Fault::PendingTimeout);
+        assert_eq!(answers, [Ok(200), late, late]);
+    }
+}
+
+/// An upstream of `backends` under `policies`.
+fn over(
+    lab: &Lab,
+    protocol: Protocol,
+    backends: &[&crate::lab::Backend],
+    policies: &str,
+) -> Arc<Upstream<hoplab_proxy::host::live::Live>> {
+    let endpoints = backends.iter().map(|backend| backend.endpoint.clone()).collect();
+    let policies = toml::from_str(policies).unwrap();
+    let config = Config { protocol, policies, ..Config::new("it", endpoints) };
+    Upstream::new(lab.host.clone(), &lab.spawner(), config, 0)
+}
+
+#[tokio::test]
+async fn an_upstream_has_limits_as_a_whole() {
+    let lab = Lab::new();
+    for protocol in [Protocol::Http1, Protocol::Http2] {
+        let gate = Arc::new(Semaphore::new(0));
+        let (one, other) = (gated(&lab, &gate).await, gated(&lab, &gate).await);
+        let upstream = over(&lab, protocol, &[&one, &other], "pool = { upstream = { requests = 3 } }");
+        let release = async {
+            lab.wait_ms(50).await;
+            gate.add_permits(3);
+        };
+        let requests = join_all((0..5).map(|_| lab.get(&upstream)));
+        let (answers, ()) = tokio::join!(biased; requests, release);
+        let overflow = Err(Fault::Overflow);
+        assert_eq!(answers, [Ok(200), Ok(200), Ok(200), overflow, overflow], "{protocol:?}");
+    }
+}
+
+#[tokio::test]
+async fn connections_of_an_upstream_are_limited_but_every_endpoint_has_one() {
+    let lab = Lab::new();
+    for protocol in [Protocol::Http1, Protocol::Http2] {
+        for (most, expected) in [(1, [1, 1, 1]), (3, [1, 1, 1]), (5, [2, 2, 1])] {
+            let gate = Arc::new(Semaphore::new(0));
+            let backends = [gated(&lab, &gate).await, gated(&lab, &gate).await, gated(&lab, &gate).await];
+            let policies = format!(
+                "pool = {{ connections = {most}, streams = 1, upstream = {{ connections = {most} }} }}"
+            );
+            let upstream = over(&lab, protocol, &backends.each_ref(), &policies);
+            let release = async {
+                lab.wait_ms(100).await;
+                gate.add_permits(9);
+            };
+            let requests = join_all((0..9).map(|_| lab.get(&upstream)));
+            let (answers, ()) = tokio::join!(biased; requests, release);
+            assert_eq!(answers, [Ok(200); 9], "those who wait are served by what there is");
+            let connections = backends.each_ref().map(|backend| backend.connections());
+            assert_eq!(connections, expected, "{protocol:?}, {most} at most");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_one_endpoint_frees_another_may_have() {
+    let lab = Lab::new();
+    for protocol in [Protocol::Http1, Protocol::Http2] {
+        let (gate, other_gate) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
+        let (one, other) = (gated(&lab, &gate).await, gated(&lab, &other_gate).await);
+        let policies = "pool = { connections = 2, streams = 1, requests_per_connection = 1, upstream = { connections = 2 } }";
+        let upstream = over(&lab, protocol, &[&one, &other], policies);
+        // One each; the third and the fourth wait. The first endpoint's connection closes with its request, and the
+        // second's second request is waiting for it, as the first's is for its own.
+        let release = async {
+            lab.wait_ms(50).await;
+            assert_eq!((one.connections(), other.connections()), (1, 1));
+            gate.add_permits(2);
+            lab.wait_ms(50).await;
+            assert_eq!((one.connections(), other.connections()), (2, 2), "{protocol:?}");
+            other_gate.add_permits(2);
+        };
+        let requests = join_all((0..4).map(|_| lab.get(&upstream)));
+        let (answers, ()) = tokio::join!(biased; requests, release);
+        assert_eq!(answers, [Ok(200); 4]);
+    }
 }
 
 #[tokio::test]

@@ -41,6 +41,21 @@ async fn requests_wait_for_a_breaker_that_closes() {
 }
 
 #[tokio::test]
+async fn each_waits_no_longer_than_it_may() {
+    let lab = Lab::new();
+    let (backend, _) = moody(&lab).await;
+    let upstream = lab.upstream(
+        &backend.endpoint,
+        "breaker = { failures = 1, open_for = \"10s\" }\nqueue = { failfast = \"10s\", timeout = \"50ms\" }",
+    );
+    assert_eq!(lab.get(&upstream).await, Ok(500));
+    let before = lab.now_ms();
+    let answers = join_all((0..3).map(|_| lab.get(&upstream))).await;
+    assert_eq!(answers, [Err(Fault::PendingTimeout); 3]);
+    assert!((40..1_000).contains(&(lab.now_ms() - before)));
+}
+
+#[tokio::test]
 async fn without_patience_left_all_fail_until_an_endpoint_is_usable() {
     let lab = Lab::new();
     let (backend, well) = moody(&lab).await;

@@ -16,7 +16,7 @@ pub(crate) mod target;
 use std::time::Duration;
 
 use hoplab_proxy::load_control::{LimitsPolicy, Settings};
-use hoplab_proxy::upstream::Policies;
+use hoplab_proxy::upstream::{Policies, Protocol as Http};
 
 use super::grid::{Axis, Search};
 use super::problem::Problems;
@@ -70,6 +70,8 @@ pub struct Plan {
     pub gateway_nic: Option<Capacity>,
     /// How long the gateway lets a client's connection be idle; as its server does by itself when `None`.
     pub gateway_keep_alive: Option<Duration>,
+    /// What clients speak with the gateway; what the service speaks that they ask when `None`.
+    pub gateway_protocol: Option<Http>,
     /// How old it lets one become, a tenth more or less.
     pub gateway_max_connection_age: Option<Duration>,
     /// The gateway's policies, per service that is called; index as `services`.

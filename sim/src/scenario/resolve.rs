@@ -79,18 +79,19 @@ pub(super) fn resolve(file: File, overrides: &Overrides, context: &mut Context<'
     let sidecar_cores = proxy_cores(file.mesh.cores.as_ref(), context);
     let gateway_nic = network.nic_of(file.gateway.bandwidth.map(|at| at.value.0));
     let direct = connections::direct_balance(file.direct.balance.as_ref(), &compared, context);
+    let gateway_protocol = connections::gateway_protocol(file.gateway.protocol.as_ref(), &services, context);
     let gateway_keep_alive = connections::kept_for(file.gateway.keep_alive, context);
     let gateway_max_connection_age = connections::kept_for(file.gateway.max_connection_age, context);
     let gateway_zone = file.gateway.zone.and_then(|name| topology::zone(&name, &network.zones, context));
     let gateway =
         policies(file.gateway.layers.defaults.as_ref(), &file.gateway.layers.services, &names, context);
-    connections::refuse_http_checks(&services, &gateway, &file.gateway.layers, context);
+    connections::refuse_for_grpc(&services, &gateway, &file.gateway.layers, context);
     let Layers { limits, routes, .. } = file.gateway.layers;
     let gateway_limits =
         limits.map_or_else(Settings::default, |At { value, place }| resolved_limits(&value, place, context));
     let (gateway_routes, gateway_route_limits) = routes_of(routes, &gateway, &names, context);
     let mesh = policies(file.mesh.layers.defaults.as_ref(), &file.mesh.layers.services, &names, context);
-    connections::refuse_http_checks(&services, &mesh, &file.mesh.layers, context);
+    connections::refuse_for_grpc(&services, &mesh, &file.mesh.layers, context);
     let (mesh_routes, _) = routes_of(file.mesh.layers.routes, &mesh, &names, context);
     let mesh_limits =
         limits_of(file.mesh.layers.limits.as_ref(), &file.mesh.layers.services, &names, context);
@@ -110,6 +111,7 @@ pub(super) fn resolve(file: File, overrides: &Overrides, context: &mut Context<'
         direct,
         gateway_zone,
         gateway_nic,
+        gateway_protocol,
         gateway_keep_alive,
         gateway_max_connection_age,
         gateway,

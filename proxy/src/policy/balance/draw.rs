@@ -1,5 +1,5 @@
-//! Random draws among the endpoints that may be used, in proportion to their weights: one, or two different ones, as
-//! the power of two choices wants (Mitzenmacher 2001). Where all weigh the same and nearly all may be used, a draw
+//! Random draws among the endpoints that may be used, in proportion to their weights: one, and another one, as the power
+//! of two choices wants (Mitzenmacher 2001). Where all weigh the same and nearly all may be used, a draw
 //! looks at no endpoint but the drawn; else at each of them once or twice. Allocates nothing.
 
 use rand::{Rng, RngExt};
@@ -32,20 +32,8 @@ pub(super) fn one(
     weighted(now, weights, usable, random)
 }
 
-/// Two endpoints that are `usable` in the order in which they were drawn, the second one from the rest; one when
-/// only one is usable.
-pub(super) fn two(
-    now: Instant,
-    weights: &Weights,
-    usable: &impl Fn(usize) -> bool,
-    random: &mut impl Rng,
-) -> Option<(usize, Option<usize>)> {
-    let first = one(now, weights, usable, random)?;
-    let second = one_but(first, now, weights, usable, random);
-    Some((first, second))
-}
-
-fn one_but(
+/// Another one than `first` that is `usable`; `None` when none is.
+pub(super) fn one_but(
     first: usize,
     now: Instant,
     weights: &Weights,
@@ -104,10 +92,12 @@ mod tests {
             let count = all.iter().filter(|(_, usable)| *usable).count();
             let mut random = ChaCha8Rng::seed_from_u64(seed);
             for _ in 0..20 {
-                let drawn = two(Instant::START, &weights, &|endpoint| all[endpoint].1, &mut random);
+                let usable = |endpoint: usize| all[endpoint].1;
+                let drawn = one(Instant::START, &weights, &usable, &mut random);
                 prop_assert_eq!(drawn.is_some(), count > 0);
-                let Some((first, second)) = drawn else { continue };
+                let Some(first) = drawn else { continue };
                 prop_assert!(all[first].1);
+                let second = one_but(first, Instant::START, &weights, &usable, &mut random);
                 prop_assert_eq!(second.is_some(), count > 1);
                 prop_assert!(second.is_none_or(|second| second != first && all[second].1));
             }

@@ -13,6 +13,7 @@ pub(super) fn members(weights: &[u32]) -> Vec<Member> {
         name: format!("payment-{number}:8080"),
         weight: *weight,
         local: true,
+        rank: Rank::default(),
     };
     weights.iter().enumerate().map(member).collect()
 }
@@ -104,6 +105,54 @@ fn least_request_follows_weights_when_nobody_is_busy_and_load_by_weight_when_all
         balancer.begin(picked);
     }
     assert!(balancer.active(1).abs_diff(3_000) <= 2, "{}", balancer.active(1));
+}
+
+#[test]
+fn drawn_with_replacement_the_busier_of_two_gets_a_quarter() {
+    let busier = |replacement| {
+        let mut random = ChaCha8Rng::seed_from_u64(1);
+        let mut balancer = balancer(Config { replacement, ..of(Algorithm::LeastRequest) }, &[1, 1]);
+        (0..5).for_each(|_| balancer.begin(1));
+        (0..10_000).filter_map(|_| balancer.pick(Instant::START, None, |_| true, &mut random)).sum::<usize>()
+    };
+    assert_eq!(busier(false), 0);
+    assert!(busier(true).abs_diff(2_500) < 150, "{}", busier(true));
+}
+
+#[test]
+fn requests_go_down_the_levels_and_to_backups_at_last() {
+    for algorithm in algorithms() {
+        let mut members = members(&[1; 6]);
+        let ranks =
+            [Rank::Level(0), Rank::Level(0), Rank::Level(1), Rank::Level(1), Rank::Backup, Rank::Backup];
+        for (member, rank) in members.iter_mut().zip(ranks) {
+            member.rank = rank;
+        }
+        let mut random = ChaCha8Rng::seed_from_u64(1);
+        let mut balancer = Balancer::new(of(algorithm), &members, 0, Instant::START);
+        let mut shares = |balancer: &mut Balancer, admits: &dyn Fn(usize) -> bool| {
+            let mut seen = [0_u32; 3];
+            for number in 0..2_000_u64 {
+                let picked =
+                    balancer.pick(Instant::START, Some(key(&number.to_le_bytes())), admits, &mut random);
+                seen[picked.unwrap() / 2] += 1;
+            }
+            seen
+        };
+        assert_eq!(shares(&mut balancer, &|_| true), [2_000, 0, 0], "{algorithm:?}");
+        balancer.observe_health(Instant::START, 0, false);
+        let [first, second, backup] = shares(&mut balancer, &|_| true);
+        assert!(backup == 0 && first + second == 2_000, "{algorithm:?}");
+        assert!(
+            first.abs_diff(1_400) < 100,
+            "half of the first level is good for 70 %: {first} {algorithm:?}"
+        );
+        balancer.observe_health(Instant::START, 1, false);
+        assert_eq!(shares(&mut balancer, &|_| true), [0, 2_000, 0], "{algorithm:?}");
+        assert_eq!(shares(&mut balancer, &|endpoint| endpoint != 2 && endpoint != 3), [0, 0, 2_000]);
+        (2..4).for_each(|endpoint| balancer.observe_health(Instant::START, endpoint, false));
+        assert_eq!(shares(&mut balancer, &|_| true), [0, 0, 2_000], "{algorithm:?}");
+    }
 }
 
 #[test]

@@ -3,6 +3,8 @@
 //! with 1.4 all requests stay at home until less than 1/1.4, 71 %, of its endpoints are healthy; what is missing goes
 //! to the other zones.
 
+use super::group::Group;
+
 /// What preference goes by.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Config {
@@ -14,38 +16,35 @@ pub struct Config {
 #[derive(Debug, Clone)]
 pub struct Zones {
     config: Config,
-    local: Vec<bool>,
-    home: Side,
-    abroad: Side,
-}
-
-#[derive(Debug, Clone, Copy, Default)]
-struct Side {
-    healthy: u32,
-    all: u32,
+    /// Whether each is at home; `None` where it has no part in it.
+    local: Vec<Option<bool>>,
+    home: Group,
+    abroad: Group,
 }
 
 impl Zones {
-    /// All endpoints are healthy; `local` says which are at home. `None` when there is no choice.
-    pub fn new(config: Config, local: Vec<bool>) -> Option<Self> {
-        let (mut home, mut abroad) = (Side::default(), Side::default());
-        for &local in &local {
-            let side = if local { &mut home } else { &mut abroad };
-            side.all += 1;
-            side.healthy += 1;
+    /// All endpoints are healthy; `local` says which are at home, and which of them have no part in it. `None` when there
+    /// is no choice.
+    pub fn new(config: Config, local: Vec<Option<bool>>) -> Option<Self> {
+        let (mut home, mut abroad) = (Group::default(), Group::default());
+        for local in local.iter().flatten() {
+            if *local { home.add() } else { abroad.add() }
         }
-        (home.all > 0 && abroad.all > 0).then_some(Self { config, local, home, abroad })
+        (home.all() > 0 && abroad.all() > 0).then_some(Self { config, local, home, abroad })
     }
 
     /// Whether `endpoint` is at home.
     pub fn is_local(&self, endpoint: usize) -> bool {
-        self.local[endpoint]
+        self.local[endpoint] == Some(true)
     }
 
     /// Learns that `endpoint` turned healthy or is so no more.
     pub fn observe_health(&mut self, endpoint: usize, healthy: bool) {
-        let side = if self.local[endpoint] { &mut self.home } else { &mut self.abroad };
-        side.healthy = if healthy { side.healthy + 1 } else { side.healthy - 1 };
+        match self.local[endpoint] {
+            Some(true) => self.home.observe_health(healthy),
+            Some(false) => self.abroad.observe_health(healthy),
+            None => {}
+        }
     }
 
     /// The share of requests that stays at home; `None` when nobody is healthy anywhere.
@@ -57,12 +56,6 @@ impl Zones {
     }
 }
 
-impl Side {
-    fn goodness(self, factor: f64) -> f64 {
-        (factor * f64::from(self.healthy) / f64::from(self.all)).min(1.0)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -70,7 +63,7 @@ mod tests {
     #[test]
     fn requests_stay_at_home_until_too_few_are_healthy() {
         let config = Config { overprovisioning: 1.4 };
-        let local = [true; 10].into_iter().chain([false; 10]).collect();
+        let local = [Some(true); 10].into_iter().chain([Some(false); 10]).collect();
         let mut zones = Zones::new(config, local).unwrap();
         let mut shares = Vec::new();
         for endpoint in 0..10 {
@@ -95,8 +88,9 @@ mod tests {
     #[test]
     fn where_all_are_in_one_zone_there_is_nothing_to_prefer() {
         let config = Config { overprovisioning: 1.4 };
-        assert!(Zones::new(config, vec![true; 3]).is_none());
-        assert!(Zones::new(config, vec![false; 3]).is_none());
+        assert!(Zones::new(config, vec![Some(true); 3]).is_none());
+        assert!(Zones::new(config, vec![Some(false); 3]).is_none());
+        assert!(Zones::new(config, vec![Some(true), None]).is_none(), "the other one has no part in it");
         assert!(Zones::new(config, Vec::new()).is_none());
     }
 }

@@ -22,6 +22,7 @@ const CONFIG: Config = Config {
     max_ejected: 1.0,
     always_eject_one: false,
     keep_lone: false,
+    connection_is_success: false,
 };
 
 /// Outlier detection, its clock and its randomness.
@@ -41,7 +42,8 @@ impl Bench {
     fn observe(&mut self, endpoint: usize, outcomes: &[Outcome]) -> usize {
         let mut ejections = 0;
         for outcome in outcomes {
-            ejections += usize::from(self.outlier.observe(self.now, endpoint, *outcome, &mut self.random));
+            let observed = self.outlier.observe(self.now, endpoint, *outcome, &mut self.random);
+            ejections += usize::from(observed == Observed::Ejected);
         }
         ejections
     }
@@ -93,7 +95,7 @@ fn five_in_a_row_eject_and_a_success_between_does_not() {
 
 #[test]
 fn each_kind_of_failure_has_its_run() {
-    use Outcome::{GatewayError, LocalFailure, ServerError};
+    use Outcome::{ConnectFailure, GatewayError, LocalFailure, ServerError};
     let gateway = Config { consecutive_5xx: 0, consecutive_gateway: 3, ..CONFIG };
     let mut bench = Bench::new(gateway, 1);
     assert_eq!(bench.observe(0, &[ServerError; 50]), 0, "legitimate 500s");
@@ -104,6 +106,11 @@ fn each_kind_of_failure_has_its_run() {
     assert_eq!(bench.observe(0, &[GatewayError, GatewayError, LocalFailure, LocalFailure]), 0);
     assert_eq!(bench.observe(0, &[ServerError, LocalFailure, LocalFailure]), 0, "an answer ends the run");
     assert_eq!(bench.observe(0, &[LocalFailure]), 1);
+
+    let envoy = Config { consecutive_local: 3, connection_is_success: true, ..gateway };
+    let mut bench = Bench::new(envoy, 1);
+    assert_eq!(bench.observe(0, &[LocalFailure; 20]), 0, "each had a connection, which ends the run");
+    assert_eq!(bench.observe(0, &[ConnectFailure, ConnectFailure]), 1, "the last of the twenty counts");
 
     let mut bench = Bench::new(Config { consecutive_local: 3, ..CONFIG }, 1);
     assert_eq!(bench.observe(0, &[ServerError, ServerError, ServerError, LocalFailure, ServerError]), 0);
@@ -203,7 +210,7 @@ fn at_the_end_of_an_interval_the_worst_outliers_go_first() {
     };
     let rates = [100, 100, 100, 60, 100, 100, 40, 100, 100, 100];
     answer(&mut bench, rates);
-    assert_eq!(bench.run_until(10), [(10, 6, Moved::Ejected)]);
+    assert_eq!(bench.run_until(10), [(10, 6, Moved::Ejected), (10, 3, Moved::Refused)]);
     assert_eq!(bench.run_until(30), NOTHING, "tallies are those of the interval");
     answer(&mut bench, rates);
     assert_eq!(bench.run_until(40), [(40, 6, Moved::Readmitted), (40, 3, Moved::Ejected)]);

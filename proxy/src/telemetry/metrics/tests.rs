@@ -144,8 +144,7 @@ fn a_request_is_counted_by_role_and_its_attempts_by_edge() {
     let unplaced = attempt("cart", None, Outcome::Failed(Fault::NoEndpoint));
     metrics.observe(&span(Outcome::Failed(Fault::NoEndpoint), vec![unplaced]));
     metrics.observe(&span(Outcome::Answered(503), vec![failed]));
-    let none =
-        "hoplab_attempts_total{role=\"gateway\",upstream=\"cart\",endpoint=\"\",outcome=\"no-endpoint\"}";
+    let none = "hoplab_attempts_unsent_total{role=\"gateway\",upstream=\"cart\",endpoint=\"\",outcome=\"no-endpoint\"}";
     assert_eq!(value(&metrics, none), Some(1.0));
     assert_eq!(value(&metrics, "hoplab_requests_in_flight{role=\"gateway\"}"), Some(0.0));
     assert_eq!(metrics.served(), Served { requests: 3, failed: 2, panicked: 0 });
@@ -198,8 +197,10 @@ fn names_beyond_the_limit_are_counted_together() {
     let more = 50;
     for number in 0..SERIES_MAX + more {
         let upstream = format!("service-{number}");
-        metrics
-            .observe(&span(Outcome::Answered(200), vec![attempt(&upstream, None, Outcome::Answered(200))]));
+        metrics.observe(&span(
+            Outcome::Answered(200),
+            vec![attempt(&upstream, Some("a:80"), Outcome::Answered(200))],
+        ));
         metrics.observe(&decided(&upstream, Decision::Hedged));
         metrics.observe(&moved(&upstream, None, BreakerState::Open));
     }

@@ -48,9 +48,15 @@ layer! {
         pub slow_start: Duration,
         /// Whether the own zone comes first.
         pub zone: Preference,
-        /// With `zone = "prefer"`: by how much the endpoints of a zone are more than it needs.
+        /// Under priorities and with `zone = "prefer"`: by how much the endpoints of a level or zone are more than it
+        /// needs.
         #[serde(deserialize_with = "factor")]
         pub overprovisioning: f64,
+        /// With `least-request` and `peak-ewma`: whether the same one may be drawn twice.
+        pub replacement: bool,
+        /// How long changes of health are gathered, after one that took effect; zero switches off.
+        #[serde(deserialize_with = "duration")]
+        pub merge_window: Duration,
     }
 }
 
@@ -85,6 +91,10 @@ impl Kind {
             Self::Ring => "ring",
             Self::Maglev => "maglev",
         }
+    }
+
+    fn draws_two(self) -> bool {
+        matches!(self, Self::LeastRequest | Self::PeakEwma)
     }
 
     fn hashes(self) -> bool {
@@ -127,6 +137,7 @@ impl Layer for BalancePolicy {
                 decay: None,
                 default_rtt: None,
                 penalty: None,
+                replacement: lower.replacement.filter(|_| upper.kind.is_some_and(Kind::draws_two)),
                 ..lower
             };
         }
@@ -160,8 +171,14 @@ impl BalancePolicy {
             panic: keys.panic.map_or(settings::BALANCE_PANIC, |share| share.0),
             slow_start: keys.slow_start.filter(|slow_start| !slow_start.is_zero()),
             zones: (keys.zone == Some(Preference::Prefer)).then_some(zones::Config { overprovisioning }),
+            overprovisioning,
+            replacement: keys.replacement.unwrap_or(false),
         };
-        settings::Balance { config, by: keys.by.clone().filter(|_| kind.hashes()) }
+        settings::Balance {
+            config,
+            by: keys.by.clone().filter(|_| kind.hashes()),
+            merge_window: keys.merge_window.filter(|window| !window.is_zero()),
+        }
     }
 
     /// What cannot be told from one layer alone.
@@ -184,10 +201,6 @@ impl BalancePolicy {
             let fact = format!("a key belongs where it belongs: `{}` starts nothing slowly", kind.name());
             say("balance.slow_start", fact, "leave it out, or choose another `kind`");
         }
-        if keys.overprovisioning.is_some() && keys.zone != Some(Preference::Prefer) {
-            let fact = "no zone comes first, so that none needs to be overprovisioned".to_owned();
-            say("balance.overprovisioning", fact, "write `zone = \"prefer\"` beside, or leave it out");
-        }
         found
     }
 }
@@ -197,6 +210,7 @@ impl BalanceKeys {
     fn stray(&self, kind: Kind) -> Option<(&'static str, Kind)> {
         let belongs = [
             ("by", self.by.is_some() && !kind.hashes(), Kind::Ring),
+            ("replacement", self.replacement.is_some() && !kind.draws_two(), Kind::LeastRequest),
             ("points", self.points.is_some(), Kind::Ring),
             ("slots", self.slots.is_some(), Kind::Maglev),
             ("decay", self.decay.is_some(), Kind::PeakEwma),
@@ -386,7 +400,6 @@ mod tests {
                 "{ kind = \"ring\", by = \"source\", slow_start = \"1s\" }",
                 "a key belongs where it belongs: `ring` starts nothing slowly",
             ),
-            ("{ overprovisioning = 1.5 }", "no zone comes first, so that none needs to be overprovisioned"),
         ] {
             let contradictions = read(balance).unwrap().contradictions();
             assert_eq!(contradictions.len(), 1, "{balance}");

@@ -47,6 +47,8 @@ layer! {
         pub initial: Initial,
         /// Whether a check that passes ends an ejection by outlier detection.
         pub unejects: bool,
+        /// With `http` and `grpc`: what an answer does that is not expected, `counts` or `down`.
+        pub unexpected: Unexpected,
     }
 }
 
@@ -71,7 +73,18 @@ pub enum Initial {
     Unhealthy,
 }
 
-whole!(Initial, Statuses);
+/// What an answer does that is not expected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Unexpected {
+    /// It counts towards `fall`, as a check does that is not answered.
+    #[default]
+    Counts,
+    /// The endpoint is down at once, as in Envoy.
+    Down,
+}
+
+whole!(Initial, Statuses, Unexpected);
 
 impl Layer for HealthPolicy {
     /// A layer that says how to check replaces another way below it; else keys are merged one by one.
@@ -106,6 +119,7 @@ impl HealthPolicy {
                 rise: keys.rise.unwrap_or(settings::HEALTH_RISE),
                 fall,
                 begins_healthy: keys.initial.unwrap_or_default() == Initial::Healthy,
+                unexpected_is_down: keys.unexpected.unwrap_or_default() == Unexpected::Down,
             },
             unejects: keys.unejects.unwrap_or(false),
         })
@@ -133,6 +147,10 @@ impl HealthPolicy {
         if keys.expect.is_some() && keys.http.is_none() {
             let hint = "take it out, or write `http = \"/healthz\"`";
             say("health.expect", "only a check over HTTP has a status", hint);
+        }
+        if keys.unexpected.is_some() && keys.tcp.is_some() {
+            let hint = "take it out, or write `http = \"/healthz\"`";
+            say("health.unexpected", "a check that only connects has no answer", hint);
         }
         if keys.unejects == Some(true) && !ejects {
             let hint = "write `outlier = {}` beside `health`, or take it out";
@@ -235,7 +253,10 @@ mod tests {
         let expect = Statuses::from(settings::HEALTH_EXPECT.to_vec());
         assert_eq!(health.check, Check::Http { path: "/healthz".to_owned(), expect });
         assert_eq!((health.interval, health.timeout), (Duration::from_secs(5), Duration::from_secs(1)));
-        assert_eq!(health.rule, health::Config { rise: 2, fall: 3, begins_healthy: true });
+        assert_eq!(
+            health.rule,
+            health::Config { rise: 2, fall: 3, begins_healthy: true, unexpected_is_down: false }
+        );
         assert!(!health.unejects);
         let quick =
             resolved("health = { tcp = true, interval = \"100ms\", initial = \"unhealthy\" }").unwrap();
@@ -300,6 +321,7 @@ mod tests {
             ("tcp = true, interval = \"1s\", timeout = \"2s\"", "health.timeout"),
             ("tcp = true, expect = [\"200\"]", "health.expect"),
             ("tcp = true, unejects = true", "health.unejects"),
+            ("tcp = true, unexpected = \"down\"", "health.unexpected"),
         ] {
             let found = policies(&format!("health = {{ {text} }}")).unwrap().resolve().unwrap_err();
             assert_eq!(found.iter().map(|found| found.key).collect::<Vec<_>>(), [key], "{text}");

@@ -2,14 +2,12 @@
 
 use std::time::Duration;
 
-use http::Method;
 use serde::{Deserialize, Deserializer, de};
 
 use super::layer::{layer, whole};
-use super::retry::methods;
 use super::{Contradiction, above_zero};
 use crate::policy::hedge;
-use crate::policy::retry::idempotent_methods;
+use crate::policy::retry::Methods;
 use crate::quantity;
 use crate::upstream::settings;
 
@@ -28,8 +26,7 @@ layer! {
         #[serde(deserialize_with = "above_zero")]
         pub window: Duration,
         /// The methods whose requests may be sent twice.
-        #[serde(deserialize_with = "methods")]
-        pub methods: Vec<Method>,
+        pub methods: Methods,
     }
 }
 
@@ -59,20 +56,21 @@ impl HedgePolicy {
             after,
             hedges_max,
             share: self.budget.map_or(settings::HEDGE_SHARE, |share| share.0),
-            methods: self.methods.clone().unwrap_or_else(idempotent_methods),
+            methods: self.methods.clone().unwrap_or_default(),
         })
     }
 
-    /// What cannot be told from one key alone; `timeout` is the request's, where it is given.
-    pub(super) fn contradictions(&self, timeout: Option<Duration>) -> Vec<Contradiction> {
+    /// What cannot be told from one key alone; `timeout` is the request's, `unwritten` says where it comes from if it is
+    /// a default.
+    pub(super) fn contradictions(&self, timeout: Duration, unwritten: &str) -> Vec<Contradiction> {
         let mut found = Vec::new();
         let mut add = |key, fact: &str, hint: &str| {
             found.push(Contradiction { key, fact: fact.to_owned(), hint: hint.to_owned() });
         };
         if let Some(HedgeAfter::Delay(delay)) = self.after {
-            if timeout.is_some_and(|timeout| delay >= timeout) {
-                let hint = "make `after` shorter than `timeout`";
-                add("hedge.after", "the request is over before its answer is late", hint);
+            if delay >= timeout {
+                let fact = format!("the request is over before its answer is late{unwritten}");
+                add("hedge.after", &fact, "make `after` shorter than `timeout`");
             }
             if self.min_samples.is_some() || self.window.is_some() {
                 let fact = "`min_samples` and `window` are for a percentile";
@@ -131,7 +129,7 @@ mod tests {
             let error = read(text).unwrap_err();
             assert!(error.starts_with(complaint), "{text}: {error}");
         }
-        let facts = |text: &str| read(text).unwrap().contradictions(Some(Duration::from_secs(1))).len();
+        let facts = |text: &str| read(text).unwrap().contradictions(Duration::from_secs(1), "").len();
         assert_eq!(facts("after = \"1s\""), 1);
         assert_eq!(facts("after = \"50ms\"\nmin_samples = 3"), 1);
         assert_eq!(facts("after = \"p95\"\nmin_samples = 3"), 0);

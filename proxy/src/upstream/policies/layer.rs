@@ -3,8 +3,6 @@
 
 use std::time::Duration;
 
-use http::Method;
-
 use crate::policy::retry::Condition;
 use crate::quantity;
 
@@ -67,5 +65,5 @@ macro_rules! layer {
 
 pub(crate) use {layer, whole};
 
-whole!(bool, f64, u32, Duration, String, Vec<Condition>, Vec<Method>, Vec<String>);
+whole!(bool, f64, u32, Duration, String, Vec<Condition>, Vec<String>);
 whole!(quantity::Share, quantity::Rate, quantity::Size, quantity::Spread);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer, de};
 
 use super::breaker::at_least_one;
-use super::layer::layer;
+use super::layer::{layer, whole};
 use super::{Contradiction, above_zero};
 use crate::policy::outlier::{self, Config};
 use crate::quantity::{self, Share};
@@ -43,8 +43,23 @@ layer! {
         pub always_eject_one: bool,
         /// Whether an endpoint without others beside it stays.
         pub keep_lone: bool,
+        /// With `consecutive_local`: what ends a run of attempts without an answer, an `answer` or a `connection`.
+        pub local_success: LocalSuccess,
     }
 }
+
+/// What ends a run of attempts without an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LocalSuccess {
+    /// An answer.
+    #[default]
+    Answer,
+    /// A connection, as in Envoy: resets and timeouts after connecting never make a run of two.
+    Connection,
+}
+
+whole!(LocalSuccess);
 
 layer! {
     /// The success rate that ejects. `stdev = 0.0` switches off.
@@ -92,6 +107,7 @@ impl OutlierPolicy {
             max_ejected: self.max_ejected.map_or(settings::OUTLIER_MAX_EJECTED, |share| share.0),
             always_eject_one: self.always_eject_one.unwrap_or(false),
             keep_lone: self.keep_lone.unwrap_or(false),
+            connection_is_success: self.local_success.unwrap_or_default() == LocalSuccess::Connection,
         };
         (config.max_ejected > 0.0 || config.always_eject_one).then_some(config)
     }
@@ -114,6 +130,10 @@ impl OutlierPolicy {
         if self.resolve().is_some_and(|config| !ejects(&config)) {
             let hint = "write what does, or `max_ejected = \"0%\"` to switch it off";
             say("outlier", "nothing ejects an endpoint", hint);
+        }
+        if self.local_success.is_some() && self.consecutive_local.unwrap_or(0) == 0 {
+            let hint = "write `consecutive_local = 5` beside it, or take it out";
+            say("outlier.local_success", "attempts without an answer are not told apart", hint);
         }
         found
     }
@@ -184,6 +204,7 @@ mod tests {
             max_ejected: 0.1,
             always_eject_one: false,
             keep_lone: false,
+            connection_is_success: false,
         };
         assert_eq!(resolved(""), Some(envoy));
         let rule = outlier::FailurePercentage { threshold: 0.85, min_endpoints: 5, min_requests: 50 };
@@ -233,6 +254,7 @@ mod tests {
             ("max_ejection = \"20s\"", "outlier.max_ejection"),
             ("base_ejection = \"10s\", max_ejection = \"5s\"", "outlier.max_ejection"),
             ("consecutive_5xx = 0, success_rate.stdev = 0.0", "outlier"),
+            ("local_success = \"connection\"", "outlier.local_success"),
         ] {
             let found = policies(text).unwrap().resolve().unwrap_err();
             assert_eq!(found.iter().map(|found| found.key).collect::<Vec<_>>(), [key], "{text}");

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::breaker::at_least_one;
 use super::layer::layer;
 use super::{Contradiction, above_zero};
-use crate::upstream::settings::{self, Limits};
+use crate::upstream::settings::{self, Limits, Whole};
 
 layer! {
     /// How many connections and requests there may be, per endpoint.
@@ -13,9 +13,12 @@ layer! {
         /// Connections at most.
         #[serde(deserialize_with = "at_least_one")]
         pub connections: u32,
-        /// Requests that wait for one at most.
+        /// Requests that wait for one at most, its opening included.
         pub pending: u32,
-        /// Requests that use a connection or wait for one at most.
+        /// How long a request may wait for one, its opening included.
+        #[serde(deserialize_with = "above_zero")]
+        pub pending_timeout: Duration,
+        /// Requests that have a connection or wait for one at most.
         #[serde(deserialize_with = "at_least_one")]
         pub requests: u32,
         /// HTTP/1.1 connections that are kept idle at most.
@@ -38,6 +41,22 @@ layer! {
         /// After how long a silence an HTTP/2 connection with requests on it is pinged.
         #[serde(deserialize_with = "above_zero")]
         pub keep_alive: Duration,
+        /// What the upstream as a whole may have, besides.
+        pub upstream: WholePolicy,
+    }
+}
+
+layer! {
+    /// How many connections and requests there may be of an upstream as a whole.
+    pub struct WholePolicy {
+        /// Connections at most, idle ones too; but every endpoint may have one.
+        #[serde(deserialize_with = "at_least_one")]
+        pub connections: u32,
+        /// Requests that wait for one at most, its opening included.
+        pub pending: u32,
+        /// Requests that have a connection or wait for one at most.
+        #[serde(deserialize_with = "at_least_one")]
+        pub requests: u32,
     }
 }
 
@@ -46,6 +65,8 @@ impl PoolPolicy {
         Limits {
             connections: self.connections,
             pending: self.pending.unwrap_or(settings::PENDING_MAX),
+            pending_timeout: self.pending_timeout,
+            whole: self.upstream.as_ref().map(WholePolicy::resolve).unwrap_or_default(),
             requests: self.requests,
             idle: self.idle,
             idle_timeout: self.idle_timeout,
@@ -59,6 +80,23 @@ impl PoolPolicy {
 
     pub(super) fn contradictions(&self) -> Vec<Contradiction> {
         let mut found = Vec::new();
+        let whole = self.resolve().whole;
+        let narrower = [
+            ("pool.upstream.connections", self.connections, whole.connections),
+            ("pool.upstream.pending", self.pending, whole.pending),
+            ("pool.upstream.requests", self.requests, whole.requests),
+        ];
+        for (key, one, whole) in narrower {
+            if let (Some(one), Some(whole)) = (one, whole)
+                && one > whole
+            {
+                found.push(Contradiction {
+                    key,
+                    fact: format!("one endpoint may have {one} where all of them may have {whole}"),
+                    hint: "make it at least as many as one endpoint may have".to_owned(),
+                });
+            }
+        }
         if let (Some(idle), Some(connections)) = (self.idle, self.connections)
             && idle > connections
         {
@@ -69,6 +107,12 @@ impl PoolPolicy {
             });
         }
         found
+    }
+}
+
+impl WholePolicy {
+    fn resolve(&self) -> Whole {
+        Whole { connections: self.connections, pending: self.pending, requests: self.requests }
     }
 }
 

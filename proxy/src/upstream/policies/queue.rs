@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::above_zero;
 use super::layer::layer;
 use crate::policy::failfast::Config;
-use crate::upstream::settings;
+use crate::upstream::settings::{self, Queue};
 
 layer! {
     /// How long requests wait when no endpoint is usable. `length = 0` switches off what a lower layer says.
@@ -15,14 +15,17 @@ layer! {
         /// How long no endpoint may be usable until requests fail at once.
         #[serde(deserialize_with = "above_zero")]
         pub failfast: Duration,
+        /// How long a request may wait.
+        #[serde(deserialize_with = "above_zero")]
+        pub timeout: Duration,
     }
 }
 
 impl QueuePolicy {
-    pub(super) fn resolve(&self) -> Option<Config> {
+    pub(super) fn resolve(&self) -> Option<Queue> {
         let length = self.length.unwrap_or(settings::QUEUE_LENGTH);
         let patience = self.failfast.unwrap_or(settings::QUEUE_FAILFAST);
-        (length > 0).then_some(Config { length, patience })
+        (length > 0).then_some(Queue { config: Config { length, patience }, timeout: self.timeout })
     }
 }
 
@@ -31,17 +34,21 @@ mod tests {
     use super::*;
     use crate::upstream::Policies;
 
-    fn read(text: &str) -> Result<Option<Config>, String> {
+    fn read(text: &str) -> Result<Option<Queue>, String> {
         let policies: Policies = toml::from_str(text).map_err(|error| error.message().to_owned())?;
         Ok(policies.resolve().unwrap().queue)
     }
 
     #[test]
     fn a_queue_is_read() {
-        let usual = Config { length: 100, patience: Duration::from_secs(3) };
+        let config = Config { length: 100, patience: Duration::from_secs(3) };
+        let usual = Queue { config, timeout: None };
         assert_eq!(read(""), Ok(None));
         assert_eq!(read("queue = {}"), Ok(Some(usual)));
-        assert_eq!(read("queue = { length = 7 }"), Ok(Some(Config { length: 7, ..usual })));
+        let short = Queue { config: Config { length: 7, ..config }, ..usual };
+        assert_eq!(read("queue = { length = 7 }"), Ok(Some(short)));
+        let impatient = Queue { timeout: Some(Duration::from_millis(5)), ..usual };
+        assert_eq!(read("queue = { timeout = \"5ms\" }"), Ok(Some(impatient)));
         assert_eq!(read("queue = { length = 0, failfast = \"1s\" }"), Ok(None));
         for (text, complaint) in [
             ("queue = { length = -1 }", "invalid value: integer `-1`, expected u32"),

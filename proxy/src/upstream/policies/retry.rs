@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer, de};
 use super::budget::BudgetPolicy;
 use super::layer::{layer, whole};
 use super::{Contradiction, above_zero};
-use crate::policy::retry::{self, Condition, GrpcCode, HeaderMatch, Jitter, backoff};
+use crate::policy::retry::{self, Condition, GrpcCode, HeaderMatch, Jitter, Methods, backoff};
 use crate::quantity;
 use crate::upstream::settings;
 
@@ -28,7 +28,7 @@ layer! {
         /// How pauses vary: `full`, `equal`, `decorrelated` or `none`.
         #[serde(deserialize_with = "jitter")]
         pub jitter: Jitter,
-        /// What becomes of an answer's `Retry-After`: `honour` or `ignore`.
+        /// What becomes of an answer's `Retry-After`: `honour`, `seconds` or `ignore`.
         pub retry_after: RetryAfter,
         /// The longest wait that is honoured.
         #[serde(deserialize_with = "above_zero")]
@@ -39,8 +39,12 @@ layer! {
         #[serde(deserialize_with = "above_zero")]
         pub per_try_timeout: Duration,
         /// The methods whose requests may be sent again once the upstream may have seen them.
-        #[serde(deserialize_with = "methods")]
-        pub methods: Vec<Method>,
+        pub methods: Methods,
+        /// Whether the codes of gRPC are looked for in trailers, too: `read` or `ignore`.
+        pub trailers: Trailers,
+        /// From when on after the request began no further attempt is made.
+        #[serde(deserialize_with = "above_zero")]
+        pub within: Duration,
         /// How much of a request's content is kept, so that it can be sent again.
         pub body_limit: quantity::Size,
     }
@@ -52,26 +56,45 @@ layer! {
 pub enum RetryAfter {
     /// A retry waits as long.
     Honour,
+    /// A retry waits as long where it is a number of seconds, as in Envoy; a date is ignored.
+    Seconds,
     /// It is an answer like any other.
     Ignore,
 }
 
-whole!(Jitter, RetryAfter, Vec<HeaderMatch>);
+/// Whether the codes of gRPC are looked for in an answer's trailers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Trailers {
+    /// They are waited for, as far as the kept content goes.
+    #[default]
+    Read,
+    /// The head alone counts, as in Envoy.
+    Ignore,
+}
+
+whole!(Jitter, Methods, RetryAfter, Trailers, Vec<HeaderMatch>);
 
 impl RetryPolicy {
     pub(super) fn resolve(&self) -> retry::Config {
-        let honoured = self.retry_after == Some(RetryAfter::Honour);
+        let told =
+            |dates| retry::Told { max: self.retry_after_max.unwrap_or(settings::RETRY_AFTER_MAX), dates };
         retry::Config {
             attempts: self.attempts.unwrap_or(settings::RETRY_ATTEMPTS),
             on: self.on.clone().unwrap_or_else(|| settings::RETRY_ON.to_vec()),
             headers: self.headers.clone().unwrap_or_default(),
-            methods: self.methods.clone().unwrap_or_else(retry::idempotent_methods),
+            methods: self.methods.clone().unwrap_or_default(),
+            reads_trailers: self.trailers.unwrap_or_default() == Trailers::Read,
             backoff: backoff::Config {
                 base: self.backoff.map_or(settings::BACKOFF_BASE, |backoff| backoff.from),
                 max: self.backoff.map_or(settings::BACKOFF_MAX, |backoff| backoff.to),
                 jitter: self.jitter.unwrap_or_default(),
             },
-            retry_after_max: honoured.then(|| self.retry_after_max.unwrap_or(settings::RETRY_AFTER_MAX)),
+            told: match self.retry_after {
+                Some(RetryAfter::Honour) => Some(told(true)),
+                Some(RetryAfter::Seconds) => Some(told(false)),
+                Some(RetryAfter::Ignore) | None => None,
+            },
         }
     }
 
@@ -89,10 +112,35 @@ impl RetryPolicy {
             let hint = "write `headers = [\"x-should-retry\"]`";
             add("retry.on", "`retriable-headers` has no headers to look for", hint);
         }
-        if self.retry_after_max.is_some() && self.retry_after != Some(RetryAfter::Honour) {
+        if self.retry_after_max.is_some() && self.resolve().told.is_none() {
             add("retry.retry_after_max", "`Retry-After` is not honoured", "write `retry_after = \"honour\"`");
         }
+        if self.trailers.is_some() && !self.resolve().on.iter().any(|condition| condition.is_grpc()) {
+            let hint = "add a code of gRPC such as \"unavailable\" to `on`";
+            add("retry.trailers", "nothing looks for codes of gRPC", hint);
+        }
         found
+    }
+}
+
+impl<'de> Deserialize<'de> for Methods {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged, expecting = "expected a list of methods such as [\"GET\"], or \"any\"")]
+        enum Written {
+            All(String),
+            Some(Vec<String>),
+        }
+        match Written::deserialize(deserializer)? {
+            Written::All(name) if name == "any" => Ok(Self::Any),
+            Written::All(name) => Err(de::Error::custom(format!(
+                "`{name}` is no list of methods: write `[\"{name}\"]`, or `\"any\"` for all"
+            ))),
+            Written::Some(names) => {
+                let methods = names.iter().map(|name| method(name).map_err(de::Error::custom));
+                methods.collect::<Result<_, _>>().map(Self::Some)
+            }
+        }
     }
 }
 
@@ -115,10 +163,6 @@ fn header_matches<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<V
     each(deserializer, header_match)
 }
 
-pub(super) fn methods<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<Method>>, D::Error> {
-    each(deserializer, method)
-}
-
 fn condition(name: &str) -> Result<Condition, String> {
     let status = || name.parse().ok().and_then(|code| StatusCode::from_u16(code).ok());
     Ok(match name {
@@ -130,6 +174,7 @@ fn condition(name: &str) -> Result<Condition, String> {
         "gateway-error" => Condition::GatewayError,
         "retriable-4xx" => Condition::Retriable4xx,
         "retriable-headers" => Condition::RetriableHeaders,
+        "envoy-ratelimited" => Condition::EnvoyRateLimited,
         "cancelled" => Condition::Grpc(GrpcCode::Cancelled),
         "deadline-exceeded" => Condition::Grpc(GrpcCode::DeadlineExceeded),
         "internal" => Condition::Grpc(GrpcCode::Internal),
@@ -140,7 +185,7 @@ fn condition(name: &str) -> Result<Condition, String> {
             None => {
                 return Err(format!(
                     "unknown retry condition `{name}`: write `connect-failure`, `refused-stream`, `reset`, \
-                     `reset-before-request`, `5xx`, `gateway-error`, `retriable-4xx`, `retriable-headers`, a \
+                     `reset-before-request`, `5xx`, `gateway-error`, `retriable-4xx`, `retriable-headers`, `envoy-ratelimited`, a \
                      gRPC code such as `unavailable`, or a status such as `503`"
                 ));
             }
@@ -206,8 +251,14 @@ mod tests {
         assert_eq!(config.headers[0].value, None);
         assert_eq!(config.headers[1].value, Some(HeaderValue::from_static("again")));
         assert_eq!(config.backoff.jitter, Jitter::Decorrelated);
-        assert_eq!(config.retry_after_max, Some(Duration::from_secs(300)));
-        assert_eq!(read("").unwrap().resolve().retry_after_max, None);
+        let told = |dates| Some(retry::Told { max: Duration::from_secs(300), dates });
+        assert_eq!((config.told, config.methods.clone()), (told(true), Methods::default()));
+        assert!(config.reads_trailers);
+        assert_eq!(read("").unwrap().resolve().told, None);
+        let envoy =
+            "on = [\"unavailable\"]\nretry_after = \"seconds\"\nmethods = \"any\"\ntrailers = \"ignore\"";
+        let envoy = read(envoy).unwrap().resolve();
+        assert_eq!((envoy.told, envoy.methods, envoy.reads_trailers), (told(false), Methods::Any, false));
     }
 
     #[test]
@@ -216,7 +267,14 @@ mod tests {
             ("on = [\"200\"]", "unknown retry condition `200`: write `connect-failure`"),
             ("headers = [\"a b\"]", "`a b` is no header: write a name such as `x-should-retry`"),
             ("jitter = \"half\"", "unknown jitter `half`: write `full`, `equal`, `decorrelated` or `none`"),
-            ("retry_after = \"obey\"", "unknown variant `obey`, expected `honour` or `ignore`"),
+            (
+                "retry_after = \"obey\"",
+                "unknown variant `obey`, expected one of `honour`, `seconds`, `ignore`",
+            ),
+            ("methods = \"POST\"", "`POST` is no list of methods: write `[\"POST\"]`, or `\"any\"` for all"),
+            ("methods = 3", "expected a list of methods such as"),
+            ("trailers = \"wait\"", "unknown variant `wait`, expected `read` or `ignore`"),
+            ("within = \"0s\"", "must be above zero"),
             ("retry_after_max = \"0s\"", "must be above zero"),
             ("body_limit = \"-1 KiB\"", "`-1 KiB` is negative: write a size such as `1 KiB`"),
         ] {
@@ -232,6 +290,7 @@ mod tests {
             ("on = [\"retriable-headers\"]", "retry.on"),
             ("retry_after_max = \"1s\"", "retry.retry_after_max"),
             ("budget = { min = 3 }", "retry.budget"),
+            ("trailers = \"ignore\"", "retry.trailers"),
         ] {
             let found = read(text).unwrap().contradictions();
             assert_eq!(found.iter().map(|found| found.key).collect::<Vec<_>>(), [key], "{text}");

@@ -10,6 +10,7 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::super::Protocol;
+use super::count::Slot;
 use super::watched::{self, Asked, Watched};
 use crate::exchange::Exchange;
 use crate::host::{Endpoint, Host, Instant};
@@ -40,12 +41,14 @@ pub(super) struct Dialed<S> {
 }
 
 /// What is known of a connection besides its bytes.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) struct Label {
     /// Whom it leads to, where the endpoint stands for several.
     pub(super) peer: Option<Arc<str>>,
     /// Its name, where the host has one.
     pub(super) connection: Option<ConnectionId>,
+    #[expect(dead_code, reason = "counts as long as it lives")]
+    slot: Arc<Slot>,
 }
 
 /// The bytes of a connection, in the clear or behind TLS.
@@ -59,8 +62,9 @@ impl<H: Host> Connector<H> {
         &self,
         exchange: &mut Exchange,
         spawner: &Spawner<H>,
+        slot: Slot,
     ) -> Result<Dialed<watched::Sender>, Fault> {
-        let (wire, label) = self.open(exchange).await?;
+        let (wire, label) = self.open(exchange, slot).await?;
         let sender = match wire {
             Wire::Plain(stream) => speak_http1(stream, spawner).await?,
             Wire::Tls(stream) => speak_http1(stream, spawner).await?,
@@ -74,9 +78,10 @@ impl<H: Host> Connector<H> {
         exchange: &mut Exchange,
         spawner: &Spawner<H>,
         streams_max: u32,
+        slot: Slot,
         changed: impl Fn() + Send + Unpin + 'static,
     ) -> Result<Dialed<http2::Sender>, Fault> {
-        let (wire, label) = self.open(exchange).await?;
+        let (wire, label) = self.open(exchange, slot).await?;
         let settings = http2::Settings { streams_max, keep_alive: self.keep_alive };
         let sender = match wire {
             Wire::Plain(stream) => http2::handshake(&self.host, stream, settings, spawner, changed).await,
@@ -85,8 +90,8 @@ impl<H: Host> Connector<H> {
         Ok(Dialed { sender: sender.map_err(|_| Fault::Reset)?, label })
     }
 
-    /// The bytes of a new connection, and what else is known of it.
-    async fn open(&self, exchange: &mut Exchange) -> Result<(Wire<H>, Label), Fault> {
+    /// The bytes of a new connection, and what else is known of it, which takes `slot`.
+    async fn open(&self, exchange: &mut Exchange, slot: Slot) -> Result<(Wire<H>, Label), Fault> {
         let deadline = self.host.now() + self.timeout;
         exchange.enter(Owner::Connect);
         let assigned = self.host.assign(&self.endpoint);
@@ -104,7 +109,8 @@ impl<H: Host> Connector<H> {
             None => Wire::Plain(stream),
             Some(tls) => self.secure(tls, stream, deadline, exchange).await?,
         };
-        Ok((wire, Label { peer: assigned.map(|endpoint| endpoint.to_string().into()), connection }))
+        let peer = assigned.map(|endpoint| endpoint.to_string().into());
+        Ok((wire, Label { peer, connection, slot: Arc::new(slot) }))
     }
 
     async fn secure(

@@ -63,7 +63,7 @@ pub(super) struct Open<H: Host> {
     /// How many streams the peer allows on a connection, as it last said.
     told: Option<u32>,
     /// Whether a task waits for the next that is due.
-    pub(super) swept: bool,
+    swept: bool,
 }
 
 struct Connection {
@@ -124,26 +124,30 @@ impl<H: Host> Open<H> {
         !self.waiting.is_empty()
     }
 
-    /// Waits for a place; whether one more connection is to be opened for it.
-    pub(super) fn wait(&mut self, tell: oneshot::Sender<Opened<H>>, limits: &Limits) -> bool {
+    /// Waits for a place.
+    pub(super) fn wait(&mut self) -> oneshot::Receiver<Opened<H>> {
+        let (tell, opened) = oneshot::channel();
         self.waiting.push_back(tell);
-        self.grow(limits)
+        opened
     }
 
-    /// Whether those who wait will find a place on what is being opened, or yet to be.
-    pub(super) fn is_coming(&self, limits: &Limits) -> bool {
-        let further = limits.connections_http2().saturating_sub(self.there());
+    /// Whether those who wait will find a place on what is being opened, or may yet be where there is room `further`.
+    pub(super) fn is_coming(&self, limits: &Limits, further: bool) -> bool {
+        let further = if further { limits.connections_http2().saturating_sub(self.there()) } else { 0 };
         let further = u64::from(further) * u64::from(self.most(limits.streams_of_new()));
         self.waiting.len() as u64 <= self.coming(limits).saturating_add(further)
     }
 
     /// Whether one more is to be opened for those who wait.
-    pub(super) fn grow(&mut self, limits: &Limits) -> bool {
-        let more = self.waiting.len() as u64 > self.coming(limits)
+    pub(super) fn wants_another(&self, limits: &Limits) -> bool {
+        self.waiting.len() as u64 > self.coming(limits)
             && self.opening < limits.ramp.unwrap_or(u32::MAX)
-            && self.there() < limits.connections_http2();
-        self.opening += u32::from(more);
-        more
+            && self.there() < limits.connections_http2()
+    }
+
+    /// One more is being opened.
+    pub(super) fn begin(&mut self) {
+        self.opening += 1;
     }
 
     /// How many connections there are, or are being opened.
@@ -199,14 +203,20 @@ impl<H: Host> Open<H> {
         self.told = told.map(|connection| connection.sender.streams_max()).or(self.told);
     }
 
-    /// A request on connection `id` is done. Whether there is something to sweep now.
-    pub(super) fn leave(&mut self, id: u64, limits: &Limits, now: Instant) -> bool {
-        let Some(connection) = self.connections.iter_mut().find(|connection| connection.id == id) else {
-            return false;
-        };
-        connection.streams -= 1;
-        connection.idle_since = now;
-        connection.streams == 0 && (limits.idle_timeout.is_some() || limits.max_age.is_some())
+    /// A request on connection `id` is done.
+    pub(super) fn leave(&mut self, id: u64, now: Instant) {
+        if let Some(connection) = self.connections.iter_mut().find(|connection| connection.id == id) {
+            connection.streams -= 1;
+            connection.idle_since = now;
+        }
+    }
+
+    /// Whether somebody is needed who sweeps, who there is from now on.
+    pub(super) fn needs_sweep(&mut self, limits: &Limits) -> bool {
+        let is_due = |connection: &Connection| connection.due(limits).is_some();
+        let needed = !self.swept && self.connections.iter().any(is_due);
+        self.swept |= needed;
+        needed
     }
 
     /// Lets go of connection `id`.

@@ -35,8 +35,8 @@ impl From<Settled> for Outcome {
         match settled {
             Settled::Answered(status) if status.is_server_error() || status.as_u16() == 429 => Self::Failure,
             Settled::Answered(_) => Self::Success,
-            Settled::Failed(fault) if fault.blames_endpoint() => Self::Failure,
-            Settled::Failed(_) | Settled::Abandoned => Self::Abandoned,
+            Settled::Failed { fault, .. } if fault.blames_endpoint() => Self::Failure,
+            Settled::Failed { .. } | Settled::Abandoned => Self::Abandoned,
         }
     }
 }

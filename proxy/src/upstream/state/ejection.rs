@@ -8,7 +8,7 @@ use rand::rngs::ChaCha8Rng;
 use super::standing::Bar;
 use super::{Policies, Settled, Shared, State};
 use crate::host::{Host, Instant};
-use crate::policy::outlier::{Config, Moved, Outcome, Outlier};
+use crate::policy::outlier::{Config, Moved, Observed, Outcome, Outlier};
 use crate::telemetry::Decision;
 use crate::timer::before;
 
@@ -25,16 +25,16 @@ impl Ejection {
 }
 
 impl Policies {
-    /// Tells outlier detection how an attempt at `endpoint` went; whether that ejects it.
-    pub(super) fn observe_attempt(&mut self, now: Instant, endpoint: usize, settled: Settled) -> bool {
-        let Some(Ejection { outlier, random }) = &mut self.ejection else { return false };
-        let Some(outcome) = settled.outcome() else { return false };
-        let ejected = outlier.observe(now, endpoint, outcome, random);
-        if ejected {
+    /// Tells outlier detection how an attempt at `endpoint` went; what that makes of it.
+    pub(super) fn observe_attempt(&mut self, now: Instant, endpoint: usize, settled: Settled) -> Observed {
+        let Some(Ejection { outlier, random }) = &mut self.ejection else { return Observed::Nothing };
+        let Some(outcome) = settled.outcome() else { return Observed::Nothing };
+        let observed = outlier.observe(now, endpoint, outcome, random);
+        if observed == Observed::Ejected {
             self.standing.bar(endpoint, Bar::Ejected);
             self.stands(now, endpoint);
         }
-        ejected
+        observed
     }
 }
 
@@ -43,7 +43,11 @@ impl Settled {
     fn outcome(self) -> Option<Outcome> {
         match self {
             Self::Answered(status) => Some(Outcome::answered(status)),
-            Self::Failed(fault) => fault.blames_endpoint().then_some(Outcome::LocalFailure),
+            Self::Failed { fault, connected } => fault.blames_endpoint().then_some(if connected {
+                Outcome::LocalFailure
+            } else {
+                Outcome::ConnectFailure
+            }),
             Self::Abandoned => None,
         }
     }
@@ -77,22 +81,26 @@ impl<H: Host> Shared<H> {
         let now = self.host.now();
         let mut all = Vec::new();
         let mut policies = self.lock();
-        let Policies { ejection, standing, balance, .. } = &mut *policies;
+        let Policies { ejection, standing, .. } = &mut *policies;
         let Ejection { outlier, random } = ejection.as_mut()?;
         outlier.advance(now, random, |endpoint, moved| {
             match moved {
                 Moved::Ejected => standing.bar(endpoint, Bar::Ejected),
                 Moved::Readmitted => standing.lift(endpoint, Bar::Ejected),
+                Moved::Refused => false,
             };
-            balance.observe_health(now, endpoint, standing.is_healthy(endpoint));
             all.push((endpoint, moved));
         });
         let due = outlier.due();
+        for (endpoint, _) in all.iter().filter(|(_, moved)| *moved != Moved::Refused) {
+            policies.stands(now, *endpoint);
+        }
         drop(policies);
         for (endpoint, moved) in &all {
             let decision = match moved {
                 Moved::Ejected => Decision::Ejected,
                 Moved::Readmitted => Decision::Readmitted,
+                Moved::Refused => Decision::EjectionRefused,
             };
             self.decided(Some(*endpoint), decision);
         }

@@ -1,16 +1,8 @@
-//! What the health of endpoints means for balancing, and how it is told that health is ignored. The threshold itself
-//! is in [`crate::policy::balance`].
+//! How it is told that health is ignored. The threshold itself is in [`crate::policy::balance`].
 
-use super::{Policies, Shared};
-use crate::host::{Host, Instant};
+use super::Shared;
+use crate::host::Host;
 use crate::telemetry::Decision;
-
-impl Policies {
-    /// Tells the balancer how `endpoint` stands.
-    pub(super) fn stands(&mut self, now: Instant, endpoint: usize) {
-        self.balance.observe_health(now, endpoint, self.standing.is_healthy(endpoint));
-    }
-}
 
 impl<H: Host> Shared<H> {
     /// Reports when panic began or ended since the last time; to be called wherever somebody's health changed.

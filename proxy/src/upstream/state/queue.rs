@@ -21,9 +21,7 @@ impl<H: Host> State<H> {
         deadline: Instant,
     ) -> Result<(usize, Verdict<H>), Fault> {
         let chosen = self.choose(exchange.key, tried);
-        if !self.shared.queues {
-            return chosen;
-        }
+        let Some(queue) = self.shared.queue else { return chosen };
         match chosen {
             Err(fault) if is_unusable(fault) => {}
             chosen => {
@@ -38,8 +36,9 @@ impl<H: Host> State<H> {
         };
         let place = Place(&self.shared);
         exchange.enter(Owner::Pool);
+        let gives_up = queue.timeout.map(|timeout| self.shared.host.now() + timeout);
         // Boxed, since it is rare: the future of every request would hold the room for it.
-        let chosen = Box::pin(self.wait(exchange.key, tried, until, deadline)).await;
+        let chosen = Box::pin(self.wait(exchange.key, tried, until, (gives_up, deadline))).await;
         exchange.mark(self.shared.host.now());
         drop(place);
         chosen
@@ -50,14 +49,15 @@ impl<H: Host> State<H> {
         key: Option<u64>,
         tried: &[usize],
         mut until: Instant,
-        deadline: Instant,
+        (gives_up, deadline): (Option<Instant>, Instant),
     ) -> Result<(usize, Verdict<H>), Fault> {
+        let late = gives_up.map_or(deadline, |gives_up| gives_up.min(deadline));
         loop {
             let changed = self.shared.changed.notified();
             let now = self.shared.host.now();
             // One that may pass by now was taken by someone else at this instant, whose outcome will tell.
             let usable = self.shared.usable_at(now).filter(|usable| *usable > now).unwrap_or(until);
-            before(&self.shared.host, until.min(deadline).min(usable), changed).await;
+            before(&self.shared.host, until.min(late).min(usable), changed).await;
             match self.choose(key, tried) {
                 Err(fault) if is_unusable(fault) => {}
                 chosen => {
@@ -65,8 +65,12 @@ impl<H: Host> State<H> {
                     return chosen;
                 }
             }
-            if self.shared.host.now() >= deadline {
+            let now = self.shared.host.now();
+            if now >= deadline {
                 return Err(Fault::Timeout);
+            }
+            if gives_up.is_some_and(|gives_up| now >= gives_up) {
+                return Err(Fault::PendingTimeout);
             }
             match self.shared.with_queue(Failfast::observe_unusable) {
                 Some(Admission::Wait { until: anew }) => until = anew,
@@ -99,10 +103,11 @@ impl<H: Host> Shared<H> {
         Some(result)
     }
 
-    /// When the first breaker may let a request pass, as far as that is known.
+    /// When the first breaker may let a request pass, or what is known of health takes effect, as far as that is known.
     fn usable_at(&self, now: Instant) -> Option<Instant> {
-        let Policies { breakers, .. } = &*self.lock();
-        (0..self.endpoints.len()).filter_map(|endpoint| breakers.of(endpoint)?.usable_at(now)).min()
+        let Policies { breakers, merging, .. } = &*self.lock();
+        let breakers = (0..self.endpoints.len()).filter_map(|endpoint| breakers.of(endpoint)?.usable_at(now));
+        breakers.chain(merging.due()).min()
     }
 }
 

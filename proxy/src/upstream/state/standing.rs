@@ -31,6 +31,11 @@ impl Standing {
         self.bars[endpoint] == 0
     }
 
+    /// Whether `bar` holds for `endpoint`.
+    pub(in crate::upstream) fn is_barred(&self, endpoint: usize, bar: Bar) -> bool {
+        self.bars[endpoint] & bar.bit() != 0
+    }
+
     /// How many endpoints are healthy.
     pub(in crate::upstream) fn healthy(&self) -> usize {
         self.healthy

@@ -150,7 +150,7 @@ fn services(search: &mut Search) {
             }
         }
         search.try_change(|draft| {
-            for list in ["zones", "weights"] {
+            for list in ["zones", "weights", "priorities", "backups"] {
                 let list = format!("{path}.{list}");
                 if draft.get(&list).is_some() {
                     draft.remove(&list)?;

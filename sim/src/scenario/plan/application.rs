@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use hoplab_proxy::upstream::Rank;
 use http::Method;
 
 use super::connections::Protocol;
@@ -28,6 +29,8 @@ pub struct Service {
     pub nic: Option<Capacity>,
     /// How many requests each of its pods is to get in relation to the others; at least 1.
     pub weights: Vec<u32>,
+    /// When each of its pods is asked in relation to the others.
+    pub ranks: Vec<Rank>,
     /// What too many requests do to each of its pods.
     pub overload: Option<Overload>,
     /// What it makes of the deadlines of requests.

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use hoplab_proxy::quantity::Duration as Quantity;
-use hoplab_proxy::upstream::Policies;
 use hoplab_proxy::upstream::settings::Check;
+use hoplab_proxy::upstream::{Policies, Protocol as Http};
 use http::Method;
 
 use crate::scenario::place::{At, Place};
@@ -70,8 +70,32 @@ pub(super) fn refuse_method(method: &Method, place: Place, context: &mut Context
     }
 }
 
-/// Notes health checks over plain HTTP of services that speak gRPC; `policies` are those of each of the `services`.
-pub(super) fn refuse_http_checks(
+/// What clients speak with the gateway.
+pub(super) fn gateway_protocol(
+    written: Option<&At<String>>,
+    services: &[Service],
+    context: &mut Context<'_>,
+) -> Option<Http> {
+    let name = written?;
+    match name.value.as_str() {
+        "http1" => {
+            if let Some(service) = services.iter().find(|service| service.protocol == Protocol::Grpc) {
+                let fact = format!("\"{}\" speaks gRPC, which is HTTP/2", service.name);
+                context.error(name.place, fact).hint("write \"http2\", or leave it out");
+            }
+            Some(Http::Http1)
+        }
+        "http2" => Some(Http::Http2),
+        _ => {
+            context.unknown("protocol", name, ["http1", "http2"]);
+            None
+        }
+    }
+}
+
+/// Notes what services that speak gRPC cannot do: answer health checks over plain HTTP, or speak HTTP/1.1. `policies` are
+/// those of each of the `services`.
+pub(super) fn refuse_for_grpc(
     services: &[Service],
     policies: &[Policies],
     layers: &Layers,
@@ -80,14 +104,20 @@ pub(super) fn refuse_http_checks(
     for (service, policies) in services.iter().zip(policies) {
         let health = policies.resolve().ok().and_then(|settings| settings.health);
         let is_http = health.is_some_and(|health| matches!(health.check, Check::Http { .. }));
-        if service.protocol != Protocol::Grpc || !is_http {
+        let is_http1 = policies.protocol == Some(Http::Http1);
+        if service.protocol != Protocol::Grpc || !(is_http || is_http1) {
             continue;
         }
         let own = layers.services.iter().find(|(name, _)| name.value == service.name);
         let place = own.map(|(name, _)| name.place).or(layers.defaults.as_ref().map(|at| at.place));
-        let fact = format!("health.http: \"{}\" speaks gRPC and answers no GET", service.name);
-        context
-            .error(place.unwrap_or(Place::BEGINNING), fact)
-            .hint("check it with `health = { grpc = \"\" }`, or with `tcp = true`");
+        let place = place.unwrap_or(Place::BEGINNING);
+        if is_http {
+            let fact = format!("health.http: \"{}\" speaks gRPC and answers no GET", service.name);
+            context.error(place, fact).hint("check it with `health = { grpc = \"\" }`, or with `tcp = true`");
+        }
+        if is_http1 {
+            let fact = format!("protocol: \"{}\" speaks gRPC, which is HTTP/2", service.name);
+            context.error(place, fact).hint("write `protocol = \"http2\"`, or leave it out");
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! Services, endpoints and steps.
 
-use hoplab_proxy::upstream::WEIGHT_MAX;
+use hoplab_proxy::upstream::{self, Rank, WEIGHT_MAX};
 use http::Method;
 use http::uri::PathAndQuery;
 
@@ -45,6 +45,7 @@ pub(super) fn services(
             None => vec![here; replicas as usize],
         };
         let weights = service.weights.map(|list| listed_weights(&list, replicas, context));
+        let ranks = ranks(service.priorities, service.backups, replicas, context);
         all.push(Service {
             name: name.value,
             replicas,
@@ -54,6 +55,7 @@ pub(super) fn services(
             zones,
             nic: network.nic_of(service.bandwidth.map(|at| at.value.0)),
             weights: weights.unwrap_or_else(|| vec![1; replicas as usize]),
+            ranks,
             overload: service.overload.and_then(|written| overload(written.value, context)),
             deadline: service.deadline.map_or(DeadlineUse::Ignore, |name| deadline(&name, context)),
             on_cancel: service.on_cancel.map_or(OnCancel::Stop, |name| on_cancel(&name, context)),
@@ -90,6 +92,39 @@ fn listed_weights(list: &At<Vec<At<u32>>>, replicas: u32, context: &mut Context<
         }
     }
     list.value.iter().map(|weight| weight.value).collect()
+}
+
+/// When each pod is asked: as `priorities` say, or the last ones as backups.
+fn ranks(
+    priorities: Option<At<Vec<At<u32>>>>,
+    backups: Option<At<u32>>,
+    replicas: u32,
+    context: &mut Context<'_>,
+) -> Vec<Rank> {
+    if let (Some(_), Some(backups)) = (&priorities, &backups) {
+        let hint = "backups stand behind all priorities: take one of the two out";
+        context.error(backups.place, "\"backups\" beside \"priorities\"".to_owned()).hint(hint);
+    }
+    if let Some(list) = &priorities {
+        let listed = listed(list, replicas, "priority", context);
+        let ranks = listed.iter().map(|written| {
+            upstream::rank(Some(written.value), false).unwrap_or_else(|told| {
+                let (fact, hint) = told.split_once(": ").unwrap_or((&told, "write 0 for the first"));
+                context.error(written.place, fact.to_owned()).hint(hint);
+                Rank::default()
+            })
+        });
+        return ranks.collect();
+    }
+    if let Some(backups) = &backups
+        && backups.value >= replicas
+    {
+        let fact = format!("{} backups of {replicas} pods", backups.value);
+        context.error(backups.place, fact).hint("one pod at least is asked before them");
+    }
+    let backups = backups.map_or(0, |backups| backups.value);
+    let rank = |pod| if pod < replicas.saturating_sub(backups) { Rank::default() } else { Rank::Backup };
+    (0..replicas).map(rank).collect()
 }
 
 pub(super) fn zone(name: &At<String>, zones: &[Zone], context: &mut Context<'_>) -> Option<ZoneId> {

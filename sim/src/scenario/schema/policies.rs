@@ -48,6 +48,7 @@ pub(in crate::scenario) struct Gateway {
     pub(in crate::scenario) zone: Option<At<String>>,
     pub(in crate::scenario) cores: Option<At<Cores>>,
     pub(in crate::scenario) bandwidth: Option<At<Bandwidth>>,
+    pub(in crate::scenario) protocol: Option<At<String>>,
     pub(in crate::scenario) keep_alive: Option<At<Duration>>,
     pub(in crate::scenario) max_connection_age: Option<At<Duration>>,
 }
@@ -82,10 +83,11 @@ impl Read for Gateway {
         let zone = table.optional("zone", context);
         let cores = table.optional("cores", context);
         let bandwidth = table.optional("bandwidth", context);
+        let protocol = table.optional("protocol", context);
         let keep_alive = table.optional("keep_alive", context);
         let max_connection_age = table.optional("max_connection_age", context);
         let layers = Layers { services, routes, ..layers(table, context) };
-        Some(Self { layers, zone, cores, bandwidth, keep_alive, max_connection_age })
+        Some(Self { layers, zone, cores, bandwidth, protocol, keep_alive, max_connection_age })
     }
 }
 

@@ -17,6 +17,8 @@ pub(in crate::scenario) struct Service {
     pub(in crate::scenario) zone: Option<At<String>>,
     pub(in crate::scenario) zones: Option<At<Vec<At<String>>>>,
     pub(in crate::scenario) weights: Option<At<Vec<At<u32>>>>,
+    pub(in crate::scenario) priorities: Option<At<Vec<At<u32>>>>,
+    pub(in crate::scenario) backups: Option<At<u32>>,
     pub(in crate::scenario) bandwidth: Option<At<Bandwidth>>,
     pub(in crate::scenario) overload: Option<At<Overload>>,
     pub(in crate::scenario) deadline: Option<At<String>>,
@@ -37,6 +39,8 @@ impl Read for Service {
             zone: table.optional("zone", context),
             zones: table.optional("zones", context),
             weights: table.optional("weights", context),
+            priorities: table.optional("priorities", context),
+            backups: table.optional("backups", context),
             bandwidth: table.optional("bandwidth", context),
             overload: table.optional("overload", context),
             deadline: table.optional("deadline", context),
@@ -60,6 +64,8 @@ impl Service {
         self.zone = other.zone.or(self.zone.take());
         self.zones = other.zones.or(self.zones.take());
         self.weights = other.weights.or(self.weights.take());
+        self.priorities = other.priorities.or(self.priorities.take());
+        self.backups = other.backups.or(self.backups.take());
         self.bandwidth = other.bandwidth.or(self.bandwidth.take());
         self.overload = other.overload.or(self.overload.take());
         self.deadline = other.deadline.or(self.deadline.take());

@@ -1,0 +1,106 @@
+//! Counts with limits: what an endpoint, or a whole upstream, has of connections, of requests that wait for one, and of
+//! requests that have one. Who counts holds a guard. Waits for nothing, and tells nobody.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use tokio::sync::Notify;
+
+use super::super::settings::Whole;
+
+/// How many there are of something, and how many there may be.
+pub(super) struct Count {
+    now: AtomicU32,
+    most: u32,
+}
+
+/// One that counts, as long as it lives.
+pub(super) struct Counted(Arc<Count>);
+
+impl Count {
+    /// None yet, and `most` at most; any number when `None`.
+    pub(super) fn new(most: Option<u32>) -> Arc<Self> {
+        Arc::new(Self { now: AtomicU32::new(0), most: most.unwrap_or(u32::MAX) })
+    }
+
+    /// One more, unless there are as many as there may be.
+    pub(super) fn join(self: &Arc<Self>) -> Option<Counted> {
+        let more = |now| (now < self.most).then_some(now + 1);
+        let joined = self.now.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
+        joined.is_ok().then(|| Counted(Arc::clone(self)))
+    }
+
+    /// One more, whatever the limit.
+    pub(super) fn add(self: &Arc<Self>) -> Counted {
+        self.now.fetch_add(1, Ordering::Relaxed);
+        Counted(Arc::clone(self))
+    }
+
+    /// How many there are.
+    pub(super) fn now(&self) -> u32 {
+        self.now.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.now.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// What the pools of an upstream's endpoints have in common: its limits as a whole (Envoy's `circuit_breakers`).
+pub(in super::super) struct Together {
+    connections: Arc<Count>,
+    pub(super) pending: Arc<Count>,
+    pub(super) requests: Arc<Count>,
+    /// Tells those who wait for a connection that there may be one.
+    pub(super) freed: Notify,
+}
+
+impl Together {
+    /// Nothing yet; `None` where an upstream has no limits as a whole.
+    pub(in super::super) fn new(limits: Whole) -> Option<Arc<Self>> {
+        (limits != Whole::default()).then(|| {
+            Arc::new(Self {
+                connections: Count::new(limits.connections),
+                pending: Count::new(limits.pending),
+                requests: Count::new(limits.requests),
+                freed: Notify::new(),
+            })
+        })
+    }
+}
+
+/// A connection that is open, or is being opened, as long as it lives.
+pub(super) struct Slot {
+    #[expect(dead_code, reason = "counts as long as it lives")]
+    here: Counted,
+    whole: Option<(Counted, Arc<Together>)>,
+}
+
+impl Slot {
+    /// One more connection to an endpoint that has as many as are `here`, unless the upstream has as many as it may;
+    /// but an endpoint without any may have one in any case, so that none starves (as in Envoy).
+    pub(super) fn take(here: &Arc<Count>, whole: Option<&Arc<Together>>) -> Option<Self> {
+        let whole = match whole {
+            None => None,
+            Some(whole) if here.now() == 0 => Some((whole.connections.add(), Arc::clone(whole))),
+            Some(whole) => Some((whole.connections.join()?, Arc::clone(whole))),
+        };
+        Some(Self { here: here.add(), whole })
+    }
+
+    /// Whether [`Slot::take`] would give one.
+    pub(super) fn is_free(here: &Count, whole: Option<&Together>) -> bool {
+        whole.is_none_or(|whole| here.now() == 0 || whole.connections.now() < whole.connections.most)
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        if let Some((counted, whole)) = self.whole.take() {
+            drop(counted);
+            whole.freed.notify_waiters();
+        }
+    }
+}
