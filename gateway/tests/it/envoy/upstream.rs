@@ -94,7 +94,7 @@ async fn unreachable_endpoint(lab: &Lab) -> Endpoint {
     let first = lab.host.connect(&endpoint).await.unwrap();
     lab.spawner().spawn(async move {
         let _queue = (listener, first);
-        std::future::pending().await
+        std::future::pending::<()>().await;
     });
     endpoint
 }
@@ -149,7 +149,8 @@ async fn read_head(stream: &mut <Live as Host>::Stream) -> std::io::Result<Strin
 }
 
 fn answer(status: u16, fields: &[(&str, &str)]) -> String {
-    let fields: String = fields.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let fields: Vec<_> = fields.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let fields = fields.concat();
     format!("HTTP/1.1 {status} Scripted\r\ncontent-length: {}\r\n{fields}\r\n{CONTENT}", CONTENT.len())
 }
 
