@@ -3,7 +3,7 @@
 
 use super::row::{Clients, Protocol, ROW, Request, Row, Want, seen};
 use super::upstream::Act;
-use Act::{Abort, Answer, BreakOff, Close, Refuse, Reset, Silence, With};
+use Act::{Abort, Answer, BreakOff, Bytes, Close, Refuse, Reset, Silence, With};
 use Clients::InTurn;
 use Protocol::Http2;
 use Want::{Alike, Differs};
@@ -36,6 +36,13 @@ const TWO_LOCAL: Row = Row {
     clients: InTurn(5),
     ..ROW
 };
+
+/// Gateway errors count by themselves, and nothing else.
+const GATEWAY: (&str, &str) = (
+    "outlier = { consecutive_5xx = 0, consecutive_gateway = 2, base_ejection = \"60s\", max_ejected = \"100%\" }",
+    "outlier_detection: { enforcing_consecutive_5xx: 0, consecutive_gateway_failure: 2, \
+     enforcing_consecutive_gateway_failure: 100, base_ejection_time: 60s, max_ejection_percent: 100 }",
+);
 
 const FAILS: &[Act] = &[Answer(500)];
 const TIMEOUT: &str = "timeout: 0.15s";
@@ -117,13 +124,26 @@ const ROWS: &[Row] = &[
     },
     Row {
         name: "gateway errors count by themselves",
-        hoplab: "outlier = { consecutive_5xx = 0, consecutive_gateway = 2, base_ejection = \"60s\", max_ejected = \"100%\" }",
-        cluster: "outlier_detection: { consecutive_5xx: 100, consecutive_gateway_failure: 2, \
-                  enforcing_consecutive_gateway_failure: 100, base_ejection_time: 60s, max_ejection_percent: 100 }",
+        hoplab: GATEWAY.0,
+        cluster: GATEWAY.1,
         script: &[&[Answer(500), Answer(500), Answer(502), Answer(504)]],
         clients: InTurn(6),
         want: Alike(seen(&[4], "2 x 500, 502, 2 x 503, 504")),
         ..ROW
+    },
+    Row {
+        name: "gateway errors: FIN before an answer",
+        hoplab: GATEWAY.0,
+        cluster: GATEWAY.1,
+        script: &[&[Close]],
+        want: Differs { envoy: seen(&[2], "5 x 503"), hoplab: seen(&[2], "2 x 502, 3 x 503"), why: STATUS },
+        ..TWO
+    },
+    Row {
+        name: "what comes is no HTTP",
+        script: &[&[Bytes("SSH-2.0-OpenSSH_9.2\r\n")]],
+        want: Alike(seen(&[2], "2 x 502, 3 x 503")),
+        ..TWO
     },
     Row { name: "port refuses", script: &[&[Refuse]], want: Alike(seen(&[2], "5 x 503")), ..TWO },
     Row {

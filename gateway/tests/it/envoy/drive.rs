@@ -71,10 +71,12 @@ impl<'a> Side<'a> {
         Decided { sends, statuses: tally(statuses) }
     }
 
-    /// The status of the answer to `request`; 0 when there is none.
+    /// The status of the answer to `request`, behind interim ones; 0 when there is none.
     async fn ask(&self, request: &str) -> u16 {
         let answer = self.exchange(&self.door, request).await;
-        answer.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0)
+        let statuses = answer.split("\r\n\r\n").filter_map(|head| head.strip_prefix("HTTP/1.1 "));
+        let mut statuses = statuses.filter_map(|rest| rest.get(..3)?.parse().ok());
+        statuses.find(|status| *status >= 200).unwrap_or(0)
     }
 
     async fn ask_at_once(&self, number: usize, count: usize) -> Vec<u16> {

@@ -29,6 +29,16 @@ const ROWS: &[Row] = &[
         ..ROW
     },
     Row {
+        name: "one request, what is over it is not sent again",
+        on: "5xx",
+        hoplab: "pool = { requests = 1 }",
+        cluster: "circuit_breakers: { thresholds: [{ max_requests: 1 }] }",
+        script: &[&[Late(MS, 200)]],
+        clients: AtOnce(3),
+        want: Alike(seen(&[1], "200, 2 x 503")),
+        ..ROW
+    },
+    Row {
         name: "five requests, two endpoints",
         hoplab: "pool = { requests = 5 }",
         cluster: "circuit_breakers: { thresholds: [{ max_requests: 5 }] }",

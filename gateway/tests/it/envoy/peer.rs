@@ -140,17 +140,16 @@ fn cluster(number: usize, row: &Row, upstreams: &[Upstream]) -> String {
         .map(|upstream| format!("{{ endpoint: {{ address: {} }} }}", address(&upstream.endpoint)))
         .collect();
     let options = "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
-    let protocol = match row.protocol {
-        Protocol::Http1 => String::new(),
-        Protocol::Http2 => format!(
-            "typed_extension_protocol_options:\n  envoy.extensions.upstreams.http.v3.HttpProtocolOptions:\n    \
-             \"@type\": {options}\n    explicit_http_config: {{ http2_protocol_options: {{}} }}"
-        ),
-    };
+    let http2 = format!(
+        "typed_extension_protocol_options:\n  envoy.extensions.upstreams.http.v3.HttpProtocolOptions:\n    \
+         \"@type\": {options}\n    explicit_http_config: {{ http2_protocol_options: {{}} }}"
+    );
     // As hoplab, which has none unless told.
-    let panic = "common_lb_config: { healthy_panic_threshold: { value: 0 } }";
-    let panic = if row.cluster.contains("common_lb_config") { "" } else { panic };
-    let rest = format!("{protocol}\n{panic}\n{}", row.cluster);
+    let no_panic = "common_lb_config: { healthy_panic_threshold: { value: 0 } }";
+    let usual = [Some(no_panic), (row.protocol == Protocol::Http2).then_some(&http2)];
+    let told = |keys: &str| row.cluster.contains(keys.split(':').next().unwrap_or(keys));
+    let keys: Vec<_> = usual.into_iter().flatten().filter(|keys| !told(keys)).chain([row.cluster]).collect();
+    let rest = keys.join("\n");
     format!(
         "- name: row-{number}\n  type: STATIC\n  load_assignment:\n    cluster_name: row-{number}\n    endpoints: \
          [{{ lb_endpoints: [{}] }}]\n{}\n",

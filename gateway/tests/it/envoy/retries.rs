@@ -4,7 +4,9 @@ use std::slice::from_ref;
 
 use super::row::{Clients, Protocol, ROW, Request, Row, Want, seen};
 use super::upstream::Act;
-use Act::{Abort, Answer, BreakOff, Close, GoAway, Refuse, Reset, Silence, Trailers, Unreachable, With};
+use Act::{
+    Abort, Answer, BreakOff, Bytes, Close, GoAway, Refuse, Reset, Silence, Trailers, Unreachable, With,
+};
 use Protocol::{Http1, Http2};
 use Request::{Grpc, HalfAPost, Post};
 use Want::{Alike, Differs};
@@ -72,6 +74,22 @@ static FAILURES: &[Failure] = &[
         sends: [1, 3, 3, 3, 1, 1, 1, 1, 1],
         envoy: "504",
         hoplab: "504",
+        ..FAILURE
+    },
+    Failure {
+        name: "what comes is no HTTP",
+        script: &[&[Bytes("SSH-2.0-OpenSSH_9.2\r\n")]],
+        sends: [1, 3, 3, 3, 1, 1, 1, 1, 1],
+        envoy: "502",
+        hoplab: "502",
+        ..FAILURE
+    },
+    Failure {
+        name: "FIN in the middle of the head",
+        script: &[&[Bytes("HTTP/1.1 200 OK\r\ncontent-le")]],
+        sends: [1, 3, 3, 3, 1, 1, 1, 1, 1],
+        envoy: "502",
+        hoplab: "502",
         ..FAILURE
     },
     answered("500", &[&[Answer(500)]], [1, 3, 1, 1, 1, 1, 1, 1, 1]),
@@ -186,6 +204,22 @@ const BESIDE: &[Row] = &[
         protocol: Http2,
         script: &[&[BreakOff]],
         want: Alike(seen(&[1], "200")),
+        ..ROW
+    },
+    Row {
+        name: "FIN behind an interim answer",
+        on: "5xx",
+        script: &[&[Bytes("HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n")]],
+        want: Differs { envoy: seen(&[1], "503"), hoplab: seen(&[3], "502"), why: BEGUN },
+        ..ROW
+    },
+    Row {
+        name: "answer has a length beside chunks",
+        on: "5xx",
+        script: &[&[Bytes(
+            "HTTP/1.1 200 OK\r\ncontent-length: 3\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+        )]],
+        want: Alike(seen(&[3], "502")),
         ..ROW
     },
     Row {
@@ -366,6 +400,8 @@ const BESIDE: &[Row] = &[
 ];
 
 const POSTS: &str = "hoplab sends POSTs again where they are listed in `methods`";
+const BEGUN: &str =
+    "open: for Envoy an answer has begun with its interim answers, so that nothing is sent again";
 const MARKED: &str = "open: Envoy sends nothing again that a rate limit behind it has refused, unless told";
 const CANCELLED: Fields = &[CALL, ("grpc-status", "1")];
 const DEADLINE_EXCEEDED: Fields = &[CALL, ("grpc-status", "4")];

@@ -21,7 +21,8 @@ use super::upstream::Act;
 pub(crate) struct Row {
     /// What happens.
     pub(crate) name: &'static str,
-    /// When a request is sent again, up to two times: a condition that both call alike, or a status; never when empty.
+    /// When a request is sent again, up to two times: a condition that both call alike, or a status. When it is empty,
+    /// never, unless `hoplab` and `route` say all of it.
     pub(crate) on: &'static str,
     /// hoplab: further keys of the upstream, such as `retry.methods = ["POST"]`.
     pub(crate) hoplab: &'static str,
@@ -29,7 +30,8 @@ pub(crate) struct Row {
     pub(crate) route: &'static str,
     /// Envoy: further keys of the route's `retry_policy`.
     pub(crate) retry: &'static str,
-    /// Envoy: further keys of the cluster, such as `outlier_detection: { consecutive_5xx: 2 }`.
+    /// Envoy: further keys of the cluster, such as `outlier_detection: { consecutive_5xx: 2 }`; they replace what
+    /// `peer` says for every row.
     pub(crate) cluster: &'static str,
     /// What the upstream speaks.
     pub(crate) protocol: Protocol,

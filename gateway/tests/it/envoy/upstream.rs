@@ -25,6 +25,8 @@ pub(crate) enum Act {
     With(u16, &'static [(&'static str, &'static str)]),
     /// HTTP/1.1: an answer after so many milliseconds.
     Late(u64, u16),
+    /// HTTP/1.1: these bytes, then the end.
+    Bytes(&'static str),
     /// HTTP/2: an answer of 200 with this `grpc-status` in its trailers.
     Trailers(&'static str),
     /// The head of a 200 and a part of its content, then the end.
@@ -131,6 +133,7 @@ async fn serve(host: &Live, mut stream: <Live as Host>::Stream, script: &Script)
                 let whole = answer(200, &[]);
                 return stream.write_all(&whole.as_bytes()[..whole.len() - 1]).await;
             }
+            Act::Bytes(bytes) => return stream.write_all(bytes.as_bytes()).await,
             Act::Silence => drop(read_head(&mut stream).await?),
             Act::Close => return Ok(()),
             Act::Abort => return stream.set_zero_linger(),
