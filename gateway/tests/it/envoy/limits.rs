@@ -109,7 +109,7 @@ const ROWS: &[Row] = &[
         want: Differs {
             envoy: seen(&[16], "10 x 503"),
             hoplab: seen(&[30], "10 x 503"),
-            why: "Envoy has three by default, hoplab as many as there are",
+            why: "open: Envoy has three by default, hoplab as many as there are",
         },
         ..ROW
     },
