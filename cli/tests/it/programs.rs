@@ -2,6 +2,7 @@
 //! nothing may be: `./test` sets `HOPLAB_TEST_ALL`, and then it fails. Tests of other packages include this file.
 
 use std::io::Write;
+use std::path::PathBuf;
 
 /// Each program with the Debian package that has it.
 const PROGRAMS: [(&str, &str); 10] = [
@@ -20,7 +21,7 @@ const PROGRAMS: [(&str, &str); 10] = [
 /// Whether all of the `programs` are there that `test` needs; says what is missing when not.
 pub(crate) fn are_there(test: &str, programs: &[&str]) -> bool {
     let missing: Vec<String> = (PROGRAMS.iter())
-        .filter(|(program, _)| programs.contains(program) && !is_there(program))
+        .filter(|(program, _)| programs.contains(program) && find(program).is_none())
         .map(|(program, package)| format!("{program} (apt-get install {package})"))
         .collect();
     if !missing.is_empty() {
@@ -36,7 +37,8 @@ pub(crate) fn leave_out(test: &str, missing: &str) {
     let _ = writeln!(std::io::stdout(), "left out: {test} needs {missing}");
 }
 
-fn is_there(program: &str) -> bool {
+/// Where `program` lies on the PATH.
+pub(crate) fn find(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
+    std::env::split_paths(&path).map(|folder| folder.join(program)).find(|file| file.is_file())
 }

@@ -7,6 +7,7 @@ mod balance;
 mod deadlines;
 mod drain;
 mod edge;
+mod envoy;
 mod frames;
 mod h2_server;
 mod h2_upstream;
