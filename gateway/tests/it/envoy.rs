@@ -1,6 +1,6 @@
 //! hoplab's gateway beside a real Envoy: the same requests through both, before upstreams that follow the same script.
 //! What is compared is what each decided: how often each endpoint saw a request, and which statuses the clients got.
-//! The cases are data, in `retries`, `blame` and `limits`; `row` says what a row holds and how to add one. Where no
+//! The cases are data, in `retries`, `blame`, `limits` and `ways`; `row` says what a row holds and how to add one. Where no
 //! Envoy is found, hoplab is held against the written values alone.
 //!
 //! Not here: pauses, metrics, and what an answer's head and content look like.
@@ -12,6 +12,7 @@ mod peer;
 mod retries;
 mod row;
 mod upstream;
+mod ways;
 
 use drive::Side;
 use row::Row;
@@ -32,6 +33,11 @@ async fn both_blame_the_same_endpoints() {
 #[tokio::test]
 async fn both_refuse_what_is_over_the_same_limits() {
     compare("limits", &limits::rows()).await;
+}
+
+#[tokio::test]
+async fn both_decide_alike_where_a_key_chooses_envoys_way() {
+    compare("ways", &ways::rows()).await;
 }
 
 /// Sends what the rows of `table` say through both, one row after the other, and tells of all that is not as written.

@@ -258,6 +258,6 @@ const ROWS: &[Row] = &[
 
 const STATUS: &str = "where a connection breaks hoplab says 502, as nginx does; Envoy says 503";
 const BEGUN: &str =
-    "open: the head has cleared Envoy's count as a success, before the end counts as a failure";
+    "an attempt has one outcome, that of its end; for Envoy its head is a success, which ends the run";
 const CONNECTED: &str =
     "a connection once made clears Envoy's count of local failures, so that what breaks later never ejects";
