@@ -39,6 +39,15 @@ pub trait Breakable: HttpBody<Data = Bytes, Error = Fault> {
     fn poll_broken(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Fault>;
 }
 
+/// What a body says when it is asked for a frame.
+pub(crate) type Said = Option<Result<Frame<Bytes>, Fault>>;
+
+/// Content whose frames somebody sees as they pass.
+struct Tapped<F> {
+    body: Body,
+    sees: F,
+}
+
 pin_project_lite::pin_project! {
     /// Content that breaks off only when it is read.
     struct Plain<B> {
@@ -86,6 +95,11 @@ impl Body {
     /// Content of another kind that can break off unread.
     pub fn breakable(body: impl Breakable + Send + 'static) -> Self {
         Self(Kind::Boxed(Box::pin(body)))
+    }
+
+    /// The same content, of which `sees` hears frame by frame, its end included.
+    pub(crate) fn tapped(self, sees: impl FnMut(&Said) + Send + Unpin + 'static) -> Self {
+        if self.is_end_stream() { self } else { Self::breakable(Tapped { body: self, sees }) }
     }
 
     /// Completes once the content has broken off, also while nobody asks for its next frame. Content that does so
@@ -180,6 +194,33 @@ fn settled(mut frame: Frame<Bytes>) -> Frame<Bytes> {
         framing::settle_trailers(trailers);
     }
     frame
+}
+
+impl<F: FnMut(&Said) + Unpin> HttpBody for Tapped<F> {
+    type Data = Bytes;
+    type Error = Fault;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Said> {
+        let said = Pin::new(&mut self.body).poll_frame(cx);
+        if let Poll::Ready(said) = &said {
+            (self.sees)(said);
+        }
+        said
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl<F: FnMut(&Said) + Unpin> Breakable for Tapped<F> {
+    fn poll_broken(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Fault> {
+        self.body.poll_broken(cx)
+    }
 }
 
 impl<B: HttpBody<Data = Bytes, Error = Fault>> HttpBody for Plain<B> {

@@ -9,13 +9,14 @@ use crate::telemetry::Fault;
 
 impl Fault {
     /// Those that an upstream may have.
-    pub const OF_UPSTREAMS: [Self; 13] = [
+    pub const OF_UPSTREAMS: [Self; 14] = [
         Self::NoEndpoint,
         Self::BreakerOpen,
         Self::Failfast,
         Self::Throttled,
         Self::Overflow,
         Self::PendingTimeout,
+        Self::Exhausted,
         Self::Refused,
         Self::ConnectTimeout,
         Self::Tls,
@@ -37,6 +38,7 @@ impl Fault {
             | Self::Throttled
             | Self::Overflow
             | Self::PendingTimeout
+            | Self::Exhausted
             | Self::Refused
             | Self::ConcurrencyLimited
             | Self::AdmissionRefused
@@ -66,6 +68,7 @@ impl Fault {
             | Self::Throttled
             | Self::Overflow
             | Self::PendingTimeout
+            | Self::Exhausted
             | Self::Refused
             | Self::ConcurrencyLimited
             | Self::AdmissionRefused
@@ -86,6 +89,7 @@ impl Fault {
                 | Self::Throttled
                 | Self::Overflow
                 | Self::PendingTimeout
+                | Self::Exhausted
                 | Self::ConcurrencyLimited
                 | Self::AdmissionRefused
                 | Self::PriorityShed
@@ -102,6 +106,7 @@ impl Fault {
             Self::Throttled => "throttled",
             Self::Overflow => "overflow",
             Self::PendingTimeout => "pending-timeout",
+            Self::Exhausted => "exhausted",
             Self::Refused => "refused",
             Self::ConnectTimeout => "connect-timeout",
             Self::Tls => "tls",
@@ -135,6 +140,7 @@ impl Fault {
             | Self::Throttled
             | Self::Overflow
             | Self::PendingTimeout
+            | Self::Exhausted
             | Self::Malformed
             | Self::Cancelled
             | Self::RateLimited
@@ -157,6 +163,7 @@ impl fmt::Display for Fault {
             Self::Throttled => "the upstream accepts too few requests to be sent more",
             Self::Overflow => "too many requests are waiting for the upstream",
             Self::PendingTimeout => "the request waited too long for a connection to the upstream",
+            Self::Exhausted => "there is no room for another connection",
             Self::Refused => "the upstream refused the connection",
             Self::ConnectTimeout => "the upstream could not be connected to in time",
             Self::Tls => "the TLS handshake with the upstream failed",

@@ -286,6 +286,8 @@ pub enum Fault {
     RequestTimeout,
     /// The request waited too long for a connection, or for an endpoint that is usable.
     PendingTimeout,
+    /// This machine has no file descriptor, port or memory for another connection.
+    Exhausted,
 }
 
 /// The state of a circuit breaker.

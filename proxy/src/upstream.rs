@@ -210,7 +210,7 @@ impl<H: Host> Upstream<H> {
             };
             drop(retrying.take());
             let endpoint = tried.last().copied();
-            let deadline = limits.deadline(replay.waits().until(self.host.now()));
+            let deadline = self.deadline_of(limits, &replay);
             let begin_by = last.into_iter().fold(self.begin_by(deadline), Instant::min);
             let again = self.again(&head, &replay, &attempted, &mut retries, endpoint, begin_by);
             let Some((pause, permit)) = again else {

@@ -108,11 +108,16 @@ impl<H: Host> Visit<H> {
 
     /// The request's content, which is counted as it is read where somebody wants to know.
     fn counting(&mut self, body: Body) -> Body {
-        if body.is_end_stream() || self.exchange().facts.is_none() {
+        if self.exchange().facts.is_none() {
             return body;
         }
-        let bytes = Arc::clone(self.received.get_or_insert_default());
-        Body::breakable(Received { body, bytes })
+        let received = Arc::clone(self.received.get_or_insert_default());
+        body.tapped(move |said| {
+            if let Some(Ok(frame)) = said {
+                let bytes = frame.data_ref().map_or(0, Bytes::len) as u64;
+                received.fetch_add(bytes, Ordering::Relaxed);
+            }
+        })
     }
 
     /// Ends the visit with an answer that has no content of an upstream.
@@ -234,44 +239,7 @@ impl<H: Host> HttpBody for Metered<H> {
     }
 }
 
-/// A request's content, which is counted as it is read.
-struct Received {
-    body: Body,
-    bytes: Arc<AtomicU64>,
-}
-
-impl HttpBody for Received {
-    type Data = Bytes;
-    type Error = Fault;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
-        let polled = Pin::new(&mut self.body).poll_frame(cx);
-        if let Poll::Ready(Some(Ok(frame))) = &polled {
-            let bytes = frame.data_ref().map_or(0, Bytes::len) as u64;
-            self.bytes.fetch_add(bytes, Ordering::Relaxed);
-        }
-        polled
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
-}
-
 impl<H: Host> Breakable for Metered<H> {
-    fn poll_broken(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Fault> {
-        self.body.poll_broken(cx)
-    }
-}
-
-impl Breakable for Received {
     fn poll_broken(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Fault> {
         self.body.poll_broken(cx)
     }

@@ -66,8 +66,7 @@ impl<H: Host> Upstream<H> {
         tried: &mut Vec<usize>,
         limits: Limits,
     ) -> Attempted<H> {
-        let begun =
-            self.begin(exchange, tried, limits.deadline(replay.waits().until(self.host.now()))).await?;
+        let begun = self.begin(exchange, tried, self.deadline_of(limits, replay)).await?;
         self.carry(exchange, head, replay, begun, limits).await
     }
 
@@ -205,7 +204,7 @@ impl<H: Host> Upstream<H> {
         reach: &mut Reach,
     ) -> Result<Lease<H>, Fault> {
         let lease = self.pools[endpoint].acquire(exchange, freshness).await.inspect_err(|fault| {
-            if *fault == Fault::Overflow {
+            if matches!(fault, Fault::Overflow | Fault::PendingTimeout | Fault::Exhausted) {
                 *reach = Reach::Held;
             }
         })?;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use http::HeaderMap;
 
 use super::Upstream;
+use super::replay::Replay;
 use crate::exchange::Exchange;
 use crate::host::{Host, Instant};
 use crate::telemetry::{Decision, Fault};
@@ -47,6 +48,11 @@ impl<H: Host> Upstream<H> {
         let told = [exchange.told, exchange.deadline].into_iter().flatten().min();
         let limits = Limits { own: now + self.settings.timeout, told };
         self.refuse_late(limits.deadline(Duration::ZERO)).map(|()| limits)
+    }
+
+    /// When a request within `limits` must be over, were its caller to send what `replay` waits for now.
+    pub(super) fn deadline_of(&self, limits: Limits, replay: &Replay<H>) -> Instant {
+        limits.deadline(replay.waits().until(self.host.now()))
     }
 
     /// From when on no attempt is begun for a request that must be over at `deadline`: the upstream would have no

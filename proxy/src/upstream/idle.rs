@@ -4,18 +4,12 @@
 //! What passes is content and heads, a frame at a time, as this hop sees them. A caller that does not read lets
 //! nothing pass, either. Not here: idle connections, which are the pool's matter.
 
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Poll};
 use std::time::Duration;
-
-use bytes::Bytes;
-use http_body::{Body as HttpBody, Frame, SizeHint};
 
 use crate::body::Body;
 use crate::host::{Host, Instant};
-use crate::telemetry::Fault;
 
 /// Nothing has passed yet.
 const NOTHING: u64 = u64::MAX;
@@ -42,7 +36,8 @@ impl<H: Host> Idle<H> {
 
     /// The request's content, which passes frame by frame.
     pub(super) fn watched(&self, body: Body) -> Body {
-        if body.is_end_stream() { body } else { Body::boxed(Watched { body, idle: self.clone() }) }
+        let idle = self.clone();
+        body.tapped(move |_| idle.passes())
     }
 
     /// When to look whether it is idle.
@@ -56,34 +51,5 @@ impl<H: Host> Idle<H> {
             NOTHING => Instant::from_nanos(NOTHING),
             last => Instant::from_nanos(last) + self.timeout,
         }
-    }
-}
-
-struct Watched<H> {
-    body: Body,
-    idle: Idle<H>,
-}
-
-impl<H: Host> HttpBody for Watched<H> {
-    type Data = Bytes;
-    type Error = Fault;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
-        let polled = Pin::new(&mut self.body).poll_frame(cx);
-        if polled.is_ready() {
-            self.idle.passes();
-        }
-        polled
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
     }
 }

@@ -200,16 +200,15 @@ impl<H: Host> Pool<H> {
         freshness: Freshness,
         place: Option<OwnedSemaphorePermit>,
     ) -> Result<(OwnedSemaphorePermit, Sender<H>, bool), Fault> {
-        let place = match place {
-            Some(place) => place,
-            None => {
-                let place = Arc::clone(&self.permits).acquire_owned().await.map_err(|_| Fault::Overflow)?;
-                exchange.mark(self.connector.host.now());
-                if let Some(sender) = self.ready(freshness) {
-                    return Ok((place, sender, true));
-                }
-                place
+        let place = if let Some(place) = place {
+            place
+        } else {
+            let place = Arc::clone(&self.permits).acquire_owned().await.map_err(|_| Fault::Overflow)?;
+            exchange.mark(self.connector.host.now());
+            if let Some(sender) = self.ready(freshness) {
+                return Ok((place, sender, true));
             }
+            place
         };
         let (sender, reused) = match self.connector.protocol {
             super::Protocol::Http1 => self.open_http1(exchange, freshness).await?,

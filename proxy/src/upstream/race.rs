@@ -64,9 +64,7 @@ impl<H: Host> Upstream<H> {
     ) -> Attempted<H> {
         let mut lanes = Lanes::of(exchange, self.host.clone());
         let mut lane = lanes.open();
-        let begun = self
-            .begin(&mut lane.exchange, tried, limits.deadline(replay.waits().until(self.host.now())))
-            .await?;
+        let begun = self.begin(&mut lane.exchange, tried, self.deadline_of(limits, replay)).await?;
         let start = self.host.now();
         let mut runners = vec![self.run(lane, head, replay, begun, limits)];
         let delay = self.state.hedge(Hedge::delay).flatten();

@@ -344,7 +344,7 @@ async fn connections_of_an_upstream_are_limited_but_every_endpoint_has_one() {
             let requests = join_all((0..9).map(|_| lab.get(&upstream)));
             let (answers, ()) = tokio::join!(biased; requests, release);
             assert_eq!(answers, [Ok(200); 9], "those who wait are served by what there is");
-            let connections = backends.each_ref().map(|backend| backend.connections());
+            let connections = backends.each_ref().map(crate::lab::Backend::connections);
             assert_eq!(connections, expected, "{protocol:?}, {most} at most");
         }
     }

@@ -136,11 +136,11 @@ async fn without_an_endpoint_there_is_no_attempt_to_connect() {
     assert_eq!(lab.get(&upstream).await, Err(Fault::NoEndpoint));
 }
 
-/// A machine whose network swallows every connection.
+/// A machine whose network swallows every connection, or where none can be opened for a reason of its own.
 #[derive(Clone)]
-struct Swallowing(Live);
+struct Unconnected(Live, Option<i32>);
 
-impl Host for Swallowing {
+impl Host for Unconnected {
     type Stream = <Live as Host>::Stream;
     type Listener = <Live as Host>::Listener;
 
@@ -149,7 +149,10 @@ impl Host for Swallowing {
     }
 
     async fn connect(&self, _: &Endpoint) -> io::Result<Self::Stream> {
-        std::future::pending().await
+        match self.1 {
+            Some(code) => Err(io::Error::from_raw_os_error(code)),
+            None => std::future::pending().await,
+        }
     }
 
     fn now(&self) -> Instant {
@@ -180,7 +183,7 @@ impl Host for Swallowing {
 #[tokio::test]
 async fn connecting_has_a_time_limit_of_its_own() {
     let lab = Lab::new();
-    let host = Swallowing(lab.host.clone());
+    let host = Unconnected(lab.host.clone(), None);
     let tasks = hoplab_proxy::tasks::Tasks::default();
     for protocol in [hoplab_proxy::upstream::Protocol::Http1, hoplab_proxy::upstream::Protocol::Http2] {
         let mut config = Config::new("far", vec![Endpoint::new("10.0.0.1", 80)]);
@@ -198,5 +201,30 @@ async fn connecting_has_a_time_limit_of_its_own() {
         let span = ended(exchange, Fault::ConnectTimeout, &lab);
         assert_eq!(span.attempts.len(), 2);
         assert!(owners(&span).contains(&Owner::Connect));
+    }
+}
+
+#[tokio::test]
+async fn running_out_of_descriptors_blames_nobody() {
+    let lab = Lab::new();
+    let tasks = hoplab_proxy::tasks::Tasks::default();
+    for code in [12, 23, 24, 105, 99] {
+        let host = Unconnected(lab.host.clone(), Some(code));
+        for protocol in [hoplab_proxy::upstream::Protocol::Http1, hoplab_proxy::upstream::Protocol::Http2] {
+            let mut config = Config::new("near", vec![Endpoint::new("10.0.0.1", 80)]);
+            config.protocol = protocol;
+            config.policies = toml::from_str(
+                "breaker = { failures = 1 }\nretry = { attempts = 3, on = [\"5xx\", \"connect-failure\"] }\n\
+                 outlier = { consecutive_local = 1, max_ejected = \"100%\" }",
+            )
+            .unwrap();
+            let upstream = Upstream::new(host.clone(), &tasks.spawner(host.clone()), config, 1);
+            for _ in 0..3 {
+                let mut exchange = lab.exchange();
+                let sent = upstream.send(&mut exchange, request(Method::GET, Body::empty())).await;
+                assert_eq!(sent.unwrap_err(), Fault::Exhausted, "{code} {protocol:?}");
+                assert_eq!(exchange.attempts.len(), 1, "another endpoint would fare no better");
+            }
+        }
     }
 }

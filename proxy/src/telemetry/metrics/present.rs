@@ -44,6 +44,9 @@ const IN_PROGRESS: Family = Family {
     help: "How many requests are in progress under a concurrency limit.",
 };
 
+/// What a gauge says for a family.
+type Value<G> = fn(&G) -> u32;
+
 /// The present state.
 #[derive(Debug, Default)]
 pub(super) struct Present {
@@ -94,23 +97,23 @@ impl Present {
 
     /// Writes all of it.
     pub(super) fn write(&self, text: &mut Text) {
-        let families: [(Family, fn(&EndpointGauge) -> u32); 5] = [
+        let of_endpoints: [(Family, Value<EndpointGauge>); 5] = [
             (IN, |gauge| gauge.is_in.into()),
             (EJECTED, |gauge| gauge.is_ejected.into()),
             (CONNECTIONS, |gauge| gauge.connections),
             (ENDPOINT_IN_FLIGHT, |gauge| gauge.in_flight),
             (PENDING, |gauge| gauge.pending),
         ];
-        for (family, value) in families {
+        for (family, value) in of_endpoints {
             text.family(family);
             for gauge in self.endpoints.values() {
                 let labels = [("upstream", &*gauge.upstream), ("endpoint", &*gauge.endpoint)];
                 text.sample("", &labels, &[], value(gauge));
             }
         }
-        let families: [(Family, fn(&LimitGauge) -> u32); 2] =
+        let of_limits: [(Family, Value<LimitGauge>); 2] =
             [(LIMIT, |gauge| gauge.limit), (IN_PROGRESS, |gauge| gauge.in_progress)];
-        for (family, value) in families {
+        for (family, value) in of_limits {
             text.family(family);
             for gauge in self.limits.values() {
                 text.sample("", &[("limit", &*gauge.name)], &[], value(gauge));

@@ -101,6 +101,7 @@ impl<H: Host> Connector<H> {
         let stream = match connected {
             Some(Ok(stream)) => stream,
             Some(Err(error)) if error.kind() == io::ErrorKind::TimedOut => return Err(Fault::ConnectTimeout),
+            Some(Err(error)) if is_of_this_machine(&error) => return Err(Fault::Exhausted),
             Some(Err(_)) => return Err(Fault::Refused),
             None => return Err(Fault::ConnectTimeout),
         };
@@ -130,6 +131,17 @@ impl<H: Host> Connector<H> {
         };
         if agreed == self.protocol { Ok(Wire::Tls(secured.stream)) } else { Err(Fault::Tls) }
     }
+}
+
+/// Whether it is this machine that has no room for a connection: no descriptor, no port, no memory. Nobody else is to
+/// blame, and another endpoint would fare no better.
+fn is_of_this_machine(error: &io::Error) -> bool {
+    const ENOMEM: i32 = 12;
+    const ENFILE: i32 = 23;
+    const EMFILE: i32 = 24;
+    const ENOBUFS: i32 = 105;
+    let told = error.raw_os_error().is_some_and(|code| matches!(code, ENOMEM | ENFILE | EMFILE | ENOBUFS));
+    told || matches!(error.kind(), io::ErrorKind::AddrNotAvailable | io::ErrorKind::OutOfMemory)
 }
 
 async fn speak_http1<H: Host, S>(stream: S, spawner: &Spawner<H>) -> Result<watched::Sender, Fault>

@@ -45,7 +45,7 @@ pub(super) fn services(
             None => vec![here; replicas as usize],
         };
         let weights = service.weights.map(|list| listed_weights(&list, replicas, context));
-        let ranks = ranks(service.priorities, service.backups, replicas, context);
+        let ranks = ranks(service.priorities.as_ref(), service.backups.as_ref(), replicas, context);
         all.push(Service {
             name: name.value,
             replicas,
@@ -96,16 +96,16 @@ fn listed_weights(list: &At<Vec<At<u32>>>, replicas: u32, context: &mut Context<
 
 /// When each pod is asked: as `priorities` say, or the last ones as backups.
 fn ranks(
-    priorities: Option<At<Vec<At<u32>>>>,
-    backups: Option<At<u32>>,
+    priorities: Option<&At<Vec<At<u32>>>>,
+    backups: Option<&At<u32>>,
     replicas: u32,
     context: &mut Context<'_>,
 ) -> Vec<Rank> {
-    if let (Some(_), Some(backups)) = (&priorities, &backups) {
+    if let (Some(_), Some(backups)) = (priorities, backups) {
         let hint = "backups stand behind all priorities: take one of the two out";
         context.error(backups.place, "\"backups\" beside \"priorities\"".to_owned()).hint(hint);
     }
-    if let Some(list) = &priorities {
+    if let Some(list) = priorities {
         let listed = listed(list, replicas, "priority", context);
         let ranks = listed.iter().map(|written| {
             upstream::rank(Some(written.value), false).unwrap_or_else(|told| {
@@ -116,7 +116,7 @@ fn ranks(
         });
         return ranks.collect();
     }
-    if let Some(backups) = &backups
+    if let Some(backups) = backups
         && backups.value >= replicas
     {
         let fact = format!("{} backups of {replicas} pods", backups.value);
