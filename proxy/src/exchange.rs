@@ -81,6 +81,11 @@ impl Exchange {
         self.timeline.started()
     }
 
+    /// Whose the time is since the last mark.
+    pub(crate) fn owner(&self) -> Owner {
+        self.owner
+    }
+
     /// From the last mark on, time belongs to `owner`.
     pub fn enter(&mut self, owner: Owner) {
         self.owner = owner;

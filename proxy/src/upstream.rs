@@ -100,6 +100,16 @@ impl Config {
     }
 }
 
+impl Config {
+    /// How its connections are secured on which `protocol` is spoken.
+    fn tls_of(&self, protocol: Protocol) -> Option<ClientTls> {
+        match protocol {
+            Protocol::Http1 => self.tls.as_ref().map(ClientTls::speaking_http1),
+            Protocol::Http2 => self.tls.clone(),
+        }
+    }
+}
+
 /// A service that requests are sent to.
 pub struct Upstream<H: Host> {
     host: H,
@@ -119,19 +129,14 @@ impl<H: Host> Upstream<H> {
     /// ids, on the jitter of pauses, and on which endpoint is first.
     pub fn new(host: H, spawner: &Spawner<H>, config: Config, seed: u64) -> Arc<Self> {
         let settings = config.policies.resolve().expect("whoever read the policies has resolved them once");
-        let protocol = settings.protocol.unwrap_or(config.protocol);
-        let tls = match protocol {
-            Protocol::Http1 => config.tls.map(|tls| tls.speaking_http1()),
-            Protocol::Http2 => config.tls,
-        };
-        let config = Config { protocol, tls, ..config };
+        let config = Config { protocol: settings.protocol.unwrap_or(config.protocol), ..config };
         let together = Together::new(settings.limits.whole);
         let pools = config.endpoints.iter().map(|endpoint| {
             let connector = Connector {
                 host: host.clone(),
                 endpoint: endpoint.clone(),
                 protocol: config.protocol,
-                tls: config.tls.clone(),
+                tls: config.tls_of(config.protocol),
                 timeout: settings.connect_timeout,
                 keep_alive: settings.limits.keep_alive,
             };

@@ -183,7 +183,7 @@ impl Balancer {
             let zones = zones.as_ref().filter(|_| !panicking);
             return algorithm.pick_by_zone(&view, zones, &usable, random);
         };
-        levels.order(view.share(random)).find_map(|rank| {
+        levels.order(view.level(random)).find_map(|rank| {
             let panicking = levels.is_panicking(rank);
             let usable = |endpoint: usize| {
                 levels.rank(endpoint) == rank && (panicking || healthy[endpoint]) && admits(endpoint)
@@ -244,6 +244,16 @@ impl Balancer {
         }
     }
 
+    /// Whether `endpoint` is healthy, as far as was learned.
+    pub fn is_healthy(&self, endpoint: usize) -> bool {
+        self.healthy[endpoint]
+    }
+
+    /// How many endpoints are healthy, as far as was learned.
+    pub fn healthy(&self) -> usize {
+        self.healthy_count
+    }
+
     /// Whether `endpoint` is healthy, or is asked although it is not.
     pub fn is_usable(&self, endpoint: usize) -> bool {
         let panicking = match &self.levels {
@@ -272,6 +282,11 @@ struct View<'a> {
 }
 
 impl View<'_> {
+    /// As [`View::share`], for the choice of a level: one says nothing about the other.
+    fn level(&self, random: &mut impl Rng) -> f64 {
+        self.key.map_or_else(|| random.random(), |key| hash::share(!key))
+    }
+
     /// A number of the request between 0 and 1: by its key, or at random.
     fn share(&self, random: &mut impl Rng) -> f64 {
         self.key.map_or_else(|| random.random(), hash::share)

@@ -149,6 +149,11 @@ impl<H: Host> Upstream<H> {
                 answered.verdict.answered(status, is_received);
                 Ok(answered)
             }
+            // Who waits for a connection that others have is with no endpoint yet (as in Envoy).
+            (Err(Fault::Timeout), None) if reach == Reach::Connecting && exchange.owner() == Owner::Pool => {
+                exchange.end_attempt(Outcome::Failed(Fault::Timeout), now);
+                Err(Failed { fault: Fault::Timeout, reach: Reach::Unwritten })
+            }
             (Err(fault), broken) => {
                 let blamed =
                     if broken.is_some() || fault == Fault::RequestTimeout { Reach::Held } else { reach };
@@ -204,7 +209,7 @@ impl<H: Host> Upstream<H> {
         reach: &mut Reach,
     ) -> Result<Lease<H>, Fault> {
         let lease = self.pools[endpoint].acquire(exchange, freshness).await.inspect_err(|fault| {
-            if matches!(fault, Fault::Overflow | Fault::PendingTimeout | Fault::Exhausted) {
+            if matches!(fault, Fault::Overflow | Fault::PendingTimeout) {
                 *reach = Reach::Held;
             }
         })?;

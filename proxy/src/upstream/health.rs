@@ -15,7 +15,7 @@ use http::uri::{Authority, Scheme};
 use http::{HeaderMap, HeaderValue, Method, Request, Uri, Version, response};
 use http_body_util::BodyExt;
 
-use super::pool::{Connector, Freshness, Lease, Pool};
+use super::pool::{Connector, Freshness, Lease, Pool, is_of_this_machine};
 use super::settings::{self, Check, Limits, Settings};
 use super::state::{Checks, State};
 use super::{Config, Protocol};
@@ -68,7 +68,7 @@ pub(super) fn start<H: Host>(
             host: host.clone(),
             endpoint: endpoint.clone(),
             protocol,
-            tls: config.tls.clone(),
+            tls: config.tls_of(protocol),
             timeout: health.timeout,
             keep_alive: None,
         };
@@ -113,13 +113,14 @@ impl<H: Host> Checker<H> {
         }
     }
 
-    /// Whether the endpoint is well, as far as can be told within `timeout`.
-    async fn check(&self, timeout: Duration) -> Outcome {
+    /// Whether the endpoint is well, as far as can be told within `timeout`; `None` when this machine could not even ask.
+    async fn check(&self, timeout: Duration) -> Option<Outcome> {
         let deadline = self.host.now() + timeout;
         if self.settings.check == Check::Tcp {
             return match before(&self.host, deadline, self.host.connect(&self.endpoint)).await {
-                Some(Ok(_)) => Outcome::Passed,
-                Some(Err(_)) | None => Outcome::Failed,
+                Some(Ok(_)) => Some(Outcome::Passed),
+                Some(Err(error)) if is_of_this_machine(&error) => None,
+                Some(Err(_)) | None => Some(Outcome::Failed),
             };
         }
         let mut lease = None;
@@ -127,6 +128,7 @@ impl<H: Host> Checker<H> {
         let outcome = match asked {
             Some(Ok(true)) => Outcome::Passed,
             Some(Ok(false)) => Outcome::Unexpected,
+            Some(Err(Fault::Exhausted)) => return None,
             Some(Err(_)) | None => Outcome::Failed,
         };
         match lease {
@@ -135,7 +137,7 @@ impl<H: Host> Checker<H> {
             Some(lease) => lease.retire(),
             None => {}
         }
-        outcome
+        Some(outcome)
     }
 
     /// Asks once; anew when a connection that was kept turns out to be closed.

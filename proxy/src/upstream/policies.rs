@@ -115,7 +115,11 @@ impl Policies {
                 .as_ref()
                 .and_then(|retry| retry.body_limit)
                 .map_or(settings::BODY_LIMIT, |size| size.0),
-            retry_within: self.retry.as_ref().and_then(|retry| retry.within),
+            retry_within: self
+                .retry
+                .as_ref()
+                .and_then(|retry| retry.within)
+                .filter(|within| !within.is_zero()),
             queue: self.queue.as_ref().and_then(QueuePolicy::resolve),
             breaker: self.breaker.as_ref().and_then(BreakerPolicy::resolve),
             balance: self.balance.clone().unwrap_or_default().resolve(),
@@ -175,7 +179,8 @@ impl Policies {
         found.extend(self.hedge.iter().flat_map(|hedge| hedge.contradictions(timeout, &unwritten)));
         found.extend(self.retry.iter().flat_map(RetryPolicy::contradictions));
         found.extend(self.balance.iter().flat_map(BalancePolicy::contradictions));
-        found.extend(self.pool.iter().flat_map(PoolPolicy::contradictions));
+        found.extend(self.pool.iter().flat_map(|pool| pool.contradictions(timeout, &unwritten)));
+        found.extend(self.queue.iter().flat_map(|queue| queue.contradictions(timeout, &unwritten)));
         found.extend(self.breaker.iter().flat_map(BreakerPolicy::contradictions));
         found.extend(self.outlier.iter().flat_map(OutlierPolicy::contradictions));
         let ejects = self.outlier.as_ref().is_some_and(|outlier| outlier.resolve().is_some());

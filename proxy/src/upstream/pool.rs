@@ -10,6 +10,7 @@ mod connect;
 mod count;
 mod http1;
 mod http2;
+mod turns;
 mod watched;
 
 use std::future::poll_fn;
@@ -30,8 +31,8 @@ use crate::tasks::Spawner;
 use crate::telemetry::{ConnectionId, Fault, Owner, Timeline};
 use crate::timer::before;
 
-pub(super) use connect::Connector;
 use connect::Label;
+pub(super) use connect::{Connector, is_of_this_machine};
 pub(super) use count::Together;
 use count::{Count, Counted, Slot};
 use http1::{Idle, Kept};
@@ -51,8 +52,8 @@ pub(super) struct Pool<H: Host> {
     pending: Arc<Count>,
     /// Requests that have a connection or wait for one.
     requests: Arc<Count>,
-    /// What counts for the upstream as a whole, where that has limits.
-    together: Option<Arc<Together>>,
+    /// What counts for the upstream as a whole, where that has limits, and the pool's number there.
+    together: Option<(Arc<Together>, u32)>,
     connections: Mutex<Connections<H>>,
 }
 
@@ -82,7 +83,9 @@ enum Sender<H: Host> {
 struct Permit {
     connection: OwnedSemaphorePermit,
     #[expect(dead_code, reason = "counts as long as it lives")]
-    request: (Counted, Option<Counted>),
+    request: Counted,
+    #[expect(dead_code, reason = "counts as long as it lives")]
+    of_upstream: Option<Counted>,
 }
 
 /// Which connections will do.
@@ -123,7 +126,10 @@ impl<H: Host> Pool<H> {
             open: Count::new(None),
             pending: Count::new(Some(limits.pending)),
             requests: Count::new(limits.requests),
-            together,
+            together: together.map(|together| {
+                let number = together.number();
+                (together, number)
+            }),
             connections: Mutex::new(connections),
         })
     }
@@ -149,30 +155,33 @@ impl<H: Host> Pool<H> {
         exchange: &mut Exchange,
         freshness: Freshness,
     ) -> Result<Lease<H>, Fault> {
-        let request = self.join(&self.requests, |together| &together.requests)?;
+        let request = self.requests.join().ok_or(Fault::Overflow)?;
         let place = Arc::clone(&self.permits).try_acquire_owned().ok();
-        let ready = if place.is_some() { self.ready(freshness) } else { None };
+        let in_turn = place.is_some() && !self.is_waited_for();
+        let ready = if in_turn { self.ready(freshness) } else { None };
         let (connection, sender, reused) = match (place, ready) {
             (Some(place), Some(sender)) => (place, sender, true),
             // Boxed, since it is rare: the future of every request would hold the room for it.
             (place, _) => Box::pin(self.pend(exchange, freshness, place)).await?,
         };
-        let permit = Permit { connection, request };
+        let of_upstream = if let Some((together, _)) = &self.together {
+            let Some(counted) = together.requests.join() else {
+                if let Sender::Http1(kept) = sender {
+                    self.put(kept);
+                }
+                return Err(Fault::Overflow);
+            };
+            Some(counted)
+        } else {
+            None
+        };
+        let permit = Permit { connection, request, of_upstream };
         Ok(Lease { pool: Arc::clone(self), sender, permit, upload: None, reused })
     }
 
-    /// One more that counts `here`, and in the same count of the upstream as a whole.
-    fn join(
-        &self,
-        here: &Arc<Count>,
-        whole: impl Fn(&Together) -> &Arc<Count>,
-    ) -> Result<(Counted, Option<Counted>), Fault> {
-        let counted = here.join().ok_or(Fault::Overflow)?;
-        let whole = match &self.together {
-            Some(together) => Some(whole(together).join().ok_or(Fault::Overflow)?),
-            None => None,
-        };
-        Ok((counted, whole))
+    /// Whether somebody waits for a connection that comes before who asks now.
+    fn is_waited_for(&self) -> bool {
+        self.together.as_ref().is_some_and(|(together, number)| together.turns.is_waited_for(*number))
     }
 
     /// Waits for a connection among those who are pending; `place` is the permit for one, where there was one at once.
@@ -182,16 +191,21 @@ impl<H: Host> Pool<H> {
         freshness: Freshness,
         place: Option<OwnedSemaphorePermit>,
     ) -> Result<(OwnedSemaphorePermit, Sender<H>, bool), Fault> {
-        let _pending = self.join(&self.pending, |together| &together.pending)?;
+        let _pending = self.pending.join().ok_or(Fault::Overflow)?;
+        let _of_upstream = match &self.together {
+            Some((together, _)) => Some(together.pending.join().ok_or(Fault::Overflow)?),
+            None => None,
+        };
         let host = &self.connector.host;
         exchange.enter(Owner::Pool);
-        let wait = self.wait(exchange, freshness, place);
-        match self.limits.pending_timeout {
-            Some(timeout) => {
-                before(host, host.now() + timeout, wait).await.unwrap_or(Err(Fault::PendingTimeout))
-            }
-            None => wait.await,
-        }
+        let Some(timeout) = self.limits.pending_timeout else {
+            return self.wait(exchange, freshness, place).await;
+        };
+        let had = before(host, host.now() + timeout, self.wait(exchange, freshness, place)).await;
+        // Whoever is being connected to has taken the time, or the pool has.
+        let late =
+            if exchange.owner() == Owner::Pool { Fault::PendingTimeout } else { Fault::ConnectTimeout };
+        had.unwrap_or(Err(late))
     }
 
     async fn wait(
@@ -254,27 +268,34 @@ impl<H: Host> Pool<H> {
                 Some(turn)
             }
         };
+        let turn = self.together.as_ref().map(|(together, number)| together.turns.join(*number));
         let slot = loop {
-            // Listened for before looking, so that nothing is missed between.
-            let freed = self.together.as_ref().map(|together| together.freed.notified());
+            if let Some(turn) = &turn
+                && !turn.is_next()
+            {
+                turn.woken().await;
+                exchange.mark(host.now());
+                continue;
+            }
             if let Some(slot) = self.slot() {
                 break slot;
             }
-            if let Some(freed) = freed {
-                freed.await;
+            if let Some(turn) = &turn {
+                turn.woken().await;
             }
             exchange.mark(host.now());
             if let Some(sender) = self.ready(freshness) {
                 return Ok((sender, true));
             }
         };
+        drop(turn);
         let dialed = self.connector.open_http1(exchange, &self.spawner, slot).await?;
         Ok((Sender::Http1(Kept::new(dialed, host.now())), false))
     }
 
     /// Room for one more connection, unless the upstream has as many as it may.
     fn slot(&self) -> Option<Slot> {
-        Slot::take(&self.open, self.together.as_ref())
+        Slot::take(&self.open, self.together.as_ref().map(|(together, _)| together))
     }
 
     fn begin_http2(self: &Arc<Self>, slot: Slot) {
@@ -287,13 +308,14 @@ impl<H: Host> Pool<H> {
         let mut exchange = Exchange::start(crate::telemetry::TraceId(1), None, self.connector.host.now());
         let pool = Arc::downgrade(&self);
         let changed = move || {
+            // As long as the connection, whose driver has this.
+            let _ = &slot;
             if let Some(pool) = pool.upgrade() {
                 pool.hear();
             }
         };
         let streams_max = self.limits.streams;
-        let opened =
-            self.connector.open_http2(&mut exchange, &self.spawner, streams_max, slot, changed).await;
+        let opened = self.connector.open_http2(&mut exchange, &self.spawner, streams_max, changed).await;
         let now = self.connector.host.now();
         let timeline = Some(exchange.timeline);
         let mut failed = Vec::new();
@@ -364,13 +386,13 @@ impl<H: Host> Pool<H> {
             Connections::Http1(_) => return Err(Fault::Refused),
             Connections::Http2(open) => open.wait(),
         };
-        let mut owner = None;
+        let turn = self.together.as_ref().map(|(together, number)| together.turns.join(*number));
         let told = loop {
-            let freed = self.together.as_ref().map(|together| together.freed.notified());
             self.hear();
-            exchange.enter(*owner.get_or_insert_with(|| self.owner_of_wait()));
-            let Some(freed) = freed else { break opened.await };
-            if let Either::Left((told, _)) = select(&mut opened, pin!(freed)).await {
+            exchange.mark(self.connector.host.now());
+            exchange.enter(self.owner_of_wait());
+            let Some(turn) = &turn else { break opened.await };
+            if let Either::Left((told, _)) = select(&mut opened, pin!(turn.woken())).await {
                 break told;
             }
         };
@@ -378,6 +400,10 @@ impl<H: Host> Pool<H> {
         let reused = timeline.is_none();
         match timeline {
             Some(timeline) => {
+                if timeline.started() > exchange.timeline.last() {
+                    exchange.enter(Owner::Pool);
+                    exchange.mark(timeline.started());
+                }
                 exchange.timeline.join(timeline);
                 exchange.enter(Owner::Connect);
             }
@@ -389,7 +415,7 @@ impl<H: Host> Pool<H> {
 
     /// Who owns the time of those who wait for an HTTP/2 connection.
     fn owner_of_wait(&self) -> Owner {
-        let further = Slot::is_free(&self.open, self.together.as_deref());
+        let further = Slot::is_free(&self.open, self.together.as_ref().map(|(together, _)| together));
         match &*self.connections() {
             Connections::Http2(open) if !open.is_coming(&self.limits, further) => Owner::Pool,
             _ => Owner::Connect,
@@ -406,8 +432,8 @@ impl<H: Host> Pool<H> {
             idle.swept = true;
             self.spawner.spawn(sweep(Arc::downgrade(self)));
         }
-        if let Some(together) = &self.together {
-            together.freed.notify_waiters();
+        if let Some((together, number)) = &self.together {
+            together.turns.wake_of(*number);
         }
     }
 

@@ -262,7 +262,7 @@ pub struct Whole {
     pub connections: Option<u32>,
     /// Requests that wait for one at most, its opening included.
     pub pending: Option<u32>,
-    /// Requests that have a connection or wait for one at most.
+    /// Requests that have a connection at most.
     pub requests: Option<u32>,
 }
 

@@ -123,14 +123,14 @@ impl<H: Host> State<H> {
             self.shared.report_panic();
             policies = self.shared.lock();
         }
-        let Policies { balance, balance_random: random, breakers, standing, .. } = &mut *policies;
+        let Policies { balance, balance_random: random, breakers, .. } = &mut *policies;
         let admits = |endpoint: usize| {
             breakers.of(endpoint).is_none_or(|breaker| breaker.admission(now) != Admission::Reject)
         };
         let endpoint = balance
             .pick(now, key, |endpoint| !tried.contains(&endpoint) && admits(endpoint), random)
             .or_else(|| balance.pick(now, key, admits, random))
-            .ok_or(match standing.healthy() {
+            .ok_or(match balance.healthy() {
                 0 if !balance.is_panicking() => Fault::NoEndpoint,
                 _ => Fault::BreakerOpen,
             })?;

@@ -79,7 +79,8 @@ pub(super) fn resolve(file: File, overrides: &Overrides, context: &mut Context<'
     let sidecar_cores = proxy_cores(file.mesh.cores.as_ref(), context);
     let gateway_nic = network.nic_of(file.gateway.bandwidth.map(|at| at.value.0));
     let direct = connections::direct_balance(file.direct.balance.as_ref(), &compared, context);
-    let gateway_protocol = connections::gateway_protocol(file.gateway.protocol.as_ref(), &services, context);
+    let gateway_protocol =
+        connections::gateway_protocol(file.gateway.protocol.as_ref(), &services, &loads, context);
     let gateway_keep_alive = connections::kept_for(file.gateway.keep_alive, context);
     let gateway_max_connection_age = connections::kept_for(file.gateway.max_connection_age, context);
     let gateway_zone = file.gateway.zone.and_then(|name| topology::zone(&name, &network.zones, context));

@@ -32,6 +32,6 @@ impl Group {
 
     /// The share of all requests that it is good for.
     pub(super) fn goodness(self, factor: f64) -> f64 {
-        (factor * self.health()).min(1.0)
+        (factor * f64::from(self.healthy) / f64::from(self.all.max(1))).min(1.0)
     }
 }

@@ -29,6 +29,7 @@ impl Default for Rank {
 pub(super) struct Levels {
     ranks: Vec<Rank>,
     groups: Vec<Group>,
+    backups: Group,
     overprovisioning: f64,
     panic: f64,
 }
@@ -39,15 +40,18 @@ impl Levels {
         if ranks.iter().all(|rank| Some(rank) == ranks.first()) {
             return None;
         }
-        let mut groups = Vec::new();
+        let (mut groups, mut backups) = (Vec::new(), Group::default());
         for rank in &ranks {
-            if let Rank::Level(level) = rank {
-                let levels = groups.len().max(usize::from(*level) + 1);
-                groups.resize(levels, Group::default());
-                groups[usize::from(*level)].add();
+            match rank {
+                Rank::Level(level) => {
+                    let levels = groups.len().max(usize::from(*level) + 1);
+                    groups.resize(levels, Group::default());
+                    groups[usize::from(*level)].add();
+                }
+                Rank::Backup => backups.add(),
             }
         }
-        Some(Self { ranks, groups, overprovisioning, panic })
+        Some(Self { ranks, groups, backups, overprovisioning, panic })
     }
 
     /// Where `endpoint` stands.
@@ -57,8 +61,9 @@ impl Levels {
 
     /// Learns that `endpoint` turned healthy or is so no more.
     pub(super) fn observe_health(&mut self, endpoint: usize, healthy: bool) {
-        if let Rank::Level(level) = self.ranks[endpoint] {
-            self.groups[usize::from(level)].observe_health(healthy);
+        match self.ranks[endpoint] {
+            Rank::Level(level) => self.groups[usize::from(level)].observe_health(healthy),
+            Rank::Backup => self.backups.observe_health(healthy),
         }
     }
 
@@ -74,28 +79,38 @@ impl Levels {
     /// Whether health counts for nothing on this level, since too few endpoints there are healthy.
     pub(super) fn is_panicking(&self, rank: Rank) -> bool {
         let Rank::Level(level) = rank else { return false };
-        self.total() < 1.0 && self.groups[usize::from(level)].health() < self.panic
+        self.panics(&self.groups[usize::from(level)])
     }
 
     /// Whether it counts for nothing on any level.
     pub(super) fn is_any_panicking(&self) -> bool {
-        (0..self.groups.len()).any(|level| {
-            self.groups[level].all() > 0
-                && u8::try_from(level).is_ok_and(|level| self.is_panicking(Rank::Level(level)))
-        })
+        self.groups.iter().any(|group| self.panics(group))
+    }
+
+    fn panics(&self, group: &Group) -> bool {
+        let good = self.good_for();
+        // Rounding must not make a level panic that Envoy, which reckons in percent, takes for good.
+        let is_enough = good > 1.0 - 1e-9 || (good == 0.0 && self.backups.health() > 0.0);
+        group.all() > 0 && !is_enough && group.health() < self.panic
     }
 
     fn level_of(&self, share: f64) -> Option<u8> {
-        let mut left = share * self.total();
+        let all_panic = self.groups.iter().all(|group| group.all() == 0 || self.panics(group));
+        let weigh = |group: &Group| match all_panic {
+            true => f64::from(group.all()),
+            false => group.goodness(self.overprovisioning),
+        };
+        let total: f64 = self.groups.iter().map(weigh).sum();
+        let mut left = share * if all_panic { total } else { total.min(1.0) };
         let level = self.groups.iter().position(|group| {
-            left -= group.goodness(self.overprovisioning);
+            left -= weigh(group);
             left < 0.0
         })?;
         u8::try_from(level).ok()
     }
 
-    /// How much of all requests the levels are good for together.
-    fn total(&self) -> f64 {
+    /// How much of all requests the levels are good for together, 1 at most.
+    fn good_for(&self) -> f64 {
         let good = self.groups.iter().map(|group| group.goodness(self.overprovisioning));
         good.sum::<f64>().min(1.0)
     }
@@ -162,5 +177,21 @@ mod tests {
         assert!(levels.is_panicking(Rank::Level(0)) && levels.is_panicking(Rank::Level(1)));
         (4..5).for_each(|endpoint| levels.observe_health(endpoint, true));
         assert!(levels.is_panicking(Rank::Level(0)) && !levels.is_panicking(Rank::Level(1)));
+    }
+
+    #[test]
+    fn when_all_levels_panic_each_gets_as_much_as_it_has_endpoints() {
+        let mut levels = levels(&[2, 6], 0);
+        (0..8).for_each(|endpoint| levels.observe_health(endpoint, false));
+        assert_eq!(spread(&levels), [25, 75, 0]);
+    }
+
+    #[test]
+    fn nobody_panics_while_a_backup_takes_what_nobody_else_can() {
+        let mut levels = levels(&[2], 1);
+        (0..2).for_each(|endpoint| levels.observe_health(endpoint, false));
+        assert!(!levels.is_any_panicking());
+        levels.observe_health(2, false);
+        assert!(levels.is_panicking(Rank::Level(0)));
     }
 }

@@ -91,7 +91,8 @@ impl Layer for HealthPolicy {
     fn over(&self, lower: &Self) -> Self {
         let mut lower = lower.0.clone();
         if !self.0.checks().is_empty() && self.0.checks() != lower.checks() {
-            (lower.http, lower.tcp, lower.grpc, lower.expect) = (None, None, None, None);
+            (lower.http, lower.tcp, lower.grpc) = (None, None, None);
+            (lower.expect, lower.unexpected) = (None, None);
         }
         Self(self.0.over(&lower))
     }
@@ -148,7 +149,7 @@ impl HealthPolicy {
             let hint = "take it out, or write `http = \"/healthz\"`";
             say("health.expect", "only a check over HTTP has a status", hint);
         }
-        if keys.unexpected.is_some() && keys.tcp.is_some() {
+        if keys.unexpected == Some(Unexpected::Down) && keys.tcp.is_some() {
             let hint = "take it out, or write `http = \"/healthz\"`";
             say("health.unexpected", "a check that only connects has no answer", hint);
         }

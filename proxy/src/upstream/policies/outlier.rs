@@ -131,7 +131,8 @@ impl OutlierPolicy {
             let hint = "write what does, or `max_ejected = \"0%\"` to switch it off";
             say("outlier", "nothing ejects an endpoint", hint);
         }
-        if self.local_success.is_some() && self.consecutive_local.unwrap_or(0) == 0 {
+        let by_connection = self.local_success == Some(LocalSuccess::Connection);
+        if by_connection && self.consecutive_local.unwrap_or(0) == 0 {
             let hint = "write `consecutive_local = 5` beside it, or take it out";
             say("outlier.local_success", "attempts without an answer are not told apart", hint);
         }

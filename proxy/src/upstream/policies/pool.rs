@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::breaker::at_least_one;
 use super::layer::layer;
+use super::outlier::duration;
 use super::{Contradiction, above_zero};
 use crate::upstream::settings::{self, Limits, Whole};
 
@@ -15,8 +16,8 @@ layer! {
         pub connections: u32,
         /// Requests that wait for one at most, its opening included.
         pub pending: u32,
-        /// How long a request may wait for one, its opening included.
-        #[serde(deserialize_with = "above_zero")]
+        /// How long a request may wait for one, its opening included; zero switches off.
+        #[serde(deserialize_with = "duration")]
         pub pending_timeout: Duration,
         /// Requests that have a connection or wait for one at most.
         #[serde(deserialize_with = "at_least_one")]
@@ -49,13 +50,11 @@ layer! {
 layer! {
     /// How many connections and requests there may be of an upstream as a whole.
     pub struct WholePolicy {
-        /// Connections at most, idle ones too; but every endpoint may have one.
-        #[serde(deserialize_with = "at_least_one")]
+        /// Connections at most, idle ones too; but every endpoint may have one. Zero: any number.
         pub connections: u32,
         /// Requests that wait for one at most, its opening included.
         pub pending: u32,
-        /// Requests that have a connection or wait for one at most.
-        #[serde(deserialize_with = "at_least_one")]
+        /// Requests that have a connection at most. Zero: any number.
         pub requests: u32,
     }
 }
@@ -65,7 +64,7 @@ impl PoolPolicy {
         Limits {
             connections: self.connections,
             pending: self.pending.unwrap_or(settings::PENDING_MAX),
-            pending_timeout: self.pending_timeout,
+            pending_timeout: self.pending_timeout.filter(|timeout| !timeout.is_zero()),
             whole: self.upstream.as_ref().map(WholePolicy::resolve).unwrap_or_default(),
             requests: self.requests,
             idle: self.idle,
@@ -78,8 +77,17 @@ impl PoolPolicy {
         }
     }
 
-    pub(super) fn contradictions(&self) -> Vec<Contradiction> {
+    /// What cannot be told from one key alone; `timeout` is the request's, `unwritten` says where it comes from if it is
+    /// a default.
+    pub(super) fn contradictions(&self, timeout: Duration, unwritten: &str) -> Vec<Contradiction> {
         let mut found = Vec::new();
+        if self.pending_timeout.is_some_and(|pending| pending >= timeout) {
+            found.push(Contradiction {
+                key: "pool.pending_timeout",
+                fact: format!("the request is over before it has waited for so long{unwritten}"),
+                hint: "make `pending_timeout` shorter than `timeout`, or take it out".to_owned(),
+            });
+        }
         let whole = self.resolve().whole;
         let narrower = [
             ("pool.upstream.connections", self.connections, whole.connections),
@@ -112,7 +120,8 @@ impl PoolPolicy {
 
 impl WholePolicy {
     fn resolve(&self) -> Whole {
-        Whole { connections: self.connections, pending: self.pending, requests: self.requests }
+        let limit = |written: Option<u32>| written.filter(|most| *most > 0);
+        Whole { connections: limit(self.connections), pending: self.pending, requests: limit(self.requests) }
     }
 }
 

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use super::above_zero;
 use super::layer::layer;
+use super::outlier::duration;
+use super::{Contradiction, above_zero};
 use crate::policy::failfast::Config;
 use crate::upstream::settings::{self, Queue};
 
@@ -15,8 +16,8 @@ layer! {
         /// How long no endpoint may be usable until requests fail at once.
         #[serde(deserialize_with = "above_zero")]
         pub failfast: Duration,
-        /// How long a request may wait.
-        #[serde(deserialize_with = "above_zero")]
+        /// How long a request may wait; zero switches off.
+        #[serde(deserialize_with = "duration")]
         pub timeout: Duration,
     }
 }
@@ -25,7 +26,23 @@ impl QueuePolicy {
     pub(super) fn resolve(&self) -> Option<Queue> {
         let length = self.length.unwrap_or(settings::QUEUE_LENGTH);
         let patience = self.failfast.unwrap_or(settings::QUEUE_FAILFAST);
-        (length > 0).then_some(Queue { config: Config { length, patience }, timeout: self.timeout })
+        let timeout = self.timeout.filter(|timeout| !timeout.is_zero());
+        (length > 0).then_some(Queue { config: Config { length, patience }, timeout })
+    }
+
+    /// What cannot be told from one key alone; `whole` is the request's timeout, `unwritten` says where it comes from if
+    /// it is a default.
+    pub(super) fn contradictions(&self, whole: Duration, unwritten: &str) -> Vec<Contradiction> {
+        let Some(Queue { config, timeout: Some(timeout) }) = self.resolve() else { return Vec::new() };
+        let fact = if timeout >= config.patience {
+            format!("all requests have failed before one has waited for {timeout:?}")
+        } else if timeout >= whole {
+            format!("the request is over before it has waited for so long{unwritten}")
+        } else {
+            return Vec::new();
+        };
+        let hint = "make it shorter than `failfast` and the request's `timeout`, or take it out".to_owned();
+        vec![Contradiction { key: "queue.timeout", fact, hint }]
     }
 }
 

@@ -7,6 +7,7 @@ use serde::{Deserialize, Deserializer, de};
 
 use super::budget::BudgetPolicy;
 use super::layer::{layer, whole};
+use super::outlier::duration;
 use super::{Contradiction, above_zero};
 use crate::policy::retry::{self, Condition, GrpcCode, HeaderMatch, Jitter, Methods, backoff};
 use crate::quantity;
@@ -42,8 +43,8 @@ layer! {
         pub methods: Methods,
         /// Whether the codes of gRPC are looked for in trailers, too: `read` or `ignore`.
         pub trailers: Trailers,
-        /// From when on after the request began no further attempt is made.
-        #[serde(deserialize_with = "above_zero")]
+        /// From when on after the request began no further attempt is made; zero switches off.
+        #[serde(deserialize_with = "duration")]
         pub within: Duration,
         /// How much of a request's content is kept, so that it can be sent again.
         pub body_limit: quantity::Size,
@@ -115,7 +116,9 @@ impl RetryPolicy {
         if self.retry_after_max.is_some() && self.resolve().told.is_none() {
             add("retry.retry_after_max", "`Retry-After` is not honoured", "write `retry_after = \"honour\"`");
         }
-        if self.trailers.is_some() && !self.resolve().on.iter().any(|condition| condition.is_grpc()) {
+        if self.trailers == Some(Trailers::Ignore)
+            && !self.resolve().on.iter().any(|condition| condition.is_grpc())
+        {
             let hint = "add a code of gRPC such as \"unavailable\" to `on`";
             add("retry.trailers", "nothing looks for codes of gRPC", hint);
         }
@@ -274,7 +277,6 @@ mod tests {
             ("methods = \"POST\"", "`POST` is no list of methods: write `[\"POST\"]`, or `\"any\"` for all"),
             ("methods = 3", "expected a list of methods such as"),
             ("trailers = \"wait\"", "unknown variant `wait`, expected `read` or `ignore`"),
-            ("within = \"0s\"", "must be above zero"),
             ("retry_after_max = \"0s\"", "must be above zero"),
             ("body_limit = \"-1 KiB\"", "`-1 KiB` is negative: write a size such as `1 KiB`"),
         ] {

@@ -41,14 +41,12 @@ pub(super) struct Dialed<S> {
 }
 
 /// What is known of a connection besides its bytes.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub(super) struct Label {
     /// Whom it leads to, where the endpoint stands for several.
     pub(super) peer: Option<Arc<str>>,
     /// Its name, where the host has one.
     pub(super) connection: Option<ConnectionId>,
-    #[expect(dead_code, reason = "counts as long as it lives")]
-    slot: Arc<Slot>,
 }
 
 /// The bytes of a connection, in the clear or behind TLS.
@@ -64,10 +62,10 @@ impl<H: Host> Connector<H> {
         spawner: &Spawner<H>,
         slot: Slot,
     ) -> Result<Dialed<watched::Sender>, Fault> {
-        let (wire, label) = self.open(exchange, slot).await?;
+        let (wire, label) = self.open(exchange).await?;
         let sender = match wire {
-            Wire::Plain(stream) => speak_http1(stream, spawner).await?,
-            Wire::Tls(stream) => speak_http1(stream, spawner).await?,
+            Wire::Plain(stream) => speak_http1(stream, spawner, slot).await?,
+            Wire::Tls(stream) => speak_http1(stream, spawner, slot).await?,
         };
         Ok(Dialed { sender, label })
     }
@@ -78,10 +76,9 @@ impl<H: Host> Connector<H> {
         exchange: &mut Exchange,
         spawner: &Spawner<H>,
         streams_max: u32,
-        slot: Slot,
         changed: impl Fn() + Send + Unpin + 'static,
     ) -> Result<Dialed<http2::Sender>, Fault> {
-        let (wire, label) = self.open(exchange, slot).await?;
+        let (wire, label) = self.open(exchange).await?;
         let settings = http2::Settings { streams_max, keep_alive: self.keep_alive };
         let sender = match wire {
             Wire::Plain(stream) => http2::handshake(&self.host, stream, settings, spawner, changed).await,
@@ -90,8 +87,8 @@ impl<H: Host> Connector<H> {
         Ok(Dialed { sender: sender.map_err(|_| Fault::Reset)?, label })
     }
 
-    /// The bytes of a new connection, and what else is known of it, which takes `slot`.
-    async fn open(&self, exchange: &mut Exchange, slot: Slot) -> Result<(Wire<H>, Label), Fault> {
+    /// The bytes of a new connection, and what else is known of it.
+    async fn open(&self, exchange: &mut Exchange) -> Result<(Wire<H>, Label), Fault> {
         let deadline = self.host.now() + self.timeout;
         exchange.enter(Owner::Connect);
         let assigned = self.host.assign(&self.endpoint);
@@ -111,7 +108,7 @@ impl<H: Host> Connector<H> {
             Some(tls) => self.secure(tls, stream, deadline, exchange).await?,
         };
         let peer = assigned.map(|endpoint| endpoint.to_string().into());
-        Ok((wire, Label { peer, connection, slot: Arc::new(slot) }))
+        Ok((wire, Label { peer, connection }))
     }
 
     async fn secure(
@@ -134,8 +131,8 @@ impl<H: Host> Connector<H> {
 }
 
 /// Whether it is this machine that has no room for a connection: no descriptor, no port, no memory. Nobody else is to
-/// blame, and another endpoint would fare no better.
-fn is_of_this_machine(error: &io::Error) -> bool {
+/// blame.
+pub(in super::super) fn is_of_this_machine(error: &io::Error) -> bool {
     const ENOMEM: i32 = 12;
     const ENFILE: i32 = 23;
     const EMFILE: i32 = 24;
@@ -144,7 +141,12 @@ fn is_of_this_machine(error: &io::Error) -> bool {
     told || matches!(error.kind(), io::ErrorKind::AddrNotAvailable | io::ErrorKind::OutOfMemory)
 }
 
-async fn speak_http1<H: Host, S>(stream: S, spawner: &Spawner<H>) -> Result<watched::Sender, Fault>
+/// Speaks HTTP/1.1 on `stream`, which takes `slot` until it is closed.
+async fn speak_http1<H: Host, S>(
+    stream: S,
+    spawner: &Spawner<H>,
+    slot: Slot,
+) -> Result<watched::Sender, Fault>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -154,6 +156,9 @@ where
     let stream = TokioIo::new(Watched::new(stream, asked.clone()));
     let (sender, connection) = builder.handshake(stream).await.map_err(|_| Fault::Reset)?;
     // How a connection ends is told to the requests on it.
-    spawner.spawn(async move { drop(connection.await) });
+    spawner.spawn(async move {
+        drop(connection.await);
+        drop(slot);
+    });
     Ok(watched::Sender::new(sender, asked))
 }

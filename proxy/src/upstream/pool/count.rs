@@ -4,9 +4,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use tokio::sync::Notify;
-
 use super::super::settings::Whole;
+use super::turns::Turns;
 
 /// How many there are of something, and how many there may be.
 pub(super) struct Count {
@@ -53,8 +52,9 @@ pub(in super::super) struct Together {
     connections: Arc<Count>,
     pub(super) pending: Arc<Count>,
     pub(super) requests: Arc<Count>,
-    /// Tells those who wait for a connection that there may be one.
-    pub(super) freed: Notify,
+    /// Those who wait for a connection.
+    pub(super) turns: Turns,
+    pools: AtomicU32,
 }
 
 impl Together {
@@ -65,9 +65,15 @@ impl Together {
                 connections: Count::new(limits.connections),
                 pending: Count::new(limits.pending),
                 requests: Count::new(limits.requests),
-                freed: Notify::new(),
+                turns: Turns::default(),
+                pools: AtomicU32::new(0),
             })
         })
+    }
+
+    /// A number for one more pool.
+    pub(super) fn number(&self) -> u32 {
+        self.pools.fetch_add(1, Ordering::Relaxed)
     }
 }
 
@@ -91,7 +97,7 @@ impl Slot {
     }
 
     /// Whether [`Slot::take`] would give one.
-    pub(super) fn is_free(here: &Count, whole: Option<&Together>) -> bool {
+    pub(super) fn is_free(here: &Count, whole: Option<&Arc<Together>>) -> bool {
         whole.is_none_or(|whole| here.now() == 0 || whole.connections.now() < whole.connections.most)
     }
 }
@@ -100,7 +106,7 @@ impl Drop for Slot {
     fn drop(&mut self) {
         if let Some((counted, whole)) = self.whole.take() {
             drop(counted);
-            whole.freed.notify_waiters();
+            whole.turns.wake();
         }
     }
 }

@@ -197,8 +197,9 @@ impl<H: Host> Open<H> {
         self.waiting.drain(..count).collect()
     }
 
-    /// Takes note of how many streams the peer allows now.
+    /// Takes note of how many streams the peer allows now, and of what has come to its end.
     pub(super) fn hear(&mut self) {
+        self.connections.retain_mut(|connection| connection.sender.is_open());
         let told = self.connections.iter().rev().find(|connection| connection.is_told());
         self.told = told.map(|connection| connection.sender.streams_max()).or(self.told);
     }

@@ -84,11 +84,13 @@ pub(in super::super) struct Checks<H> {
 }
 
 impl<H: Host> Checks<H> {
-    /// Notes how a check went; by how much longer to wait for the next one, unless nobody asks any more.
-    pub(in super::super) fn observe(&self, outcome: Outcome) -> Option<Duration> {
+    /// Notes how a check went, if it could be made; by how much longer to wait for the next one, unless nobody asks any
+    /// more.
+    pub(in super::super) fn observe(&self, outcome: Option<Outcome>) -> Option<Duration> {
         let shared = self.shared.upgrade()?;
         let mut policies = shared.lock();
-        let decisions = policies.checked(&shared, self.endpoint, outcome);
+        let decisions =
+            outcome.map(|outcome| policies.checked(&shared, self.endpoint, outcome)).unwrap_or_default();
         let health = policies.health.as_mut()?;
         let longer = match u64::try_from(health.jitter.as_nanos()).unwrap_or(u64::MAX) {
             0 => Duration::ZERO,

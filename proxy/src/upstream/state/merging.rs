@@ -57,8 +57,9 @@ impl Policies {
     /// Tells the balancer how `endpoint` stands, at once or later.
     pub(super) fn stands(&mut self, now: Instant, endpoint: usize) {
         self.merge(now);
-        if self.merging.takes_effect(now, endpoint) {
-            self.balance.observe_health(now, endpoint, self.standing.is_healthy(endpoint));
+        let healthy = self.standing.is_healthy(endpoint);
+        if self.balance.is_healthy(endpoint) != healthy && self.merging.takes_effect(now, endpoint) {
+            self.balance.observe_health(now, endpoint, healthy);
         }
     }
 

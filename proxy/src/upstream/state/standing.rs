@@ -17,13 +17,12 @@ pub(in crate::upstream) enum Bar {
 pub(in crate::upstream) struct Standing {
     /// A bit for each [`Bar`] that holds.
     bars: Vec<u8>,
-    healthy: usize,
 }
 
 impl Standing {
     /// All of `endpoints` are healthy.
     pub(in crate::upstream) fn new(endpoints: usize) -> Self {
-        Self { bars: vec![0; endpoints], healthy: endpoints }
+        Self { bars: vec![0; endpoints] }
     }
 
     /// Whether nobody bars `endpoint`.
@@ -34,11 +33,6 @@ impl Standing {
     /// Whether `bar` holds for `endpoint`.
     pub(in crate::upstream) fn is_barred(&self, endpoint: usize, bar: Bar) -> bool {
         self.bars[endpoint] & bar.bit() != 0
-    }
-
-    /// How many endpoints are healthy.
-    pub(in crate::upstream) fn healthy(&self) -> usize {
-        self.healthy
     }
 
     /// Bars `endpoint`; whether it was not barred so before.
@@ -53,11 +47,6 @@ impl Standing {
 
     fn set(&mut self, endpoint: usize, bars: u8) -> bool {
         let before = std::mem::replace(&mut self.bars[endpoint], bars);
-        match (before, bars) {
-            (0, 1..) => self.healthy -= 1,
-            (1.., 0) => self.healthy += 1,
-            _ => {}
-        }
         before != bars
     }
 }
@@ -77,10 +66,11 @@ mod tests {
         let mut standing = Standing::new(2);
         assert!(standing.bar(1, Bar::Ejected) && !standing.bar(1, Bar::Ejected));
         assert!(standing.bar(1, Bar::Unhealthy));
-        assert_eq!((standing.healthy(), standing.is_healthy(0), standing.is_healthy(1)), (1, true, false));
+        assert_eq!((standing.is_healthy(0), standing.is_healthy(1)), (true, false));
+        assert!(standing.is_barred(1, Bar::Unhealthy) && !standing.is_barred(0, Bar::Unhealthy));
         assert!(standing.lift(1, Bar::Ejected));
         assert!(!standing.is_healthy(1), "health checks still bar it");
         assert!(standing.lift(1, Bar::Unhealthy) && !standing.lift(1, Bar::Unhealthy));
-        assert_eq!(standing.healthy(), 2);
+        assert!(standing.is_healthy(1));
     }
 }

@@ -8,6 +8,7 @@ use hoplab_proxy::upstream::{Policies, Protocol as Http};
 use http::Method;
 
 use crate::scenario::place::{At, Place};
+use crate::scenario::plan::Load;
 use crate::scenario::plan::application::Service;
 use crate::scenario::plan::architecture::Architecture;
 use crate::scenario::plan::connections::{DirectBalance, Protocol};
@@ -74,12 +75,14 @@ pub(super) fn refuse_method(method: &Method, place: Place, context: &mut Context
 pub(super) fn gateway_protocol(
     written: Option<&At<String>>,
     services: &[Service],
+    loads: &[Load],
     context: &mut Context<'_>,
 ) -> Option<Http> {
     let name = written?;
     match name.value.as_str() {
         "http1" => {
-            if let Some(service) = services.iter().find(|service| service.protocol == Protocol::Grpc) {
+            let asked = loads.iter().flat_map(|load| &load.mix).map(|(asked, _)| &services[asked.service.0]);
+            if let Some(service) = asked.into_iter().find(|service| service.protocol == Protocol::Grpc) {
                 let fact = format!("\"{}\" speaks gRPC, which is HTTP/2", service.name);
                 context.error(name.place, fact).hint("write \"http2\", or leave it out");
             }

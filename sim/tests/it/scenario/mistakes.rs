@@ -49,6 +49,14 @@ mistakes! {
         "queue    = 100" => "queue    = 100\nprotocol = \"grpc\"",
         "response = \"1 KiB\"" => "response = \"1 KiB\"\nmethod = \"GET\"",
         "{ timeout = \"2s\", breaker" => "{ health = { http = \"/healthz\" }, timeout = \"2s\", breaker";
+    ranks_that_do_not_fit:
+        "queue    = 100" => "queue    = 100\npriorities = [0, 128]\nbackups = 3";
+    protocols_that_do_not_fit:
+        "queue    = 100" => "queue    = 100\nprotocol = \"grpc\"",
+        "{ timeout = \"2s\", breaker" => "{ protocol = \"http1\", timeout = \"2s\", breaker",
+        "[gateway]" => "[gateway]\nprotocol = \"http1\"";
+    a_protocol_that_nobody_speaks:
+        "[gateway]\ndefaults = { timeout" => "[gateway]\nprotocol = \"http3\"\ndefaults = { protocol = \"http3\", timeout";
     wrong_sizes:
         "response = \"1 KiB\"" => "response = \"lognormal(p50=2 KiB, p99=20ms)\"",
         "request = \"4 KiB\"" => "request = \"unifrom(1 KiB, 4 KiB)\"",
