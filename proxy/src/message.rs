@@ -3,7 +3,7 @@
 //! is too large: the fields that hops add are left out of the count, so that a hop takes what another like it hands on.
 
 use bytes::Bytes;
-use http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderName, TRANSFER_ENCODING, VIA};
+use http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, DATE, HOST, HeaderName, TRANSFER_ENCODING, VIA};
 use http::request::Parts;
 use http::uri::Authority;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Uri, Version};
@@ -105,6 +105,20 @@ static ADDED_BY_HOPS: [HeaderName; 11] = [
 
 /// As many hops may follow each other.
 const VIA_LINES: usize = 16;
+
+/// How many fields of an answer are taken, but for those that hops add: a date, and a line of `Via` each.
+const ANSWER_FIELDS_MAX: usize = 100;
+
+/// How many fields of an answer must be read so that [`has_too_many_fields`] can be told.
+pub(crate) const ANSWER_FIELDS_READ: usize = ANSWER_FIELDS_MAX + 1 + VIA_LINES;
+
+/// Whether an answer has more fields than are taken, so that the next hop takes what this one hands on.
+pub(crate) fn has_too_many_fields(answer: &HeaderMap) -> bool {
+    answer.len() > ANSWER_FIELDS_MAX && {
+        let vias = answer.get_all(VIA).iter().count().min(VIA_LINES);
+        answer.len() - vias - usize::from(answer.contains_key(DATE)) > ANSWER_FIELDS_MAX
+    }
+}
 
 /// How large a request's head may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

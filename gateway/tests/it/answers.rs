@@ -393,3 +393,19 @@ async fn what_comes_before_it_was_asked_for_is_no_answer() {
     let second = client.ask(&lab, &Method::GET, "/second").await;
     assert_eq!(second.content, "/second on 1");
 }
+
+/// As requests do, answers keep room for what hops add.
+#[tokio::test]
+async fn an_answer_that_one_hop_takes_passes_the_next() {
+    let lab = Lab::new();
+    for (fields, status) in [(98, "200"), (99, "200"), (100, "200"), (101, "502"), (140, "502")] {
+        let mut head = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n".to_owned();
+        (1..fields).for_each(|number| head.extend([format!("x-{number}: y\r\n")]));
+        let service = lab.raw_backend((head + "\r\nok").leak().as_bytes()).await;
+        let inner = lab.gateway(&format!("[upstreams.it]\nendpoints = [\"{service}\"]")).await;
+        let outer = lab.gateway(&format!("[upstreams.it]\nendpoints = [\"{}\"]", inner.address)).await;
+        let answer = outer.exchange("GET / HTTP/1.1\r\nHost: it\r\nConnection: close\r\n\r\n").await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{fields}: {answer}");
+        assert_eq!(answer.matches("x-").count(), if status == "200" { fields - 1 } else { 0 }, "{fields}");
+    }
+}

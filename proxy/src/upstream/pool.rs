@@ -27,6 +27,8 @@ use crate::exchange::Exchange;
 use crate::host::{Host, Instant};
 use crate::http2::client::Unanswered;
 use crate::interim::Interim;
+use crate::message;
+use crate::policy::retry::Reach;
 use crate::tasks::Spawner;
 use crate::telemetry::{ConnectionId, Fault, Owner, Timeline};
 use crate::timer::before;
@@ -488,6 +490,9 @@ impl<H: Host> Lease<H> {
     ) -> Result<Response<Body>, Unanswered> {
         match &mut self.sender {
             Sender::Http1(kept) => match kept.sender.send(request, interim).await {
+                Ok(answer) if message::has_too_many_fields(answer.headers()) => {
+                    Err(Unanswered { fault: Fault::ProtocolError, reach: Reach::Sent })
+                }
                 Ok(answer) => Ok(answer.map(Body::answer)),
                 Err(mut error) => {
                     let unwritten = error.take_message().is_some();

@@ -384,12 +384,27 @@ async fn who_waits_for_a_connection_that_others_have_blames_nobody() {
     let lab = Lab::new();
     let gate = Arc::new(Semaphore::new(0));
     let backend = gated(&lab, &gate).await;
-    let policies = "pool = { connections = 1 }\ntimeout = \"60ms\"\nbreaker = { failures = 2 }";
-    let upstream = lab.upstream(&backend.endpoint, policies);
-    let answers = join_all((0..4).map(|_| lab.get(&upstream))).await;
-    assert_eq!(answers, [Err(Fault::Timeout); 4]);
-    gate.add_permits(9);
-    assert_eq!(lab.get(&upstream).await, Ok(200), "one alone was with the endpoint");
+    let policies = "pool = { connections = 1, streams = 1 }\nbreaker = { failures = 2 }";
+    let upstreams =
+        [lab.upstream(&backend.endpoint, policies), http2_under(&lab, &backend.endpoint, policies)];
+    for upstream in upstreams {
+        let waiting = async {
+            lab.wait_ms(30).await;
+            join_all((0..4).map(|_| async {
+                let mut exchange = lab.exchange();
+                exchange.deadline = Some(lab.host.now() + std::time::Duration::from_millis(30));
+                upstream.send(&mut exchange, request(Method::GET, Body::empty())).await.err()
+            }))
+            .await
+        };
+        let release = async {
+            lab.wait_ms(150).await;
+            gate.add_permits(2);
+        };
+        let (served, late, ()) = tokio::join!(biased; lab.get(&upstream), waiting, release);
+        assert_eq!((served, late), (Ok(200), vec![Some(Fault::Timeout); 4]));
+        assert_eq!(lab.get(&upstream).await, Ok(200));
+    }
 }
 
 #[tokio::test]

@@ -96,9 +96,8 @@ impl Levels {
 
     fn level_of(&self, share: f64) -> Option<u8> {
         let all_panic = self.groups.iter().all(|group| group.all() == 0 || self.panics(group));
-        let weigh = |group: &Group| match all_panic {
-            true => f64::from(group.all()),
-            false => group.goodness(self.overprovisioning),
+        let weigh = |group: &Group| {
+            if all_panic { f64::from(group.all()) } else { group.goodness(self.overprovisioning) }
         };
         let total: f64 = self.groups.iter().map(weigh).sum();
         let mut left = share * if all_panic { total } else { total.min(1.0) };
@@ -135,7 +134,7 @@ mod tests {
     /// The table in Envoy's documentation of priority levels.
     #[test]
     fn what_a_level_is_not_good_for_goes_to_the_next() {
-        let mut levels = levels(&[100, 100, 100], 0);
+        let mut levels = Levels { panic: 0.0, ..levels(&[100, 100, 100], 0) };
         let mut healthy = [100, 100, 100_usize];
         for (wanted, expected) in [
             ([100, 100, 100], [100, 0, 0]),

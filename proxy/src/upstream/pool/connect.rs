@@ -15,6 +15,7 @@ use super::watched::{self, Asked, Watched};
 use crate::exchange::Exchange;
 use crate::host::{Endpoint, Host, Instant};
 use crate::http2::client as http2;
+use crate::message;
 use crate::tasks::Spawner;
 use crate::telemetry::{ConnectionId, Fault, Owner};
 use crate::timer::before;
@@ -151,7 +152,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let mut builder = http1::Builder::new();
-    builder.max_header_size(HEAD_BYTES_MAX);
+    builder.max_header_size(HEAD_BYTES_MAX).max_headers(message::ANSWER_FIELDS_READ);
     let asked = Asked::default();
     let stream = TokioIo::new(Watched::new(stream, asked.clone()));
     let (sender, connection) = builder.handshake(stream).await.map_err(|_| Fault::Reset)?;

@@ -39,7 +39,7 @@ pub(super) fn services(
         let here = service.zone.and_then(|name| zone(&name, zones, context));
         let zones = match service.zones {
             Some(list) => {
-                let names = listed(&list, replicas, "zone", context);
+                let names = listed(&list, replicas, ["zone", "zones"], context);
                 names.iter().map(|name| zone(name, zones, context)).collect()
             }
             None => vec![here; replicas as usize],
@@ -73,19 +73,19 @@ pub(super) fn services(
 fn listed<'a, T>(
     list: &'a At<Vec<At<T>>>,
     replicas: u32,
-    what: &str,
+    [one, several]: [&str; 2],
     context: &mut Context<'_>,
 ) -> &'a [At<T>] {
     let count = list.value.len();
     if count != replicas as usize {
-        let fact = format!("{count} {what}{} for {replicas} pods", if count == 1 { "" } else { "s" });
+        let fact = format!("{count} {} for {replicas} pods", if count == 1 { one } else { several });
         context.error(list.place, fact).hint("write one for each of the `replicas`");
     }
     &list.value
 }
 
 fn listed_weights(list: &At<Vec<At<u32>>>, replicas: u32, context: &mut Context<'_>) -> Vec<u32> {
-    for weight in listed(list, replicas, "weight", context) {
+    for weight in listed(list, replicas, ["weight", "weights"], context) {
         if !(1..=WEIGHT_MAX).contains(&weight.value) {
             let hint = format!("write 1 to {WEIGHT_MAX}");
             context.error(weight.place, format!("`{}` is no weight", weight.value)).hint(hint);
@@ -106,7 +106,7 @@ fn ranks(
         context.error(backups.place, "\"backups\" beside \"priorities\"".to_owned()).hint(hint);
     }
     if let Some(list) = priorities {
-        let listed = listed(list, replicas, "priority", context);
+        let listed = listed(list, replicas, ["priority", "priorities"], context);
         let ranks = listed.iter().map(|written| {
             upstream::rank(Some(written.value), false).unwrap_or_else(|told| {
                 let (fact, hint) = told.split_once(": ").unwrap_or((&told, "write 0 for the first"));
