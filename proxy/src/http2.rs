@@ -58,6 +58,16 @@ fn take_off_connection_specific(headers: &mut HeaderMap) {
     }
 }
 
+/// Whether fields are what HTTP/2 allows, where `h2` and `http` do not see to it: no name has a quotation mark, no value
+/// begins or ends with a space or a tab, and no length is empty (RFC 9110, 5.1 and 8.6; RFC 9113, 8.2.1).
+pub(crate) fn are_proper(headers: &HeaderMap) -> bool {
+    let is_blank = |byte: Option<&u8>| matches!(byte, Some(b' ' | b'\t'));
+    let mut values = headers.values().map(HeaderValue::as_bytes);
+    values.all(|value| !is_blank(value.first()) && !is_blank(value.last()))
+        && !headers.keys().any(|name| name.as_str().contains('"'))
+        && !headers.get_all(CONTENT_LENGTH).iter().any(HeaderValue::is_empty)
+}
+
 /// Says how long content is, where that is known and nobody has said it.
 fn tell_length(headers: &mut HeaderMap, length: Option<u64>) {
     if let Some(length) = length {
@@ -66,12 +76,12 @@ fn tell_length(headers: &mut HeaderMap, length: Option<u64>) {
 }
 
 /// How long received content is, as its head says. Fields that say the same twice become one; h2 has refused those
-/// that contradict each other.
+/// that contradict each other, but takes an empty one for a zero.
 fn announced_length(headers: &mut HeaderMap) -> Option<u64> {
     let mut fields = headers.get_all(CONTENT_LENGTH).iter();
-    let (first, second) = (fields.next()?, fields.next());
+    let (first, mut more) = (fields.next()?, fields.peekable());
     let length = first.to_str().ok()?.parse().ok();
-    if second.is_some() {
+    if more.peek().is_some() && !more.any(HeaderValue::is_empty) {
         let only = first.clone();
         headers.insert(CONTENT_LENGTH, only);
     }

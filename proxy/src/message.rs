@@ -10,6 +10,7 @@ use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Uri, Version};
 
 use crate::body::Body;
 use crate::grpc;
+use crate::http2;
 use crate::telemetry::Fault;
 
 /// Why a request is not handled.
@@ -21,6 +22,9 @@ pub enum Refusal {
     /// The target is of a form that the method does not take.
     #[error("the request target is malformed")]
     Target,
+    /// A field has a value that its version of HTTP forbids.
+    #[error("a header field is malformed")]
+    Field,
     /// Too many header fields.
     #[error("the request has too many header fields")]
     TooManyFields,
@@ -42,7 +46,7 @@ impl Refusal {
     /// The status that says so.
     pub fn status(self) -> StatusCode {
         match self {
-            Self::Host | Self::Target => StatusCode::BAD_REQUEST,
+            Self::Host | Self::Target | Self::Field => StatusCode::BAD_REQUEST,
             Self::TooManyFields | Self::HeadTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::Connect | Self::Upgrade => StatusCode::NOT_IMPLEMENTED,
             Self::Expectation => StatusCode::EXPECTATION_FAILED,
@@ -52,7 +56,7 @@ impl Refusal {
     /// The status of gRPC that says so.
     fn grpc_status(self) -> u8 {
         match self {
-            Self::Host | Self::Target => Fault::Malformed.grpc_status(),
+            Self::Host | Self::Target | Self::Field => Fault::Malformed.grpc_status(),
             Self::TooManyFields | Self::HeadTooLarge => grpc::RESOURCE_EXHAUSTED,
             Self::Connect | Self::Upgrade | Self::Expectation => grpc::UNIMPLEMENTED,
         }
@@ -173,12 +177,24 @@ pub(crate) fn settle(head: &mut Parts, limits: HeadLimits) -> Result<(), Refusal
     if head.method == Method::CONNECT {
         return Err(Refusal::Connect);
     }
+    if head.version == Version::HTTP_2 {
+        check_http2(head)?;
+    }
     let host = host(&head.uri, head.version, head.headers.get_all(HOST).iter())?;
     if let Some(host) = host {
         head.headers.insert(HOST, host);
     }
     head.uri = origin_form(&head.uri, &head.method)?;
     Ok(())
+}
+
+/// What HTTP/2 forbids, and `h2` lets pass (RFC 9113, 8.2.1 and 8.3.1).
+fn check_http2(head: &Parts) -> Result<(), Refusal> {
+    let path = head.uri.path_and_query().map_or("", |path| path.as_str());
+    if !path.starts_with(['/', '*']) || head.uri.scheme_str() == Some("") {
+        return Err(Refusal::Target);
+    }
+    if http2::are_proper(&head.headers) { Ok(()) } else { Err(Refusal::Field) }
 }
 
 /// What `Host` is to say: the target's own authority goes before the field (RFC 9112, 3.2.2).
@@ -194,10 +210,13 @@ fn host<'a>(
     let stated = match (uri.authority(), field) {
         (Some(authority), _) => authority.as_str().as_bytes(),
         (None, Some(field)) => field.as_bytes(),
+        // HTTP/2 demands either (RFC 9113, 8.3.1).
+        (None, None) if version == Version::HTTP_2 => return Err(Refusal::Host),
         (None, None) => return Ok(None),
     };
-    // An empty host is allowed where the target has no authority of its own (RFC 9112, 3.2).
-    let valid = stated.is_empty() || Authority::try_from(stated).is_ok_and(|host| is_host(&host));
+    // An empty host is allowed where the target has no authority of its own (RFC 9112, 3.2), but not in HTTP/2.
+    let valid = (stated.is_empty() && version != Version::HTTP_2)
+        || Authority::try_from(stated).is_ok_and(|host| is_host(&host));
     if !valid {
         return Err(Refusal::Host);
     }
@@ -247,6 +266,9 @@ mod tests {
         assert_eq!(hosted("/", one, &[""]), Ok(Some(String::new())));
         for fields in [&[][..], &["a", "a"], &["a b"], &["a/b"], &["me@a"], &["a:b"], &[":80"]] {
             assert_eq!(hosted("/", one, fields), Err(Refusal::Host), "{fields:?}");
+        }
+        for fields in [&[][..], &[""]] {
+            assert_eq!(hosted("/", two, fields), Err(Refusal::Host), "{fields:?}");
         }
     }
 

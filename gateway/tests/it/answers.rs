@@ -3,7 +3,8 @@
 //! answer. The right values are those of RFC 9110 and RFC 9112 where they say MUST, and nginx's and Envoy's where
 //! they leave a choice.
 
-mod malformed;
+mod h2_malformed;
+pub(crate) mod malformed;
 pub(crate) mod peers;
 
 use hoplab_proxy::telemetry::{Fault, Outcome};

@@ -27,6 +27,9 @@ pub(crate) const CONTINUATION: u8 = 9;
 pub(crate) const END_STREAM: u8 = 1;
 pub(crate) const ACK: u8 = 1;
 pub(crate) const END_HEADERS: u8 = 4;
+pub(crate) const PADDED: u8 = 8;
+/// HEADERS that say on what their stream depends.
+pub(crate) const PRIORITIZED: u8 = 0x20;
 
 pub(crate) const NO_ERROR: u32 = 0;
 pub(crate) const PROTOCOL_ERROR: u32 = 1;
@@ -136,6 +139,11 @@ impl Wire {
         let _ = self.stream.write_all(bytes).await;
     }
 
+    /// Says that nothing more will come.
+    pub(crate) async fn end(&mut self) {
+        let _ = self.stream.shutdown().await;
+    }
+
     /// The next frame; `None` at the end of the connection.
     pub(crate) async fn read(&mut self) -> Option<Frame> {
         let mut head = [0; 9];
@@ -175,10 +183,10 @@ pub(crate) struct Server {
 
 impl Server {
     /// `script` hears of each frame and the number of its connection, and says what to write; `None` ends the connection.
-    pub(crate) async fn start(
+    pub(crate) async fn start<S: Into<Said> + 'static>(
         lab: &Lab,
         allowed: &[(u16, u32)],
-        script: impl Fn(usize, &Frame) -> Option<Vec<u8>> + Send + Sync + 'static,
+        script: impl Fn(usize, &Frame) -> S + Send + Sync + 'static,
     ) -> Self {
         let (mut listener, endpoint) = lab.bind().await;
         let seen = Arc::<Mutex<Vec<(usize, Frame)>>>::default();
@@ -201,12 +209,26 @@ impl Server {
     }
 }
 
-async fn converse(
+/// What a script says to a frame.
+pub(crate) enum Said {
+    /// The connection goes on behind it.
+    More(Vec<u8>),
+    /// The connection ends behind it.
+    Last(Vec<u8>),
+}
+
+impl From<Option<Vec<u8>>> for Said {
+    fn from(bytes: Option<Vec<u8>>) -> Self {
+        bytes.map_or(Self::Last(Vec::new()), Self::More)
+    }
+}
+
+async fn converse<S: Into<Said>>(
     mut wire: Wire,
     number: usize,
     greeting: Vec<u8>,
     note: Arc<Mutex<Vec<(usize, Frame)>>>,
-    script: Arc<impl Fn(usize, &Frame) -> Option<Vec<u8>>>,
+    script: Arc<impl Fn(usize, &Frame) -> S>,
 ) {
     wire.write(&greeting).await;
     let mut preface = [0; PREFACE.len()];
@@ -219,7 +241,9 @@ async fn converse(
             wire.write(&self::frame(SETTINGS, ACK, 0, &[])).await;
         }
         note.lock().unwrap().push((number, frame.clone()));
-        let Some(bytes) = script(number, &frame) else { return };
-        wire.write(&bytes).await;
+        match script(number, &frame).into() {
+            Said::More(bytes) => wire.write(&bytes).await,
+            Said::Last(bytes) => return wire.write(&bytes).await,
+        }
     }
 }

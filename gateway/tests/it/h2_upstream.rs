@@ -73,6 +73,16 @@ async fn a_reset_after_the_end_of_the_stream_is_none_of_the_answers() {
     }
 }
 
+/// Those of the malformed answers that h2 does not refuse.
+const LET_PASS: [&str; 6] = [
+    "a value that begins with a space",
+    "a value that ends with a tab",
+    "a name with a quotation mark",
+    "an empty length",
+    "a status beyond all",
+    "another protocol",
+];
+
 /// What answers a request on stream 1, and must not be handed on.
 fn malformed() -> Vec<(&'static str, Vec<u8>)> {
     let head = |fields: &[(&str, &str)]| headers(0, 1, fields);
@@ -93,6 +103,12 @@ fn malformed() -> Vec<(&'static str, Vec<u8>)> {
         ("an uppercase name", head(&[ok, ("X-Upper", "1")])),
         ("a name that is no token", head(&[ok, ("a b", "1")])),
         ("a value with a line feed", head(&[ok, ("x", "a\nb")])),
+        ("a value that begins with a space", head(&[ok, ("x", " a")])),
+        ("a value that ends with a tab", head(&[ok, ("x", "a\t")])),
+        ("a name with a quotation mark", head(&[ok, ("\"x", "a")])),
+        ("an empty length", head(&[ok, ("content-length", "")])),
+        ("a status beyond all", head(&[(":status", "600")])),
+        ("another protocol", head(&[(":status", "101")])),
         ("connection", head(&[ok, ("connection", "close")])),
         ("keep-alive", head(&[ok, ("keep-alive", "1")])),
         ("proxy-connection", head(&[ok, ("proxy-connection", "close")])),
@@ -138,7 +154,9 @@ async fn a_malformed_head_is_the_upstreams_fault_and_it_is_told_so() {
             }
             lab.wait_ms(10).await;
         }
-        assert_eq!(told.first(), Some(&PROTOCOL_ERROR), "{what}");
+        // What h2 lets pass is refused later, when the answer is wanted no more.
+        let code = if LET_PASS.contains(&what) { CANCEL } else { PROTOCOL_ERROR };
+        assert_eq!(told.first(), Some(&code), "{what}");
     }
 }
 

@@ -58,6 +58,20 @@ impl Lab {
         self.reports.lock().unwrap().clone()
     }
 
+    /// The reports since this was last asked, for tests that would collect too many.
+    pub(crate) fn take_reports(&self) -> Vec<Report> {
+        std::mem::take(&mut *self.reports.lock().unwrap())
+    }
+
+    /// What comes of `future`; `None` when it has to be waited for longer than for anything that is not broken.
+    pub(crate) async fn patiently<T>(&self, future: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            biased;
+            output = future => Some(output),
+            () = self.host.sleep_until(self.host.now() + PATIENCE) => None,
+        }
+    }
+
     /// The spans so far.
     pub(crate) fn spans(&self) -> Vec<Span> {
         let span = |report| if let Report::Span(span) = report { Some(span) } else { None };

@@ -4,11 +4,14 @@
 
 mod answers;
 mod balance;
+mod cases;
 mod deadlines;
 mod drain;
 mod edge;
 mod envoy;
 mod frames;
+mod h2_malformed;
+mod h2_mistakes;
 mod h2_server;
 mod h2_upstream;
 mod health;

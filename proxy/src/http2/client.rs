@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use h2::client::{Builder, Connection, ResponseFuture, SendRequest};
-use http::{Method, Request, Response};
+use http::{Method, Request, Response, StatusCode};
 use http_body::Body as HttpBody;
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -66,6 +66,9 @@ pub(crate) struct Unanswered {
     pub(crate) fault: Fault,
     pub(crate) reach: Reach,
 }
+
+/// A request whose answer is malformed in a way that `h2` lets pass.
+const MALFORMED: Unanswered = Unanswered { fault: Fault::ProtocolError, reach: Reach::Sent };
 
 /// Speaks HTTP/2 on `stream`. `changed` hears when the peer changes how many streams it allows, and when the connection
 /// has come to its end.
@@ -172,8 +175,10 @@ impl Sender {
         let (answer, stream) = sent.map_err(|error| unsent(&error))?;
         let upload = (!whole).then(|| Pipe::new(body, stream));
         let mut asked = Asked { answer, upload, interim };
-        let answer = std::future::poll_fn(|cx| asked.poll_answer(cx)).await;
-        let (mut head, content) = answer.map_err(|error| unanswered(&error))?.into_parts();
+        let (mut head, content) = std::future::poll_fn(|cx| asked.poll_answer(cx)).await?.into_parts();
+        if !super::are_proper(&head.headers) || head.status.as_u16() >= 600 {
+            return Err(MALFORMED);
+        }
         let length = announced_length(&mut head.headers).filter(|_| has_content(by_head, head.status));
         let content = Content::new(content, Message::Answer, length, open);
         Ok(Answered { answer: Response::from_parts(head, content), upload: asked.upload })
@@ -188,19 +193,23 @@ struct Asked {
 }
 
 impl Asked {
-    fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<Result<Response<h2::RecvStream>, h2::Error>> {
+    fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<Result<Response<h2::RecvStream>, Unanswered>> {
         if let Some(upload) = &mut self.upload
             && Pin::new(upload).poll(cx).is_ready()
         {
             self.upload = None;
         }
-        if let Some(interim) = &self.interim {
-            while let Poll::Ready(Some(Ok(answer))) = self.answer.poll_informational(cx) {
-                let (head, ()) = answer.into_parts();
+        while let Poll::Ready(Some(Ok(answer))) = self.answer.poll_informational(cx) {
+            let (head, ()) = answer.into_parts();
+            // No other protocol was asked for, nor can be (RFC 9113, 8.6).
+            if !super::are_proper(&head.headers) || head.status == StatusCode::SWITCHING_PROTOCOLS {
+                return Poll::Ready(Err(MALFORMED));
+            }
+            if let Some(interim) = &self.interim {
                 interim.pass(head.status, head.headers);
             }
         }
-        Pin::new(&mut self.answer).poll(cx)
+        Pin::new(&mut self.answer).poll(cx).map_err(|error| unanswered(&error))
     }
 }
 

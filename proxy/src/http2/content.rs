@@ -31,6 +31,16 @@ pub(super) enum Message {
     Answer,
 }
 
+impl Message {
+    /// What is to be said when it is malformed.
+    fn malformed(self) -> Fault {
+        match self {
+            Self::Request => Fault::Malformed,
+            Self::Answer => Fault::ProtocolError,
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
     Data,
@@ -68,9 +78,8 @@ impl Content {
     fn break_off(&mut self, error: &h2::Error) -> Fault {
         self.stage = Stage::Ended;
         match self.message {
-            Message::Request if is_broken_rule(error) => Fault::Malformed,
+            message if is_broken_rule(error) => message.malformed(),
             Message::Request => Fault::Cancelled,
-            Message::Answer if is_broken_rule(error) => Fault::ProtocolError,
             Message::Answer => Fault::Reset,
         }
     }
@@ -117,6 +126,10 @@ impl Body for Content {
             return Poll::Ready(None);
         }
         match ready!(this.stream.poll_trailers(cx)) {
+            Ok(Some(trailers)) if !super::are_proper(&trailers) => {
+                this.stage = Stage::Ended;
+                Poll::Ready(Some(Err(this.message.malformed())))
+            }
             Ok(trailers) => {
                 this.stage = Stage::Ended;
                 Poll::Ready(trailers.map(|trailers| Ok(Frame::trailers(trailers))))

@@ -4,10 +4,11 @@
 use std::pin::pin;
 use std::sync::Arc;
 
-use http::header::{CONNECTION, HOST, HeaderName, TE};
+use http::header::{CONNECTION, HOST, HeaderName, TE, TRANSFER_ENCODING};
 use http::request::Parts;
 use http::uri::{Authority, PathAndQuery, Scheme};
-use http::{HeaderValue, Request, StatusCode, Uri, Version, response};
+use http::{HeaderValue, Method, Request, StatusCode, Uri, Version, response};
+use http_body::Body as _;
 
 use super::clock::Clock;
 use super::content::{self, Content};
@@ -291,6 +292,13 @@ impl<H: Host> Upstream<H> {
                 }
                 if headers.contains_key(TE) {
                     headers.insert(CONNECTION, HeaderValue::from_static("te"));
+                }
+                // hyper leaves out the content of these methods unless it is told how it is framed.
+                if matches!(head.method, Method::GET | Method::HEAD)
+                    && !request.body().is_end_stream()
+                    && request.body().exact_length().is_none()
+                {
+                    headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
                 }
                 *request.uri_mut() = origin_form(&head.uri);
             }

@@ -1,4 +1,4 @@
-//! Ten thousand malformed answers, drawn at random: each is refused with 502 or broken off, or is whole and what came
+//! Malformed HTTP/1.1 answers, drawn at random: each is refused with 502 or broken off, or is whole and what came
 //! behind it is nobody's. The next request of the same client gets its own answer; nothing panics.
 
 use hoplab_proxy::telemetry::Report;
@@ -8,26 +8,40 @@ use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
 
 use super::peers::{Backend, Client, Reply, Seen};
+use crate::cases::{self, Memory, any, head, word};
 use crate::lab::Lab;
-
-/// How many are tried; raise it to look for longer.
-const CASES: usize = 10_000;
 
 /// What a confused receiver would take for the answer to the next request.
 const SMUGGLED: &str = "HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nsmuggled";
 
 /// What there may be of content before an answer is broken off.
-const CONTENT: &str = "hello, world";
+pub(crate) const CONTENT: &str = "hello, world";
 
 /// What may come of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Allowed {
+pub(crate) enum Allowed {
     /// 502 alone.
     Refusal,
     /// 502, or a part of [`CONTENT`] that is told as such.
     Part,
+    /// As [`Self::Part`], or all of [`CONTENT`] as whole.
+    Any,
     /// This much of [`CONTENT`], as whole.
     Whole(usize),
+}
+
+impl Allowed {
+    pub(crate) fn is_kept_by(self, seen: &Seen) -> bool {
+        let refused = seen.is_whole && seen.status == Some(502) && !seen.content.contains(CONTENT);
+        let broken = !seen.is_whole && CONTENT.starts_with(&seen.content);
+        let whole = |content: &str| seen.is_whole && seen.status != Some(502) && seen.content == content;
+        match self {
+            Self::Refusal => refused,
+            Self::Part => refused || broken,
+            Self::Any => refused || broken || whole(CONTENT),
+            Self::Whole(length) => whole(&CONTENT[..length]),
+        }
+    }
 }
 
 type Family = fn(&mut ChaCha8Rng) -> (String, Allowed);
@@ -54,7 +68,9 @@ async fn malformed_answers_are_never_told_as_whole_and_never_taken_for_another()
     let gateway = lab.gateway(&format!("[upstreams.a]\nendpoints = [\"{}\"]", backend.endpoint)).await;
     let mut random = ChaCha8Rng::seed_from_u64(1);
     let mut clients = [Client::http1(&gateway), Client::http2(&lab, &gateway).await];
-    for case in 0..CASES {
+    let mut memory = Memory::default();
+    for case in 0..cases::count() {
+        memory.note(case);
         let (family, generate) = FAMILIES[case % FAMILIES.len()];
         let (bytes, allowed) = generate(&mut random);
         // What is cut off must be seen to end; all else is refused while the backend still waits.
@@ -64,43 +80,13 @@ async fn malformed_answers_are_never_told_as_whole_and_never_taken_for_another()
         let client = &mut clients[usize::from(case % 5 == 0)];
         let seen = client.ask(&lab, &Method::GET, "/bad").await;
         let text = || format!("{family} {case}: {:?}\n{seen:?}", String::from_utf8_lossy(&reply.bytes));
-        assert!(is_allowed(&seen, allowed), "{}", text());
+        assert!(allowed.is_kept_by(&seen), "{}", text());
         let path = format!("/good-{case}");
         let next = client.ask(&lab, &Method::GET, &path).await;
         assert!(next.is_whole && next.content.starts_with(&format!("{path} on ")), "{}\n{next:?}", text());
+        assert!(!lab.take_reports().iter().any(|report| matches!(report, Report::Panicked)), "{}", text());
     }
-    assert!(!lab.reports().iter().any(|report| matches!(report, Report::Panicked)));
-}
-
-fn is_allowed(seen: &Seen, allowed: Allowed) -> bool {
-    let refused = seen.is_whole && seen.status == Some(502) && !seen.content.contains(CONTENT);
-    let broken = !seen.is_whole && CONTENT.starts_with(&seen.content);
-    match allowed {
-        Allowed::Refusal => refused,
-        Allowed::Part => refused || broken,
-        Allowed::Whole(length) => {
-            seen.is_whole && seen.status != Some(502) && seen.content == CONTENT[..length]
-        }
-    }
-}
-
-fn any(random: &mut ChaCha8Rng, choices: &[&'static str]) -> &'static str {
-    choices.choose(random).unwrap()
-}
-
-fn word(random: &mut ChaCha8Rng) -> String {
-    let length = random.random_range(1..12);
-    (0..length).map(|_| char::from(random.random_range(b'a'..=b'z'))).collect()
-}
-
-/// A proper head up to its last field, with some fields that do not matter.
-fn head(random: &mut ChaCha8Rng, line: &str) -> String {
-    let mut head = format!("{line}\r\n");
-    for _ in 0..random.random_range(0..4) {
-        let (name, value) = (word(random), word(random));
-        head.extend([format!("x-{name}: {value}\r\n")]);
-    }
-    head
+    memory.check();
 }
 
 fn proper(random: &mut ChaCha8Rng) -> String {
@@ -163,18 +149,7 @@ fn bad_framing(random: &mut ChaCha8Rng) -> (String, Allowed) {
 }
 
 fn bad_field(random: &mut ChaCha8Rng) -> (String, Allowed) {
-    let word = word(random);
-    let field = match random.random_range(0..9) {
-        0 => format!("x-{word}: a\r\n {word}"),
-        1 => format!("x-{word}: a\r\n\t{word}"),
-        2 => format!(" x-{word}: a"),
-        3 => word,
-        4 => format!(": {word}"),
-        5 => format!("x {word}: a"),
-        6 => format!("x-{word} : a"),
-        7 => format!("x-{word}(: a"),
-        _ => format!("x-{word}: a\u{1}"),
-    };
+    let field = cases::bad_field(random);
     (format!("{}{field}\r\nContent-Length: 12\r\n\r\n{CONTENT}", proper(random)), Allowed::Refusal)
 }
 

@@ -217,8 +217,9 @@ async fn fields(stream: &mut Stream, buffer: &mut BytesMut) -> Option<HeaderMap>
         if line.is_empty() {
             return Some(fields);
         }
-        let (name, value) = line.split_once(": ").unwrap();
-        fields.append(http::HeaderName::try_from(name).unwrap(), value.parse().unwrap());
+        let (name, value) = line.split_once(": ").unwrap_or_else(|| panic!("{line:?} is no field"));
+        let name = http::HeaderName::try_from(name).unwrap_or_else(|_| panic!("{line:?} is no field"));
+        fields.append(name, value.parse().unwrap());
     }
 }
 
