@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use bytes::Bytes;
 use futures_util::future::join_all;
 use hoplab_proxy::body::Body;
+use hoplab_proxy::host::Host;
 use hoplab_proxy::server::Drained;
 use hoplab_proxy::telemetry::Fault;
 use hoplab_proxy::upstream::{Config, Protocol, Upstream};

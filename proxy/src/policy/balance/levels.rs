@@ -79,15 +79,15 @@ impl Levels {
     /// Whether health counts for nothing on this level, since too few endpoints there are healthy.
     pub(super) fn is_panicking(&self, rank: Rank) -> bool {
         let Rank::Level(level) = rank else { return false };
-        self.panics(&self.groups[usize::from(level)])
+        self.panics(self.groups[usize::from(level)])
     }
 
     /// Whether it counts for nothing on any level.
     pub(super) fn is_any_panicking(&self) -> bool {
-        self.groups.iter().any(|group| self.panics(group))
+        self.groups.iter().any(|group| self.panics(*group))
     }
 
-    fn panics(&self, group: &Group) -> bool {
+    fn panics(&self, group: Group) -> bool {
         let good = self.good_for();
         // Rounding must not make a level panic that Envoy, which reckons in percent, takes for good.
         let is_enough = good > 1.0 - 1e-9 || (good == 0.0 && self.backups.health() > 0.0);
@@ -95,7 +95,7 @@ impl Levels {
     }
 
     fn level_of(&self, share: f64) -> Option<u8> {
-        let all_panic = self.groups.iter().all(|group| group.all() == 0 || self.panics(group));
+        let all_panic = self.groups.iter().all(|group| group.all() == 0 || self.panics(*group));
         let weigh = |group: &Group| {
             if all_panic { f64::from(group.all()) } else { group.goodness(self.overprovisioning) }
         };
