@@ -2,12 +2,13 @@
 //! reset has left untouched, how many streams the peer allows, interim answers, and peers that fall silent.
 //!
 //! Read it in this order: [`client`] and [`server`] (connections), [`content`] (what is received), [`pipe`] (what is
-//! sent), [`alive`] (time). Here is what both sides share. Not here: which connection, and what a failure means for a
+//! sent), [`fields`] (what heads may hold), [`alive`] (time). Here is what both sides share. Not here: which connection, and what a failure means for a
 //! request.
 
 pub(crate) mod alive;
 pub(crate) mod client;
 pub(crate) mod content;
+pub(crate) mod fields;
 mod pipe;
 pub(crate) mod server;
 
@@ -56,16 +57,6 @@ fn take_off_connection_specific(headers: &mut HeaderMap) {
     if unfit {
         headers::strip_hop_by_hop(headers);
     }
-}
-
-/// Whether fields are what HTTP/2 allows, where `h2` and `http` do not see to it: no name has a quotation mark, no value
-/// begins or ends with a space or a tab, and no length is empty (RFC 9110, 5.1 and 8.6; RFC 9113, 8.2.1).
-pub(crate) fn are_proper(headers: &HeaderMap) -> bool {
-    let is_blank = |byte: Option<&u8>| matches!(byte, Some(b' ' | b'\t'));
-    let mut values = headers.values().map(HeaderValue::as_bytes);
-    values.all(|value| !is_blank(value.first()) && !is_blank(value.last()))
-        && !headers.keys().any(|name| name.as_str().contains('"'))
-        && !headers.get_all(CONTENT_LENGTH).iter().any(HeaderValue::is_empty)
 }
 
 /// Says how long content is, where that is known and nobody has said it.

@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Uri, Version};
 
 use crate::body::Body;
 use crate::grpc;
-use crate::http2;
+use crate::http2::fields;
 use crate::telemetry::Fault;
 
 /// Why a request is not handled.
@@ -194,7 +194,7 @@ fn check_http2(head: &Parts) -> Result<(), Refusal> {
     if !path.starts_with(['/', '*']) || head.uri.scheme_str() == Some("") {
         return Err(Refusal::Target);
     }
-    if http2::are_proper(&head.headers) { Ok(()) } else { Err(Refusal::Field) }
+    if fields::are_proper(&head.headers) { Ok(()) } else { Err(Refusal::Field) }
 }
 
 /// What `Host` is to say: the target's own authority goes before the field (RFC 9112, 3.2.2).

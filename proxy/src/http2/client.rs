@@ -176,7 +176,7 @@ impl Sender {
         let upload = (!whole).then(|| Pipe::new(body, stream));
         let mut asked = Asked { answer, upload, interim };
         let (mut head, content) = std::future::poll_fn(|cx| asked.poll_answer(cx)).await?.into_parts();
-        if !super::are_proper(&head.headers) || head.status.as_u16() >= 600 {
+        if !super::fields::are_proper(&head.headers) || head.status.as_u16() >= 600 {
             return Err(MALFORMED);
         }
         let length = announced_length(&mut head.headers).filter(|_| has_content(by_head, head.status));
@@ -202,7 +202,7 @@ impl Asked {
         while let Poll::Ready(Some(Ok(answer))) = self.answer.poll_informational(cx) {
             let (head, ()) = answer.into_parts();
             // No other protocol was asked for, nor can be (RFC 9113, 8.6).
-            if !super::are_proper(&head.headers) || head.status == StatusCode::SWITCHING_PROTOCOLS {
+            if !super::fields::are_proper(&head.headers) || head.status == StatusCode::SWITCHING_PROTOCOLS {
                 return Poll::Ready(Err(MALFORMED));
             }
             if let Some(interim) = &self.interim {

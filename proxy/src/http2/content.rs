@@ -126,7 +126,7 @@ impl Body for Content {
             return Poll::Ready(None);
         }
         match ready!(this.stream.poll_trailers(cx)) {
-            Ok(Some(trailers)) if !super::are_proper(&trailers) => {
+            Ok(Some(trailers)) if !super::fields::are_proper(&trailers) => {
                 this.stage = Stage::Ended;
                 Poll::Ready(Some(Err(this.message.malformed())))
             }
