@@ -39,6 +39,7 @@ pub(super) use count::Together;
 use count::{Count, Counted, Slot};
 use http1::{Idle, Kept};
 use http2::{Held, Open, Place, Served, Shared};
+use turns::Turn;
 
 /// The connections to one endpoint.
 pub(super) struct Pool<H: Host> {
@@ -272,23 +273,20 @@ impl<H: Host> Pool<H> {
         };
         let turn = self.together.as_ref().map(|(together, number)| together.turns.join(*number));
         let slot = loop {
-            if let Some(turn) = &turn
-                && !turn.is_next()
-            {
-                turn.woken().await;
-                exchange.mark(host.now());
-                continue;
-            }
-            if let Some(slot) = self.slot() {
-                break slot;
+            if turn.as_ref().is_none_or(Turn::is_next) {
+                if turn.is_some()
+                    && let Some(sender) = self.ready(freshness)
+                {
+                    return Ok((sender, true));
+                }
+                if let Some(slot) = self.slot() {
+                    break slot;
+                }
             }
             if let Some(turn) = &turn {
                 turn.woken().await;
             }
             exchange.mark(host.now());
-            if let Some(sender) = self.ready(freshness) {
-                return Ok((sender, true));
-            }
         };
         drop(turn);
         let dialed = self.connector.open_http1(exchange, &self.spawner, slot).await?;
