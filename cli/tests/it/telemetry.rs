@@ -185,9 +185,9 @@ fn metrics_say_what_was_asked_and_what_came_of_it() {
         (format!("hoplab_attempts_total{{{at},outcome=\"2xx\"}}"), 5.0),
         (format!("hoplab_attempts_total{{{at},outcome=\"5xx\"}}"), 3.0),
         (format!("hoplab_attempt_duration_seconds_count{{{at}}}"), 8.0),
-        (format!("hoplab_attempts_total{{role=\"gateway\",{nobody},outcome=\"refused\"}}"), 1.0),
+        (format!("hoplab_attempts_unsent_total{{role=\"gateway\",{nobody},outcome=\"refused\"}}"), 1.0),
         (
-            "hoplab_attempts_total{role=\"gateway\",upstream=\"nobody\",endpoint=\"\",outcome=\"breaker-open\"}"
+            "hoplab_attempts_unsent_total{role=\"gateway\",upstream=\"nobody\",endpoint=\"\",outcome=\"breaker-open\"}"
                 .to_owned(),
             1.0,
         ),
@@ -205,8 +205,13 @@ fn metrics_say_what_was_asked_and_what_came_of_it() {
     }
     let counts =
         |family: &str| samples.iter().filter(|(series, _)| series.starts_with(family)).map(|(_, v)| v).sum();
-    let (requests, attempts): (f64, f64) = (counts("hoplab_requests_total"), counts("hoplab_attempts_total"));
-    assert_eq!((requests, attempts), (9.0, 10.0), "and nothing else");
+    let families = ["hoplab_requests_total", "hoplab_attempts_total", "hoplab_attempts_unsent_total"];
+    let counted: [f64; 3] = families.map(counts);
+    assert_eq!(counted, [9.0, 8.0, 2.0], "and nothing else");
+    for (gauge, value) in [("in", 0.0), ("ejected", 0.0), ("connections", 0.0), ("requests_in_flight", 0.0)] {
+        let series = format!("hoplab_endpoint_{gauge}{{{nobody}}}");
+        assert_eq!(samples.get(&series), Some(&value), "{series}");
+    }
     let said = gateway.stop();
     assert!(said.ends_with("served 9 requests, 4 of them failed\n"), "{said}");
     let heads: Vec<_> = seen.try_iter().collect();
