@@ -62,6 +62,6 @@ async fn compare(table: &str, rows: &[Row]) {
     }
     assert!(wrong.is_empty(), "{} of {} rows:\n{}", wrong.len(), rows.len(), wrong.join("\n"));
     if envoy.is_none() {
-        programs::leave_out(&format!("Envoy's side of envoy::{table}"), peer::MISSING);
+        programs::say_left_out(&format!("Envoy's side of envoy::{table}"), peer::MISSING);
     }
 }
