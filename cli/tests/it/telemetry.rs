@@ -206,8 +206,8 @@ fn metrics_say_what_was_asked_and_what_came_of_it() {
     let counts =
         |family: &str| samples.iter().filter(|(series, _)| series.starts_with(family)).map(|(_, v)| v).sum();
     let families = ["hoplab_requests_total", "hoplab_attempts_total", "hoplab_attempts_unsent_total"];
-    let counted: [f64; 3] = families.map(counts);
-    assert_eq!(counted, [9.0, 8.0, 2.0], "and nothing else");
+    let [requests, attempts, unsent]: [f64; 3] = families.map(counts);
+    assert_eq!((requests, attempts, unsent), (9.0, 8.0, 2.0), "and nothing else");
     for (gauge, value) in [("in", 0.0), ("ejected", 0.0), ("connections", 0.0), ("requests_in_flight", 0.0)] {
         let series = format!("hoplab_endpoint_{gauge}{{{nobody}}}");
         assert_eq!(samples.get(&series), Some(&value), "{series}");
