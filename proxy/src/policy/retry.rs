@@ -88,14 +88,12 @@ impl Retry {
     /// Whether a request with `method`, `retries` times retried already, is to be tried again.
     pub fn wanted(&self, method: &Method, failure: Failure<'_>, retries: u32) -> bool {
         let unseen = matches!(failure, Failure::Unanswered { reach, .. } if reach.is_unseen());
-        retries < self.config.attempts
-            && (unseen || self.config.methods.contains(method))
-            && self.covers(failure)
+        self.has_left(retries) && (unseen || self.config.methods.contains(method)) && self.covers(failure)
     }
 
-    /// Whether a request is not tried again for its `method` alone.
-    pub fn minds_method(&self, method: &Method, failure: Failure<'_>, retries: u32) -> bool {
-        retries < self.config.attempts && self.covers(failure) && !self.wanted(method, failure, retries)
+    /// Whether a request that was retried `retries` times already may be once more.
+    pub fn has_left(&self, retries: u32) -> bool {
+        retries < self.config.attempts
     }
 
     /// Whether it is a failure after which requests are tried again.

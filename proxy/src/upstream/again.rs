@@ -41,21 +41,20 @@ impl<H: Host> Upstream<H> {
         deadline: Instant,
     ) -> Option<(Duration, Retrying<H>)> {
         let failure = failure(attempted);
-        let accepted =
-            is_accepted(attempted) && !self.retry.as_ref().is_some_and(|retry| retry.covers(failure));
+        let covered = self.retry.as_ref().is_some_and(|retry| retry.covers(failure));
+        let accepted = is_accepted(attempted) && !covered;
         let retried = retries.cause.take();
         if accepted && retried.is_some() {
             self.state.decided(endpoint, Decision::RetrySucceeded);
         }
         self.state.observe(if accepted { Outcome::Accepted { retried } } else { Outcome::Refused });
         let (retry, backoff) = (self.retry.as_ref()?, retries.backoff.as_mut()?);
-        if replay.broken().is_some() {
+        if !covered || !retry.has_left(retries.count) || replay.broken().is_some() {
             return None;
         }
+        // What else could stand in the way is ruled out.
         if !retry.wanted(&head.method, failure, retries.count) {
-            if retry.minds_method(&head.method, failure, retries.count) {
-                self.state.decided(endpoint, Decision::RetryMethod);
-            }
+            self.state.decided(endpoint, Decision::RetryMethod);
             return None;
         }
         if !replay.is_whole() {
