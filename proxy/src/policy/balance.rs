@@ -175,7 +175,8 @@ impl Balancer {
         admits: impl Fn(usize) -> bool,
         random: &mut impl Rng,
     ) -> Option<usize> {
-        let panicking = self.is_panicking();
+        // Levels have a panic each, which is asked for where they are.
+        let panicking = self.levels.is_none() && self.is_panicking();
         let Self { algorithm, weights, levels, zones, healthy, active, replacement, .. } = self;
         let view = View { now, key, weights, active, replacement: *replacement };
         let Some(levels) = levels else {
