@@ -189,6 +189,11 @@ impl Policies {
     }
 }
 
+/// Reads a duration, which may be zero.
+fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+    quantity::Duration::deserialize(deserializer).map(|duration| Some(duration.0))
+}
+
 /// Reads a duration that is above zero.
 pub fn above_zero<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
     let quantity::Duration(duration) = quantity::Duration::deserialize(deserializer)?;

@@ -9,9 +9,9 @@ use serde::de::value::MapAccessDeserializer;
 use serde::{Deserialize, Deserializer, de};
 
 use super::layer::{Layer, layer, whole};
-use super::{Contradiction, above_zero};
+use super::{Contradiction, above_zero, duration};
 use crate::policy::balance::{self, Algorithm, maglev, peak_ewma, ring, zones};
-use crate::quantity::{self, Share};
+use crate::quantity::Share;
 use crate::upstream::By;
 use crate::upstream::settings;
 
@@ -251,10 +251,6 @@ impl<'de> de::Visitor<'de> for Visitor {
     fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<BalancePolicy, A::Error> {
         BalanceKeys::deserialize(MapAccessDeserializer::new(map)).map(BalancePolicy)
     }
-}
-
-fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
-    quantity::Duration::deserialize(deserializer).map(|duration| Some(duration.0))
 }
 
 /// Envoy's greatest ring.

@@ -7,10 +7,9 @@ use http::HeaderName;
 use http::header;
 use serde::{Deserialize, Deserializer, de};
 
-use super::Contradiction;
 use super::layer::{layer, whole};
+use super::{Contradiction, duration};
 use crate::policy::deadline::{Config, Field, Notation};
-use crate::quantity;
 use crate::upstream::settings;
 
 layer! {
@@ -174,10 +173,6 @@ impl<'de> Deserialize<'de> for DeadlineField {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
     }
-}
-
-fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
-    quantity::Duration::deserialize(deserializer).map(|duration| Some(duration.0))
 }
 
 #[cfg(test)]

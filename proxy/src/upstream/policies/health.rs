@@ -6,8 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer, de};
 
 use super::layer::{Layer, layer, whole};
-use super::outlier::duration;
-use super::{Contradiction, above_zero};
+use super::{Contradiction, above_zero, duration};
 use crate::policy::health;
 use crate::upstream::settings::{self, Check, Health, Statuses};
 

@@ -6,9 +6,9 @@ use serde::{Deserialize, Deserializer, de};
 
 use super::breaker::at_least_one;
 use super::layer::{layer, whole};
-use super::{Contradiction, above_zero};
+use super::{Contradiction, above_zero, duration};
 use crate::policy::outlier::{self, Config};
-use crate::quantity::{self, Share};
+use crate::quantity::Share;
 use crate::upstream::settings;
 
 layer! {
@@ -160,11 +160,6 @@ impl FailurePercentagePolicy {
             min_requests: self.min_requests.unwrap_or(settings::OUTLIER_FAILURE_PERCENTAGE_MIN_REQUESTS),
         })
     }
-}
-
-/// Reads a duration, which may be zero.
-pub(super) fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
-    quantity::Duration::deserialize(deserializer).map(|duration| Some(duration.0))
 }
 
 fn deviations<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {

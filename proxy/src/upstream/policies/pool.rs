@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use super::breaker::at_least_one;
 use super::layer::layer;
-use super::outlier::duration;
-use super::{Contradiction, above_zero};
+use super::{Contradiction, above_zero, duration};
 use crate::upstream::settings::{self, Limits, Whole};
 
 layer! {

@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use super::layer::layer;
-use super::outlier::duration;
-use super::{Contradiction, above_zero};
+use super::{Contradiction, above_zero, duration};
 use crate::policy::failfast::Config;
 use crate::upstream::settings::{self, Queue};
 

@@ -7,8 +7,7 @@ use serde::{Deserialize, Deserializer, de};
 
 use super::budget::BudgetPolicy;
 use super::layer::{layer, whole};
-use super::outlier::duration;
-use super::{Contradiction, above_zero};
+use super::{Contradiction, above_zero, duration};
 use crate::policy::retry::{self, Condition, GrpcCode, HeaderMatch, Jitter, Methods, backoff};
 use crate::quantity;
 use crate::upstream::settings;
@@ -188,8 +187,8 @@ fn condition(name: &str) -> Result<Condition, String> {
             None => {
                 return Err(format!(
                     "unknown retry condition `{name}`: write `connect-failure`, `refused-stream`, `reset`, \
-                     `reset-before-request`, `5xx`, `gateway-error`, `retriable-4xx`, `retriable-headers`, `envoy-ratelimited`, a \
-                     gRPC code such as `unavailable`, or a status such as `503`"
+                     `reset-before-request`, `5xx`, `gateway-error`, `retriable-4xx`, `retriable-headers`, \
+                     `envoy-ratelimited`, a gRPC code such as `unavailable`, or a status such as `503`"
                 ));
             }
         },
