@@ -3,7 +3,7 @@
 //! The cases are data, in `retries`, `blame`, `limits` and `ways`; `row` says what a row holds and how to add one. Where no
 //! Envoy is found, hoplab is held against the written values alone.
 //!
-//! Not here: pauses, metrics, and what an answer's head and content look like.
+//! Not here: how long pauses are, metrics, and what an answer's head and content look like.
 
 mod blame;
 mod drive;

@@ -46,6 +46,11 @@ impl<'a> Side<'a> {
 
     /// Sends what the row says and waits for all answers.
     pub(crate) async fn decide(&self, number: usize, row: &Row) -> Decided {
+        let upstreams = &self.upstreams[number];
+        for (upstream, health) in upstreams.iter().zip(row.health) {
+            self.in_time(upstream.has_told_health(self.lab, health.len() + 1)).await;
+            self.settle().await;
+        }
         let spans = self.lab.spans().len();
         let request = request(number, row.request);
         let mut statuses = Vec::new();
@@ -56,13 +61,24 @@ impl<'a> Side<'a> {
                     self.settle().await;
                 }
             }
+            Clients::BesideTheFirst(clients) => {
+                let mut waiting = Vec::new();
+                for _ in 0..clients {
+                    let seen = upstreams[0].seen();
+                    let mut answer = Box::pin(self.ask(&request));
+                    tokio::select! {
+                        status = &mut answer => statuses.push(status),
+                        () = upstreams[0].has_seen_more_than(self.lab, seen) => waiting.push(answer),
+                    }
+                }
+                statuses.extend(join_all(waiting).await);
+            }
             Clients::AtOnce(clients) => statuses = self.ask_at_once(number, clients).await,
         }
         let unconnected = match &self.proxy {
             Proxy::Hoplab { .. } => unconnected(&self.lab.spans()[spans..]),
             Proxy::Envoy(envoy) => self.unconnected(envoy, number).await,
         };
-        let upstreams = &self.upstreams[number];
         let mut sends: Vec<usize> =
             upstreams.iter().map(|upstream| upstream.seen().unwrap_or(unconnected)).collect();
         if row.endpoints_are_alike() {
@@ -152,8 +168,11 @@ fn unconnected(spans: &[Span]) -> usize {
 async fn upstreams(lab: &Lab, rows: &[Row]) -> Vec<Vec<Upstream>> {
     let mut upstreams = Vec::new();
     for row in rows {
-        upstreams
-            .push(join_all(row.script.iter().map(|acts| Upstream::start(lab, row.protocol, acts))).await);
+        let health = row.health.iter().copied().chain(std::iter::repeat(&[][..]));
+        let started = row.script.iter().zip(health);
+        upstreams.push(
+            join_all(started.map(|(acts, health)| Upstream::start(lab, row.protocol, acts, health))).await,
+        );
     }
     upstreams
 }

@@ -37,6 +37,9 @@ pub(crate) struct Row {
     pub(crate) protocol: Protocol,
     /// What each endpoint does with the first request that it sees, the second, and so on; the last for all further.
     pub(crate) script: &'static [&'static [Act]],
+    /// What each endpoint says at `/healthz`: first, second, and so on; the last for ever. Nothing where nobody asks.
+    /// Clients begin when each endpoint has said it all, and the last twice.
+    pub(crate) health: &'static [&'static [u16]],
     /// What clients send.
     pub(crate) request: Request,
     /// How many there are of it.
@@ -55,6 +58,7 @@ pub(crate) const ROW: Row = Row {
     cluster: "",
     protocol: Protocol::Http1,
     script: &[&[Act::Answer(200)]],
+    health: &[],
     request: Request::Get,
     clients: Clients::InTurn(1),
     want: Want::Alike(seen(&[1], "200")),
@@ -68,7 +72,8 @@ impl Row {
 
     /// Whether nothing tells one endpoint from another.
     pub(crate) fn endpoints_are_alike(&self) -> bool {
-        self.script.windows(2).all(|pair| pair[0] == pair[1])
+        let alike = |pair: &[&[u16]]| pair[0] == pair[1];
+        self.script.windows(2).all(|pair| pair[0] == pair[1]) && self.health.windows(2).all(alike)
     }
 }
 
@@ -93,6 +98,9 @@ pub(crate) enum Request {
 pub(crate) enum Clients {
     /// One when the other has been answered, each over a connection of its own, HTTP/1.1.
     InTurn(usize),
+    /// As [`Clients::InTurn`], but one comes as well when the first endpoint has got the other, which it answers late:
+    /// from its first request on it is busy.
+    BesideTheFirst(usize),
     /// GETs, all in one piece over one connection, HTTP/2, so that none comes before another is looked at.
     AtOnce(usize),
 }
@@ -128,13 +136,25 @@ impl Want {
 /// How often each endpoint saw a request (in ascending order where they are alike), and what the clients got.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Seen {
-    sends: &'static [usize],
+    sends: Sends,
     statuses: &'static str,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Sends {
+    Are(&'static [usize]),
+    /// By chance, of the first endpoint.
+    FirstWithin(usize, usize),
 }
 
 /// `statuses` as [`tally`] writes them.
 pub(crate) const fn seen(sends: &'static [usize], statuses: &'static str) -> Seen {
-    Seen { sends, statuses }
+    Seen { sends: Sends::Are(sends), statuses }
+}
+
+/// Where chance decides: the first endpoint saw `least` requests or more, and `most` or less.
+pub(crate) const fn first_saw(least: usize, most: usize, statuses: &'static str) -> Seen {
+    Seen { sends: Sends::FirstWithin(least, most), statuses }
 }
 
 /// What one of the two must decide, and why the other decides differently.
@@ -154,11 +174,19 @@ impl Expected {
     /// What is to be said when `got` is something else.
     pub(crate) fn mismatch(&self, label: &str, proxy: &str, got: &Decided) -> Option<String> {
         let Seen { sends, statuses } = self.seen;
-        if got.sends == sends && got.statuses == statuses {
+        let so_often = match sends {
+            Sends::Are(sends) => got.sends == sends,
+            Sends::FirstWithin(least, most) => (least..=most).contains(&got.sends[0]),
+        };
+        if so_often && got.statuses == statuses {
             return None;
         }
         let mut text = format!("{label}: {proxy} {:?} {:?}", got.sends, got.statuses);
-        let _ = write!(text, ", not {sends:?} {statuses:?}");
+        let sends = match sends {
+            Sends::Are(sends) => format!("{sends:?}"),
+            Sends::FirstWithin(least, most) => format!("[{least} to {most}, …]"),
+        };
+        let _ = write!(text, ", not {sends} {statuses:?}");
         if let Some(why) = self.why {
             let _ = write!(text, " (differs from the other: {why})");
         }

@@ -52,12 +52,20 @@ pub(crate) enum Act {
 struct Script {
     acts: &'static [Act],
     seen: AtomicUsize,
+    health: &'static [u16],
+    told: AtomicUsize,
 }
 
 impl Script {
     fn next(&self) -> Act {
         let seen = self.seen.fetch_add(1, Ordering::Relaxed);
         self.acts[seen.min(self.acts.len() - 1)]
+    }
+
+    /// The answer to a question about health.
+    fn health(&self) -> Act {
+        let told = self.told.fetch_add(1, Ordering::Relaxed);
+        Act::Answer(self.health[told.min(self.health.len() - 1)])
     }
 }
 
@@ -68,8 +76,13 @@ pub(crate) struct Upstream {
 }
 
 impl Upstream {
-    pub(crate) async fn start(lab: &Lab, protocol: Protocol, acts: &'static [Act]) -> Self {
-        let script = Arc::new(Script { acts, seen: AtomicUsize::new(0) });
+    pub(crate) async fn start(
+        lab: &Lab,
+        protocol: Protocol,
+        acts: &'static [Act],
+        health: &'static [u16],
+    ) -> Self {
+        let script = Arc::new(Script { acts, seen: AtomicUsize::new(0), health, told: AtomicUsize::new(0) });
         let endpoint = match (acts, protocol) {
             // Reserved, and nobody listens there.
             ([Act::Refuse], _) => Endpoint::new("127.0.0.1", 1),
@@ -84,6 +97,19 @@ impl Upstream {
     pub(crate) fn seen(&self) -> Option<usize> {
         let counted = !matches!(self.script.acts, [Act::Refuse | Act::Unreachable]);
         counted.then(|| self.script.seen.load(Ordering::Relaxed))
+    }
+
+    pub(crate) async fn has_seen_more_than(&self, lab: &Lab, requests: Option<usize>) {
+        while self.seen() <= requests {
+            lab.wait_ms(1).await;
+        }
+    }
+
+    /// Waits until health has been asked for so often.
+    pub(crate) async fn has_told_health(&self, lab: &Lab, often: usize) {
+        while self.script.told.load(Ordering::Relaxed) < often {
+            lab.wait_ms(1).await;
+        }
     }
 }
 
@@ -117,7 +143,7 @@ async fn http1(lab: &Lab, script: &Arc<Script>) -> Endpoint {
 async fn serve(host: &Live, mut stream: <Live as Host>::Stream, script: &Script) -> std::io::Result<()> {
     loop {
         let head = read_head(&mut stream).await?;
-        let act = script.next();
+        let act = if head.starts_with("GET /healthz ") { script.health() } else { script.next() };
         let length = head
             .lines()
             .find_map(|line| line.to_lowercase().strip_prefix("content-length:")?.trim().parse().ok());
