@@ -7,10 +7,13 @@ pub mod condition;
 use std::time::{Duration, SystemTime};
 
 use http::header::RETRY_AFTER;
-use http::{HeaderMap, Method};
+use http::{HeaderMap, HeaderName, Method};
 
 pub use backoff::{Backoff, Jitter};
 pub use condition::{Condition, Failure, GrpcCode, HeaderMatch, Reach};
+
+/// Marks an answer that a rate limit gave, by Envoy's name.
+const RATE_LIMITED: HeaderName = HeaderName::from_static("x-envoy-ratelimited");
 
 /// When to try again.
 #[derive(Debug, Clone, PartialEq)]
@@ -98,13 +101,17 @@ impl Retry {
 
     /// Whether it is a failure after which requests are tried again.
     pub fn covers(&self, failure: Failure<'_>) -> bool {
+        let Config { on, headers: retriable, reads_trailers, .. } = &self.config;
         let failure = match failure {
-            Failure::Answered { status, headers, .. } if !self.config.reads_trailers => {
-                Failure::Answered { status, headers, trailers: None }
+            Failure::Answered { headers, .. } if headers.contains_key(RATE_LIMITED) => {
+                return on.contains(&Condition::EnvoyRateLimited);
+            }
+            Failure::Answered { status, headers, trailers } => {
+                Failure::Answered { status, headers, trailers: trailers.filter(|_| *reads_trailers) }
             }
             failure => failure,
         };
-        self.config.on.iter().any(|condition| condition.covers(failure, &self.config.headers))
+        on.iter().any(|condition| condition.covers(failure, retriable))
     }
 
     /// Whether trailers matter, in which the codes of gRPC may stand.
@@ -135,12 +142,16 @@ impl Retry {
 mod tests {
     use super::*;
     use crate::telemetry::Fault;
-    use http::HeaderValue;
+    use http::{HeaderValue, StatusCode};
 
     fn retry() -> Retry {
+        retry_on(vec![Condition::ServerError])
+    }
+
+    fn retry_on(on: Vec<Condition>) -> Retry {
         Retry::new(Config {
             attempts: 2,
-            on: vec![Condition::ServerError],
+            on,
             headers: Vec::new(),
             methods: Methods::default(),
             reads_trailers: true,
@@ -166,6 +177,25 @@ mod tests {
         assert!(!retry.wanted(&Method::POST, unanswered(Reach::Sent), 0));
         assert!(retry.wanted(&Method::PUT, unanswered(Reach::Sent), 1));
         assert!(!retry.wanted(&Method::PUT, unanswered(Reach::Sent), 2), "two retries, no more");
+    }
+
+    #[test]
+    fn what_a_rate_limit_refused_is_covered_by_its_own_condition_alone() {
+        let status = StatusCode::SERVICE_UNAVAILABLE;
+        let [limited, plain] = ["x-envoy-ratelimited", "x-else"].map(|name| {
+            let mut headers = HeaderMap::new();
+            headers.insert(name, HeaderValue::from_static("true"));
+            headers
+        });
+        let covers = |condition, headers| {
+            retry_on(vec![condition]).covers(Failure::Answered { status, headers, trailers: None })
+        };
+        for condition in [Condition::ServerError, Condition::Status(status)] {
+            assert!(covers(condition, &plain) && !covers(condition, &limited));
+        }
+        assert!(
+            covers(Condition::EnvoyRateLimited, &limited) && !covers(Condition::EnvoyRateLimited, &plain)
+        );
     }
 
     #[test]

@@ -6,9 +6,6 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use crate::grpc;
 use crate::telemetry::Fault;
 
-/// Marks an answer that a rate limit gave, by Envoy's name.
-const RATE_LIMITED: HeaderName = HeaderName::from_static("x-envoy-ratelimited");
-
 /// A failure after which to try again, named as in Envoy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Condition {
@@ -31,7 +28,8 @@ pub enum Condition {
     Status(StatusCode),
     /// An answer with one of the fields of [`super::Config::headers`].
     RetriableHeaders,
-    /// An answer that a rate limit gave (`x-envoy-ratelimited`), which no other condition covers, as in Envoy.
+    /// An answer that a rate limit gave (`x-envoy-ratelimited`), which no other condition covers, as in Envoy;
+    /// [`super::Retry::covers`] sees to it.
     EnvoyRateLimited,
     /// An answer whose `grpc-status` is this.
     Grpc(GrpcCode),
@@ -109,9 +107,6 @@ impl Condition {
     pub fn covers(self, failure: Failure<'_>, retriable: &[HeaderMatch]) -> bool {
         match failure {
             Failure::Unanswered { reach, .. } => self.covers_silence(reach),
-            Failure::Answered { headers, .. } if headers.contains_key(RATE_LIMITED) => {
-                self == Self::EnvoyRateLimited
-            }
             Failure::Answered { status, headers, trailers } => match self {
                 Self::ServerError => status.is_server_error(),
                 Self::GatewayError => matches!(status.as_u16(), 502..=504),
@@ -225,17 +220,6 @@ mod tests {
         assert!(covers(&told, &any) && covers(&denied, &any) && !covers(&NONE, &any));
         assert!(covers(&told, &yes) && !covers(&denied, &yes));
         assert!(!covers(&told, &[]));
-    }
-
-    #[test]
-    fn what_a_rate_limit_refused_is_covered_by_its_own_condition_alone() {
-        let limited = fields("x-envoy-ratelimited", "true");
-        let failure =
-            Failure::Answered { status: StatusCode::SERVICE_UNAVAILABLE, headers: &limited, trailers: None };
-        assert!(!Condition::ServerError.covers(failure, &[]));
-        assert!(!Condition::Status(StatusCode::SERVICE_UNAVAILABLE).covers(failure, &[]));
-        assert!(Condition::EnvoyRateLimited.covers(failure, &[]));
-        assert!(!Condition::EnvoyRateLimited.covers(answered(503), &[]));
     }
 
     #[test]
