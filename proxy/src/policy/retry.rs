@@ -109,7 +109,7 @@ impl Retry {
             Failure::Answered { status, headers, trailers } => {
                 Failure::Answered { status, headers, trailers: trailers.filter(|_| *reads_trailers) }
             }
-            failure => failure,
+            failure @ Failure::Unanswered { .. } => failure,
         };
         on.iter().any(|condition| condition.covers(failure, retriable))
     }

@@ -10,35 +10,29 @@ mod connect;
 mod count;
 mod http1;
 mod http2;
+mod lease;
+mod places;
 mod turns;
 mod watched;
 
-use std::future::poll_fn;
-use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use futures_util::future::{Either, select};
-use http::{Request, Response};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::settings::Limits;
-use crate::body::Body;
 use crate::exchange::Exchange;
 use crate::host::{Host, Instant};
-use crate::http2::client::Unanswered;
-use crate::interim::Interim;
-use crate::message;
-use crate::policy::retry::Reach;
 use crate::tasks::Spawner;
-use crate::telemetry::{ConnectionId, Fault, Owner, Timeline};
+use crate::telemetry::{Fault, Owner};
 use crate::timer::before;
 
-use connect::Label;
 pub(super) use connect::{Connector, is_of_this_machine};
 pub(super) use count::Together;
-use count::{Count, Counted, Slot};
+use count::{Count, Slot};
 use http1::{Idle, Kept};
-use http2::{Held, Open, Place, Served, Shared};
+use http2::Open;
+pub(super) use lease::Lease;
+use lease::{Permit, Sender};
 use turns::Turn;
 
 /// The connections to one endpoint.
@@ -64,31 +58,6 @@ pub(super) struct Pool<H: Host> {
 enum Connections<H: Host> {
     Http1(Idle),
     Http2(Open<H>),
-}
-
-/// The right to send one request over a connection.
-pub(super) struct Lease<H: Host> {
-    pool: Arc<Pool<H>>,
-    sender: Sender<H>,
-    permit: Permit,
-    /// The rest of a request whose answer has begun: it is given up with the lease.
-    upload: Option<oneshot::Sender<()>>,
-    /// Whether the connection had been used before, so that the peer may have closed it meanwhile.
-    pub(super) reused: bool,
-}
-
-enum Sender<H: Host> {
-    Http1(Kept),
-    Http2(Shared<H>),
-}
-
-/// A place among the requests that use a connection.
-struct Permit {
-    connection: OwnedSemaphorePermit,
-    #[expect(dead_code, reason = "counts as long as it lives")]
-    request: Counted,
-    #[expect(dead_code, reason = "counts as long as it lives")]
-    of_upstream: Option<Counted>,
 }
 
 /// Which connections will do.
@@ -179,7 +148,7 @@ impl<H: Host> Pool<H> {
             None
         };
         let permit = Permit { connection, request, of_upstream };
-        Ok(Lease { pool: Arc::clone(self), sender, permit, upload: None, reused })
+        Ok(Lease::new(Arc::clone(self), sender, permit, reused))
     }
 
     /// Whether somebody waits for a connection that comes before who asks now.
@@ -298,130 +267,6 @@ impl<H: Host> Pool<H> {
         Slot::take(&self.open, self.together.as_ref().map(|(together, _)| together))
     }
 
-    fn begin_http2(self: &Arc<Self>, slot: Slot) {
-        self.spawner.spawn(Arc::clone(self).open_http2(slot));
-    }
-
-    /// Opens a shared connection and tells those who wait. A task of its own, since the one who
-    /// asked first may go away.
-    async fn open_http2(self: Arc<Self>, slot: Slot) {
-        let mut exchange = Exchange::start(crate::telemetry::TraceId(1), None, self.connector.host.now());
-        let pool = Arc::downgrade(&self);
-        let changed = move || {
-            // As long as the connection, whose driver has this.
-            let _ = &slot;
-            if let Some(pool) = pool.upgrade() {
-                pool.hear();
-            }
-        };
-        let streams_max = self.limits.streams;
-        let opened = self.connector.open_http2(&mut exchange, &self.spawner, streams_max, changed).await;
-        let now = self.connector.host.now();
-        let timeline = Some(exchange.timeline);
-        let mut failed = Vec::new();
-        let (new, served) = match (&mut *self.connections(), opened) {
-            (Connections::Http1(_), _) => return,
-            (Connections::Http2(open), Ok(dialed)) => (Some(open.opened(dialed, now)), self.serve(open)),
-            (Connections::Http2(open), Err(fault)) => {
-                failed = open.failed(&self.limits).into_iter().map(|tell| (tell, fault)).collect();
-                (None, self.serve(open))
-            }
-        };
-        for (tell, fault) in failed {
-            drop(tell.send((Err(fault), timeline.clone())));
-        }
-        self.hand_out(served, |place| timeline.clone().filter(|_| Some(place.id) == new));
-    }
-
-    /// Gives the places that are free to those who wait, and sees to it that there will be enough.
-    fn serve(self: &Arc<Self>, open: &mut Open<H>) -> Served<H> {
-        let served = open.serve(&self.limits, self.connector.host.now());
-        self.sweep_when_due(open);
-        while open.wants_another(&self.limits)
-            && let Some(slot) = self.slot()
-        {
-            open.begin();
-            self.begin_http2(slot);
-        }
-        served
-    }
-
-    /// Sees to it that HTTP/2 connections which nobody uses are closed in time.
-    fn sweep_when_due(self: &Arc<Self>, open: &mut Open<H>) {
-        if open.needs_sweep(&self.limits) {
-            self.spawner.spawn(sweep(Arc::downgrade(self)));
-        }
-    }
-
-    /// Tells those who waited of their places. Whoever went away needs none; it is given back as the answer is dropped,
-    /// which takes the lock.
-    fn hand_out(self: &Arc<Self>, served: Served<H>, timeline: impl Fn(&Place) -> Option<Timeline>) {
-        for (tell, place) in served {
-            let timeline = timeline(&place);
-            drop(tell.send((Ok(self.shared(place)), timeline)));
-        }
-    }
-
-    fn shared(self: &Arc<Self>, place: Place) -> Shared<H> {
-        let Place { id, sender, label } = place;
-        Shared { sender, stream: Held::Alone(Stream { pool: Arc::clone(self), id }), label }
-    }
-
-    /// The peer of an HTTP/2 connection allows more or fewer streams, or the connection has come to its end.
-    fn hear(self: &Arc<Self>) {
-        let served = match &mut *self.connections() {
-            Connections::Http1(_) => return,
-            Connections::Http2(open) => {
-                open.hear();
-                self.serve(open)
-            }
-        };
-        self.hand_out(served, |_| None);
-    }
-
-    /// Waits for a place on a shared connection; its opening belongs to whoever waits. While none is being opened, and
-    /// so where a place became free, the time is the pool's. And whether the connection had been used.
-    async fn join_http2(self: &Arc<Self>, exchange: &mut Exchange) -> Result<(Sender<H>, bool), Fault> {
-        let mut opened = match &mut *self.connections() {
-            Connections::Http1(_) => return Err(Fault::Refused),
-            Connections::Http2(open) => open.wait(),
-        };
-        let turn = self.together.as_ref().map(|(together, number)| together.turns.join(*number));
-        let told = loop {
-            self.hear();
-            exchange.mark(self.connector.host.now());
-            exchange.enter(self.owner_of_wait());
-            let Some(turn) = &turn else { break opened.await };
-            if let Either::Left((told, _)) = select(&mut opened, pin!(turn.woken())).await {
-                break told;
-            }
-        };
-        let (shared, timeline) = told.map_err(|_| Fault::Refused)?;
-        let reused = timeline.is_none();
-        match timeline {
-            Some(timeline) => {
-                if timeline.started() > exchange.timeline.last() {
-                    exchange.enter(Owner::Pool);
-                    exchange.mark(timeline.started());
-                }
-                exchange.timeline.join(timeline);
-                exchange.enter(Owner::Connect);
-            }
-            None => exchange.enter(Owner::Pool),
-        }
-        exchange.mark(self.connector.host.now());
-        shared.map(|shared| (Sender::Http2(shared), reused))
-    }
-
-    /// Who owns the time of those who wait for an HTTP/2 connection.
-    fn owner_of_wait(&self) -> Owner {
-        let further = Slot::is_free(&self.open, self.together.as_ref().map(|(together, _)| together));
-        match &*self.connections() {
-            Connections::Http2(open) if !open.is_coming(&self.limits, further) => Owner::Pool,
-            _ => Owner::Connect,
-        }
-    }
-
     /// Takes back an HTTP/1.1 connection whose answer was read.
     fn put(self: &Arc<Self>, kept: Kept) {
         let now = self.connector.host.now();
@@ -435,23 +280,6 @@ impl<H: Host> Pool<H> {
         if let Some((together, number)) = &self.together {
             together.turns.wake_of(*number);
         }
-    }
-
-    /// A request on HTTP/2 connection `id` is done.
-    fn leave(self: &Arc<Self>, id: u64) {
-        let now = self.connector.host.now();
-        let served = match &mut *self.connections() {
-            Connections::Http1(_) => return,
-            Connections::Http2(open) => {
-                open.leave(id, now);
-                if !open.is_waited_for() {
-                    self.sweep_when_due(open);
-                    return;
-                }
-                self.serve(open)
-            }
-        };
-        self.hand_out(served, |_| None);
     }
 
     /// Closes what was idle or open for too long. When the next one will have been; `None` when nothing is.
@@ -476,105 +304,5 @@ async fn sweep<H: Host>(pool: std::sync::Weak<Pool<H>>) {
         };
         let (Some(due), host) = next else { return };
         host.sleep_until(due).await;
-    }
-}
-
-impl<H: Host> Lease<H> {
-    /// Sends `request`, whose interim answers go to `interim`; the answer's content is not part of the wait.
-    pub(super) async fn send(
-        &mut self,
-        request: Request<Body>,
-        interim: Option<Interim>,
-    ) -> Result<Response<Body>, Unanswered> {
-        match &mut self.sender {
-            Sender::Http1(kept) => match kept.sender.send(request, interim).await {
-                Ok(answer) if message::has_too_many_fields(answer.headers()) => {
-                    Err(Unanswered { fault: Fault::ProtocolError, reach: Reach::Sent })
-                }
-                Ok(answer) => Ok(answer.map(Body::answer)),
-                Err(mut error) => {
-                    let unwritten = error.take_message().is_some();
-                    Err(http1::unanswered(&error.into_error(), unwritten))
-                }
-            },
-            Sender::Http2(shared) => {
-                let answered = shared.sender.send(request, interim).await?;
-                // What is left of the request's content takes up the stream until it is sent.
-                if let Some(upload) = answered.upload {
-                    let stream = shared.stream.share();
-                    let (keep, given_up) = oneshot::channel();
-                    self.upload = Some(keep);
-                    self.pool.spawner.spawn(async move {
-                        select(upload, given_up).await;
-                        drop(stream);
-                    });
-                }
-                Ok(answered.answer.map(Body::http2))
-            }
-        }
-    }
-
-    /// Where the tasks of the connection run.
-    pub(super) fn spawner(&self) -> Spawner<H> {
-        self.pool.spawner.clone()
-    }
-
-    /// Whom the connection leads to, where the endpoint stands for several.
-    pub(super) fn peer(&self) -> Option<&Arc<str>> {
-        self.label().peer.as_ref()
-    }
-
-    /// The connection's name, where the host has one.
-    pub(super) fn connection(&self) -> Option<ConnectionId> {
-        self.label().connection
-    }
-
-    fn label(&self) -> &Label {
-        match &self.sender {
-            Sender::Http1(kept) => &kept.label,
-            Sender::Http2(shared) => &shared.label,
-        }
-    }
-
-    /// Gives the connection back, once the request was sent and the answer's content read to its end. A lease that is
-    /// dropped instead closes its HTTP/1.1 connection, and so does one that is not ready again by `deadline`.
-    pub(super) fn give_back(self, deadline: Instant) {
-        let Self { pool, sender, permit, .. } = self;
-        let Sender::Http1(mut kept) = sender else { return };
-        if kept.sender.is_ready() {
-            pool.put(kept);
-            return;
-        }
-        // The last of the request may not be written yet, or the driver has not noticed the end.
-        let Permit { connection, .. } = permit;
-        let (spawner, host) = (pool.spawner.clone(), pool.connector.host.clone());
-        spawner.spawn(async move {
-            let ready = poll_fn(|cx| kept.sender.poll_ready(cx));
-            if let Some(Ok(())) = before(&host, deadline, ready).await {
-                pool.put(kept);
-            }
-            drop(connection);
-        });
-    }
-
-    /// Sees to it that nobody else is given the connection.
-    pub(super) fn retire(&self) {
-        if let (Sender::Http2(shared), Connections::Http2(open)) =
-            (&self.sender, &mut *self.pool.connections())
-        {
-            shared.stream.id().into_iter().for_each(|id| open.retire(id));
-        }
-    }
-}
-
-/// A stream on a shared connection; given back when dropped.
-struct Stream<H: Host> {
-    pool: Arc<Pool<H>>,
-    id: u64,
-}
-
-impl<H: Host> Drop for Stream<H> {
-    fn drop(&mut self) {
-        self.pool.leave(self.id);
     }
 }

@@ -78,11 +78,14 @@ impl Together {
 }
 
 /// A connection that is open, or is being opened, as long as it lives.
+#[expect(dead_code, reason = "counts as long as it lives, and those who wait are woken once it does no more")]
 pub(super) struct Slot {
-    #[expect(dead_code, reason = "counts as long as it lives")]
     here: Counted,
-    whole: Option<(Counted, Arc<Together>)>,
+    whole: Option<(Counted, Waking)>,
 }
+
+/// Wakes those who wait for a connection when it is dropped.
+struct Waking(Arc<Together>);
 
 impl Slot {
     /// One more connection to an endpoint that has as many as are `here`, unless the upstream has as many as it may;
@@ -90,8 +93,11 @@ impl Slot {
     pub(super) fn take(here: &Arc<Count>, whole: Option<&Arc<Together>>) -> Option<Self> {
         let whole = match whole {
             None => None,
-            Some(whole) if here.now() == 0 => Some((whole.connections.add(), Arc::clone(whole))),
-            Some(whole) => Some((whole.connections.join()?, Arc::clone(whole))),
+            Some(whole) => {
+                let connections = &whole.connections;
+                let counted = if here.now() == 0 { connections.add() } else { connections.join()? };
+                Some((counted, Waking(Arc::clone(whole))))
+            }
         };
         Some(Self { here: here.add(), whole })
     }
@@ -102,11 +108,8 @@ impl Slot {
     }
 }
 
-impl Drop for Slot {
+impl Drop for Waking {
     fn drop(&mut self) {
-        if let Some((counted, whole)) = self.whole.take() {
-            drop(counted);
-            whole.turns.wake();
-        }
+        self.0.turns.wake();
     }
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 use super::super::settings::Limits;
-use super::Stream;
+use super::Pool;
 use super::connect::{Dialed, Label};
 use crate::host::{Host, Instant};
 use crate::http2::client::{STREAMS_UNTIL_TOLD, Sender};
@@ -30,6 +30,19 @@ pub(super) enum Held<H: Host> {
     Alone(Stream<H>),
     Together(Arc<Stream<H>>),
     Gone,
+}
+
+/// A stream on a shared connection; given back when dropped.
+pub(super) struct Stream<H: Host> {
+    pub(super) pool: Arc<Pool<H>>,
+    /// The connection's number.
+    pub(super) id: u64,
+}
+
+impl<H: Host> Drop for Stream<H> {
+    fn drop(&mut self) {
+        self.pool.leave(self.id);
+    }
 }
 
 impl<H: Host> Held<H> {

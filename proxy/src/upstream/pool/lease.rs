@@ -1,0 +1,141 @@
+//! The right to send one request over a connection: what is sent, what becomes of the rest of its content, and how the
+//! connection goes back.
+
+use std::future::poll_fn;
+use std::sync::Arc;
+
+use futures_util::future::select;
+use http::{Request, Response};
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
+
+use super::connect::Label;
+use super::count::Counted;
+use super::http1::{self, Kept};
+use super::http2::Shared;
+use super::{Connections, Pool};
+use crate::body::Body;
+use crate::host::{Host, Instant};
+use crate::http2::client::Unanswered;
+use crate::interim::Interim;
+use crate::message;
+use crate::policy::retry::Reach;
+use crate::tasks::Spawner;
+use crate::telemetry::{ConnectionId, Fault};
+use crate::timer::before;
+
+/// The right to send one request over a connection.
+pub(in super::super) struct Lease<H: Host> {
+    pool: Arc<Pool<H>>,
+    sender: Sender<H>,
+    permit: Permit,
+    /// The rest of a request whose answer has begun: it is given up with the lease.
+    upload: Option<oneshot::Sender<()>>,
+    /// Whether the connection had been used before, so that the peer may have closed it meanwhile.
+    pub(in super::super) reused: bool,
+}
+
+pub(super) enum Sender<H: Host> {
+    Http1(Kept),
+    Http2(Shared<H>),
+}
+
+/// A place among the requests that use a connection.
+pub(super) struct Permit {
+    pub(super) connection: OwnedSemaphorePermit,
+    #[expect(dead_code, reason = "counts as long as it lives")]
+    pub(super) request: Counted,
+    #[expect(dead_code, reason = "counts as long as it lives")]
+    pub(super) of_upstream: Option<Counted>,
+}
+
+impl<H: Host> Lease<H> {
+    pub(super) fn new(pool: Arc<Pool<H>>, sender: Sender<H>, permit: Permit, reused: bool) -> Self {
+        Self { pool, sender, permit, upload: None, reused }
+    }
+
+    /// Sends `request`, whose interim answers go to `interim`; the answer's content is not part of the wait.
+    pub(in super::super) async fn send(
+        &mut self,
+        request: Request<Body>,
+        interim: Option<Interim>,
+    ) -> Result<Response<Body>, Unanswered> {
+        match &mut self.sender {
+            Sender::Http1(kept) => match kept.sender.send(request, interim).await {
+                Ok(answer) if message::has_too_many_fields(answer.headers()) => {
+                    Err(Unanswered { fault: Fault::ProtocolError, reach: Reach::Sent })
+                }
+                Ok(answer) => Ok(answer.map(Body::answer)),
+                Err(mut error) => {
+                    let unwritten = error.take_message().is_some();
+                    Err(http1::unanswered(&error.into_error(), unwritten))
+                }
+            },
+            Sender::Http2(shared) => {
+                let answered = shared.sender.send(request, interim).await?;
+                // What is left of the request's content takes up the stream until it is sent.
+                if let Some(upload) = answered.upload {
+                    let stream = shared.stream.share();
+                    let (keep, given_up) = oneshot::channel();
+                    self.upload = Some(keep);
+                    self.pool.spawner.spawn(async move {
+                        select(upload, given_up).await;
+                        drop(stream);
+                    });
+                }
+                Ok(answered.answer.map(Body::http2))
+            }
+        }
+    }
+
+    /// Where the tasks of the connection run.
+    pub(in super::super) fn spawner(&self) -> Spawner<H> {
+        self.pool.spawner.clone()
+    }
+
+    /// Whom the connection leads to, where the endpoint stands for several.
+    pub(in super::super) fn peer(&self) -> Option<&Arc<str>> {
+        self.label().peer.as_ref()
+    }
+
+    /// The connection's name, where the host has one.
+    pub(in super::super) fn connection(&self) -> Option<ConnectionId> {
+        self.label().connection
+    }
+
+    fn label(&self) -> &Label {
+        match &self.sender {
+            Sender::Http1(kept) => &kept.label,
+            Sender::Http2(shared) => &shared.label,
+        }
+    }
+
+    /// Gives the connection back, once the request was sent and the answer's content read to its end. A lease that is
+    /// dropped instead closes its HTTP/1.1 connection, and so does one that is not ready again by `deadline`.
+    pub(in super::super) fn give_back(self, deadline: Instant) {
+        let Self { pool, sender, permit, .. } = self;
+        let Sender::Http1(mut kept) = sender else { return };
+        if kept.sender.is_ready() {
+            pool.put(kept);
+            return;
+        }
+        // The last of the request may not be written yet, or the driver has not noticed the end.
+        let Permit { connection, .. } = permit;
+        let (spawner, host) = (pool.spawner.clone(), pool.connector.host.clone());
+        spawner.spawn(async move {
+            let ready = poll_fn(|cx| kept.sender.poll_ready(cx));
+            if let Some(Ok(())) = before(&host, deadline, ready).await {
+                pool.put(kept);
+            }
+            drop(connection);
+        });
+    }
+
+    /// Sees to it that nobody else is given the connection.
+    pub(in super::super) fn retire(&self) {
+        if let (Sender::Http2(shared), Connections::Http2(open)) =
+            (&self.sender, &mut *self.pool.connections())
+        {
+            shared.stream.id().into_iter().for_each(|id| open.retire(id));
+        }
+    }
+}
