@@ -85,9 +85,11 @@ struct Policies {
 impl<H: Host> State<H> {
     pub(super) fn new(host: H, config: &super::Config, settings: &Settings, seed: u64) -> Self {
         let count = config.endpoints.len();
+        let members = config.members();
+        let ranks = members.iter().map(|member| member.rank);
         let mut policies = Policies {
-            balance: Balancer::new(settings.balance.config, &config.members(), seed, host.now()),
-            merging: Merging::new(settings.balance.merge_window),
+            balance: Balancer::new(settings.balance.config, &members, seed, host.now()),
+            merging: Merging::new(settings.balance.merge_window, ranks),
             panicking: false,
             breakers: Breakers::new(settings.breaker, count, stream(seed, BREAKER_STREAM)),
             standing: Standing::new(count),

@@ -1,16 +1,27 @@
 //! When what is known of endpoints' health takes effect on balancing: at once, or gathered over a window, as Envoy's
-//! `update_merge_window` has it: a change after a pause of at least the window takes effect at once, and those that follow
-//! within it together, a window after the first of them. What was decided about the endpoints is told at once in any case.
+//! `update_merge_window` has it, for each priority by itself. A change that comes more than a window after the last ones
+//! took effect does so at once, and what was gathered with it; others take effect together, a window after the first of
+//! them. What was decided about the endpoints is told at once in any case.
+//! (Envoy 1.40, `ClusterManagerImpl::scheduleUpdate`.)
 
 use std::time::Duration;
 
 use super::Policies;
 use crate::host::Instant;
+use crate::policy::balance::Rank;
 
 /// What has yet to take effect.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(super) struct Merging {
     window: Option<Duration>,
+    /// The level of each endpoint, as its place among the levels.
+    level_of: Vec<usize>,
+    levels: Vec<Level>,
+}
+
+/// The endpoints of one rank.
+#[derive(Debug, Clone, Default)]
+struct Level {
     /// When something last took effect.
     last: Option<Instant>,
     /// When what was gathered does.
@@ -19,37 +30,51 @@ pub(super) struct Merging {
 }
 
 impl Merging {
-    /// Nothing yet; gathers over `window`, if there is one.
-    pub(super) fn new(window: Option<Duration>) -> Self {
-        Self { window, ..Self::default() }
+    /// Nothing yet of endpoints of these `ranks`; gathers over `window`, if there is one.
+    pub(super) fn new(window: Option<Duration>, ranks: impl Iterator<Item = Rank>) -> Self {
+        let mut known = Vec::new();
+        let level_of = ranks.map(|rank| {
+            known.iter().position(|known| *known == rank).unwrap_or_else(|| {
+                known.push(rank);
+                known.len() - 1
+            })
+        });
+        let level_of = level_of.collect();
+        Self { window, level_of, levels: vec![Level::default(); known.len()] }
     }
 
-    /// Whether the change of `endpoint` takes effect now; else it is gathered.
-    fn takes_effect(&mut self, now: Instant, endpoint: usize) -> bool {
-        let Some(window) = self.window else { return true };
-        if self.due.is_none() && self.last.is_none_or(|last| now >= last + window) {
-            self.last = Some(now);
-            return true;
+    /// Whose changes take effect now that `endpoint` has changed; it may be among those that are gathered.
+    fn take_effect(&mut self, now: Instant, endpoint: usize) -> Vec<usize> {
+        let Some(window) = self.window else { return vec![endpoint] };
+        let level = &mut self.levels[self.level_of[endpoint]];
+        // Said again, it is no change.
+        if level.gathered.contains(&endpoint) {
+            return Vec::new();
         }
-        self.due.get_or_insert(now + window);
-        self.gathered.push(endpoint);
-        false
+        level.gathered.push(endpoint);
+        if level.last.is_none_or(|last| now > last + window) {
+            return level.take(now);
+        }
+        level.due.get_or_insert(now + window);
+        Vec::new()
     }
 
     /// What was gathered and takes effect by `now`.
     fn take_due(&mut self, now: Instant) -> Vec<usize> {
-        match self.due {
-            Some(due) if due <= now => {
-                (self.last, self.due) = (Some(due), None);
-                std::mem::take(&mut self.gathered)
-            }
-            Some(_) | None => Vec::new(),
-        }
+        let take = |level: &mut Level| level.due.filter(|due| *due <= now).map(|due| level.take(due));
+        self.levels.iter_mut().filter_map(take).flatten().collect()
     }
 
     /// When something takes effect next.
     pub(super) fn due(&self) -> Option<Instant> {
-        self.due
+        self.levels.iter().filter_map(|level| level.due).min()
+    }
+}
+
+impl Level {
+    fn take(&mut self, now: Instant) -> Vec<usize> {
+        (self.last, self.due) = (Some(now), None);
+        std::mem::take(&mut self.gathered)
     }
 }
 
@@ -57,19 +82,23 @@ impl Policies {
     /// Tells the balancer how `endpoint` stands, at once or later.
     pub(super) fn stands(&mut self, now: Instant, endpoint: usize) {
         self.merge(now);
-        let healthy = self.standing.is_healthy(endpoint);
-        if self.balance.is_healthy(endpoint) != healthy && self.merging.takes_effect(now, endpoint) {
-            self.balance.observe_health(now, endpoint, healthy);
+        if self.balance.is_healthy(endpoint) != self.standing.is_healthy(endpoint) {
+            let taking = self.merging.take_effect(now, endpoint);
+            self.tell_balance(now, &taking);
         }
     }
 
     /// Lets take effect what was gathered for long enough; whether there was anything.
     pub(super) fn merge(&mut self, now: Instant) -> bool {
         let due = self.merging.take_due(now);
-        for endpoint in &due {
+        self.tell_balance(now, &due);
+        !due.is_empty()
+    }
+
+    fn tell_balance(&mut self, now: Instant, endpoints: &[usize]) {
+        for endpoint in endpoints {
             self.balance.observe_health(now, *endpoint, self.standing.is_healthy(*endpoint));
         }
-        !due.is_empty()
     }
 }
 
@@ -77,17 +106,44 @@ impl Policies {
 mod tests {
     use super::*;
 
+    fn at(millis: u64) -> Instant {
+        Instant::START + Duration::from_millis(millis)
+    }
+
+    fn merging(window: Option<Duration>, ranks: &[u8]) -> Merging {
+        Merging::new(window, ranks.iter().map(|level| Rank::Level(*level)))
+    }
+
     #[test]
     fn the_first_change_takes_effect_at_once_and_those_after_it_together() {
-        let at = |millis: u64| Instant::START + Duration::from_millis(millis);
-        let mut merging = Merging::new(Some(Duration::from_secs(1)));
-        assert!(merging.takes_effect(at(100), 0));
-        assert!(!merging.takes_effect(at(200), 1) && !merging.takes_effect(at(900), 2));
+        let mut merging = merging(Some(Duration::from_secs(1)), &[0; 3]);
+        assert_eq!(merging.take_effect(at(100), 0), [0]);
+        assert!(merging.take_effect(at(200), 1).is_empty() && merging.take_effect(at(900), 2).is_empty());
         assert_eq!((merging.due(), merging.take_due(at(1_199))), (Some(at(1_200)), Vec::new()));
         assert_eq!((merging.take_due(at(5_000)), merging.due()), (vec![1, 2], None));
-        assert!(!merging.takes_effect(at(2_199), 0), "the window began when the last ones took effect");
-        assert_eq!(merging.take_due(at(3_199)), [0]);
-        assert!(merging.takes_effect(at(9_000), 0));
-        assert!((0..9).all(|endpoint| Merging::new(None).takes_effect(at(0), endpoint)));
+        assert!(
+            merging.take_effect(at(2_200), 0).is_empty(),
+            "the window began when the last ones took effect"
+        );
+        assert_eq!(merging.take_due(at(3_200)), [0]);
+        assert_eq!(merging.take_effect(at(9_000), 0), [0]);
+    }
+
+    #[test]
+    fn what_was_gathered_takes_effect_with_a_change_that_does_so_at_once() {
+        let mut merging = merging(Some(Duration::from_secs(1)), &[0; 3]);
+        assert_eq!(merging.take_effect(at(1_050), 0), [0]);
+        assert!(merging.take_effect(at(1_900), 1).is_empty());
+        assert!(merging.take_effect(at(2_100), 1).is_empty(), "nothing has changed");
+        assert_eq!((merging.take_effect(at(2_150), 2), merging.due()), (vec![1, 2], None));
+    }
+
+    #[test]
+    fn levels_gather_by_themselves_and_nobody_does_without_a_window() {
+        let mut levels = merging(Some(Duration::from_secs(1)), &[0, 1, 0]);
+        assert_eq!((levels.take_effect(at(100), 0), levels.take_effect(at(200), 1)), (vec![0], vec![1]));
+        assert!(levels.take_effect(at(300), 2).is_empty());
+        let mut none = merging(None, &[0; 9]);
+        assert!((0..9).all(|endpoint| none.take_effect(at(0), endpoint) == [endpoint]));
     }
 }
