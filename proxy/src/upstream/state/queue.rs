@@ -5,6 +5,8 @@
 
 use std::sync::Arc;
 
+use tokio::sync::futures::Notified;
+
 use super::{Policies, Shared, State, Verdict};
 use crate::exchange::Exchange;
 use crate::host::{Host, Instant};
@@ -20,9 +22,10 @@ impl<H: Host> State<H> {
         tried: &[usize],
         deadline: Instant,
     ) -> Result<(usize, Verdict<H>), Fault> {
-        let chosen = self.choose(exchange.key, tried);
-        let Some(queue) = self.shared.queue else { return chosen };
-        match chosen {
+        let Some(queue) = self.shared.queue else { return self.choose(exchange.key, tried) };
+        // Before anybody is asked: what changes in between is heard of.
+        let changed = self.shared.changed.notified();
+        match self.choose(exchange.key, tried) {
             Err(fault) if is_unusable(fault) => {}
             chosen => {
                 self.shared.with_queue(|queue, _| queue.observe_usable());
@@ -38,26 +41,27 @@ impl<H: Host> State<H> {
         exchange.enter(Owner::Pool);
         let gives_up = queue.timeout.map(|timeout| self.shared.host.now() + timeout);
         // Boxed, since it is rare: the future of every request would hold the room for it.
-        let chosen = Box::pin(self.wait(exchange.key, tried, until, (gives_up, deadline))).await;
+        let chosen = Box::pin(self.wait(exchange.key, tried, changed, until, (gives_up, deadline))).await;
         exchange.mark(self.shared.host.now());
         drop(place);
         chosen
     }
 
-    async fn wait(
-        &self,
+    async fn wait<'a>(
+        &'a self,
         key: Option<u64>,
         tried: &[usize],
+        mut changed: Notified<'a>,
         mut until: Instant,
         (gives_up, deadline): (Option<Instant>, Instant),
     ) -> Result<(usize, Verdict<H>), Fault> {
         let late = gives_up.map_or(deadline, |gives_up| gives_up.min(deadline));
         loop {
-            let changed = self.shared.changed.notified();
             let now = self.shared.host.now();
             // One that may pass by now was taken by someone else at this instant, whose outcome will tell.
             let usable = self.shared.usable_at(now).filter(|usable| *usable > now).unwrap_or(until);
             before(&self.shared.host, until.min(late).min(usable), changed).await;
+            changed = self.shared.changed.notified();
             match self.choose(key, tried) {
                 Err(fault) if is_unusable(fault) => {}
                 chosen => {
