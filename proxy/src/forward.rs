@@ -7,7 +7,7 @@ mod visit;
 
 use std::sync::Arc;
 
-use http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, DATE, RETRY_AFTER};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, DATE, PROXY_AUTHORIZATION, RETRY_AFTER};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version};
 
@@ -39,6 +39,9 @@ const METHODS: [Method; 8] = [
     Method::PATCH,
     Method::TRACE,
 ];
+
+/// Fields that could be used against the caller if they were repeated (RFC 9110, 9.3.8).
+const SECRETS: [HeaderName; 3] = [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION];
 
 /// Marks an answer of a proxy that had too much to do, by Envoy's name.
 const OVERLOADED: HeaderName = HeaderName::from_static("x-envoy-overloaded");
@@ -204,13 +207,12 @@ impl<H: Host> Forwarder<H> {
         self.via.add(&mut head.headers, version);
         head.version = Version::default();
         let amounts_to = grpc::amounts_to(head.status, head.headers.get(grpc::STATUS));
-        let outcome = Outcome::Answered(amounts_to.as_u16());
         visit.answers(head.status, 0);
         let meter = Meter::of(&visit, upstream.is_secure());
         if let Some(bytes) = body.exact_length().filter(|bytes| *bytes > 0) {
             visit.work(meter.work(bytes)).await;
         }
-        let counted = Counted::body(visit, body, meter, outcome);
+        let counted = Counted::body(visit, body, meter, amounts_to);
         self.dated(Response::from_parts(head, counted))
     }
 
@@ -220,8 +222,7 @@ impl<H: Host> Forwarder<H> {
             return self.dated(message::allow(StatusCode::OK, &METHODS));
         }
         let mut echo = format!("{} {} HTTP/1.1\r\n", head.method, head.uri).into_bytes();
-        // What could be used against the caller is not repeated (RFC 9110, 9.3.8).
-        let fields = head.headers.iter().filter(|(name, _)| *name != COOKIE && *name != AUTHORIZATION);
+        let fields = head.headers.iter().filter(|(name, _)| !SECRETS.contains(*name));
         for (name, value) in fields {
             echo.extend_from_slice(name.as_str().as_bytes());
             echo.extend_from_slice(b": ");

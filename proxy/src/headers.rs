@@ -2,6 +2,8 @@
 //! hop are taken off, `Via` is added. All other fields pass as they are. Lists are read member by member over all their
 //! lines, as bytes: what is odd in one member hides no other. What is said of the client is [`crate::forwarded`]'s.
 
+use std::borrow::Cow;
+
 use http::header::{self, CONNECTION, EXPECT, HeaderName, TE, UPGRADE, VIA};
 use http::{HeaderMap, HeaderValue, Method, Version};
 
@@ -113,6 +115,18 @@ pub(crate) fn members<'a>(
     let lines = headers.get_all(name).iter();
     let members = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
     members.map(<[u8]>::trim_ascii).filter(|member| !member.is_empty())
+}
+
+/// The value of a field: of all its lines, in their order (RFC 9110, 5.3).
+pub(crate) fn value<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<Cow<'a, [u8]>> {
+    let mut lines = headers.get_all(name).iter().map(HeaderValue::as_bytes);
+    let first = lines.next()?;
+    let mut all = Cow::Borrowed(first);
+    for line in lines {
+        all.to_mut().extend_from_slice(b", ");
+        all.to_mut().extend_from_slice(line);
+    }
+    Some(all)
 }
 
 /// Checks what the caller asks of this very hop, and takes note of it by taking it off.

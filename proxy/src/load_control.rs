@@ -18,6 +18,7 @@ use http::HeaderMap;
 use rand::rngs::ChaCha8Rng;
 
 use crate::exchange::Exchange;
+use crate::headers;
 use crate::host::{Host, Instant};
 use crate::policy::admission::Admission;
 use crate::policy::concurrency::{self, Concurrency};
@@ -142,15 +143,15 @@ impl<H: Host> LoadControl<H> {
         self.begin(headers)
     }
 
-    fn limit(&self, now: Instant, headers: &HeaderMap, source: IpAddr, connection: &Connection) -> Verdict {
+    fn limit(&self, now: Instant, fields: &HeaderMap, source: IpAddr, connection: &Connection) -> Verdict {
         let mut state = self.lock();
         match &mut state.rate {
             None => Verdict::Pass,
             Some(Rate::Shared(limiter)) => limiter.admit(now, 1),
             Some(Rate::Keyed(keyed)) => match &self.by {
                 Some(By::Header(name)) => {
-                    let key = headers.get(name).map_or(&b""[..], |value| value.as_bytes());
-                    keyed.admit(now, key, 1)
+                    let key = headers::value(fields, name).unwrap_or_default();
+                    keyed.admit(now, &key, 1)
                 }
                 Some(By::Source) => match source {
                     IpAddr::V4(address) => keyed.admit(now, &address.octets(), 1),

@@ -350,10 +350,17 @@ impl<H: Clone, A> Clone for Acceptance<H, A> {
     }
 }
 
+/// What hyper says of a request whose target is longer than it takes.
+const TARGET_TOO_LONG: &str = "URI too long";
+
 /// What hyper answers by itself to a request whose head it cannot read; `None` when it was something else.
 fn told_by_hyper(error: &hyper::Error) -> Option<StatusCode> {
     if error.is_parse_too_large() {
-        Some(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE)
+        // hyper tells the two apart to the caller, and to us in words alone.
+        let is_target = error.to_string() == TARGET_TOO_LONG;
+        let status =
+            if is_target { StatusCode::URI_TOO_LONG } else { StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE };
+        Some(status)
     } else {
         error.is_parse().then_some(StatusCode::BAD_REQUEST)
     }

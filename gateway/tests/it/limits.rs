@@ -47,8 +47,14 @@ async fn who_comes_too_often_is_told_when_to_come_again() {
     assert_eq!(status(&refused), "429", "{refused}");
     assert!(refused.contains("retry-after: 3600\r\n"), "{refused}");
     assert!(refused.ends_with("the rate limit is reached\n"), "{refused}");
+    let named_twice = ann.replace("X-User: ann", "X-User: bob\r\nX-User: ann");
+    assert_eq!(status(&gateway.exchange(&named_twice).await), "200", "bob, ann is another caller");
+    let and_again = ann.replace("X-User: ann", "X-User: bob\r\nX-User: cid");
+    assert_eq!(status(&gateway.exchange(&and_again).await), "200", "and so is bob, cid");
+    assert_eq!(status(&gateway.exchange(&named_twice).await), "200");
+    assert_eq!(status(&gateway.exchange(&named_twice).await), "429");
     assert_eq!(status(&gateway.exchange(GET).await), "200", "who says nothing is another caller");
-    assert_eq!(decisions(&lab), [("gateway".to_owned(), Decision::RateLimited)]);
+    assert_eq!(decisions(&lab), vec![("gateway".to_owned(), Decision::RateLimited); 2]);
     assert_eq!(lab.spans()[2].outcome, Outcome::Failed(Fault::RateLimited));
     assert!(lab.spans()[2].attempts.is_empty());
 }

@@ -87,6 +87,7 @@ async fn a_request_that_is_refused_while_it_is_read_leaves_a_line() {
     let gateway = lab.gateway(&format!("[upstreams.it]\nendpoints = [\"{nobody}\"]")).await;
     let fields = |count| format!("GET /many HTTP/1.1\r\nHost: a\r\n{}\r\n", "x: y\r\n".repeat(count));
     let (many, countless) = (fields(110), fields(150));
+    let long = format!("GET /{} HTTP/1.1\r\nHost: a\r\n\r\n", "a".repeat(66_000));
     for (request, status, target) in [
         ("GET /two HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400, "/two"),
         ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n", 400, "*"),
@@ -94,6 +95,7 @@ async fn a_request_that_is_refused_while_it_is_read_leaves_a_line() {
         ("nonsense\r\n\r\n", 400, "*"),
         (&many, 431, "/many"),
         (&countless, 431, "*"),
+        (&long, 414, "*"),
         ("CONNECT a:80 HTTP/1.1\r\nHost: a:80\r\n\r\n", 501, ""),
     ] {
         let before = lab.spans().len();

@@ -14,6 +14,7 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use crate::body::{Body, Breakable};
 use crate::exchange::Exchange;
 use crate::framing;
+use crate::grpc;
 use crate::host::{Host, Instant, Work};
 use crate::load_control::{LoadControl, Pass, Refusal};
 use crate::server::{Connection, Cutter};
@@ -250,7 +251,8 @@ pub(super) struct Counted<H: Host> {
     host: H,
     visit: Stay<H>,
     body: Body,
-    outcome: Outcome,
+    /// What the answer amounts to, as far as it was read.
+    status: StatusCode,
     /// What is paid as it passes; nothing when the length was known and paid for.
     meter: Option<(Meter, Turns)>,
     paying: Option<Paying>,
@@ -288,17 +290,17 @@ fn lock<H: Host>(visit: &Mutex<Visit<H>>) -> MutexGuard<'_, Visit<H>> {
 }
 
 impl<H: Host> Counted<H> {
-    /// `body`, at whose end `visit` ends with `outcome`.
-    pub(super) fn body(mut visit: Visit<H>, mut body: Body, meter: Meter, outcome: Outcome) -> Body {
+    /// `body`, at whose end `visit` ends as answered with `status`, or with what trailers say of a call of gRPC.
+    pub(super) fn body(mut visit: Visit<H>, mut body: Body, meter: Meter, status: StatusCode) -> Body {
         if body.is_end_stream() {
-            visit.finish(outcome);
+            visit.finish(answered(status));
             return body;
         }
         visit.exchange().enter(Owner::Downstream);
         let meter = body.exact_length().is_none().then(|| (meter, Turns::default()));
         let host = visit.host.clone();
         let visit = Stay::of(visit, &mut body);
-        Body::breakable(Self { host, visit, body, outcome, meter, paying: None, reading: false })
+        Body::breakable(Self { host, visit, body, status, meter, paying: None, reading: false })
     }
 
     /// From here on, the time belongs to `owner`.
@@ -321,7 +323,10 @@ impl<H: Host> Counted<H> {
     fn hand_over(&mut self, frame: Frame<Bytes>) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
         self.reading = false;
         self.turn_to(Owner::Downstream);
-        let (is_last, outcome) = (self.body.is_end_stream(), self.outcome);
+        if let Some(trailers) = frame.trailers_ref() {
+            self.status = grpc::amounts_to(self.status, trailers.get(grpc::STATUS));
+        }
+        let (is_last, outcome) = (self.body.is_end_stream(), answered(self.status));
         self.visit.with(|visit| {
             let facts = visit.exchange.as_mut().and_then(|exchange| exchange.facts.as_mut());
             if let Some(facts) = facts {
@@ -395,7 +400,7 @@ impl<H: Host> HttpBody for Counted<H> {
                 Poll::Ready(Some(Err(fault)))
             }
             None => {
-                this.finish(this.outcome);
+                this.finish(answered(this.status));
                 Poll::Ready(None)
             }
         }
@@ -421,5 +426,13 @@ impl<H: Host> Breakable for Counted<H> {
 impl<H: Host> Drop for Counted<H> {
     fn drop(&mut self) {
         self.account();
+        // Who counts bytes has all of them, and does not wait for the end.
+        if self.paying.is_none() && self.body.exact_length() == Some(0) {
+            self.finish(answered(self.status));
+        }
     }
+}
+
+fn answered(status: StatusCode) -> Outcome {
+    Outcome::Answered(status.as_u16())
 }

@@ -5,12 +5,13 @@ use std::net::IpAddr;
 
 use http::header::{COOKIE, HeaderMap, HeaderName};
 
+use crate::headers;
 use crate::policy::balance;
 
 /// What requests are told apart by.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum By {
-    /// The first value of this header field.
+    /// The value of this header field, of all its lines.
     Header(HeaderName),
     /// The value of this cookie.
     Cookie(String),
@@ -19,11 +20,11 @@ pub enum By {
 }
 
 impl By {
-    /// The key of a request with `headers` from `source`.
-    pub(super) fn key(&self, headers: &HeaderMap, source: Option<IpAddr>) -> Option<u64> {
+    /// The key of a request with these `fields` from `source`.
+    pub(super) fn key(&self, fields: &HeaderMap, source: Option<IpAddr>) -> Option<u64> {
         match self {
-            Self::Header(name) => headers.get(name).map(|value| balance::key(value.as_bytes())),
-            Self::Cookie(name) => cookie(headers, name).map(balance::key),
+            Self::Header(name) => headers::value(fields, name).map(|value| balance::key(&value)),
+            Self::Cookie(name) => cookie(fields, name).map(balance::key),
             Self::Source => Some(match source? {
                 IpAddr::V4(address) => balance::key(&address.octets()),
                 IpAddr::V6(address) => balance::key(&address.octets()),
@@ -48,22 +49,25 @@ fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a [u8]> {
 mod tests {
     use super::*;
 
-    fn headers(fields: &[(&'static str, &str)]) -> HeaderMap {
+    fn map(fields: &[(&'static str, &str)]) -> HeaderMap {
         fields.iter().map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap())).collect()
     }
 
     #[test]
     fn a_key_is_that_of_the_value_alone() {
         let by = By::Header(HeaderName::from_static("x-user"));
-        let key = |by: &By, fields: &[(&'static str, &str)]| by.key(&headers(fields), None);
+        let key = |by: &By, fields: &[(&'static str, &str)]| by.key(&map(fields), None);
         assert_eq!(key(&by, &[("x-user", "ann"), ("x-other", "1")]), Some(balance::key(b"ann")));
         assert_eq!(key(&by, &[("x-other", "ann")]), None);
+        let mut two = map(&[("x-user", "bob")]);
+        two.append("x-user", "ann".parse().unwrap());
+        assert_eq!(by.key(&two, None), Some(balance::key(b"bob, ann")), "all lines are the field");
         let by = By::Cookie("session".to_owned());
         let ann = Some(balance::key(b"ann"));
         assert_eq!(key(&by, &[("cookie", "session=ann")]), ann);
         assert_eq!(key(&by, &[("cookie", "a=b; session=ann;c=d")]), ann);
         assert_eq!(key(&by, &[("cookie", "xsession=bob; sessions=bob; session")]), None);
-        let mut two = headers(&[("cookie", "a=b")]);
+        let mut two = map(&[("cookie", "a=b")]);
         two.append(COOKIE, "session=ann".parse().unwrap());
         assert_eq!(by.key(&two, None), ann, "HTTP/2 may split them");
     }
