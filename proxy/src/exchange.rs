@@ -81,9 +81,10 @@ impl Exchange {
         self.timeline.started()
     }
 
-    /// Whose the time is since the last mark.
-    pub(crate) fn owner(&self) -> Owner {
-        self.owner
+    /// Whether most of the time from `from` until `now` belongs to `owner`.
+    pub(crate) fn is_mostly(&mut self, owner: Owner, from: Instant, now: Instant) -> bool {
+        self.mark(now);
+        self.timeline.of(owner, from) * 2 > now - from
     }
 
     /// From the last mark on, time belongs to `owner`.

@@ -31,7 +31,7 @@ use crate::exchange::Exchange;
 use crate::host::{Endpoint, Host, Instant};
 use crate::tasks::Spawner;
 use crate::telemetry::gauges::{EndpointGauge, Gauge};
-use crate::telemetry::{Fault, Gauges, Owner, Report, SpanIds};
+use crate::telemetry::{AttemptKind, Fault, Gauges, Outcome, Owner, Report, SpanIds};
 use crate::tls::ClientTls;
 
 pub use crate::policy::balance::Rank;
@@ -120,6 +120,8 @@ pub struct Upstream<H: Host> {
     retry: Option<Retry>,
     deadline: Option<Deadline>,
     ids: SpanIds,
+    /// For what outlives a request's future.
+    spawner: Spawner<H>,
     pools: Vec<Arc<Pool<H>>>,
     state: State<H>,
 }
@@ -148,7 +150,7 @@ impl<H: Host> Upstream<H> {
             spawner.spawn(state.readmit());
         }
         if let Some(health) = &settings.health {
-            health::start(&host, spawner, &config, &settings, health, &state);
+            health::start(&host, spawner, &config, health, &state);
         }
         let retry = settings.retry.clone().map(Retry::new).filter(Retry::possible);
         let deadline = settings.deadline.clone().map(Deadline::new);
@@ -161,6 +163,7 @@ impl<H: Host> Upstream<H> {
             retry,
             deadline,
             ids: SpanIds::new(seed),
+            spawner: spawner.clone(),
             pools,
             state,
         });
@@ -198,7 +201,7 @@ impl<H: Host> Upstream<H> {
         let limits = self.limits(exchange, &head.headers)?;
         exchange.key =
             self.settings.balance.by.as_ref().and_then(|by| by.key(&head.headers, exchange.source));
-        let in_flight = self.state.enter()?;
+        let in_flight = self.state.enter().inspect_err(|fault| self.note_unsent(exchange, *fault))?;
         let mut hedges = self.hedges(&head.method);
         let repeats = self.retry.is_some() || hedges > 0;
         let replay = Replay::new(body, if repeats { self.settings.body_limit } else { 0 }, &self.host);
@@ -214,7 +217,7 @@ impl<H: Host> Upstream<H> {
                 self.attempt(exchange, &head, &replay, &mut tried, limits).await
             };
             drop(retrying.take());
-            let endpoint = tried.last().copied();
+            let endpoint = attempt::endpoint(&attempted);
             let deadline = self.deadline_of(limits, &replay);
             let begin_by = last.into_iter().fold(self.begin_by(deadline), Instant::min);
             let again = self.again(&head, &replay, &attempted, &mut retries, endpoint, begin_by);
@@ -222,12 +225,19 @@ impl<H: Host> Upstream<H> {
                 return self.conclude(attempted, in_flight, replay, limits);
             };
             retrying = Some(permit);
-            discard(attempted, deadline);
+            discard(attempted, &replay, deadline);
             exchange.enter(Owner::Backoff);
             self.host.sleep_until(self.host.now() + pause).await;
             exchange.mark(self.host.now());
             self.refuse_late(deadline)?;
         }
+    }
+
+    /// Notes an attempt that was refused before it went anywhere.
+    fn note_unsent(&self, exchange: &mut Exchange, fault: Fault) {
+        let now = self.host.now();
+        exchange.begin_attempt(self.ids.span(), &self.name, AttemptKind::First, now);
+        exchange.end_attempt(Outcome::Failed(fault), now);
     }
 
     fn conclude(
@@ -241,7 +251,9 @@ impl<H: Host> Upstream<H> {
         let (host, status) = (self.host.clone(), answered.status());
         let Answered { head, content, lease, idle, verdict } = answered;
         let clock = streaming::Clock { limits, patience: self.settings.timeout, idle };
-        let streaming = Streaming { host, status, content, lease, verdict, in_flight, replay, clock };
+        let spawner = self.spawner.clone();
+        let streaming =
+            Streaming { host, spawner, status, content, lease, verdict, in_flight, replay, clock };
         Ok(Response::from_parts(head, streaming.body()))
     }
 }
@@ -267,10 +279,8 @@ impl<H: Host> Gauges for Upstream<H> {
 
 /// Lets go of an answer that will not do. Only one that was received leaves its connection usable:
 /// reading what nobody wants could take for ever.
-fn discard<H: Host>(attempted: Attempted<H>, deadline: Instant) {
-    if let Ok(answered) = attempted
-        && answered.content.is_received()
-    {
-        answered.lease.give_back(deadline);
+fn discard<H: Host>(attempted: Attempted<H>, replay: &Replay<H>, deadline: Instant) {
+    if let Ok(mut answered) = attempted {
+        answered.let_go(replay, deadline);
     }
 }

@@ -373,6 +373,14 @@ impl State {
         if !leaves {
             return;
         }
+        // What a gateway refuses by itself would have been an attempt.
+        if hop.role == Role::Gateway
+            && span.attempts.is_empty()
+            && let Some(pending) = self.pending.get(&span.trace)
+        {
+            let edge = (hop.service, self.endpoints[pending.endpoint].service.0);
+            self.each_scope(intended, |scope| scope.unsent(edge));
+        }
         for attempt in &span.attempts {
             let Some(&callee) = self.services.get(&*attempt.upstream) else { continue };
             self.each_scope(intended, |scope| scope.attempted((hop.service, callee), attempt));

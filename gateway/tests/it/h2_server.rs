@@ -5,9 +5,10 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use hoplab_proxy::body::Body;
-use hoplab_proxy::host::Endpoint;
+use hoplab_proxy::host::{Accepted, Endpoint, Listener};
 use http::{Method, Request, Response};
 use http_body_util::BodyExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::frames::{
     ACK, CONTINUATION, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, PING, PREFACE, PRIORITY, PUSH_PROMISE,
@@ -369,4 +370,44 @@ async fn silent_connections_give_up_their_places() {
     let mut wire = Wire::client(&lab, &address).await;
     wire.write(&headers(END_STREAM, 1, GET)).await;
     assert!(wire.find(|frame| frame.kind == GOAWAY && frame.code() == Some(0)).await.is_some());
+}
+
+/// A server that answers requests of two bytes over HTTP/1.1 with the number of the connection that they came over.
+async fn numbering(lab: &Lab) -> Endpoint {
+    let (mut listener, endpoint) = lab.bind().await;
+    let spawner = lab.spawner();
+    lab.spawner().spawn(async move {
+        for number in 0.. {
+            let Ok(Accepted { mut stream, .. }) = listener.accept().await else { return };
+            spawner.spawn(async move {
+                let mut request = Vec::new();
+                while let Ok(byte) = stream.read_u8().await {
+                    request.push(byte);
+                    if request.ends_with(b"\r\n\r\nhi") {
+                        request.clear();
+                        let answer = format!("HTTP/1.1 20{number} Numbered\r\ncontent-length: 0\r\n\r\n");
+                        let _ = stream.write_all(answer.as_bytes()).await;
+                    }
+                }
+            });
+        }
+    });
+    endpoint
+}
+
+#[tokio::test]
+async fn content_that_is_all_there_is_sent_whenever_its_stream_ends() {
+    let lab = Lab::new();
+    let upstream = numbering(&lab).await;
+    let gateway = lab.gateway(&format!("[upstreams.a]\nendpoints = [\"{upstream}\"]")).await;
+    let mut client = Wire::client(&lab, &gateway.address.into()).await;
+    for stream in [1, 3, 5] {
+        let head = headers(0, stream, &with(POST, &[("content-length", "2")]));
+        let end = frame(DATA, END_STREAM, stream, b"");
+        client.write(&[head, frame(DATA, 0, stream, b"hi"), end].concat()).await;
+        let answer = client.find(|frame| frame.stream == stream && frame.kind == HEADERS).await.unwrap();
+        // What hpack's static table has for 200, and so the first connection.
+        assert_eq!(answer.payload[0], 0x88, "stream {stream} went over another connection");
+        lab.wait_ms(20).await;
+    }
 }

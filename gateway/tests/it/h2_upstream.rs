@@ -371,3 +371,59 @@ async fn interim_answers_pass_between_sides_that_speak_http2() {
     assert_eq!(interim, [(103, true), (102, false)]);
     assert_eq!(answer.await.unwrap().status(), 200);
 }
+
+/// An upstream that answers with `head` and `content` on stream 1, and ends the stream when that has been handed on.
+async fn ending_later(lab: &Lab, head: &'static [(&'static str, &'static str)], content: Vec<u8>) -> Server {
+    Server::start(lab, &[], move |_, frame| match frame.kind {
+        HEADERS => Some([headers(0, 1, head), content.clone()].concat()),
+        // The gateway's acknowledgement comes after its request.
+        SETTINGS if frame.flags == ACK => Some(data(END_STREAM, "")),
+        _ => Some(Vec::new()),
+    })
+    .await
+}
+
+#[tokio::test]
+async fn an_answer_whose_bytes_are_all_there_is_one_whenever_its_stream_ends() {
+    const LONG: usize = 64 * 1024;
+    let long = "x".repeat(16 * 1024);
+    let whole: &'static [_] = &[(":status", "200"), ("content-length", "5")];
+    let long_head: &'static [_] = &[(":status", "200"), ("content-length", "65536")];
+    for (request, head, content) in [
+        (GET.to_owned(), whole, data(0, "whole")),
+        (GET.to_owned(), long_head, (0..LONG / long.len()).flat_map(|_| data(0, &long)).collect()),
+        (GET.replace("GET", "HEAD"), whole, Vec::new()),
+        (GET.to_owned(), &[(":status", "304")], Vec::new()),
+        (GET.to_owned(), &[(":status", "204")], Vec::new()),
+    ] {
+        let lab = Lab::new();
+        let upstream = ending_later(&lab, head, content).await;
+        let gateway = gateway(&lab, &upstream.endpoint, "").await;
+        let answer = gateway.exchange(&request).await;
+        let length = head.get(1).map(|(_, length)| format!("content-length: {length}\r\n"));
+        assert!(length.is_none_or(|length| answer.contains(&length)), "{answer}");
+        assert!(!answer.contains("content-length: 0"), "{answer}");
+        lab.wait_ms(20).await;
+        let outcomes: Vec<_> = lab.spans().iter().map(|span| span.outcome).collect();
+        let status = head[0].1.parse().unwrap();
+        assert_eq!(outcomes, [Outcome::Answered(status)], "{request}{answer:.200}");
+        assert!(upstream.frames(RST_STREAM).is_empty(), "the upstream is not told of a mistake");
+    }
+}
+
+#[tokio::test]
+async fn a_call_of_grpc_ended_as_its_trailers_say() {
+    let lab = Lab::new();
+    let upstream = Server::start(&lab, &[], |_, frame| {
+        let stream = frame.stream;
+        let head = headers(0, stream, &[(":status", "200"), ("content-type", "application/grpc")]);
+        let message = self::frame(DATA, 0, stream, b"\0\0\0\0\x02hi");
+        let ended = headers(END_STREAM, stream, &[("grpc-status", "14")]);
+        Some(if frame.kind == HEADERS { [head, message, ended].concat() } else { Vec::new() })
+    })
+    .await;
+    let gateway = gateway(&lab, &upstream.endpoint, "retry.attempts = 0").await;
+    gateway.exchange(GET.replace("Host", "Content-Type: application/grpc\r\nHost")).await;
+    let outcomes: Vec<_> = lab.spans().iter().map(|span| span.outcome).collect();
+    assert_eq!(outcomes, [Outcome::Answered(503)]);
+}

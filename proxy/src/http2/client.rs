@@ -179,7 +179,8 @@ impl Sender {
         if !super::fields::are_proper(&head.headers) || head.status.as_u16() >= 600 {
             return Err(MALFORMED);
         }
-        let length = announced_length(&mut head.headers).filter(|_| has_content(by_head, head.status));
+        let announced = announced_length(&mut head.headers);
+        let length = if has_content(by_head, head.status) { announced } else { Some(0) };
         let content = Content::new(content, Message::Answer, length, open);
         Ok(Answered { answer: Response::from_parts(head, content), upload: asked.upload })
     }

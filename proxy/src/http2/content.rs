@@ -17,7 +17,7 @@ use crate::telemetry::Fault;
 pub(crate) struct Content {
     stream: RecvStream,
     message: Message,
-    /// How many bytes are still to come, where the head said it.
+    /// How many bytes are still to come, where the head said it, or where there is no content.
     remaining: Option<u64>,
     stage: Stage,
     #[expect(dead_code, reason = "counts as long as it lives")]
@@ -95,6 +95,10 @@ impl Content {
             }
             // It fails for more than was received only.
             let _ = self.stream.flow_control().release_capacity(data.len());
+            // h2 has refused what exceeds an announced length: this answer has no content, whatever is sent.
+            if self.remaining == Some(0) {
+                continue;
+            }
             self.remaining = self.remaining.map(|remaining| remaining.saturating_sub(data.len() as u64));
             return Poll::Ready(Some(Ok(data)));
         }

@@ -271,11 +271,10 @@ impl Taker for Mutex<Answerable> {
 fn send(mut respond: SendResponse<Bytes>, answer: Response<Body>, by_head: bool) -> Option<Pipe> {
     let (mut head, body) = answer.into_parts();
     super::take_off_connection_specific(&mut head.headers);
-    let whole = body.is_end_stream();
+    let whole = body.is_end_stream() || !has_content(by_head, head.status);
     if !whole {
         super::tell_length(&mut head.headers, body.exact_length());
     }
-    let whole = whole || !has_content(by_head, head.status);
     let Ok(stream) = respond.send_response(Response::from_parts(head, ()), whole) else {
         respond.send_reset(Reason::INTERNAL_ERROR);
         return None;

@@ -1,6 +1,8 @@
 //! A stopwatch that tiles a span: each mark gives the time since the last one to an owner.
 //! Owns no clock: the caller says what time it is.
 
+use std::time::Duration;
+
 use super::{Owner, Segment};
 use crate::instant::Instant;
 
@@ -67,6 +69,19 @@ impl Timeline {
                 self.mark(segment.owner, end);
             }
         }
+    }
+
+    /// How much of the time since `from` belongs to `owner`, up to the last mark.
+    pub fn of(&self, owner: Owner, from: Instant) -> Duration {
+        let mut begun = self.start;
+        let mut sum = Duration::ZERO;
+        for segment in &self.segments {
+            if segment.owner == owner {
+                sum += segment.end.saturating_since(begun.max(from));
+            }
+            begun = segment.end;
+        }
+        sum
     }
 
     /// The segments; they tile the time from the start to the last mark.

@@ -37,12 +37,24 @@ pub(super) type Attempted<H> = Result<Answered<H>, Failed>;
 pub(super) struct Answered<H: Host> {
     pub(super) head: response::Parts,
     pub(super) content: Content<Body>,
-    pub(super) lease: Lease<H>,
+    /// Gone where all was received and others may want the connection.
+    pub(super) lease: Option<Lease<H>>,
     pub(super) idle: Option<Idle<H>>,
     pub(super) verdict: Verdict<H>,
 }
 
 impl<H: Host> Answered<H> {
+    /// Gives the connection back, which is not needed for content that was received; one that is not ready again by
+    /// `deadline`, or on which a part of `replay` is still to be sent, is closed. Whether all was received: else the answer
+    /// is of no use any more.
+    pub(super) fn let_go(&mut self, replay: &Replay<H>, deadline: Instant) -> bool {
+        let is_received = self.content.is_received();
+        if let Some(lease) = self.lease.take().filter(|_| is_received && replay.is_sent()) {
+            lease.give_back(deadline);
+        }
+        is_received
+    }
+
     /// Its status, as policies see it: a call of gRPC fails under 200, in the head or in trailers that were read.
     pub(super) fn status(&self) -> StatusCode {
         let headers = &self.head.headers;
@@ -55,6 +67,16 @@ impl<H: Host> Answered<H> {
 pub(super) struct Failed {
     pub(super) fault: Fault,
     pub(super) reach: Reach,
+    /// Where the attempt went, if anywhere.
+    pub(super) endpoint: Option<usize>,
+}
+
+/// Where an attempt went, if anywhere.
+pub(super) fn endpoint<H: Host>(attempted: &Attempted<H>) -> Option<usize> {
+    match attempted {
+        Ok(answered) => Some(answered.verdict.endpoint()),
+        Err(failed) => failed.endpoint,
+    }
 }
 
 impl<H: Host> Upstream<H> {
@@ -88,18 +110,22 @@ impl<H: Host> Upstream<H> {
             Err(fault) => {
                 tried.push(usize::MAX);
                 exchange.end_attempt(Outcome::Failed(fault), now);
-                return Err(Failed { fault, reach: Reach::Held });
+                return Err(Failed { fault, reach: Reach::Held, endpoint: None });
             }
         };
         Ok(self.begun(exchange, (endpoint, verdict), id, tried))
     }
 
-    /// Chooses where an attempt beside others goes; none is made when nobody can take it now.
-    pub(super) fn begin_beside(&self, exchange: &mut Exchange, tried: &mut Vec<usize>) -> Option<Begun<H>> {
-        let (endpoint, verdict) = self.state.choose(exchange.key, tried).ok()?;
+    /// Begins an attempt beside others, which goes where it was `chosen` to go.
+    pub(super) fn begin_beside(
+        &self,
+        exchange: &mut Exchange,
+        chosen: (usize, Verdict<H>),
+        tried: &mut Vec<usize>,
+    ) -> Begun<H> {
         let id = self.ids.span();
         exchange.begin_attempt(id, &self.name, AttemptKind::Hedge, self.host.now());
-        Some(self.begun(exchange, (endpoint, verdict), id, tried))
+        self.begun(exchange, chosen, id, tried)
     }
 
     fn begun(
@@ -141,19 +167,22 @@ impl<H: Host> Upstream<H> {
         };
         let now = self.host.now();
         exchange.mark(now);
+        let (began, endpoint) = (clock.began, Some(target.endpoint));
         match (exchanged, replay.broken()) {
             (Ok(received), _) => {
                 let Received { head, content, lease } = received;
-                let mut answered = Answered { head, content, lease, idle: clock.idle, verdict };
+                let mut answered = Answered { head, content, lease: Some(lease), idle: clock.idle, verdict };
                 let (status, is_received) = (answered.status(), answered.content.is_received());
                 exchange.end_attempt(Outcome::Answered(status.as_u16()), now);
                 answered.verdict.answered(status, is_received);
                 Ok(answered)
             }
             // Who waits for a connection that others have is with no endpoint yet (as in Envoy).
-            (Err(Fault::Timeout), None) if reach == Reach::Connecting && exchange.owner() == Owner::Pool => {
+            (Err(Fault::Timeout), None)
+                if reach == Reach::Connecting && exchange.is_mostly(Owner::Pool, began, now) =>
+            {
                 exchange.end_attempt(Outcome::Failed(Fault::Timeout), now);
-                Err(Failed { fault: Fault::Timeout, reach: Reach::Unwritten })
+                Err(Failed { fault: Fault::Timeout, reach: Reach::Unwritten, endpoint })
             }
             (Err(fault), broken) => {
                 let blamed =
@@ -161,7 +190,7 @@ impl<H: Host> Upstream<H> {
                 let fault = broken.unwrap_or(fault);
                 exchange.end_attempt(Outcome::Failed(fault), now);
                 verdict.failed(fault, reach != Reach::Connecting && reach != Reach::Held);
-                Err(Failed { fault, reach: blamed })
+                Err(Failed { fault, reach: blamed, endpoint })
             }
         }
     }

@@ -16,7 +16,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, Uri, Version, response};
 use http_body_util::BodyExt;
 
 use super::pool::{Connector, Freshness, Lease, Pool, is_of_this_machine};
-use super::settings::{self, Check, Limits, Settings};
+use super::settings::{self, Check, Limits};
 use super::state::{Checks, State};
 use super::{Config, Protocol};
 use crate::body::Body;
@@ -56,7 +56,6 @@ pub(super) fn start<H: Host>(
     host: &H,
     spawner: &Spawner<H>,
     config: &Config,
-    settings: &Settings,
     health: &settings::Health,
     state: &State<H>,
 ) {
@@ -76,7 +75,7 @@ pub(super) fn start<H: Host>(
         let checker = Checker {
             host: host.clone(),
             endpoint: endpoint.clone(),
-            pool: Pool::new(connector, spawner.clone(), limits(settings, health), None),
+            pool: Pool::new(connector, spawner.clone(), limits(health), None),
             protocol,
             target: Target { name: Arc::clone(&config.name), scheme },
             settings: health.clone(),
@@ -87,19 +86,9 @@ pub(super) fn start<H: Host>(
 }
 
 /// One connection, which outlives the time between two checks.
-fn limits(settings: &Settings, health: &settings::Health) -> Limits {
+fn limits(health: &settings::Health) -> Limits {
     let between = health.interval + health.jitter;
-    Limits {
-        connections: Some(1),
-        requests: None,
-        idle: None,
-        idle_timeout: Some(between.saturating_mul(2)),
-        max_age: None,
-        requests_per_connection: None,
-        ramp: None,
-        keep_alive: None,
-        ..settings.limits
-    }
+    Limits { connections: Some(1), idle_timeout: Some(between.saturating_mul(2)), ..Limits::default() }
 }
 
 impl<H: Host> Checker<H> {

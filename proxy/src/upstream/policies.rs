@@ -160,11 +160,19 @@ impl Policies {
                 hint: "make `per_try_timeout` shorter than `timeout`".to_owned(),
             });
         }
-        if self.retry.as_ref().and_then(|retry| retry.within).is_some_and(|within| within >= timeout) {
+        let within = self.retry.as_ref().filter(|retry| retry.is_on()).and_then(|retry| retry.within);
+        if within.is_some_and(|within| within >= timeout) {
             found.push(Contradiction {
                 key: "retry.within",
                 fact: format!("the request is over before no further attempt is made{unwritten}"),
                 hint: "make `within` shorter than `timeout`, or take it out".to_owned(),
+            });
+        }
+        if self.connect_timeout.is_some_and(|connect| connect > timeout) {
+            found.push(Contradiction {
+                key: "connect_timeout",
+                fact: format!("connecting may take longer than the whole request{unwritten}"),
+                hint: "make `connect_timeout` at most as long as `timeout`".to_owned(),
             });
         }
         if self.idle_timeout.is_some_and(|idle| idle >= timeout) {
@@ -176,8 +184,8 @@ impl Policies {
         }
         found
             .extend(self.deadline.iter().flat_map(|deadline| deadline.contradictions(self.timeout, per_try)));
-        found.extend(self.hedge.iter().flat_map(|hedge| hedge.contradictions(timeout, &unwritten)));
-        found.extend(self.retry.iter().flat_map(RetryPolicy::contradictions));
+        found.extend(self.hedge.iter().flat_map(|hedge| hedge.contradictions(timeout, &unwritten, per_try)));
+        found.extend(self.retry.iter().filter(|retry| retry.is_on()).flat_map(RetryPolicy::contradictions));
         found.extend(self.balance.iter().flat_map(BalancePolicy::contradictions));
         found.extend(self.pool.iter().flat_map(|pool| pool.contradictions(timeout, &unwritten)));
         found.extend(self.queue.iter().flat_map(|queue| queue.contradictions(timeout, &unwritten)));
@@ -269,6 +277,38 @@ mod tests {
     }
 
     #[test]
+    fn what_is_switched_off_contradicts_nothing_that_a_lower_layer_says() {
+        let lower = read(
+            r#"
+            timeout = "10s"
+            retry = { within = "5s", on = ["retriable-headers"], headers = ["x-again"] }
+            hedge = { after = "5s" }
+            breaker = { growth = 2.0, open_max = "1m" }
+            outlier = { consecutive_local = 3, local_success = "connection" }
+            health = { http = "/healthz", unejects = true }
+            "#,
+        )
+        .unwrap();
+        assert!(lower.resolve().is_ok());
+        for (off, without) in [
+            ("retry = { attempts = 0, on = [] }\ntimeout = \"1s\"", "retry.within"),
+            ("hedge = { max = 0 }\ntimeout = \"4s\"", "hedge.after"),
+            ("breaker = { failures = 0, growth = 1.0 }", "breaker.open_max"),
+            ("outlier = { max_ejected = \"0%\", consecutive_local = 0 }\nhealth = { fall = 0 }", "outlier"),
+        ] {
+            let keys = |policies: &Policies| match policies.over(&lower).resolve() {
+                Ok(_) => Vec::new(),
+                Err(found) => found.iter().map(|found| found.key).collect::<Vec<_>>(),
+            };
+            let found = keys(&read(off).unwrap());
+            assert!(!found.iter().any(|key| key.starts_with(without)), "{off}: {found:?}");
+        }
+        let off = "timeout = \"1s\"\nretry.attempts = 0\nhedge.max = 0\nbreaker = { failures = 0, growth = 1.0 }\n\
+                   outlier.max_ejected = \"0%\"\nhealth.fall = 0";
+        assert!(read(off).unwrap().over(&lower).resolve().is_ok());
+    }
+
+    #[test]
     fn what_contradicts_a_default_is_found_like_what_contradicts_a_key() {
         for (text, key, fact) in [
             (
@@ -290,6 +330,16 @@ mod tests {
                 "hedge = { after = \"15s\" }",
                 "hedge.after",
                 "the request is over before its answer is late, whose `timeout` is 15s unless it is written",
+            ),
+            (
+                "hedge = { after = \"2s\" }\nretry = { per_try_timeout = \"1s\" }",
+                "hedge.after",
+                "a try is over before its answer is late",
+            ),
+            (
+                "connect_timeout = \"20s\"",
+                "connect_timeout",
+                "connecting may take longer than the whole request, whose `timeout` is 15s unless it is written",
             ),
             (
                 "idle_timeout = \"20s\"",

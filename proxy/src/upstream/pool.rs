@@ -169,15 +169,17 @@ impl<H: Host> Pool<H> {
             None => None,
         };
         let host = &self.connector.host;
-        exchange.enter(Owner::Pool);
+        let began = host.now();
+        exchange.turn(Owner::Pool, began);
         let Some(timeout) = self.limits.pending_timeout else {
             return self.wait(exchange, freshness, place).await;
         };
-        let had = before(host, host.now() + timeout, self.wait(exchange, freshness, place)).await;
-        // Whoever is being connected to has taken the time, or the pool has.
-        let late =
-            if exchange.owner() == Owner::Pool { Fault::PendingTimeout } else { Fault::ConnectTimeout };
-        had.unwrap_or(Err(late))
+        let had = before(host, began + timeout, self.wait(exchange, freshness, place)).await;
+        had.unwrap_or_else(|| {
+            // Who was connected to has taken the time, or those who had the connections before.
+            let by_pool = exchange.is_mostly(Owner::Pool, began, host.now());
+            Err(if by_pool { Fault::PendingTimeout } else { Fault::ConnectTimeout })
+        })
     }
 
     async fn wait(
@@ -271,23 +273,35 @@ impl<H: Host> Pool<H> {
     fn put(self: &Arc<Self>, kept: Kept) {
         let now = self.connector.host.now();
         if let Connections::Http1(idle) = &mut *self.connections()
-            && idle.put(kept, &self.limits, now)
-            && !idle.swept
+            && let Some(due) = idle.put(kept, &self.limits, now)
         {
-            idle.swept = true;
-            self.spawner.spawn(sweep(Arc::downgrade(self)));
+            self.sweep_at(due);
         }
         if let Some((together, number)) = &self.together {
             together.turns.wake_of(*number);
         }
     }
 
-    /// Closes what was idle or open for too long. When the next one will have been; `None` when nothing is.
-    fn close_due(&self) -> Option<Instant> {
+    /// Sees to it that connections are closed when their time has come, the first one `due` then, until none is left
+    /// that will be due.
+    fn sweep_at(self: &Arc<Self>, mut due: Instant) {
+        let (pool, host) = (Arc::downgrade(self), self.connector.host.clone());
+        self.spawner.spawn(async move {
+            loop {
+                host.sleep_until(due).await;
+                let Some(pool) = pool.upgrade() else { return };
+                let Some(next) = pool.close_due(due) else { return };
+                due = next;
+            }
+        });
+    }
+
+    /// Closes what was idle or open for too long, as was planned for `planned`. When the next one will have been.
+    fn close_due(&self, planned: Instant) -> Option<Instant> {
         let now = self.connector.host.now();
         match &mut *self.connections() {
-            Connections::Http1(idle) => idle.sweep(&self.limits, now),
-            Connections::Http2(open) => open.sweep(&self.limits, now),
+            Connections::Http1(idle) => idle.sweep(&self.limits, planned, now),
+            Connections::Http2(open) => open.sweep(&self.limits, planned, now),
         }
     }
 
@@ -296,13 +310,11 @@ impl<H: Host> Pool<H> {
     }
 }
 
-/// Closes connections when their time has come; ends when none is left that will be due.
-async fn sweep<H: Host>(pool: std::sync::Weak<Pool<H>>) {
-    loop {
-        let Some(next) = pool.upgrade().map(|pool| (pool.close_due(), pool.connector.host.clone())) else {
-            return;
-        };
-        let (Some(due), host) = next else { return };
-        host.sleep_until(due).await;
+/// Plans a sweep for `due`, which is given back, unless one is planned by then.
+fn sooner(planned: &mut Option<Instant>, due: Instant) -> Option<Instant> {
+    if planned.is_some_and(|planned| planned <= due) {
+        return None;
     }
+    *planned = Some(due);
+    *planned
 }

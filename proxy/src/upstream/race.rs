@@ -96,7 +96,7 @@ impl<H: Host> Upstream<H> {
                 }
                 return attempted;
             }
-            held = Some(better(held, (lane, attempted)));
+            held = set_aside(held, (lane, attempted), replay, self.deadline_of(limits, replay));
         }
     }
 
@@ -124,13 +124,15 @@ impl<H: Host> Upstream<H> {
         if !replay.is_whole() {
             return None;
         }
+        // The budget is asked last: it is not for hedges that nobody can take now.
+        let chosen = self.state.choose(lanes.exchange.key, tried).ok()?;
         if self.state.hedge(Hedge::admit) != Some(true) {
             self.state.decided(None, Decision::HedgeBudgetSpent);
             return None;
         }
+        self.state.decided(Some(chosen.0), Decision::Hedged);
         let mut lane = lanes.open();
-        let begun = self.begin_beside(&mut lane.exchange, tried)?;
-        self.state.decided(tried.last().copied(), Decision::Hedged);
+        let begun = self.begin_beside(&mut lane.exchange, chosen, tried);
         Some((lane, begun))
     }
 
@@ -139,6 +141,18 @@ impl<H: Host> Upstream<H> {
         let failed = |attempted| self.retry.as_ref().is_some_and(|retry| retry.covers(failure(attempted)));
         attempted.as_ref().is_ok_and(|answered| !answered.status().is_server_error()) && !failed(attempted)
     }
+}
+
+/// Keeps the better of two that will do only where nothing good comes. It holds no connection, since the attempts beside
+/// it may wait for one; and so an answer whose content is still to come is let go of, as in Envoy.
+fn set_aside<H: Host>(
+    held: Option<(usize, Attempted<H>)>,
+    (lane, mut attempted): (usize, Attempted<H>),
+    replay: &Replay<H>,
+    deadline: Instant,
+) -> Option<(usize, Attempted<H>)> {
+    let is_kept = attempted.as_mut().map_or(true, |answered| answered.let_go(replay, deadline));
+    if is_kept { Some(better(held, (lane, attempted))) } else { held }
 }
 
 /// An answer before none, and the later of equals.

@@ -110,11 +110,16 @@ impl<H: Host> Replay<H> {
 
     /// The answer is complete: the caller's content is wanted no more. Whether all of it was sent.
     pub(super) fn stop(&self) -> bool {
-        let is_sent = self.source.as_ref().is_none_or(|source| lock(source).ended);
+        let is_sent = self.is_sent();
         if !is_sent {
             self.begin_round();
         }
         is_sent
+    }
+
+    /// Whether all of the caller's content was sent, as far as one attempt is told from another.
+    pub(super) fn is_sent(&self) -> bool {
+        self.source.as_ref().is_none_or(|source| lock(source).is_read())
     }
 
     /// How long attempts have waited for the caller to send.
@@ -177,6 +182,11 @@ struct Reader<H: Host> {
 }
 
 impl<H: Host> Source<H> {
+    /// Whether all of it was read: to its end, or by who counts its bytes (HTTP/1.1) and does not ask for the end.
+    fn is_read(&self) -> bool {
+        self.ended || self.body.exact_length() == Some(0)
+    }
+
     fn poll_data(&mut self, number: u32, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
         self.waiting.retain(|(waiting, _)| *waiting != number);
         let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) else {

@@ -295,6 +295,26 @@ pub struct Limits {
     pub keep_alive: Option<Duration>,
 }
 
+impl Default for Limits {
+    /// Those of a pool that nobody has written anything about.
+    fn default() -> Self {
+        Self {
+            connections: None,
+            pending: PENDING_MAX,
+            pending_timeout: None,
+            requests: None,
+            whole: Whole::default(),
+            idle: None,
+            idle_timeout: None,
+            max_age: None,
+            requests_per_connection: None,
+            streams: STREAMS_MAX,
+            ramp: None,
+            keep_alive: None,
+        }
+    }
+}
+
 impl Limits {
     /// HTTP/1.1 connections at most.
     pub fn connections_http1(&self) -> u32 {

@@ -24,15 +24,18 @@ use crate::body::Body;
 use crate::grpc;
 use crate::handover::{Giver, handover};
 use crate::host::{Host, Instant};
+use crate::tasks::Spawner;
 use crate::telemetry::Fault;
 
 /// An attempt whose answer's content is under way.
 pub(super) struct Streaming<H: Host> {
     pub(super) host: H,
+    pub(super) spawner: Spawner<H>,
     /// The status of the head.
     pub(super) status: StatusCode,
     pub(super) content: Content<Body>,
-    pub(super) lease: Lease<H>,
+    /// The connection, as long as it is needed.
+    pub(super) lease: Option<Lease<H>>,
     pub(super) verdict: Verdict<H>,
     pub(super) in_flight: InFlight<H>,
     pub(super) replay: Replay<H>,
@@ -82,14 +85,14 @@ impl<H: Host> Streaming<H> {
         let (giver, taker) = handover(self.content.size_hint());
         let mut context = Context::from_waker(Waker::noop());
         // What is there leaves together with the head.
-        while giver.poll_wanted(&mut context).is_ready() {
+        while self.is_full() || giver.poll_wanted(&mut context).is_ready() {
             let Poll::Ready(came) = Pin::new(&mut self.content).poll_frame(&mut context) else { break };
             if let Some(over) = self.came(&giver, came) {
                 self.end(&giver, over);
                 return Body::handed(taker);
             }
         }
-        let spawner = self.lease.spawner();
+        let spawner = self.spawner.clone();
         spawner.spawn(self.run(giver));
         Body::handed(taker)
     }
@@ -165,10 +168,11 @@ impl<H: Host> Streaming<H> {
         mut sleep: Pin<&mut impl Future<Output = ()>>,
     ) -> Event {
         poll_fn(|cx| {
-            if giver.poll_abandoned(cx).is_ready() {
+            let is_full = self.is_full();
+            if !is_full && giver.poll_abandoned(cx).is_ready() {
                 return Poll::Ready(Event::Abandoned);
             }
-            if giver.poll_wanted(cx).is_ready()
+            if (is_full || giver.poll_wanted(cx).is_ready())
                 && let Poll::Ready(came) = Pin::new(&mut self.content).poll_frame(cx)
             {
                 return Poll::Ready(Event::Came(came));
@@ -195,10 +199,8 @@ impl<H: Host> Streaming<H> {
             End::Stalled | End::Abandoned => {}
         }
         drop(verdict);
-        if matches!(end, End::Whole) && is_sent {
+        if let Some(lease) = lease.filter(|_| matches!(end, End::Whole) && is_sent) {
             lease.give_back(deadline);
-        } else {
-            drop(lease);
         }
         drop(in_flight);
     }
@@ -219,8 +221,14 @@ impl<H: Host> Streaming<H> {
         idle.as_ref().map_or(until, |idle| until.min(idle.until()))
     }
 
+    /// Whether all bytes have come, so that only the end is to come, or trailers: over HTTP/2 that may take a frame of
+    /// its own, for which a caller that counts bytes (HTTP/1.1) neither asks nor waits.
+    fn is_full(&self) -> bool {
+        self.content.size_hint().exact() == Some(0)
+    }
+
     /// Whether it is the upstream that is waited for: the caller reads, and has sent what it has to.
     fn is_upstream_late(&self, giver: &Giver) -> bool {
-        giver.is_waited_for() && self.replay.waits().since.is_none()
+        (self.is_full() || giver.is_waited_for()) && self.replay.waits().since.is_none()
     }
 }

@@ -178,12 +178,15 @@ impl Scope {
         self.edges.entry(edge).or_default().requests += 1;
     }
 
+    pub(super) fn unsent(&mut self, edge: EdgeKey) {
+        self.edges.entry(edge).or_default().unsent += 1;
+    }
+
     pub(super) fn attempted(&mut self, edge: EdgeKey, attempt: &Attempt) {
-        let edge = self.edges.entry(edge).or_default();
         if !attempt.is_sent {
-            edge.unsent += 1;
-            return;
+            return self.unsent(edge);
         }
+        let edge = self.edges.entry(edge).or_default();
         edge.attempts += 1;
         match attempt.kind {
             AttemptKind::First => {}

@@ -15,6 +15,7 @@ mod links;
 mod linux_tcp;
 mod overlaps;
 mod panics;
+mod policies;
 mod processors;
 mod runs;
 mod scenario;

@@ -89,7 +89,7 @@ impl BreakerPolicy {
         }
         let grows = self.growth.unwrap_or(settings::BREAKER_GROWTH) > 1.0;
         let open_for = self.open_for.unwrap_or(settings::BREAKER_OPEN_FOR);
-        match self.open_max {
+        match self.open_max.filter(|_| self.resolve().is_some()) {
             Some(_) if !grows => {
                 let hint = "write `growth = 2.0` beside it, or take it out";
                 say("breaker.open_max", "the open time does not grow, so it has no maximum", hint);

@@ -141,6 +141,14 @@ impl BudgetPolicy {
         if let Some(stray) = keys.stray(kind) {
             add(stray, "leave it out, or name the kind it belongs to");
         }
+        let nothing = match self.resolve() {
+            Some(budget::Config::Active(config)) => config.share == 0.0 && config.retries_min == 0,
+            Some(budget::Config::Recent(config)) => config.share == 0.0 && config.floor_per_second == 0.0,
+            _ => false,
+        };
+        if nothing {
+            add("it never allows a retry".to_owned(), "write more, or `attempts = 0` to switch retries off");
+        }
         if let Some(budget::Config::Tokens(config)) = self.resolve()
             && config.retry_cost.min(config.timeout_cost) > config.tokens_max
         {

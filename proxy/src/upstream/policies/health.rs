@@ -91,7 +91,10 @@ impl Layer for HealthPolicy {
         let mut lower = lower.0.clone();
         if !self.0.checks().is_empty() && self.0.checks() != lower.checks() {
             (lower.http, lower.tcp, lower.grpc) = (None, None, None);
-            (lower.expect, lower.unexpected) = (None, None);
+            lower.expect = None;
+            if self.0.tcp.is_some() {
+                lower.unexpected = None;
+            }
         }
         Self(self.0.over(&lower))
     }
@@ -133,10 +136,13 @@ impl HealthPolicy {
     pub(super) fn contradictions(&self, ejects: bool) -> Vec<Contradiction> {
         let keys = &self.0;
         let mut found = Vec::new();
+        if keys.fall == Some(0) {
+            return found;
+        }
         let mut say = |key, fact: &str, hint: &str| {
             found.push(Contradiction { key, fact: fact.to_owned(), hint: hint.to_owned() });
         };
-        if keys.checks().is_empty() && keys.fall != Some(0) {
+        if keys.checks().is_empty() {
             let hint = "write `http = \"/healthz\"`, `tcp = true` or `grpc = \"\"`";
             say("health", "it does not say how endpoints are checked", hint);
         }

@@ -61,9 +61,17 @@ impl HedgePolicy {
     }
 
     /// What cannot be told from one key alone; `timeout` is the request's, `unwritten` says where it comes from if it is
-    /// a default.
-    pub(super) fn contradictions(&self, timeout: Duration, unwritten: &str) -> Vec<Contradiction> {
+    /// a default, and `per_try` is that of one try, if there is one.
+    pub(super) fn contradictions(
+        &self,
+        timeout: Duration,
+        unwritten: &str,
+        per_try: Option<Duration>,
+    ) -> Vec<Contradiction> {
         let mut found = Vec::new();
+        if self.resolve().is_none() {
+            return found;
+        }
         let mut add = |key, fact: &str, hint: &str| {
             found.push(Contradiction { key, fact: fact.to_owned(), hint: hint.to_owned() });
         };
@@ -71,6 +79,9 @@ impl HedgePolicy {
             if delay >= timeout {
                 let fact = format!("the request is over before its answer is late{unwritten}");
                 add("hedge.after", &fact, "make `after` shorter than `timeout`");
+            } else if per_try.is_some_and(|per_try| delay >= per_try) {
+                let fact = "a try is over before its answer is late";
+                add("hedge.after", fact, "make `after` shorter than `per_try_timeout`");
             }
             if self.min_samples.is_some() || self.window.is_some() {
                 let fact = "`min_samples` and `window` are for a percentile";
@@ -129,7 +140,7 @@ mod tests {
             let error = read(text).unwrap_err();
             assert!(error.starts_with(complaint), "{text}: {error}");
         }
-        let facts = |text: &str| read(text).unwrap().contradictions(Duration::from_secs(1), "").len();
+        let facts = |text: &str| read(text).unwrap().contradictions(Duration::from_secs(1), "", None).len();
         assert_eq!(facts("after = \"1s\""), 1);
         assert_eq!(facts("after = \"50ms\"\nmin_samples = 3"), 1);
         assert_eq!(facts("after = \"p95\"\nmin_samples = 3"), 0);

@@ -114,6 +114,7 @@ impl OutlierPolicy {
 
     pub(super) fn contradictions(&self) -> Vec<Contradiction> {
         let mut found = Vec::new();
+        let Some(config) = self.resolve() else { return found };
         let mut say = |key, fact: &str, hint: &str| {
             found.push(Contradiction { key, fact: fact.to_owned(), hint: hint.to_owned() });
         };
@@ -122,12 +123,9 @@ impl OutlierPolicy {
             let hint = "make `max_ejection` at least as long as `base_ejection`";
             say("outlier.max_ejection", "the longest ejection is shorter than the first", hint);
         }
-        let ejects = |config: &Config| {
-            let runs = [config.consecutive_5xx, config.consecutive_gateway, config.consecutive_local];
-            let rates = config.success_rate.is_some() || config.failure_percentage.is_some();
-            rates || runs.iter().any(|run| *run > 0)
-        };
-        if self.resolve().is_some_and(|config| !ejects(&config)) {
+        let runs = [config.consecutive_5xx, config.consecutive_gateway, config.consecutive_local];
+        let rates = config.success_rate.is_some() || config.failure_percentage.is_some();
+        if !rates && runs.iter().all(|run| *run == 0) {
             let hint = "write what does, or `max_ejected = \"0%\"` to switch it off";
             say("outlier", "nothing ejects an endpoint", hint);
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::breaker::at_least_one;
 use super::layer::layer;
 use super::{Contradiction, above_zero, duration};
-use crate::upstream::settings::{self, Limits, Whole};
+use crate::upstream::settings::{Limits, Whole};
 
 layer! {
     /// How many connections and requests there may be, per endpoint.
@@ -60,9 +60,10 @@ layer! {
 
 impl PoolPolicy {
     pub(super) fn resolve(&self) -> Limits {
+        let usual = Limits::default();
         Limits {
             connections: self.connections,
-            pending: self.pending.unwrap_or(settings::PENDING_MAX),
+            pending: self.pending.unwrap_or(usual.pending),
             pending_timeout: self.pending_timeout.filter(|timeout| !timeout.is_zero()),
             whole: self.upstream.as_ref().map(WholePolicy::resolve).unwrap_or_default(),
             requests: self.requests,
@@ -70,7 +71,7 @@ impl PoolPolicy {
             idle_timeout: self.idle_timeout,
             max_age: self.max_age,
             requests_per_connection: self.requests_per_connection,
-            streams: self.streams.unwrap_or(settings::STREAMS_MAX),
+            streams: self.streams.unwrap_or(usual.streams),
             ramp: self.ramp,
             keep_alive: self.keep_alive,
         }
@@ -88,10 +89,10 @@ impl PoolPolicy {
             });
         }
         let whole = self.resolve().whole;
+        // An endpoint's `requests` count those that wait, too, and so cannot be held against the upstream's.
         let narrower = [
             ("pool.upstream.connections", self.connections, whole.connections),
             ("pool.upstream.pending", self.pending, whole.pending),
-            ("pool.upstream.requests", self.requests, whole.requests),
         ];
         for (key, one, whole) in narrower {
             if let (Some(one), Some(whole)) = (one, whole)
@@ -143,6 +144,8 @@ mod tests {
             assert!(error.starts_with("must be above zero"), "{key}: {error}");
         }
         assert!(read("pending = 0, idle = 0").unwrap().resolve().is_ok());
+        let wide = "connections = 2, requests = 10, upstream = { requests = 6 }";
+        assert!(read(wide).unwrap().resolve().is_ok(), "eight of the ten wait");
         let found = read("connections = 2, idle = 3").unwrap().resolve().unwrap_err();
         assert_eq!(found[0].fact, "3 connections cannot be idle where 2 may be open");
     }

@@ -34,7 +34,11 @@ impl QueuePolicy {
     pub(super) fn contradictions(&self, whole: Duration, unwritten: &str) -> Vec<Contradiction> {
         let Some(Queue { config, timeout: Some(timeout) }) = self.resolve() else { return Vec::new() };
         let fact = if timeout >= config.patience {
-            format!("all requests have failed before one has waited for {timeout:?}")
+            let default = if self.failfast.is_some() { "" } else { " unless it is written" };
+            let patience = config.patience;
+            format!(
+                "all requests fail after a `failfast` of {patience:?}{default}, before one has waited for so long"
+            )
         } else if timeout >= whole {
             format!("the request is over before it has waited for so long{unwritten}")
         } else {

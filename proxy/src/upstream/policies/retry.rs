@@ -98,6 +98,11 @@ impl RetryPolicy {
         }
     }
 
+    /// Whether anything may be sent again.
+    pub(super) fn is_on(&self) -> bool {
+        self.attempts != Some(0)
+    }
+
     /// What cannot be told from one layer alone.
     pub(super) fn contradictions(&self) -> Vec<Contradiction> {
         let mut found = self.budget.as_ref().map_or_else(Vec::new, BudgetPolicy::contradictions);

@@ -1,9 +1,8 @@
 //! HTTP/1.1 connections that nobody uses, taken last in first out; the longest unused are closed first.
 
-use std::time::Duration;
-
 use super::super::settings::Limits;
 use super::connect::{Dialed, Label};
+use super::sooner;
 use super::watched::Sender;
 use crate::framing;
 use crate::host::Instant;
@@ -17,15 +16,16 @@ pub(super) struct Kept {
     pub(super) sender: Sender,
     pub(super) label: Label,
     opened: Instant,
-    requests: u32,
+    /// How many were sent over it.
+    pub(super) requests: u32,
 }
 
 /// The connections that nobody uses, the longest unused first.
 #[derive(Default)]
 pub(super) struct Idle {
     connections: Vec<(Kept, Instant)>,
-    /// Whether a task waits for the next that is due.
-    pub(super) swept: bool,
+    /// When the task that closes what is due does so next, if there is one.
+    swept: Option<Instant>,
 }
 
 impl Kept {
@@ -38,6 +38,12 @@ impl Kept {
     fn is_spent(&self, limits: &Limits, now: Instant) -> bool {
         let old = limits.max_age.is_some_and(|max_age| now >= self.opened + max_age);
         old || limits.requests_per_connection.is_some_and(|most| self.requests >= most)
+    }
+
+    /// When it is to be closed, idle `since` then.
+    fn due(&self, since: Instant, limits: &Limits) -> Instant {
+        let idle = since + limits.idle_timeout_http1();
+        limits.max_age.map_or(idle, |max_age| idle.min(self.opened + max_age))
     }
 }
 
@@ -52,31 +58,28 @@ impl Idle {
         }
     }
 
-    /// Takes back a connection, unless it is spent. Whether there is anything to sweep.
-    pub(super) fn put(&mut self, mut kept: Kept, limits: &Limits, now: Instant) -> bool {
-        kept.requests += 1;
+    /// Takes back a connection, unless it is spent. When it is to be closed, where nobody sweeps so soon.
+    pub(super) fn put(&mut self, kept: Kept, limits: &Limits, now: Instant) -> Option<Instant> {
         if kept.is_spent(limits, now) {
-            return false;
+            return None;
         }
+        let due = kept.due(now, limits);
         self.connections.push((kept, now));
         if limits.idle.is_some_and(|most| self.connections.len() > most as usize) {
             self.connections.remove(0);
         }
-        !self.connections.is_empty()
+        sooner(&mut self.swept, due)
     }
 
-    /// Closes what was idle or is open for too long. When the next one will have been, if there is one.
-    pub(super) fn sweep(&mut self, limits: &Limits, now: Instant) -> Option<Instant> {
-        let timeout = limits.idle_timeout_http1();
-        self.connections.retain(|(kept, since)| {
-            now < *since + timeout && !kept.is_spent(limits, now) && !kept.sender.is_closed()
-        });
-        self.swept = !self.connections.is_empty();
-        let due = |(kept, since): &(Kept, Instant)| {
-            let old = limits.max_age.map_or(Duration::MAX, |max_age| max_age);
-            (*since + timeout).min(kept.opened + old)
-        };
-        self.connections.iter().map(due).min()
+    /// Closes what was idle or is open for too long, as was planned for `planned`. When the next one will have been, if
+    /// there is one, unless somebody else sees to it by now.
+    pub(super) fn sweep(&mut self, limits: &Limits, planned: Instant, now: Instant) -> Option<Instant> {
+        if self.swept != Some(planned) {
+            return None;
+        }
+        self.connections.retain(|(kept, since)| now < kept.due(*since, limits) && !kept.sender.is_closed());
+        self.swept = self.connections.iter().map(|(kept, since)| kept.due(*since, limits)).min();
+        self.swept
     }
 
     /// Closes all.

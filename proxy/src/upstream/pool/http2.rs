@@ -9,8 +9,8 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 use super::super::settings::Limits;
-use super::Pool;
 use super::connect::{Dialed, Label};
+use super::{Pool, sooner};
 use crate::host::{Host, Instant};
 use crate::http2::client::{STREAMS_UNTIL_TOLD, Sender};
 use crate::telemetry::{Fault, Timeline};
@@ -75,8 +75,8 @@ pub(super) struct Open<H: Host> {
     next: u64,
     /// How many streams the peer allows on a connection, as it last said.
     told: Option<u32>,
-    /// Whether a task waits for the next that is due.
-    swept: bool,
+    /// When the task that closes what is due does so next, if there is one.
+    swept: Option<Instant>,
 }
 
 struct Connection {
@@ -107,7 +107,7 @@ impl<H: Host> Default for Open<H> {
             waiting: VecDeque::new(),
             next: 0,
             told: None,
-            swept: false,
+            swept: None,
         }
     }
 }
@@ -225,12 +225,14 @@ impl<H: Host> Open<H> {
         }
     }
 
-    /// Whether somebody is needed who sweeps, who there is from now on.
-    pub(super) fn needs_sweep(&mut self, limits: &Limits) -> bool {
-        let is_due = |connection: &Connection| connection.due(limits).is_some();
-        let needed = !self.swept && self.connections.iter().any(is_due);
-        self.swept |= needed;
-        needed
+    /// When the next one is to be closed, where nobody sweeps so soon.
+    pub(super) fn needs_sweep(&mut self, limits: &Limits) -> Option<Instant> {
+        let due = self.next_due(limits)?;
+        sooner(&mut self.swept, due)
+    }
+
+    fn next_due(&self, limits: &Limits) -> Option<Instant> {
+        self.connections.iter().filter_map(|connection| connection.due(limits)).min()
     }
 
     /// Lets go of connection `id`.
@@ -238,15 +240,18 @@ impl<H: Host> Open<H> {
         self.connections.retain(|connection| connection.id != id);
     }
 
-    /// Closes what was idle or is open for too long. When the next one will have been, if there is one.
-    pub(super) fn sweep(&mut self, limits: &Limits, now: Instant) -> Option<Instant> {
+    /// Closes what was idle or is open for too long, as was planned for `planned`. When the next one will have been, if
+    /// there is one, unless somebody else sees to it by now.
+    pub(super) fn sweep(&mut self, limits: &Limits, planned: Instant, now: Instant) -> Option<Instant> {
+        if self.swept != Some(planned) {
+            return None;
+        }
         self.connections.retain_mut(|connection| match connection.due(limits) {
             Some(due) => now < due && connection.sender.is_open(),
             None => true,
         });
-        let next = self.connections.iter().filter_map(|connection| connection.due(limits)).min();
-        self.swept = next.is_some();
-        next
+        self.swept = self.next_due(limits);
+        self.swept
     }
 
     fn free_place(&mut self, limits: &Limits, now: Instant) -> Option<Place> {

@@ -19,7 +19,6 @@ use crate::http2::client::Unanswered;
 use crate::interim::Interim;
 use crate::message;
 use crate::policy::retry::Reach;
-use crate::tasks::Spawner;
 use crate::telemetry::{ConnectionId, Fault};
 use crate::timer::before;
 
@@ -60,16 +59,19 @@ impl<H: Host> Lease<H> {
         interim: Option<Interim>,
     ) -> Result<Response<Body>, Unanswered> {
         match &mut self.sender {
-            Sender::Http1(kept) => match kept.sender.send(request, interim).await {
-                Ok(answer) if message::has_too_many_fields(answer.headers()) => {
-                    Err(Unanswered { fault: Fault::ProtocolError, reach: Reach::Sent })
+            Sender::Http1(kept) => {
+                kept.requests += 1;
+                match kept.sender.send(request, interim).await {
+                    Ok(answer) if message::has_too_many_fields(answer.headers()) => {
+                        Err(Unanswered { fault: Fault::ProtocolError, reach: Reach::Sent })
+                    }
+                    Ok(answer) => Ok(answer.map(Body::answer)),
+                    Err(mut error) => {
+                        let unwritten = error.take_message().is_some();
+                        Err(http1::unanswered(&error.into_error(), unwritten))
+                    }
                 }
-                Ok(answer) => Ok(answer.map(Body::answer)),
-                Err(mut error) => {
-                    let unwritten = error.take_message().is_some();
-                    Err(http1::unanswered(&error.into_error(), unwritten))
-                }
-            },
+            }
             Sender::Http2(shared) => {
                 let answered = shared.sender.send(request, interim).await?;
                 // What is left of the request's content takes up the stream until it is sent.
@@ -85,11 +87,6 @@ impl<H: Host> Lease<H> {
                 Ok(answered.answer.map(Body::http2))
             }
         }
-    }
-
-    /// Where the tasks of the connection run.
-    pub(in super::super) fn spawner(&self) -> Spawner<H> {
-        self.pool.spawner.clone()
     }
 
     /// Whom the connection leads to, where the endpoint stands for several.

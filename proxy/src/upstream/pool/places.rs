@@ -10,7 +10,7 @@ use futures_util::future::{Either, select};
 use super::count::Slot;
 use super::http2::{Held, Open, Place, Served, Shared, Stream};
 use super::lease::Sender;
-use super::{Connections, Pool, sweep};
+use super::{Connections, Pool};
 use crate::exchange::Exchange;
 use crate::host::Host;
 use crate::telemetry::{Fault, Owner, Timeline, TraceId};
@@ -66,8 +66,8 @@ impl<H: Host> Pool<H> {
 
     /// Sees to it that HTTP/2 connections which nobody uses are closed in time.
     fn sweep_when_due(self: &Arc<Self>, open: &mut Open<H>) {
-        if open.needs_sweep(&self.limits) {
-            self.spawner.spawn(sweep(Arc::downgrade(self)));
+        if let Some(due) = open.needs_sweep(&self.limits) {
+            self.sweep_at(due);
         }
     }
 
