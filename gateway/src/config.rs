@@ -68,6 +68,7 @@
 //! ```toml
 //! keep_alive         = "75s"     # idle for so long, one is closed; longer than whoever stands in front keeps it
 //! max_connection_age = "10m"     # a tenth more or less; what was begun is finished
+//! send_timeout       = "60s"     # a caller that takes nothing of its answer for so long gets no more of it (the default)
 //! ```
 //!
 //! What the gateway tells of itself; nothing of it when the keys are left out:
@@ -123,6 +124,9 @@ pub struct Config {
     /// How old a caller's connection may become, a tenth more or less.
     #[serde(default, deserialize_with = "above_zero")]
     pub max_connection_age: Option<Duration>,
+    /// How long a caller may take nothing of its answer.
+    #[serde(default, deserialize_with = "above_zero")]
+    pub send_timeout: Option<Duration>,
     /// How long requests in flight may take when the gateway is told to stop.
     #[serde(default, deserialize_with = "above_zero")]
     pub drain_timeout: Option<Duration>,

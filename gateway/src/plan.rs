@@ -113,6 +113,7 @@ impl Plan {
             plan.server.drain_timeout = drain_timeout;
         }
         plan.server.keep(config.keep_alive, config.max_connection_age);
+        plan.server.send_timeout = config.send_timeout.unwrap_or(plan.server.send_timeout);
         plan.outlets = resolve_outlets(config, plan.listen, &mut problems);
         if problems.is_empty() { Ok(plan) } else { Err(problems) }
     }
@@ -297,6 +298,7 @@ mod tests {
             defaults = { timeout = "1s", balance = "peak-ewma" }
             drain_timeout = "3s"
             keep_alive = "20s"
+            send_timeout = "30s"
             max_connection_age = "10m"
             trusted = ["10.0.0.0/8", "::1"]
             paths = { slashes = "keep" }
@@ -323,7 +325,7 @@ mod tests {
         assert_eq!(plan.server.drain_timeout.as_secs(), 3);
         let kept = (plan.server.idle_timeout, plan.server.http2_idle_timeout.unwrap_or_default());
         assert_eq!((kept.0.as_secs(), kept.1.as_secs()), (20, 20));
-        assert_eq!(plan.server.age.unwrap().max.as_secs(), 600);
+        assert_eq!((plan.server.age.unwrap().max.as_secs(), plan.server.send_timeout.as_secs()), (600, 30));
         assert_eq!(
             plan.trusted,
             Trusted::Blocks(vec!["10.0.0.0/8".parse().unwrap(), "::1".parse().unwrap()])

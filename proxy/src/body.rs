@@ -112,6 +112,13 @@ impl Body {
         }
     }
 
+    /// Takes what has come off its connection, while nobody wants its frames.
+    pub(crate) fn gather(&mut self, cx: &mut Context<'_>) {
+        if let Kind::Http2(content) = &mut self.0 {
+            content.gather(cx);
+        }
+    }
+
     /// The number of bytes, when that is known beforehand.
     pub fn exact_length(&self) -> Option<u64> {
         self.size_hint().exact()

@@ -24,6 +24,7 @@ pub mod policy;
 pub mod quantity;
 mod random;
 pub mod server;
+mod stall;
 pub mod tasks;
 pub mod telemetry;
 mod timer;

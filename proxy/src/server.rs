@@ -32,6 +32,7 @@ use crate::host::{Accepted, Host, Instant, Listener, Work};
 use crate::http2::server::{self as http2, Answering};
 use crate::interim::Interim;
 use crate::message::{self, HeadLimits};
+use crate::stall::Stall;
 use crate::tasks::Spawner;
 use crate::timer::{HostTimer, before};
 use crate::tls::{Opening, Protocol, ServerTls, Sniffed, SpiffeId};
@@ -242,7 +243,8 @@ impl<H: Host, A: Handler> Acceptance<H, A> {
             .auto_date_header(false);
         let wire = Arc::new(Wire::default());
         connection.wire = Some(Arc::clone(&wire));
-        let stream = TokioIo::new(Framed::new(stream, wire));
+        let stall = Stall::new(self.host.clone(), self.settings.send_timeout);
+        let stream = TokioIo::new(Framed::new(stream, wire, stall));
         let lifetime = end.map(|end| Lifetime::new(self.host.clone(), end));
         let service = self.answers(connection, lifetime);
         let mut serving = builder.serve_connection(stream, service);
@@ -273,6 +275,7 @@ impl<H: Host, A: Handler> Acceptance<H, A> {
             first_timeout: self.settings.idle_timeout,
             idle_timeout: self.settings.http2_idle_timeout,
             keep_alive: self.settings.http2_keep_alive,
+            send_timeout: self.settings.send_timeout,
         };
         let answers = self.answers(connection, None);
         let answer = |request| answers.begin(request);
@@ -320,8 +323,9 @@ impl<H: Host, A: Handler> Answers<H, A> {
             }
             // A peer that sends what is no proper request is not to be trusted with another.
             Err(refusal) => {
-                handler.note_refused(Refused { status: refusal.status(), head: Some(&head) }, &connection);
-                Box::pin(ready(closing(refusal.answer_to(&head.headers))))
+                let answer = refusal.answer_to(&head.headers);
+                handler.note_refused(Refused { status: answer.status(), head: Some(&head) }, &connection);
+                Box::pin(ready(closing(answer)))
             }
         }
     }

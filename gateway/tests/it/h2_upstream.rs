@@ -14,8 +14,9 @@ use http_body::Frame as BodyFrame;
 use http_body_util::StreamBody;
 
 use crate::frames::{
-    ACK, CANCEL, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, NO_ERROR, PING, PROTOCOL_ERROR,
-    PUSH_PROMISE, RST_STREAM, SETTINGS, Server, block, frame, go_away, headers, reset, settings,
+    ACK, CANCEL, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, NO_ERROR, PING, PREFACE, PROTOCOL_ERROR,
+    PUSH_PROMISE, RST_STREAM, SETTINGS, Server, Wire, block, frame, go_away, headers, reset, settings,
+    window_update,
 };
 use crate::lab::{Lab, Running};
 
@@ -426,4 +427,80 @@ async fn a_call_of_grpc_ended_as_its_trailers_say() {
     gateway.exchange(GET.replace("Host", "Content-Type: application/grpc\r\nHost")).await;
     let outcomes: Vec<_> = lab.spans().iter().map(|span| span.outcome).collect();
     assert_eq!(outcomes, [Outcome::Answered(503)]);
+}
+
+const CALL: &[(&str, &str)] = &[
+    (":method", "POST"),
+    (":scheme", "http"),
+    (":path", "/"),
+    (":authority", "a"),
+    ("content-type", "application/grpc"),
+    ("te", "trailers"),
+];
+
+/// A message of gRPC.
+const MESSAGE: &[u8] = b"\0\0\0\0\x02hi";
+
+/// An upstream that answers a call with a message, and says nothing more.
+async fn says_one_message(lab: &Lab) -> Server {
+    Server::start(lab, &[], |_, frame| {
+        let head = headers(0, frame.stream, &[(":status", "200"), ("content-type", "application/grpc")]);
+        let message = self::frame(DATA, 0, frame.stream, MESSAGE);
+        Some(if frame.kind == HEADERS { [head, message].concat() } else { Vec::new() })
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_stream_is_handed_on_although_its_trailers_matter() {
+    let lab = Lab::new();
+    let upstream = says_one_message(&lab).await;
+    let retry = "retry = { on = [\"unavailable\"], methods = \"any\" }";
+    let gateway = gateway(&lab, &upstream.endpoint, retry).await;
+    // The one has more to say, of which the other's answer depends; the other's answer is one of several messages.
+    for (flags, asked) in
+        [(0, "a call that goes both ways"), (END_STREAM, "a call that is answered by a stream")]
+    {
+        let mut client = Wire::client(&lab, &gateway.address.into()).await;
+        client.write(&[headers(0, 1, CALL), self::frame(DATA, flags, 1, MESSAGE)].concat()).await;
+        let message = client.find(|frame| frame.kind == DATA && frame.stream == 1).await;
+        assert_eq!(message.unwrap().payload, MESSAGE, "{asked}");
+    }
+}
+
+#[tokio::test]
+async fn small_frames_for_a_reader_who_stalls_end_nobody_elses_stream() {
+    const EVENTS: usize = 50_000;
+    const INITIAL_WINDOW_SIZE: u16 = 4;
+    let lab = Lab::new();
+    let upstream = Server::start(&lab, &[], |_, frame| {
+        let event = || self::frame(DATA, 0, frame.stream, b"data: twenty bytes\n\n");
+        Some(match (frame.kind, frame.stream) {
+            (HEADERS, 1) => [headers(0, 1, OK), event().repeat(EVENTS)].concat(),
+            (HEADERS, stream) => {
+                [headers(0, stream, OK), self::frame(DATA, END_STREAM, stream, b"x")].concat()
+            }
+            _ => Vec::new(),
+        })
+    })
+    .await;
+    let gateway = gateway(&lab, &upstream.endpoint, "pool = { connections = 1 }").await;
+    // What comes on a stream is not taken, until there is a window for it.
+    let greeting = [PREFACE, &settings(&[(INITIAL_WINDOW_SIZE, 0)])].concat();
+    let mut stalls = Wire::silent(&lab, &gateway.address.into(), &greeting).await;
+    stalls.write(&headers(END_STREAM, 1, &[&CALL[..4], &[("x", "events")]].concat())).await;
+    assert!(stalls.find(|frame| frame.kind == HEADERS).await.is_some());
+    for _ in 0..20 {
+        let answer = gateway.exchange(GET).await;
+        assert_eq!(status(&answer), "200", "{answer}");
+        lab.wait_ms(20).await;
+    }
+    assert_eq!(upstream.frames(GOAWAY), []);
+    // And nothing of it is lost.
+    stalls.write(&[window_update(0, 1 << 24), window_update(1, 1 << 24)].concat()).await;
+    let mut bytes = 0;
+    while bytes < EVENTS * 20 {
+        bytes += stalls.find(|frame| frame.kind == DATA).await.unwrap().payload.len();
+    }
+    assert_eq!(bytes, EVENTS * 20);
 }

@@ -78,6 +78,13 @@ impl Lab {
         self.reports().into_iter().filter_map(span).collect()
     }
 
+    /// Waits until so many requests have ended.
+    pub(crate) async fn has_spans(&self, count: usize) {
+        while self.spans().len() < count {
+            self.wait_ms(5).await;
+        }
+    }
+
     /// An exchange of a client.
     pub(crate) fn exchange(&self) -> Exchange {
         Exchange::start(TraceId(1), None, self.host.now())

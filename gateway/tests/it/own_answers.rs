@@ -97,6 +97,8 @@ async fn a_request_that_is_refused_while_it_is_read_leaves_a_line() {
         (&countless, 431, "*"),
         (&long, 414, "*"),
         ("CONNECT a:80 HTTP/1.1\r\nHost: a:80\r\n\r\n", 501, ""),
+        // A call of gRPC is told in its own words.
+        ("POST /x HTTP/1.1\r\nHost: a\r\nHost: b\r\nContent-Type: application/grpc\r\n\r\n", 200, "/x"),
     ] {
         let before = lab.spans().len();
         let answer = gateway.exchange(request).await;

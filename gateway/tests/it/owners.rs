@@ -12,6 +12,7 @@ use http_body::Frame;
 use http_body_util::{BodyExt, StreamBody};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+use crate::frames::{CANCEL, END_STREAM, PREFACE, RST_STREAM, Wire, headers, settings};
 use crate::lab::{Lab, read_answer};
 
 const GET: &str = "GET / HTTP/1.1\r\nHost: it\r\nConnection: close\r\n\r\n";
@@ -277,4 +278,51 @@ async fn a_caller_that_does_not_read_is_let_go_of_when_its_answer_breaks_off() {
     let _ = stalled.read_to_end(&mut answer).await;
     assert!((lab.host.now() - began).as_millis() < 2_000, "the connection was ended");
     assert!(answer.len() < 64 << 20);
+}
+
+#[tokio::test]
+async fn a_caller_that_takes_nothing_of_its_answer_gets_no_more_of_it() {
+    let lab = Lab::new();
+    let backend = lab.backend(by_path).await;
+    let gateway = lab
+        .gateway(&format!(
+            "send_timeout = \"300ms\"\nlimits = {{ concurrency = 1 }}\n[upstreams.it]\nendpoints = [\"{backend}\"]"
+        ))
+        .await;
+    let mut stalls = gateway.connect().await;
+    stalls.write_all(GET.replace("/ ", "/long ").as_bytes()).await.unwrap();
+    lab.patiently(lab.has_spans(1)).await.expect("its request ends long before its timeout");
+    assert_eq!(lab.spans()[0].outcome, Outcome::Failed(Fault::Cancelled));
+    assert_eq!(status(&gateway.exchange(GET).await), "200", "its place is free");
+
+    // The peer's initial window is 0.
+    let greeting = [PREFACE, &settings(&[(4, 0)])].concat();
+    let mut stalls = Wire::silent(&lab, &gateway.address.into(), &greeting).await;
+    let fields = [(":method", "GET"), (":scheme", "http"), (":path", "/long"), (":authority", "it")];
+    stalls.write(&headers(END_STREAM, 1, &fields)).await;
+    let ended = stalls.find(|frame| frame.kind == RST_STREAM).await.unwrap();
+    assert_eq!((ended.stream, ended.code()), (1, Some(CANCEL)));
+    assert_eq!(status(&gateway.exchange(GET).await), "200", "its place is free");
+}
+
+#[tokio::test]
+async fn who_has_no_time_left_after_waiting_for_a_connection_blames_nobody() {
+    let lab = Lab::new();
+    let silent = lab.backend(|_| std::future::pending()).await;
+    let gateway = lab
+        .gateway(&format!(
+            "[upstreams.it]\nendpoints = [\"{silent}\"]\ntimeout = \"400ms\"\npool = {{ connections = 1 }}\n\
+             breaker = {{ failures = 1 }}"
+        ))
+        .await;
+    // Its caller is to blame, and has the connection for as long as may be.
+    let mut uploads = gateway.connect().await;
+    let upload = GET.replace("GET", "POST").replace("Host", "Content-Length: 100\r\nHost");
+    uploads.write_all(upload.as_bytes()).await.unwrap();
+    lab.wait_ms(30).await;
+    assert_eq!(status(&gateway.exchange(GET).await), "504");
+    assert_eq!(status(&read_answer(&mut uploads).await), "408");
+    let attempt = &lab.spans()[1].attempts[0];
+    assert!(attempt.is_sent, "the connection came just before its time was up");
+    assert!(!lab.reports().iter().any(|report| matches!(report, Report::Breaker(_))));
 }

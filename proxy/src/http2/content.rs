@@ -2,16 +2,20 @@
 //! without an error, and the end of the connection break it off (RFC 9113, 8.1). The sender may send on as frames are
 //! taken. Owns no time.
 
+use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::{Context, Poll, ready};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use h2::RecvStream;
 use http_body::{Body, Frame, SizeHint};
 
 use crate::telemetry::Fault;
+
+/// How much is put together of small frames.
+const PIECE_BYTES: usize = 16 * 1024;
 
 /// Content that is being received.
 pub(crate) struct Content {
@@ -20,8 +24,28 @@ pub(crate) struct Content {
     /// How many bytes are still to come, where the head said it, or where there is no content.
     remaining: Option<u64>,
     stage: Stage,
+    gathered: Gathered,
     #[expect(dead_code, reason = "counts as long as it lives")]
     open: Option<Open>,
+}
+
+/// What was taken off the connection before anybody wanted it: its bytes in a few pieces, for the connection holds each
+/// frame by itself, and ends when many small ones make a burden of it (`too_many_data_frames`), though their bytes are
+/// within the window. The peer may send no more for it until it is handed out.
+#[derive(Default)]
+struct Gathered {
+    pieces: VecDeque<BytesMut>,
+    /// What came behind them: the end of the data, or what broke it off.
+    end: Option<Result<(), h2::Error>>,
+}
+
+impl Gathered {
+    fn push(&mut self, data: Bytes) {
+        match self.pieces.back_mut() {
+            Some(last) if last.len() + data.len() <= PIECE_BYTES => last.extend_from_slice(&data),
+            _ => self.pieces.push_back(BytesMut::from(data)),
+        }
+    }
 }
 
 /// Which message it belongs to, and so whose fault it is when it breaks off.
@@ -72,7 +96,7 @@ impl Content {
         remaining: Option<u64>,
         open: Option<Open>,
     ) -> Self {
-        Self { stream, message, remaining, stage: Stage::Data, open }
+        Self { stream, message, remaining, stage: Stage::Data, gathered: Gathered::default(), open }
     }
 
     fn break_off(&mut self, error: &h2::Error) -> Fault {
@@ -84,10 +108,35 @@ impl Content {
         }
     }
 
+    /// Takes what has come off the connection, while nobody wants it.
+    pub(crate) fn gather(&mut self, cx: &mut Context<'_>) {
+        while self.stage == Stage::Data
+            && self.gathered.end.is_none()
+            && let Poll::Ready(came) = self.stream.poll_data(cx)
+        {
+            match came {
+                Some(Ok(data)) => self.gathered.push(data),
+                Some(Err(error)) => self.gathered.end = Some(Err(error)),
+                None => self.gathered.end = Some(Ok(())),
+            }
+        }
+    }
+
+    /// What comes next, gathered or not.
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, h2::Error>>> {
+        if let Some(piece) = self.gathered.pieces.pop_front() {
+            return Poll::Ready(Some(Ok(piece.freeze())));
+        }
+        match self.gathered.end.take() {
+            Some(end) => Poll::Ready(end.err().map(Err)),
+            None => self.stream.poll_data(cx),
+        }
+    }
+
     /// The next data; `None` once there is no more of it.
     fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, h2::Error>>> {
         loop {
-            let Some(data) = ready!(self.stream.poll_data(cx)).transpose()? else {
+            let Some(data) = ready!(self.poll_next(cx)).transpose()? else {
                 return Poll::Ready(None);
             };
             if data.is_empty() {
@@ -143,7 +192,7 @@ impl Body for Content {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.stage == Stage::Ended || self.stream.is_end_stream()
+        self.stage == Stage::Ended || (self.gathered.pieces.is_empty() && self.stream.is_end_stream())
     }
 
     fn size_hint(&self) -> SizeHint {

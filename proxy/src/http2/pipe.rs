@@ -10,6 +10,8 @@ use http_body::{Body as HttpBody, Frame};
 
 use super::reason;
 use crate::body::Body;
+use crate::host::Host;
+use crate::stall::Stall;
 use crate::telemetry::Fault;
 
 /// Content on its way to a peer.
@@ -18,27 +20,56 @@ pub(crate) struct Pipe {
     stream: SendStream<Bytes>,
     /// Data that waits until the peer takes it, and whether it is the last.
     waiting: Option<(Bytes, bool)>,
+    /// How many bytes the peer has taken.
+    taken: u64,
 }
 
 impl Pipe {
     pub(super) fn new(body: Body, stream: SendStream<Bytes>) -> Self {
-        Self { body, stream, waiting: None }
+        Self { body, stream, waiting: None, taken: 0 }
     }
 
-    /// Sends the data that waits; whether that was the last.
+    /// Sends the data that waits, as much at a time as the peer takes: what it does not take waits here, where it can be
+    /// given up, and not in h2. Whether that was the last.
     fn poll_waiting(&mut self, cx: &mut Context<'_>) -> Poll<Result<bool, h2::Error>> {
-        while self.waiting.is_some() && self.stream.capacity() == 0 {
-            match self.stream.poll_capacity(cx) {
-                Poll::Ready(Some(capacity)) => drop(capacity?),
-                Poll::Ready(None) => return Poll::Ready(Err(h2::Reason::STREAM_CLOSED.into())),
-                Poll::Pending => {
-                    let fault = ready!(self.body.poll_broken(cx));
-                    return Poll::Ready(Err(self.break_off(fault)));
+        while let Some((data, last)) = &mut self.waiting {
+            let room = self.stream.capacity();
+            if room == 0 {
+                match self.stream.poll_capacity(cx) {
+                    Poll::Ready(Some(capacity)) => drop(capacity?),
+                    Poll::Ready(None) => return Poll::Ready(Err(h2::Reason::STREAM_CLOSED.into())),
+                    Poll::Pending => {
+                        let fault = ready!(self.body.poll_broken(cx));
+                        return Poll::Ready(Err(self.break_off(fault)));
+                    }
                 }
+                continue;
             }
+            let now = data.split_to(room.min(data.len()));
+            let (rest, ends) = (data.len(), *last && data.is_empty());
+            self.taken += now.len() as u64;
+            self.stream.send_data(now, ends)?;
+            if rest == 0 {
+                self.waiting = None;
+                return Poll::Ready(Ok(ends));
+            }
+            self.stream.reserve_capacity(rest);
         }
-        let Some((data, last)) = self.waiting.take() else { return Poll::Ready(Ok(false)) };
-        Poll::Ready(self.stream.send_data(data, last).map(|()| last))
+        Poll::Ready(Ok(false))
+    }
+
+    /// Completes once everything was sent, or nothing more can be, also since the peer has taken nothing for too long.
+    pub(super) fn poll_patiently<H: Host>(&mut self, stall: &mut Stall<H>, cx: &mut Context<'_>) -> Poll<()> {
+        if self.poll_sent(cx).is_ready() {
+            return Poll::Ready(());
+        }
+        if self.waiting.is_none() {
+            stall.end();
+            return Poll::Pending;
+        }
+        ready!(stall.poll_over(self.taken, cx));
+        self.break_off(Fault::Cancelled);
+        Poll::Ready(())
     }
 
     /// Takes the next frame; whether everything was sent.
@@ -55,8 +86,8 @@ impl Pipe {
             }
             Ok(data) => {
                 // Asked for only now that there is something: what a stream holds of the connection's window without
-                // using it is missing to the others. h2 asks for the rest of it when the data is sent.
-                self.stream.reserve_capacity(1);
+                // using it is missing to the others.
+                self.stream.reserve_capacity(data.len());
                 self.waiting = Some((data, self.body.is_end_stream()));
                 Ok(false)
             }

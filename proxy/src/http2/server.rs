@@ -23,6 +23,7 @@ use super::{announced_length, has_content};
 use crate::body::Body;
 use crate::host::Host;
 use crate::interim::{Interim, Taker};
+use crate::stall::Stall;
 use crate::tasks::Spawner;
 use crate::timer::before;
 
@@ -48,6 +49,8 @@ pub(crate) struct Settings {
     pub(crate) idle_timeout: Option<Duration>,
     /// After how long a silence the peer is pinged while requests are open.
     pub(crate) keep_alive: Duration,
+    /// How long the peer may take nothing of an answer.
+    pub(crate) send_timeout: Duration,
 }
 
 /// An answer that is being made.
@@ -84,6 +87,7 @@ pub(crate) async fn serve<H, S>(
         answer,
         alive,
         quiet: Quiet::new(host.clone()),
+        host,
         asked: false,
         leaving: false,
     };
@@ -112,6 +116,7 @@ struct Serving<'a, H, S, A> {
     answer: A,
     alive: Option<Alive<H>>,
     quiet: Quiet<H>,
+    host: &'a H,
     /// Whether there was a request.
     asked: bool,
     /// Whether the peer was told that no further request is taken.
@@ -187,7 +192,8 @@ where
         head.extensions.insert(respond.interim());
         let body = Body::http2(Content::new(content, Message::Request, length, None));
         let answering = (self.answer)(Request::from_parts(head, body));
-        self.spawner.spawn(respond.answer(answering, by_head));
+        let stall = Stall::new(self.host.clone(), self.settings.send_timeout);
+        self.spawner.spawn(respond.answer(answering, by_head, stall));
     }
 
     /// Tells the peer that no further request is taken; those that are under way are.
@@ -230,7 +236,7 @@ impl Respond {
     }
 
     /// Waits for an answer and sends it; gives up both when the peer resets the stream.
-    async fn answer(self, mut answering: Answering, by_head: bool) {
+    async fn answer<H: Host>(self, mut answering: Answering, by_head: bool, mut stall: Stall<H>) {
         let answer = std::future::poll_fn(|cx| match answering.as_mut().poll(cx) {
             Poll::Ready(answer) => Poll::Ready(Some(answer)),
             Poll::Pending => match &mut self.lock().respond {
@@ -242,9 +248,9 @@ impl Respond {
         let respond = self.lock().respond.take();
         drop(answering);
         if let (Some(answer), Some(respond)) = (answer, respond)
-            && let Some(pipe) = send(respond, answer, by_head)
+            && let Some(mut pipe) = send(respond, answer, by_head)
         {
-            pipe.await;
+            std::future::poll_fn(|cx| pipe.poll_patiently(&mut stall, cx)).await;
         }
     }
 }

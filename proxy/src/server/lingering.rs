@@ -20,7 +20,7 @@ const SILENCE_MAX: Duration = Duration::from_secs(5);
 const PIECE_BYTES: usize = 16 * 1024;
 
 /// Closes `stream`, without cutting the answer off from a peer that is still sending.
-pub(super) async fn linger<H: Host, S: AsyncRead + AsyncWrite + Unpin>(host: &H, mut stream: Framed<S>) {
+pub(super) async fn linger<H: Host, S: AsyncRead + AsyncWrite + Unpin>(host: &H, mut stream: Framed<S, H>) {
     let ends = host.now() + LONGEST;
     let closed = before(host, ends, stream.shutdown()).await;
     if closed.is_none_or(|closed| closed.is_err()) || !stream.is_within_request() {

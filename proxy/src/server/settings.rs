@@ -36,6 +36,9 @@ pub struct Settings {
     /// After how long a silence the peer of an HTTP/2 connection with requests on it is pinged: one that is gone must not
     /// take up a place for ever.
     pub http2_keep_alive: Duration,
+    /// How long a peer may take nothing of what it is sent (nginx's `send_timeout`); then its connection is closed, over
+    /// HTTP/2 its stream reset.
+    pub send_timeout: Duration,
     /// How old a connection may become; any age when `None`.
     pub age: Option<ConnectionAge>,
     /// How long requests in flight may take when the loop is told to stop (Istio's
@@ -68,6 +71,7 @@ impl Default for Settings {
             idle_timeout: Duration::from_secs(75),
             http2_idle_timeout: Some(Duration::from_hours(1)),
             http2_keep_alive: Duration::from_secs(75),
+            send_timeout: Duration::from_mins(1),
             age: None,
             drain_timeout: Duration::from_secs(25),
         }

@@ -12,14 +12,19 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::wire::Wire;
 use crate::framing::request::Requests;
+use crate::host::Host;
+use crate::stall::Stall;
 
 /// No part of any line of a request, and what hyper takes for the end of a head: it looks for that
 /// before it looks at the lines.
 const SPOILT: &[u8] = b"\0\n\n";
 
 /// A stream of requests that is watched, and of answers to which interim ones are added.
-pub(super) struct Framed<S> {
+pub(super) struct Framed<S, H> {
     stream: S,
+    stall: Stall<H>,
+    /// How many bytes were written.
+    written: u64,
     watch: Requests,
     /// What is still to be read once the stream was found ambiguous.
     spoilt: Option<&'static [u8]>,
@@ -31,10 +36,13 @@ pub(super) struct Framed<S> {
     is_clean: bool,
 }
 
-impl<S> Framed<S> {
-    pub(super) fn new(stream: S, wire: Arc<Wire>) -> Self {
+impl<S, H: Host> Framed<S, H> {
+    /// What is written may wait for the peer as `stall` says.
+    pub(super) fn new(stream: S, wire: Arc<Wire>, stall: Stall<H>) -> Self {
         Self {
             stream,
+            stall,
+            written: 0,
             watch: Requests::default(),
             spoilt: None,
             wire,
@@ -42,9 +50,7 @@ impl<S> Framed<S> {
             is_clean: true,
         }
     }
-}
 
-impl<S> Framed<S> {
     /// Whether the peer has not sent all of a request yet.
     pub(super) fn is_within_request(&self) -> bool {
         self.spoilt.is_some() || !self.watch.is_between()
@@ -55,16 +61,26 @@ impl<S> Framed<S> {
         self.stream
     }
 
-    /// What came of writing. Where the peer does not read, an answer that has broken off ends the connection.
-    fn unless_cut<T>(&self, cx: &Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
-        if written.is_pending() && self.wire.is_cut(cx) {
+    /// What came of writing. Where the peer does not read, an answer that has broken off ends the connection, and so does
+    /// its patience.
+    fn unless_over<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        if written.is_ready() {
+            self.stall.end();
+        } else if self.wire.is_cut(cx) || self.stall.poll_over(self.written, cx).is_ready() {
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
         }
         written
     }
+
+    /// What came of writing some bytes.
+    fn wrote(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        let written = ready!(self.unless_over(cx, written));
+        self.written += written.as_ref().map_or(0, |count| *count as u64);
+        Poll::Ready(written)
+    }
 }
 
-impl<S: AsyncWrite + Unpin> Framed<S> {
+impl<S: AsyncWrite + Unpin, H: Host> Framed<S, H> {
     /// Writes the interim answers that are there. In the middle of a message there is no place for them: those that
     /// the answer has overtaken there are dropped.
     fn write_interim(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -80,15 +96,16 @@ impl<S: AsyncWrite + Unpin> Framed<S> {
                     return Poll::Ready(Ok(()));
                 }
             }
-            match ready!(Pin::new(&mut self.stream).poll_write(cx, &bytes[*written..]))? {
+            let count = Pin::new(&mut self.stream).poll_write(cx, &bytes[*written..]);
+            match ready!(self.wrote(cx, count))? {
                 0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                count => *written += count,
+                count => self.interim.1 += count,
             }
         }
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Framed<S> {
+impl<S: AsyncRead + Unpin, H: Host> AsyncRead for Framed<S, H> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -112,12 +129,12 @@ impl<S: AsyncRead + Unpin> AsyncRead for Framed<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Framed<S> {
+impl<S: AsyncWrite + Unpin, H: Host> AsyncWrite for Framed<S, H> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         ready!(self.write_interim(cx))?;
         self.is_clean = false;
         let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
-        self.unless_cut(cx, written)
+        self.wrote(cx, written)
     }
 
     fn poll_write_vectored(
@@ -128,7 +145,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Framed<S> {
         ready!(self.write_interim(cx))?;
         self.is_clean = false;
         let written = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
-        self.unless_cut(cx, written)
+        self.wrote(cx, written)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -140,7 +157,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Framed<S> {
         self.is_clean = true;
         ready!(self.write_interim(cx))?;
         let flushed = Pin::new(&mut self.stream).poll_flush(cx);
-        ready!(self.unless_cut(cx, flushed))?;
+        ready!(self.unless_over(cx, flushed))?;
         self.wire.flushed();
         Poll::Ready(Ok(()))
     }
@@ -152,17 +169,28 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Framed<S> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use http::{HeaderMap, StatusCode, Version};
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     use super::*;
+    use crate::host::live::Live;
+    use crate::telemetry::{Observer, Report};
+
+    struct Nobody;
+
+    impl Observer for Nobody {
+        fn observe(&self, _: Report) {}
+    }
 
     #[tokio::test]
     async fn interim_answers_stand_between_messages_and_never_in_one() {
         const HINTS: &str = "HTTP/1.1 103 Early Hints\r\n\r\n";
         let (near, mut far) = tokio::io::duplex(1024);
         let wire = Arc::new(Wire::default());
-        let mut framed = Framed::new(near, Arc::clone(&wire));
+        let stall = Stall::new(Live::new(Nobody), Duration::from_mins(1));
+        let mut framed = Framed::new(near, Arc::clone(&wire), stall);
         wire.begin(Version::HTTP_11);
         // A part of the answer before is still to be written when an interim answer comes.
         framed.write_all(b"[the answer ").await.unwrap();

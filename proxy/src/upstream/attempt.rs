@@ -16,6 +16,7 @@ use super::deadline::Limits;
 use super::idle::Idle;
 use super::pool::{Freshness, Lease};
 use super::replay::Replay;
+use super::settings;
 use super::state::Verdict;
 use super::{Protocol, Upstream};
 use crate::body::Body;
@@ -177,12 +178,12 @@ impl<H: Host> Upstream<H> {
                 answered.verdict.answered(status, is_received);
                 Ok(answered)
             }
-            // Who waits for a connection that others have is with no endpoint yet (as in Envoy).
-            (Err(Fault::Timeout), None)
-                if reach == Reach::Connecting && exchange.is_mostly(Owner::Pool, began, now) =>
-            {
+            // Who waits for a connection that others have is with no endpoint yet (as in Envoy), and who has waited so
+            // for most of the time has left none for the endpoint.
+            (Err(Fault::Timeout), None) if exchange.is_mostly(Owner::Pool, began, now) => {
                 exchange.end_attempt(Outcome::Failed(Fault::Timeout), now);
-                Err(Failed { fault: Fault::Timeout, reach: Reach::Unwritten, endpoint })
+                let reach = if reach == Reach::Connecting { Reach::Unwritten } else { reach };
+                Err(Failed { fault: Fault::Timeout, reach, endpoint })
             }
             (Err(fault), broken) => {
                 let blamed =
@@ -285,10 +286,18 @@ impl<H: Host> Upstream<H> {
         clock.idle.iter().for_each(Idle::passes);
         let mut content = Content::new(content);
         content.take_first().map_err(|fault| (fault, Reach::Sent))?;
-        if self.retry.as_ref().is_some_and(Retry::reads_trailers) && content::ends_in_trailers(&head) {
-            let passes = || clock.idle.iter().for_each(Idle::passes);
-            let read = content.read_ahead(self.settings.body_limit, passes);
+        // While the caller has more to say, the two may be waiting for each other.
+        if self.retry.as_ref().is_some_and(Retry::reads_trailers)
+            && content::ends_in_trailers(&head)
+            && clock.replay.is_sent()
+        {
+            let (limit, passes) = (self.settings.body_limit, || clock.idle.iter().for_each(Idle::passes));
             // One that takes too long is handed on as it comes: it may be a stream.
+            let read = async {
+                content.read_message(limit, passes).await?;
+                let patience = self.host.now() + settings::TRAILERS_PATIENCE;
+                before(&self.host, patience, content.read_end(limit, passes)).await.unwrap_or(Ok(()))
+            };
             if let Some(Err(fault)) = before(&self.host, clock.until(), read).await {
                 return Err((fault, Reach::Sent));
             }

@@ -29,8 +29,16 @@ pub(super) struct Content<B> {
 #[derive(Default)]
 struct Ahead {
     frames: VecDeque<Frame<Bytes>>,
+    message: Message,
     /// Whether there is nothing behind them.
     whole: bool,
+}
+
+impl Content<crate::body::Body> {
+    /// As [`crate::body::Body::gather`], for what was not received yet.
+    pub(super) fn gather(&mut self, cx: &mut Context<'_>) {
+        self.rest.gather(cx);
+    }
 }
 
 impl<B: Body<Data = Bytes> + Unpin> Content<B> {
@@ -59,16 +67,28 @@ impl<B: Body<Data = Bytes> + Unpin> Content<B> {
         }
     }
 
-    /// Reads to the end, unless there is more than one message or than `limit` bytes. What was read is handed out
-    /// all the same, and `passes` is called for each frame. Can be dropped half-way.
-    pub(super) async fn read_ahead(&mut self, limit: u64, passes: impl Fn()) -> Result<(), B::Error> {
+    /// Reads the first message, as far as it has no more than `limit` bytes. What was read is handed out all the same, and
+    /// `passes` is called for each frame. Can be dropped half-way.
+    pub(super) async fn read_message(&mut self, limit: u64, passes: impl Fn()) -> Result<(), B::Error> {
+        self.read_until(|message| message.is_whole() || message.is_exceeded(limit), passes).await
+    }
+
+    /// Goes on to the end, unless there is more than one message or than `limit` bytes.
+    pub(super) async fn read_end(&mut self, limit: u64, passes: impl Fn()) -> Result<(), B::Error> {
+        self.read_until(|message| message.is_exceeded(limit), passes).await
+    }
+
+    async fn read_until(
+        &mut self,
+        is_enough: impl Fn(&Message) -> bool,
+        passes: impl Fn(),
+    ) -> Result<(), B::Error> {
         let ahead = self.ahead.get_or_insert_default();
-        let mut message = Message::default();
         if let Some(first) = self.first.take() {
-            message.read(first.data_ref().map_or(&[], |data| data));
+            ahead.message.read(first.data_ref().map_or(&[], |data| data));
             ahead.frames.push_back(first);
         }
-        while !message.is_exceeded(limit) {
+        while !ahead.whole && !is_enough(&ahead.message) {
             let Some(frame) = self.rest.frame().await else {
                 ahead.whole = true;
                 break;
@@ -76,7 +96,7 @@ impl<B: Body<Data = Bytes> + Unpin> Content<B> {
             let frame = frame?;
             passes();
             if let Some(data) = frame.data_ref() {
-                message.read(data);
+                ahead.message.read(data);
             }
             ahead.frames.push_back(frame);
         }
@@ -116,11 +136,20 @@ impl Message {
         self.read += data.len() as u64;
     }
 
+    /// Where it ends, as far as is known.
+    fn end(&self) -> u64 {
+        let [_, length @ ..] = self.prefix;
+        PREFIX_BYTES as u64 + u64::from(u32::from_be_bytes(length))
+    }
+
+    /// Whether all of it was read.
+    fn is_whole(&self) -> bool {
+        self.read >= PREFIX_BYTES as u64 && self.read >= self.end()
+    }
+
     /// Whether more than the message, or than `limit`, was read.
     fn is_exceeded(&self, limit: u64) -> bool {
-        let [_, length @ ..] = self.prefix;
-        let end = PREFIX_BYTES as u64 + u64::from(u32::from_be_bytes(length));
-        self.read > limit.min(end)
+        self.read > limit.min(self.end())
     }
 }
 
@@ -201,7 +230,7 @@ mod tests {
         fn the_trailers_behind_one_message_are_found(length in 0..200_u32, size in 1..64_usize, none: bool) {
             let bytes = if none { Vec::new() } else { messages(&[length]) };
             let mut content = content(&bytes, size, true);
-            content.read_ahead(1_000, || ()).now_or_never().unwrap().unwrap();
+            content.read_end(1_000, || ()).now_or_never().unwrap().unwrap();
             prop_assert_eq!(content.trailers().unwrap()[&grpc::STATUS].as_bytes(), b"14");
             prop_assert!(content.is_received() && !content.is_end_stream());
             prop_assert_eq!(content.size_hint().exact(), Some(bytes.len() as u64));
@@ -215,23 +244,32 @@ mod tests {
             lengths in proptest::collection::vec(0..200_u32, 2..5), size in 1..64_usize,
         ) {
             let mut content = content(&messages(&lengths), size, false);
-            prop_assert!(content.read_ahead(1_000, || ()).now_or_never().is_some(), "it waited for the end");
+            prop_assert!(content.read_end(1_000, || ()).now_or_never().is_some(), "it waited for the end");
             prop_assert!(content.trailers().is_none() && !content.is_received());
         }
 
         #[test]
         fn no_more_is_kept_than_the_limit_and_a_frame(length in 0..2_000_u32, size in 1..64_usize, limit in 0..500_u64) {
             let mut content = content(&messages(&[length]), size, true);
-            content.read_ahead(limit, || ()).now_or_never().unwrap().unwrap();
+            content.read_end(limit, || ()).now_or_never().unwrap().unwrap();
             let kept = content.ahead.as_ref().unwrap().frames.iter().filter_map(Frame::data_ref);
             prop_assert!(kept.map(Bytes::len).sum::<usize>() as u64 <= limit + size as u64);
         }
     }
 
     #[test]
+    fn a_message_is_read_by_itself_and_what_comes_behind_it_is_not_waited_for() {
+        for size in [1, 5, 64, 1_000] {
+            let mut content = content(&messages(&[100]), size, false);
+            assert!(content.read_message(1_000, || ()).now_or_never().is_some(), "the message is there");
+            assert!(content.read_end(1_000, || ()).now_or_never().is_none(), "nothing comes behind it");
+        }
+    }
+
+    #[test]
     fn what_was_read_is_handed_out_when_reading_ahead_is_given_up() {
         let mut content = content(&messages(&[100]), 10, false);
-        assert!(content.read_ahead(1_000, || ()).now_or_never().is_none(), "the end never comes");
+        assert!(content.read_end(1_000, || ()).now_or_never().is_none(), "the end never comes");
         let mut read = 0;
         while let Some(Some(Ok(frame))) = content.frame().now_or_never() {
             read += frame.into_data().unwrap().len();

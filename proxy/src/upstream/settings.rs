@@ -295,6 +295,10 @@ pub struct Limits {
     pub keep_alive: Option<Duration>,
 }
 
+/// How long trailers, in which gRPC says how a call ended, are waited for behind a message that may be the first of a
+/// stream. The one message of a call and its trailers come together.
+pub(super) const TRAILERS_PATIENCE: Duration = Duration::from_millis(25);
+
 impl Default for Limits {
     /// Those of a pool that nobody has written anything about.
     fn default() -> Self {

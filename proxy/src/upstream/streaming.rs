@@ -172,9 +172,9 @@ impl<H: Host> Streaming<H> {
             if !is_full && giver.poll_abandoned(cx).is_ready() {
                 return Poll::Ready(Event::Abandoned);
             }
-            if (is_full || giver.poll_wanted(cx).is_ready())
-                && let Poll::Ready(came) = Pin::new(&mut self.content).poll_frame(cx)
-            {
+            if !is_full && giver.poll_wanted(cx).is_pending() {
+                self.content.gather(cx);
+            } else if let Poll::Ready(came) = Pin::new(&mut self.content).poll_frame(cx) {
                 return Poll::Ready(Event::Came(came));
             }
             if let Some(since) = waits.since
