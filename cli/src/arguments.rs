@@ -276,6 +276,9 @@ pub(crate) struct TraceArguments {
     /// Look at this architecture [default: the record's last]
     #[arg(long, value_name = "A")]
     pub(crate) arch: Option<String>,
+    /// Of a run with several seeds, look at this one [default: the first]
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
     /// Write the requests as Chrome's trace events, for ui.perfetto.dev
     #[arg(long, value_name = "FILE")]
     pub(crate) perfetto: Option<PathBuf>,

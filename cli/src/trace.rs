@@ -7,19 +7,21 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use hoplab_reports as reports;
+use hoplab_reports::study::Study;
 use hoplab_sim::lens::{ALIKE_MAX, Lens, Seen, Wanted};
-use hoplab_sim::record::{Architecture, Record, VERSION};
+use hoplab_sim::record::{Architecture, Record, Seeds, VERSION};
 use hoplab_sim::run::{self, Progress};
 use hoplab_sim::scenario::{self, Overrides};
 
 use crate::arguments::TraceArguments;
 use crate::end::End;
 use crate::plural::plural;
+use crate::study::seed_name;
 use crate::terminal;
 
 /// Looks into the run in a folder; [`End::Invalid`] when it does not repeat itself.
 pub(crate) fn trace(arguments: &TraceArguments) -> anyhow::Result<End> {
-    let record = reports::read(&arguments.dir)?;
+    let record = of_seed(reports::read(&arguments.dir)?, arguments)?;
     let (name, recorded) = architecture(&record, arguments.arch.as_deref())?;
     let lens = Lens {
         requests: Some(wanted(arguments, recorded)?),
@@ -62,6 +64,33 @@ pub(crate) fn trace(arguments: &TraceArguments) -> anyhow::Result<End> {
         write!(out, "{gap}{waterfall}")?;
     }
     Ok(End::Well)
+}
+
+/// The record of the seed that is asked for: of several, that of the first when none is.
+fn of_seed(record: Record, arguments: &TraceArguments) -> anyhow::Result<Record> {
+    let seeds = record.seed..record.seed + record.seeds.as_ref().map_or(1, Seeds::count);
+    let seed = arguments.seed.unwrap_or(seeds.start);
+    let known = match &record.seeds {
+        None => format!("the record has {seed}", seed = seeds.start),
+        Some(_) => format!("the record has {} to {}", seeds.start, seeds.end - 1),
+    };
+    if !seeds.contains(&seed) {
+        bail!("--seed: {known}, nothing else");
+    }
+    if record.seeds.is_none() {
+        return Ok(record);
+    }
+    let dir = &arguments.dir;
+    let part = if Study::is_in(dir) {
+        Study::read(dir)?.parts_in(dir).of_any_build::<Record>(&seed_name(seed))
+    } else {
+        None
+    };
+    let part = part.with_context(|| {
+        format!("{} has no run of seed {seed} by itself: `hoplab run --seed {seed}` makes one", dir.display())
+    })?;
+    eprintln!("seed {seed}: {known}");
+    Ok(part)
 }
 
 /// The architecture that is asked for; the last one when none is.

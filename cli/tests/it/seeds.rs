@@ -139,3 +139,23 @@ fn mistakes_are_told() {
     hoplab(&folder, &["run", "quick.toml", "--seeds", "4", "--shard", "2/2", "--out", "b"]);
     assert!(said(&["merge", "a", "b", "--out", "c"]).contains("a and b are not of the same study"));
 }
+
+#[test]
+fn single_requests_of_each_seed_are_drawn() {
+    let folder = Folder::new("traced");
+    folder.write("quick.toml", QUICK);
+    run(&folder, &["--out", "six"]);
+    for (seed, said) in
+        [(None, "seed 5: the record has 5 to 10\n"), (Some("8"), "seed 8: the record has 5 to 10\n")]
+    {
+        let asked: Vec<_> = seed.into_iter().flat_map(|seed| ["--seed", seed]).collect();
+        let output = hoplab(&folder, &[&["trace", "six"], &asked[..]].concat());
+        assert_eq!((code(&output), &*stderr(&output)), (0, said));
+        assert!(stdout(&output).contains("shop"), "{}", stdout(&output));
+    }
+    let output = hoplab(&folder, &["trace", "six", "--seed", "11"]);
+    assert_eq!(
+        (code(&output), &*stderr(&output)),
+        (2, "error: --seed: the record has 5 to 10, nothing else\n")
+    );
+}
