@@ -147,7 +147,9 @@ impl<H: Host> Forwarder<H> {
             facts.status = Some(refused.status);
             exchange.facts = Some(Box::new(facts));
         }
-        let span = exchange.into_span(self.role, Outcome::Failed(Fault::Malformed), self.host.now());
+        let is_late = refused.status == StatusCode::REQUEST_TIMEOUT;
+        let fault = if is_late { Fault::RequestTimeout } else { Fault::Malformed };
+        let span = exchange.into_span(self.role, Outcome::Failed(fault), self.host.now());
         self.host.report(Report::Span(span));
     }
 

@@ -21,10 +21,10 @@ use std::sync::Arc;
 use http::request::Parts;
 use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
+use hyper::server::conn::http1::{self, Parts as Parts1};
 use hyper::service::Service;
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::body::Body;
@@ -256,13 +256,20 @@ impl<H: Host, A: Handler> Acceptance<H, A> {
                 poll_fn(|cx| serving.poll_without_shutdown(cx)).await
             }
         };
-        let parts = serving.into_parts();
+        let Parts1 { io, service: Answers { handler, connection, .. }, .. } = serving.into_parts();
+        let mut stream = io.into_inner();
         // How a connection ends is the peer's affair: its requests were told, but for one that hyper could not read.
-        if let Some(status) = ended.err().as_ref().and_then(told_by_hyper) {
-            let Answers { handler, connection, .. } = &parts.service;
-            handler.note_refused(Refused { status, head: None }, connection);
+        if let Err(error) = ended {
+            let refused = |status| handler.note_refused(Refused { status, head: None }, &connection);
+            if let Some(status) = told_by_hyper(&error) {
+                refused(status);
+            } else if error.is_timeout() && stream.is_within_request() {
+                refused(StatusCode::REQUEST_TIMEOUT);
+                // Who does not read it is let go of all the same.
+                let _ = stream.write_all(HEAD_TIMEOUT).await;
+            }
         }
-        linger(&self.host, parts.io.into_inner()).await;
+        linger(&self.host, stream).await;
     }
 
     async fn speak_http2<S>(self, stream: S, connection: Connection, end: Option<Instant>)
@@ -353,6 +360,9 @@ impl<H: Clone, A> Clone for Acceptance<H, A> {
         }
     }
 }
+
+/// What a peer is told whose request's head was not complete in time.
+const HEAD_TIMEOUT: &[u8] = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
 
 /// What hyper says of a request whose target is longer than it takes.
 const TARGET_TOO_LONG: &str = "URI too long";

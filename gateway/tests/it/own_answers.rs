@@ -114,6 +114,21 @@ async fn a_request_that_is_refused_while_it_is_read_leaves_a_line() {
 }
 
 #[tokio::test]
+async fn a_head_that_is_not_complete_in_time_is_told_so_and_silence_is_not() {
+    let lab = Lab::new();
+    let nobody = lab.bind().await.1;
+    let gateway =
+        lab.gateway(&format!("keep_alive = \"200ms\"\n[upstreams.it]\nendpoints = [\"{nobody}\"]")).await;
+    assert_eq!(gateway.exchange("").await, "");
+    assert_eq!(lab.spans().len(), 0);
+    let answer = gateway.exchange("GET / HTTP/1.1\r\nHost: a\r\nX-").await;
+    assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+    let span = &lab.spans()[0];
+    assert_eq!(span.outcome, Outcome::Failed(Fault::RequestTimeout));
+    assert_eq!(span.facts.as_ref().unwrap().status, Some(http::StatusCode::REQUEST_TIMEOUT));
+}
+
+#[tokio::test]
 async fn what_this_hop_does_not_do_is_told_to_a_call_of_grpc_in_its_words() {
     let lab = Lab::new();
     let nobody = lab.bind().await.1;

@@ -57,7 +57,7 @@ pub fn line(span: &Span) -> Option<String> {
         fault,
         upstream: facts.upstream.as_deref(),
         endpoint: attempt.and_then(|attempt| attempt.endpoint.as_deref()),
-        attempts: span.attempts.len(),
+        attempts: span.attempts.iter().filter(|attempt| attempt.is_sent).count(),
         bytes_received: facts.bytes_received,
         bytes_sent: facts.bytes_sent,
         duration_us: micros((span.end - span.start).as_nanos()),

@@ -168,6 +168,10 @@ pub(super) fn edges<'a>(asked: impl IntoIterator<Item = &'a Asked>, name: &str) 
         edges.entry(format!("client → {entrance}")).or_default().calls += 1;
         for visit in &request.visits {
             let (caller, leaves) = caller(visit, name);
+            // What a gateway refuses by itself would have been an attempt.
+            if visit.hop == "gateway" && visit.attempts.is_empty() {
+                edges.entry(format!("client → {entrance}")).or_default().unsent += 1;
+            }
             for attempt in &visit.attempts {
                 let is_call = is_service(visit) && attempt.kind == AttemptKind::First;
                 if !is_call && !leaves {
