@@ -68,7 +68,7 @@
 //! ```toml
 //! keep_alive         = "75s"     # idle for so long, one is closed; longer than whoever stands in front keeps it
 //! max_connection_age = "10m"     # a tenth more or less; what was begun is finished
-//! send_timeout       = "60s"     # a caller that takes nothing of its answer for so long gets no more of it (the default)
+//! send_timeout       = "5m"      # a caller that takes nothing of its answer for so long gets no more of it (the default)
 //! ```
 //!
 //! What the gateway tells of itself; nothing of it when the keys are left out:

@@ -6,6 +6,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::instant::Instant;
 use crate::interim::Interim;
@@ -81,10 +82,15 @@ impl Exchange {
         self.timeline.started()
     }
 
-    /// Whether most of the time from `from` until `now` belongs to `owner`.
-    pub(crate) fn is_mostly(&mut self, owner: Owner, from: Instant, now: Instant) -> bool {
+    /// How much of the time from `from` until `now` belongs to others than `owner`.
+    pub(crate) fn time_beside(&mut self, owner: Owner, from: Instant, now: Instant) -> Duration {
         self.mark(now);
-        self.timeline.of(owner, from) * 2 > now - from
+        (now - from).saturating_sub(self.timeline.of(owner, from))
+    }
+
+    /// Whose the time is since the last mark.
+    pub(crate) fn owner(&self) -> Owner {
+        self.owner
     }
 
     /// From the last mark on, time belongs to `owner`.

@@ -29,10 +29,10 @@ const CONNECTION_WINDOW_BYTES_MIN: u32 = 16 * 1024 * 1024;
 const WINDOW_BYTES_MAX: u32 = (1 << 31) - 1;
 
 /// How much overhead small DATA frames that nobody has read yet may add before the connection is ended. Said, since h2
-/// would make it half of the connection's window. Answers whose readers stall do not count ([`content`] gathers them);
-/// requests that an upstream does not take do. Not to be set: h2 ends a connection after a hundred empty DATA frames that
+/// would make it half of the connection's window. Answers whose readers stall count until [`content`] gathers them,
+/// which may be after a burst; requests that an upstream does not take count as long as they wait. Not to be set: h2 ends a connection after a hundred empty DATA frames that
 /// end no stream.
-const DATA_FRAME_OVERHEAD_BYTES_MAX: usize = 8 * 1024 * 1024;
+const DATA_FRAME_OVERHEAD_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// h2 reads the real clock for streams that were reset here; never reached, it plays no role.
 const RESET_STREAM_MEMORY: std::time::Duration = std::time::Duration::from_secs(1 << 30);

@@ -252,8 +252,9 @@ impl<H: Host> Upstream<H> {
         let Answered { head, content, lease, idle, verdict } = answered;
         let clock = streaming::Clock { limits, patience: self.settings.timeout, idle };
         let spawner = self.spawner.clone();
+        let ends_by = None;
         let streaming =
-            Streaming { host, spawner, status, content, lease, verdict, in_flight, replay, clock };
+            Streaming { host, spawner, status, content, lease, verdict, in_flight, replay, clock, ends_by };
         Ok(Response::from_parts(head, streaming.body()))
     }
 }

@@ -311,7 +311,7 @@ async fn who_has_no_time_left_after_waiting_for_a_connection_blames_nobody() {
     let silent = lab.backend(|_| std::future::pending()).await;
     let gateway = lab
         .gateway(&format!(
-            "[upstreams.it]\nendpoints = [\"{silent}\"]\ntimeout = \"400ms\"\npool = {{ connections = 1 }}\n\
+            "[upstreams.it]\nendpoints = [\"{silent}\"]\ntimeout = \"2s\"\npool = {{ connections = 1 }}\n\
              breaker = {{ failures = 1 }}"
         ))
         .await;
@@ -319,7 +319,7 @@ async fn who_has_no_time_left_after_waiting_for_a_connection_blames_nobody() {
     let mut uploads = gateway.connect().await;
     let upload = GET.replace("GET", "POST").replace("Host", "Content-Length: 100\r\nHost");
     uploads.write_all(upload.as_bytes()).await.unwrap();
-    lab.wait_ms(30).await;
+    lab.wait_ms(2).await;
     assert_eq!(status(&gateway.exchange(GET).await), "504");
     assert_eq!(status(&read_answer(&mut uploads).await), "408");
     let attempt = &lab.spans()[1].attempts[0];

@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 use hoplab_proxy::body::Body;
 use hoplab_proxy::grpc;
+use hoplab_proxy::host::Host;
 use hoplab_proxy::telemetry::{BreakerState, Decision, Fault, Outcome, Report};
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
@@ -377,4 +379,40 @@ async fn a_throttled_request_never_leaves_and_a_told_pause_is_kept() {
     assert_eq!(status(&answer), "200");
     let span = lab.spans().pop().unwrap();
     assert!((1_000..1_400).contains(&span.end.saturating_since(span.start).as_millis()));
+}
+
+#[tokio::test]
+async fn an_answer_that_came_is_told_when_its_hedge_comes_to_nothing() {
+    let lab = Lab::new();
+    for chunked in [false, true] {
+        let asked = Arc::new(AtomicUsize::new(0));
+        let host = lab.host.clone();
+        let backend = lab
+            .backend(move |_| {
+                let (number, host) = (asked.fetch_add(1, Ordering::Relaxed), host.clone());
+                async move {
+                    if number > 0 {
+                        std::future::pending::<()>().await;
+                    }
+                    host.sleep_until(host.now() + Duration::from_millis(60)).await;
+                    let mut busy = answer(StatusCode::SERVICE_UNAVAILABLE);
+                    let frames = ["bu", "sy"].map(|text| Ok(Frame::data(Bytes::from(text))));
+                    *busy.body_mut() = if chunked {
+                        Body::boxed(StreamBody::new(futures_util::stream::iter(frames)))
+                    } else {
+                        Body::from(Bytes::from("busy"))
+                    };
+                    busy
+                }
+            })
+            .await;
+        let gateway = lab
+            .gateway(&format!(
+                "[upstreams.it]\nendpoints = [\"{backend}\"]\ntimeout = \"500ms\"\n\
+                 hedge = {{ after = \"10ms\", budget = \"100%\" }}"
+            ))
+            .await;
+        let told = gateway.exchange(GET).await;
+        assert!(status(&told) == "503" && told.contains("bu") && told.contains("sy"), "{told}");
+    }
 }

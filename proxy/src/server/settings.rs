@@ -36,8 +36,10 @@ pub struct Settings {
     /// After how long a silence the peer of an HTTP/2 connection with requests on it is pinged: one that is gone must not
     /// take up a place for ever.
     pub http2_keep_alive: Duration,
-    /// How long a peer may take nothing of what it is sent (nginx's `send_timeout`); then its connection is closed, over
-    /// HTTP/2 its stream reset.
+    /// How long a peer may take nothing of what it is sent (nginx's `send_timeout`, which is 60 s; Envoy's
+    /// `stream_idle_timeout` is 5 min); then its connection is closed, over HTTP/2 its stream reset. What the kernel takes
+    /// counts, which takes more only when about a third of its buffer is free: a peer that reads less than that in this
+    /// time seems to take nothing.
     pub send_timeout: Duration,
     /// How old a connection may become; any age when `None`.
     pub age: Option<ConnectionAge>,
@@ -71,7 +73,7 @@ impl Default for Settings {
             idle_timeout: Duration::from_secs(75),
             http2_idle_timeout: Some(Duration::from_hours(1)),
             http2_keep_alive: Duration::from_secs(75),
-            send_timeout: Duration::from_mins(1),
+            send_timeout: Duration::from_mins(5),
             age: None,
             drain_timeout: Duration::from_secs(25),
         }

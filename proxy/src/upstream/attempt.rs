@@ -31,6 +31,9 @@ use crate::timer::before;
 /// Tells the upstream that this is not the first attempt.
 pub(crate) const ATTEMPT_COUNT: HeaderName = HeaderName::from_static("x-attempt-count");
 
+/// Which part of an attempt's time is its last moment.
+const LAST_MOMENT: u32 = 100;
+
 /// How an attempt went.
 pub(super) type Attempted<H> = Result<Answered<H>, Failed>;
 
@@ -178,9 +181,13 @@ impl<H: Host> Upstream<H> {
                 answered.verdict.answered(status, is_received);
                 Ok(answered)
             }
-            // Who waits for a connection that others have is with no endpoint yet (as in Envoy), and who has waited so
-            // for most of the time has left none for the endpoint.
-            (Err(Fault::Timeout), None) if exchange.is_mostly(Owner::Pool, began, now) => {
+            // Who waits for a connection that others have is with no endpoint yet (as in Envoy), and who gets one in the
+            // last moment has left the endpoint no time. Any more counts: else one that hangs would never be found out
+            // behind a pool that is full because of it.
+            (Err(Fault::Timeout), None)
+                if exchange.owner() == Owner::Pool
+                    || exchange.time_beside(Owner::Pool, began, now) * LAST_MOMENT < now - began =>
+            {
                 exchange.end_attempt(Outcome::Failed(Fault::Timeout), now);
                 let reach = if reach == Reach::Connecting { Reach::Unwritten } else { reach };
                 Err(Failed { fault: Fault::Timeout, reach, endpoint })
@@ -295,7 +302,7 @@ impl<H: Host> Upstream<H> {
             // One that takes too long is handed on as it comes: it may be a stream.
             let read = async {
                 content.read_message(limit, passes).await?;
-                let patience = self.host.now() + settings::TRAILERS_PATIENCE;
+                let patience = self.host.now() + settings::FOLLOWING_PATIENCE;
                 before(&self.host, patience, content.read_end(limit, passes)).await.unwrap_or(Ok(()))
             };
             if let Some(Err(fault)) = before(&self.host, clock.until(), read).await {

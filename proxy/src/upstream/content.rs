@@ -78,6 +78,11 @@ impl<B: Body<Data = Bytes> + Unpin> Content<B> {
         self.read_until(|message| message.is_exceeded(limit), passes).await
     }
 
+    /// Goes on to the end, unless there are more than `limit` bytes.
+    pub(super) async fn read_rest(&mut self, limit: u64, passes: impl Fn()) -> Result<(), B::Error> {
+        self.read_until(|message| message.read > limit, passes).await
+    }
+
     async fn read_until(
         &mut self,
         is_enough: impl Fn(&Message) -> bool,

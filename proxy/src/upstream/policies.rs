@@ -168,13 +168,6 @@ impl Policies {
                 hint: "make `within` shorter than `timeout`, or take it out".to_owned(),
             });
         }
-        if self.connect_timeout.is_some_and(|connect| connect > timeout) {
-            found.push(Contradiction {
-                key: "connect_timeout",
-                fact: format!("connecting may take longer than the whole request{unwritten}"),
-                hint: "make `connect_timeout` at most as long as `timeout`".to_owned(),
-            });
-        }
         if self.idle_timeout.is_some_and(|idle| idle >= timeout) {
             found.push(Contradiction {
                 key: "idle_timeout",
@@ -191,8 +184,7 @@ impl Policies {
         found.extend(self.queue.iter().flat_map(|queue| queue.contradictions(timeout, &unwritten)));
         found.extend(self.breaker.iter().flat_map(BreakerPolicy::contradictions));
         found.extend(self.outlier.iter().flat_map(OutlierPolicy::contradictions));
-        let ejects = self.outlier.as_ref().is_some_and(|outlier| outlier.resolve().is_some());
-        found.extend(self.health.iter().flat_map(|health| health.contradictions(ejects)));
+        found.extend(self.health.iter().flat_map(|health| health.contradictions(self.outlier.is_some())));
         found
     }
 }
@@ -335,11 +327,6 @@ mod tests {
                 "hedge = { after = \"2s\" }\nretry = { per_try_timeout = \"1s\" }",
                 "hedge.after",
                 "a try is over before its answer is late",
-            ),
-            (
-                "connect_timeout = \"20s\"",
-                "connect_timeout",
-                "connecting may take longer than the whole request, whose `timeout` is 15s unless it is written",
             ),
             (
                 "idle_timeout = \"20s\"",

@@ -176,9 +176,9 @@ impl<H: Host> Pool<H> {
         };
         let had = before(host, began + timeout, self.wait(exchange, freshness, place)).await;
         had.unwrap_or_else(|| {
-            // Who was connected to has taken the time, or those who had the connections before.
-            let by_pool = exchange.is_mostly(Owner::Pool, began, host.now());
-            Err(if by_pool { Fault::PendingTimeout } else { Fault::ConnectTimeout })
+            // Who was connected to has taken most of the time, or those who had the connections before.
+            let by_endpoint = exchange.time_beside(Owner::Pool, began, host.now()) * 2 >= timeout;
+            Err(if by_endpoint { Fault::ConnectTimeout } else { Fault::PendingTimeout })
         })
     }
 

@@ -14,13 +14,17 @@ use http::request::Parts;
 
 use super::Upstream;
 use super::again::failure;
-use super::attempt::{Attempted, Begun};
+use super::attempt::{Attempted, Begun, Failed};
 use super::deadline::Limits;
+use super::idle::Idle;
 use super::replay::Replay;
+use super::settings;
 use crate::exchange::Exchange;
 use crate::host::{Host, Instant};
 use crate::policy::hedge::Hedge;
+use crate::policy::retry::Reach;
 use crate::telemetry::Decision;
+use crate::timer::before;
 
 /// An attempt under way, and its place among those of the round.
 struct Runner<'a, H: Host> {
@@ -110,8 +114,31 @@ impl<H: Host> Upstream<H> {
         limits: Limits,
     ) -> Runner<'a, H> {
         let number = lane.number;
-        let future = async move { self.carry(&mut lane.exchange, head, replay, begun, limits).await };
+        let future = async move {
+            let attempted = self.carry(&mut lane.exchange, head, replay, begun, limits).await;
+            if self.is_good(&attempted) { attempted } else { self.received(attempted).await }
+        };
         Runner { lane: number, future: Box::pin(future) }
+    }
+
+    /// An answer that will do only where nothing better comes, with what follows its head at once: so far it can be kept
+    /// without its connection.
+    async fn received(&self, attempted: Attempted<H>) -> Attempted<H> {
+        let mut answered = attempted?;
+        if answered.content.is_received() {
+            return Ok(answered);
+        }
+        let patience = self.host.now() + settings::FOLLOWING_PATIENCE;
+        let passes = || answered.idle.iter().for_each(Idle::passes);
+        let rest = answered.content.read_rest(self.settings.body_limit, passes);
+        match before(&self.host, patience, rest).await {
+            Some(Err(fault)) => {
+                let endpoint = Some(answered.verdict.endpoint());
+                answered.verdict.failed(fault, true);
+                Err(Failed { fault, reach: Reach::Sent, endpoint })
+            }
+            Some(Ok(())) | None => Ok(answered),
+        }
     }
 
     /// Begins an attempt beside those of `lanes`, where content, endpoints and budget allow it.

@@ -295,9 +295,12 @@ pub struct Limits {
     pub keep_alive: Option<Duration>,
 }
 
-/// How long trailers, in which gRPC says how a call ended, are waited for behind a message that may be the first of a
-/// stream. The one message of a call and its trailers come together.
-pub(super) const TRAILERS_PATIENCE: Duration = Duration::from_millis(25);
+/// How long is waited for what follows at once where it is the end: trailers behind a message that may be the first of a
+/// stream of gRPC, and the content of an answer that is to be kept without its connection.
+pub(super) const FOLLOWING_PATIENCE: Duration = Duration::from_millis(25);
+
+/// How long the end of an answer is waited for whose bytes are all there, when its caller has gone on.
+pub(super) const END_PATIENCE: Duration = Duration::from_secs(1);
 
 impl Default for Limits {
     /// Those of a pool that nobody has written anything about.

@@ -19,6 +19,7 @@ use super::deadline::Limits;
 use super::idle::Idle;
 use super::pool::Lease;
 use super::replay::{Replay, Waits};
+use super::settings;
 use super::state::{InFlight, Verdict};
 use crate::body::Body;
 use crate::grpc;
@@ -40,6 +41,8 @@ pub(super) struct Streaming<H: Host> {
     pub(super) in_flight: InFlight<H>,
     pub(super) replay: Replay<H>,
     pub(super) clock: Clock<H>,
+    /// Until when the end is waited for, once the caller has gone on with all bytes.
+    pub(super) ends_by: Option<Instant>,
 }
 
 /// How long the content may take.
@@ -60,6 +63,8 @@ enum Event {
     Late,
     /// The caller, which was waited for, has sent something.
     Resumed,
+    /// The caller has gone on, with all bytes.
+    Left,
 }
 
 /// How content ended.
@@ -110,11 +115,14 @@ impl<H: Host> Streaming<H> {
                     }
                 }
                 Event::Abandoned => break (End::Abandoned, None),
+                Event::Late if self.ends_by.is_some_and(|ends_by| self.host.now() >= ends_by) => {
+                    break (End::Whole, None);
+                }
                 Event::Late if self.host.now() >= self.until(self.replay.waits(), passed) => {
                     let fault = self.is_upstream_late(&giver).then_some(Fault::Timeout);
                     break (fault.map_or(End::Stalled, End::Broken), None);
                 }
-                Event::Late | Event::Resumed => {
+                Event::Late | Event::Resumed | Event::Left => {
                     waits = self.replay.waits();
                     sleep = Box::pin(self.host.sleep_until(self.until(waits, passed)));
                 }
@@ -169,8 +177,12 @@ impl<H: Host> Streaming<H> {
     ) -> Event {
         poll_fn(|cx| {
             let is_full = self.is_full();
-            if !is_full && giver.poll_abandoned(cx).is_ready() {
-                return Poll::Ready(Event::Abandoned);
+            if self.ends_by.is_none() && giver.poll_abandoned(cx).is_ready() {
+                if !is_full {
+                    return Poll::Ready(Event::Abandoned);
+                }
+                self.ends_by = Some(self.host.now() + settings::END_PATIENCE);
+                return Poll::Ready(Event::Left);
             }
             if !is_full && giver.poll_wanted(cx).is_pending() {
                 self.content.gather(cx);
@@ -218,7 +230,8 @@ impl<H: Host> Streaming<H> {
             Some(since) => limits.of_wait(since.max(passed), *patience),
             None => limits.deadline(waits.over),
         };
-        idle.as_ref().map_or(until, |idle| until.min(idle.until()))
+        let until = idle.as_ref().map_or(until, |idle| until.min(idle.until()));
+        self.ends_by.map_or(until, |ends_by| until.min(ends_by))
     }
 
     /// Whether all bytes have come, so that only the end is to come, or trailers: over HTTP/2 that may take a frame of

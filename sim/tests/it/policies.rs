@@ -126,6 +126,42 @@ fn what_waited_for_others_and_was_hardly_connected_to_blames_nobody() {
 }
 
 #[test]
+fn a_pod_that_hangs_is_found_out_behind_a_pool_that_is_full_because_of_it() {
+    for finds_out in [
+        "outlier = { consecutive_5xx = 5, max_ejected = \"100%\" }",
+        "breaker = { failures = 5, open_for = \"60s\" }",
+    ] {
+        run(
+            "30s",
+            &format!(
+                r#"
+                [network]
+                latency = "0us"
+                [services.a]
+                replicas = 2
+                endpoints.get = {{ method = "GET", steps = [{{ sleep = "10ms" }}] }}
+                [load.l]
+                rate = "200 rps"
+                mix = {{ "a.get" = 1 }}
+                [gateway.defaults]
+                timeout = "2s"
+                pool = {{ connections = 4 }}
+                {finds_out}
+                [[faults]]
+                name = "hangs"
+                at = "5s"
+                for = "20s"
+                pause = {{ service = "a", replica = 0 }}
+                [[expect]]
+                metric = "failed"
+                max = 300
+                "#
+            ),
+        );
+    }
+}
+
+#[test]
 fn every_call_is_sent_or_is_not() {
     let service = r#"
         [services.a]

@@ -77,6 +77,9 @@ impl BreakerPolicy {
 
     pub(super) fn contradictions(&self) -> Vec<Contradiction> {
         let mut found = Vec::new();
+        if self.resolve().is_none() {
+            return found;
+        }
         let mut say = |key, fact: &str, hint: &str| {
             found.push(Contradiction { key, fact: fact.to_owned(), hint: hint.to_owned() });
         };
@@ -89,7 +92,7 @@ impl BreakerPolicy {
         }
         let grows = self.growth.unwrap_or(settings::BREAKER_GROWTH) > 1.0;
         let open_for = self.open_for.unwrap_or(settings::BREAKER_OPEN_FOR);
-        match self.open_max.filter(|_| self.resolve().is_some()) {
+        match self.open_max {
             Some(_) if !grows => {
                 let hint = "write `growth = 2.0` beside it, or take it out";
                 say("breaker.open_max", "the open time does not grow, so it has no maximum", hint);

@@ -132,7 +132,7 @@ impl HealthPolicy {
         self.0.interval.unwrap_or(settings::HEALTH_INTERVAL)
     }
 
-    /// What contradicts itself, beside outlier detection or without.
+    /// What contradicts itself, beside outlier detection, be it switched off, or without.
     pub(super) fn contradictions(&self, ejects: bool) -> Vec<Contradiction> {
         let keys = &self.0;
         let mut found = Vec::new();
