@@ -263,10 +263,11 @@ impl<H: Host, A: Handler> Acceptance<H, A> {
             let refused = |status| handler.note_refused(Refused { status, head: None }, &connection);
             if let Some(status) = told_by_hyper(&error) {
                 refused(status);
-            } else if error.is_timeout() && stream.is_within_request() {
+            } else if error.is_timeout() && stream.is_within_request() && stream.is_clean() {
                 refused(StatusCode::REQUEST_TIMEOUT);
                 // Who does not read it is let go of all the same.
-                let _ = stream.write_all(HEAD_TIMEOUT).await;
+                let until = self.host.now() + self.settings.idle_timeout;
+                before(&self.host, until, stream.write_all(HEAD_TIMEOUT)).await;
             }
         }
         linger(&self.host, stream).await;

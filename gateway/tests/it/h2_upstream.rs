@@ -12,13 +12,14 @@ use hoplab_proxy::telemetry::{Fault, Outcome, Owner};
 use http::{Request, Response};
 use http_body::Frame as BodyFrame;
 use http_body_util::StreamBody;
+use tokio::io::AsyncWriteExt;
 
 use crate::frames::{
     ACK, CANCEL, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, NO_ERROR, PING, PREFACE, PROTOCOL_ERROR,
     PUSH_PROMISE, RST_STREAM, SETTINGS, Server, Wire, block, frame, go_away, headers, reset, settings,
     window_update,
 };
-use crate::lab::{Lab, Running};
+use crate::lab::{Lab, Running, read_answer};
 
 const OK: &[(&str, &str)] = &[(":status", "200")];
 const GET: &str = "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
@@ -503,4 +504,36 @@ async fn small_frames_for_a_reader_who_stalls_end_nobody_elses_stream() {
         bytes += stalls.find(|frame| frame.kind == DATA).await.unwrap().payload.len();
     }
     assert_eq!(bytes, EVENTS * 20);
+}
+
+#[tokio::test]
+async fn an_upload_whose_answer_came_early_is_sent_to_its_end() {
+    const BYTES: usize = 66_000;
+    let lab = Lab::new();
+    let taken = AtomicUsize::new(0);
+    let upstream = Server::start(&lab, &[], move |_, frame| {
+        let whole = |stream| [headers(0, stream, OK), self::frame(DATA, END_STREAM, stream, b"ok")].concat();
+        Some(match (frame.kind, frame.stream) {
+            // As much as its windows let through, which is not all.
+            (DATA, 1) => {
+                let before = taken.fetch_add(frame.payload.len(), Ordering::Relaxed);
+                if before + frame.payload.len() == 65_535 { whole(1) } else { Vec::new() }
+            }
+            (HEADERS, 3) => [window_update(0, 1 << 20), window_update(1, 1 << 20), whole(3)].concat(),
+            _ => Vec::new(),
+        })
+    })
+    .await;
+    let gateway = gateway(&lab, &upstream.endpoint, "").await;
+    let mut client = gateway.connect().await;
+    let head = format!("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: {BYTES}\r\n\r\n");
+    client.write_all(&[head.into_bytes(), vec![b'x'; BYTES]].concat()).await.unwrap();
+    assert_eq!(status(&read_answer(&mut client).await), "200");
+    lab.wait_ms(20).await;
+    assert_eq!(status(&gateway.exchange(GET).await), "200");
+    lab.wait_ms(20).await;
+    let sent = upstream.frames(DATA).into_iter().filter(|(_, frame)| frame.stream == 1);
+    let (bytes, flags): (Vec<_>, Vec<_>) = sent.map(|(_, frame)| (frame.payload.len(), frame.flags)).unzip();
+    assert_eq!((bytes.iter().sum(), flags.last()), (BYTES, Some(&END_STREAM)));
+    assert_eq!(upstream.frames(RST_STREAM), []);
 }

@@ -56,6 +56,11 @@ impl<S, H: Host> Framed<S, H> {
         self.spoilt.is_some() || !self.watch.is_between()
     }
 
+    /// Whether nothing is left of what was to be written, so that what is written next begins a message.
+    pub(super) fn is_clean(&self) -> bool {
+        self.is_clean
+    }
+
     /// The stream without anybody to watch it.
     pub(super) fn into_inner(self) -> S {
         self.stream

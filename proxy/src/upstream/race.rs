@@ -116,14 +116,15 @@ impl<H: Host> Upstream<H> {
         let number = lane.number;
         let future = async move {
             let attempted = self.carry(&mut lane.exchange, head, replay, begun, limits).await;
-            if self.is_good(&attempted) { attempted } else { self.received(attempted).await }
+            let until = self.deadline_of(limits, replay);
+            if self.is_good(&attempted) { attempted } else { self.received(attempted, replay, until).await }
         };
         Runner { lane: number, future: Box::pin(future) }
     }
 
     /// An answer that will do only where nothing better comes, with what follows its head at once: so far it can be kept
-    /// without its connection.
-    async fn received(&self, attempted: Attempted<H>) -> Attempted<H> {
+    /// without its connection. All is over at `deadline`.
+    async fn received(&self, attempted: Attempted<H>, replay: &Replay<H>, deadline: Instant) -> Attempted<H> {
         let mut answered = attempted?;
         if answered.content.is_received() {
             return Ok(answered);
@@ -131,11 +132,14 @@ impl<H: Host> Upstream<H> {
         let patience = self.host.now() + settings::FOLLOWING_PATIENCE;
         let passes = || answered.idle.iter().for_each(Idle::passes);
         let rest = answered.content.read_rest(self.settings.body_limit, passes);
-        match before(&self.host, patience, rest).await {
+        match before(&self.host, patience.min(deadline), rest).await {
             Some(Err(fault)) => {
                 let endpoint = Some(answered.verdict.endpoint());
+                // What the caller broke is the caller's.
+                let (fault, reach) =
+                    replay.broken().map_or((fault, Reach::Sent), |broken| (broken, Reach::Held));
                 answered.verdict.failed(fault, true);
-                Err(Failed { fault, reach: Reach::Sent, endpoint })
+                Err(Failed { fault, reach, endpoint })
             }
             Some(Ok(())) | None => Ok(answered),
         }
@@ -151,12 +155,12 @@ impl<H: Host> Upstream<H> {
         if !replay.is_whole() {
             return None;
         }
-        // The budget is asked last: it is not for hedges that nobody can take now.
-        let chosen = self.state.choose(lanes.exchange.key, tried).ok()?;
+        // The budget is asked, and pays, first: to choose moves turns and breakers.
         if self.state.hedge(Hedge::admit) != Some(true) {
             self.state.decided(None, Decision::HedgeBudgetSpent);
             return None;
         }
+        let chosen = self.state.choose(lanes.exchange.key, tried).ok()?;
         self.state.decided(Some(chosen.0), Decision::Hedged);
         let mut lane = lanes.open();
         let begun = self.begin_beside(&mut lane.exchange, chosen, tried);

@@ -4,7 +4,7 @@
 use std::future::poll_fn;
 use std::sync::Arc;
 
-use futures_util::future::select;
+use futures_util::future::{Either, select};
 use http::{Request, Response};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
@@ -27,8 +27,8 @@ pub(in super::super) struct Lease<H: Host> {
     pool: Arc<Pool<H>>,
     sender: Sender<H>,
     permit: Permit,
-    /// The rest of a request whose answer has begun: it is given up with the lease.
-    upload: Option<oneshot::Sender<()>>,
+    /// The rest of a request whose answer has begun: it is given up with the lease, or is told until when it may go on.
+    upload: Option<oneshot::Sender<Instant>>,
     /// Whether the connection had been used before, so that the peer may have closed it meanwhile.
     pub(in super::super) reused: bool,
 }
@@ -79,8 +79,11 @@ impl<H: Host> Lease<H> {
                     let stream = shared.stream.share();
                     let (keep, given_up) = oneshot::channel();
                     self.upload = Some(keep);
+                    let host = self.pool.connector.host.clone();
                     self.pool.spawner.spawn(async move {
-                        select(upload, given_up).await;
+                        if let Either::Right((Ok(deadline), upload)) = select(upload, given_up).await {
+                            before(&host, deadline, upload).await;
+                        }
                         drop(stream);
                     });
                 }
@@ -106,11 +109,16 @@ impl<H: Host> Lease<H> {
         }
     }
 
-    /// Gives the connection back, once the request was sent and the answer's content read to its end. A lease that is
-    /// dropped instead closes its HTTP/1.1 connection, and so does one that is not ready again by `deadline`.
+    /// Gives the connection back, once the request was read and the answer's content read to its end. A lease that is
+    /// dropped instead closes its HTTP/1.1 connection, or resets its stream, and so does one whose request is not written
+    /// by `deadline`.
     pub(in super::super) fn give_back(self, deadline: Instant) {
-        let Self { pool, sender, permit, .. } = self;
-        let Sender::Http1(mut kept) = sender else { return };
+        let Self { pool, sender, permit, upload, .. } = self;
+        let Sender::Http1(mut kept) = sender else {
+            // Where nothing is left of it, nobody hears.
+            let _ = upload.map(|upload| upload.send(deadline));
+            return;
+        };
         if kept.sender.is_ready() {
             pool.put(kept);
             return;
