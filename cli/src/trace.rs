@@ -9,7 +9,7 @@ use anyhow::{Context, bail};
 use hoplab_reports as reports;
 use hoplab_reports::study::Study;
 use hoplab_sim::lens::{ALIKE_MAX, Lens, Seen, Wanted};
-use hoplab_sim::record::{Architecture, Record, Seeds, VERSION};
+use hoplab_sim::record::{Architecture, Record, VERSION};
 use hoplab_sim::run::{self, Progress};
 use hoplab_sim::scenario::{self, Overrides};
 
@@ -68,7 +68,7 @@ pub(crate) fn trace(arguments: &TraceArguments) -> anyhow::Result<End> {
 
 /// The record of the seed that is asked for: of several, that of the first when none is.
 fn of_seed(record: Record, arguments: &TraceArguments) -> anyhow::Result<Record> {
-    let seeds = record.seed..record.seed + record.seeds.as_ref().map_or(1, Seeds::count);
+    let seeds = record.seed..record.seed + record.runs();
     let seed = arguments.seed.unwrap_or(seeds.start);
     let known = match &record.seeds {
         None => format!("the record has {seed}", seed = seeds.start),

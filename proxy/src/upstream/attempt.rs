@@ -120,16 +120,12 @@ impl<H: Host> Upstream<H> {
         Ok(self.begun(exchange, (endpoint, verdict), id, tried))
     }
 
-    /// Begins an attempt beside others, which goes where it was `chosen` to go.
-    pub(super) fn begin_beside(
-        &self,
-        exchange: &mut Exchange,
-        chosen: (usize, Verdict<H>),
-        tried: &mut Vec<usize>,
-    ) -> Begun<H> {
+    /// Chooses where an attempt beside others goes; none is made when nobody can take it now.
+    pub(super) fn begin_beside(&self, exchange: &mut Exchange, tried: &mut Vec<usize>) -> Option<Begun<H>> {
+        let (endpoint, verdict) = self.state.choose(exchange.key, tried).ok()?;
         let id = self.ids.span();
         exchange.begin_attempt(id, &self.name, AttemptKind::Hedge, self.host.now());
-        self.begun(exchange, chosen, id, tried)
+        Some(self.begun(exchange, (endpoint, verdict), id, tried))
     }
 
     fn begun(

@@ -160,10 +160,9 @@ impl<H: Host> Upstream<H> {
             self.state.decided(None, Decision::HedgeBudgetSpent);
             return None;
         }
-        let chosen = self.state.choose(lanes.exchange.key, tried).ok()?;
-        self.state.decided(Some(chosen.0), Decision::Hedged);
         let mut lane = lanes.open();
-        let begun = self.begin_beside(&mut lane.exchange, chosen, tried);
+        let begun = self.begin_beside(&mut lane.exchange, tried)?;
+        self.state.decided(tried.last().copied(), Decision::Hedged);
         Some((lane, begun))
     }
 

@@ -1,12 +1,9 @@
 //! Connections as they are in the wild: what services speak, whom a connection leads to, who closes it and when, and
 //! how much is sent over it.
 
-use std::sync::Arc;
-
 use hoplab_sim::record::{Architecture, Requests};
-use hoplab_sim::run::{self, Progress};
-use hoplab_sim::scenario::plan::Source;
-use hoplab_sim::scenario::{self, Overrides};
+
+use crate::runs;
 
 /// Ten seconds of load on `cart.get` over a wire of 5 ms, `load` after `service`; `rest` says the other tables.
 fn run(architecture: &str, service: &str, load: &str, rest: &str) -> Architecture {
@@ -16,11 +13,7 @@ fn run(architecture: &str, service: &str, load: &str, rest: &str) -> Architectur
          [services.front.endpoints.get]\nsteps = [{{ call = \"cart.get\" }}]\n\
          [services.cart]\n{service}\n[load.client]\n{load}\n{rest}"
     );
-    let source = Source { path: "connections.toml".to_owned(), text };
-    let plan =
-        scenario::parse(&[source], &Overrides::default()).unwrap_or_else(|problems| panic!("{problems}"));
-    let plan = Arc::new(plan);
-    let record = run::run(&plan, &Progress::new(&plan));
+    let record = runs::run(&text);
     record.architectures.into_values().next().unwrap()
 }
 

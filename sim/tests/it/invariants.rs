@@ -1,12 +1,10 @@
 //! What must always hold: each rule is seen broken by a run that breaks it, and by no other.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use hoplab_sim::record::Architecture;
-use hoplab_sim::run::{self, Progress};
-use hoplab_sim::scenario::plan::Source;
-use hoplab_sim::scenario::{self, Overrides};
+
+use crate::runs;
 
 /// How often which rule was broken in 20 s, 20 requests a second, under `architecture`; `rest` says what they meet.
 fn broken(architecture: &str, rest: &str) -> BTreeMap<String, u64> {
@@ -23,11 +21,7 @@ fn seen(architecture: &str, rest: &str) -> Architecture {
          [invariants]\nsettle = \"5s\"\n\
          [load.client]\nrate = \"20 rps\"\narrivals = \"uniform\"\nmix = {{ \"first.get\" = 1 }}\n{rest}"
     );
-    let source = Source { path: "invariants.toml".to_owned(), text };
-    let plan =
-        scenario::parse(&[source], &Overrides::default()).unwrap_or_else(|problems| panic!("{problems}"));
-    let plan = Arc::new(plan);
-    let record = run::run(&plan, &Progress::new(&plan));
+    let record = runs::run(&text);
     record.architectures.values().next().unwrap().clone()
 }
 

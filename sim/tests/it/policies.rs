@@ -1,22 +1,15 @@
 //! What policies do to each other, on small scenarios whose answers can be told beforehand.
 
-use std::sync::Arc;
-
 use hoplab_sim::record::{Edge, Outcome, Record};
-use hoplab_sim::run::{self, Progress};
-use hoplab_sim::scenario::plan::Source;
-use hoplab_sim::scenario::{self, Overrides};
+
+use crate::runs;
 
 /// A run behind a gateway that costs nothing, whose expectations hold.
 fn run(duration: &str, rest: &str) -> Record {
     let text = format!(
         "[scenario]\nduration = \"{duration}\"\n[compare]\narchitectures = [\"gateway\"]\n[costs]\ngateway = {{}}\n{rest}"
     );
-    let source = Source { path: "policies.toml".to_owned(), text };
-    let plan =
-        scenario::parse(&[source], &Overrides::default()).unwrap_or_else(|problems| panic!("{problems}"));
-    let plan = Arc::new(plan);
-    let record = run::run(&plan, &Progress::new(&plan));
+    let record = runs::run(&text);
     for expectation in &record.architectures["gateway"].expectations {
         assert_eq!(expectation.outcome, Outcome::Holds, "{expectation:?}");
     }

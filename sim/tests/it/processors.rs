@@ -1,19 +1,8 @@
 //! Processors as a cluster has them: proxies beside applications, queues, and whose the time is that was given up.
 
-use std::sync::Arc;
-
 use hoplab_sim::record::{Architecture, Record};
-use hoplab_sim::run::{self, Progress};
-use hoplab_sim::scenario::plan::Source;
-use hoplab_sim::scenario::{self, Overrides};
 
-fn run(text: &str) -> Record {
-    let source = Source { path: "processors.toml".to_owned(), text: text.to_owned() };
-    let plan =
-        scenario::parse(&[source], &Overrides::default()).unwrap_or_else(|problems| panic!("{problems}"));
-    let plan = Arc::new(plan);
-    run::run(&plan, &Progress::new(&plan))
-}
+use crate::runs::run;
 
 fn mean_ms(seen: &Architecture) -> f64 {
     seen.total.latency.mean_us().unwrap() / 1e3

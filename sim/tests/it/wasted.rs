@@ -1,11 +1,8 @@
 //! What services do for nobody, to the microsecond: who is gone is known over the whole chain of callers.
 
-use std::sync::Arc;
-
 use hoplab_sim::record::{Record, Wasted, Work};
-use hoplab_sim::run::{self, Progress};
-use hoplab_sim::scenario::plan::Source;
-use hoplab_sim::scenario::{self, Overrides};
+
+use crate::runs;
 
 /// Ten requests, a second apart, whose client waits for 100 ms; `rest` says what they meet.
 fn run(architecture: &str, rest: &str) -> Record {
@@ -15,11 +12,7 @@ fn run(architecture: &str, rest: &str) -> Record {
          [load.client]\nrate = \"1 rps\"\narrivals = \"uniform\"\ntimeout = \"100ms\"\n\
          mix = {{ \"first.get\" = 1 }}\n{rest}"
     );
-    let source = Source { path: "wasted.toml".to_owned(), text };
-    let plan =
-        scenario::parse(&[source], &Overrides::default()).unwrap_or_else(|problems| panic!("{problems}"));
-    let plan = Arc::new(plan);
-    run::run(&plan, &Progress::new(&plan))
+    runs::run(&text)
 }
 
 fn work(record: &Record, service: &str) -> Work {

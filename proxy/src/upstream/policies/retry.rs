@@ -100,7 +100,7 @@ impl RetryPolicy {
 
     /// Whether anything may be sent again.
     pub(super) fn is_on(&self) -> bool {
-        self.attempts != Some(0) && self.on.as_ref().is_none_or(|on| !on.is_empty())
+        retry::Retry::new(self.resolve()).possible()
     }
 
     /// What cannot be told from one layer alone.
