@@ -97,14 +97,14 @@ impl Policing {
     fn limits(self) -> LimitsPolicy {
         match self {
             Self::Defaults => LimitsPolicy::default(),
-            Self::All => toml::from_str(ALL_LIMITS).expect("the limits are well-formed"),
+            Self::All => hoplab_config::read("test.toml", ALL_LIMITS).expect("the limits are well-formed"),
         }
     }
 
     fn policies(self) -> Policies {
         match self {
             Self::Defaults => Policies::default(),
-            Self::All => toml::from_str(ALL).expect("the policies are well-formed"),
+            Self::All => hoplab_config::read("test.toml", ALL).expect("the policies are well-formed"),
         }
     }
 }
@@ -166,7 +166,7 @@ pub async fn pod<H: Host>(host: H, turns: Arc<Turns>, index: usize) {
     let next = upstream::Config {
         protocol: if client.is_some() { Protocol::Http2 } else { Protocol::Http1 },
         tls: client,
-        policies: ring.policies.policies(),
+        settings: ring.policies.policies().resolve().expect("the policies agree with each other"),
         ..upstream::Config::new("relay", vec![next])
     };
     let seed = index as u64 + 1;

@@ -6,8 +6,10 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
-use hoplab_proxy::quantity;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use hoplab_config::quantity;
+
+use crate::kind::Kind;
 
 /// A wind tunnel for API gateways and service meshes: real proxies in a deterministic simulation.
 #[derive(Debug, Parser)]
@@ -29,7 +31,7 @@ pub(crate) enum Command {
     Explore(ExploreArguments),
     /// Make a failing scenario as small as it can be while the same expectation fails
     Shrink(ShrinkArguments),
-    /// Read a scenario without running it
+    /// Read scenarios and configurations without running them, and say all that is wrong with them
     Check(CheckArguments),
     /// Run a recorded run again and compare it, bit for bit
     Replay(ReplayArguments),
@@ -43,6 +45,10 @@ pub(crate) enum Command {
     Gateway(LiveArguments),
     /// Serve real traffic as a mesh sidecar, until SIGTERM
     Sidecar(LiveArguments),
+    /// Print what every key of a gateway's and a sidecar's file is, as Markdown
+    Reference,
+    /// Print a JSON Schema of a gateway's or a sidecar's file, for editors
+    Schema(SchemaArguments),
 }
 
 #[derive(Debug, Args)]
@@ -227,9 +233,12 @@ pub(crate) struct MergeArguments {
 
 #[derive(Debug, Args)]
 pub(crate) struct CheckArguments {
-    /// The scenario files
+    /// The files: scenarios, applications, gateways' or sidecars' configurations
     #[arg(required = true)]
     pub(crate) files: Vec<PathBuf>,
+    /// Read them as this kind, instead of what their tables tell
+    #[arg(long = "as", value_name = "KIND", value_enum)]
+    pub(crate) kind: Option<Kind>,
 }
 
 #[derive(Debug, Args)]
@@ -345,6 +354,22 @@ pub(crate) struct LiveArguments {
     /// Threads that carry traffic
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) workers: usize,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SchemaArguments {
+    /// Whose file
+    #[arg(value_enum)]
+    pub(crate) kind: LiveKind,
+}
+
+/// The products that serve real traffic.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum LiveKind {
+    /// `hoplab gateway`
+    Gateway,
+    /// `hoplab sidecar`
+    Sidecar,
 }
 
 /// A whole number above zero.

@@ -9,11 +9,11 @@ use std::io::{ErrorKind, Write};
 use std::path::Path;
 
 use anyhow::Context;
+use hoplab_config::Problems;
 use hoplab_reports as reports;
 use hoplab_sim::batch::{self, Progress};
 use hoplab_sim::record::Record;
 use hoplab_sim::run::cores;
-use hoplab_sim::scenario::Problems;
 use hoplab_sim::scenario::plan::Plan;
 use reports::gate::baseline::{Baseline, Origin, Read};
 use reports::gate::compare::Verdict;

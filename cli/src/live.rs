@@ -13,7 +13,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use anyhow::Context;
+use anyhow::Context as _;
+use hoplab_config::{Context, file};
 use hoplab_gateway::Gateway;
 use hoplab_mesh::sidecar::Sidecar;
 use hoplab_proxy::admin::Admin;
@@ -26,20 +27,12 @@ use tokio::sync::oneshot;
 
 use crate::arguments::LiveArguments;
 use crate::end::End;
+use crate::terminal;
 use outlets::Opened;
 
 /// Serves as the gateway.
 pub(crate) fn gateway(arguments: &LiveArguments) -> anyhow::Result<End> {
-    let text = read(&arguments.config)?;
-    let plan = match hoplab_gateway::Plan::read(&text) {
-        Ok(plan) => plan,
-        Err(problems) => {
-            for problem in problems {
-                report(arguments, &text, problem.place.start, &problem.fact, problem.hint.as_deref());
-            }
-            return Ok(End::Unusable);
-        }
-    };
+    let Some(plan) = load(arguments, hoplab_gateway::Plan::document) else { return Ok(End::Unusable) };
     let outlets = plan.outlets.clone();
     serve(arguments, "hoplab-gateway", &outlets, |host, seed, desk| async move {
         let gateway = Gateway::bind(host, plan).await?;
@@ -50,25 +43,7 @@ pub(crate) fn gateway(arguments: &LiveArguments) -> anyhow::Result<End> {
 
 /// Serves as a sidecar.
 pub(crate) fn sidecar(arguments: &LiveArguments) -> anyhow::Result<End> {
-    let text = read(&arguments.config)?;
-    let config: hoplab_mesh::config::Config = match toml::from_str(&text) {
-        Ok(config) => config,
-        Err(error) => {
-            report(arguments, &text, error.span().map_or(0, |span| span.start), error.message(), None);
-            return Ok(End::Unusable);
-        }
-    };
-    let folder = arguments.config.parent().unwrap_or(Path::new(""));
-    let plan =
-        match hoplab_mesh::plan::Plan::resolve(&config, |path| std::fs::read_to_string(folder.join(path))) {
-            Ok(plan) => plan,
-            Err(errors) => {
-                for error in errors {
-                    eprintln!("{}: {error}", arguments.config.display());
-                }
-                return Ok(End::Unusable);
-            }
-        };
+    let Some(plan) = load(arguments, hoplab_mesh::Plan::document) else { return Ok(End::Unusable) };
     let (name, outlets) = (format!("hoplab-sidecar-{}", plan.service), plan.outlets.clone());
     serve(arguments, &name, &outlets, |host, seed, desk| async move {
         let service = Arc::clone(&plan.service);
@@ -79,18 +54,17 @@ pub(crate) fn sidecar(arguments: &LiveArguments) -> anyhow::Result<End> {
     })
 }
 
-fn read(path: &Path) -> anyhow::Result<String> {
-    std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
-}
-
-/// Says what is wrong with a configuration, and where: `offset` bytes into its text.
-fn report(arguments: &LiveArguments, text: &str, offset: usize, fact: &str, hint: Option<&str>) {
-    let before = &text[..offset.min(text.len())];
-    let line = before.matches('\n').count() + 1;
-    let column = before.chars().rev().take_while(|character| *character != '\n').count() + 1;
-    eprintln!("{}:{line}:{column}: {fact}", arguments.config.display());
-    if let Some(hint) = hint {
-        eprintln!("help: {hint}");
+/// What the configuration means, or `None`; tells what is wrong with it, or worth a look.
+fn load<T>(arguments: &LiveArguments, document: impl FnOnce(&mut Context<'_>) -> Option<T>) -> Option<T> {
+    match file::load(&arguments.config, document) {
+        Ok(loaded) => {
+            terminal::problems(&loaded.warnings);
+            Some(loaded.value)
+        }
+        Err(problems) => {
+            terminal::problems(&problems);
+            None
+        }
     }
 }
 

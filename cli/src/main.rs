@@ -12,11 +12,13 @@ mod end;
 mod explore;
 mod gate;
 mod interrupt;
+mod kind;
 mod live;
 mod merge;
 mod place;
 mod plan;
 mod plural;
+mod reference;
 mod replay;
 mod report;
 mod run;
@@ -52,6 +54,8 @@ fn main() -> ExitCode {
         Command::Gate(arguments) => gate::gate(&arguments),
         Command::Gateway(arguments) => live::gateway(&arguments),
         Command::Sidecar(arguments) => live::sidecar(&arguments),
+        Command::Reference => reference::reference(),
+        Command::Schema(arguments) => reference::schema(&arguments),
     };
     match end {
         Ok(end) => end.into(),

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::io::Write;
 
-use hoplab_proxy::quantity;
+use hoplab_config::quantity;
 use hoplab_reports as reports;
 use hoplab_sim::explore::shrink::{self, CannotShrink, Shrunk, Size};
 use hoplab_sim::scenario::Overrides;

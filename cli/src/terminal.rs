@@ -4,9 +4,9 @@ use std::io::{IsTerminal, Write, stderr, stdout};
 use std::time::{Duration, Instant};
 
 use anstyle::{AnsiColor, Style};
+use hoplab_config::Problems;
 use hoplab_reports::Look;
 use hoplab_sim::run::Progress;
-use hoplab_sim::scenario::Problems;
 use indicatif::{ProgressBar, ProgressStyle};
 
 const RED: Style = AnsiColor::Red.on_default().bold();
@@ -21,7 +21,12 @@ fn shows_colours(stream: &impl anstream::stream::RawStream) -> bool {
     anstream::AutoStream::choice(stream) != anstream::ColorChoice::Never
 }
 
-/// Prints what is wrong with a scenario, or worth a look, to standard error.
+/// Prints a line of results to standard output.
+pub(crate) fn line(text: &str) -> std::io::Result<()> {
+    writeln!(anstream::stdout(), "{text}")
+}
+
+/// Prints what is wrong with a file, or worth a look, to standard error.
 pub(crate) fn problems(problems: &Problems) {
     if !problems.is_empty() {
         eprintln!("{}", problems.render(shows_colours(&stderr())));

@@ -62,7 +62,7 @@
 //! `/%61dmin` go past a route for `/admin` and its limits, and many services take them for `/admin` all the same. It is
 //! for services that must see every byte, behind routes that protect nothing.
 //!
-//! How long it keeps the connections of its callers; `"75s"` over HTTP/1.1 and for ever over HTTP/2, at any age,
+//! How long it keeps the connections of its callers; `"75s"` over HTTP/1.1 and an hour over HTTP/2, at any age,
 //! when the keys are left out:
 //!
 //! ```toml
@@ -79,169 +79,89 @@
 //! spans      = "spans.jsonl"     # OTLP's JSON, one line a request: its stay, and each attempt below it
 //! ```
 
-use std::collections::BTreeMap;
-use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use hoplab_config::form::Form;
+use hoplab_config::read::texts_form;
+use hoplab_config::{AboveZero, At, Names, Outlined, REQUIRED, Read, table, way};
 use hoplab_proxy::load_control::LimitsPolicy;
 use hoplab_proxy::path::Paths;
+use hoplab_proxy::server;
 use hoplab_proxy::telemetry::Sink;
 use hoplab_proxy::trust::Trusted;
-use hoplab_proxy::upstream::{Placed, Policies, above_zero, policies_beside};
-use serde::de::{Error, MapAccess, Visitor};
-use serde::{Deserialize, Deserializer};
-use toml::Spanned;
+use hoplab_proxy::upstream::{Placed, Policies};
 
-/// What a gateway's file says.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Config {
-    /// Where to listen; port 8080 of all addresses when left out.
-    pub listen: Option<SocketAddr>,
-    /// The zone that the gateway stands in.
-    pub zone: Option<String>,
-    /// How upstreams are called, unless they say otherwise.
-    #[serde(default)]
-    pub defaults: Policies,
+table! {
+    /// What a gateway's file says.
+    pub struct Config {
+        /// Where to listen.
+        pub listen: SocketAddr = "`\"0.0.0.0:8080\"`",
+        /// The zone that the gateway stands in, for balancing by zone.
+        pub zone: String = "none",
+        /// How upstreams are called, unless they say otherwise.
+        pub defaults: Outlined<Policies> = "the defaults of each policy",
+        /// Who is called, by name.
+        pub upstreams: Names<Outlined<Upstream>> = REQUIRED,
+        /// Which requests go where. The most specific host that has a route for the path wins, then the longest path,
+        /// then the method. Without routes, each upstream answers to its name as host.
+        pub routes: Vec<At<Outlined<Route>>> = "each upstream answers to its name as host",
+        /// What all requests meet before their routes.
+        pub limits: Outlined<LimitsPolicy> = "none",
+        /// Which hops in front are believed in what they say of where requests come from (`X-Forwarded-*`, `Forwarded`):
+        /// those at these addresses, or this many, whatever their addresses are.
+        pub trusted: Trusted = "nobody",
+        /// How paths are read, which is how routes are looked up and how requests are sent.
+        pub paths: Paths = "`\"normal\"`",
+        /// How long a caller's connection may be idle until it is closed; longer than whoever stands in front keeps it.
+        pub keep_alive: Duration as AboveZero = "`\"75s\"` over HTTP/1.1, an hour over HTTP/2",
+        /// How old a caller's connection may become, a tenth more or less; what was begun is finished.
+        pub max_connection_age: Duration as AboveZero = "any age",
+        /// A caller that takes nothing of its answer for so long gets no more of it.
+        pub send_timeout: Duration as AboveZero = server::SEND_TIMEOUT,
+        /// How long requests in flight may take when the gateway is told to stop.
+        pub drain_timeout: Duration as AboveZero = server::DRAIN_TIMEOUT,
+        /// Where metrics and health are asked for: `GET /metrics` (Prometheus), `/healthz`, `/ready` (503 while draining).
+        pub admin: SocketAddr = "nowhere",
+        /// Where each request leaves a line: one JSON object.
+        pub access_log: Sink = "nowhere",
+        /// Where the traces go that are sampled, or begin here: OTLP's JSON, a line a request, with its attempts.
+        pub spans: Sink = "nowhere",
+    }
+}
+
+table! {
     /// Who is called.
-    #[serde(default)]
-    pub upstreams: BTreeMap<String, Spanned<UpstreamConfig>>,
-    /// Which hops in front are believed.
-    #[serde(default)]
-    pub trusted: Trusted,
-    /// How paths are read.
-    #[serde(default)]
-    pub paths: Paths,
-    /// What all requests meet before their routes.
-    pub limits: Option<Spanned<LimitsPolicy>>,
-    /// Which requests go where. When there are none, each upstream answers to its name as host.
-    #[serde(default)]
-    pub routes: Vec<RouteConfig>,
-    /// How long a caller's connection may be idle, over either protocol.
-    #[serde(default, deserialize_with = "above_zero")]
-    pub keep_alive: Option<Duration>,
-    /// How old a caller's connection may become, a tenth more or less.
-    #[serde(default, deserialize_with = "above_zero")]
-    pub max_connection_age: Option<Duration>,
-    /// How long a caller may take nothing of its answer.
-    #[serde(default, deserialize_with = "above_zero")]
-    pub send_timeout: Option<Duration>,
-    /// How long requests in flight may take when the gateway is told to stop.
-    #[serde(default, deserialize_with = "above_zero")]
-    pub drain_timeout: Option<Duration>,
-    /// Where metrics and health are asked for; nowhere when left out.
-    pub admin: Option<Spanned<SocketAddr>>,
-    /// Where each request leaves a line; nowhere when left out.
-    pub access_log: Option<Sink>,
-    /// Where the traces go that are sampled, or begin here; nowhere when left out.
-    pub spans: Option<Spanned<Sink>>,
-}
-
-/// Who is called: `endpoints`, and beside them the keys of [`Policies`].
-#[derive(Debug, Clone)]
-pub struct UpstreamConfig {
-    /// Where it listens: `host:port`, or a table with weight and zone; at least one.
-    pub endpoints: Vec<Placed>,
-    /// How it is called, over [`Config::defaults`].
-    pub policies: Policies,
-}
-
-impl<'de> Deserialize<'de> for UpstreamConfig {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(UpstreamVisitor)
+    pub struct Upstream {
+        /// Where it listens: `host:port`, or a table with what balancing goes by; at least one.
+        pub endpoints: Vec<At<Placed>> = REQUIRED,
+        ..
+        /// How it is called, over [`Config::defaults`].
+        pub policies: Policies,
     }
 }
 
-struct UpstreamVisitor;
-
-impl<'de> Visitor<'de> for UpstreamVisitor {
-    type Value = UpstreamConfig;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an upstream: `endpoints` and its policies")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<UpstreamConfig, A::Error> {
-        let mut endpoints = None;
-        let policies = policies_beside(map, |key, map| {
-            match key {
-                "endpoints" => endpoints = Some(map.next_value::<AtLeastOne>()?.0),
-                _ => return Ok(false),
-            }
-            Ok(true)
-        })?;
-        let endpoints = endpoints.ok_or_else(|| A::Error::missing_field("endpoints"))?;
-        Ok(UpstreamConfig { endpoints, policies })
+table! {
+    /// Which requests go where, and how the upstream is called for them, over what it says itself. A route that says
+    /// something of that has breakers, budgets and connections of its own.
+    pub struct Route {
+        /// `shop.example.com`, or `*.example.com` for all below.
+        pub host: String as Host = "any",
+        /// The path and all below it.
+        pub path: String as Path = "`\"/\"`",
+        /// For these methods.
+        pub methods: Vec<At<String>> as Methods = "all",
+        /// The upstream's name.
+        pub upstream: String as Name = REQUIRED,
+        /// What its requests meet after what all requests do.
+        pub limits: Outlined<LimitsPolicy> = "none",
+        ..
+        /// How the upstream is called for these requests.
+        pub policies: Policies,
     }
 }
 
-/// Which requests go where: `host`, `path`, `methods`, `upstream`, `limits`, and beside them the keys of [`Policies`].
-#[derive(Debug, Clone)]
-pub struct RouteConfig {
-    /// `shop.example.com`, `*.example.com`, or any when left out.
-    pub host: Option<Spanned<String>>,
-    /// The path and all below it; all when left out.
-    pub path: Option<Spanned<String>>,
-    /// For these methods; for all when left out.
-    pub methods: Option<Vec<Spanned<String>>>,
-    /// The upstream's name.
-    pub upstream: Spanned<String>,
-    /// How the upstream is called for these requests, over what it says itself. A route that says something has
-    /// breakers, budgets and connections of its own.
-    pub policies: Policies,
-    /// What its requests meet after what all requests do.
-    pub limits: Option<Spanned<LimitsPolicy>>,
-}
-
-impl<'de> Deserialize<'de> for RouteConfig {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(RouteVisitor)
-    }
-}
-
-struct RouteVisitor;
-
-impl<'de> Visitor<'de> for RouteVisitor {
-    type Value = RouteConfig;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a route: `host`, `path`, `methods`, `upstream`, `limits` and its policies")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<RouteConfig, A::Error> {
-        let (mut host, mut path, mut methods, mut upstream, mut limits) = (None, None, None, None, None);
-        let policies = policies_beside(map, |key, map| {
-            match key {
-                "host" => host = Some(map.next_value()?),
-                "path" => path = Some(map.next_value()?),
-                "methods" => methods = Some(map.next_value()?),
-                "upstream" => upstream = Some(map.next_value()?),
-                "limits" => limits = Some(map.next_value()?),
-                _ => return Ok(false),
-            }
-            Ok(true)
-        })?;
-        let upstream = upstream.ok_or_else(|| A::Error::missing_field("upstream"))?;
-        Ok(RouteConfig { host, path, methods, upstream, policies, limits })
-    }
-}
-
-impl Config {
-    /// Reads a gateway's file. The error knows its place in `text`.
-    pub fn read(text: &str) -> Result<Self, toml::de::Error> {
-        toml::from_str(text)
-    }
-}
-
-struct AtLeastOne(Vec<Placed>);
-
-impl<'de> Deserialize<'de> for AtLeastOne {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let endpoints = Vec::deserialize(deserializer)?;
-        if endpoints.is_empty() {
-            return Err(D::Error::custom("there is no endpoint: write at least one `host:port`"));
-        }
-        Ok(Self(endpoints))
-    }
-}
+way!(Host: String, Form::Text { what: "a host", example: "shop.example.com" }, String::read);
+way!(Path: String, Form::Text { what: "a path", example: "/cart" }, String::read);
+way!(Methods: Vec<At<String>>, texts_form("a method", "GET"), Vec::read);
+way!(Name: String, Form::Text { what: "the name of an upstream", example: "cart" }, String::read);

@@ -22,7 +22,7 @@ use hoplab_proxy::path::Paths;
 use hoplab_proxy::server::{self, Connection, Drained, Handler, Refused};
 use hoplab_proxy::tasks::Tasks;
 use hoplab_proxy::telemetry::{Fault, Role};
-use hoplab_proxy::upstream::{DeadlinePolicy, Upstream};
+use hoplab_proxy::upstream::Upstream;
 use http::{Request, Response, StatusCode};
 
 pub use config::Config;
@@ -67,9 +67,9 @@ impl<H: Host> Gateway<H> {
         }
         let tasks = Tasks::default();
         let spawner = tasks.spawner(host.clone());
-        let deadlines = plan.upstreams.iter().filter_map(|upstream| upstream.policies.deadline.as_ref());
-        let edge =
-            Edge { trusted: plan.trusted, believed: deadlines.flat_map(DeadlinePolicy::believed).collect() };
+        let deadlines = plan.upstreams.iter().filter_map(|upstream| upstream.settings.deadline.as_ref());
+        let believed = deadlines.flat_map(|deadline| deadline.believed().cloned()).collect();
+        let edge = Edge { trusted: plan.trusted, believed };
         let upstreams = plan.upstreams.into_iter().zip(seed..);
         let routed = (1..).zip(plan.route_limits).map(|(number, (name, limits))| {
             LoadControl::new(host.clone(), name, limits, seed.wrapping_sub(number))

@@ -1,21 +1,19 @@
 //! A gateway's configuration, resolved: upstreams with their policies, routes that name them by index.
 //! What is here can run. What is wrong with a configuration is found here, all of it at once.
 
-use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::ops::Range;
 use std::sync::Arc;
 
+use hoplab_config::{At, Context, Outline, Outlined, Place, Problems, Source, read_with};
 use hoplab_proxy::load_control::{LimitsPolicy, Settings};
 use hoplab_proxy::path::Paths;
 use hoplab_proxy::telemetry::Outlets;
 use hoplab_proxy::trust::Trusted;
-use hoplab_proxy::upstream::{self, Placed, Policies};
+use hoplab_proxy::upstream::{self, Contradiction, Placed, Policies};
 use hoplab_proxy::{path, server};
 use http::Method;
-use toml::Spanned;
 
-use crate::config::{Config, RouteConfig, UpstreamConfig};
+use crate::config::{Config, Route as WrittenRoute, Upstream as WrittenUpstream};
 use crate::routes::{HostPattern, LimitsId, Route, Routes, UpstreamId};
 
 /// Where a gateway listens when it is not told.
@@ -45,24 +43,6 @@ pub struct Plan {
     pub outlets: Outlets,
 }
 
-/// Something in a configuration that cannot be.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
-    /// Where it stands in the text: bytes.
-    pub place: Range<usize>,
-    /// What is wrong.
-    pub fact: String,
-    /// What would be right, when that is known.
-    pub hint: Option<String>,
-}
-
-impl fmt::Display for Problem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.fact)?;
-        self.hint.as_ref().map_or(Ok(()), |hint| write!(f, ": {hint}"))
-    }
-}
-
 impl Plan {
     /// A gateway in which each upstream answers to its name as host, whatever the path and method.
     pub fn by_host(upstreams: Vec<upstream::Config>) -> Self {
@@ -81,201 +61,244 @@ impl Plan {
     }
 
     /// The gateway that a file's text describes, or everything that is wrong with it.
-    pub fn read(text: &str) -> Result<Self, Vec<Problem>> {
-        match Config::read(text) {
-            Ok(config) => Self::resolve(&config),
-            Err(error) => {
-                let place = error.span().unwrap_or(0..text.len());
-                Err(vec![Problem { place, fact: error.message().to_owned(), hint: None }])
-            }
-        }
+    pub fn read(text: &str) -> Result<Self, Problems> {
+        let source = Source { path: "gateway.toml".to_owned(), text: text.to_owned() };
+        read_with(source, Self::document).map(|(plan, _)| plan)
     }
 
-    /// The gateway that `config` describes, or everything that is wrong with it.
-    pub fn resolve(config: &Config) -> Result<Self, Vec<Problem>> {
-        let mut problems = Vec::new();
-        if config.upstreams.is_empty() {
-            let hint = Some("write `[upstreams.NAME]` with `endpoints = [\"host:port\"]`".to_owned());
-            problems.push(Problem { place: 0..0, fact: "there is no upstream".to_owned(), hint });
-        }
-        let upstreams = config
-            .upstreams
-            .iter()
-            .map(|(name, written)| resolve_called(name, written, config, &mut problems));
-        let mut plan = Self::by_host(upstreams.collect());
-        if !config.routes.is_empty() {
-            plan.routes = resolve_routes(config, &mut plan, &mut problems);
-        }
-        plan.listen = config.listen.unwrap_or(LISTEN);
-        (plan.trusted, plan.paths) = (config.trusted.clone(), config.paths);
-        plan.limits = resolve_limits(config.limits.as_ref(), "", &mut problems);
-        if let Some(drain_timeout) = config.drain_timeout {
-            plan.server.drain_timeout = drain_timeout;
-        }
-        plan.server.keep(config.keep_alive, config.max_connection_age);
-        plan.server.send_timeout = config.send_timeout.unwrap_or(plan.server.send_timeout);
-        plan.outlets = resolve_outlets(config, plan.listen, &mut problems);
-        if problems.is_empty() { Ok(plan) } else { Err(problems) }
+    /// The gateway that the file of `context` describes; `None` when it has noted why not.
+    pub fn document(context: &mut Context<'_>) -> Option<Self> {
+        let config = context.document::<Config>(0)?;
+        let plan = Resolving { config: &config, context }.plan();
+        (!context.has_errors()).then_some(plan)
     }
 }
 
-fn resolve_outlets(config: &Config, listen: SocketAddr, problems: &mut Vec<Problem>) -> Outlets {
-    let outlets = Outlets {
-        admin: config.admin.as_ref().map(|admin| *admin.get_ref()),
-        access_log: config.access_log.clone(),
-        spans: config.spans.as_ref().map(|spans| spans.get_ref().clone()),
-    };
-    let admin = config.admin.as_ref().map(Spanned::span);
-    let spans = config.spans.as_ref().map(Spanned::span);
-    problems.extend(outlets.clashes(&[("listen", listen)]).into_iter().map(|clash| {
-        let place = if clash.key == "admin" { &admin } else { &spans };
-        Problem { place: place.clone().unwrap_or_default(), fact: clash.fact, hint: Some(clash.hint) }
-    }));
-    outlets
+/// Turns what was written into what is meant.
+struct Resolving<'a, 'c> {
+    config: &'a Config,
+    context: &'a mut Context<'c>,
 }
 
-fn resolve_called(
-    name: &str,
-    written: &Spanned<UpstreamConfig>,
-    config: &Config,
-    problems: &mut Vec<Problem>,
-) -> upstream::Config {
-    let upstream = written.get_ref();
-    let policies = upstream.policies.over(&config.defaults);
-    let zone = config.zone.as_deref().map(Arc::from);
-    refuse_contradictions(&policies, config, &format!("upstreams.{name}"), written.span(), problems);
-    let (endpoints, placements) = Placed::split(upstream.endpoints.clone());
-    upstream::Config { placements, zone, policies, ..upstream::Config::new(name, endpoints) }
-}
+/// A layer of policies: where its keys stand.
+type Layers<'a> = &'a [&'a Outline];
 
-fn refuse_contradictions(
-    policies: &Policies,
-    config: &Config,
-    of: &str,
-    place: Range<usize>,
-    problems: &mut Vec<Problem>,
-) {
-    let contradictions = policies.contradictions_at("the gateway", config.zone.as_deref());
-    problems.extend(contradictions.into_iter().map(|found| Problem {
-        place: place.clone(),
-        fact: format!("{of}.{}: {}", found.key, found.fact),
-        hint: Some(found.hint),
-    }));
-}
-
-/// The limits that are `written` at `of`, which is empty or ends in a dot.
-fn resolve_limits(
-    written: Option<&Spanned<LimitsPolicy>>,
-    of: &str,
-    problems: &mut Vec<Problem>,
-) -> Settings {
-    let Some(written) = written else { return Settings::default() };
-    written.get_ref().resolve().unwrap_or_else(|contradictions| {
-        problems.extend(contradictions.into_iter().map(|found| Problem {
-            place: written.span(),
-            fact: format!("{of}{}: {}", found.key, found.fact),
-            hint: Some(found.hint),
-        }));
-        Settings::default()
-    })
-}
-
-/// A route with policies of its own adds an upstream of its own.
-fn resolve_routes(config: &Config, plan: &mut Plan, problems: &mut Vec<Problem>) -> Routes {
-    let Plan { upstreams, route_limits, .. } = plan;
-    let mut routes = Vec::new();
-    for written in &config.routes {
-        let route = resolve_route(written, config, problems);
-        let Some(mut route) = route else { continue };
-        if written.policies != Policies::default() {
-            let shared = &upstreams[route.upstream.0];
-            let policies = written.policies.over(&shared.policies);
-            refuse_contradictions(&policies, config, "routes", written.upstream.span(), problems);
-            route.upstream = UpstreamId(upstreams.len());
-            upstreams.push(upstream::Config { policies, ..shared.clone() });
+impl<'a> Resolving<'a, '_> {
+    /// Only worth anything if no error was noted.
+    fn plan(mut self) -> Plan {
+        let config = self.config;
+        let (mut upstreams, mut written) = (Vec::new(), Vec::new());
+        for (name, upstream) in config.upstreams.iter().flat_map(|names| &names.value.0) {
+            let Some(upstream) = upstream else { continue };
+            let policies = upstream.value.policies.over(&self.defaults());
+            upstreams.push(self.upstream(name, &upstream.value, &policies, &upstream.outline));
+            written.push(policies);
         }
-        let limits = resolve_limits(written.limits.as_ref(), "routes.", problems);
-        if !limits.is_empty() {
-            route.limits = Some(LimitsId(route_limits.len()));
-            route_limits.push((Arc::clone(&upstreams[route.upstream.0].name), limits));
+        self.refuse_nothing();
+        let mut plan = Plan::by_host(upstreams);
+        if let Some(routes) = &config.routes {
+            plan.routes = self.routes(&routes.value, &written, &mut plan);
         }
-        let taken = |other: &Route| {
-            let all = other.methods.is_empty() || route.methods.is_empty();
-            let shared = all || other.methods.iter().any(|method| route.methods.contains(method));
-            other.host == route.host && other.path == route.path && shared
+        plan.listen = config.listen.as_ref().map_or(LISTEN, |listen| listen.value);
+        plan.trusted = config.trusted.as_ref().map(|trusted| trusted.value.clone()).unwrap_or_default();
+        plan.paths = self.paths();
+        if let Some(limits) = &config.limits {
+            plan.limits = self.limits(&limits.value.value, &limits.value.outline);
+        }
+        plan.server = self.server();
+        plan.outlets = self.outlets(plan.listen);
+        plan
+    }
+
+    fn defaults(&self) -> Policies {
+        self.config.defaults.as_ref().map(|defaults| defaults.value.value.clone()).unwrap_or_default()
+    }
+
+    fn paths(&self) -> Paths {
+        self.config.paths.as_ref().map(|paths| paths.value).unwrap_or_default()
+    }
+
+    /// Notes a table of upstreams in which there is none.
+    fn refuse_nothing(&mut self) {
+        if let Some(upstreams) =
+            self.config.upstreams.as_ref().filter(|upstreams| upstreams.value.0.is_empty())
+        {
+            let hint = "write `[upstreams.NAME]` with `endpoints = [\"host:port\"]`";
+            self.context
+                .error(upstreams.place, "missing key \"upstreams\": write `[upstreams.NAME]`")
+                .hint(hint);
+        }
+    }
+
+    fn server(&self) -> server::Settings {
+        let Config { keep_alive, max_connection_age, send_timeout, drain_timeout, .. } = self.config;
+        let mut server = server::Settings::default();
+        server.keep(keep_alive.as_ref().map(|at| at.value), max_connection_age.as_ref().map(|at| at.value));
+        server.send_timeout = send_timeout.as_ref().map_or(server.send_timeout, |at| at.value);
+        server.drain_timeout = drain_timeout.as_ref().map_or(server.drain_timeout, |at| at.value);
+        server
+    }
+
+    fn outlets(&mut self, listen: SocketAddr) -> Outlets {
+        let Config { admin, access_log, spans, .. } = self.config;
+        let outlets = Outlets {
+            admin: admin.as_ref().map(|admin| admin.value),
+            access_log: access_log.as_ref().map(|sink| sink.value.clone()),
+            spans: spans.as_ref().map(|sink| sink.value.clone()),
         };
-        if routes.iter().any(taken) {
-            let fact = "another route takes the same requests".to_owned();
-            let hint = Some("give it another host, path or method, or take it out".to_owned());
-            problems.push(Problem { place: written.upstream.span(), fact, hint });
+        for clash in outlets.clashes(&[("listen", listen)]) {
+            let admin = admin.as_ref().filter(|_| clash.key == "admin").map(|admin| admin.place);
+            let place = admin.or(spans.as_ref().map(|spans| spans.place)).unwrap_or(Place::BEGINNING);
+            self.context.error(place, clash.fact).hint(clash.hint);
         }
-        routes.push(route);
+        outlets
     }
-    Routes::new(routes)
-}
 
-/// The route that was `written`; `None` when a part of it is wrong, which `problems` then tell.
-fn resolve_route(written: &RouteConfig, config: &Config, problems: &mut Vec<Problem>) -> Option<Route> {
-    let upstream = noted(problems, resolve_upstream(&written.upstream, config));
-    let host = written.host.as_ref().map_or(Ok(HostPattern::Any), resolve_host);
-    let host = noted(problems, host);
-    let path = written.path.as_ref().map_or(Ok("/".to_owned()), |path| resolve_path(path, config.paths));
-    let path = noted(problems, path);
-    let methods = written.methods.iter().flatten().map(|method| noted(problems, resolve_method(method)));
-    let methods: Vec<Option<Method>> = methods.collect();
-    let methods = methods.into_iter().collect::<Option<Vec<_>>>();
-    Some(Route { host: host?, path: path?, methods: methods?, upstream: upstream?, limits: None })
-}
-
-fn noted<T>(problems: &mut Vec<Problem>, result: Result<T, Problem>) -> Option<T> {
-    result.map_err(|problem| problems.push(problem)).ok()
-}
-
-fn resolve_upstream(name: &Spanned<String>, config: &Config) -> Result<UpstreamId, Problem> {
-    config.upstreams.keys().position(|known| known == name.get_ref()).map(UpstreamId).ok_or_else(|| {
-        let known = config.upstreams.keys().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-        Problem {
-            place: name.span(),
-            fact: format!("unknown upstream `{}`", name.get_ref()),
-            hint: Some(format!("there is {}", if known.is_empty() { "none" } else { &known })),
+    fn upstream(
+        &mut self,
+        name: &At<String>,
+        written: &WrittenUpstream,
+        policies: &Policies,
+        outline: &Outline,
+    ) -> upstream::Config {
+        let defaults = self.config.defaults.as_ref().map(|defaults| &defaults.value.outline);
+        let layers: Vec<&Outline> = std::iter::once(outline).chain(defaults).collect();
+        let settings = self.settings(policies, &layers);
+        let endpoints = written.endpoints.as_ref();
+        if let Some(endpoints) = endpoints
+            && endpoints.value.is_empty()
+            && !self.context.is_told_within(endpoints.place)
+        {
+            let hint = format!("write at least one, such as `endpoints = [\"{}-0:8080\"]`", name.value);
+            self.context.error(endpoints.place, "there is no endpoint").hint(hint);
         }
-    })
-}
+        let placed = endpoints.map(|endpoints| endpoints.value.iter().map(|at| at.value.clone()).collect());
+        let (endpoints, placements) = Placed::split(placed.unwrap_or_default());
+        let zone = self.config.zone.as_ref().map(|zone| Arc::from(zone.value.as_str()));
+        upstream::Config {
+            placements,
+            zone,
+            settings,
+            ..upstream::Config::new(name.value.as_str(), endpoints)
+        }
+    }
 
-fn resolve_host(written: &Spanned<String>) -> Result<HostPattern, Problem> {
-    let text = written.get_ref().to_ascii_lowercase();
-    let (name, below) = text.strip_prefix("*.").map_or((text.as_str(), false), |name| (name, true));
-    let label = |label: &str| {
-        !label.is_empty() && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
-    };
-    if text == "*" {
-        Ok(HostPattern::Any)
-    } else if name.split('.').all(label) {
-        Ok(if below { HostPattern::Below(name.to_owned()) } else { HostPattern::Exact(name.to_owned()) })
-    } else {
-        Err(Problem {
-            place: written.span(),
-            fact: format!("`{}` is no host", written.get_ref()),
-            hint: Some(
-                "write a name without a port such as `shop.example.com`, or `*.example.com`".to_owned(),
-            ),
+    /// What `policies` mean, which were written in `layers`, the upper ones first.
+    fn settings(&mut self, policies: &Policies, layers: Layers<'_>) -> upstream::Settings {
+        let zone = self.config.zone.as_ref().map(|zone| zone.value.as_str());
+        policies.resolve_at("the gateway", zone).unwrap_or_else(|found| {
+            self.refuse(found, layers);
+            upstream::Settings::default()
         })
     }
-}
 
-/// The path as it is looked up, whichever way it is written.
-fn resolve_path(written: &Spanned<String>, paths: Paths) -> Result<String, Problem> {
-    let prefix = path::prefix(written.get_ref());
-    let read = prefix.as_deref().and_then(|prefix| path::prefix(&paths.read(prefix).ok()?));
-    read.ok_or_else(|| Problem {
-        place: written.span(),
-        fact: format!("`{}` is no path", written.get_ref()),
-        hint: Some("write it from the root and without a query, such as `/cart`".to_owned()),
-    })
-}
+    fn limits(&mut self, limits: &LimitsPolicy, outline: &Outline) -> Settings {
+        limits.resolve().unwrap_or_else(|found| {
+            self.refuse(found, &[outline]);
+            Settings::default()
+        })
+    }
 
-fn resolve_method(written: &Spanned<String>) -> Result<Method, Problem> {
-    upstream::method(written.get_ref()).map_err(|fact| Problem { place: written.span(), fact, hint: None })
+    fn refuse(&mut self, found: Vec<Contradiction>, layers: Layers<'_>) {
+        found.into_iter().for_each(|contradiction| contradiction.note(layers, self.context));
+    }
+
+    /// The routes; one with policies of its own adds an upstream of its own to `plan`. `shared` are the policies of the
+    /// upstreams.
+    fn routes(
+        &mut self,
+        written: &'a [At<Outlined<WrittenRoute>>],
+        shared: &[Policies],
+        plan: &mut Plan,
+    ) -> Routes {
+        let mut routes: Vec<Route> = Vec::new();
+        for At { value: Outlined { value: written, outline }, place } in written {
+            let Some(mut route) = self.route(written) else { continue };
+            if written.policies != Policies::default() {
+                let policies = written.policies.over(&shared[route.upstream.0]);
+                let settings = self.settings(&policies, &self.layers_of(outline, route.upstream));
+                let own = upstream::Config { settings, ..plan.upstreams[route.upstream.0].clone() };
+                route.upstream = UpstreamId(plan.upstreams.len());
+                plan.upstreams.push(own);
+            }
+            let limits = written.limits.as_ref();
+            let limits = limits.map(|limits| self.limits(&limits.value.value, &limits.value.outline));
+            if let Some(limits) = limits.filter(|limits| !limits.is_empty()) {
+                route.limits = Some(LimitsId(plan.route_limits.len()));
+                plan.route_limits.push((Arc::clone(&plan.upstreams[route.upstream.0].name), limits));
+            }
+            if routes.iter().any(|other| other.takes_of(&route)) {
+                let hint = "give it another host, path or method, or take it out";
+                self.context.error(*place, "another route takes the same requests").hint(hint);
+            }
+            routes.push(route);
+        }
+        Routes::new(routes)
+    }
+
+    /// The layers under a route with its own `outline`.
+    fn layers_of(&self, outline: &'a Outline, UpstreamId(upstream): UpstreamId) -> Vec<&'a Outline> {
+        let upstreams = self.config.upstreams.iter().flat_map(|names| &names.value.0);
+        let shared = upstreams.filter_map(|(_, upstream)| upstream.as_ref()).nth(upstream);
+        let defaults = self.config.defaults.as_ref().map(|defaults| &defaults.value.outline);
+        [Some(outline), shared.map(|shared| &shared.outline), defaults].into_iter().flatten().collect()
+    }
+
+    /// The route that was `written`; `None` when a part of it is wrong.
+    fn route(&mut self, written: &WrittenRoute) -> Option<Route> {
+        let upstream = written.upstream.as_ref().and_then(|name| self.upstream_id(name));
+        let host = written.host.as_ref().map_or(Some(HostPattern::Any), |host| self.host(host));
+        let path = written.path.as_ref().map_or(Some("/".to_owned()), |path| self.path(path));
+        let methods = written.methods.iter().flat_map(|methods| &methods.value);
+        let methods: Vec<Option<Method>> = methods.map(|method| self.method(method)).collect();
+        let methods = methods.into_iter().collect::<Option<Vec<_>>>();
+        Some(Route { host: host?, path: path?, methods: methods?, upstream: upstream?, limits: None })
+    }
+
+    fn upstream_id(&mut self, name: &At<String>) -> Option<UpstreamId> {
+        let upstreams = self.config.upstreams.iter().flat_map(|names| &names.value.0);
+        let known: Vec<&str> = upstreams.clone().map(|(name, _)| name.value.as_str()).collect();
+        // Those that could not be read have no number, and were noted.
+        let mut numbered = upstreams.filter(|(_, upstream)| upstream.is_some());
+        let found = numbered.position(|(known, _)| known.value == name.value);
+        if !known.contains(&name.value.as_str()) {
+            self.context.unknown("upstream", name, known);
+        }
+        found.map(UpstreamId)
+    }
+
+    fn host(&mut self, written: &At<String>) -> Option<HostPattern> {
+        let text = written.value.to_ascii_lowercase();
+        let (name, below) = text.strip_prefix("*.").map_or((text.as_str(), false), |name| (name, true));
+        let label = |label: &str| {
+            !label.is_empty() && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+        };
+        if text == "*" {
+            return Some(HostPattern::Any);
+        }
+        if name.split('.').all(label) {
+            let name = name.to_owned();
+            return Some(if below { HostPattern::Below(name) } else { HostPattern::Exact(name) });
+        }
+        let hint = "write a name without a port such as `shop.example.com`, or `*.example.com`";
+        self.context.error(written.place, format!("`{}` is no host", written.value)).hint(hint);
+        None
+    }
+
+    /// The path as it is looked up, whichever way it is written.
+    fn path(&mut self, written: &At<String>) -> Option<String> {
+        let prefix = path::prefix(&written.value);
+        let read = prefix.as_deref().and_then(|prefix| path::prefix(&self.paths().read(prefix).ok()?));
+        if read.is_none() {
+            let hint = "write it from the root and without a query, such as `/cart`";
+            self.context.error(written.place, format!("`{}` is no path", written.value)).hint(hint);
+        }
+        read
+    }
+
+    fn method(&mut self, written: &At<String>) -> Option<Method> {
+        upstream::method(&written.value).map_err(|wrong| self.context.complaint(written.place, &wrong)).ok()
+    }
 }
 
 #[cfg(test)]
@@ -287,7 +310,10 @@ mod tests {
 
     fn problems(text: &str) -> Vec<(String, String)> {
         let problems = Plan::read(text).unwrap_err();
-        problems.into_iter().map(|p| (text[p.place.clone()].to_owned(), p.to_string())).collect()
+        let place = |problem: &hoplab_config::Problem| {
+            problem.place.map_or("", |place| &text[place.start..place.end])
+        };
+        problems.iter().map(|problem| (place(problem).to_owned(), problem.to_string())).collect()
     }
 
     #[test]
@@ -337,10 +363,9 @@ mod tests {
             spans: Some(Sink::File("log/spans.jsonl".into())),
         };
         assert_eq!(plan.outlets, outlets);
-        let timeouts: Vec<_> =
-            plan.upstreams.iter().map(|u| u.policies.resolve().unwrap().timeout.as_secs()).collect();
-        assert_eq!(timeouts, [1, 2], "in the order of their names");
-        assert_eq!(plan.upstreams[1].policies.protocol, Some(upstream::Protocol::Http2));
+        let timeouts: Vec<_> = plan.upstreams.iter().map(|u| u.settings.timeout.as_secs()).collect();
+        assert_eq!(timeouts, [2, 1], "in the order of the file");
+        assert_eq!(plan.upstreams[0].settings.protocol, Some(upstream::Protocol::Http2));
     }
 
     #[test]
@@ -361,16 +386,16 @@ mod tests {
         let request = |path: &str| http::Request::get(path).body(()).unwrap();
         let timeouts = ["/slow", "/"].map(|path| {
             let UpstreamId(upstream) = plan.routes.find(&request(path)).unwrap().upstream;
-            let settings = plan.upstreams[upstream].policies.resolve().unwrap();
+            let settings = &plan.upstreams[upstream].settings;
             assert_eq!(settings.connect_timeout.as_millis(), 100);
             settings.timeout.as_secs()
         });
         assert_eq!(timeouts, [3, 2]);
         let wrong = text.replace("timeout = \"3s\"", "retry = { per_try_timeout = \"5s\" }");
-        assert_eq!(problems(&wrong)[0].0, "\"cart\"");
-        assert!(problems(&wrong)[0].1.starts_with("routes.retry.per_try_timeout: one try may take longer"));
+        assert_eq!(problems(&wrong)[0].0, "\"5s\"");
+        assert!(problems(&wrong)[0].1.starts_with("retry.per_try_timeout: one try may take longer"));
         let unknown = text.replace("timeout = \"3s\"", "timeuot = \"3s\"");
-        assert!(problems(&unknown)[0].1.starts_with("unknown field `timeuot`"));
+        assert!(problems(&unknown)[0].1.starts_with("unknown key \"timeuot\": did you mean \"timeout\"?"));
     }
 
     #[test]
@@ -389,15 +414,15 @@ mod tests {
             upstream = "cart"
         "#;
         let expected = [
-            ("\"crat\"", "unknown upstream `crat`: there is `cart`"),
             (
                 "\"a:80\"",
                 "`a:80` is no host: write a name without a port such as `shop.example.com`, or `*.example.com`",
             ),
             ("\"cart\"", "`cart` is no path: write it from the root and without a query, such as `/cart`"),
             ("\"get\"", "`get` is no method: write it in capitals, such as `GET`"),
+            ("\"crat\"", "unknown upstream \"crat\": did you mean \"cart\"?"),
             (
-                "\"cart\"",
+                "[[routes]]",
                 "another route takes the same requests: give it another host, path or method, or take it out",
             ),
         ];
@@ -409,43 +434,43 @@ mod tests {
     #[test]
     fn what_the_text_cannot_say_is_told_with_its_place() {
         for (text, place, complaint) in [
-            ("lisen = 1", "lisen", "unknown field `lisen`"),
-            ("listen = \"here\"", "\"here\"", "invalid socket address"),
+            ("lisen = 1", "lisen", "unknown key \"lisen\": did you mean \"listen\"?"),
+            ("listen = \"here\"", "\"here\"", "`here` is no address with a port: write an IP address"),
             ("defaults = { timeout = \"5\" }", "\"5\"", "`5` has no unit: write a duration such as `250us`"),
             ("[upstreams.a]\nendpoints = [\"a\"]", "\"a\"", "`a` is not host:port"),
             (
                 "[upstreams.a]\nendpoints = [\"a:1\"]\nprotocol = \"http3\"",
                 "\"http3\"",
-                "unknown variant `http3`",
+                "unknown protocol \"http3\"",
             ),
             (
                 "defaults = { balance = \"best\" }",
                 "\"best\"",
-                "unknown balance `best`: write `round-robin`, `random`",
+                "unknown balance \"best\": there are \"round-robin\", \"random\"",
             ),
             ("[upstreams.a]\nendpoints = []", "[]", "there is no endpoint: write at least one"),
-            ("", "", "there is no upstream"),
-            ("admin = \"9901\"", "\"9901\"", "invalid socket address"),
-            ("access_log = \"\"", "\"\"", "`` is no place for lines: write \"stdout\" or the path of a file"),
+            ("", "", "missing key \"upstreams\": write `[upstreams.NAME]`"),
+            ("admin = \"9901\"", "\"9901\"", "`9901` is no address with a port: write an IP address"),
+            ("access_log = \"\"", "\"\"", "`` is no place for lines"),
             ("spans = \"log/\"", "\"log/\"", "`log/` is no place for lines"),
-            ("spans = true", "true", "invalid type: boolean"),
+            ("spans = true", "true", "true or false where a place for lines belongs"),
             ("trusted = [\"10.0.0.1/8\"]", "\"10.0.0.1/8\"", "`10.0.0.1/8` is an address within a block"),
             (
                 "trusted = \"10.0.0.0/8\"",
                 "\"10.0.0.0/8\"",
-                "invalid type: string \"10.0.0.0/8\", expected addresses",
+                "a text where a list of addresses or a number belongs",
             ),
-            ("paths = \"raw\"", "\"raw\"", "unknown variant `raw`, expected `normal` or `as-they-are`"),
-            ("paths = { slashes = true }", "true", "wanted string or table"),
+            ("paths = \"raw\"", "\"raw\"", "paths cannot be read as `raw`: write `\"normal\"`"),
+            ("paths = { slashes = true }", "true", "true or false where a word belongs"),
             (
                 "paths = { slashes = \"drop\" }",
                 "\"drop\"",
-                "unknown variant `drop`, expected `merge` or `keep`",
+                "unknown way with slashes \"drop\": there are \"merge\", \"keep\"",
             ),
         ] {
             let problems = problems(text);
-            assert_eq!(problems[0].0, place, "{text}");
-            assert!(problems[0].1.starts_with(complaint), "{text}: {}", problems[0].1);
+            let found = problems.iter().find(|(at, _)| at == place).map(|(_, told)| told.as_str());
+            assert!(found.is_some_and(|told| told.starts_with(complaint)), "{text}: {problems:?}");
         }
     }
 
@@ -477,32 +502,32 @@ mod tests {
             .replace("[[routes]]\n            upstream", "[[routes]]\n            limits = { concurrency = { min = 5, max = 1 } }\n            upstream");
         let expected = [
             (
-                "{ rate = { rate = \"10 rps\", burst = 0 } }",
-                "routes.limits.rate.burst: a bucket without room for a token lets nothing pass: \
+                "priority",
+                "priority: priorities are shares of a concurrency limit, and there is none: \
+                 write `concurrency = 100` beside it, or take it out",
+            ),
+            (
+                "0",
+                "rate.burst: a bucket without room for a token lets nothing pass: \
                  write 1 or more, or `algorithm = \"gcra\"`, whose burst comes on top of the first",
             ),
             (
-                "{ concurrency = { min = 5, max = 1 } }",
-                "routes.limits.concurrency.min: the least limit is 5, above the most, which is 1: \
+                "5",
+                "concurrency.min: the least limit is 5, above the most, which is 1: \
                  make `min` at most as large as `max`",
-            ),
-            (
-                "{ priority = {} }",
-                "limits.priority: priorities are shares of a concurrency limit, and there is none: \
-                 write `concurrency = 100` beside it, or take it out",
             ),
         ];
         let expected: Vec<_> =
             expected.iter().map(|(place, text)| ((*place).to_owned(), (*text).to_owned())).collect();
         assert_eq!(problems(&wrong), expected);
         for (right, wrong, place, complaint) in [
+            ("concurrency = 100", "concurrency = -1", "-1", "`-1` is negative: write 0 or more"),
             (
                 "concurrency = 100",
-                "concurrency = -1",
-                "-1",
-                "invalid value: integer `-1`, expected a number of",
+                "concurency = 1",
+                "concurency",
+                "unknown key \"concurency\": did you mean \"concurrency\"?",
             ),
-            ("concurrency = 100", "concurency = 1", "concurency", "unknown field `concurency`"),
             ("\"10 rps\"", "\"0 rps\"", "\"0 rps\"", "a rate limit of zero lets nothing pass"),
         ] {
             let problems = problems(&text.replace(right, wrong));
@@ -535,16 +560,16 @@ mod tests {
         let lost = text.replace("zone = \"near\"\n", "\n");
         assert_eq!(
             problems(&lost)[0].1,
-            "upstreams.cart.balance.zone: nobody says which zone the gateway stands in: \
+            "balance.zone: nobody says which zone the gateway stands in: \
              write `zone = \"near\"` at the top"
         );
         let own = text.replace("balance = { zone = \"prefer\" }\n", "").replace("zone = \"near\"\n", "\n");
         let own = own.replace("timeout = \"3s\"", "balance = { zone = \"prefer\" }");
-        assert!(problems(&own)[0].1.starts_with("routes.balance.zone: nobody says which zone the gateway"));
+        assert!(problems(&own)[0].1.starts_with("balance.zone: nobody says which zone the gateway"));
         let weightless = text.replace("weight = 3", "weight = 0");
         assert!(problems(&weightless)[0].1.starts_with("`0` is no weight"), "{:?}", problems(&weightless));
         let keyless = text.replace("{ zone = \"prefer\" }", "\"maglev\"");
-        assert!(problems(&keyless)[0].1.starts_with("upstreams.cart.balance.by: it does not say what"));
+        assert!(problems(&keyless)[0].1.starts_with("balance.by: it does not say what"));
     }
 
     #[test]

@@ -70,6 +70,16 @@ impl Routes {
         Self::new(self.routes)
     }
 
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.routes.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.routes.is_empty()
+    }
+
     /// The route that `request` takes.
     pub fn find<B>(&self, request: &Request<B>) -> Result<&Route, Miss> {
         let host = request.headers().get(HOST).and_then(|host| host.to_str().ok()).unwrap_or("");
@@ -93,6 +103,13 @@ impl Routes {
 }
 
 impl Route {
+    /// Whether it takes requests that `other` would take, too, with nothing to choose between them.
+    pub(crate) fn takes_of(&self, other: &Self) -> bool {
+        let all = self.methods.is_empty() || other.methods.is_empty();
+        let shared = all || self.methods.iter().any(|method| other.methods.contains(method));
+        self.host == other.host && self.path == other.path && shared
+    }
+
     fn covers(&self, host: &str, path: &str) -> bool {
         self.host.covers(host) && path::covers(&self.path, path)
     }

@@ -40,17 +40,15 @@
 //! spans      = "spans.jsonl"     # OTLP's JSON, one line a request and side, with its attempts
 //! ```
 
-use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
 
+use hoplab_config::form::Form;
+use hoplab_config::read::texts_form;
+use hoplab_config::{At, Choice, Names, Outlined, REQUIRED, Read, table, way};
 use hoplab_proxy::host::Endpoint;
 use hoplab_proxy::load_control::LimitsPolicy;
 use hoplab_proxy::telemetry::Sink;
-use hoplab_proxy::upstream::{Placed, Policies, Protocol, policies_beside};
-use indexmap::IndexMap;
-use serde::de::{Error, MapAccess, Visitor};
-use serde::{Deserialize, Deserializer};
+use hoplab_proxy::upstream::{Placed, Policies, Protocol};
 
 /// Where inbound sides listen unless a file says otherwise; Istio's port.
 pub const INBOUND_PORT: u16 = 15006;
@@ -61,67 +59,58 @@ pub const OUTBOUND_PORT: u16 = 15001;
 /// Where apps listen unless a file says otherwise.
 pub const APP_PORT: u16 = 8080;
 
-/// A sidecar's configuration file.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Config {
-    /// The service whose pod this is.
-    pub service: String,
-    /// The zone that the pod stands in.
-    pub zone: Option<String>,
+/// See [`Inbound::listen`].
+pub(crate) const INBOUND: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::UNSPECIFIED), INBOUND_PORT);
+
+/// See [`Outbound::listen`].
+pub(crate) const OUTBOUND: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), OUTBOUND_PORT);
+
+table! {
+    /// What a sidecar's file says.
+    pub struct Config {
+        /// The service whose pod this is: a DNS label, which its certificate must name.
+        pub service: String as Name = REQUIRED,
+        /// The zone that the pod stands in, for balancing by zone.
+        pub zone: String = "none",
+        /// The side that requests to the app come through.
+        pub inbound: Inbound = "as its keys say",
+        /// The side that the app's own requests go through.
+        pub outbound: Outbound = "as its keys say",
+        /// What the sidecar proves its name with: PEM files, from this file's folder.
+        pub identity: Identity = REQUIRED,
+        /// How services are called that do not say it themselves.
+        pub defaults: Outlined<Policies> = "the defaults of each policy",
+        /// The services that the app may call, by their names.
+        pub services: Names<Outlined<Service>> = "none",
+        /// Where metrics and health are asked for: `GET /metrics` (Prometheus), `/healthz`, `/ready` (503 while draining).
+        pub admin: SocketAddr = "nowhere",
+        /// Where each request leaves a line, once for each side: one JSON object.
+        pub access_log: Sink = "nowhere",
+        /// Where the traces go that are sampled, or begin here: OTLP's JSON, a line a request and side, with its attempts.
+        pub spans: Sink = "nowhere",
+    }
+}
+
+table! {
     /// The side that requests to the app come through.
-    #[serde(default)]
-    pub inbound: Inbound,
-    /// The side that the app's own requests go through.
-    #[serde(default)]
-    pub outbound: Outbound,
-    /// What the sidecar proves its name with.
-    pub identity: Identity,
-    /// How services are called that do not say it themselves.
-    #[serde(default)]
-    pub defaults: Policies,
-    /// The services that the app may call, by their names.
-    #[serde(default)]
-    pub services: IndexMap<String, Service>,
-    /// Where metrics and health are asked for; nowhere when left out.
-    pub admin: Option<SocketAddr>,
-    /// Where each request leaves a line; nowhere when left out.
-    pub access_log: Option<Sink>,
-    /// Where the traces go that are sampled, or begin here; nowhere when left out.
-    pub spans: Option<Sink>,
-}
-
-/// The side that requests to the app come through.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Inbound {
-    /// Where it listens.
-    pub listen: SocketAddr,
-    /// Where the app listens.
-    pub app: Endpoint,
-    /// What the app speaks.
-    pub protocol: Protocol,
-    /// Who may come.
-    pub tls: Acceptance,
-    /// What requests to the app meet.
-    pub limits: LimitsPolicy,
-}
-
-impl Default for Inbound {
-    fn default() -> Self {
-        Self {
-            listen: (Ipv4Addr::UNSPECIFIED, INBOUND_PORT).into(),
-            app: Endpoint::from(SocketAddr::from((Ipv4Addr::LOCALHOST, APP_PORT))),
-            protocol: Protocol::default(),
-            tls: Acceptance::default(),
-            limits: LimitsPolicy::default(),
-        }
+    pub struct Inbound {
+        /// Where it listens.
+        pub listen: SocketAddr = "`\"0.0.0.0:15006\"`",
+        /// Where the app listens.
+        pub app: Endpoint = "`\"127.0.0.1:8080\"`",
+        /// What the app speaks.
+        pub protocol: Protocol = "`\"http1\"`",
+        /// Who may come.
+        pub tls: Acceptance = "`\"permissive\"`",
+        /// What requests to the app meet.
+        pub limits: Outlined<LimitsPolicy> = "none",
     }
 }
 
 /// Who may come in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Acceptance {
     /// Everyone: with a certificate of the mesh, or in the clear.
     #[default]
@@ -130,164 +119,101 @@ pub enum Acceptance {
     Strict,
 }
 
-/// The side that the app's own requests go through.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Outbound {
-    /// Where it listens.
-    pub listen: SocketAddr,
+impl Choice for Acceptance {
+    const NOUN: &'static str = "way with TLS";
+    const WORDS: &'static [(Self, &'static str, &'static str)] = &[
+        (Self::Permissive, "permissive", "everyone: with a certificate of the mesh, or in the clear"),
+        (Self::Strict, "strict", "only who shows a certificate of the mesh"),
+    ];
 }
 
-impl Default for Outbound {
-    fn default() -> Self {
-        Self { listen: (Ipv4Addr::LOCALHOST, OUTBOUND_PORT).into() }
+table! {
+    /// The side that the app's own requests go through.
+    pub struct Outbound {
+        /// Where it listens.
+        pub listen: SocketAddr = "`\"127.0.0.1:15001\"`",
     }
 }
 
-/// The PEM files that a sidecar proves its name with.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Identity {
-    /// The certificate, then any intermediates.
-    pub certificate: PathBuf,
-    /// The private key.
-    pub key: PathBuf,
-    /// The certificates of the authorities that are trusted.
-    pub authorities: PathBuf,
-}
-
-/// A service that the app may call: `endpoints`, `routes`, and beside them the keys of [`Policies`].
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Service {
-    /// The inbound sides of its pods.
-    pub endpoints: Vec<Placed>,
-    /// How it is called, over [`Config::defaults`].
-    pub policies: Policies,
-    /// Requests to it that are called in ways of their own.
-    pub routes: Vec<Route>,
-}
-
-/// Some of a service's requests: `path`, `methods`, and beside them the keys of [`Policies`].
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Route {
-    /// The path and all below it; all when left out.
-    pub path: Option<String>,
-    /// For these methods; for all when left out.
-    pub methods: Vec<String>,
-    /// How they are called, over what the service says. A route that says something has breakers, budgets and
-    /// connections of its own.
-    pub policies: Policies,
-}
-
-impl<'de> Deserialize<'de> for Service {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(ServiceVisitor)
+table! {
+    /// The PEM files that a sidecar proves its name with.
+    pub struct Identity {
+        /// The certificate, then any intermediates.
+        pub certificate: String as Pem = REQUIRED,
+        /// The private key.
+        pub key: String as Pem = REQUIRED,
+        /// The certificates of the authorities that are trusted.
+        pub authorities: String as Pem = REQUIRED,
     }
 }
 
-struct ServiceVisitor;
-
-impl<'de> Visitor<'de> for ServiceVisitor {
-    type Value = Service;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a service: `endpoints`, `routes` and its policies")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Service, A::Error> {
-        let (mut endpoints, mut routes) = (None, Vec::new());
-        let policies = policies_beside(map, |key, map| {
-            match key {
-                "endpoints" => endpoints = Some(map.next_value()?),
-                "routes" => routes = map.next_value()?,
-                _ => return Ok(false),
-            }
-            Ok(true)
-        })?;
-        let endpoints = endpoints.ok_or_else(|| A::Error::missing_field("endpoints"))?;
-        Ok(Service { endpoints, policies, routes })
+table! {
+    /// A service that the app may call.
+    pub struct Service {
+        /// The inbound sides of its pods: `host:port`, or a table with what balancing goes by; at least one.
+        pub endpoints: Vec<At<Placed>> = REQUIRED,
+        /// What of it is called in ways of its own; the longest path is looked at first.
+        pub routes: Vec<At<Outlined<Route>>> = "none",
+        ..
+        /// How it is called, over [`Config::defaults`].
+        pub policies: Policies,
     }
 }
 
-impl<'de> Deserialize<'de> for Route {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(RouteVisitor)
+table! {
+    /// Some of a service's requests, and how they are called, over what the service says. A route that says something of
+    /// that has breakers, budgets and connections of its own.
+    pub struct Route {
+        /// The path and all below it.
+        pub path: String as Path = "`\"/\"`",
+        /// For these methods.
+        pub methods: Vec<At<String>> as Methods = "all",
+        ..
+        /// How they are called.
+        pub policies: Policies,
     }
 }
 
-struct RouteVisitor;
-
-impl<'de> Visitor<'de> for RouteVisitor {
-    type Value = Route;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a route: `path`, `methods` and its policies")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Route, A::Error> {
-        let (mut path, mut methods) = (None, Vec::new());
-        let policies = policies_beside(map, |key, map| {
-            match key {
-                "path" => path = Some(map.next_value()?),
-                "methods" => methods = map.next_value()?,
-                _ => return Ok(false),
-            }
-            Ok(true)
-        })?;
-        Ok(Route { path, methods, policies })
-    }
-}
+way!(Name: String, Form::Text { what: "the name of a service", example: "order" }, String::read);
+way!(Pem: String, Form::Text { what: "the path of a PEM file", example: "order.pem" }, String::read);
+way!(Path: String, Form::Text { what: "a path", example: "/cart" }, String::read);
+way!(Methods: Vec<At<String>>, texts_form("a method", "GET"), Vec::read);
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     const IDENTITY: &str = "[identity]\ncertificate = \"c.pem\"\nkey = \"k.pem\"\nauthorities = \"a.pem\"\n";
 
-    fn read(text: &str) -> Result<Config, String> {
-        toml::from_str(text).map_err(|error| error.to_string())
-    }
-
-    #[test]
-    fn a_short_file_means_the_usual() {
-        let config = read(&format!("service = \"order\"\n{IDENTITY}")).unwrap();
-        assert_eq!(config.inbound.listen.to_string(), "0.0.0.0:15006");
-        assert_eq!(config.inbound.app.to_string(), "127.0.0.1:8080");
-        assert_eq!(config.inbound.tls, Acceptance::Permissive);
-        assert_eq!(config.outbound.listen.to_string(), "127.0.0.1:15001");
-        assert!(config.services.is_empty());
-        assert_eq!((config.admin, config.access_log, config.spans), (None, None, None));
-    }
-
-    #[test]
-    fn a_service_has_endpoints_and_beside_them_its_policies() {
-        let text = "[services.payment]\nendpoints = [\"payment-0:15006\"]\ntimeout = \"2s\"\n";
-        let config = read(&format!("service = \"order\"\n{IDENTITY}{text}")).unwrap();
-        let payment = &config.services["payment"];
-        assert_eq!(payment.endpoints, [Endpoint::new("payment-0", 15006).into()]);
-        assert_eq!(payment.policies.timeout, Some(Duration::from_secs(2)));
+    fn problems(text: &str) -> Vec<String> {
+        hoplab_config::read::<Config>("sidecar.toml", text).unwrap_err().in_words()
     }
 
     #[test]
     fn what_is_wrong_is_said_where_it_stands() {
         for (text, complaint) in [
-            ("[services.payment]\ntimeout = \"2s\"\n", "missing field `endpoints`"),
-            ("[services.payment]\nendpoints = []\nretries = 3\n", "unknown field `retries`"),
+            ("[services.payment]\ntimeout = \"2s\"\n", "missing key \"endpoints\": write `endpoints = "),
+            (
+                "[services.payment]\nendpoints = []\nretries = 3\n",
+                "unknown key \"retries\": did you mean \"retry\"?",
+            ),
             ("[services.payment]\nendpoints = [\"payment\"]\n", "`payment` is not host:port"),
             ("[services.payment]\nendpoints = []\ntimeout = \"2\"\n", "`2` has no unit"),
-            ("[inbound]\ntls = \"off\"\n", "unknown variant `off`, expected `permissive` or `strict`"),
-            ("[inbound]\nport = 1\n", "unknown field `port`"),
-            ("[inbound]\nlimits = { rates = 1 }\n", "unknown field `rates`"),
+            (
+                "[inbound]\ntls = \"off\"\n",
+                "unknown way with TLS \"off\": there are \"permissive\", \"strict\"",
+            ),
+            ("[inbound]\nport = 1\n", "unknown key \"port\""),
+            ("[inbound]\nlimits = { rates = 1 }\n", "unknown key \"rates\": did you mean \"rate\"?"),
             ("[inbound]\nlimits.rate = { rate = \"0 rps\" }\n", "a rate limit of zero lets nothing pass"),
-            ("[outbound]\nlisten = \"localhost\"\n", "invalid socket address"),
-            ("[outbound]\nadmin = \"127.0.0.1:9901\"\n", "unknown field `admin`"),
+            ("[outbound]\nlisten = \"localhost\"\n", "`localhost` is no address with a port"),
+            ("[outbound]\nadmin = \"127.0.0.1:9901\"\n", "unknown key \"admin\""),
         ] {
-            let error = read(&format!("service = \"order\"\n{IDENTITY}{text}")).unwrap_err();
-            assert!(error.contains(complaint), "{text}: {error}");
-            assert!(error.contains("at line"), "{text}: {error}");
+            let found = problems(&format!("service = \"order\"\n{IDENTITY}{text}"));
+            assert!(found[0].starts_with(complaint), "{text}: {found:?}");
         }
-        assert!(read("service = \"order\"").unwrap_err().contains("missing field `identity`"));
+        assert!(
+            problems("service = \"order\"")[0].starts_with("missing key \"identity\": write `[identity]`")
+        );
     }
 }

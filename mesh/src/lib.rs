@@ -8,3 +8,6 @@
 pub mod config;
 pub mod plan;
 pub mod sidecar;
+
+pub use config::Config;
+pub use plan::Plan;

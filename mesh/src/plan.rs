@@ -1,21 +1,23 @@
 //! What a sidecar is to do, resolved: names checked, policies layered, identities read. What is here
 //! can be served. Built from a [`Config`] and the files it names, or directly, as the simulation does.
 
-use std::io;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use hoplab_config::{At, Context, Outline, Outlined, Place, Problems, read_from};
 use hoplab_proxy::host::Endpoint;
+use hoplab_proxy::load_control;
 use hoplab_proxy::path;
+use hoplab_proxy::policy::deadline;
 use hoplab_proxy::telemetry::Outlets;
-use hoplab_proxy::telemetry::outlets::Clash;
-use hoplab_proxy::tls::{Credentials, Identity, IdentityError, NotSpiffe, SpiffeId, TrustDomain};
-use hoplab_proxy::upstream::{self, DeadlinePolicy, Placed, Placement, Policies};
+use hoplab_proxy::telemetry::outlets::share_a_port;
+use hoplab_proxy::tls::identity::Part;
+use hoplab_proxy::tls::{Credentials, Identity, NotSpiffe, SpiffeId, TrustDomain};
+use hoplab_proxy::upstream::{self, Contradiction, Placed, Placement, Policies, Protocol, Settings};
 use http::Method;
 use indexmap::IndexMap;
 
-use crate::config::{self, Config, Inbound, Outbound};
+use crate::config::{self, APP_PORT, Acceptance, Config, INBOUND, OUTBOUND};
 
 /// A sidecar that can be served.
 #[derive(Debug, Clone)]
@@ -28,14 +30,41 @@ pub struct Plan {
     pub identity: Identity,
     /// The side that requests to the app come through.
     pub inbound: Inbound,
-    /// The side that the app's own requests go through.
-    pub outbound: Outbound,
+    /// Where the side listens that the app's own requests go through.
+    pub outbound: SocketAddr,
     /// How the app is called as far as deadlines go: as callers call it.
-    pub deadline: Option<DeadlinePolicy>,
+    pub deadline: Option<deadline::Config>,
     /// The services that the app may call, by their names.
     pub services: IndexMap<Arc<str>, Service>,
     /// Where a live sidecar tells what it does; for whoever runs it.
     pub outlets: Outlets,
+}
+
+/// The side that requests to the app come through.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Inbound {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// Where the app listens.
+    pub app: Endpoint,
+    /// What the app speaks.
+    pub protocol: Protocol,
+    /// Who may come.
+    pub tls: Acceptance,
+    /// What requests to the app meet.
+    pub limits: load_control::Settings,
+}
+
+impl Default for Inbound {
+    fn default() -> Self {
+        Self {
+            listen: INBOUND,
+            app: Endpoint::new("127.0.0.1", APP_PORT),
+            protocol: Protocol::default(),
+            tls: Acceptance::default(),
+            limits: load_control::Settings::default(),
+        }
+    }
 }
 
 /// A service that the app may call.
@@ -48,7 +77,7 @@ pub struct Service {
     /// What balancing goes by, one an endpoint.
     pub placements: Vec<Placement>,
     /// How it is called.
-    pub policies: Policies,
+    pub settings: Settings,
     /// What of it is called in ways of its own; the longest path comes first.
     pub routes: Vec<Route>,
 }
@@ -61,7 +90,7 @@ pub struct Route {
     /// These methods; all when empty.
     pub methods: Vec<Method>,
     /// How they are called, with breakers, budgets and connections of their own; as the service's others when `None`.
-    pub policies: Option<Policies>,
+    pub settings: Option<Settings>,
 }
 
 impl Route {
@@ -88,7 +117,7 @@ impl Plan {
             zone: None,
             identity,
             inbound: Inbound::default(),
-            outbound: Outbound::default(),
+            outbound: OUTBOUND,
             deadline: None,
             services: IndexMap::new(),
             outlets: Outlets::default(),
@@ -97,224 +126,246 @@ impl Plan {
 
     /// Adds a service that the app may call: its pods are of the sidecar's own trust domain.
     pub fn service(
-        self,
-        name: &str,
-        endpoints: Vec<Endpoint>,
-        policies: Policies,
-    ) -> Result<Self, NotSpiffe> {
-        self.placed(name, endpoints.into_iter().map(Placed::from).collect(), policies)
-    }
-
-    /// As [`Plan::service`], with weights and zones.
-    pub fn placed(
-        mut self,
+        &mut self,
         name: &str,
         endpoints: Vec<Placed>,
-        policies: Policies,
-    ) -> Result<Self, NotSpiffe> {
+        settings: Settings,
+    ) -> Result<&mut Service, NotSpiffe> {
         let id = id_of(self.identity.id().trust_domain(), name)?;
         let (endpoints, placements) = Placed::split(endpoints);
-        let service = Service { id, endpoints, placements, policies, routes: Vec::new() };
-        self.services.insert(name.into(), service);
-        Ok(self)
+        let service = Service { id, endpoints, placements, settings, routes: Vec::new() };
+        Ok(self.services.entry(name.into()).insert_entry(service).into_mut())
     }
 
-    /// What `config` means; `read` reads the files that it names. All that is wrong, at once.
-    pub fn resolve(
-        config: &Config,
-        read: impl Fn(&Path) -> io::Result<String>,
-    ) -> Result<Self, Vec<PlanError>> {
-        let mut errors = Vec::new();
-        let identity = identity(config, read).map_err(|mut found| errors.append(&mut found)).ok();
-        if let Some(identity) = &identity {
-            match id_of(identity.id().trust_domain(), &config.service) {
-                Ok(id) if id == *identity.id() => {}
-                Ok(expected) => {
-                    errors.push(PlanError::AnotherName { expected, found: identity.id().clone() });
-                }
-                Err(_) => errors.push(PlanError::Name { key: "service", name: config.service.clone() }),
+    /// The sidecar that the file of `context` describes, and the files that it names; `None` when it has noted why not.
+    pub fn document(context: &mut Context<'_>) -> Option<Self> {
+        let config = context.document::<Config>(0)?;
+        let plan = Resolving { config: &config, context }.plan();
+        plan.filter(|_| !context.has_errors())
+    }
+
+    /// The sidecar that a file's text describes, where `fetch` fetches the files that it names.
+    pub fn read(text: &str, fetch: &mut hoplab_config::Fetch<'_>) -> Result<Self, Problems> {
+        let source = hoplab_config::Source { path: "sidecar.toml".to_owned(), text: text.to_owned() };
+        read_from(source, fetch, Self::document).map(|(plan, _)| plan)
+    }
+}
+
+/// Turns what was written into what is meant.
+struct Resolving<'a, 'c> {
+    config: &'a Config,
+    context: &'a mut Context<'c>,
+}
+
+impl<'a> Resolving<'a, '_> {
+    /// Only worth anything if no error was noted; `None` when there is no identity to begin with.
+    fn plan(mut self) -> Option<Plan> {
+        let config = self.config;
+        let identity = self.identity();
+        if let (Some(identity), Some(service)) = (&identity, &config.service) {
+            self.check_name(identity, service);
+        }
+        // Without an identity, all else is looked at in the name of another.
+        let trust_domain = identity.as_ref().map(|identity| identity.id().trust_domain().clone());
+        let services = self.services(trust_domain.as_ref());
+        let (inbound, outbound) = (self.inbound(), config.outbound.as_ref());
+        let outbound =
+            outbound.and_then(|outbound| outbound.value.listen.as_ref()).map_or(OUTBOUND, |at| at.value);
+        if share_a_port(inbound.listen, outbound) {
+            let fact =
+                format!("inbound.listen, {}, has the port of outbound.listen, {outbound}", inbound.listen);
+            self.context.error(self.listening(), fact).hint("give each a port of its own");
+        }
+        let outlets = self.outlets(inbound.listen, outbound);
+        let mut plan = Plan::new(config.service.as_ref()?.value.as_str(), identity?);
+        plan.zone = config.zone.as_ref().map(|zone| Arc::from(zone.value.as_str()));
+        plan.deadline = self.defaults().settings().deadline;
+        (plan.inbound, plan.outbound, plan.services, plan.outlets) = (inbound, outbound, services, outlets);
+        Some(plan)
+    }
+
+    fn defaults(&self) -> Policies {
+        self.config.defaults.as_ref().map(|defaults| defaults.value.value.clone()).unwrap_or_default()
+    }
+
+    /// Where it says where one of the sides listens.
+    fn listening(&self) -> Place {
+        let Config { inbound, outbound, .. } = self.config;
+        let inbound = inbound.as_ref().and_then(|inbound| inbound.value.listen.as_ref());
+        let outbound = outbound.as_ref().and_then(|outbound| outbound.value.listen.as_ref());
+        inbound.or(outbound).map_or(Place::BEGINNING, |listen| listen.place)
+    }
+
+    fn inbound(&mut self) -> Inbound {
+        let usual = Inbound::default();
+        let Some(At { value: written, .. }) = &self.config.inbound else { return usual };
+        let limits = written.limits.as_ref().map(|At { value: Outlined { value, outline }, .. }| {
+            value.resolve().unwrap_or_else(|found| {
+                self.refuse(found, &[outline]);
+                load_control::Settings::default()
+            })
+        });
+        Inbound {
+            listen: written.listen.as_ref().map_or(usual.listen, |at| at.value),
+            app: written.app.as_ref().map_or(usual.app, |at| at.value.clone()),
+            protocol: written.protocol.as_ref().map(|at| at.value).unwrap_or_default(),
+            tls: written.tls.as_ref().map(|at| at.value).unwrap_or_default(),
+            limits: limits.unwrap_or_default(),
+        }
+    }
+
+    fn outlets(&mut self, inbound: SocketAddr, outbound: SocketAddr) -> Outlets {
+        let Config { admin, access_log, spans, .. } = self.config;
+        let outlets = Outlets {
+            admin: admin.as_ref().map(|admin| admin.value),
+            access_log: access_log.as_ref().map(|sink| sink.value.clone()),
+            spans: spans.as_ref().map(|sink| sink.value.clone()),
+        };
+        for clash in outlets.clashes(&[("inbound.listen", inbound), ("outbound.listen", outbound)]) {
+            let admin = admin.as_ref().filter(|_| clash.key == "admin").map(|admin| admin.place);
+            let place = admin.or(spans.as_ref().map(|spans| spans.place)).unwrap_or(Place::BEGINNING);
+            self.context.error(place, clash.fact).hint(clash.hint);
+        }
+        outlets
+    }
+
+    /// Reads the files of the identity.
+    fn identity(&mut self) -> Option<Identity> {
+        let written = &self.config.identity.as_ref()?.value;
+        let mut text = |name: &Option<At<String>>| {
+            let At { value, place } = name.as_ref()?;
+            let fetched = self.context.fetch(value, *place);
+            fetched
+                .map_err(|why| self.context.error(*place, why).hint("paths start from this file's folder"))
+                .ok()
+        };
+        let (certificate, key, authorities) =
+            (text(&written.certificate), text(&written.key), text(&written.authorities));
+        let credentials = Credentials { certificate: certificate?, key: key?, authorities: authorities? };
+        match Identity::from_pem(&credentials) {
+            Ok(identity) => Some(identity),
+            Err(error) => {
+                let part = match error.part() {
+                    Part::Certificate => &written.certificate,
+                    Part::Key => &written.key,
+                    Part::Authorities => &written.authorities,
+                };
+                let place = part.as_ref().map_or(Place::BEGINNING, |part| part.place);
+                self.context.error(place, error.to_string()).hint(error.hint());
+                None
             }
         }
-        for (name, service) in &config.services {
-            if !is_name(name) {
-                errors.push(PlanError::Name { key: "services", name: name.clone() });
+    }
+
+    fn check_name(&mut self, identity: &Identity, service: &At<String>) {
+        match id_of(identity.id().trust_domain(), &service.value) {
+            Ok(id) if id == *identity.id() => {}
+            Ok(expected) => {
+                let fact =
+                    format!("the certificate names {}, but the service's pods are {expected}", identity.id());
+                let hint = "name the service of the certificate, or another certificate";
+                self.context.error(service.place, fact).hint(hint);
             }
-            if service.endpoints.is_empty() {
-                errors.push(PlanError::NoEndpoint { service: name.clone() });
+            Err(_) => self.refuse_name(service),
+        }
+    }
+
+    fn refuse_name(&mut self, name: &At<String>) {
+        let fact = format!("`{}` is no service name", name.value);
+        self.context.error(name.place, fact).hint("use lower case letters, digits and hyphens");
+    }
+
+    fn services(&mut self, trust_domain: Option<&TrustDomain>) -> IndexMap<Arc<str>, Service> {
+        let mut services = IndexMap::new();
+        for (name, written) in self.config.services.iter().flat_map(|names| &names.value.0) {
+            if !is_name(&name.value) {
+                self.refuse_name(name);
             }
-            let called = contradictions(&service.policies.over(&config.defaults), config.zone.as_deref());
-            let routes = match called.as_slice() {
-                [] => routes(service, config).err().unwrap_or_default(),
-                // They would say the same once more.
-                _ => Vec::new(),
+            let Some(written) = written else { continue };
+            let service = self.service(name, written, trust_domain);
+            services.extend(service.map(|service| (Arc::from(name.value.as_str()), service)));
+        }
+        services
+    }
+
+    fn service(
+        &mut self,
+        name: &At<String>,
+        Outlined { value: written, outline }: &'a Outlined<config::Service>,
+        trust_domain: Option<&TrustDomain>,
+    ) -> Option<Service> {
+        let config = self.config;
+        let defaults = config.defaults.as_ref().map(|defaults| &defaults.value.outline);
+        let layers: Vec<&Outline> = std::iter::once(outline).chain(defaults).collect();
+        let policies = written.policies.over(&self.defaults());
+        let endpoints = written.endpoints.as_ref();
+        if let Some(endpoints) = endpoints
+            && endpoints.value.is_empty()
+            && !self.context.is_told_within(endpoints.place)
+        {
+            let hint = format!("write at least one, such as `endpoints = [\"{}-0:15006\"]`", name.value);
+            self.context.error(endpoints.place, "there is no endpoint").hint(hint);
+        }
+        let placed = endpoints.map(|endpoints| endpoints.value.iter().map(|at| at.value.clone()).collect());
+        let (endpoints, placements) = Placed::split(placed.unwrap_or_default());
+        let settings = self.settings(&policies, &layers);
+        let routes = match &settings {
+            Some(_) => self.routes(written, &policies, &layers),
+            // They would say the same once more.
+            None => Vec::new(),
+        };
+        let id = id_of(trust_domain?, &name.value).ok()?;
+        let mut service = Service { id, endpoints, placements, settings: settings?, routes: Vec::new() };
+        routes.into_iter().for_each(|route| service.route(route));
+        Some(service)
+    }
+
+    /// What the routes of a service mean, which stands over `shared` in `layers`.
+    fn routes(&mut self, service: &'a config::Service, shared: &Policies, layers: &[&Outline]) -> Vec<Route> {
+        let mut routes = Vec::<Route>::new();
+        for At { value: Outlined { value: written, outline }, place } in
+            service.routes.iter().flat_map(|routes| &routes.value)
+        {
+            let methods = written.methods.iter().flat_map(|methods| &methods.value);
+            let methods: Vec<Option<Method>> = methods.map(|method| self.method(method)).collect();
+            let own = (written.policies != Policies::default()).then(|| written.policies.over(shared));
+            let layers: Vec<&Outline> = std::iter::once(outline).chain(layers.iter().copied()).collect();
+            let settings = own.and_then(|policies| self.settings(&policies, &layers));
+            let path = written.path.as_ref().map_or(Some("/".to_owned()), |path| self.path(path));
+            let (Some(path), Some(methods)) = (path, methods.into_iter().collect::<Option<Vec<_>>>()) else {
+                continue;
             };
-            errors.extend(called.into_iter().chain(routes).map(|(key, fact, hint)| {
-                PlanError::Contradiction { place: format!("services.{name}.{key}"), fact, hint }
-            }));
+            if routes.iter().any(|other| other.takes_of(&path, &methods)) {
+                let fact = format!("another route takes the same requests to `{path}`");
+                self.context.error(*place, fact).hint("give it another path or method, or take it out");
+            }
+            routes.push(Route { path, methods, settings });
         }
-        if config.inbound.listen == config.outbound.listen {
-            errors.push(PlanError::SamePort(config.inbound.listen));
-        }
-        let limits = config.inbound.limits.resolve().err();
-        errors.extend(limits.into_iter().flatten().map(|found| PlanError::Contradiction {
-            place: format!("inbound.{}", found.key),
-            fact: found.fact,
-            hint: found.hint,
-        }));
-        let listening =
-            [("inbound.listen", config.inbound.listen), ("outbound.listen", config.outbound.listen)];
-        let clashes = outlets(config).clashes(&listening).into_iter();
-        errors.extend(clashes.map(|Clash { key, fact, hint }| PlanError::Contradiction {
-            place: key.to_owned(),
-            fact,
-            hint,
-        }));
-        match identity {
-            Some(identity) if errors.is_empty() => Ok(Self::assemble(config, identity)),
-            _ => Err(errors),
-        }
+        routes
     }
 
-    fn assemble(config: &Config, identity: Identity) -> Self {
-        let mut plan = Self::new(config.service.as_str(), identity);
-        plan.zone = config.zone.as_deref().map(Arc::from);
-        plan.inbound = config.inbound.clone();
-        plan.outbound = config.outbound.clone();
-        plan.deadline.clone_from(&config.defaults.deadline);
-        plan.outlets = outlets(config);
-        for (name, service) in &config.services {
-            let policies = service.policies.over(&config.defaults);
-            plan = plan.placed(name, service.endpoints.clone(), policies).expect("names were checked before");
-            let called = plan.services.last_mut().expect("it was just added").1;
-            routes(service, config).into_iter().flatten().for_each(|route| called.route(route));
-        }
-        plan
-    }
-}
-
-/// Why a configuration cannot be served.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum PlanError {
-    /// A file cannot be read.
-    #[error("identity.{key}: cannot read {}: {error}", path.display())]
-    Unreadable {
-        /// The key that names it.
-        key: &'static str,
-        /// The file.
-        path: PathBuf,
-        /// What the system says.
-        error: String,
-    },
-    /// The identity's files are no identity.
-    #[error("identity: {0}")]
-    Identity(#[from] IdentityError),
-    /// The identity is that of something else.
-    #[error("identity: the certificate names {found}, but the service's pods are {expected}")]
-    AnotherName {
-        /// What `service` calls for.
-        expected: SpiffeId,
-        /// What the certificate says.
-        found: SpiffeId,
-    },
-    /// A service's name is malformed.
-    #[error("{key}: `{name}` is no service name: use lower case letters, digits and hyphens")]
-    Name {
-        /// The key where it stands.
-        key: &'static str,
-        /// The name.
-        name: String,
-    },
-    /// A service cannot be reached.
-    #[error("services.{service}: no endpoints: write endpoints = [\"{service}-0:15006\"]")]
-    NoEndpoint {
-        /// Its name.
-        service: String,
-    },
-    /// Policies or outlets contradict each other.
-    #[error("{place}: {fact}: {hint}")]
-    Contradiction {
-        /// The key at fault, with its tables.
-        place: String,
-        /// What is wrong.
-        fact: String,
-        /// What would be right.
-        hint: String,
-    },
-    /// Both sides listen at one place.
-    #[error("inbound.listen and outbound.listen are both {0}: they need a port each")]
-    SamePort(SocketAddr),
-}
-
-/// A key at fault below a service, what is wrong, and what would be right.
-type Wrong = (String, String, String);
-
-/// What is wrong with how a service is called from a pod in `zone`.
-fn contradictions(policies: &Policies, zone: Option<&str>) -> Vec<Wrong> {
-    let found = policies.contradictions_at("the pod", zone).into_iter();
-    found.map(|found| (found.key.to_owned(), found.fact, found.hint)).collect()
-}
-
-/// What the routes of a service mean, or all that is wrong with them.
-fn routes(service: &config::Service, config: &Config) -> Result<Vec<Route>, Vec<Wrong>> {
-    let (mut routes, mut wrong) = (Vec::<Route>::new(), Vec::new());
-    let mut note = |key: &str, fact: String, hint: &str| {
-        wrong.push((format!("routes.{key}"), fact, hint.to_owned()));
-    };
-    for written in &service.routes {
-        let text = written.path.as_deref().unwrap_or("/");
-        let path = path::prefix(text);
+    fn path(&mut self, written: &At<String>) -> Option<String> {
+        let path = path::prefix(&written.value);
         if path.is_none() {
             let hint = "write it from the root and without a query, such as `/cart`";
-            note("path", format!("`{text}` is no path"), hint);
+            self.context.error(written.place, format!("`{}` is no path", written.value)).hint(hint);
         }
-        let mut methods = Vec::new();
-        for text in &written.methods {
-            match upstream::method(text) {
-                Ok(method) => methods.push(method),
-                Err(said) => {
-                    let (fact, hint) = said.split_once(": ").unwrap_or((&said, "write one such as `GET`"));
-                    note("methods", fact.to_owned(), hint);
-                }
-            }
-        }
-        let policies = written.policies.over(&service.policies).over(&config.defaults);
-        for (key, fact, hint) in contradictions(&policies, config.zone.as_deref()) {
-            note(&key, fact, &hint);
-        }
-        let Some(path) = path else { continue };
-        if routes.iter().any(|other| other.takes_of(&path, &methods)) {
-            let fact = format!("another route takes the same requests to `{path}`");
-            note("path", fact, "give it another path or method, or take it out");
-        }
-        let policies = (written.policies != Policies::default()).then_some(policies);
-        routes.push(Route { path, methods, policies });
+        path
     }
-    if wrong.is_empty() { Ok(routes) } else { Err(wrong) }
-}
 
-fn outlets(config: &Config) -> Outlets {
-    let (access_log, spans) = (config.access_log.clone(), config.spans.clone());
-    Outlets { admin: config.admin, access_log, spans }
-}
-
-fn identity(config: &Config, read: impl Fn(&Path) -> io::Result<String>) -> Result<Identity, Vec<PlanError>> {
-    let mut errors = Vec::new();
-    let mut text = |key, path: &PathBuf| {
-        read(path).unwrap_or_else(|error| {
-            errors.push(PlanError::Unreadable { key, path: path.clone(), error: error.to_string() });
-            String::new()
-        })
-    };
-    let files = &config.identity;
-    let credentials = Credentials {
-        certificate: text("certificate", &files.certificate),
-        key: text("key", &files.key),
-        authorities: text("authorities", &files.authorities),
-    };
-    if !errors.is_empty() {
-        return Err(errors);
+    fn method(&mut self, written: &At<String>) -> Option<Method> {
+        upstream::method(&written.value).map_err(|wrong| self.context.complaint(written.place, &wrong)).ok()
     }
-    Identity::from_pem(&credentials).map_err(|error| vec![error.into()])
+
+    /// What `policies` mean, which were written in `layers`, the upper ones first.
+    fn settings(&mut self, policies: &Policies, layers: &[&Outline]) -> Option<Settings> {
+        let zone = self.config.zone.as_ref().map(|zone| zone.value.as_str());
+        policies.resolve_at("the pod", zone).map_err(|found| self.refuse(found, layers)).ok()
+    }
+
+    fn refuse(&mut self, found: Vec<Contradiction>, layers: &[&Outline]) {
+        found.into_iter().for_each(|contradiction| contradiction.note(layers, self.context));
+    }
 }
 
 fn id_of(trust_domain: &TrustDomain, name: &str) -> Result<SpiffeId, NotSpiffe> {
@@ -350,37 +401,40 @@ mod tests {
         endpoints = ["cart-0:15006"]
     "#;
 
-    fn config(text: &str) -> Config {
-        toml::from_str(text).unwrap()
-    }
-
-    fn files(service: &str) -> impl Fn(&Path) -> io::Result<String> {
-        let authority = Authority::new(1, "hoplab".parse().unwrap(), SystemTime::UNIX_EPOCH);
-        let id = SpiffeId::of_service(authority.trust_domain(), service).unwrap();
-        let credentials = authority.issue(&id, service, SystemTime::UNIX_EPOCH + Duration::from_hours(1));
-        move |path| match path.to_str() {
-            Some("order.pem") => Ok(credentials.certificate.clone()),
-            Some("order-key.pem") => Ok(credentials.key.clone()),
-            Some("authorities.pem") => Ok(credentials.authorities.clone()),
-            _ => Err(io::ErrorKind::NotFound.into()),
+    fn files(service: &str) -> impl Fn(&str) -> Result<String, String> {
+        let credentials = credentials(service);
+        move |path| match path {
+            "order.pem" => Ok(credentials.certificate.clone()),
+            "order-key.pem" => Ok(credentials.key.clone()),
+            "authorities.pem" => Ok(credentials.authorities.clone()),
+            _ => Err(format!("there is no file \"{path}\"")),
         }
     }
 
+    fn credentials(service: &str) -> Credentials {
+        let authority = Authority::new(1, "hoplab".parse().unwrap(), SystemTime::UNIX_EPOCH);
+        let id = SpiffeId::of_service(authority.trust_domain(), service).unwrap();
+        authority.issue(&id, service, SystemTime::UNIX_EPOCH + Duration::from_hours(1))
+    }
+
+    fn plan(text: &str) -> Plan {
+        Plan::read(text, &mut files("order")).unwrap_or_else(|problems| panic!("{problems}"))
+    }
+
     fn complaints(text: &str, service: &str) -> Vec<String> {
-        let errors = Plan::resolve(&config(text), files(service)).unwrap_err();
-        errors.iter().map(ToString::to_string).collect()
+        Plan::read(text, &mut files(service)).unwrap_err().in_words()
     }
 
     #[test]
     fn a_file_becomes_a_plan_with_its_policies_layered() {
-        let plan = Plan::resolve(&config(FILE), files("order")).unwrap();
+        let plan = plan(FILE);
         assert_eq!(plan.identity.id().as_str(), "spiffe://hoplab/ns/default/sa/order");
         let payment = &plan.services["payment"];
         assert_eq!(payment.id.as_str(), "spiffe://hoplab/ns/default/sa/payment");
         assert_eq!(payment.endpoints.len(), 2);
-        assert_eq!(payment.policies.timeout, Some(Duration::from_secs(2)));
-        assert!(payment.policies.breaker.is_some());
-        assert_eq!(plan.services["cart"].policies.timeout, Some(Duration::from_secs(1)));
+        assert_eq!(payment.settings.timeout, Duration::from_secs(2));
+        assert!(payment.settings.breaker.is_some());
+        assert_eq!(plan.services["cart"].settings.timeout, Duration::from_secs(1));
     }
 
     #[test]
@@ -391,20 +445,22 @@ mod tests {
         assert_eq!(
             complaints(&text, "stock"),
             [
-                "identity: the certificate names spiffe://hoplab/ns/default/sa/stock, \
-                 but the service's pods are spiffe://hoplab/ns/default/sa/order",
-                "services: `Cart` is no service name: use lower case letters, digits and hyphens",
-                "services.Cart: no endpoints: write endpoints = [\"Cart-0:15006\"]",
-                "inbound.listen and outbound.listen are both 127.0.0.1:15001: they need a port each",
+                "the certificate names spiffe://hoplab/ns/default/sa/stock, \
+                 but the service's pods are spiffe://hoplab/ns/default/sa/order: \
+                 name the service of the certificate, or another certificate",
+                "`Cart` is no service name: use lower case letters, digits and hyphens",
+                "there is no endpoint: write at least one, such as `endpoints = [\"Cart-0:15006\"]`",
+                "inbound.listen, 127.0.0.1:15001, has the port of outbound.listen, 127.0.0.1:15001: \
+                 give each a port of its own",
             ]
         );
         let outlets = "admin = \"127.0.0.1:15001\"\naccess_log = \"a.jsonl\"\nspans = \"a.jsonl\"\n";
         assert_eq!(
             complaints(&(outlets.to_owned() + FILE), "order"),
             [
-                "admin: the port of 127.0.0.1:15001 is that of outbound.listen, 127.0.0.1:15001: \
+                "the port of 127.0.0.1:15001 is that of outbound.listen, 127.0.0.1:15001: \
                  give it a port of its own, such as 127.0.0.1:9901",
-                "spans: `access_log` goes to a.jsonl, too: \
+                "`access_log` goes to a.jsonl, too: \
                  give each a place of its own, since their lines differ",
             ]
         );
@@ -412,22 +468,27 @@ mod tests {
         assert_eq!(
             complaints(&text, "order"),
             [
-                "identity.key: cannot read lost.pem: entity not found",
-                "identity.authorities: cannot read gone.pem: entity not found",
+                "there is no file \"lost.pem\": paths start from this file's folder",
+                "there is no file \"gone.pem\": paths start from this file's folder",
             ]
         );
         let text = FILE.replace("key = \"order-key.pem\"", "key = \"order.pem\"");
-        assert_eq!(complaints(&text, "order"), ["identity: `key` holds no PEM item of its kind"]);
+        assert_eq!(
+            complaints(&text, "order"),
+            [
+                "the file of `key` holds no PEM item of its kind: name a PEM file with `PRIVATE KEY` in its first line"
+            ]
+        );
     }
 
     #[test]
     fn limits_stand_at_the_inbound_side() {
         let text = FILE.to_owned() + "[inbound]\nlimits = { concurrency = 100, priority = {} }\n";
-        let limits = Plan::resolve(&config(&text), files("order")).unwrap().inbound.limits.resolve().unwrap();
+        let limits = plan(&text).inbound.limits;
         assert!(limits.concurrency.is_some() && limits.priority.is_some());
         assert_eq!(
             complaints(&text.replace("concurrency = 100, ", ""), "order"),
-            ["inbound.limits.priority: priorities are shares of a concurrency limit, and there is none: \
+            ["priority: priorities are shares of a concurrency limit, and there is none: \
               write `concurrency = 100` beside it, or take it out"]
         );
     }
@@ -441,14 +502,14 @@ mod tests {
             methods = ["GET", "HEAD"]
             breaker = { failures = 2 }
         "#;
-        let plan = Plan::resolve(&config(&format!("{FILE}{text}")), files("order")).unwrap();
+        let plan = plan(&format!("{FILE}{text}"));
         let cart = &plan.services["cart"];
         let routes: Vec<_> = cart.routes.iter().map(|route| (&*route.path, route.methods.len())).collect();
         assert_eq!(routes, [("/items", 2), ("/", 0)], "the longest path is looked at first");
-        assert_eq!(cart.policies.timeout, Some(Duration::from_secs(1)));
-        let items = cart.routes[0].policies.as_ref().unwrap().resolve().unwrap();
+        assert_eq!(cart.settings.timeout, Duration::from_secs(1));
+        let items = cart.routes[0].settings.as_ref().unwrap();
         assert_eq!(items.timeout, Duration::from_secs(1), "the rest is the service's");
-        assert!(cart.routes[1].policies.is_none(), "it says nothing of its own");
+        assert!(cart.routes[1].settings.is_none(), "it says nothing of its own");
         let wrong = text
             .replace("\"/items/\"", "\"items\"")
             .replace("\"HEAD\"", "\"HE AD\"")
@@ -457,12 +518,12 @@ mod tests {
         assert_eq!(
             complaints(&format!("{FILE}{wrong}"), "order"),
             [
-                "services.cart.routes.path: `items` is no path: \
+                "`items` is no path: \
                  write it from the root and without a query, such as `/cart`",
-                "services.cart.routes.methods: `HE AD` is no method: write it in capitals, such as `GET`",
-                "services.cart.routes.retry.per_try_timeout: one try may take longer than the whole request: \
+                "`HE AD` is no method: write it in capitals, such as `GET`",
+                "retry.per_try_timeout: one try may take longer than the whole request: \
                  make `per_try_timeout` shorter than `timeout`",
-                "services.cart.routes.path: another route takes the same requests to `/`: \
+                "another route takes the same requests to `/`: \
                  give it another path or method, or take it out",
             ]
         );
@@ -476,10 +537,10 @@ mod tests {
         );
         assert_eq!(
             complaints(&text, "order"),
-            ["services.cart.balance.zone: nobody says which zone the pod stands in: \
+            ["balance.zone: nobody says which zone the pod stands in: \
                  write `zone = \"near\"` at the top"]
         );
-        let plan = Plan::resolve(&config(&format!("zone = \"near\"\n{text}")), files("order")).unwrap();
+        let plan = plan(&format!("zone = \"near\"\n{text}"));
         let cart = &plan.services["cart"].placements[0];
         assert_eq!(
             (plan.zone.as_deref(), cart.weight, cart.zone.as_deref()),
@@ -489,17 +550,11 @@ mod tests {
 
     #[test]
     fn a_plan_is_built_without_files() {
-        let read = files("order");
-        let credentials = Credentials {
-            certificate: read(Path::new("order.pem")).unwrap(),
-            key: read(Path::new("order-key.pem")).unwrap(),
-            authorities: read(Path::new("authorities.pem")).unwrap(),
-        };
-        let plan = Plan::new("order", Identity::from_pem(&credentials).unwrap())
-            .service("payment", vec![Endpoint::new("payment-0", 15006)], Policies::default())
-            .unwrap();
+        let mut plan = Plan::new("order", Identity::from_pem(&credentials("order")).unwrap());
+        let payment = vec![Endpoint::new("payment-0", 15006).into()];
+        plan.service("payment", payment, Settings::default()).unwrap();
         assert_eq!(plan.inbound.listen.port(), 15006);
-        assert!(plan.clone().service("pay/ment", Vec::new(), Policies::default()).is_err());
+        assert!(plan.service("pay/ment", Vec::new(), Settings::default()).is_err());
         assert!(plan.services.contains_key("payment"));
     }
 }

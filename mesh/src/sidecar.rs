@@ -70,7 +70,7 @@ impl<H: Host> Sidecar<H> {
         let address = listener.local_addr()?;
         let inbound = Side { listener, address, handler, security };
 
-        let listener = host.bind(plan.outbound.listen).await?;
+        let listener = host.bind(plan.outbound).await?;
         let address = listener.local_addr()?;
         let handler = Outbound::new(&host, &spawner, &plan, address.port(), seed);
         let handler = Arc::new(handler.map_err(io::Error::other)?);

@@ -124,6 +124,38 @@ impl Fault {
         }
     }
 
+    /// What happened, for those who read about its name.
+    pub fn about(self) -> &'static str {
+        match self {
+            Self::NoRoute => "no route matches the request",
+            Self::NoEndpoint => "the upstream has no endpoint that may be used",
+            Self::BreakerOpen => "the circuit breaker is open",
+            Self::Failfast => "no endpoint was usable for longer than the queue is patient",
+            Self::Throttled => {
+                "the client-side throttle refused the request, since the upstream accepts too few"
+            }
+            Self::Overflow => "a limit on connections or pending requests was reached",
+            Self::PendingTimeout => {
+                "the request waited too long for a connection, or for an endpoint that is usable"
+            }
+            Self::Exhausted => "this machine has no file descriptor, port or memory for another connection",
+            Self::Refused => "the endpoint refused the connection",
+            Self::ConnectTimeout => "the connection could not be opened in time",
+            Self::Tls => "the TLS handshake failed",
+            Self::Reset => "the connection broke before the answer was complete",
+            Self::ProtocolError => "the upstream's answer is none that may be handed on",
+            Self::Timeout => "the answer did not come in time",
+            Self::Malformed => "the request was malformed",
+            Self::Cancelled => "the caller went away",
+            Self::RateLimited => "a rate limit refused the request",
+            Self::ConcurrencyLimited => "a concurrency limit refused the request",
+            Self::AdmissionRefused => "admission control refused the request, since too few succeed",
+            Self::PriorityShed => "the request was shed, since those of higher priority need the room",
+            Self::DeadlinePassed => "the request's deadline had passed before anything was begun",
+            Self::RequestTimeout => "the caller did not send the request's content in time",
+        }
+    }
+
     /// Whether it speaks against the endpoint, so that a breaker counts it.
     pub fn blames_endpoint(self) -> bool {
         match self {

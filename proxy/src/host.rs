@@ -17,6 +17,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::SystemTime;
 
+use hoplab_config::form::{Describe, Form};
+use hoplab_config::read::parsed;
+use hoplab_config::{Context as Reading, Place, Read, Value};
 use rustls::crypto::CryptoProvider;
 use rustls::{KeyLog, NoKeyLog};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -131,8 +134,7 @@ pub struct Work {
 }
 
 /// A name or address with a port, as configuration files write it: `payment-0:8080`, `[::1]:80`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Endpoint {
     /// A DNS name or an IP address, the latter without brackets.
     pub host: Arc<str>,
@@ -180,11 +182,18 @@ impl std::str::FromStr for Endpoint {
     }
 }
 
-impl TryFrom<String> for Endpoint {
-    type Error = NotAnEndpoint;
+impl Read for Endpoint {
+    fn read(value: &Value<'_>, place: Place, context: &mut Reading<'_>) -> Option<Self> {
+        const HINT: &str = "write a name or an address with its port, such as `payment-0:8080`";
+        parsed(value, place, ("an endpoint", HINT), context, |text| {
+            text.parse().map_err(|wrong: NotAnEndpoint| format!("{wrong}: {HINT}"))
+        })
+    }
+}
 
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        text.parse()
+impl Describe for Endpoint {
+    fn form() -> Form {
+        Form::Text { what: "a name or an address with its port", example: "payment-0:8080" }
     }
 }
 

@@ -21,7 +21,6 @@ pub mod load_control;
 pub mod message;
 pub mod path;
 pub mod policy;
-pub mod quantity;
 mod random;
 pub mod server;
 mod stall;

@@ -41,7 +41,7 @@ use drain::Drain;
 pub use lifetime::ConnectionAge;
 use lifetime::{Lifetime, closing};
 use lingering::linger;
-pub use settings::Settings;
+pub use settings::{DRAIN_TIMEOUT, SEND_TIMEOUT, Settings};
 use stream::Framed;
 pub(crate) use wire::Cutter;
 use wire::{Sending, Sent, Wire};

@@ -3,13 +3,13 @@
 //! first address that is not a trusted hop's is the client's (nginx's `real_ip_recursive`, Envoy's
 //! `xff_num_trusted_hops`), and what stands to the left of it is anybody's.
 
-use std::fmt;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 
+use hoplab_config::form::{Describe, Form};
+use hoplab_config::read::{texts, texts_form};
+use hoplab_config::{Context, Place, Read, Value, wrong_type};
 use http::HeaderMap;
-use serde::de::{self, SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer};
 
 use crate::headers::{FORWARDED_FOR, members};
 
@@ -141,57 +141,24 @@ impl FromStr for Block {
     }
 }
 
-impl<'de> Deserialize<'de> for Block {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_str(BlockVisitor)
-    }
-}
-
-struct BlockVisitor;
-
-impl Visitor<'_> for BlockVisitor {
-    type Value = Block;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a block of addresses such as \"10.0.0.0/8\"")
-    }
-
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<Block, E> {
-        text.parse().map_err(E::custom)
-    }
-}
-
-impl<'de> Deserialize<'de> for Trusted {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(TrustedVisitor)
-    }
-}
-
-struct TrustedVisitor;
-
-impl<'de> Visitor<'de> for TrustedVisitor {
-    type Value = Trusted;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("addresses such as [\"10.0.0.0/8\", \"::1\"], or how many hops stand in front, such as 1")
-    }
-
-    fn visit_i64<E: de::Error>(self, number: i64) -> Result<Trusted, E> {
-        let hops = usize::try_from(number);
-        hops.map(Trusted::Hops).map_err(|_| E::invalid_value(de::Unexpected::Signed(number), &self))
-    }
-
-    fn visit_u64<E: de::Error>(self, number: u64) -> Result<Trusted, E> {
-        let hops = usize::try_from(number);
-        hops.map(Trusted::Hops).map_err(|_| E::invalid_value(de::Unexpected::Unsigned(number), &self))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Trusted, A::Error> {
-        let mut blocks = Vec::new();
-        while let Some(block) = sequence.next_element()? {
-            blocks.push(block);
+impl Read for Trusted {
+    fn read(value: &Value<'_>, place: Place, context: &mut Context<'_>) -> Option<Self> {
+        if value.get_ref().as_integer().is_some() {
+            return u32::read(value, place, context).map(|hops| Self::Hops(hops as usize));
         }
-        Ok(Trusted::Blocks(blocks))
+        if !value.get_ref().is_array() {
+            let hint =
+                "write, say, `[\"10.0.0.0/8\", \"::1\"]`, or how many hops stand in front, such as `1`";
+            wrong_type(value, place, ("a list of addresses or a number", hint), context);
+            return None;
+        }
+        texts(value, place, context, str::parse).map(Self::Blocks)
+    }
+}
+
+impl Describe for Trusted {
+    fn form() -> Form {
+        Form::Either(vec![texts_form("an address or a block of them", "10.0.0.0/8"), u32::form()])
     }
 }
 
@@ -202,12 +169,7 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Result<Trusted, String> {
-        #[derive(Deserialize)]
-        struct File {
-            trusted: Trusted,
-        }
-        let file = toml::from_str::<File>(&format!("trusted = {text}"));
-        file.map(|file| file.trusted).map_err(|error| error.message().to_owned())
+        hoplab_config::read_value(text).map_err(|problems| problems.in_words().join("; "))
     }
 
     fn origin(trusted: &str, peer: &str, lines: &[&[u8]]) -> (bool, String) {
@@ -281,8 +243,11 @@ mod tests {
                 "[\"2001:db8::1/32\"]",
                 "`2001:db8::1/32` is an address within a block: write the block, `2001:db8::/32`",
             ),
-            ("-1", "invalid value: integer `-1`, expected addresses such as"),
-            ("\"all\"", "invalid type: string \"all\", expected addresses such as"),
+            ("-1", "`-1` is negative: write 0 or more"),
+            (
+                "\"all\"",
+                "a text where a list of addresses or a number belongs: write, say, `[\"10.0.0.0/8\", \"::1\"]`, or how many hops stand in front, such as `1`",
+            ),
         ] {
             let error = read(text).unwrap_err();
             assert!(error.starts_with(complaint), "{text}: {error}");

@@ -24,6 +24,7 @@ mod streaming;
 
 use std::sync::{Arc, Weak};
 
+use hoplab_config::Choice;
 use http::{Request, Response, StatusCode};
 
 use crate::body::Body;
@@ -46,24 +47,30 @@ pub use policies::{
     BalanceKeys, BalanceKind, BalancePolicy, BreakerPolicy, BudgetKeys, BudgetPolicy, Contradiction,
     DeadlineField, DeadlinePolicy, FailurePercentagePolicy, FaultStatuses, HealthKeys, HealthPolicy,
     HedgeAfter, HedgePolicy, Initial, OutlierPolicy, Policies, PoolPolicy, QueuePolicy, RetryAfter,
-    RetryPolicy, SuccessRatePolicy, Trailers, WholePolicy, ZonePreference, above_zero, method,
-    policies_beside,
+    RetryPolicy, SuccessRatePolicy, Trailers, WholePolicy, ZonePreference, method,
 };
 use pool::{Connector, Pool, Together};
 use replay::Replay;
-use settings::Settings;
+pub use settings::Settings;
 use state::State;
 use streaming::Streaming;
 
 /// The HTTP version that an upstream speaks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Protocol {
     /// HTTP/1.1.
     #[default]
     Http1,
     /// HTTP/2, in the clear by prior knowledge.
     Http2,
+}
+
+impl Choice for Protocol {
+    const NOUN: &'static str = "protocol";
+    const WORDS: &'static [(Self, &'static str, &'static str)] = &[
+        (Self::Http1, "http1", "HTTP/1.1"),
+        (Self::Http2, "http2", "HTTP/2, in the clear by prior knowledge"),
+    ];
 }
 
 /// What an upstream is.
@@ -82,7 +89,7 @@ pub struct Config {
     /// How its connections are secured; not at all when `None`.
     pub tls: Option<ClientTls>,
     /// How it is called.
-    pub policies: Policies,
+    pub settings: Settings,
 }
 
 impl Config {
@@ -95,7 +102,7 @@ impl Config {
             zone: None,
             protocol: Protocol::Http1,
             tls: None,
-            policies: Policies::default(),
+            settings: Settings::default(),
         }
     }
 }
@@ -127,10 +134,10 @@ pub struct Upstream<H: Host> {
 }
 
 impl<H: Host> Upstream<H> {
-    /// An upstream with policies that resolve, whose connections live in `spawner`'s tasks. `seed` decides on span
+    /// An upstream whose connections live in `spawner`'s tasks. `seed` decides on span
     /// ids, on the jitter of pauses, and on which endpoint is first.
     pub fn new(host: H, spawner: &Spawner<H>, config: Config, seed: u64) -> Arc<Self> {
-        let settings = config.policies.resolve().expect("whoever read the policies has resolved them once");
+        let settings = config.settings.clone();
         let config = Config { protocol: settings.protocol.unwrap_or(config.protocol), ..config };
         let together = Together::new(settings.limits.whole);
         let pools = config.endpoints.iter().map(|endpoint| {

@@ -14,7 +14,7 @@ use hoplab_proxy::host::{Endpoint, Host};
 use hoplab_proxy::tasks::Tasks;
 use hoplab_proxy::tls::{Authority, ClientTls, Identity, SpiffeId};
 use hoplab_proxy::upstream::{
-    self, DeadlinePolicy, Placed, Placement, Policies, PoolPolicy, Protocol as Http, Rank, Upstream,
+    self, DeadlinePolicy, Placed, Placement, Protocol as Http, Rank, Settings, Upstream, settings::Limits,
 };
 use indexmap::IndexMap;
 
@@ -264,21 +264,21 @@ impl Deployment {
     fn start_gateway(&self, pod: PodId) {
         let host = self.host(pod, ContainerKind::Gateway, "gateway-0", None, self.plan.gateway_costs);
         let identity = self.architecture.mesh.then(|| self.identity("gateway", "gateway-0", &host));
-        let upstream = |service: usize, policies: &Policies| {
+        let upstream = |service: usize, settings: &Settings| {
             let name = self.plan.services[service].name.as_str();
-            let policies = policies.clone();
+            let settings = settings.clone();
             let (placements, zone) = (self.placements(service), Some(self.zone(self.plan.gateway_zone)));
             match &identity {
                 None => {
                     let endpoints = self.endpoints(service, APP_PORT);
                     let protocol = self.plan.services[service].protocol.http();
                     let config = upstream::Config::new(name, endpoints);
-                    upstream::Config { placements, zone, policies, protocol, ..config }
+                    upstream::Config { placements, zone, settings, protocol, ..config }
                 }
                 Some(identity) => upstream::Config {
                     placements,
                     zone,
-                    policies,
+                    settings,
                     protocol: Http::Http2,
                     tls: Some(
                         ClientTls::new(&host, identity, self.spiffe_id(name))
@@ -293,7 +293,7 @@ impl Deployment {
         let mut plan = hoplab_gateway::Plan::by_host(upstreams.collect());
         plan.routes = plan.routes.and(self.routes(&asked));
         let routed = self.plan.gateway_routes.iter();
-        plan.upstreams.extend(routed.map(|(id, policies)| upstream(id.service.0, policies)));
+        plan.upstreams.extend(routed.map(|(id, settings)| upstream(id.service.0, settings)));
         plan.limits = self.plan.gateway_limits.clone();
         plan.server.keep(self.plan.gateway_keep_alive, self.plan.gateway_max_connection_age);
         let limited = self.plan.gateway_route_limits.iter();
@@ -340,7 +340,7 @@ impl Deployment {
         let routes = endpoints.map(|(number, endpoint)| hoplab_mesh::plan::Route {
             path: endpoint.path.clone(),
             methods: vec![endpoint.method.clone()],
-            policies: own().find(|(id, _)| id.endpoint == number).map(|(_, policies)| policies.clone()),
+            settings: own().find(|(id, _)| id.endpoint == number).map(|(_, settings)| settings.clone()),
         });
         if own().next().is_some() { routes.collect() } else { Vec::new() }
     }
@@ -368,11 +368,9 @@ impl Deployment {
         for callee in self.plan.services[place.service].callees() {
             let placed = self.endpoints(callee, INBOUND_PORT).into_iter().zip(self.placements(callee));
             let endpoints = placed.map(|(endpoint, placement)| Placed { endpoint, placement }).collect();
-            let policies = self.plan.mesh[callee].clone();
-            sidecar = sidecar
-                .placed(&self.plan.services[callee].name, endpoints, policies)
+            let called = sidecar
+                .service(&self.plan.services[callee].name, endpoints, self.plan.mesh[callee].clone())
                 .expect("the plan's names are DNS labels");
-            let called = sidecar.services.last_mut().expect("it was just added").1;
             self.mesh_routes(callee).into_iter().for_each(|route| called.route(route));
         }
         let seed = self.seed(name, u64::MAX);
@@ -392,18 +390,17 @@ impl Deployment {
     fn plain(&self, service: usize, endpoints: Vec<Endpoint>, protocol: Http) -> upstream::Config {
         let name = self.plan.services[service].name.as_str();
         let connections = (protocol == Http::Http1).then_some(u32::MAX);
-        let pool = PoolPolicy { connections, pending: Some(u32::MAX), ..PoolPolicy::default() };
-        let patient = Some(PATIENCE);
+        let limits = Limits { connections, pending: u32::MAX, ..Limits::default() };
         // Whoever is asked is told what the application itself says, and nothing of its library's patience.
-        let deadline = DeadlinePolicy { own: Some(false), ..DeadlinePolicy::default() };
-        let policies = Policies {
-            timeout: patient,
-            connect_timeout: patient,
-            pool: Some(pool),
-            deadline: Some(deadline),
-            ..Policies::default()
+        let deadline = DeadlinePolicy { own: Some(false), ..DeadlinePolicy::default() }.resolve();
+        let settings = Settings {
+            timeout: PATIENCE,
+            connect_timeout: PATIENCE,
+            limits,
+            deadline,
+            ..Settings::default()
         };
-        upstream::Config { policies, protocol, ..upstream::Config::new(name, endpoints) }
+        upstream::Config { settings, protocol, ..upstream::Config::new(name, endpoints) }
     }
 
     /// Gives services addresses of their own, where connections are what is spread.

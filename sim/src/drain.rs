@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use hoplab_proxy::host::{Host, Instant};
-use hoplab_proxy::upstream::{Policies, settings};
+use hoplab_proxy::upstream::Settings;
 
 use crate::deployment::PATIENCE;
 use crate::recorder::Recorder;
@@ -101,9 +101,9 @@ impl Timeouts<'_> {
 }
 
 /// The timeout of a proxy for an endpoint: over all attempts, and their pauses.
-fn timeout(services: &[Policies], routes: &[(EndpointId, Policies)], id: EndpointId) -> Duration {
-    let own = routes.iter().find(|(routed, _)| *routed == id).and_then(|(_, policies)| policies.timeout);
-    own.or(services[id.service.0].timeout).unwrap_or(settings::TIMEOUT)
+fn timeout(services: &[Settings], routes: &[(EndpointId, Settings)], id: EndpointId) -> Duration {
+    let own = routes.iter().find(|(routed, _)| *routed == id).map(|(_, settings)| settings);
+    own.unwrap_or(&services[id.service.0]).timeout
 }
 
 #[cfg(test)]

@@ -14,7 +14,8 @@ use crate::batch::Panicked;
 use crate::record::{Expectation, Record};
 use crate::scenario::edit::{Draft, NotEdited};
 use crate::scenario::plan::Plan;
-use crate::scenario::{Overrides, Problems, parse};
+use crate::scenario::{Overrides, parse};
+use hoplab_config::Problems;
 
 pub use judge::{Broken, DrawnFault, RuleKind, Seen};
 

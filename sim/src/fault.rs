@@ -23,12 +23,11 @@ mod slow;
 mod slow_reader;
 mod vanish;
 
-use hoplab_proxy::quantity::Duration as Quantity;
+use hoplab_config::quantity::Duration as Quantity;
+use hoplab_config::{At, Context, Table};
 
-use crate::scenario::place::At;
 use crate::scenario::plan::application::{Service, ServiceId};
 use crate::scenario::plan::target::{Between, Side, Target};
-use crate::scenario::reader::{Context, Table};
 use crate::scenario::resolve::surroundings::Surroundings;
 use dice::{Dice, Drawing, Entries};
 

@@ -19,10 +19,10 @@ mod work;
 
 use std::collections::BTreeMap;
 
+use hoplab_config::Source;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
-use crate::scenario::source::Source;
 pub use edge::Edge;
 pub use episode::Episode;
 pub use expectation::{Expectation, Outcome};

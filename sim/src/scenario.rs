@@ -5,21 +5,21 @@
 //! [`plan::Plan`] and nothing else. What is wrong is a [`Problems`], all of it at once. Start at
 //! [`load`]; `scenarios/README.md` is the reference of the language.
 
+use std::time::Duration;
+
 pub mod edit;
 pub mod grid;
 mod overrides;
 pub(crate) mod phases;
-pub(crate) mod place;
 pub mod plan;
-mod problem;
 mod read;
-pub(crate) mod reader;
 pub(crate) mod resolve;
 pub(crate) mod schema;
-pub(crate) mod source;
-pub mod suggest;
 
 pub use overrides::Overrides;
-pub use place::Place;
-pub use problem::{Problem, Problems, Severity};
-pub use read::{load, parse};
+pub use read::{application, load, parse};
+pub use schema::tables;
+
+/// The longest run, and the longest time of anything in it: timers reach 18 simulated hours, and answers are waited for
+/// after the load has ended.
+pub(crate) const LONGEST: Duration = Duration::from_secs(17 * 3_600);

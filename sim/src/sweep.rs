@@ -12,7 +12,8 @@ use crate::record::Record;
 use crate::scenario::edit::Draft;
 use crate::scenario::grid::{Axis, Value};
 use crate::scenario::plan::Plan;
-use crate::scenario::{self, Overrides, Problems};
+use crate::scenario::{self, Overrides};
+use hoplab_config::Problems;
 
 pub use search::{Bracket, Try};
 pub use seek::{Lost, narrow, seek};

@@ -8,11 +8,12 @@ use hoplab_proxy::body::Body;
 use hoplab_proxy::forward::Forwarder;
 use hoplab_proxy::host::Host;
 use hoplab_proxy::load_control::LoadControl;
+use hoplab_proxy::policy::deadline;
 use hoplab_proxy::server::{Connection, Handler, Refused, Security};
 use hoplab_proxy::tasks::Spawner;
 use hoplab_proxy::telemetry::Role;
 use hoplab_proxy::tls::{ServerTls, SpiffeId};
-use hoplab_proxy::upstream::{self, DeadlinePolicy, Policies, Upstream};
+use hoplab_proxy::upstream::{self, Settings, Upstream};
 use http::header::HeaderName;
 use http::{HeaderMap, HeaderValue, Request, Response};
 
@@ -39,9 +40,8 @@ impl<H: Host> Inbound<H> {
     pub(super) fn new(host: &H, spawner: &Spawner<H>, plan: &Plan, seed: u64) -> Self {
         let mut app = upstream::Config::new(Arc::clone(&plan.service), vec![plan.inbound.app.clone()]);
         app.protocol = plan.inbound.protocol;
-        let deadline = plan.deadline.as_ref().and_then(DeadlinePolicy::receiving);
-        app.policies = Policies { timeout: Some(APP_TIMEOUT), deadline, ..Policies::default() };
-        let limits = plan.inbound.limits.resolve().expect("whoever read the limits has resolved them once");
+        let deadline = plan.deadline.as_ref().and_then(deadline::Config::receiving);
+        app.settings = Settings { timeout: APP_TIMEOUT, deadline, ..Settings::default() };
         Self {
             id: plan.identity.id().clone(),
             forwarder: Forwarder::new(host.clone(), Role::Inbound, seed_of(seed, "inbound")),
@@ -49,7 +49,7 @@ impl<H: Host> Inbound<H> {
             limits: LoadControl::new(
                 host.clone(),
                 Arc::clone(&plan.service),
-                limits,
+                plan.inbound.limits.clone(),
                 seed_of(seed, "limits"),
             ),
         }

@@ -12,7 +12,7 @@ use hoplab_proxy::server::{Connection, Handler, Refused};
 use hoplab_proxy::tasks::Spawner;
 use hoplab_proxy::telemetry::{Fault, Role};
 use hoplab_proxy::tls::ClientTls;
-use hoplab_proxy::upstream::{Config, Policies, Protocol, Upstream};
+use hoplab_proxy::upstream::{Config, Protocol, Settings, Upstream};
 use http::{Request, Response};
 
 use crate::plan::{Plan, Route};
@@ -61,16 +61,16 @@ impl<H: Host> Outbound<H> {
             config.zone.clone_from(&plan.zone);
             config.protocol = Protocol::Http2;
             config.tls = Some(ClientTls::new(host, &plan.identity, service.id.clone())?);
-            let open = |policies: &Policies, purpose: &str| {
-                let config = Config { policies: policies.clone(), ..config.clone() };
+            let open = |settings: &Settings, purpose: &str| {
+                let config = Config { settings: settings.clone(), ..config.clone() };
                 Upstream::new(host.clone(), spawner, config, seed_of(seed, purpose))
             };
             let routes = service.routes.iter().enumerate().map(|(number, route)| {
-                let own = route.policies.as_ref();
-                (route.clone(), own.map(|policies| open(policies, &format!("{name} route {number}"))))
+                let own = route.settings.as_ref();
+                (route.clone(), own.map(|settings| open(settings, &format!("{name} route {number}"))))
             });
             let routes = routes.collect();
-            services.push(Called { upstream: open(&service.policies, name), routes });
+            services.push(Called { upstream: open(&service.settings, name), routes });
         }
         let names = plan.services.iter().map(|(name, service)| (&**name, service.endpoints.as_slice()));
         Ok(Self {

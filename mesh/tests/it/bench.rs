@@ -13,7 +13,7 @@ use hoplab_proxy::server::{self, Connection, Handler, Security, Settings};
 use hoplab_proxy::tasks::Tasks;
 use hoplab_proxy::telemetry::{Observer, Report, Role, Span};
 use hoplab_proxy::tls::{Authority, Identity, SpiffeId};
-use hoplab_proxy::upstream::Policies;
+use hoplab_proxy::upstream::{self, Policies};
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::client::conn::{http1, http2};
@@ -83,7 +83,7 @@ impl Bench {
     pub(crate) fn plan(&self, service: &str) -> Plan {
         let mut plan = Plan::new(service, self.identity(service));
         plan.inbound.listen = ANY_PORT;
-        plan.outbound.listen = ANY_PORT;
+        plan.outbound = ANY_PORT;
         plan
     }
 
@@ -95,9 +95,11 @@ impl Bench {
     }
 
     /// A running sidecar for a pod of `frontend`, which calls `payment` at `endpoints`.
-    pub(crate) async fn calling(&self, endpoints: &[SocketAddr], policies: Policies) -> Pod {
-        let endpoints = endpoints.iter().copied().map(Endpoint::from).collect();
-        self.pod(self.plan("frontend").service("payment", endpoints, policies).unwrap()).await
+    pub(crate) async fn calling(&self, endpoints: &[SocketAddr], settings: upstream::Settings) -> Pod {
+        let endpoints = endpoints.iter().copied().map(|address| Endpoint::from(address).into()).collect();
+        let mut plan = self.plan("frontend");
+        plan.service("payment", endpoints, settings).unwrap();
+        self.pod(plan).await
     }
 
     /// A running sidecar.
@@ -196,4 +198,9 @@ impl Handler for Echo {
         response.headers_mut().insert("echo-target", target.parse().unwrap());
         response
     }
+}
+
+/// What policies mean that are written as in a file.
+pub(crate) fn settings(text: &str) -> upstream::Settings {
+    hoplab_config::read::<Policies>("test.toml", text).unwrap().resolve().unwrap()
 }

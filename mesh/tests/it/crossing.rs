@@ -10,7 +10,7 @@ use hoplab_proxy::body::Body;
 use hoplab_proxy::server::{Connection, Handler, Security};
 use hoplab_proxy::telemetry::{Fault, Outcome, Role, Span};
 use hoplab_proxy::tls::ServerTls;
-use hoplab_proxy::upstream::{DeadlinePolicy, Policies, Protocol};
+use hoplab_proxy::upstream::{DeadlinePolicy, Protocol, Settings};
 use http::{HeaderMap, HeaderValue, Request, Response, Version};
 use http_body::Frame;
 use http_body_util::{BodyExt, StreamBody};
@@ -40,7 +40,7 @@ fn assert_tiled(span: &Span) {
 async fn a_request_crosses_two_sidecars_and_everyone_learns_who_called() {
     let bench = Bench::new();
     let payment = bench.before("payment", bench.app(Echo).await).await;
-    let frontend = bench.calling(&[payment.inbound], Policies::default()).await;
+    let frontend = bench.calling(&[payment.inbound], Settings::default()).await;
     let mut client = bench.client(frontend.outbound).await;
     let fields = [
         ("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"),
@@ -81,7 +81,7 @@ async fn a_request_crosses_two_sidecars_and_everyone_learns_who_called() {
 async fn what_is_said_of_the_client_passes_sidecars_as_it_is_and_cannot_be_named_away() {
     let bench = Bench::new();
     let payment = bench.before("payment", bench.app(Echo).await).await;
-    let frontend = bench.calling(&[payment.inbound], Policies::default()).await;
+    let frontend = bench.calling(&[payment.inbound], Settings::default()).await;
     let mut client = bench.client(frontend.outbound).await;
     let fields = [
         ("x-forwarded-for", "192.0.2.7, 10.0.0.1"),
@@ -113,7 +113,7 @@ async fn what_is_said_of_the_client_passes_sidecars_as_it_is_and_cannot_be_named
 async fn content_streams_both_ways_at_once() {
     let bench = Bench::new();
     let payment = bench.before("payment", bench.app(Echo).await).await;
-    let frontend = bench.calling(&[payment.inbound], Policies::default()).await;
+    let frontend = bench.calling(&[payment.inbound], Settings::default()).await;
     let mut client = bench.client(frontend.outbound).await;
     let (send, body) = stream();
     send.send(Frame::data("first".into())).unwrap();
@@ -136,7 +136,7 @@ async fn trailers_pass_when_http2_is_spoken_to_the_end() {
     plan.inbound.app = bench.app(Echo).await.into();
     plan.inbound.protocol = Protocol::Http2;
     let payment = bench.pod(plan).await;
-    let frontend = bench.calling(&[payment.inbound], Policies::default()).await;
+    let frontend = bench.calling(&[payment.inbound], Settings::default()).await;
     let mut client = bench.client2(frontend.outbound).await;
 
     let (send, body) = stream();
@@ -177,7 +177,7 @@ async fn many_requests_share_one_connection_between_sidecars() {
     let meeting = Meeting { barrier: Barrier::new(REQUESTS), peers: Arc::clone(&peers) };
     let tls = ServerTls::new(&bench.host, &bench.identity("payment")).unwrap();
     let payment = bench.server(Security::Strict(tls), meeting).await;
-    let frontend = bench.calling(&[payment], Policies::default()).await;
+    let frontend = bench.calling(&[payment], Settings::default()).await;
     let requests = (0..REQUESTS).map(|_| async {
         let mut client = bench.client(frontend.outbound).await;
         client.send(post("payment", &[], Body::empty())).await.unwrap().status()
@@ -192,7 +192,7 @@ async fn many_requests_share_one_connection_between_sidecars() {
 async fn a_connection_serves_one_request_after_the_other() {
     let bench = Bench::new();
     let payment = bench.before("payment", bench.app(Echo).await).await;
-    let frontend = bench.calling(&[payment.inbound], Policies::default()).await;
+    let frontend = bench.calling(&[payment.inbound], Settings::default()).await;
     let mut client = bench.client(frontend.outbound).await;
     for number in 0..50 {
         let text = format!("request {number}").repeat(number * 100);
@@ -207,7 +207,7 @@ async fn a_connection_serves_one_request_after_the_other() {
 #[tokio::test]
 async fn a_service_that_the_mesh_does_not_know_is_not_found() {
     let bench = Bench::new();
-    let frontend = bench.calling(&[], Policies::default()).await;
+    let frontend = bench.calling(&[], Settings::default()).await;
     let mut client = bench.client(frontend.outbound).await;
     let answer = client.send(post("elsewhere", &[], Body::empty())).await.unwrap();
     assert_eq!(answer.status(), 404);
@@ -223,7 +223,7 @@ async fn a_service_that_takes_too_long_is_given_up() {
     let peers = Arc::default();
     let app = bench.app(Meeting { barrier: Barrier::new(2), peers }).await;
     let payment = bench.before("payment", app).await;
-    let policies = Policies { timeout: Some(Duration::from_millis(30)), ..Policies::default() };
+    let policies = Settings { timeout: Duration::from_millis(30), ..Settings::default() };
     let frontend = bench.calling(&[payment.inbound], policies).await;
     let mut client = bench.client(frontend.outbound).await;
     let answer = client.send(post("payment", &[], Body::empty())).await.unwrap();
@@ -237,11 +237,12 @@ async fn a_service_that_takes_too_long_is_given_up() {
 async fn both_sidecars_pass_on_what_is_left_of_a_deadline() {
     let bench = Bench::new();
     let policy = DeadlinePolicy { reserve: Some(Duration::from_millis(100)), ..DeadlinePolicy::default() };
+    let policy = policy.resolve().unwrap();
     let mut plan = bench.plan("payment");
     plan.inbound.app = bench.app(Echo).await.into();
     plan.deadline = Some(policy.clone());
     let payment = bench.pod(plan).await;
-    let policies = Policies { deadline: Some(policy), ..Policies::default() };
+    let policies = Settings { deadline: Some(policy), ..Settings::default() };
     let frontend = bench.calling(&[payment.inbound], policies).await;
     let mut client = bench.client(frontend.outbound).await;
     for (told, most_us) in [(Some("2S"), 1_900_000), (None, 14_900_000)] {
@@ -264,7 +265,7 @@ async fn sidecars_speak_http1_with_each_other_where_they_are_told_to() {
     let bench = Bench::new();
     let payment = bench.before("payment", bench.app(Echo).await).await;
     for (protocol, via) in [(Protocol::Http1, "1.1"), (Protocol::Http2, "2")] {
-        let policies = Policies { protocol: Some(protocol), ..Policies::default() };
+        let policies = Settings { protocol: Some(protocol), ..Settings::default() };
         let frontend = bench.calling(&[payment.inbound], policies).await;
         let mut client = bench.client(frontend.outbound).await;
         let answer = client.send(post("payment:8080", &[], Body::from(Bytes::from("42")))).await.unwrap();

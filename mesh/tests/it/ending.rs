@@ -7,12 +7,12 @@ use hoplab_proxy::body::Body;
 use hoplab_proxy::host::{Endpoint, Host};
 use hoplab_proxy::server::{Connection, Handler};
 use hoplab_proxy::telemetry::Role;
-use hoplab_proxy::upstream::Policies;
+use hoplab_proxy::upstream::Settings;
 use http::{Request, Response};
 use http_body_util::BodyExt;
 use tokio::sync::Notify;
 
-use crate::bench::{Bench, Echo, post};
+use crate::bench::{Bench, Echo, post, settings};
 
 /// Says that it was asked, and answers when it is told to.
 #[derive(Default)]
@@ -36,7 +36,7 @@ async fn what_is_in_flight_is_finished() {
     let bench = Bench::new();
     let patient = Arc::new(Patient::default());
     let mut payment = bench.before("payment", bench.app(Waiting(Arc::clone(&patient))).await).await;
-    let mut frontend = bench.calling(&[payment.inbound], Policies::default()).await;
+    let mut frontend = bench.calling(&[payment.inbound], Settings::default()).await;
     let mut client = bench.client(frontend.outbound).await;
     let request = client.send(post("payment", &[], Body::from(Bytes::from("42"))));
     let stopping = async {
@@ -82,7 +82,7 @@ async fn an_app_can_still_call_others_while_its_sidecar_drains() {
         Asking { patient: Arc::clone(&patient), bench: Arc::clone(&bench), outbound: Arc::clone(&outbound) };
     let mut plan = bench.plan("payment");
     plan.inbound.app = bench.app(asking).await.into();
-    let plan = plan.service("stock", vec![Endpoint::from(stock.inbound)], Policies::default()).unwrap();
+    plan.service("stock", vec![Endpoint::from(stock.inbound).into()], Settings::default()).unwrap();
     let mut payment = bench.pod(plan).await;
     outbound.set(payment.outbound).unwrap();
 
@@ -105,7 +105,7 @@ async fn a_crash_ends_everything_at_once() {
     let bench = Bench::new();
     let patient = Arc::new(Patient::default());
     let payment = bench.before("payment", bench.app(Waiting(Arc::clone(&patient))).await).await;
-    let frontend = bench.calling(&[payment.inbound], Policies::default()).await;
+    let frontend = bench.calling(&[payment.inbound], Settings::default()).await;
     let (inbound, outbound) = (payment.inbound, frontend.outbound);
     let mut client = bench.client(outbound).await;
     let request = client.send(post("payment", &[], Body::empty()));
@@ -129,7 +129,7 @@ async fn while_a_pod_drains_new_requests_go_to_another() {
     let mut leaving = bench.before("payment", bench.app(Waiting(Arc::clone(&patient))).await).await;
     let staying = bench.before("payment", bench.app(Echo).await).await;
     let retry = "retry = { attempts = 1, on = [\"connect-failure\"], backoff = \"1ms..1ms\" }";
-    let policies: Policies = toml::from_str(retry).unwrap();
+    let policies = settings(retry);
     let frontend = bench.calling(&[leaving.inbound, staying.inbound], policies).await;
     // Both pods are asked once, so that both have a connection; one of them does not answer yet.
     let mut clients = [bench.client(frontend.outbound).await, bench.client(frontend.outbound).await];

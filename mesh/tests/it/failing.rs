@@ -7,14 +7,10 @@ use hoplab_proxy::body::Body;
 use hoplab_proxy::host::{Host, Listener};
 use hoplab_proxy::server::{Connection, Handler};
 use hoplab_proxy::telemetry::{Fault, Outcome, Role};
-use hoplab_proxy::upstream::Policies;
+use hoplab_proxy::upstream::Settings;
 use http::{Request, Response};
 
-use crate::bench::{ANY_PORT, Bench, Echo, post};
-
-fn policies(text: &str) -> Policies {
-    toml::from_str(text).unwrap()
-}
+use crate::bench::{ANY_PORT, Bench, Echo, post, settings};
 
 /// An address where nobody listens.
 async fn nobody(bench: &Bench) -> std::net::SocketAddr {
@@ -25,7 +21,7 @@ async fn nobody(bench: &Bench) -> std::net::SocketAddr {
 async fn a_pod_that_refuses_is_replaced_by_another() {
     let bench = Bench::new();
     let payment = bench.before("payment", bench.app(Echo).await).await;
-    let retry = policies("retry = { attempts = 1, on = [\"connect-failure\"], backoff = \"1ms..1ms\" }");
+    let retry = settings("retry = { attempts = 1, on = [\"connect-failure\"], backoff = \"1ms..1ms\" }");
     let frontend = bench.calling(&[nobody(&bench).await, payment.inbound], retry).await;
     let mut client = bench.client(frontend.outbound).await;
     for _ in 0..4 {
@@ -45,7 +41,7 @@ async fn a_pod_that_refuses_is_replaced_by_another() {
 #[tokio::test]
 async fn without_retries_a_refusal_is_told() {
     let bench = Bench::new();
-    let frontend = bench.calling(&[nobody(&bench).await], Policies::default()).await;
+    let frontend = bench.calling(&[nobody(&bench).await], Settings::default()).await;
     let mut client = bench.client(frontend.outbound).await;
     let answer = client.send(post("payment", &[], Body::empty())).await.unwrap();
     assert_eq!(answer.status(), 503);
@@ -57,7 +53,7 @@ async fn an_app_that_is_gone_is_told_by_its_own_sidecar_and_not_retried_there() 
     let bench = Bench::new();
     let payment = bench.before("payment", nobody(&bench).await).await;
     let retry =
-        policies("retry = { attempts = 2, on = [\"503\"], backoff = \"1ms..1ms\", methods = [\"POST\"] }");
+        settings("retry = { attempts = 2, on = [\"503\"], backoff = \"1ms..1ms\", methods = [\"POST\"] }");
     let frontend = bench.calling(&[payment.inbound], retry).await;
     let mut client = bench.client(frontend.outbound).await;
     let answer = client.send(post("payment", &[], Body::empty())).await.unwrap();
@@ -83,7 +79,7 @@ async fn a_breaker_spares_a_failing_pod() {
     let bench = Bench::new();
     let asked = Arc::new(AtomicU32::new(0));
     let payment = bench.before("payment", bench.app(Failing(Arc::clone(&asked))).await).await;
-    let breaker = policies("breaker = { failures = 3, open_for = \"1h\" }");
+    let breaker = settings("breaker = { failures = 3, open_for = \"1h\" }");
     let frontend = bench.calling(&[payment.inbound], breaker).await;
     let mut client = bench.client(frontend.outbound).await;
     let mut statuses = Vec::new();
@@ -100,7 +96,7 @@ async fn a_pod_that_starts_anew_is_connected_to_anew() {
     let app = bench.app(Echo).await;
     let first = bench.before("payment", app).await;
     let address = first.inbound;
-    let frontend = bench.calling(&[address], Policies::default()).await;
+    let frontend = bench.calling(&[address], Settings::default()).await;
     let mut client = bench.client(frontend.outbound).await;
     assert_eq!(client.send(post("payment", &[], Body::empty())).await.unwrap().status(), 200);
     drop(first);

@@ -4,7 +4,7 @@ use hoplab_mesh::config::Acceptance;
 use hoplab_proxy::body::Body;
 use hoplab_proxy::host::Endpoint;
 use hoplab_proxy::telemetry::{Fault, Outcome, Role};
-use hoplab_proxy::upstream::Policies;
+use hoplab_proxy::upstream::Settings;
 
 use crate::bench::{Bench, Echo, post};
 
@@ -32,7 +32,7 @@ async fn a_strict_sidecar_takes_no_plain_requests() {
     let payment = bench.pod(plan).await;
     let mut client = bench.client(payment.inbound).await;
     assert!(client.send(post("payment", &[], Body::empty())).await.is_err());
-    let frontend = bench.calling(&[payment.inbound], Policies::default()).await;
+    let frontend = bench.calling(&[payment.inbound], Settings::default()).await;
     let mut client = bench.client(frontend.outbound).await;
     assert_eq!(client.send(post("payment", &[], Body::empty())).await.unwrap().status(), 200);
     assert_eq!(bench.spans(Role::Inbound).len(), 1);
@@ -42,7 +42,7 @@ async fn a_strict_sidecar_takes_no_plain_requests() {
 async fn a_pod_of_another_service_is_not_taken_for_the_expected_one() {
     let bench = Bench::new();
     let cart = bench.before("cart", bench.app(Echo).await).await;
-    let frontend = bench.calling(&[cart.inbound], Policies::default()).await;
+    let frontend = bench.calling(&[cart.inbound], Settings::default()).await;
     let mut client = bench.client(frontend.outbound).await;
     let answer = client.send(post("payment", &[], Body::empty())).await.unwrap();
     assert_eq!(answer.status(), 502);
@@ -58,7 +58,7 @@ async fn a_caller_of_another_mesh_is_refused() {
     let payment = bench.before("payment", bench.app(Echo).await).await;
     let mut plan = bench.plan("frontend");
     plan.identity = bench.stranger("frontend");
-    let plan = plan.service("payment", vec![Endpoint::from(payment.inbound)], Policies::default()).unwrap();
+    plan.service("payment", vec![Endpoint::from(payment.inbound).into()], Settings::default()).unwrap();
     let frontend = bench.pod(plan).await;
     let mut client = bench.client(frontend.outbound).await;
     let answer = client.send(post("payment", &[], Body::empty())).await.unwrap();

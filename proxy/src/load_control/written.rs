@@ -26,14 +26,14 @@ layer! {
     /// What is limited where requests arrive. What is left out comes from the layer below; nothing is limited that
     /// no layer says.
     pub struct LimitsPolicy {
-        /// How many requests may come in a while.
-        pub rate: RatePolicy,
-        /// When requests are refused because too few succeed.
-        pub admission: AdmissionPolicy,
-        /// How many requests may be in progress.
-        pub concurrency: ConcurrencyPolicy,
-        /// Which requests may use how much of that.
-        pub priority: PriorityPolicy,
+        /// How many requests may come in a while; beyond it 429 with `Retry-After`.
+        pub rate: RatePolicy = "any number",
+        /// When requests are refused with 503 because too few succeed.
+        pub admission: AdmissionPolicy = "never",
+        /// How many requests may be in progress, each until its answer's last byte; beyond it 503.
+        pub concurrency: ConcurrencyPolicy = "any number",
+        /// With `concurrency`: which requests may use how much of the limit, rounded down; beyond it 503.
+        pub priority: PriorityPolicy = "all may use all of it",
     }
 }
 
@@ -45,7 +45,7 @@ impl LimitsPolicy {
         let concurrency = self.concurrency.as_ref().and_then(ConcurrencyPolicy::resolve);
         if self.priority.is_some() && concurrency.is_none() {
             found.push(Contradiction {
-                key: "limits.priority",
+                key: "priority",
                 fact: "priorities are shares of a concurrency limit, and there is none".to_owned(),
                 hint: "write `concurrency = 100` beside it, or take it out".to_owned(),
             });
@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> LimitsPolicy {
-        toml::from_str(text).unwrap()
+        hoplab_config::read("test.toml", text).unwrap()
     }
 
     #[test]
@@ -87,7 +87,7 @@ mod tests {
     fn priorities_need_a_limit() {
         for text in ["priority = {}", "priority = {}\nconcurrency = 0"] {
             let found = read(text).resolve().unwrap_err();
-            assert_eq!(found[0].key, "limits.priority");
+            assert_eq!(found[0].key, "priority");
         }
         assert!(read("priority = {}\nconcurrency = 1").resolve().unwrap().priority.is_some());
     }

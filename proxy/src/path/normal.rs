@@ -6,13 +6,11 @@
 //! slashes, and of slashes and backslashes in escapes. An escape that is none, and that of NUL, is malformed.
 
 use std::borrow::Cow;
-use std::fmt;
 
+use hoplab_config::form::{Describe, Form};
+use hoplab_config::{Choice, Context, Place, Read, Value, table, wrong_type};
 use http::Uri;
 use http::uri::PathAndQuery;
-use serde::de::value::{MapAccessDeserializer, StrDeserializer};
-use serde::de::{self, MapAccess, Visitor};
-use serde::{Deserialize, Deserializer};
 
 /// How paths are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,8 +22,7 @@ pub enum Paths {
 }
 
 /// What the standard leaves open about the normal form.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Normal {
     /// What becomes of slashes that follow each other.
     pub slashes: Slashes,
@@ -34,8 +31,7 @@ pub struct Normal {
 }
 
 /// What becomes of slashes that follow each other.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Slashes {
     /// They are one (nginx's and Envoy's `merge_slashes`).
     #[default]
@@ -45,8 +41,7 @@ pub enum Slashes {
 }
 
 /// What becomes of slashes and backslashes in escapes (Envoy's `path_with_escaped_slashes_action`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum EscapedSlashes {
     /// They belong to their segment, as for the standard. Where a dot segment would come out if they were decoded, which
     /// some services do, the path is malformed.
@@ -208,36 +203,67 @@ fn is_path_character(byte: u8) -> bool {
     is_unreserved(byte) || RESERVED.contains(&byte)
 }
 
-impl<'de> Deserialize<'de> for Paths {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(PathsVisitor)
+impl Choice for Slashes {
+    const NOUN: &'static str = "way with slashes";
+    const WORDS: &'static [(Self, &'static str, &'static str)] = &[
+        (Self::Merge, "merge", "those that follow each other are one"),
+        (Self::Keep, "keep", "there are empty segments between them"),
+    ];
+}
+
+impl Choice for EscapedSlashes {
+    const NOUN: &'static str = "way with escaped slashes";
+    const WORDS: &'static [(Self, &'static str, &'static str)] = &[
+        (
+            Self::Keep,
+            "keep",
+            "they belong to their segment; what would be a dot segment if they were decoded (`/x%2F..%2Fadmin`) is \
+             refused with 400",
+        ),
+        (Self::Refuse, "refuse", "they are refused with 400"),
+        (Self::Decode, "decode", "they are slashes"),
+    ];
+}
+
+table! {
+    /// What the standard leaves open about the normal form.
+    pub struct Keys {
+        /// What becomes of slashes that follow each other.
+        pub slashes: Slashes = "`\"merge\"`",
+        /// What becomes of `%2F` and `%5C`, and of backslashes, which are taken for `%5C`.
+        pub escaped_slashes: EscapedSlashes = "`\"keep\"`",
     }
 }
 
-struct PathsVisitor;
-
-impl<'de> Visitor<'de> for PathsVisitor {
-    type Value = Paths;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("\"normal\", \"as-they-are\", or { slashes = \"keep\", escaped_slashes = \"refuse\" }")
-    }
-
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<Paths, E> {
-        #[derive(Deserialize)]
-        #[serde(rename_all = "kebab-case")]
-        enum Word {
-            Normal,
-            AsTheyAre,
+impl Read for Paths {
+    fn read(value: &Value<'_>, place: Place, context: &mut Context<'_>) -> Option<Self> {
+        const HINT: &str = "write `\"normal\"`, `\"as-they-are\"` or, say, `{ slashes = \"keep\" }`";
+        match value.get_ref().as_str() {
+            Some("normal") => return Some(Self::default()),
+            Some("as-they-are") => return Some(Self::AsTheyAre),
+            Some(other) => {
+                context.error(place, format!("paths cannot be read as `{other}`")).hint(HINT);
+                return None;
+            }
+            None if value.get_ref().is_table() => {}
+            None => {
+                wrong_type(value, place, ("a way to read paths", HINT), context);
+                return None;
+            }
         }
-        Ok(match Word::deserialize(StrDeserializer::new(text))? {
-            Word::Normal => Paths::default(),
-            Word::AsTheyAre => Paths::AsTheyAre,
-        })
+        let written = Keys::read(value, place, context)?;
+        Some(Self::Normal(Normal {
+            slashes: written.slashes.map(|at| at.value).unwrap_or_default(),
+            escaped_slashes: written.escaped_slashes.map(|at| at.value).unwrap_or_default(),
+        }))
     }
+}
 
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Paths, A::Error> {
-        Normal::deserialize(MapAccessDeserializer::new(map)).map(Paths::Normal)
+impl Describe for Paths {
+    fn form() -> Form {
+        let normal = Form::Text { what: "the normal form, with the defaults below", example: "normal" };
+        let raw = Form::Text { what: "as they came", example: "as-they-are" };
+        Form::Either(vec![normal, raw, Keys::form()])
     }
 }
 
@@ -343,24 +369,24 @@ mod tests {
 
     #[test]
     fn a_file_says_how_paths_are_read() {
-        #[derive(Deserialize)]
-        struct File {
-            paths: Paths,
-        }
-        let read = |text: &str| {
-            let file = toml::from_str::<File>(&format!("paths = {text}"));
-            file.map(|file| file.paths).map_err(|error| error.message().to_owned())
-        };
+        let read =
+            |text: &str| hoplab_config::read_value(text).map_err(|problems| problems.in_words().join("; "));
         assert_eq!(read("\"normal\""), Ok(Paths::default()));
         assert_eq!(read("\"as-they-are\""), Ok(Paths::AsTheyAre));
         assert_eq!(read("{}"), Ok(Paths::default()));
         assert_eq!(read("{ slashes = \"keep\" }"), Ok(Paths::Normal(EMPTY)));
         assert_eq!(read("{ escaped_slashes = \"refuse\" }"), Ok(Paths::Normal(REFUSE)));
         for (text, complaint) in [
-            ("\"raw\"", "unknown variant `raw`, expected `normal` or `as-they-are`"),
-            ("{ dots = \"keep\" }", "unknown field `dots`"),
-            ("{ slashes = \"drop\" }", "unknown variant `drop`, expected `merge` or `keep`"),
-            ("1", "invalid type: integer `1`, expected \"normal\", \"as-they-are\", or"),
+            (
+                "\"raw\"",
+                "paths cannot be read as `raw`: write `\"normal\"`, `\"as-they-are\"` or, say, `{ slashes = \"keep\" }`",
+            ),
+            ("{ dots = \"keep\" }", "unknown key \"dots\": there are \"slashes\", \"escaped_slashes\""),
+            ("{ slashes = \"drop\" }", "unknown way with slashes \"drop\": there are \"merge\", \"keep\""),
+            (
+                "1",
+                "a whole number where a way to read paths belongs: write `\"normal\"`, `\"as-they-are\"` or, say, `{ slashes = \"keep\" }`",
+            ),
         ] {
             let error = read(text).unwrap_err();
             assert!(error.starts_with(complaint), "{text}: {error}");

@@ -31,6 +31,23 @@ pub struct Config {
     pub own: bool,
 }
 
+impl Config {
+    /// The fields that are believed, whoever wrote them.
+    pub fn believed(&self) -> impl Iterator<Item = &HeaderName> {
+        self.read.iter().map(|field| &field.name)
+    }
+
+    /// The same where what was written arrives: it is read and written on, in the same fields, and nothing is added.
+    /// `None` when there is nothing to read.
+    #[must_use]
+    pub fn receiving(&self) -> Option<Self> {
+        let fields = self.write.clone();
+        let receiving =
+            || Self { read: fields.clone(), write: fields.clone(), reserve: Duration::ZERO, own: false };
+        (!fields.is_empty()).then(receiving)
+    }
+}
+
 /// A header field that carries a deadline.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Field {

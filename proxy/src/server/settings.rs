@@ -10,6 +10,13 @@ use crate::message::HeadLimits;
 pub(super) const ACCEPT_PAUSE_MIN: Duration = Duration::from_millis(10);
 pub(super) const ACCEPT_PAUSE_MAX: Duration = Duration::from_secs(1);
 
+/// How long a peer may be idle over HTTP/1.1, or take until a head is complete: nginx's `keepalive_timeout`.
+pub(super) const IDLE_TIMEOUT: Duration = Duration::from_secs(75);
+/// Envoy's `stream_idle_timeout`.
+pub const SEND_TIMEOUT: Duration = Duration::from_mins(5);
+/// Less than the 30 s after which Kubernetes kills.
+pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(25);
+
 /// The limits of an accept loop.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -70,12 +77,12 @@ impl Default for Settings {
             streams_max: 1024,
             head_bytes_max: 64 * 1024,
             headers_max: 100,
-            idle_timeout: Duration::from_secs(75),
+            idle_timeout: IDLE_TIMEOUT,
             http2_idle_timeout: Some(Duration::from_hours(1)),
             http2_keep_alive: Duration::from_secs(75),
-            send_timeout: Duration::from_mins(5),
+            send_timeout: SEND_TIMEOUT,
             age: None,
-            drain_timeout: Duration::from_secs(25),
+            drain_timeout: DRAIN_TIMEOUT,
         }
     }
 }

@@ -5,7 +5,9 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use serde::Deserialize;
+use hoplab_config::form::{Describe, Form};
+use hoplab_config::read::parsed;
+use hoplab_config::{Context, Place, Read, Value};
 
 /// Where a product tells what it does; nowhere unless a file says otherwise.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -19,8 +21,7 @@ pub struct Outlets {
 }
 
 /// Where lines are written.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Sink {
     /// The standard output.
     Stdout,
@@ -44,6 +45,20 @@ impl TryFrom<String> for Sink {
             _ if is_folder || text.contains('\0') => Err(NotASink(text)),
             _ => Ok(Self::File(text.into())),
         }
+    }
+}
+
+impl Read for Sink {
+    fn read(value: &Value<'_>, place: Place, context: &mut Context<'_>) -> Option<Self> {
+        let expected =
+            ("a place for lines", "write `\"stdout\"` or the path of a file, such as `\"hoplab.jsonl\"`");
+        parsed(value, place, expected, context, |text| Self::try_from(text.to_owned()))
+    }
+}
+
+impl Describe for Sink {
+    fn form() -> Form {
+        Form::Text { what: "`stdout`, or the path of a file from this file's folder", example: "stdout" }
     }
 }
 
@@ -93,7 +108,7 @@ impl Outlets {
 }
 
 /// Whether one of the two could not be bound beside the other. Port 0 is whichever is free.
-fn share_a_port(one: SocketAddr, other: SocketAddr) -> bool {
+pub fn share_a_port(one: SocketAddr, other: SocketAddr) -> bool {
     let all = one.ip().is_unspecified() || other.ip().is_unspecified();
     one.port() != 0 && one.port() == other.port() && (all || one.ip() == other.ip())
 }

@@ -4,9 +4,11 @@
 use std::fmt;
 use std::sync::Arc;
 
-use rustls::RootCertStore;
+use rustls::crypto::aws_lc_rs::sign::any_supported_type;
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::sign::CertifiedKey;
+use rustls::{Error, InconsistentKeys, RootCertStore};
 
 use super::spiffe::{NotSpiffe, SpiffeId};
 
@@ -30,7 +32,7 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// Reads an identity. Whether key and certificate belong together shows when it is first used.
+    /// Reads an identity, whose key and certificate belong together.
     pub fn from_pem(credentials: &Credentials) -> Result<Self, IdentityError> {
         let chain = certificates(&credentials.certificate, Part::Certificate)?;
         let id = SpiffeId::of_certificate(chain.first().ok_or(IdentityError::Empty(Part::Certificate))?)?;
@@ -39,6 +41,7 @@ impl Identity {
             Err(pem::Error::NoItemsFound) => return Err(IdentityError::Empty(Part::Key)),
             Err(_) => return Err(IdentityError::Malformed(Part::Key)),
         };
+        check_pair(&chain, &key)?;
         let mut anchors = RootCertStore::empty();
         for authority in certificates(&credentials.authorities, Part::Authorities)? {
             anchors.add(authority).map_err(|_| IdentityError::Malformed(Part::Authorities))?;
@@ -115,14 +118,55 @@ impl fmt::Display for Part {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum IdentityError {
     /// A part holds nothing.
-    #[error("`{0}` holds no PEM item of its kind")]
+    #[error("the file of `{0}` holds no PEM item of its kind")]
     Empty(Part),
     /// A part cannot be read.
-    #[error("`{0}` is malformed")]
+    #[error("the file of `{0}` is malformed")]
     Malformed(Part),
     /// The certificate names no workload.
-    #[error("`certificate` names no workload: {0}")]
+    #[error("the certificate names no workload: {0}")]
     NotSpiffe(#[from] NotSpiffe),
+    /// The key is that of another certificate.
+    #[error("the key is not that of the certificate")]
+    Mismatch,
+    /// The key is of a kind that is not known.
+    #[error("the key is of a kind that TLS 1.3 does not know")]
+    KeyKind,
+}
+
+impl IdentityError {
+    /// Which part is at fault.
+    pub fn part(&self) -> Part {
+        match self {
+            Self::Empty(part) | Self::Malformed(part) => *part,
+            Self::NotSpiffe(_) => Part::Certificate,
+            Self::Mismatch | Self::KeyKind => Part::Key,
+        }
+    }
+
+    /// What to do about it.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Empty(Part::Key) | Self::Malformed(Part::Key) => {
+                "name a PEM file with `PRIVATE KEY` in its first line"
+            }
+            Self::Empty(_) | Self::Malformed(_) => "name a PEM file with `CERTIFICATE` in its first line",
+            Self::NotSpiffe(_) => {
+                "issue one whose subject alternative name is `spiffe://DOMAIN/ns/default/sa/SERVICE`"
+            }
+            Self::Mismatch => "name the key that the certificate was issued for",
+            Self::KeyKind => "issue one with an ECDSA, Ed25519 or RSA key",
+        }
+    }
+}
+
+/// Whether `key` is that of the first certificate of `chain`.
+fn check_pair(chain: &[CertificateDer<'static>], key: &PrivateKeyDer<'static>) -> Result<(), IdentityError> {
+    let signing = any_supported_type(key).map_err(|_| IdentityError::KeyKind)?;
+    match CertifiedKey::new(chain.to_vec(), signing).keys_match() {
+        Ok(()) | Err(Error::InconsistentKeys(InconsistentKeys::Unknown)) => Ok(()),
+        Err(_) => Err(IdentityError::Mismatch),
+    }
 }
 
 fn certificates(text: &str, part: Part) -> Result<Vec<CertificateDer<'static>>, IdentityError> {

@@ -1,11 +1,11 @@
 //! Where endpoints stand and what they weigh, as configuration writes it beside their addresses: `"payment-0:8080"`, or
 //! `{ at = "payment-0:8080", weight = 3, zone = "far", priority = 1 }`. What balancing makes of it is not here.
 
-use std::fmt;
 use std::sync::Arc;
 
-use serde::de::value::MapAccessDeserializer;
-use serde::{Deserialize, Deserializer, de};
+use hoplab_config::form::{Describe, Form};
+use hoplab_config::read::checked;
+use hoplab_config::{Context, Place, REQUIRED, Read, Value, table, way, wrong_type};
 
 use super::Config;
 use crate::host::Endpoint;
@@ -72,48 +72,62 @@ impl Config {
     }
 }
 
-/// What a table says.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Written {
-    at: Endpoint,
-    weight: Option<u32>,
-    zone: Option<String>,
-    priority: Option<u32>,
-    #[serde(default)]
-    backup: bool,
-}
-
-impl<'de> Deserialize<'de> for Placed {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Visitor)
+table! {
+    /// An endpoint with what balancing goes by.
+    pub struct Written {
+        /// `host:port`.
+        pub at: Endpoint = REQUIRED,
+        /// How many requests it is to get in relation to the others, 1 to 1000.
+        pub weight: u32 as Weight = 1,
+        /// The zone that it stands in.
+        pub zone: String = "none",
+        /// When it is asked, 0 to 127: as much goes to those of the lowest number as they are healthy times
+        /// `overprovisioning`, the rest to the next, as in Envoy.
+        pub priority: u32 as Priority = 0,
+        /// `true`: it is asked when nobody else can be, as in nginx and HAProxy.
+        pub backup: bool = false,
     }
 }
 
-struct Visitor;
+way!(Weight: u32, Form::Whole { least: 1, most: WEIGHT_MAX.into() }, weight);
+way!(Priority: u32, Form::Whole { least: 0, most: PRIORITY_MAX.into() }, u32::read);
 
-impl<'de> de::Visitor<'de> for Visitor {
-    type Value = Placed;
+fn weight(value: &Value<'_>, place: Place, context: &mut Context<'_>) -> Option<u32> {
+    let check = |weight: &u32| match weight {
+        1..=WEIGHT_MAX => Ok(()),
+        _ => Err(format!("`{weight}` is no weight")),
+    };
+    checked(value, place, context, check, &format!("write 1 to {WEIGHT_MAX}, or leave the endpoint out"))
+}
 
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an endpoint such as \"payment-0:8080\" or { at = \"payment-0:8080\", weight = 3 }")
-    }
-
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<Placed, E> {
-        Endpoint::deserialize(de::value::StrDeserializer::new(text)).map(Placed::from)
-    }
-
-    fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<Placed, A::Error> {
-        let Written { at, weight, zone, priority, backup } =
-            Written::deserialize(MapAccessDeserializer::new(map))?;
-        let weight = weight.unwrap_or(1);
-        if !(1..=WEIGHT_MAX).contains(&weight) {
-            let wrong =
-                format!("`{weight}` is no weight: write 1 to {WEIGHT_MAX}, or leave the endpoint out");
-            return Err(de::Error::custom(wrong));
+impl Read for Placed {
+    fn read(value: &Value<'_>, place: Place, context: &mut Context<'_>) -> Option<Self> {
+        if value.get_ref().is_str() {
+            return Endpoint::read(value, place, context).map(Self::from);
         }
-        let rank = rank(priority, backup).map_err(de::Error::custom)?;
-        Ok(Placed { endpoint: at, placement: Placement { weight, zone: zone.map(Arc::from), rank } })
+        if !value.get_ref().is_table() {
+            let hint = "write `\"payment-0:8080\"` or, say, `{ at = \"payment-0:8080\", weight = 3 }`";
+            wrong_type(value, place, ("an endpoint", hint), context);
+            return None;
+        }
+        let written = Written::read(value, place, context)?;
+        let backup = written.backup.is_some_and(|backup| backup.value);
+        let rank = match rank(written.priority.as_ref().map(|priority| priority.value), backup) {
+            Ok(rank) => rank,
+            Err(wrong) => {
+                context.complaint(written.priority.map_or(place, |priority| priority.place), &wrong);
+                return None;
+            }
+        };
+        let weight = written.weight.map_or(1, |weight| weight.value);
+        let placement = Placement { weight, zone: written.zone.map(|zone| Arc::from(zone.value)), rank };
+        Some(Self { endpoint: written.at?.value, placement })
+    }
+}
+
+impl Describe for Placed {
+    fn form() -> Form {
+        Form::Either(vec![Endpoint::form(), Written::form()])
     }
 }
 
@@ -136,16 +150,14 @@ pub fn rank(priority: Option<u32>, backup: bool) -> Result<Rank, String> {
 
 #[cfg(test)]
 mod tests {
+    use hoplab_config::At;
+
     use super::*;
 
-    #[derive(Deserialize)]
-    struct File {
-        endpoints: Vec<Placed>,
-    }
-
     fn read(endpoints: &str) -> Result<Vec<Placed>, String> {
-        let file = toml::from_str::<File>(&format!("endpoints = [{endpoints}]"));
-        file.map(|file| file.endpoints).map_err(|error| error.message().to_owned())
+        let list = hoplab_config::read_value::<Vec<At<Placed>>>(&format!("[{endpoints}]"));
+        list.map(|list| list.into_iter().map(|at| at.value).collect())
+            .map_err(|problems| problems.in_words().join("; "))
     }
 
     #[test]
@@ -177,7 +189,7 @@ mod tests {
         for (endpoint, complaint) in [
             ("\"a\"", "`a` is not host:port"),
             ("{ at = \"a\" }", "`a` is not host:port"),
-            ("{ weight = 1 }", "missing field `at`"),
+            ("{ weight = 1 }", "missing key \"at\""),
             ("{ at = \"a:80\", weight = 0 }", "`0` is no weight: write 1 to 1000"),
             ("{ at = \"a:80\", weight = 1001 }", "`1001` is no weight: write 1 to 1000"),
             (
@@ -185,8 +197,11 @@ mod tests {
                 "`128` is no priority: write 0, which is asked first, to 127",
             ),
             ("{ at = \"a:80\", priority = 1, backup = true }", "a backup stands behind all priorities"),
-            ("{ at = \"a:80\", wight = 1 }", "unknown field `wight`"),
-            ("80", "invalid type: integer `80`, expected an endpoint such as"),
+            ("{ at = \"a:80\", wight = 1 }", "unknown key \"wight\": did you mean \"weight\"?"),
+            (
+                "80",
+                "a whole number where an endpoint belongs: write `\"payment-0:8080\"` or, say, `{ at = \"payment-0:8080\", weight = 3 }`",
+            ),
         ] {
             let error = read(endpoint).unwrap_err();
             assert!(error.starts_with(complaint), "{endpoint}: {error}");

@@ -3,7 +3,6 @@
 //! contradicts itself, and gives [`Settings`].
 
 mod balance;
-mod beside;
 mod breaker;
 mod budget;
 mod deadline;
@@ -18,12 +17,10 @@ mod statuses;
 
 use std::time::Duration;
 
-use serde::{Deserialize, Deserializer, de};
+use hoplab_config::{AboveZero, Context, Outline, Place};
 
 pub use balance::{BalanceKeys, BalancePolicy, Kind as BalanceKind, Preference as ZonePreference};
-pub use beside::policies_beside;
 pub use breaker::BreakerPolicy;
-pub(crate) use breaker::at_least_one;
 pub use budget::{BudgetKeys, BudgetPolicy};
 pub use deadline::{DeadlineField, DeadlinePolicy};
 pub use health::{HealthKeys, HealthPolicy, Initial};
@@ -37,42 +34,40 @@ pub use statuses::FaultStatuses;
 
 use super::Protocol;
 use super::settings::{self, Settings};
-use crate::quantity;
 
 layer! {
     /// How an upstream is called. What is left out comes from the layer below, at last from [`Settings`].
     pub struct Policies {
-        /// How long a request may take, all its attempts and the whole answer included.
-        #[serde(deserialize_with = "above_zero")]
-        pub timeout: Duration,
+        /// How long a request may take, all its attempts and the whole answer included, less the time that the caller
+        /// lets it wait for content, which may be as long and is answered 408.
+        pub timeout: Duration as AboveZero = settings::TIMEOUT,
         /// How long opening a connection may take, the TLS handshake included.
-        #[serde(deserialize_with = "above_zero")]
-        pub connect_timeout: Duration,
+        pub connect_timeout: Duration as AboveZero = settings::CONNECT_TIMEOUT,
         /// How long nothing may pass on a request's stream, either way.
-        #[serde(deserialize_with = "above_zero")]
-        pub idle_timeout: Duration,
-        /// What is spoken with the upstream.
-        pub protocol: Protocol,
+        pub idle_timeout: Duration as AboveZero = "any time",
+        /// What is spoken with the upstream. Sidecars speak HTTP/2 with each other, and a scenario's services what they
+        /// say, unless this is written.
+        pub protocol: Protocol = "`\"http1\"`",
         /// How deadlines travel.
-        pub deadline: DeadlinePolicy,
+        pub deadline: DeadlinePolicy = "they do not",
         /// When to try again.
-        pub retry: RetryPolicy,
+        pub retry: RetryPolicy = "never",
         /// When to send a second attempt beside a late one.
-        pub hedge: HedgePolicy,
+        pub hedge: HedgePolicy = "never",
         /// When to stop asking an endpoint, or the upstream, for a while.
-        pub breaker: BreakerPolicy,
+        pub breaker: BreakerPolicy = "never",
         /// How long requests wait when no endpoint is usable.
-        pub queue: QueuePolicy,
+        pub queue: QueuePolicy = "they do not",
         /// How to choose an endpoint.
-        pub balance: BalancePolicy,
+        pub balance: BalancePolicy = "`\"round-robin\"`",
         /// How many connections and waiting requests there may be.
-        pub pool: PoolPolicy,
+        pub pool: PoolPolicy = "as its keys say",
         /// When to stop using an endpoint that stands out.
-        pub outlier: OutlierPolicy,
+        pub outlier: OutlierPolicy = "never",
         /// How endpoints are asked whether they are well.
-        pub health: HealthPolicy,
-        /// By which statuses callers are told of faults, where not by the usual ones.
-        pub statuses: FaultStatuses,
+        pub health: HealthPolicy = "they are not",
+        /// By which statuses callers are told of faults, where not by the usual ones: `{ reset = 503 }`.
+        pub statuses: FaultStatuses = "the usual ones",
     }
 }
 
@@ -89,6 +84,18 @@ pub struct Contradiction {
     pub hint: String,
 }
 
+impl Contradiction {
+    /// Notes it where it was written in these layers, the upper ones first.
+    pub fn note(self, layers: &[&Outline], context: &mut Context<'_>) {
+        let place = Outline::place_in(layers, self.key).unwrap_or(Place::BEGINNING);
+        // What could not be read contradicts nothing.
+        if layers.iter().any(|layer| layer.find(self.key) == Some(place)) && context.is_told(place) {
+            return;
+        }
+        context.error(place, format!("{}: {}", self.key, self.fact)).hint(self.hint);
+    }
+}
+
 impl Policies {
     /// The policies with every default filled in, or everything that contradicts itself.
     pub fn resolve(&self) -> Result<Settings, Vec<Contradiction>> {
@@ -96,7 +103,12 @@ impl Policies {
         if !contradictions.is_empty() {
             return Err(contradictions);
         }
-        Ok(Settings {
+        Ok(self.settings())
+    }
+
+    /// The policies with every default filled in, whether they contradict each other or not.
+    pub fn settings(&self) -> Settings {
+        Settings {
             timeout: self.timeout.unwrap_or(settings::TIMEOUT),
             connect_timeout: self.connect_timeout.unwrap_or(settings::CONNECT_TIMEOUT),
             idle_timeout: self.idle_timeout,
@@ -127,22 +139,20 @@ impl Policies {
             outlier: self.outlier.as_ref().and_then(OutlierPolicy::resolve),
             health: self.health.as_ref().and_then(HealthPolicy::resolve),
             statuses: self.statuses.clone().unwrap_or_default(),
-        })
+        }
     }
 
-    /// What is wrong with these policies where they are applied by `whom`, who stands in `zone`, if anybody said so.
-    pub fn contradictions_at(&self, whom: &str, zone: Option<&str>) -> Vec<Contradiction> {
-        match self.resolve() {
-            Err(found) => found,
-            Ok(settings) if settings.balance.config.zones.is_some() && zone.is_none() => {
-                vec![Contradiction {
-                    key: "balance.zone",
-                    fact: format!("nobody says which zone {whom} stands in"),
-                    hint: "write `zone = \"near\"` at the top".to_owned(),
-                }]
-            }
-            Ok(_) => Vec::new(),
+    /// As [`Policies::resolve`], where they are applied by `whom`, who stands in `zone`, if anybody said so.
+    pub fn resolve_at(&self, whom: &str, zone: Option<&str>) -> Result<Settings, Vec<Contradiction>> {
+        let settings = self.resolve()?;
+        if settings.balance.config.zones.is_some() && zone.is_none() {
+            return Err(vec![Contradiction {
+                key: "balance.zone",
+                fact: format!("nobody says which zone {whom} stands in"),
+                hint: "write `zone = \"near\"` at the top".to_owned(),
+            }]);
         }
+        Ok(settings)
     }
 
     fn contradictions(&self) -> Vec<Contradiction> {
@@ -189,20 +199,6 @@ impl Policies {
     }
 }
 
-/// Reads a duration, which may be zero.
-fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
-    quantity::Duration::deserialize(deserializer).map(|duration| Some(duration.0))
-}
-
-/// Reads a duration that is above zero.
-pub fn above_zero<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
-    let quantity::Duration(duration) = quantity::Duration::deserialize(deserializer)?;
-    if duration.is_zero() {
-        return Err(de::Error::custom("must be above zero: leave the key out for the default"));
-    }
-    Ok(Some(duration))
-}
-
 #[cfg(test)]
 mod tests {
     use http::StatusCode;
@@ -213,7 +209,7 @@ mod tests {
     use crate::policy::retry::Condition;
 
     fn read(text: &str) -> Result<Policies, String> {
-        toml::from_str(text).map_err(|error| error.message().to_owned())
+        hoplab_config::read("test.toml", text).map_err(|problems| problems.in_words().join("; "))
     }
 
     #[test]
@@ -254,14 +250,20 @@ mod tests {
     #[test]
     fn what_is_wrong_is_said_with_a_way_out() {
         for (text, complaint) in [
-            ("balance = \"best\"", "unknown balance `best`: write `round-robin`, `random`"),
+            (
+                "balance = \"best\"",
+                "unknown balance \"best\": there are \"round-robin\", \"random\", \"least-request\", \"peak-ewma\", \"ring\", \"maglev\"",
+            ),
             ("timeout = \"0s\"", "must be above zero: leave the key out for the default"),
             ("timeout = \"-1s\"", "`-1s` is negative: write a duration such as `250us`"),
             ("retry = { on = [\"200\"] }", "unknown retry condition `200`"),
             ("retry = { methods = [\"get\"] }", "`get` is no method: write it in capitals, such as `GET`"),
             ("retry = { budget = \"120%\" }", "`120%` is over 100%: write a percentage such as `2%`"),
-            ("retry = { attempts = -1 }", "invalid value: integer `-1`, expected u32"),
-            ("retries = 3", "unknown field `retries`"),
+            ("retry = { attempts = -1 }", "`-1` is negative: write 0 or more"),
+            (
+                "retries = 3",
+                "unknown key \"retries\": did you mean \"retry\"?",
+            ),
         ] {
             let error = read(text).unwrap_err();
             assert!(error.starts_with(complaint), "{text}: {error}");

@@ -4,7 +4,7 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::{By, FaultStatuses, Protocol};
+use super::{By, FaultStatuses, Policies, Protocol};
 use crate::policy::retry::Condition;
 use crate::policy::{balance, breaker, budget, deadline, failfast, health, hedge, outlier, retry};
 
@@ -161,6 +161,13 @@ pub struct Settings {
     pub health: Option<Health>,
     /// By which statuses callers are told of faults.
     pub statuses: FaultStatuses,
+}
+
+impl Default for Settings {
+    /// What holds where nothing is said.
+    fn default() -> Self {
+        Policies::default().settings()
+    }
 }
 
 /// How requests wait when no endpoint is usable.

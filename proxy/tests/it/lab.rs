@@ -13,7 +13,7 @@ use hoplab_proxy::host::{Endpoint, Host, Listener};
 use hoplab_proxy::server::{self, Connection, Drained, Handler};
 use hoplab_proxy::tasks::{Spawner, Tasks};
 use hoplab_proxy::telemetry::{Fault, Observer, Report, TraceId};
-use hoplab_proxy::upstream::{Config, Policies, Upstream};
+use hoplab_proxy::upstream::{Config, Policies, Settings, Upstream};
 use http::{Method, Request, Response};
 use http_body_util::BodyExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -135,8 +135,7 @@ impl Lab {
 
     /// An upstream with one endpoint, under the policies in `text`.
     pub(crate) fn upstream(&self, endpoint: &Endpoint, text: &str) -> Arc<Upstream<Live>> {
-        let policies: Policies = toml::from_str(text).unwrap();
-        let config = Config { policies, ..Config::new("it", vec![endpoint.clone()]) };
+        let config = Config { settings: settings(text), ..Config::new("it", vec![endpoint.clone()]) };
         Upstream::new(self.host.clone(), &self.spawner(), config, 1)
     }
 
@@ -178,4 +177,9 @@ where
         self.note(&connection);
         (self.script)(request).await
     }
+}
+
+/// What policies mean that are written as in a file.
+pub(crate) fn settings(text: &str) -> Settings {
+    hoplab_config::read::<Policies>("test.toml", text).unwrap().resolve().unwrap()
 }

@@ -15,7 +15,7 @@ use http_body::Frame;
 use http_body_util::{BodyExt, StreamBody};
 use tokio::sync::{Barrier, Semaphore};
 
-use crate::lab::{Lab, request};
+use crate::lab::{Lab, request, settings};
 
 async fn hello(_: Request<Body>) -> Response<Body> {
     Response::new(Body::from(Bytes::from("hello")))
@@ -34,7 +34,7 @@ fn http2_under(
     policies: &str,
 ) -> Arc<Upstream<hoplab_proxy::host::live::Live>> {
     let mut config = Config { protocol: Protocol::Http2, ..Config::new("it", vec![endpoint.clone()]) };
-    config.policies = toml::from_str(policies).unwrap();
+    config.settings = settings(policies);
     Upstream::new(lab.host.clone(), &lab.spawner(), config, 1)
 }
 
@@ -304,8 +304,7 @@ fn over(
     policies: &str,
 ) -> Arc<Upstream<hoplab_proxy::host::live::Live>> {
     let endpoints = backends.iter().map(|backend| backend.endpoint.clone()).collect();
-    let policies = toml::from_str(policies).unwrap();
-    let config = Config { protocol, policies, ..Config::new("it", endpoints) };
+    let config = Config { protocol, settings: settings(policies), ..Config::new("it", endpoints) };
     Upstream::new(lab.host.clone(), &lab.spawner(), config, 0)
 }
 
@@ -371,7 +370,7 @@ async fn what_takes_too_long_to_connect_to_is_to_blame_though_a_request_waits_fo
         // A TEST-NET address: nobody is there to refuse it.
         let nobody = hoplab_proxy::host::Endpoint::new("192.0.2.1", 80);
         let mut config = Config { protocol, ..Config::new("it", vec![nobody]) };
-        config.policies = toml::from_str(policies).unwrap();
+        config.settings = settings(policies);
         let upstream = Upstream::new(lab.host.clone(), &lab.spawner(), config, 0);
         let first = lab.get(&upstream).await;
         // Where there is no way there, that is said at once.
@@ -462,7 +461,7 @@ async fn http2_says_goodbye_and_the_next_request_finds_another_way() {
     let staying = lab.backend(hello).await;
     let endpoints = vec![leaving.endpoint.clone(), staying.endpoint.clone()];
     let mut config = Config { protocol: Protocol::Http2, ..Config::new("it", endpoints) };
-    config.policies = toml::from_str("retry = { attempts = 2 }").unwrap();
+    config.settings = settings("retry = { attempts = 2 }");
     let upstream = Upstream::new(lab.host.clone(), &lab.spawner(), config, 0);
     let in_flight = lab.get(&upstream);
     let meanwhile = async {

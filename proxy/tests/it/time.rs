@@ -17,7 +17,7 @@ use http_body::Frame;
 use http_body_util::{BodyExt, StreamBody};
 use rustls::crypto::CryptoProvider;
 
-use crate::lab::{Lab, request};
+use crate::lab::{Lab, request, settings};
 
 fn ended(exchange: Exchange, fault: Fault, lab: &Lab) -> Span {
     let span = exchange.into_span(Role::Client, Outcome::Failed(fault), lab.host.now());
@@ -188,9 +188,8 @@ async fn connecting_has_a_time_limit_of_its_own() {
     for protocol in [hoplab_proxy::upstream::Protocol::Http1, hoplab_proxy::upstream::Protocol::Http2] {
         let mut config = Config::new("far", vec![Endpoint::new("10.0.0.1", 80)]);
         config.protocol = protocol;
-        config.policies =
-            toml::from_str("connect_timeout = \"20ms\"\nretry = { attempts = 1, backoff = \"0ms..1ms\" }")
-                .unwrap();
+        config.settings =
+            settings("connect_timeout = \"20ms\"\nretry = { attempts = 1, backoff = \"0ms..1ms\" }");
         let upstream = Upstream::new(host.clone(), &tasks.spawner(host.clone()), config, 1);
         let mut exchange = lab.exchange();
         // A connection that was never there is safe to retry, whatever the method.
@@ -213,12 +212,11 @@ async fn running_out_of_descriptors_blames_nobody() {
         for protocol in [hoplab_proxy::upstream::Protocol::Http1, hoplab_proxy::upstream::Protocol::Http2] {
             let mut config = Config::new("near", vec![Endpoint::new("10.0.0.1", 80)]);
             config.protocol = protocol;
-            config.policies = toml::from_str(
+            config.settings = settings(
                 "breaker = { failures = 1 }\n\
                  retry = { attempts = 3, on = [\"connect-failure\"], backoff = \"0ms..1ms\" }\n\
                  outlier = { consecutive_local = 1, max_ejected = \"100%\" }",
-            )
-            .unwrap();
+            );
             let upstream = Upstream::new(host.clone(), &tasks.spawner(host.clone()), config, 1);
             for _ in 0..3 {
                 let mut exchange = lab.exchange();

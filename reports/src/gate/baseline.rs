@@ -21,9 +21,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
 
+use hoplab_config::suggest;
+use hoplab_config::{Place, Problem, Problems, Severity};
 use hoplab_sim::scenario::plan::Source;
-use hoplab_sim::scenario::suggest;
-use hoplab_sim::scenario::{Place, Problem, Problems, Severity};
 
 use super::figures::{Figures, Key, Thousandths, Value};
 use super::metric::{Metric, Unit};

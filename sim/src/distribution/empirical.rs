@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use hoplab_proxy::quantity;
+use hoplab_config::quantity;
 
 use super::notation::Measure;
 

@@ -5,7 +5,7 @@ use std::fmt;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use hoplab_proxy::quantity;
+use hoplab_config::quantity;
 
 use super::{Branch, Distribution, Empirical};
 

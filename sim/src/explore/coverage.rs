@@ -157,8 +157,8 @@ fn states(plan: &Plan) -> Vec<String> {
                 of_upstream("mesh", &service.name, &plan.mesh[index], &mut all);
             }
         }
-        for limits in plan.mesh_limits.iter().filter_map(|limits| limits.resolve().ok()) {
-            of_limits("mesh", &limits, &mut all);
+        for limits in &plan.mesh_limits {
+            of_limits("mesh", limits, &mut all);
         }
     }
     let mut known = BTreeSet::new();
@@ -169,10 +169,9 @@ fn states(plan: &Plan) -> Vec<String> {
 fn of_upstream(
     product: &str,
     upstream: &str,
-    policies: &hoplab_proxy::upstream::Policies,
+    settings: &hoplab_proxy::upstream::Settings,
     all: &mut Vec<String>,
 ) {
-    let Ok(settings) = policies.resolve() else { return };
     let mut can = |possible: bool, decisions: &[&str]| {
         if possible {
             all.extend(decisions.iter().map(|decision| state(product, upstream, decision)));

@@ -14,7 +14,8 @@ use crate::record::{Expectation, Record};
 use crate::run::cores;
 use crate::scenario::edit::{Draft, NotEdited};
 use crate::scenario::plan::{Pace, Plan};
-use crate::scenario::{Overrides, Problems, parse};
+use crate::scenario::{Overrides, parse};
+use hoplab_config::Problems;
 
 /// Why there is nothing to shrink.
 #[derive(Debug, thiserror::Error)]

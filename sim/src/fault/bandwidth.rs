@@ -1,12 +1,11 @@
 //! `bandwidth`: what passes between two sides of the network shares less than there was.
 
-use hoplab_proxy::quantity::Bandwidth as Quantity;
+use hoplab_config::quantity::Bandwidth as Quantity;
+use hoplab_config::{At, Context, Table};
 
 use super::dice::{Dice, Drawing, Entries};
 use super::of_network::{Effect, OfNetwork};
-use crate::scenario::place::At;
 use crate::scenario::plan::network::Capacity;
-use crate::scenario::reader::{Context, Table};
 use crate::scenario::resolve::network;
 use crate::scenario::schema::network::Queue;
 use crate::world::ImpairmentKind;

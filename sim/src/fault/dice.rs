@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use hoplab_proxy::quantity::{self, Bandwidth};
+use hoplab_config::quantity::{self, Bandwidth};
 use rand::rngs::ChaCha8Rng;
 use toml_edit::{Array, Value};
 

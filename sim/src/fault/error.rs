@@ -1,6 +1,7 @@
 //! `error`: services answer a share of their requests with an error at once. They ask about it themselves.
 
-use hoplab_proxy::quantity::{Duration as Quantity, Share};
+use hoplab_config::quantity::{Duration as Quantity, Share};
+use hoplab_config::{At, Context, Table};
 use toml_edit::Value;
 
 use super::dice::{Dice, Drawing, Entries};
@@ -9,10 +10,8 @@ use super::{Aim, Fault, Run};
 use crate::call::CallKey;
 use crate::pods::Place;
 use crate::random;
-use crate::scenario::place::At;
 use crate::scenario::plan::application::Service;
 use crate::scenario::plan::target::Target;
-use crate::scenario::reader::{Context, Table};
 use crate::scenario::resolve::surroundings::Surroundings;
 
 /// Requests are answered with `status` at once.

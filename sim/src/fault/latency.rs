@@ -2,14 +2,13 @@
 
 use std::time::Duration;
 
-use hoplab_proxy::quantity::Duration as Quantity;
+use hoplab_config::quantity::Duration as Quantity;
+use hoplab_config::{At, Context, Table};
 
 use super::dice::{Dice, Drawing, Entries, text};
 use super::of_network::{Effect, OfNetwork};
 use crate::distribution::Distribution;
-use crate::scenario::place::At;
 use crate::scenario::plan::network::steady_for as default_steady_for;
-use crate::scenario::reader::{Context, Table};
 use crate::scenario::resolve::network;
 use crate::world::ImpairmentKind;
 

@@ -1,12 +1,11 @@
 //! `loss`: segments between two sides of the network are lost, and sent again later.
 
-use hoplab_proxy::quantity::Share;
+use hoplab_config::quantity::Share;
+use hoplab_config::{At, Context, Table};
 
 use super::dice::{Dice, Drawing, Entries};
 use super::of_network::{Effect, OfNetwork};
 use super::sides::percent;
-use crate::scenario::place::At;
-use crate::scenario::reader::{Context, Table};
 use crate::world::ImpairmentKind;
 
 /// Segments between the two sides are lost, each with a probability, and sent again later.

@@ -1,15 +1,14 @@
 //! Faults of pods that take nothing but which: how such a table is read, resolved, drawn and said in words, once. Not
 //! here: what they do, each in a file of its own.
 
-use hoplab_proxy::quantity::Duration as Quantity;
+use hoplab_config::quantity::Duration as Quantity;
+use hoplab_config::{At, Context, Table};
 
 use super::dice::{Dice, Drawing, Entries};
 use super::sides::{WrittenTarget, pods, target};
 use super::{Aim, Fault, Run};
-use crate::scenario::place::At;
 use crate::scenario::plan::application::Service;
 use crate::scenario::plan::target::Target;
-use crate::scenario::reader::{Context, Table};
 use crate::scenario::resolve::surroundings::Surroundings;
 
 /// A fault of pods: `{ service, replica }`.

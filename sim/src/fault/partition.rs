@@ -1,8 +1,9 @@
 //! `partition`: nothing passes between two sides of the network.
 
+use hoplab_config::{Context, Table};
+
 use super::dice::{Dice, Drawing, Entries};
 use super::of_network::{Effect, OfNetwork};
-use crate::scenario::reader::{Context, Table};
 use crate::world::ImpairmentKind;
 
 /// Nothing passes between the two sides.

@@ -1,14 +1,13 @@
 //! `reset`: connections between two sides of the network are reset, once, at the start.
 
-use hoplab_proxy::quantity::Duration as Quantity;
+use hoplab_config::quantity::Duration as Quantity;
+use hoplab_config::{At, Context, Table};
 
 use super::dice::{Dice, Drawing, Entries};
 use super::sides::{WrittenBetween, between, sides};
 use super::{Aim, Fault, Run};
-use crate::scenario::place::At;
 use crate::scenario::plan::application::Service;
 use crate::scenario::plan::target::{Between, Target};
-use crate::scenario::reader::{Context, Table};
 use crate::scenario::resolve::surroundings::Surroundings;
 
 /// Connections between the two sides are reset, once, at the start.

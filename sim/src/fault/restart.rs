@@ -2,17 +2,16 @@
 
 use std::time::Duration;
 
+use hoplab_config::quantity::Duration as Quantity;
+use hoplab_config::{At, Context, Table};
 use hoplab_proxy::host::Host;
-use hoplab_proxy::quantity::Duration as Quantity;
 
 use super::dice::{Dice, Drawing, Entries, rounded, text};
 use super::sides::{WrittenTarget, pods, target};
 use super::{Aim, Fault, Run};
 use crate::pods::Place;
-use crate::scenario::place::At;
 use crate::scenario::plan::application::Service;
 use crate::scenario::plan::target::Target;
-use crate::scenario::reader::{Context, Table};
 use crate::scenario::resolve::surroundings::Surroundings;
 
 /// How long a restarted pod is away, unless it is said: a small process's start.

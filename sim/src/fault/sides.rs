@@ -1,12 +1,11 @@
 //! Where faults bite: pods of a service, and two sides of the network, as they are written and as people say them.
 //! Not here: finding them among a scenario's services (`crate::scenario::resolve`).
 
-use hoplab_proxy::quantity::Share;
+use hoplab_config::quantity::Share;
+use hoplab_config::{At, Context, Table};
 
-use crate::scenario::place::At;
 use crate::scenario::plan::application::Service;
 use crate::scenario::plan::target::{Between, Side, Target, Ways};
-use crate::scenario::reader::{Context, Table};
 
 /// Pods of a service: `service = "payment", replica = 0`.
 pub(crate) struct WrittenTarget {

@@ -1,16 +1,15 @@
 //! `slow`: the cores of pods take several times as long for the same work, while it lasts.
 
-use hoplab_proxy::quantity::Duration as Quantity;
+use hoplab_config::quantity::Duration as Quantity;
+use hoplab_config::{At, Context, Table};
 use toml_edit::Value;
 
 use super::dice::{Dice, Drawing, Entries};
 use super::sides::{WrittenTarget, pods, target};
 use super::{Aim, Fault, Run};
 use crate::figures::{Unit, number};
-use crate::scenario::place::At;
 use crate::scenario::plan::application::Service;
 use crate::scenario::plan::target::Target;
-use crate::scenario::reader::{Context, Table};
 use crate::scenario::resolve::bounds;
 use crate::scenario::resolve::surroundings::Surroundings;
 

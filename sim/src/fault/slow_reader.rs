@@ -1,15 +1,14 @@
 //! `slow_reader`: programs read each of their connections slowly (a phone, a consumer that cannot keep up): what they
 //! are sent waits in their kernels until these are full, then in whoever sends it.
 
-use hoplab_proxy::quantity::{Bandwidth as Quantity, Duration};
+use hoplab_config::quantity::{Bandwidth as Quantity, Duration};
+use hoplab_config::{At, Context, Table};
 
 use super::dice::{Dice, Drawing, Entries};
 use super::sides::side;
 use super::{Aim, Fault, Run};
-use crate::scenario::place::At;
 use crate::scenario::plan::application::Service;
 use crate::scenario::plan::target::{Between, Side, Target, Ways};
-use crate::scenario::reader::{Context, Table};
 use crate::scenario::resolve::surroundings::Surroundings;
 
 /// Each connection is read no faster than so.

@@ -8,9 +8,8 @@
 mod app;
 mod walk;
 
+use hoplab_config::Source;
 use toml_edit::{DocumentMut, InlineTable, Item, Key, Table, TableLike, Value};
-
-use super::source::Source;
 
 /// A scenario's text that can be changed, with the files that it names.
 #[derive(Debug, Clone)]

@@ -2,7 +2,7 @@
 //! which the highest value is looked for at which all that is expected holds (`[search]`). Owns values and
 //! their order, not what is run at them ([`crate::sweep`]).
 
-use hoplab_proxy::quantity::{Bandwidth, Duration, Rate, Share, Size};
+use hoplab_config::quantity::{Bandwidth, Duration, Rate, Share, Size};
 
 /// A key and the values that it takes.
 #[derive(Debug, Clone, PartialEq)]

@@ -83,7 +83,9 @@ fn window_width(duration: Duration) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scenario::{self, Overrides, source::Source};
+    use hoplab_config::Source;
+
+    use crate::scenario::{self, Overrides};
 
     const OVERLAPPING: &str = r#"
 [scenario]

@@ -15,14 +15,14 @@ pub(crate) mod target;
 
 use std::time::Duration;
 
-use hoplab_proxy::load_control::{LimitsPolicy, Settings};
-use hoplab_proxy::upstream::{Policies, Protocol as Http};
+use hoplab_config::Problems;
+pub use hoplab_config::Source;
+use hoplab_proxy::load_control;
+use hoplab_proxy::upstream::{Protocol as Http, Settings};
 
 use super::grid::{Axis, Search};
-use super::problem::Problems;
 use crate::costs::Costs;
 
-pub use super::source::Source;
 pub use application::{
     Call, DeadlineUse, Endpoint, EndpointId, OnCancel, OnError, Once, Overload, Service, ServiceId, Step,
 };
@@ -75,19 +75,19 @@ pub struct Plan {
     /// How old it lets one become, a tenth more or less.
     pub gateway_max_connection_age: Option<Duration>,
     /// The gateway's policies, per service that is called; index as `services`.
-    pub gateway: Vec<Policies>,
+    pub gateway: Vec<Settings>,
     /// The gateway's policies for single endpoints, where they have some of their own.
-    pub gateway_routes: Vec<(EndpointId, Policies)>,
+    pub gateway_routes: Vec<(EndpointId, Settings)>,
     /// What all requests meet at the gateway.
-    pub gateway_limits: Settings,
+    pub gateway_limits: load_control::Settings,
     /// What requests to single endpoints meet at the gateway after that.
-    pub gateway_route_limits: Vec<(EndpointId, Settings)>,
+    pub gateway_route_limits: Vec<(EndpointId, load_control::Settings)>,
     /// The mesh's policies, per service that is called; index as `services`.
-    pub mesh: Vec<Policies>,
+    pub mesh: Vec<Settings>,
     /// The mesh's policies for single endpoints, over those of their services.
-    pub mesh_routes: Vec<(EndpointId, Policies)>,
+    pub mesh_routes: Vec<(EndpointId, Settings)>,
     /// What requests meet at the inbound sides of a service's pods; index as `services`.
-    pub mesh_limits: Vec<LimitsPolicy>,
+    pub mesh_limits: Vec<load_control::Settings>,
     /// Cores of the gateway; at least 1.
     pub gateway_cores: u32,
     /// Whose cores each sidecar works on.

@@ -9,6 +9,7 @@ mod cycles;
 mod expectations;
 mod explore;
 mod faults;
+mod layers;
 mod loads;
 pub(crate) mod names;
 pub(crate) mod network;
@@ -18,18 +19,15 @@ mod topology;
 
 use std::time::Duration;
 
-use hoplab_proxy::load_control::{LimitsPolicy, Settings};
-use hoplab_proxy::upstream::Policies;
+use hoplab_config::{At, Context, Named, Place, Problems};
 
 use super::overrides::Overrides;
-use super::place::{At, Place};
-use super::plan::{EndpointId, Plan, ProxyCores, ServiceId};
-use super::problem::Problems;
-use super::reader::{Context, LONGEST, Named};
-use super::schema::policies::{Called, Cores, Layers};
+use super::plan::{Plan, ProxyCores};
+use super::schema::policies::Cores;
 use super::schema::topology::Service;
 use super::schema::{self, App, File};
 use crate::costs::Costs;
+use crate::scenario::LONGEST;
 use names::Names;
 
 /// The seed when the file does not say.
@@ -53,9 +51,9 @@ pub(super) fn resolve(file: File, overrides: &Overrides, context: &mut Context<'
     let places = bounds::Places::of(&written, &file.loads);
     let asks_without_end = restless::first(&file.loads);
     let services = topology::services(written, &names, &network, context);
-    let noted = context.problems.len();
+    let noted = context.count();
     let loads = loads::loads(file.loads, &names, &network.zones, context);
-    let loads_are_right = context.problems.len() == noted && loads.iter().all(|load| !load.mix.is_empty());
+    let loads_are_right = context.count() == noted && loads.iter().all(|load| !load.mix.is_empty());
     bounds::in_all(&services, &loads, window.duration, &places, context);
     bounds::points(&file.sweep.0, context);
     let surroundings = surroundings::Surroundings {
@@ -84,25 +82,19 @@ pub(super) fn resolve(file: File, overrides: &Overrides, context: &mut Context<'
     let gateway_keep_alive = connections::kept_for(file.gateway.keep_alive, context);
     let gateway_max_connection_age = connections::kept_for(file.gateway.max_connection_age, context);
     let gateway_zone = file.gateway.zone.and_then(|name| topology::zone(&name, &network.zones, context));
-    let gateway =
-        policies(file.gateway.layers.defaults.as_ref(), &file.gateway.layers.services, &names, context);
-    connections::refuse_for_grpc(&services, &gateway, &file.gateway.layers, context);
-    let Layers { limits, routes, .. } = file.gateway.layers;
-    let gateway_limits =
-        limits.map_or_else(Settings::default, |At { value, place }| resolved_limits(&value, place, context));
-    let (gateway_routes, gateway_route_limits) = routes_of(routes, &gateway, &names, context);
-    let mesh = policies(file.mesh.layers.defaults.as_ref(), &file.mesh.layers.services, &names, context);
-    connections::refuse_for_grpc(&services, &mesh, &file.mesh.layers, context);
-    let (mesh_routes, _) = routes_of(file.mesh.layers.routes, &mesh, &names, context);
-    let mesh_limits =
-        limits_of(file.mesh.layers.limits.as_ref(), &file.mesh.layers.services, &names, context);
+    let gateway = layers::resolve(&file.gateway.layers, &names, context);
+    connections::refuse_for_grpc(&services, &gateway.services, &file.gateway.layers, context);
+    let mesh = layers::resolve(&file.mesh.layers, &names, context);
+    connections::refuse_for_grpc(&services, &mesh.services, &file.mesh.layers, context);
     let invariants = explore::invariants(file.invariants, context);
     let explore = explore::explore(file.explore, &names, context);
     let scenario = file.scenario;
     let plan = Plan {
-        name: stem(&context.sources[0].path).to_owned(),
-        title: scenario.title.map_or_else(|| stem(&context.sources[0].path).to_owned(), |title| title.value),
-        question: question(&context.sources[0].text),
+        name: stem(&context.sources()[0].path).to_owned(),
+        title: scenario
+            .title
+            .map_or_else(|| stem(&context.sources()[0].path).to_owned(), |title| title.value),
+        question: question(context.text(0)),
         seed: overrides.seed.or(scenario.seed.map(|seed| seed.value)).unwrap_or(SEED),
         scale: overrides.scale,
         duration: window.duration,
@@ -115,13 +107,13 @@ pub(super) fn resolve(file: File, overrides: &Overrides, context: &mut Context<'
         gateway_protocol,
         gateway_keep_alive,
         gateway_max_connection_age,
-        gateway,
-        gateway_routes,
-        gateway_limits,
-        gateway_route_limits,
-        mesh,
-        mesh_routes,
-        mesh_limits,
+        gateway: gateway.services,
+        gateway_routes: gateway.routes,
+        gateway_limits: gateway.limits,
+        gateway_route_limits: gateway.route_limits,
+        mesh: mesh.services,
+        mesh_routes: mesh.routes,
+        mesh_limits: mesh.service_limits,
         services,
         loads,
         gateway_cores,
@@ -134,7 +126,7 @@ pub(super) fn resolve(file: File, overrides: &Overrides, context: &mut Context<'
         search: file.search.map(|at| at.value),
         invariants,
         explore,
-        sources: context.sources.clone(),
+        sources: context.sources().to_vec(),
         warnings: Problems::default(),
     };
     restless::refuse(&plan, asks_without_end, context);
@@ -199,99 +191,9 @@ fn app(path: &At<String>, context: &mut Context<'_>) -> Option<Named<Service>> {
     }
 }
 
-/// For each service, the policies under which it is called.
-fn policies(
-    defaults: Option<&At<Policies>>,
-    called: &Named<Called>,
-    names: &Names,
-    context: &mut Context<'_>,
-) -> Vec<Policies> {
-    let defaults = defaults.map_or_else(Policies::default, |At { value, place }| {
-        refuse_contradictions(value, *place, context);
-        value.clone()
-    });
-    let mut services = vec![defaults.clone(); names.services().count()];
-    for (name, called) in called {
-        if let (Some(ServiceId(index)), Some(called)) = (names.service(name, context), called) {
-            services[index] = called.policies.over(&defaults);
-            if defaults.resolve().is_ok() {
-                refuse_contradictions(&services[index], name.place, context);
-            }
-        }
-    }
-    services
-}
-
-/// The policies under which single endpoints are called, over those of their services, and the limits that
-/// requests to them meet.
-#[expect(clippy::type_complexity, reason = "two lists of the same shape")]
-fn routes_of(
-    routes: Named<Called>,
-    services: &[Policies],
-    names: &Names,
-    context: &mut Context<'_>,
-) -> (Vec<(EndpointId, Policies)>, Vec<(EndpointId, Settings)>) {
-    let (mut all, mut limited) = (Vec::new(), Vec::new());
-    for (name, called) in routes {
-        let (Some(id), Some(called)) = (names.endpoint(&name, context), called) else { continue };
-        if let Some(At { value, place }) = &called.limits {
-            limited.push((id, resolved_limits(value, *place, context)));
-        }
-        if called.policies != Policies::default() || called.limits.is_none() {
-            let shared = &services[id.service.0];
-            let policies = called.policies.over(shared);
-            if shared.resolve().is_ok() {
-                refuse_contradictions(&policies, name.place, context);
-            }
-            all.push((id, policies));
-        }
-    }
-    (all, limited)
-}
-
-/// For each service, the limits that requests meet at the inbound sides of its pods.
-fn limits_of(
-    all: Option<&At<LimitsPolicy>>,
-    services: &Named<Called>,
-    names: &Names,
-    context: &mut Context<'_>,
-) -> Vec<LimitsPolicy> {
-    let lower = all.map_or_else(LimitsPolicy::default, |At { value, place }| {
-        resolved_limits(value, *place, context);
-        value.clone()
-    });
-    let mut limits = vec![lower.clone(); names.services().count()];
-    let said = services.iter().filter_map(|(name, called)| Some((name, called.as_ref()?.limits.as_ref()?)));
-    for (name, At { value, place }) in said {
-        // An unknown name is noted where its policies are resolved.
-        let Some(index) = names.services().position(|known| known == name.value) else { continue };
-        limits[index] = value.over(&lower);
-        if lower.resolve().is_ok() {
-            resolved_limits(&limits[index], *place, context);
-        }
-    }
-    limits
-}
-
-/// What `limits` mean; what contradicts itself is noted and left out.
-fn resolved_limits(limits: &LimitsPolicy, place: Place, context: &mut Context<'_>) -> Settings {
-    limits.resolve().unwrap_or_else(|contradictions| {
-        for found in contradictions {
-            context.error(place, format!("{}: {}", found.key, found.fact)).hint(found.hint);
-        }
-        Settings::default()
-    })
-}
-
-fn refuse_contradictions(policies: &Policies, place: Place, context: &mut Context<'_>) {
-    for found in policies.resolve().err().unwrap_or_default() {
-        context.error(place, format!("{}: {}", found.key, found.fact)).hint(found.hint);
-    }
-}
-
 fn costs(cost: schema::Cost) -> Costs {
     let duration =
-        |at: Option<At<hoplab_proxy::quantity::Duration>>| at.map_or(Duration::ZERO, |at| at.value.0);
+        |at: Option<At<hoplab_config::quantity::Duration>>| at.map_or(Duration::ZERO, |at| at.value.0);
     Costs { latency: duration(cost.latency), request: duration(cost.cpu), ..Costs::default() }
 }
 
@@ -340,7 +242,7 @@ fn proxy_cores(written: Option<&At<Cores>>, context: &mut Context<'_>) -> ProxyC
 
 /// A time limit; zero is none that could be kept.
 fn limit(
-    written: Option<At<hoplab_proxy::quantity::Duration>>,
+    written: Option<At<hoplab_config::quantity::Duration>>,
     context: &mut Context<'_>,
 ) -> Option<Duration> {
     let At { value, place } = written?;

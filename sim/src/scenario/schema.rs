@@ -3,6 +3,7 @@
 //! resolved into a plan. No files are opened but through the reader's context.
 
 pub(super) mod direct;
+mod distribution;
 pub(super) mod expect;
 pub(super) mod explore;
 pub(super) mod fault;
@@ -12,13 +13,12 @@ pub(super) mod policies;
 pub(super) mod sweep;
 pub(super) mod topology;
 
-use hoplab_proxy::quantity::Duration;
+use hoplab_config::quantity::Duration;
+use hoplab_config::{At, Context, Named, Place, Read, Table};
 use toml::Spanned;
 use toml::de::DeValue;
 
 use super::grid::Search;
-use super::place::{At, Place};
-use super::reader::{Context, Named, Read, Table};
 use direct::Direct;
 use expect::Expect;
 use fault::Fault;
@@ -70,6 +70,28 @@ impl Read for File {
         table.refuse_rest(context);
         Some(file)
     }
+}
+
+/// The tables of a scenario file.
+pub fn tables() -> Vec<&'static str> {
+    let names = [
+        "scenario",
+        "compare",
+        "network",
+        "services",
+        "load",
+        "direct",
+        "gateway",
+        "mesh",
+        "costs",
+        "faults",
+        "expect",
+        "sweep",
+        "search",
+        "invariants",
+        "explore",
+    ];
+    names.into()
 }
 
 /// An application file: services that several scenarios share.

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use hoplab_config::Problems;
 use hoplab_sim::batch::Progress;
 use hoplab_sim::record::Record;
 use hoplab_sim::scenario::plan::{Plan, Source};
-use hoplab_sim::scenario::{self, Overrides, Problems};
+use hoplab_sim::scenario::{self, Overrides};
 use hoplab_sim::{batch, run};
 
 /// A scenario in which everything is a key that a test can set.

@@ -4,8 +4,9 @@ mod mistakes;
 mod plans;
 mod strange;
 
+use hoplab_config::Problems;
 use hoplab_sim::scenario::plan::{Plan, Source};
-use hoplab_sim::scenario::{self, Overrides, Problems};
+use hoplab_sim::scenario::{self, Overrides};
 
 /// A scenario without a fault to find, in which each test breaks something.
 const GOOD: &str = r#"# Is this a good scenario?

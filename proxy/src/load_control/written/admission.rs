@@ -2,31 +2,30 @@
 
 use std::time::Duration;
 
-use serde::{Deserialize, Deserializer, de};
+use hoplab_config::form::{Describe, Form};
+use hoplab_config::quantity::{Rate, Share};
+use hoplab_config::read::checked;
+use hoplab_config::{AboveZero, Context, Place, Value, way};
 
 use crate::load_control::settings;
 use crate::policy::admission::Config;
-use crate::quantity::{Rate, Share};
-use crate::upstream::policies::above_zero;
 use crate::upstream::policies::layer::layer;
 
 layer! {
     /// When requests are refused because too few succeed, in the terms of Envoy's admission control.
     /// `max_rejection = "0%"` switches off what a lower layer says.
     pub struct AdmissionPolicy {
-        /// Below this share of successes, requests are refused.
-        #[serde(deserialize_with = "success_rate")]
-        pub success_rate: Share,
+        /// Below this share of successes (answers below 500), a part of the requests is refused, with the probability
+        /// max(0, (n - s / `success_rate`) / (n + 1)) ^ (1 / `aggression`) for s of n.
+        pub success_rate: Share as SuccessRate = Share(settings::SUCCESS_RATE),
         /// How steeply: 1 is linear, more refuses more.
-        #[serde(deserialize_with = "aggression")]
-        pub aggression: f64,
-        /// Over how long requests are counted.
-        #[serde(deserialize_with = "above_zero")]
-        pub window: Duration,
-        /// Below this rate, nothing is refused.
-        pub min_rate: Rate,
+        pub aggression: f64 as Aggression = settings::AGGRESSION,
+        /// Over how long requests are counted, 90 % to 100 % of it.
+        pub window: Duration as AboveZero = settings::ADMISSION_WINDOW,
+        /// At a lower rate, nothing is refused.
+        pub min_rate: Rate = Rate(0.0),
         /// The share of requests that are refused at most.
-        pub max_rejection: Share,
+        pub max_rejection: Share = Share(settings::REJECTION_MAX),
     }
 }
 
@@ -43,22 +42,21 @@ impl AdmissionPolicy {
     }
 }
 
-fn success_rate<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Share>, D::Error> {
-    let share = Share::deserialize(deserializer)?;
-    if share.0 > 0.0 {
-        return Ok(Some(share));
-    }
-    let way_out = "write a percentage such as `95%`, or `max_rejection = \"0%\"` to switch it off";
-    Err(de::Error::custom(format!("no success rate is below 0%: {way_out}")))
+way!(SuccessRate: Share, Share::form(), success_rate);
+way!(Aggression: f64, Form::Number { least: 1.0 }, aggression);
+
+fn success_rate(value: &Value<'_>, place: Place, context: &mut Context<'_>) -> Option<Share> {
+    let check = |share: &Share| if share.0 > 0.0 { Ok(()) } else { Err("no success rate is below 0%") };
+    let hint = "write a percentage such as `95%`, or `max_rejection = \"0%\"` to switch it off";
+    checked(value, place, context, check, hint)
 }
 
-fn aggression<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
-    match f64::deserialize(deserializer)? {
-        aggression if aggression >= 1.0 && aggression.is_finite() => Ok(Some(aggression)),
-        aggression => Err(de::Error::custom(format!(
-            "an aggression of {aggression} is none: write a number from 1.0 on"
-        ))),
-    }
+fn aggression(value: &Value<'_>, place: Place, context: &mut Context<'_>) -> Option<f64> {
+    let check = |aggression: &f64| match *aggression >= 1.0 {
+        true => Ok(()),
+        false => Err(format!("an aggression of {aggression} is none")),
+    };
+    checked(value, place, context, check, "write a number from 1.0 on")
 }
 
 #[cfg(test)]
@@ -67,7 +65,8 @@ mod tests {
     use crate::load_control::LimitsPolicy;
 
     fn read(admission: &str) -> Result<LimitsPolicy, String> {
-        toml::from_str(&format!("admission = {{ {admission} }}")).map_err(|error| error.message().to_owned())
+        hoplab_config::read("test.toml", &format!("admission = {{ {admission} }}"))
+            .map_err(|problems| problems.in_words().join("; "))
     }
 
     #[test]
@@ -83,9 +82,12 @@ mod tests {
             ("success_rate = \"0%\"", "no success rate is below 0%: write a percentage such as `95%`"),
             ("success_rate = \"101%\"", "`101%` is over 100%"),
             ("aggression = 0.5", "an aggression of 0.5 is none: write a number from 1.0 on"),
-            ("aggression = inf", "an aggression of inf is none"),
+            ("aggression = inf", "`inf` is no finite number: write, say, `1.5`"),
             ("window = \"0s\"", "must be above zero"),
-            ("threshold = \"95%\"", "unknown field `threshold`"),
+            (
+                "threshold = \"95%\"",
+                "unknown key \"threshold\": there are \"success_rate\", \"aggression\", \"window\", \"min_rate\", \"max_rejection\"",
+            ),
         ] {
             let error = read(text).unwrap_err();
             assert!(error.starts_with(complaint), "{text}: {error}");

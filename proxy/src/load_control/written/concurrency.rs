@@ -1,17 +1,16 @@
 //! How many requests may be in progress, as configuration writes it: a number, or the keys of an adaptive limit.
 
-use std::fmt;
 use std::time::Duration;
 
-use serde::de::{self, MapAccess, Visitor};
-use serde::{Deserialize, Deserializer};
+use hoplab_config::form::{Describe, Form};
+use hoplab_config::quantity::Share;
+use hoplab_config::read::parsed;
+use hoplab_config::{AboveZero, AtLeastOne, Context, Place, Read, Value, wrong_type};
 
 use crate::load_control::settings;
 use crate::policy::concurrency::{Config, gradient};
-use crate::quantity::Share;
 use crate::upstream::Contradiction;
 use crate::upstream::policies::layer::{Layer, layer, whole};
-use crate::upstream::policies::{above_zero, at_least_one};
 
 /// How many requests may be in progress.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,27 +24,22 @@ pub enum ConcurrencyPolicy {
 layer! {
     /// A limit that follows latencies, in the terms of Envoy's gradient controller.
     pub struct AdaptivePolicy {
-        /// Which percentile of latencies is compared.
-        pub percentile: Quantile,
+        /// Which percentile of the latencies of each interval is compared with the latency without load.
+        pub percentile: Quantile = "`\"p50\"`",
         /// How often the limit moves.
-        #[serde(deserialize_with = "above_zero")]
-        pub interval: Duration,
-        /// The least it may be, also while the latency without load is measured.
-        #[serde(deserialize_with = "at_least_one")]
-        pub min: u32,
+        pub interval: Duration as AboveZero = settings::GRADIENT_INTERVAL,
+        /// The least it may be, which it begins at, and is while the latency without load is measured.
+        pub min: u32 as AtLeastOne = settings::GRADIENT_MIN,
         /// The most it may be.
-        #[serde(deserialize_with = "at_least_one")]
-        pub max: u32,
+        pub max: u32 as AtLeastOne = settings::GRADIENT_MAX,
         /// By what share the latency without load may be exceeded without effect.
-        pub buffer: Share,
+        pub buffer: Share = Share(settings::GRADIENT_BUFFER),
         /// How long after a measurement of the latency without load the next one begins.
-        #[serde(deserialize_with = "above_zero")]
-        pub min_rtt_interval: Duration,
+        pub min_rtt_interval: Duration as AboveZero = settings::MIN_RTT_INTERVAL,
         /// By what share of itself that is longer at most, at random.
-        pub min_rtt_jitter: Share,
+        pub min_rtt_jitter: Share = Share(settings::MIN_RTT_JITTER),
         /// How many requests a measurement takes.
-        #[serde(deserialize_with = "at_least_one")]
-        pub min_rtt_requests: u32,
+        pub min_rtt_requests: u32 as AtLeastOne = settings::MIN_RTT_REQUESTS,
     }
 }
 
@@ -78,7 +72,7 @@ impl ConcurrencyPolicy {
         let mut found = Vec::new();
         if limit_min > limit_max {
             found.push(Contradiction {
-                key: "limits.concurrency.min",
+                key: "concurrency.min",
                 fact: format!("the least limit is {limit_min}, above the most, which is {limit_max}"),
                 hint: "make `min` at most as large as `max`".to_owned(),
             });
@@ -102,49 +96,42 @@ impl AdaptivePolicy {
     }
 }
 
-impl<'de> Deserialize<'de> for Quantile {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        let percent = text.strip_prefix('p').and_then(|percent| percent.parse::<f64>().ok());
-        match percent {
-            Some(percent) if percent > 0.0 && percent < 100.0 => Ok(Self(percent / 100.0)),
-            _ => Err(de::Error::custom(format!("`{text}` is no percentile: write one such as `p50`"))),
+impl Read for Quantile {
+    fn read(value: &Value<'_>, place: Place, context: &mut Context<'_>) -> Option<Self> {
+        parsed(value, place, ("a percentile", "write one such as `\"p50\"`"), context, |text| {
+            let percent = text.strip_prefix('p').and_then(|percent| percent.parse::<f64>().ok());
+            match percent {
+                Some(percent) if percent > 0.0 && percent < 100.0 => Ok(Self(percent / 100.0)),
+                _ => Err(format!("`{text}` is no percentile: write one such as `p50`")),
+            }
+        })
+    }
+}
+
+impl Describe for Quantile {
+    fn form() -> Form {
+        Form::Text { what: "a percentile", example: "p50" }
+    }
+}
+
+impl Read for ConcurrencyPolicy {
+    fn read(value: &Value<'_>, place: Place, context: &mut Context<'_>) -> Option<Self> {
+        if value.get_ref().as_integer().is_some() {
+            return u32::read(value, place, context).map(Self::Fixed);
         }
+        if !value.get_ref().is_table() {
+            let expected =
+                ("a number of requests or a table", "write `100` or, say, `{ min = 3, max = 1000 }`");
+            wrong_type(value, place, expected, context);
+            return None;
+        }
+        AdaptivePolicy::read(value, place, context).map(Self::Adaptive)
     }
 }
 
-impl<'de> Deserialize<'de> for ConcurrencyPolicy {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(ConcurrencyVisitor)
-    }
-}
-
-struct ConcurrencyVisitor;
-
-impl<'de> Visitor<'de> for ConcurrencyVisitor {
-    type Value = ConcurrencyPolicy;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a number of requests such as 100, or a table such as { min = 3, max = 1000 }")
-    }
-
-    fn visit_i64<E: de::Error>(self, number: i64) -> Result<ConcurrencyPolicy, E> {
-        let limit = u32::try_from(number);
-        limit
-            .map(ConcurrencyPolicy::Fixed)
-            .map_err(|_| E::invalid_value(de::Unexpected::Signed(number), &self))
-    }
-
-    fn visit_u64<E: de::Error>(self, number: u64) -> Result<ConcurrencyPolicy, E> {
-        let limit = u32::try_from(number);
-        limit
-            .map(ConcurrencyPolicy::Fixed)
-            .map_err(|_| E::invalid_value(de::Unexpected::Unsigned(number), &self))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<ConcurrencyPolicy, A::Error> {
-        let adaptive = AdaptivePolicy::deserialize(de::value::MapAccessDeserializer::new(map))?;
-        Ok(ConcurrencyPolicy::Adaptive(adaptive))
+impl Describe for ConcurrencyPolicy {
+    fn form() -> Form {
+        Form::Either(vec![u32::form(), AdaptivePolicy::form()])
     }
 }
 
@@ -154,7 +141,8 @@ mod tests {
     use crate::load_control::LimitsPolicy;
 
     fn read(concurrency: &str) -> Result<LimitsPolicy, String> {
-        toml::from_str(&format!("concurrency = {concurrency}")).map_err(|error| error.message().to_owned())
+        hoplab_config::read("test.toml", &format!("concurrency = {concurrency}"))
+            .map_err(|problems| problems.in_words().join("; "))
     }
 
     #[test]
@@ -183,20 +171,26 @@ mod tests {
     #[test]
     fn what_is_wrong_is_said_with_a_way_out() {
         for (text, complaint) in [
-            ("-1", "invalid value: integer `-1`, expected a number of requests such as 100, or a table"),
-            ("\"many\"", "invalid type: string \"many\", expected a number of requests such as 100"),
+            ("-1", "`-1` is negative: write 0 or more"),
+            (
+                "\"many\"",
+                "a text where a number of requests or a table belongs: write `100` or, say, `{ min = 3, max = 1000 }`",
+            ),
             ("{ min = 0 }", "must be at least 1: leave the key out for the default"),
             ("{ percentile = \"p100\" }", "`p100` is no percentile: write one such as `p50`"),
             ("{ buffer = \"120%\" }", "`120%` is over 100%"),
             ("{ interval = \"0s\" }", "must be above zero"),
-            ("{ limit = 3 }", "unknown field `limit`, expected one of `percentile`"),
+            (
+                "{ limit = 3 }",
+                "unknown key \"limit\": there are \"percentile\", \"interval\", \"min\", \"max\", \"buffer\", \"min_rtt_interval\", \"min_rtt_jitter\", \"min_rtt_requests\"",
+            ),
         ] {
             let error = read(text).unwrap_err();
             assert!(error.starts_with(complaint), "{text}: {error}");
         }
         for text in ["{ min = 10, max = 5 }", "{ max = 2 }"] {
             let found = read(text).unwrap().resolve().unwrap_err();
-            assert_eq!(found[0].key, "limits.concurrency.min", "{text}");
+            assert_eq!(found[0].key, "concurrency.min", "{text}");
         }
     }
 }

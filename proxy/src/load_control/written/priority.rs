@@ -1,12 +1,14 @@
 //! Which requests may use how much of the concurrency limit, as configuration writes it.
 
+use hoplab_config::form::Form;
+use hoplab_config::quantity::Share;
+use hoplab_config::read::parsed;
+use hoplab_config::{Choice, Context, Place, Value, way};
 use http::HeaderName;
-use serde::{Deserialize, Deserializer, de};
 
 use super::rate::header_name;
 use crate::load_control::settings;
 use crate::policy::priority::{Config, Criticality};
-use crate::quantity::Share;
 use crate::upstream::Contradiction;
 use crate::upstream::policies::layer::{layer, whole};
 
@@ -14,18 +16,17 @@ layer! {
     /// Which requests may use how much of the concurrency limit, by the criticalities of Google's SRE book.
     pub struct PriorityPolicy {
         /// The header field that says how much a request matters.
-        #[serde(deserialize_with = "header")]
-        pub header: HeaderName,
-        /// What is believed of a request that says nothing, or what is not known.
-        pub default: Criticality,
+        pub header: HeaderName as Header = "`\"x-priority\"`",
+        /// What a request is that says nothing, or what is not known.
+        pub default: Criticality = "`\"critical\"`",
         /// The share that `critical-plus` may use.
-        pub critical_plus: Share,
-        /// The share that `critical` may use.
-        pub critical: Share,
-        /// The share that `sheddable-plus` may use.
-        pub sheddable_plus: Share,
-        /// The share that `sheddable` may use.
-        pub sheddable: Share,
+        pub critical_plus: Share = Share(settings::SHARES[0]),
+        /// The share that `critical` may use; no more than those that matter more.
+        pub critical: Share = Share(settings::SHARES[1]),
+        /// The share that `sheddable-plus` may use, likewise.
+        pub sheddable_plus: Share = Share(settings::SHARES[2]),
+        /// The share that `sheddable` may use, likewise.
+        pub sheddable: Share = Share(settings::SHARES[3]),
     }
 }
 
@@ -50,7 +51,7 @@ impl PriorityPolicy {
         let upside_down =
             Criticality::ALL.windows(2).zip(shares.windows(2)).find(|(_, share)| share[0] < share[1]);
         let contradiction = upside_down.map(|(names, share)| Contradiction {
-            key: "limits.priority",
+            key: "priority",
             fact: format!(
                 "`{}` may use {}, less than `{}`, which may use {}",
                 names[0].name(),
@@ -64,18 +65,20 @@ impl PriorityPolicy {
     }
 }
 
-fn header<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<HeaderName>, D::Error> {
-    header_name(&String::deserialize(deserializer)?).map(Some).map_err(de::Error::custom)
+way!(Header: HeaderName, Form::Text { what: "a header field", example: "x-priority" }, header);
+
+fn header(value: &Value<'_>, place: Place, context: &mut Context<'_>) -> Option<HeaderName> {
+    parsed(value, place, ("a header field", "write a name such as `\"x-priority\"`"), context, header_name)
 }
 
-impl<'de> Deserialize<'de> for Criticality {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        Self::named(&text).ok_or_else(|| {
-            let known = Self::ALL.map(|known| format!("`{}`", known.name())).join(", ");
-            de::Error::custom(format!("there is no criticality `{text}`: write one of {known}"))
-        })
-    }
+impl Choice for Criticality {
+    const NOUN: &'static str = "criticality";
+    const WORDS: &'static [(Self, &'static str, &'static str)] = &[
+        (Self::CriticalPlus, "critical-plus", "what matters most"),
+        (Self::Critical, "critical", "what users see"),
+        (Self::SheddablePlus, "sheddable-plus", "what can be made up for"),
+        (Self::Sheddable, "sheddable", "what may be missing"),
+    ];
 }
 
 #[cfg(test)]
@@ -85,7 +88,7 @@ mod tests {
 
     fn read(priority: &str) -> Result<LimitsPolicy, String> {
         let text = format!("concurrency = 10\npriority = {{ {priority} }}");
-        toml::from_str(&text).map_err(|error| error.message().to_owned())
+        hoplab_config::read("test.toml", &text).map_err(|problems| problems.in_words().join("; "))
     }
 
     #[test]
@@ -107,10 +110,13 @@ mod tests {
             ("header = \"\"", "`` is no header field: write a name such as `x-user`"),
             (
                 "default = \"high\"",
-                "there is no criticality `high`: write one of `critical-plus`, `critical`",
+                "unknown criticality \"high\": there are \"critical-plus\", \"critical\", \"sheddable-plus\", \"sheddable\"",
             ),
             ("critical = \"101%\"", "`101%` is over 100%"),
-            ("high = \"100%\"", "unknown field `high`"),
+            (
+                "high = \"100%\"",
+                "unknown key \"high\": there are \"header\", \"default\", \"critical_plus\", \"critical\", \"sheddable_plus\", \"sheddable\"",
+            ),
         ] {
             let error = read(text).unwrap_err();
             assert!(error.starts_with(complaint), "{text}: {error}");
@@ -121,7 +127,7 @@ mod tests {
     fn the_less_important_may_not_use_more() {
         for text in ["critical = \"70%\"", "sheddable = \"90%\"", "critical_plus = \"50%\""] {
             let found = read(text).unwrap().resolve().unwrap_err();
-            assert_eq!(found[0].key, "limits.priority", "{text}");
+            assert_eq!(found[0].key, "priority", "{text}");
         }
     }
 }

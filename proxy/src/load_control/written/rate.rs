@@ -1,46 +1,42 @@
 //! How many requests may come in a while, as configuration writes it.
 
-use std::fmt;
 use std::time::Duration;
 
+use hoplab_config::form::{Describe, Form};
+use hoplab_config::read::checked;
+use hoplab_config::{
+    AboveZero, AtLeastOne, Choice, Context, Place, REQUIRED, Read, Value, quantity, table, way, wrong_type,
+};
 use http::HeaderName;
-use serde::de::{self, MapAccess, Visitor};
-use serde::{Deserialize, Deserializer};
 
 use super::By;
 use crate::load_control::settings::{self, Keys, RateLimit};
 use crate::policy::limit::{self, Rate, fixed_window, leaky_bucket, sliding_window, token_bucket};
-use crate::quantity;
 use crate::upstream::Contradiction;
 use crate::upstream::policies::layer::{layer, whole};
-use crate::upstream::policies::{above_zero, at_least_one};
 
 layer! {
     /// How many requests may come in a while. `algorithm = "none"` switches off what a lower layer says.
     pub struct RatePolicy {
         /// How it is counted.
-        pub algorithm: Algorithm,
-        /// How many requests a second.
-        #[serde(deserialize_with = "rate")]
-        pub rate: quantity::Rate,
-        /// Buckets: how many may come at once (token bucket), or early (leaky bucket, GCRA).
-        pub burst: u32,
-        /// Leaky bucket: how many of the early ones need not wait.
-        pub undelayed: u32,
-        /// Windows: the stretch of time in which as many may come as the rate says.
-        #[serde(deserialize_with = "above_zero")]
-        pub window: Duration,
-        /// What has a limit of its own: `{ header = "x-user" }`, `"source"` or `"caller"`.
-        pub by: By,
-        /// How many of these are kept at most.
-        #[serde(deserialize_with = "at_least_one")]
-        pub max_keys: u32,
+        pub algorithm: Algorithm = "`\"token-bucket\"`",
+        /// So many on average; exact if it is a whole number a second, minute or hour.
+        pub rate: quantity::Rate as Average = "required",
+        /// Tokens there may be; for `leaky-bucket` and `gcra` how many requests early one may come.
+        pub burst: u32 = "a second's worth, at least 1; `0`",
+        /// With `leaky-bucket`: how many of the early ones need not wait (nginx's `delay`).
+        pub undelayed: u32 = 0,
+        /// With windows: `rate` times this is how many may come, a whole number.
+        pub window: Duration as AboveZero = settings::WINDOW,
+        /// What has a limit of its own.
+        pub by: By = "all requests share one",
+        /// How many of these are kept; the one asked for the longest time ago makes room, and would begin anew.
+        pub max_keys: u32 as AtLeastOne = settings::KEYS_MAX,
     }
 }
 
 /// How requests are counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Algorithm {
     /// They are not.
     None,
@@ -58,6 +54,22 @@ pub enum Algorithm {
 }
 
 whole!(Algorithm, By);
+
+impl Choice for Algorithm {
+    const NOUN: &'static str = "algorithm";
+    const WORDS: &'static [(Self, &'static str, &'static str)] = &[
+        (Self::TokenBucket, "token-bucket", "a bucket of tokens, which starts full"),
+        (Self::LeakyBucket, "leaky-bucket", "the early ones wait for their turn (nginx's `limit_req`)"),
+        (
+            Self::Gcra,
+            "gcra",
+            "the same without waiting (I.371: T is one over the rate, tau is `burst` times T)",
+        ),
+        (Self::SlidingWindow, "sliding-window", "an exact log"),
+        (Self::FixedWindow, "fixed-window", "windows cut from the start on"),
+        (Self::None, "none", "switches off what a lower layer says"),
+    ];
+}
 
 impl RatePolicy {
     pub(super) fn resolve(&self) -> Option<RateLimit> {
@@ -99,96 +111,97 @@ impl RatePolicy {
         }
         let windows = matches!(algorithm, Algorithm::SlidingWindow | Algorithm::FixedWindow);
         let Some(rate) = self.rate.and_then(|rate| Rate::per_second(rate.0)) else {
-            say("limits.rate.rate", "a rate limit without a rate", "write `rate = \"100 rps\"`");
+            say("rate.rate", "a rate limit without a rate", "write `rate = \"100 rps\"`");
             return found;
         };
         if self.burst.is_some() && windows {
             let hint = "take it out, or write `algorithm = \"token-bucket\"`";
-            say("limits.rate.burst", "a window has no burst: all of it may come at once", hint);
+            say("rate.burst", "a window has no burst: all of it may come at once", hint);
         }
         if self.burst == Some(0) && algorithm == Algorithm::TokenBucket {
             let hint = "write 1 or more, or `algorithm = \"gcra\"`, whose burst comes on top of the first";
-            say("limits.rate.burst", "a bucket without room for a token lets nothing pass", hint);
+            say("rate.burst", "a bucket without room for a token lets nothing pass", hint);
         }
         if self.window.is_some() && !windows {
             let hint = "take it out, or write `algorithm = \"sliding-window\"`";
-            say("limits.rate.window", "a bucket has no window", hint);
+            say("rate.window", "a bucket has no window", hint);
         }
         let window = self.window.unwrap_or(settings::WINDOW);
         if windows && (!rate.is_whole_in(window) || rate.in_time(window) == 0) {
             let hint = "write a longer `window`, in which a whole number of requests may come";
-            say("limits.rate.window", "a window of that rate holds no whole number of requests", hint);
+            say("rate.window", "a window of that rate holds no whole number of requests", hint);
         }
         if windows && rate.in_time(window) > u64::from(u32::MAX) {
-            say(
-                "limits.rate.window",
-                "a window of that rate is too large to count",
-                "write a shorter `window`",
-            );
+            say("rate.window", "a window of that rate is too large to count", "write a shorter `window`");
         }
         match self.undelayed {
             Some(_) if algorithm != Algorithm::LeakyBucket => {
                 let hint = "take it out, or write `algorithm = \"leaky-bucket\"`";
-                say("limits.rate.undelayed", "only a leaky bucket delays", hint);
+                say("rate.undelayed", "only a leaky bucket delays", hint);
             }
             Some(undelayed) if undelayed > self.burst.unwrap_or(0) => {
                 let hint = "make `burst` at least as large";
-                say("limits.rate.undelayed", "more pass at once than the bucket holds", hint);
+                say("rate.undelayed", "more pass at once than the bucket holds", hint);
             }
             Some(_) | None => {}
         }
         if self.max_keys.is_some() && self.by.is_none() {
             let hint = "write `by = { header = \"x-user\" }` beside it, or take it out";
-            say("limits.rate.max_keys", "without `by` there are no keys", hint);
+            say("rate.max_keys", "without `by` there are no keys", hint);
         }
         found
     }
 }
 
-fn rate<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<quantity::Rate>, D::Error> {
-    let rate = quantity::Rate::deserialize(deserializer)?;
-    match Rate::per_second(rate.0) {
-        Some(_) => Ok(Some(rate)),
-        None if rate.0 <= 0.0 => {
-            Err(de::Error::custom("a rate limit of zero lets nothing pass: write a rate such as `100 rps`"))
-        }
-        None => Err(de::Error::custom(format!("`{rate}` cannot be counted: write a rate such as `100 rps`"))),
+way!(FieldName: String, Form::Text { what: "a header field", example: "x-user" }, String::read);
+way!(Average: quantity::Rate, quantity::Rate::form(), average);
+
+fn average(value: &Value<'_>, place: Place, context: &mut Context<'_>) -> Option<quantity::Rate> {
+    let check = |rate: &quantity::Rate| match Rate::per_second(rate.0) {
+        Some(_) => Ok(()),
+        None if rate.0 <= 0.0 => Err("a rate limit of zero lets nothing pass".to_owned()),
+        None => Err(format!("`{rate}` cannot be counted")),
+    };
+    checked(value, place, context, check, "write a rate such as `100 rps`")
+}
+
+table! {
+    /// A header field that tells requests apart.
+    pub struct Field {
+        /// The field; without it, all requests are one caller.
+        pub header: String as FieldName = REQUIRED,
     }
 }
 
-impl<'de> Deserialize<'de> for By {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(ByVisitor)
+impl Read for By {
+    fn read(value: &Value<'_>, place: Place, context: &mut Context<'_>) -> Option<Self> {
+        const HINT: &str = "write `{ header = \"x-user\" }`, `\"source\"` or `\"caller\"`";
+        match value.get_ref().as_str() {
+            Some("source") => return Some(Self::Source),
+            Some("caller") => return Some(Self::Caller),
+            Some(other) => {
+                context.error(place, format!("limits cannot be by `{other}`")).hint(HINT);
+                return None;
+            }
+            None if value.get_ref().is_table() => {}
+            None => {
+                wrong_type(value, place, ("what tells requests apart", HINT), context);
+                return None;
+            }
+        }
+        let name = Field::read(value, place, context)?.header?;
+        header_name(&name.value).map_err(|wrong| context.complaint(name.place, &wrong)).ok().map(Self::Header)
     }
 }
 
-struct ByVisitor;
-
-impl<'de> Visitor<'de> for ByVisitor {
-    type Value = By;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("{ header = \"x-user\" }, \"source\" or \"caller\"")
-    }
-
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<By, E> {
-        match text {
-            "source" => Ok(By::Source),
-            "caller" => Ok(By::Caller),
-            other => Err(E::custom(format!(
-                "limits cannot be by `{other}`: write `{{ header = \"x-user\" }}`, `\"source\"` or `\"caller\"`"
-            ))),
-        }
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<By, A::Error> {
-        #[derive(Deserialize)]
-        #[serde(deny_unknown_fields)]
-        struct Keys {
-            header: String,
-        }
-        let Keys { header } = Keys::deserialize(de::value::MapAccessDeserializer::new(map))?;
-        header_name(&header).map(By::Header).map_err(de::Error::custom)
+impl Describe for By {
+    fn form() -> Form {
+        let source = Form::Text {
+            what: "the address; at a live gateway behind `trusted` hops, the client's",
+            example: "source",
+        };
+        let caller = Form::Text { what: "the identity in a mesh", example: "caller" };
+        Form::Either(vec![Field::form(), source, caller])
     }
 }
 
@@ -204,7 +217,8 @@ mod tests {
     use crate::load_control::LimitsPolicy;
 
     fn read(rate: &str) -> Result<LimitsPolicy, String> {
-        toml::from_str(&format!("rate = {{ {rate} }}")).map_err(|error| error.message().to_owned())
+        hoplab_config::read("test.toml", &format!("rate = {{ {rate} }}"))
+            .map_err(|problems| problems.in_words().join("; "))
     }
 
     fn resolved(rate: &str) -> RateLimit {
@@ -236,20 +250,26 @@ mod tests {
         for (text, complaint) in [
             ("rate = \"0 rps\"", "a rate limit of zero lets nothing pass: write a rate such as `100 rps`"),
             ("rate = \"-1 rps\"", "`-1 rps` is negative: write a rate such as `200 rps`"),
-            ("rate = 100", "invalid type: integer `100`, expected a rate such as \"200 rps\""),
+            ("rate = 100", "a whole number where a rate belongs: write a rate such as `\"200 rps\"`"),
             ("rate = \"99999999999 rps\"", "`99999999999 rps` cannot be counted: write a rate"),
-            ("burst = -1", "invalid value: integer `-1`, expected u32"),
+            ("burst = -1", "`-1` is negative: write 0 or more"),
             ("window = \"0s\"", "must be above zero"),
             ("max_keys = 0", "must be at least 1"),
-            ("algorithm = \"token\"", "unknown variant `token`, expected one of `none`, `token-bucket`"),
+            (
+                "algorithm = \"token\"",
+                "unknown algorithm \"token\": there are \"token-bucket\", \"leaky-bucket\", \"gcra\", \"sliding-window\", \"fixed-window\", \"none\"",
+            ),
             ("by = \"user\"", "limits cannot be by `user`: write `{ header = \"x-user\" }`"),
             ("by = { header = \"x user\" }", "`x user` is no header field: write a name such as `x-user`"),
-            ("by = { cookie = \"a\" }", "unknown field `cookie`, expected `header`"),
+            (
+                "by = { cookie = \"a\" }",
+                "missing key \"header\": write `header = \"x-user\"`; unknown key \"cookie\"",
+            ),
             (
                 "by = 3",
-                "invalid type: integer `3`, expected { header = \"x-user\" }, \"source\" or \"caller\"",
+                "a whole number where what tells requests apart belongs: write `{ header = \"x-user\" }`, `\"source\"` or `\"caller\"`",
             ),
-            ("bursts = 3", "unknown field `bursts`"),
+            ("bursts = 3", "unknown key \"bursts\": did you mean \"burst\"?"),
         ] {
             let error = read(text).unwrap_err();
             assert!(error.starts_with(complaint), "{text}: {error}");
@@ -259,18 +279,15 @@ mod tests {
     #[test]
     fn what_contradicts_itself_is_refused() {
         for (text, key) in [
-            ("burst = 3", "limits.rate.rate"),
-            ("rate = \"100 rps\", burst = 0", "limits.rate.burst"),
-            ("rate = \"100 rps\", burst = 1, algorithm = \"fixed-window\"", "limits.rate.burst"),
-            ("rate = \"100 rps\", window = \"1s\"", "limits.rate.window"),
-            ("rate = \"0.5 rps\", algorithm = \"fixed-window\"", "limits.rate.window"),
-            ("rate = \"100 rps\", window = \"15ms\", algorithm = \"sliding-window\"", "limits.rate.window"),
-            ("rate = \"100 rps\", undelayed = 1", "limits.rate.undelayed"),
-            (
-                "rate = \"1 rps\", burst = 1, undelayed = 2, algorithm = \"leaky-bucket\"",
-                "limits.rate.undelayed",
-            ),
-            ("rate = \"100 rps\", max_keys = 7", "limits.rate.max_keys"),
+            ("burst = 3", "rate.rate"),
+            ("rate = \"100 rps\", burst = 0", "rate.burst"),
+            ("rate = \"100 rps\", burst = 1, algorithm = \"fixed-window\"", "rate.burst"),
+            ("rate = \"100 rps\", window = \"1s\"", "rate.window"),
+            ("rate = \"0.5 rps\", algorithm = \"fixed-window\"", "rate.window"),
+            ("rate = \"100 rps\", window = \"15ms\", algorithm = \"sliding-window\"", "rate.window"),
+            ("rate = \"100 rps\", undelayed = 1", "rate.undelayed"),
+            ("rate = \"1 rps\", burst = 1, undelayed = 2, algorithm = \"leaky-bucket\"", "rate.undelayed"),
+            ("rate = \"100 rps\", max_keys = 7", "rate.max_keys"),
         ] {
             let found = read(text).unwrap().resolve().unwrap_err();
             assert_eq!(found.iter().map(|found| found.key).collect::<Vec<_>>(), [key], "{text}");

@@ -2,16 +2,16 @@
 
 mod by;
 
-use std::fmt;
 use std::time::Duration;
 
-use serde::de::value::MapAccessDeserializer;
-use serde::{Deserialize, Deserializer, de};
+use hoplab_config::form::{Describe, Form};
+use hoplab_config::quantity::Share;
+use hoplab_config::read::checked;
+use hoplab_config::{AboveZero, Choice, Context, Place, Read, Value, way, wrong_type};
 
+use super::Contradiction;
 use super::layer::{Layer, layer, whole};
-use super::{Contradiction, above_zero, duration};
 use crate::policy::balance::{self, Algorithm, maglev, peak_ewma, ring, zones};
-use crate::quantity::Share;
 use crate::upstream::By;
 use crate::upstream::settings;
 
@@ -22,41 +22,38 @@ pub struct BalancePolicy(pub BalanceKeys);
 layer! {
     /// The keys of all algorithms, and those that they have in common.
     pub struct BalanceKeys {
-        /// The algorithm; round robin when left out.
-        pub kind: Kind,
-        /// With `ring` and `maglev`: what requests are told apart by.
-        pub by: By,
-        /// With `ring`: how many points it has at least.
-        #[serde(deserialize_with = "points")]
-        pub points: u32,
-        /// With `maglev`: how many slots the table has.
-        #[serde(deserialize_with = "slots")]
-        pub slots: u32,
+        /// The algorithm.
+        pub kind: Kind = "`\"round-robin\"`",
+        /// With `ring` and `maglev`, which require it: what requests are told apart by; a request without it goes
+        /// anywhere.
+        pub by: By = "required with them",
+        /// With `ring`: how many points it has at least, shared out by weight.
+        pub points: u32 as Points = settings::BALANCE_RING_POINTS,
+        /// With `maglev`: how many slots the table has, a prime, far above the number of endpoints.
+        pub slots: u32 as Slots = settings::BALANCE_MAGLEV_SLOTS,
         /// With `peak-ewma`: after how long an observation weighs a factor of e less.
-        #[serde(deserialize_with = "above_zero")]
-        pub decay: Duration,
-        /// With `peak-ewma`: what a request takes where none has been answered yet.
-        #[serde(deserialize_with = "above_zero")]
-        pub default_rtt: Duration,
-        /// With `peak-ewma`: what a failure counts as at least; zero switches off.
-        #[serde(deserialize_with = "duration")]
-        pub penalty: Duration,
-        /// Below which share of healthy endpoints health is ignored; zero switches off.
-        pub panic: Share,
-        /// How long an endpoint warms up that comes back; zero switches off.
-        #[serde(deserialize_with = "duration")]
-        pub slow_start: Duration,
-        /// Whether the own zone comes first.
-        pub zone: Preference,
-        /// Under priorities and with `zone = "prefer"`: by how much the endpoints of a level or zone are more than it
-        /// needs.
-        #[serde(deserialize_with = "factor")]
-        pub overprovisioning: f64,
-        /// With `least-request` and `peak-ewma`: whether the same one may be drawn twice.
-        pub replacement: bool,
-        /// How long changes of health are gathered, after one that took effect; zero switches off.
-        #[serde(deserialize_with = "duration")]
-        pub merge_window: Duration,
+        pub decay: Duration as AboveZero = settings::BALANCE_DECAY,
+        /// With `peak-ewma`: the response time before the first answer.
+        pub default_rtt: Duration as AboveZero = settings::BALANCE_DEFAULT_RTT,
+        /// With `peak-ewma`: what a failure (500 and above, 429, no answer) counts as at least; `"0s"`: as long as it
+        /// took.
+        pub penalty: Duration = Duration::ZERO,
+        /// While a smaller share of the endpoints is healthy, health is ignored; Envoy has `"50%"`, Istio and Linkerd have
+        /// none.
+        pub panic: Share = Share(settings::BALANCE_PANIC),
+        /// How long the weight of an endpoint that has turned healthy again, or has joined, grows, in a line, from a tenth;
+        /// not for `ring` and `maglev`.
+        pub slow_start: Duration = Duration::ZERO,
+        /// Whether the proxy's own zone comes first.
+        pub zone: Preference = "`\"ignore\"`",
+        /// Under priorities and with `zone = "prefer"`: so many times as many endpoints as it needs a level or a zone has.
+        pub overprovisioning: f64 as Factor = settings::BALANCE_OVERPROVISIONING,
+        /// With `least-request` and `peak-ewma`: `true`: both draws may be the same endpoint, as in Envoy, so that the
+        /// busier of two gets a quarter.
+        pub replacement: bool = false,
+        /// A change of health takes effect on balancing at once when the last one is so long ago; those after it take
+        /// effect together, so long after the first of them (Envoy's `update_merge_window`); `"0s"`: each at once.
+        pub merge_window: Duration = Duration::ZERO,
     }
 }
 
@@ -78,19 +75,48 @@ pub enum Kind {
     Maglev,
 }
 
-impl Kind {
-    const ALL: [Self; 6] =
-        [Self::RoundRobin, Self::Random, Self::LeastRequest, Self::PeakEwma, Self::Ring, Self::Maglev];
+impl Choice for Kind {
+    const NOUN: &'static str = "balance";
+    const WORDS: &'static [(Self, &'static str, &'static str)] = &[
+        (Self::RoundRobin, "round-robin", "one after the other, smoothly weighted"),
+        (Self::Random, "random", "any"),
+        (
+            Self::LeastRequest,
+            "least-request",
+            "of two drawn by weight, the one with fewer requests until the last byte of their answers, in relation to its \
+             weight",
+        ),
+        (
+            Self::PeakEwma,
+            "peak-ewma",
+            "of two, the one with the lower (requests + 1) x average response time, which follows peaks at once",
+        ),
+        (
+            Self::Ring,
+            "ring",
+            "consistent hashing on a ring, under which an endpoint that is down moves its own keys alone",
+        ),
+        (Self::Maglev, "maglev", "the same by a Maglev table"),
+    ];
+}
 
+impl Choice for Preference {
+    const NOUN: &'static str = "preference";
+    const WORDS: &'static [(Self, &'static str, &'static str)] = &[
+        (Self::Ignore, "ignore", "zones count for nothing"),
+        (
+            Self::Prefer,
+            "prefer",
+            "the proxy's own zone first: as much stays as it is healthy times `overprovisioning`, the rest goes to the \
+             others, up to as much as they are",
+        ),
+    ];
+}
+
+impl Kind {
     fn name(self) -> &'static str {
-        match self {
-            Self::RoundRobin => "round-robin",
-            Self::Random => "random",
-            Self::LeastRequest => "least-request",
-            Self::PeakEwma => "peak-ewma",
-            Self::Ring => "ring",
-            Self::Maglev => "maglev",
-        }
+        let word = Self::WORDS.iter().find(|(kind, _, _)| *kind == self);
+        word.map_or("", |(_, name, _)| name)
     }
 
     fn draws_two(self) -> bool {
@@ -100,18 +126,10 @@ impl Kind {
     fn hashes(self) -> bool {
         matches!(self, Self::Ring | Self::Maglev)
     }
-
-    fn read<E: de::Error>(name: &str) -> Result<Self, E> {
-        Self::ALL.into_iter().find(|kind| kind.name() == name).ok_or_else(|| {
-            let [others @ .., last] = Self::ALL.map(|kind| format!("`{}`", kind.name()));
-            E::custom(format!("unknown balance `{name}`: write {} or {last}", others.join(", ")))
-        })
-    }
 }
 
 /// Whether the own zone comes first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Preference {
     /// Zones count for nothing.
     #[default]
@@ -222,34 +240,24 @@ impl BalanceKeys {
     }
 }
 
-impl<'de> Deserialize<'de> for Kind {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Self::read(&String::deserialize(deserializer)?)
+impl Read for BalancePolicy {
+    fn read(value: &Value<'_>, place: Place, context: &mut Context<'_>) -> Option<Self> {
+        if value.get_ref().is_str() {
+            let kind = Some(Kind::read(value, place, context)?);
+            return Some(Self(BalanceKeys { kind, ..BalanceKeys::default() }));
+        }
+        if !value.get_ref().is_table() {
+            let hint = "write `\"least-request\"` or, say, `{ kind = \"ring\", by = \"source\" }`";
+            wrong_type(value, place, ("a balance", hint), context);
+            return None;
+        }
+        BalanceKeys::read(value, place, context).map(Self)
     }
 }
 
-impl<'de> Deserialize<'de> for BalancePolicy {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Visitor)
-    }
-}
-
-struct Visitor;
-
-impl<'de> de::Visitor<'de> for Visitor {
-    type Value = BalancePolicy;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a balance such as \"least-request\" or { kind = \"ring\", by = \"source\" }")
-    }
-
-    fn visit_str<E: de::Error>(self, name: &str) -> Result<BalancePolicy, E> {
-        let kind = Some(Kind::read(name)?);
-        Ok(BalancePolicy(BalanceKeys { kind, ..BalanceKeys::default() }))
-    }
-
-    fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<BalancePolicy, A::Error> {
-        BalanceKeys::deserialize(MapAccessDeserializer::new(map)).map(BalancePolicy)
+impl Describe for BalancePolicy {
+    fn form() -> Form {
+        Form::Either(vec![Kind::form(), BalanceKeys::form()])
     }
 }
 
@@ -258,32 +266,36 @@ const POINTS_MAX: u32 = 8 * 1024 * 1024;
 /// Envoy's greatest table, which is a prime.
 const SLOTS_MAX: u32 = 5_000_011;
 
-fn points<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
-    let points = u32::deserialize(deserializer)?;
-    if (1..=POINTS_MAX).contains(&points) {
-        return Ok(Some(points));
-    }
-    Err(de::Error::custom(format!("a ring cannot have {points} points: write 1 to {POINTS_MAX}")))
+way!(Points: u32, Form::Whole { least: 1, most: POINTS_MAX.into() }, points);
+way!(Slots: u32, Form::Whole { least: 2, most: SLOTS_MAX.into() }, slots);
+way!(Factor: f64, Form::Number { least: 1.0 }, factor);
+
+fn points(value: &Value<'_>, place: Place, context: &mut Context<'_>) -> Option<u32> {
+    let check = |points: &u32| match points {
+        1..=POINTS_MAX => Ok(()),
+        _ => Err(format!("a ring cannot have {points} points")),
+    };
+    checked(value, place, context, check, &format!("write 1 to {POINTS_MAX}"))
 }
 
-fn slots<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
-    let slots = u32::deserialize(deserializer)?;
-    if slots <= SLOTS_MAX && is_prime(slots) {
-        return Ok(Some(slots));
-    }
-    Err(de::Error::custom(format!("`{slots}` is no prime up to {SLOTS_MAX}: write one such as `65537`")))
+fn slots(value: &Value<'_>, place: Place, context: &mut Context<'_>) -> Option<u32> {
+    let check = |slots: &u32| match *slots <= SLOTS_MAX && is_prime(*slots) {
+        true => Ok(()),
+        false => Err(format!("`{slots}` is no prime up to {SLOTS_MAX}")),
+    };
+    checked(value, place, context, check, "write one such as `65537`")
 }
 
 fn is_prime(number: u32) -> bool {
     number >= 2 && (2..=number.isqrt()).all(|factor| !number.is_multiple_of(factor))
 }
 
-fn factor<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
-    let factor = f64::deserialize(deserializer)?;
-    if factor >= 1.0 && factor.is_finite() {
-        return Ok(Some(factor));
-    }
-    Err(de::Error::custom("a zone is at least as good as it is healthy: write a factor of 1 or more"))
+fn factor(value: &Value<'_>, place: Place, context: &mut Context<'_>) -> Option<f64> {
+    let check = |factor: &f64| match *factor >= 1.0 {
+        true => Ok(()),
+        false => Err("a zone is at least as good as it is healthy"),
+    };
+    checked(value, place, context, check, "write a factor of 1 or more")
 }
 
 #[cfg(test)]
@@ -292,14 +304,8 @@ mod tests {
 
     use super::*;
 
-    #[derive(Deserialize)]
-    struct File {
-        balance: BalancePolicy,
-    }
-
     fn read(balance: &str) -> Result<BalancePolicy, String> {
-        let file = toml::from_str::<File>(&format!("balance = {balance}"));
-        file.map(|file| file.balance).map_err(|error| error.message().to_owned())
+        hoplab_config::read_value(balance).map_err(|problems| problems.in_words().join("; "))
     }
 
     fn resolved(balance: &str) -> settings::Balance {
@@ -354,9 +360,18 @@ mod tests {
     #[test]
     fn what_is_wrong_is_said_with_a_way_out() {
         for (balance, complaint) in [
-            ("\"best\"", "unknown balance `best`: write `round-robin`, `random`, `least-request`, "),
-            ("{ kind = \"p2c\" }", "unknown balance `p2c`: write `round-robin`"),
-            ("3", "invalid type: integer `3`, expected a balance such as"),
+            (
+                "\"best\"",
+                "unknown balance \"best\": there are \"round-robin\", \"random\", \"least-request\", \"peak-ewma\", \"ring\", \"maglev\"",
+            ),
+            (
+                "{ kind = \"p2c\" }",
+                "unknown balance \"p2c\": there are \"round-robin\", \"random\", \"least-request\", \"peak-ewma\", \"ring\", \"maglev\"",
+            ),
+            (
+                "3",
+                "a whole number where a balance belongs: write `\"least-request\"` or, say, `{ kind = \"ring\", by = \"source\" }`",
+            ),
             ("{ kind = \"ring\", by = \"user\" }", "`user` tells no requests apart: write"),
             ("{ by = { header = \"x user\" } }", "`x user` is no header field"),
             ("{ by = { cookie = \"a=b\" } }", "`a=b` is no cookie's name"),
@@ -364,18 +379,24 @@ mod tests {
                 "{ by = { header = \"a\", cookie = \"b\" } }",
                 "one of `header` and `cookie` tells requests apart",
             ),
-            ("{ by = { query = \"a\" } }", "unknown field `query`"),
+            (
+                "{ by = { query = \"a\" } }",
+                "one of `header` and `cookie` tells requests apart: write `{ header = \"x-user\" }`, `{ cookie = \"session\" }` or `\"source\"`; unknown key \"query\": there are \"header\", \"cookie\"",
+            ),
             ("{ points = 0 }", "a ring cannot have 0 points: write 1 to 8388608"),
             ("{ slots = 65536 }", "`65536` is no prime up to 5000011: write one such as `65537`"),
             ("{ slots = 1 }", "`1` is no prime"),
             ("{ decay = \"0s\" }", "must be above zero"),
             ("{ panic = \"150%\" }", "`150%` is over 100%"),
-            ("{ zone = \"near\" }", "unknown variant `near`, expected `ignore` or `prefer`"),
+            ("{ zone = \"near\" }", "unknown preference \"near\": there are \"ignore\", \"prefer\""),
             (
                 "{ overprovisioning = 0.5 }",
                 "a zone is at least as good as it is healthy: write a factor of 1",
             ),
-            ("{ weight = 3 }", "unknown field `weight`"),
+            (
+                "{ weight = 3 }",
+                "unknown key \"weight\": there are \"kind\", \"by\", \"points\", \"slots\", \"decay\", \"default_rtt\", \"penalty\", \"panic\", \"slow_start\", \"zone\", \"overprovisioning\", \"replacement\", \"merge_window\"",
+            ),
         ] {
             let error = read(balance).unwrap_err();
             assert!(error.starts_with(complaint), "{balance}: {error}");

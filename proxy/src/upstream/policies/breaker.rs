@@ -2,47 +2,43 @@
 
 use std::time::Duration;
 
+use hoplab_config::form::Form;
+use hoplab_config::quantity::Share;
+use hoplab_config::read::{checked, texts, texts_form};
+use hoplab_config::{AboveZero, AtLeastOne, Choice, Context, Place, Value, way};
 use http::StatusCode;
-use serde::{Deserialize, Deserializer, de};
 
+use super::Contradiction;
 use super::layer::{layer, whole};
-use super::{Contradiction, above_zero};
 use crate::policy::breaker::{Blame, Config, FailureRate, Kind};
-use crate::quantity::Share;
 use crate::upstream::settings::{self, Breakers, Guarded};
 
 layer! {
     /// When to stop asking for a while. `failures = 0` and `failure_rate = "0%"` switch off what a lower layer says.
     pub struct BreakerPolicy {
-        /// Failures in a row that open the breaker.
-        pub failures: u32,
-        /// The share of the requests in `window` that opens it.
-        pub failure_rate: Share,
-        /// Over how long requests are counted for `failure_rate`.
-        #[serde(deserialize_with = "above_zero")]
-        pub window: Duration,
-        /// How few requests in `window` say nothing about the rate.
-        #[serde(deserialize_with = "at_least_one")]
-        pub min_requests: u32,
-        /// How long it stays open before it probes.
-        #[serde(deserialize_with = "above_zero")]
-        pub open_for: Duration,
-        /// How many times as long after each probe that failed.
-        #[serde(deserialize_with = "growth")]
-        pub growth: f64,
-        /// The longest that growth leads to.
-        #[serde(deserialize_with = "above_zero")]
-        pub open_max: Duration,
-        /// By what share an open time may be longer, at random.
-        pub jitter: Share,
-        /// How many probes must succeed to close it, and pass at most until then.
-        #[serde(deserialize_with = "at_least_one")]
-        pub probes: u32,
-        /// What counts as a failure: `5xx`, `gateway-error`, a status, `connect-failure`, `reset`, `timeout`.
-        #[serde(deserialize_with = "kinds")]
-        pub on: Vec<Kind>,
-        /// What has a breaker of its own: each `endpoint`, or the `upstream`.
-        pub per: Guarded,
+        /// Failures in a row that open the breaker; `0`: none do.
+        pub failures: u32 = "`5`; `0` beside `failure_rate`",
+        /// The share of the requests in `window` that opens it, reached after any outcome; `"0%"`: none does.
+        pub failure_rate: Share = "none",
+        /// Over how long requests are counted for `failure_rate`: the current tenth of it and the nine before, so 90 %
+        /// to 100 % of it; forgotten when the breaker closes.
+        pub window: Duration as AboveZero = settings::BREAKER_WINDOW,
+        /// With fewer requests in `window`, the rate says nothing.
+        pub min_requests: u32 as AtLeastOne = settings::BREAKER_MIN_REQUESTS,
+        /// How long everything is refused before it probes.
+        pub open_for: Duration as AboveZero = settings::BREAKER_OPEN_FOR,
+        /// How many times as long it is open after each probe that fails.
+        pub growth: f64 as Growth = settings::BREAKER_GROWTH,
+        /// The longest open time that `growth` leads to.
+        pub open_max: Duration as AboveZero = settings::BREAKER_OPEN_MAX,
+        /// By what share an open time is longer at most, at random, over `open_max` too.
+        pub jitter: Share = Share(0.0),
+        /// How many probes must succeed to close it; no more pass until then.
+        pub probes: u32 as AtLeastOne = settings::BREAKER_PROBES,
+        /// What counts as a failure; another status is a success.
+        pub on: Vec<Kind> as Kinds = "`[\"5xx\", \"connect-failure\", \"reset\", \"timeout\"]`",
+        /// What has a breaker of its own.
+        pub per: Guarded = "`\"endpoint\"`",
     }
 }
 
@@ -107,44 +103,33 @@ impl BreakerPolicy {
     }
 }
 
-impl<'de> Deserialize<'de> for Guarded {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match String::deserialize(deserializer)?.as_str() {
-            "endpoint" => Ok(Self::Endpoint),
-            "upstream" => Ok(Self::Upstream),
-            "route" => Err(de::Error::custom("`route` is not there yet: write `endpoint` or `upstream`")),
-            other => Err(de::Error::custom(format!(
-                "a breaker cannot be per `{other}`: write `endpoint` or `upstream`"
-            ))),
-        }
-    }
+impl Choice for Guarded {
+    const NOUN: &'static str = "place of a breaker";
+    const WORDS: &'static [(Self, &'static str, &'static str)] = &[
+        (Self::Endpoint, "endpoint", "each endpoint"),
+        (Self::Upstream, "upstream", "the upstream as a whole"),
+    ];
 }
 
-/// Reads a count that is above zero.
-pub(crate) fn at_least_one<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
-    match u32::deserialize(deserializer)? {
-        0 => Err(de::Error::custom("must be at least 1: leave the key out for the default")),
-        count => Ok(Some(count)),
-    }
+way!(Growth: f64, Form::Number { least: 1.0 }, growth);
+way!(Kinds: Vec<Kind>, texts_form("`5xx`, `gateway-error`, `connect-failure`, `reset`, `timeout` or a status", "503"), kinds);
+
+fn growth(value: &Value<'_>, place: Place, context: &mut Context<'_>) -> Option<f64> {
+    let check = |growth: &f64| match *growth >= 1.0 {
+        true => Ok(()),
+        false => Err(format!("a breaker cannot grow by {growth}")),
+    };
+    checked(value, place, context, check, "write 1 for none, or a factor above it such as 2.0")
 }
 
-fn growth<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
-    match f64::deserialize(deserializer)? {
-        growth if growth >= 1.0 && growth.is_finite() => Ok(Some(growth)),
-        growth => Err(de::Error::custom(format!(
-            "a breaker cannot grow by {growth}: write 1 for none, or a factor above it such as 2.0"
-        ))),
+fn kinds(value: &Value<'_>, place: Place, context: &mut Context<'_>) -> Option<Vec<Kind>> {
+    let kinds = texts(value, place, context, kind)?;
+    if kinds.is_empty() {
+        let hint = "write `failures = 0` to switch it off";
+        context.error(place, "a breaker that counts nothing never opens").hint(hint);
+        return None;
     }
-}
-
-fn kinds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<Kind>>, D::Error> {
-    let names = Vec::<String>::deserialize(deserializer)?;
-    if names.is_empty() {
-        return Err(de::Error::custom(
-            "a breaker that counts nothing never opens: write `failures = 0` to switch it off",
-        ));
-    }
-    names.iter().map(|name| kind(name).map_err(de::Error::custom)).collect::<Result<_, _>>().map(Some)
+    Some(kinds)
 }
 
 fn kind(name: &str) -> Result<Kind, String> {
@@ -173,7 +158,8 @@ mod tests {
     use crate::upstream::Policies;
 
     fn policies(breaker: &str) -> Result<Policies, String> {
-        toml::from_str(&format!("breaker = {{ {breaker} }}")).map_err(|error| error.message().to_owned())
+        hoplab_config::read("test.toml", &format!("breaker = {{ {breaker} }}"))
+            .map_err(|problems| problems.in_words().join("; "))
     }
 
     fn resolved(breaker: &str) -> Option<Breakers> {
@@ -211,7 +197,7 @@ mod tests {
             ("probes = 0", "must be at least 1: leave the key out for the default"),
             ("min_requests = 0", "must be at least 1: leave the key out for the default"),
             ("growth = 0.5", "a breaker cannot grow by 0.5: write 1 for none"),
-            ("growth = nan", "a breaker cannot grow by NaN"),
+            ("growth = nan", "`nan` is no finite number: write, say, `1.5`"),
             ("jitter = \"150%\"", "`150%` is over 100%: write a percentage such as `2%`"),
             ("failure_rate = \"101%\"", "`101%` is over 100%"),
             ("open_for = \"0s\"", "must be above zero"),
@@ -219,7 +205,10 @@ mod tests {
             ("on = []", "a breaker that counts nothing never opens: write `failures = 0`"),
             ("on = [\"slow\"]", "a breaker does not know the failure `slow`: write `5xx`"),
             ("on = [\"200\"]", "a breaker does not know the failure `200`"),
-            ("per = \"service\"", "a breaker cannot be per `service`: write `endpoint`"),
+            (
+                "per = \"service\"",
+                "unknown place of a breaker \"service\": there are \"endpoint\", \"upstream\"",
+            ),
         ] {
             let error = policies(text).unwrap_err();
             assert!(error.starts_with(complaint), "{text}: {error}");

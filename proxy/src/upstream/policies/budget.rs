@@ -1,16 +1,15 @@
 //! The retry budget as configuration writes it: `"20%"`, `"none"`, or a table whose first key says which kind of
 //! budget it is.
 
-use std::fmt;
 use std::time::Duration;
 
-use serde::de::value::MapAccessDeserializer;
-use serde::{Deserialize, Deserializer, de};
+use hoplab_config::form::{Describe, Form};
+use hoplab_config::quantity::{Rate, Share};
+use hoplab_config::{AboveZero, Context, Place, Read, Value, wrong_type};
 
+use super::Contradiction;
 use super::layer::{Layer, layer};
-use super::{Contradiction, above_zero};
 use crate::policy::budget::{self, active, concurrent, recent, throttle, tokens};
-use crate::quantity::{Rate, Share};
 use crate::upstream::settings;
 
 /// How many retries there may be.
@@ -30,27 +29,25 @@ layer! {
         /// A share of the requests in flight.
         pub active: Share,
         /// With `active`: retries at once that are always allowed.
-        pub min: u32,
+        pub min: u32 = settings::BUDGET_RETRIES_MIN,
         /// A share of the requests of the last while.
         pub recent: Share,
         /// With `recent`: retries a second that are always allowed.
-        pub floor: Rate,
+        pub floor: Rate = Rate(settings::BUDGET_FLOOR_PER_SECOND),
         /// With `recent`: how long the while is.
-        #[serde(deserialize_with = "above_zero")]
-        pub ttl: Duration,
+        pub ttl: Duration as AboveZero = settings::BUDGET_TTL,
         /// A bucket of so many tokens.
         pub tokens: u32,
         /// With `tokens`: what a retry takes.
-        pub retry_cost: u32,
+        pub retry_cost: u32 = settings::BUDGET_RETRY_COST,
         /// With `tokens`: what a retry after a timeout takes.
-        pub timeout_cost: u32,
+        pub timeout_cost: u32 = "as `retry_cost`",
         /// With `tokens`: what a success puts back.
-        pub success: u32,
+        pub success: u32 = settings::BUDGET_SUCCESS,
         /// Adaptive throttling: so many requests for each that is accepted.
         pub throttle: f64,
         /// With `throttle`: over how long.
-        #[serde(deserialize_with = "above_zero")]
-        pub window: Duration,
+        pub window: Duration as AboveZero = settings::THROTTLE_WINDOW,
     }
 }
 
@@ -191,55 +188,53 @@ impl BudgetKeys {
         Some(format!("`{key}` belongs to `{}`, not to `{}`", of.key(), kind.key()))
     }
 
-    /// What one layer can say wrongly by itself.
-    fn check(&self) -> Result<(), String> {
+    /// What one layer can say wrongly by itself, and a way out.
+    fn check(&self) -> Result<(), (String, &'static str)> {
         let kinds: Vec<_> = self.kinds().map(|kind| format!("`{}`", kind.key())).collect();
         if kinds.len() > 1 {
-            return Err(format!("{} are different budgets: write one of them", kinds.join(" and ")));
+            return Err((format!("{} are different budgets", kinds.join(" and ")), "write one of them"));
         }
-        if self.concurrent == Some(0) || self.tokens == Some(0) {
-            return Err(
-                "a budget of zero allows no retry: write `attempts = 0` to switch retries off".to_owned()
-            );
-        }
-        if self.retry_cost == Some(0) || self.timeout_cost == Some(0) {
-            return Err("a retry that costs nothing is never refused: write a cost such as `14`".to_owned());
-        }
-        if self.throttle.is_some_and(|multiplier| !(multiplier >= 1.0 && multiplier.is_finite())) {
-            return Err("the throttle's K must be at least 1, so that what is accepted passes: write `2.0`"
-                .to_owned());
-        }
-        Ok(())
+        let fact = if self.concurrent == Some(0) || self.tokens == Some(0) {
+            ("a budget of zero allows no retry", "write `attempts = 0` to switch retries off")
+        } else if self.retry_cost == Some(0) || self.timeout_cost == Some(0) {
+            ("a retry that costs nothing is never refused", "write a cost such as `14`")
+        } else if self.throttle.is_some_and(|multiplier| multiplier < 1.0) {
+            ("the throttle's K must be at least 1, so that what is accepted passes", "write `2.0`")
+        } else {
+            return Ok(());
+        };
+        Err((fact.0.to_owned(), fact.1))
     }
 }
 
-impl<'de> Deserialize<'de> for BudgetPolicy {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Visitor)
+impl Read for BudgetPolicy {
+    fn read(value: &Value<'_>, place: Place, context: &mut Context<'_>) -> Option<Self> {
+        if let Some(text) = value.get_ref().as_str() {
+            if text == "none" {
+                return Some(Self::None);
+            }
+            let active = Some(Share::read(value, place, context)?);
+            return Some(Self::Some(BudgetKeys { active, ..BudgetKeys::default() }));
+        }
+        if !value.get_ref().is_table() {
+            let expected = ("a budget", "write `\"20%\"`, `\"none\"` or, say, `{ concurrent = 3 }`");
+            wrong_type(value, place, expected, context);
+            return None;
+        }
+        let keys = BudgetKeys::read(value, place, context)?;
+        if let Err((fact, hint)) = keys.check() {
+            context.error(place, fact).hint(hint);
+            return None;
+        }
+        Some(Self::Some(keys))
     }
 }
 
-struct Visitor;
-
-impl<'de> de::Visitor<'de> for Visitor {
-    type Value = BudgetPolicy;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a budget such as \"20%\", \"none\" or { concurrent = 3 }")
-    }
-
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<BudgetPolicy, E> {
-        if text == "none" {
-            return Ok(BudgetPolicy::None);
-        }
-        let active = Some(text.parse().map_err(E::custom)?);
-        Ok(BudgetPolicy::Some(BudgetKeys { active, ..BudgetKeys::default() }))
-    }
-
-    fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<BudgetPolicy, A::Error> {
-        let keys = BudgetKeys::deserialize(MapAccessDeserializer::new(map))?;
-        keys.check().map_err(de::Error::custom)?;
-        Ok(BudgetPolicy::Some(keys))
+impl Describe for BudgetPolicy {
+    fn form() -> Form {
+        let share = Form::Text { what: "a percentage of the requests in flight", example: "20%" };
+        let none = Form::Text { what: "no budget", example: "none" };
+        Form::Either(vec![share, none, BudgetKeys::form()])
     }
 }
 
@@ -247,14 +242,8 @@ impl<'de> de::Visitor<'de> for Visitor {
 mod tests {
     use super::*;
 
-    #[derive(Deserialize)]
-    struct File {
-        budget: BudgetPolicy,
-    }
-
     fn read(budget: &str) -> Result<BudgetPolicy, String> {
-        let file = toml::from_str::<File>(&format!("budget = {budget}"));
-        file.map(|file| file.budget).map_err(|error| error.message().to_owned())
+        hoplab_config::read_value(budget).map_err(|problems| problems.in_words().join("; "))
     }
 
     fn resolved(budget: &str) -> Option<budget::Config> {
@@ -310,16 +299,22 @@ mod tests {
     fn what_is_wrong_is_said_with_a_way_out() {
         for (budget, complaint) in [
             ("\"120%\"", "`120%` is over 100%: write a percentage such as `2%`"),
-            ("3", "invalid type: integer `3`, expected a budget such as"),
+            (
+                "3",
+                "a whole number where a budget belongs: write `\"20%\"`, `\"none\"` or, say, `{ concurrent = 3 }`",
+            ),
             ("{ concurrent = 0 }", "a budget of zero allows no retry: write `attempts = 0`"),
-            ("{ concurrent = -1 }", "invalid value: integer `-1`, expected u32"),
+            ("{ concurrent = -1 }", "`-1` is negative: write 0 or more"),
             ("{ concurrent = 3, recent = \"20%\" }", "`concurrent` and `recent` are different budgets"),
             ("{ recent = \"20%\", ttl = \"0s\" }", "must be above zero"),
             ("{ tokens = 500, retry_cost = 0 }", "a retry that costs nothing is never refused"),
             ("{ throttle = 0.5 }", "the throttle's K must be at least 1"),
-            ("{ throttle = nan }", "the throttle's K must be at least 1"),
+            ("{ throttle = nan }", "`nan` is no finite number: write, say, `1.5`"),
             ("{ throttle = 2, window = \"0s\" }", "must be above zero"),
-            ("{ share = \"20%\" }", "unknown field `share`"),
+            (
+                "{ share = \"20%\" }",
+                "unknown key \"share\": there are \"concurrent\", \"active\", \"min\", \"recent\", \"floor\", \"ttl\", \"tokens\", \"retry_cost\", \"timeout_cost\", \"success\", \"throttle\", \"window\"",
+            ),
         ] {
             let error = read(budget).unwrap_err();
             assert!(error.starts_with(complaint), "{budget}: {error}");

@@ -3,29 +3,34 @@
 use std::str::FromStr;
 use std::time::Duration;
 
+use hoplab_config::read::{texts, texts_form};
+use hoplab_config::{Context, Place, Value, way};
 use http::HeaderName;
 use http::header;
-use serde::{Deserialize, Deserializer, de};
 
+use super::Contradiction;
 use super::layer::{layer, whole};
-use super::{Contradiction, duration};
 use crate::policy::deadline::{Config, Field, Notation};
 use crate::upstream::settings;
 
 layer! {
     /// How deadlines travel. `propagate = false` switches off what a lower layer says.
     pub struct DeadlinePolicy {
-        /// Whether they do at all; where not, the fields pass as they came.
-        pub propagate: bool,
-        /// The fields that are believed: `grpc-timeout`, `x-envoy-expected-rq-timeout-ms`, `x-request-deadline: unix-ms`.
-        pub read: Vec<DeadlineField>,
-        /// The fields that are written; those that are read when left out. One that is read and not written is taken off.
-        pub write: Vec<DeadlineField>,
-        /// How much earlier than the deadline the upstream is told to be done.
-        #[serde(deserialize_with = "duration")]
-        pub reserve: Duration,
-        /// Whether `timeout` and `per_try_timeout` are told, too, or only what the request came with.
-        pub own: bool,
+        /// `false` switches off what a lower layer says: the fields pass as they came.
+        pub propagate: bool = true,
+        /// The fields that are believed, the earliest deadline counts: `"grpc-timeout"`, `"x-envoy-expected-rq-timeout-ms"`,
+        /// or a name with its notation, `"x-left: ms"`, `"x-left: grpc"`, `"x-request-deadline: unix-ms"` (milliseconds
+        /// since 1970). Relative ones are counted from the arrival, whatever the wire took.
+        pub read: Vec<DeadlineField> as Fields = "`[\"grpc-timeout\"]`",
+        /// The fields that what is left is written in, rounded down, for each attempt anew; one that is read and not
+        /// written is taken off.
+        pub write: Vec<DeadlineField> as Fields = "as `read`",
+        /// How much less than is left the upstream is told, so that its answer is in time; without as much, no attempt is
+        /// begun.
+        pub reserve: Duration = settings::DEADLINE_RESERVE,
+        /// `true`: `timeout` and `per_try_timeout` are told, too, where they are shorter; `false`: only what the request
+        /// came with.
+        pub own: bool = settings::DEADLINE_OWN,
     }
 }
 
@@ -49,7 +54,8 @@ static TAKEN: [HeaderName; 8] = [
 ];
 
 impl DeadlinePolicy {
-    pub(in crate::upstream) fn resolve(&self) -> Option<Config> {
+    /// The policy with every default filled in; `None` when nothing travels.
+    pub fn resolve(&self) -> Option<Config> {
         let (read, write) = self.fields();
         self.propagate.unwrap_or(true).then(|| Config {
             read,
@@ -59,26 +65,11 @@ impl DeadlinePolicy {
         })
     }
 
-    /// The fields that are believed, whoever wrote them.
-    pub fn believed(&self) -> Vec<HeaderName> {
-        let config = self.resolve();
-        config.into_iter().flat_map(|config| config.read).map(|field| field.name).collect()
-    }
-
     fn fields(&self) -> (Vec<Field>, Vec<Field>) {
         let fields = |of: &Vec<DeadlineField>| of.iter().map(|field| field.0.clone()).collect();
         let read: Vec<Field> = self.read.as_ref().map_or_else(|| vec![Field::grpc()], fields);
         let write = self.write.as_ref().map_or_else(|| read.clone(), fields);
         (read, write)
-    }
-
-    /// The same where what was written arrives: it is read and written on, in the same fields, and nothing is added.
-    /// `None` when there is nothing to read.
-    #[must_use]
-    pub fn receiving(&self) -> Option<Self> {
-        let Config { write, .. } = self.resolve()?;
-        let fields: Vec<_> = write.into_iter().map(DeadlineField).collect();
-        (!fields.is_empty()).then(|| Self { read: Some(fields), own: Some(false), ..Self::default() })
     }
 
     /// What cannot be told from one key alone; `timeout` is the request's and `per_try` that of an attempt, where they
@@ -169,10 +160,10 @@ impl FromStr for DeadlineField {
     }
 }
 
-impl<'de> Deserialize<'de> for DeadlineField {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
-    }
+way!(Fields: Vec<DeadlineField>, texts_form("a header field, with its notation where that is not known", "grpc-timeout"), fields);
+
+fn fields(value: &Value<'_>, place: Place, context: &mut Context<'_>) -> Option<Vec<DeadlineField>> {
+    texts(value, place, context, str::parse)
 }
 
 #[cfg(test)]
@@ -181,7 +172,7 @@ mod tests {
     use crate::upstream::Policies;
 
     fn read(text: &str) -> Result<Policies, String> {
-        toml::from_str(text).map_err(|error| error.message().to_owned())
+        hoplab_config::read("test.toml", text).map_err(|problems| problems.in_words().join("; "))
     }
 
     fn config(text: &str) -> Option<Config> {
@@ -229,15 +220,14 @@ mod tests {
 
     #[test]
     fn the_receiving_side_reads_what_was_written() {
-        let receiving = |text: &str| read(text).unwrap().deadline.unwrap().receiving();
-        let there =
-            receiving("deadline = { write = [\"x-a: ms\"], reserve = \"5ms\" }").unwrap().resolve().unwrap();
+        let receiving = |text: &str| read(text).unwrap().deadline.unwrap().resolve()?.receiving();
+        let there = receiving("deadline = { write = [\"x-a: ms\"], reserve = \"5ms\" }").unwrap();
         assert_eq!(there.read[0].name, "x-a");
         assert_eq!((there.read == there.write, there.reserve, there.own), (true, Duration::ZERO, false));
         assert_eq!(receiving("deadline = { write = [] }"), None);
         assert_eq!(receiving("deadline = { propagate = false }"), None);
         let nothing_read = receiving("deadline = { read = [], write = [\"grpc-timeout\"] }").unwrap();
-        assert_eq!(nothing_read.resolve().unwrap().read, [Field::grpc()]);
+        assert_eq!(nothing_read.read, [Field::grpc()]);
     }
 
     #[test]
@@ -251,8 +241,11 @@ mod tests {
             ("write = [\"x-a: seconds\"]", "unknown notation `seconds`: write `grpc`, `ms` or `unix-ms`"),
             ("write = [\"content-length: ms\"]", "`content-length` has another meaning"),
             ("reserve = \"5\"", "`5` has no unit"),
-            ("own = \"yes\"", "invalid type: string \"yes\", expected a boolean"),
-            ("forward = true", "unknown field `forward`"),
+            ("own = \"yes\"", "a text where `true` or `false` belongs: write the word without quotes"),
+            (
+                "forward = true",
+                "unknown key \"forward\": there are \"propagate\", \"read\", \"write\", \"reserve\", \"own\"",
+            ),
         ] {
             let error = read(&format!("deadline = {{ {text} }}")).unwrap_err();
             assert!(error.starts_with(complaint), "{text}: {error}");

@@ -3,10 +3,12 @@
 
 use std::time::Duration;
 
-use serde::{Deserialize, Deserializer, de};
+use hoplab_config::form::{Describe, Form};
+use hoplab_config::read::{checked, parsed, texts, texts_form};
+use hoplab_config::{AboveZero, AtLeastOne, Choice, Context, Place, Read, Value, way};
 
+use super::Contradiction;
 use super::layer::{Layer, layer, whole};
-use super::{Contradiction, above_zero, duration};
 use crate::policy::health;
 use crate::upstream::settings::{self, Check, Health, Statuses};
 
@@ -18,48 +20,43 @@ layer! {
     /// The keys of all kinds of checks; exactly one of `http`, `tcp` and `grpc`.
     pub struct HealthKeys {
         /// A GET of this path.
-        #[serde(deserialize_with = "path")]
-        pub http: String,
-        /// Whether it can be connected to.
-        #[serde(deserialize_with = "yes")]
-        pub tcp: bool,
-        /// gRPC's health checking protocol, for this service; the empty name is the server as a whole.
+        pub http: String as Path,
+        /// `true`: whether it can be connected to.
+        pub tcp: bool as Yes,
+        /// `grpc.health.v1.Health/Check` for this service, over HTTP/2; `""` is the whole server.
         pub grpc: String,
-        /// How often.
-        #[serde(deserialize_with = "interval")]
-        pub interval: Duration,
+        /// From the start of a check to the start of the next.
+        pub interval: Duration as Interval = settings::HEALTH_INTERVAL,
         /// How long a check may take.
-        #[serde(deserialize_with = "above_zero")]
-        pub timeout: Duration,
+        pub timeout: Duration as AboveZero = settings::HEALTH_TIMEOUT,
         /// Checks in a row that must pass for an endpoint to be up again.
-        #[serde(deserialize_with = "super::breaker::at_least_one")]
-        pub rise: u32,
-        /// Checks in a row that must fail for it to be down; 0: it is not checked.
-        pub fall: u32,
-        /// By how much an interval may be longer, at random.
-        #[serde(deserialize_with = "duration")]
-        pub jitter: Duration,
-        /// With `http`: the statuses of an endpoint that is well.
-        #[serde(deserialize_with = "statuses")]
-        pub expect: Statuses,
+        pub rise: u32 as AtLeastOne = settings::HEALTH_RISE,
+        /// Checks in a row that must fail for it to be down.
+        pub fall: u32 = settings::HEALTH_FALL,
+        /// How much longer an interval is at most, at random.
+        pub jitter: Duration = Duration::ZERO,
+        /// With `http`: the statuses of an endpoint that is well, such as `"204"` or `"2xx"`.
+        pub expect: Statuses as Expected = "200 to 399",
         /// What an endpoint is before its first check.
-        pub initial: Initial,
-        /// Whether a check that passes ends an ejection by outlier detection.
-        pub unejects: bool,
-        /// With `http` and `grpc`: what an answer does that is not expected, `counts` or `down`.
-        pub unexpected: Unexpected,
+        pub initial: Initial = "`\"healthy\"`",
+        /// Whether a check that passes ends an ejection by `outlier`, as in Envoy, also where only requests fail.
+        pub unejects: bool = false,
+        /// With `http` and `grpc`: what an answer does that is not expected.
+        pub unexpected: Unexpected = "`\"counts\"`",
     }
 }
 
 /// The shortest pause between checks: an endpoint that is checked more often has no time for requests.
 const INTERVAL_MIN: Duration = Duration::from_millis(1);
 
-fn interval<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
-    let interval = above_zero(deserializer)?;
-    if interval.is_some_and(|interval| interval < INTERVAL_MIN) {
-        return Err(de::Error::custom("too often: write 1ms or more"));
-    }
-    Ok(interval)
+way!(Interval: Duration, Duration::form(), interval);
+way!(Path: String, Form::Text { what: "a path", example: "/healthz" }, path);
+way!(Yes: bool, Form::Truth, yes);
+way!(Expected: Statuses, texts_form("a status or a class of them", "2xx"), statuses);
+
+fn interval(value: &Value<'_>, place: Place, context: &mut Context<'_>) -> Option<Duration> {
+    let check = |interval: &Duration| if *interval < INTERVAL_MIN { Err("too often") } else { Ok(()) };
+    checked(value, place, context, check, "write 1ms or more")
 }
 
 /// What an endpoint is before its first check.
@@ -73,8 +70,7 @@ pub enum Initial {
 }
 
 /// What an answer does that is not expected.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Unexpected {
     /// It counts towards `fall`, as a check does that is not answered.
     #[default]
@@ -175,60 +171,68 @@ impl HealthKeys {
     }
 }
 
-impl<'de> Deserialize<'de> for HealthPolicy {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let keys = HealthKeys::deserialize(deserializer)?;
-        match keys.checks()[..] {
-            [one, other, ..] => Err(de::Error::custom(format!(
-                "an endpoint is checked in one way, not by `{one}` and `{other}`: take one of them out"
-            ))),
-            _ => Ok(Self(keys)),
+impl Read for HealthPolicy {
+    fn read(value: &Value<'_>, place: Place, context: &mut Context<'_>) -> Option<Self> {
+        let keys = HealthKeys::read(value, place, context)?;
+        if let [one, other, ..] = keys.checks()[..] {
+            let fact = format!("an endpoint is checked in one way, not by `{one}` and `{other}`");
+            context.error(place, fact).hint("take one of them out");
+            return None;
         }
+        Some(Self(keys))
     }
 }
 
-impl<'de> Deserialize<'de> for Initial {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match String::deserialize(deserializer)?.as_str() {
-            "healthy" => Ok(Self::Healthy),
-            "unhealthy" => Ok(Self::Unhealthy),
-            other => Err(de::Error::custom(format!(
-                "an endpoint does not begin as `{other}`: write `healthy` or `unhealthy`"
-            ))),
-        }
+impl Describe for HealthPolicy {
+    fn form() -> Form {
+        HealthKeys::form()
     }
 }
 
-fn path<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    let path = String::deserialize(deserializer)?;
-    if path.starts_with('/') && path.parse::<http::uri::PathAndQuery>().is_ok() {
-        Ok(Some(path))
-    } else {
-        Err(de::Error::custom(format!("`{path}` is no path: write it from the root, such as `/healthz`")))
-    }
+impl Choice for Initial {
+    const NOUN: &'static str = "beginning of an endpoint";
+    const WORDS: &'static [(Self, &'static str, &'static str)] = &[
+        (Self::Healthy, "healthy", "up"),
+        (Self::Unhealthy, "unhealthy", "down until its very first check passes, else until `rise` have"),
+    ];
 }
 
-fn yes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<bool>, D::Error> {
-    if bool::deserialize(deserializer)? {
-        Ok(Some(true))
-    } else {
-        Err(de::Error::custom("there is nothing else to check: write `fall = 0` to switch checks off"))
-    }
+impl Choice for Unexpected {
+    const NOUN: &'static str = "consequence";
+    const WORDS: &'static [(Self, &'static str, &'static str)] = &[
+        (Self::Counts, "counts", "it counts towards `fall`, as a check does that is not answered"),
+        (
+            Self::Down,
+            "down",
+            "the endpoint is down at once, as in Envoy, where `fall` is for checks without an answer",
+        ),
+    ];
 }
 
-fn statuses<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Statuses>, D::Error> {
-    let names = Vec::<String>::deserialize(deserializer)?;
-    if names.is_empty() {
-        return Err(de::Error::custom("no status would do: leave the key out for every one from 200 to 399"));
+fn path(value: &Value<'_>, place: Place, context: &mut Context<'_>) -> Option<String> {
+    const HINT: &str = "write it from the root, such as `/healthz`";
+    parsed(value, place, ("a path", HINT), context, |text| {
+        let is_path = text.starts_with('/') && text.parse::<http::uri::PathAndQuery>().is_ok();
+        if is_path { Ok(text.to_owned()) } else { Err(format!("`{text}` is no path: {HINT}")) }
+    })
+}
+
+fn yes(value: &Value<'_>, place: Place, context: &mut Context<'_>) -> Option<bool> {
+    let check = |yes: &bool| if *yes { Ok(()) } else { Err("there is nothing else to check") };
+    checked(value, place, context, check, "write `fall = 0` to switch checks off")
+}
+
+fn statuses(value: &Value<'_>, place: Place, context: &mut Context<'_>) -> Option<Statuses> {
+    let ranges = texts(value, place, context, |name| {
+        let wrong = "write one such as `204`, or a class such as `2xx`";
+        status(name).ok_or_else(|| format!("`{name}` is no status: {wrong}"))
+    })?;
+    if ranges.is_empty() {
+        let hint = "leave the key out for every one from 200 to 399";
+        context.error(place, "no status would do").hint(hint);
+        return None;
     }
-    let all = names.iter().map(|name| {
-        status(name).ok_or_else(|| {
-            de::Error::custom(format!(
-                "`{name}` is no status: write one such as `204`, or a class such as `2xx`"
-            ))
-        })
-    });
-    all.collect::<Result<Vec<_>, _>>().map(|ranges| Some(ranges.into()))
+    Some(ranges.into())
 }
 
 /// A status, or a class of them, as a range.
@@ -246,7 +250,7 @@ mod tests {
     use crate::upstream::Policies;
 
     fn policies(text: &str) -> Result<Policies, String> {
-        toml::from_str(text).map_err(|error| error.message().to_owned())
+        hoplab_config::read("test.toml", text).map_err(|problems| problems.in_words().join("; "))
     }
 
     fn resolved(text: &str) -> Option<Health> {
@@ -307,13 +311,16 @@ mod tests {
             ("http = \"/\", tcp = true", "an endpoint is checked in one way, not by `http` and `tcp`"),
             ("tcp = false", "there is nothing else to check: write `fall = 0`"),
             ("tcp = true, rise = 0", "must be at least 1"),
-            ("tcp = true, interval = \"0s\"", "must be above zero"),
+            ("tcp = true, interval = \"0s\"", "too often: write 1ms or more"),
             ("http = \"/\", expect = []", "no status would do"),
             ("http = \"/\", expect = [\"600\"]", "`600` is no status: write one such as `204`"),
             ("http = \"/\", expect = [\"+20\"]", "`+20` is no status"),
             ("http = \"/\", expect = [\"9xx\"]", "`9xx` is no status"),
-            ("tcp = true, initial = \"sick\"", "an endpoint does not begin as `sick`: write `healthy`"),
-            ("https = \"/\"", "unknown field `https`"),
+            (
+                "tcp = true, initial = \"sick\"",
+                "unknown beginning of an endpoint \"sick\": there are \"healthy\", \"unhealthy\"",
+            ),
+            ("https = \"/\"", "unknown key \"https\": did you mean \"http\"?"),
         ] {
             let error = policies(&format!("health = {{ {text} }}")).unwrap_err();
             assert!(error.starts_with(complaint), "{text}: {error}");

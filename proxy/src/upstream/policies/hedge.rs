@@ -2,31 +2,31 @@
 
 use std::time::Duration;
 
-use serde::{Deserialize, Deserializer, de};
+use hoplab_config::form::{Describe, Form};
+use hoplab_config::read::parsed;
+use hoplab_config::{AboveZero, Context, Place, Read, Value, quantity};
 
+use super::Contradiction;
 use super::layer::{layer, whole};
-use super::{Contradiction, above_zero};
 use crate::policy::hedge;
 use crate::policy::retry::Methods;
-use crate::quantity;
 use crate::upstream::settings;
 
 layer! {
     /// When to hedge. `max = 0` switches off what a lower layer says.
     pub struct HedgePolicy {
-        /// When an answer is late: after a duration, or beyond a percentile such as `p95`.
-        pub after: HedgeAfter,
+        /// When an answer is late: after a duration, or beyond a percentile of the latencies of `window`, such as `"p95"`.
+        pub after: HedgeAfter = "`\"p95\"`",
         /// Hedges of one request at most.
-        pub max: u32,
+        pub max: u32 = settings::HEDGES_MAX,
         /// Hedges as a share of the requests of the last ten seconds.
-        pub budget: quantity::Share,
+        pub budget: quantity::Share = quantity::Share(settings::HEDGE_SHARE),
         /// With a percentile: how many answers it takes to tell.
-        pub min_samples: u32,
+        pub min_samples: u32 = settings::HEDGE_SAMPLES_MIN,
         /// With a percentile: over how long it is taken.
-        #[serde(deserialize_with = "above_zero")]
-        pub window: Duration,
+        pub window: Duration as AboveZero = settings::HEDGE_WINDOW,
         /// The methods whose requests may be sent twice.
-        pub methods: Methods,
+        pub methods: Methods = "the idempotent ones",
     }
 }
 
@@ -92,17 +92,25 @@ impl HedgePolicy {
     }
 }
 
-impl<'de> Deserialize<'de> for HedgeAfter {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        let Some(percent) = text.strip_prefix('p') else {
-            let quantity::Duration(delay) = text.parse().map_err(de::Error::custom)?;
-            return Ok(Self::Delay(delay));
-        };
-        match percent.parse::<f64>() {
-            Ok(percent) if percent > 0.0 && percent < 100.0 => Ok(Self::Quantile(percent / 100.0)),
-            _ => Err(de::Error::custom(format!("`{text}` is no percentile: write one such as `p95`"))),
-        }
+impl Read for HedgeAfter {
+    fn read(value: &Value<'_>, place: Place, context: &mut Context<'_>) -> Option<Self> {
+        let expected = ("a duration or a percentile", "write `\"50ms\"` or, say, `\"p95\"`");
+        parsed(value, place, expected, context, |text| {
+            let Some(percent) = text.strip_prefix('p') else {
+                let delay = text.parse::<quantity::Duration>().map_err(|wrong| wrong.to_string())?;
+                return Ok(Self::Delay(delay.0));
+            };
+            match percent.parse::<f64>() {
+                Ok(percent) if percent > 0.0 && percent < 100.0 => Ok(Self::Quantile(percent / 100.0)),
+                _ => Err(format!("`{text}` is no percentile: write one such as `p95`")),
+            }
+        })
+    }
+}
+
+impl Describe for HedgeAfter {
+    fn form() -> Form {
+        Form::Text { what: "a duration or a percentile", example: "p95" }
     }
 }
 
@@ -111,7 +119,7 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Result<HedgePolicy, String> {
-        toml::from_str(text).map_err(|error| error.message().to_owned())
+        hoplab_config::read("test.toml", text).map_err(|problems| problems.in_words().join("; "))
     }
 
     #[test]
@@ -135,7 +143,10 @@ mod tests {
             ("window = \"0s\"", "must be above zero"),
             ("budget = \"120%\"", "`120%` is over 100%"),
             ("methods = [\"get\"]", "`get` is no method"),
-            ("delay = \"1s\"", "unknown field `delay`"),
+            (
+                "delay = \"1s\"",
+                "unknown key \"delay\": there are \"after\", \"max\", \"budget\", \"min_samples\", \"window\", \"methods\"",
+            ),
         ] {
             let error = read(text).unwrap_err();
             assert!(error.starts_with(complaint), "{text}: {error}");

@@ -3,8 +3,9 @@
 
 use std::time::Duration;
 
+use hoplab_config::quantity;
+
 use crate::policy::retry::Condition;
-use crate::quantity;
 
 /// What can stand in a layer.
 pub(crate) trait Layer: Clone {
@@ -31,19 +32,22 @@ macro_rules! whole {
     };
 }
 
-/// Tables whose keys are merged one by one. A field is written with its bare type and becomes optional.
+/// Tables whose keys are merged one by one. A key is written with its bare type and becomes optional; `as` names another
+/// way to read it than the type's own, and `=` what holds when no layer says it, for the reference.
 macro_rules! layer {
     (
         $(#[$table_meta:meta])*
         pub struct $table:ident {
-            $($(#[$key_meta:meta])* pub $key:ident: $value:ty,)*
+            $(
+                $(#[doc = $doc:literal])+
+                pub $key:ident: $value:ty $(as $reader:ty)? $(= $default:expr)?,
+            )*
         }
     ) => {
         $(#[$table_meta])*
-        #[derive(Debug, Clone, Default, PartialEq, serde::Deserialize)]
-        #[serde(deny_unknown_fields)]
+        #[derive(Debug, Clone, Default, PartialEq)]
         pub struct $table {
-            $($(#[$key_meta])* #[serde(default)] pub $key: Option<$value>,)*
+            $($(#[doc = $doc])+ pub $key: Option<$value>,)*
         }
 
         impl $table {
@@ -60,6 +64,22 @@ macro_rules! layer {
                 self.over(lower)
             }
         }
+
+        impl hoplab_config::Keys for $table {
+            fn keys() -> Vec<hoplab_config::form::Key> {
+                vec![$(hoplab_config::key!([$($doc)+] $key: $value [$($reader)?] [$($default)?]),)*]
+            }
+
+            fn take(table: &mut hoplab_config::Table<'_, '_>, context: &mut hoplab_config::Context<'_>) -> Self {
+                Self {
+                    $($key: table
+                        .take::<hoplab_config::reader!($($reader)?), $value>(stringify!($key), false, context)
+                        .map(|at| at.value),)*
+                }
+            }
+        }
+
+        hoplab_config::read_keys!($table);
     };
 }
 

@@ -2,55 +2,52 @@
 
 use std::time::Duration;
 
-use serde::{Deserialize, Deserializer, de};
+use hoplab_config::quantity::Share;
+use hoplab_config::{AboveZero, AtLeastOne, Choice};
 
-use super::breaker::at_least_one;
+use super::Contradiction;
 use super::layer::{layer, whole};
-use super::{Contradiction, above_zero, duration};
 use crate::policy::outlier::{self, Config};
-use crate::quantity::Share;
 use crate::upstream::settings;
 
 layer! {
     /// When to stop using an endpoint that stands out, in Envoy's terms. `max_ejected = "0%"` switches off what
     /// a lower layer says.
     pub struct OutlierPolicy {
-        /// Answers of 500 and above in a row that eject; 0: none do.
-        pub consecutive_5xx: u32,
-        /// Answers of 502, 503 and 504 in a row that eject; 0: none do.
-        pub consecutive_gateway: u32,
-        /// Attempts in a row without an answer that eject, told apart from answers; 0: not told apart.
-        pub consecutive_local: u32,
-        /// The success rate that ejects, compared with that of the others.
-        pub success_rate: SuccessRatePolicy,
-        /// The share of failures that ejects, whatever the others do.
-        pub failure_percentage: FailurePercentagePolicy,
-        /// How often rates are looked at.
-        #[serde(deserialize_with = "above_zero")]
-        pub interval: Duration,
-        /// How long the first ejection lasts, and by how much each is longer than the one before.
-        #[serde(deserialize_with = "above_zero")]
-        pub base_ejection: Duration,
-        /// The longest that this leads to.
-        #[serde(deserialize_with = "above_zero")]
-        pub max_ejection: Duration,
-        /// By how much an ejection may be longer, at random.
-        #[serde(deserialize_with = "duration")]
-        pub jitter: Duration,
-        /// The share of the endpoints that are ejected at most.
-        pub max_ejected: Share,
-        /// Whether one may always be ejected.
-        pub always_eject_one: bool,
-        /// Whether an endpoint without others beside it stays.
-        pub keep_lone: bool,
-        /// With `consecutive_local`: what ends a run of attempts without an answer, an `answer` or a `connection`.
-        pub local_success: LocalSuccess,
+        /// Answers of 500 and above in a row that eject; `0`: none do.
+        pub consecutive_5xx: u32 = settings::OUTLIER_CONSECUTIVE_5XX,
+        /// Answers of 502 to 504 in a row that eject; `0`: none do.
+        pub consecutive_gateway: u32 = 0,
+        /// Attempts in a row without an answer (not connected to, reset, too late) that eject, and count nowhere else;
+        /// `0`: each counts as a 503.
+        pub consecutive_local: u32 = 0,
+        /// The success rate in the last interval that ejects, compared with that of the others.
+        pub success_rate: SuccessRatePolicy = "as its keys say",
+        /// The share of failures in the last interval that ejects, whatever the others do.
+        pub failure_percentage: FailurePercentagePolicy = "none does",
+        /// How often rates are looked at, from the proxy's start on; then they begin anew.
+        pub interval: Duration as AboveZero = settings::OUTLIER_INTERVAL,
+        /// The Nth ejection lasts N times this, up to the maximum; N is one less for each interval from end to end
+        /// without being ejected.
+        pub base_ejection: Duration as AboveZero = settings::OUTLIER_BASE_EJECTION,
+        /// The longest ejection.
+        pub max_ejection: Duration as AboveZero = settings::OUTLIER_MAX_EJECTION,
+        /// How much longer an ejection is at most, at random, over `max_ejection` too.
+        pub jitter: Duration = Duration::ZERO,
+        /// The share of all endpoints, *rounded down*, that are ejected at a time at most: 10 % of 9 is none, of 19 one.
+        /// When more are outliers at the end of an interval, the worst are ejected.
+        pub max_ejected: Share = Share(settings::OUTLIER_MAX_EJECTED),
+        /// `true`: one may be ejected, whatever `max_ejected` says.
+        pub always_eject_one: bool = false,
+        /// `true`: an endpoint that has no others beside it is never ejected.
+        pub keep_lone: bool = false,
+        /// With `consecutive_local`: what ends a run of attempts without an answer.
+        pub local_success: LocalSuccess = "`\"answer\"`",
     }
 }
 
 /// What ends a run of attempts without an answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum LocalSuccess {
     /// An answer.
     #[default]
@@ -61,32 +58,39 @@ pub enum LocalSuccess {
 
 whole!(LocalSuccess);
 
+impl Choice for LocalSuccess {
+    const NOUN: &'static str = "success";
+    const WORDS: &'static [(Self, &'static str, &'static str)] = &[
+        (Self::Answer, "answer", "an answer"),
+        (
+            Self::Connection,
+            "connection",
+            "a connection, as in Envoy: resets and timeouts after connecting never make a run of two",
+        ),
+    ];
+}
+
 layer! {
     /// The success rate that ejects. `stdev = 0.0` switches off.
     pub struct SuccessRatePolicy {
-        /// How many standard deviations below the mean.
-        #[serde(deserialize_with = "deviations")]
-        pub stdev: f64,
-        /// How few endpoints with enough requests say nothing.
-        #[serde(deserialize_with = "at_least_one")]
-        pub min_endpoints: u32,
-        /// How few requests in an interval say nothing about an endpoint.
-        #[serde(deserialize_with = "at_least_one")]
-        pub min_requests: u32,
+        /// How many standard deviations below the mean of the endpoints with enough requests.
+        pub stdev: f64 = settings::OUTLIER_STDEV,
+        /// With fewer endpoints that have enough requests, the rate says nothing.
+        pub min_endpoints: u32 as AtLeastOne = settings::OUTLIER_MIN_ENDPOINTS,
+        /// With fewer requests in an interval, it says nothing about an endpoint.
+        pub min_requests: u32 as AtLeastOne = settings::OUTLIER_SUCCESS_RATE_MIN_REQUESTS,
     }
 }
 
 layer! {
     /// The share of failures that ejects. `threshold = "0%"` switches off.
     pub struct FailurePercentagePolicy {
-        /// The share.
-        pub threshold: Share,
-        /// How few endpoints with enough requests say nothing.
-        #[serde(deserialize_with = "at_least_one")]
-        pub min_endpoints: u32,
-        /// How few requests in an interval say nothing about an endpoint.
-        #[serde(deserialize_with = "at_least_one")]
-        pub min_requests: u32,
+        /// The share, which is reached.
+        pub threshold: Share = Share(settings::OUTLIER_FAILURE_PERCENTAGE),
+        /// With fewer endpoints that have enough requests, the share says nothing.
+        pub min_endpoints: u32 as AtLeastOne = settings::OUTLIER_MIN_ENDPOINTS,
+        /// With fewer requests in an interval, it says nothing about an endpoint.
+        pub min_requests: u32 as AtLeastOne = settings::OUTLIER_FAILURE_PERCENTAGE_MIN_REQUESTS,
     }
 }
 
@@ -160,22 +164,14 @@ impl FailurePercentagePolicy {
     }
 }
 
-fn deviations<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
-    match f64::deserialize(deserializer)? {
-        stdev if stdev >= 0.0 && stdev.is_finite() => Ok(Some(stdev)),
-        stdev => Err(de::Error::custom(format!(
-            "nothing lies {stdev} standard deviations below the mean: write a number such as 1.9, or 0.0 to switch it off"
-        ))),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::upstream::Policies;
 
     fn policies(outlier: &str) -> Result<Policies, String> {
-        toml::from_str(&format!("outlier = {{ {outlier} }}")).map_err(|error| error.message().to_owned())
+        hoplab_config::read("test.toml", &format!("outlier = {{ {outlier} }}"))
+            .map_err(|problems| problems.in_words().join("; "))
     }
 
     fn resolved(outlier: &str) -> Option<Config> {
@@ -227,15 +223,15 @@ mod tests {
             ("base_ejection = \"0s\"", "must be above zero"),
             ("jitter = \"-1s\"", "`-1s` is negative"),
             ("max_ejected = \"101%\"", "`101%` is over 100%"),
-            ("max_ejected = 10", "invalid type: integer `10`, expected a percentage such as \"2%\""),
             (
-                "success_rate.stdev = -1.0",
-                "nothing lies -1 standard deviations below the mean: write a number",
+                "max_ejected = 10",
+                "a whole number where a percentage belongs: write a percentage such as `\"2%\"`",
             ),
-            ("success_rate.stdev = inf", "nothing lies inf standard deviations"),
+            ("success_rate.stdev = -1.0", "`-1.0` is negative: write 0 or more"),
+            ("success_rate.stdev = inf", "`inf` is no finite number: write, say, `1.5`"),
             ("success_rate.min_requests = 0", "must be at least 1: leave the key out for the default"),
             ("failure_percentage.threshold = \"120%\"", "`120%` is over 100%"),
-            ("consecutive_4xx = 5", "unknown field `consecutive_4xx`"),
+            ("consecutive_4xx = 5", "unknown key \"consecutive_4xx\": did you mean \"consecutive_5xx\"?"),
         ] {
             let error = policies(text).unwrap_err();
             assert!(error.starts_with(complaint), "{text}: {error}");

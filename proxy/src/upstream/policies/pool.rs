@@ -2,59 +2,53 @@
 
 use std::time::Duration;
 
-use super::breaker::at_least_one;
+use hoplab_config::{AboveZero, AtLeastOne};
+
+use super::Contradiction;
 use super::layer::layer;
-use super::{Contradiction, above_zero, duration};
-use crate::upstream::settings::{Limits, Whole};
+use crate::upstream::settings::{self, Limits, Whole};
 
 layer! {
-    /// How many connections and requests there may be, per endpoint.
+    /// How many connections and requests there may be, per endpoint. A request over a limit fails with 503.
     pub struct PoolPolicy {
         /// Connections at most.
-        #[serde(deserialize_with = "at_least_one")]
-        pub connections: u32,
-        /// Requests that wait for one at most, its opening included.
-        pub pending: u32,
-        /// How long a request may wait for one, its opening included; zero switches off.
-        #[serde(deserialize_with = "duration")]
-        pub pending_timeout: Duration,
+        pub connections: u32 as AtLeastOne = "`1024`; `1` for HTTP/2",
+        /// Requests that wait for a connection or stream, its opening included, as in Envoy: with `0` none ever opens.
+        pub pending: u32 = settings::PENDING_MAX,
+        /// How long one may wait so, whatever else its time allows: then it fails with 503, or with 504 as
+        /// `connect-timeout` where it is the opening that has taken most of the time; `"0s"` switches off.
+        pub pending_timeout: Duration = "any time",
         /// Requests that have a connection or wait for one at most.
-        #[serde(deserialize_with = "at_least_one")]
-        pub requests: u32,
+        pub requests: u32 as AtLeastOne = "unlimited",
         /// HTTP/1.1 connections that are kept idle at most.
-        pub idle: u32,
+        pub idle: u32 = "unlimited",
         /// How long a connection may be idle.
-        #[serde(deserialize_with = "above_zero")]
-        pub idle_timeout: Duration,
-        /// How old a connection may be when a request is sent on it.
-        #[serde(deserialize_with = "above_zero")]
-        pub max_age: Duration,
-        /// Requests that are sent over one connection at most.
-        #[serde(deserialize_with = "at_least_one")]
-        pub requests_per_connection: u32,
-        /// Requests at a time on one HTTP/2 connection at most.
-        #[serde(deserialize_with = "at_least_one")]
-        pub streams: u32,
-        /// Connections that are being opened at a time at most.
-        #[serde(deserialize_with = "at_least_one")]
-        pub ramp: u32,
-        /// After how long a silence an HTTP/2 connection with requests on it is pinged.
-        #[serde(deserialize_with = "above_zero")]
-        pub keep_alive: Duration,
-        /// What the upstream as a whole may have, besides.
-        pub upstream: WholePolicy,
+        pub idle_timeout: Duration as AboveZero = "`\"60s\"`; for ever for HTTP/2",
+        /// After which age a connection is sent no more requests, and closes when it is done; until then one of HTTP/2
+        /// does not count towards `connections`.
+        pub max_age: Duration as AboveZero = "unlimited",
+        /// After how many requests a connection is sent no more, likewise.
+        pub requests_per_connection: u32 as AtLeastOne = "unlimited",
+        /// Requests at a time on one HTTP/2 connection at most; when all are full, another is opened.
+        pub streams: u32 as AtLeastOne = settings::STREAMS_MAX,
+        /// Connections that are being opened at a time; others wait.
+        pub ramp: u32 as AtLeastOne = "unlimited",
+        /// After so long a silence, an HTTP/2 connection with requests on it is pinged; unanswered for 20 s, it is closed.
+        pub keep_alive: Duration as AboveZero = "never",
+        /// What all endpoints together may have, besides, as in Envoy's circuit breakers.
+        pub upstream: WholePolicy = "unlimited",
     }
 }
 
 layer! {
     /// How many connections and requests there may be of an upstream as a whole.
     pub struct WholePolicy {
-        /// Connections at most, idle ones too; but every endpoint may have one. Zero: any number.
-        pub connections: u32,
+        /// Connections at most, idle ones too; an endpoint that has none may open one in any case. `0`: any number.
+        pub connections: u32 = "unlimited",
         /// Requests that wait for one at most, its opening included.
-        pub pending: u32,
-        /// Requests that have a connection at most. Zero: any number.
-        pub requests: u32,
+        pub pending: u32 = "unlimited",
+        /// Requests that have a connection at most. `0`: any number.
+        pub requests: u32 = "unlimited",
     }
 }
 
@@ -130,7 +124,8 @@ mod tests {
     use crate::upstream::Policies;
 
     fn read(pool: &str) -> Result<Policies, String> {
-        toml::from_str(&format!("pool = {{ {pool} }}")).map_err(|error| error.message().to_owned())
+        hoplab_config::read("test.toml", &format!("pool = {{ {pool} }}"))
+            .map_err(|problems| problems.in_words().join("; "))
     }
 
     #[test]

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use hoplab_config::AboveZero;
+
+use super::Contradiction;
 use super::layer::layer;
-use super::{Contradiction, above_zero, duration};
 use crate::policy::failfast::Config;
 use crate::upstream::settings::{self, Queue};
 
@@ -11,13 +13,12 @@ layer! {
     /// How long requests wait when no endpoint is usable. `length = 0` switches off what a lower layer says.
     pub struct QueuePolicy {
         /// Requests that wait at most.
-        pub length: u32,
-        /// How long no endpoint may be usable until requests fail at once.
-        #[serde(deserialize_with = "above_zero")]
-        pub failfast: Duration,
-        /// How long a request may wait; zero switches off.
-        #[serde(deserialize_with = "duration")]
-        pub timeout: Duration,
+        pub length: u32 = settings::QUEUE_LENGTH,
+        /// How long no endpoint may be usable until all requests fail with 504, until one is again, which a request finds
+        /// out.
+        pub failfast: Duration as AboveZero = settings::QUEUE_FAILFAST,
+        /// How long a request may wait: then it fails with 503; `"0s"` switches off.
+        pub timeout: Duration = "until all fail",
     }
 }
 
@@ -55,7 +56,8 @@ mod tests {
     use crate::upstream::Policies;
 
     fn read(text: &str) -> Result<Option<Queue>, String> {
-        let policies: Policies = toml::from_str(text).map_err(|error| error.message().to_owned())?;
+        let policies: Policies =
+            hoplab_config::read("test.toml", text).map_err(|problems| problems.in_words().join("; "))?;
         Ok(policies.resolve().unwrap().queue)
     }
 
@@ -71,9 +73,12 @@ mod tests {
         assert_eq!(read("queue = { timeout = \"5ms\" }"), Ok(Some(impatient)));
         assert_eq!(read("queue = { length = 0, failfast = \"1s\" }"), Ok(None));
         for (text, complaint) in [
-            ("queue = { length = -1 }", "invalid value: integer `-1`, expected u32"),
+            ("queue = { length = -1 }", "`-1` is negative: write 0 or more"),
             ("queue = { failfast = \"0s\" }", "must be above zero: leave the key out for the default"),
-            ("queue = { patience = \"1s\" }", "unknown field `patience`"),
+            (
+                "queue = { patience = \"1s\" }",
+                "unknown key \"patience\": there are \"length\", \"failfast\", \"timeout\"",
+            ),
         ] {
             let error = read(text).unwrap_err();
             assert!(error.starts_with(complaint), "{text}: {error}");

@@ -2,57 +2,60 @@
 
 use std::time::Duration;
 
+use hoplab_config::form::{Describe, Form};
+use hoplab_config::read::{parsed, texts, texts_form};
+use hoplab_config::{AboveZero, Choice, Context, Place, Read, Value, quantity, way};
 use http::{HeaderName, HeaderValue, Method, StatusCode};
-use serde::{Deserialize, Deserializer, de};
 
+use super::Contradiction;
 use super::budget::BudgetPolicy;
 use super::layer::{layer, whole};
-use super::{Contradiction, above_zero, duration};
 use crate::policy::retry::{self, Condition, GrpcCode, HeaderMatch, Jitter, Methods, backoff};
-use crate::quantity;
 use crate::upstream::settings;
 
 layer! {
     /// When to try again. `attempts = 0` switches off what a lower layer says.
     pub struct RetryPolicy {
-        /// How often at most, after the first attempt.
-        pub attempts: u32,
-        /// After which failures: Envoy's names, codes of gRPC, or a status.
-        #[serde(deserialize_with = "conditions")]
-        pub on: Vec<Condition>,
-        /// The fields of an answer for the condition `retriable-headers`.
-        #[serde(deserialize_with = "header_matches")]
-        pub headers: Vec<HeaderMatch>,
+        /// How often at most, after the first.
+        pub attempts: u32 = settings::RETRY_ATTEMPTS,
+        /// After which failures, by Envoy's names: `connect-failure`, `refused-stream`, `reset`, `reset-before-request`,
+        /// `5xx`, `gateway-error` (502 to 504; like `5xx` and `reset` it covers whatever ends an attempt without an
+        /// answer), `retriable-4xx` (409), `retriable-headers`, `envoy-ratelimited` (an answer with
+        /// `x-envoy-ratelimited`, which no other condition covers), a status such as `503`, or a gRPC code (`cancelled`,
+        /// `deadline-exceeded`, `internal`, `resource-exhausted`, `unavailable`) in an answer's head or its trailers: an
+        /// answer of one message, up to `body_limit`, is read to its end first, for 25 ms behind that message, and not
+        /// while the caller has more to say: what goes on is a stream.
+        pub on: Vec<Condition> as Conditions = "`[\"connect-failure\", \"refused-stream\"]`",
+        /// For `retriable-headers`: fields of an answer, `"x-should-retry"` or `"x-verdict: again"`.
+        pub headers: Vec<HeaderMatch> as HeaderMatches = "none",
         /// The base and the cap of the back-off.
-        pub backoff: quantity::Spread,
-        /// How pauses vary: `full`, `equal`, `decorrelated` or `none`.
-        #[serde(deserialize_with = "jitter")]
-        pub jitter: Jitter,
-        /// What becomes of an answer's `Retry-After`: `honour`, `seconds` or `ignore`.
-        pub retry_after: RetryAfter,
-        /// The longest wait that is honoured.
-        #[serde(deserialize_with = "above_zero")]
-        pub retry_after_max: Duration,
-        /// How many requests may be retries.
-        pub budget: BudgetPolicy,
+        pub backoff: quantity::Spread =
+            quantity::Spread { from: settings::BACKOFF_BASE, to: settings::BACKOFF_MAX },
+        /// How pauses vary.
+        pub jitter: Jitter = "`\"full\"`",
+        /// What becomes of an answer's `Retry-After`.
+        pub retry_after: RetryAfter = "`\"ignore\"`",
+        /// The longest wait that is honoured; an answer that asks for more is not tried again.
+        pub retry_after_max: Duration as AboveZero = settings::RETRY_AFTER_MAX,
+        /// How many requests may be retries: a share of those in flight, `"none"` for any number, or a table.
+        pub budget: BudgetPolicy = "none",
         /// How long one attempt may take until its answer begins.
-        #[serde(deserialize_with = "above_zero")]
-        pub per_try_timeout: Duration,
-        /// The methods whose requests may be sent again once the upstream may have seen them.
-        pub methods: Methods,
-        /// Whether the codes of gRPC are looked for in trailers, too: `read` or `ignore`.
-        pub trailers: Trailers,
-        /// From when on after the request began no further attempt is made; zero switches off.
-        #[serde(deserialize_with = "duration")]
-        pub within: Duration,
+        pub per_try_timeout: Duration as AboveZero = "any time",
+        /// The methods whose requests are sent again although the upstream may have seen them, as under `reset` when a
+        /// connection that was kept breaks, which nginx does unasked; gRPC needs `["POST"]`.
+        pub methods: Methods = "the idempotent ones",
+        /// With a gRPC code: whether trailers are looked at, too.
+        pub trailers: Trailers = "`\"read\"`",
+        /// So long after the request's beginning no further attempt is begun (nginx's `proxy_next_upstream_timeout`);
+        /// `"0s"` switches off.
+        pub within: Duration = "any time",
         /// How much of a request's content is kept, so that it can be sent again.
-        pub body_limit: quantity::Size,
+        pub body_limit: quantity::Size = quantity::Size(settings::BODY_LIMIT),
     }
 }
 
 /// What becomes of an answer's `Retry-After`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RetryAfter {
     /// A retry waits as long.
     Honour,
@@ -63,8 +66,7 @@ pub enum RetryAfter {
 }
 
 /// Whether the codes of gRPC are looked for in an answer's trailers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Trailers {
     /// They are waited for, as far as the kept content goes.
     #[default]
@@ -130,44 +132,72 @@ impl RetryPolicy {
     }
 }
 
-impl<'de> Deserialize<'de> for Methods {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(untagged, expecting = "expected a list of methods such as [\"GET\"], or \"any\"")]
-        enum Written {
-            All(String),
-            Some(Vec<String>),
+impl Choice for RetryAfter {
+    const NOUN: &'static str = "way with `Retry-After`";
+    const WORDS: &'static [(Self, &'static str, &'static str)] = &[
+        (Self::Honour, "honour", "a retry waits as long"),
+        (
+            Self::Seconds,
+            "seconds",
+            "a retry waits as long where it is a number of seconds, as in Envoy; a date is ignored",
+        ),
+        (Self::Ignore, "ignore", "it is an answer like any other"),
+    ];
+}
+
+impl Choice for Trailers {
+    const NOUN: &'static str = "way with trailers";
+    const WORDS: &'static [(Self, &'static str, &'static str)] = &[
+        (Self::Read, "read", "they are waited for, as far as the kept content goes"),
+        (
+            Self::Ignore,
+            "ignore",
+            "the head alone counts, as in Envoy, so that only a call that fails without a message is retried",
+        ),
+    ];
+}
+
+impl Choice for Jitter {
+    const NOUN: &'static str = "jitter";
+    const WORDS: &'static [(Self, &'static str, &'static str)] = &[
+        (Self::Full, "full", "anything up to the back-off"),
+        (Self::Equal, "equal", "half of it, and anything up to the other half"),
+        (Self::Decorrelated, "decorrelated", "from the base up to three times the last pause"),
+        (Self::None, "none", "exactly the back-off"),
+    ];
+}
+
+impl Read for Methods {
+    fn read(value: &Value<'_>, place: Place, context: &mut Context<'_>) -> Option<Self> {
+        const EXPECTED: (&str, &str) = ("a list of methods", "write, say, `[\"GET\"]`, or `\"any\"`");
+        if value.get_ref().is_array() {
+            return texts(value, place, context, method).map(Self::Some);
         }
-        match Written::deserialize(deserializer)? {
-            Written::All(name) if name == "any" => Ok(Self::Any),
-            Written::All(name) => Err(de::Error::custom(format!(
-                "`{name}` is no list of methods: write `[\"{name}\"]`, or `\"any\"` for all"
-            ))),
-            Written::Some(names) => {
-                let methods = names.iter().map(|name| method(name).map_err(de::Error::custom));
-                methods.collect::<Result<_, _>>().map(Self::Some)
-            }
-        }
+        parsed(value, place, EXPECTED, context, |text| match text {
+            "any" => Ok(Self::Any),
+            _ => Err(format!("`{text}` is no list of methods: write `[\"{text}\"]`, or `\"any\"` for all")),
+        })
     }
 }
 
-fn each<'de, D, T>(
-    deserializer: D,
-    read: impl Fn(&str) -> Result<T, String>,
-) -> Result<Option<Vec<T>>, D::Error>
-where
-    D: Deserializer<'de>,
-{
-    let texts = Vec::<String>::deserialize(deserializer)?;
-    texts.iter().map(|text| read(text).map_err(de::Error::custom)).collect::<Result<_, _>>().map(Some)
+impl Describe for Methods {
+    fn form() -> Form {
+        Form::Either(vec![
+            texts_form("a method", "GET"),
+            Form::Text { what: "all methods, as in Envoy", example: "any" },
+        ])
+    }
 }
 
-fn conditions<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<Condition>>, D::Error> {
-    each(deserializer, condition)
+way!(Conditions: Vec<Condition>, texts_form("a condition", "connect-failure"), conditions);
+way!(HeaderMatches: Vec<HeaderMatch>, texts_form("a header field", "x-should-retry"), header_matches);
+
+fn conditions(value: &Value<'_>, place: Place, context: &mut Context<'_>) -> Option<Vec<Condition>> {
+    texts(value, place, context, condition)
 }
 
-fn header_matches<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<HeaderMatch>>, D::Error> {
-    each(deserializer, header_match)
+fn header_matches(value: &Value<'_>, place: Place, context: &mut Context<'_>) -> Option<Vec<HeaderMatch>> {
+    texts(value, place, context, header_match)
 }
 
 fn condition(name: &str) -> Result<Condition, String> {
@@ -210,21 +240,6 @@ fn header_match(text: &str) -> Result<HeaderMatch, String> {
     Ok(HeaderMatch { name, value })
 }
 
-fn jitter<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Jitter>, D::Error> {
-    let name = String::deserialize(deserializer)?;
-    let jitter = match name.as_str() {
-        "full" => Jitter::Full,
-        "equal" => Jitter::Equal,
-        "decorrelated" => Jitter::Decorrelated,
-        "none" => Jitter::None,
-        _ => {
-            let known = "write `full`, `equal`, `decorrelated` or `none`";
-            return Err(de::Error::custom(format!("unknown jitter `{name}`: {known}")));
-        }
-    };
-    Ok(Some(jitter))
-}
-
 /// Reads a method's name; names are case-sensitive, so `get` is a mistake.
 pub fn method(name: &str) -> Result<Method, String> {
     let method = Method::from_bytes(name.as_bytes()).ok().filter(|_| name == name.to_ascii_uppercase());
@@ -236,7 +251,7 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Result<RetryPolicy, String> {
-        toml::from_str(text).map_err(|error| error.message().to_owned())
+        hoplab_config::read("test.toml", text).map_err(|problems| problems.in_words().join("; "))
     }
 
     #[test]
@@ -273,14 +288,20 @@ mod tests {
         for (text, complaint) in [
             ("on = [\"200\"]", "unknown retry condition `200`: write `connect-failure`"),
             ("headers = [\"a b\"]", "`a b` is no header: write a name such as `x-should-retry`"),
-            ("jitter = \"half\"", "unknown jitter `half`: write `full`, `equal`, `decorrelated` or `none`"),
+            (
+                "jitter = \"half\"",
+                "unknown jitter \"half\": there are \"full\", \"equal\", \"decorrelated\", \"none\"",
+            ),
             (
                 "retry_after = \"obey\"",
-                "unknown variant `obey`, expected one of `honour`, `seconds`, `ignore`",
+                "unknown way with `Retry-After` \"obey\": there are \"honour\", \"seconds\", \"ignore\"",
             ),
             ("methods = \"POST\"", "`POST` is no list of methods: write `[\"POST\"]`, or `\"any\"` for all"),
-            ("methods = 3", "expected a list of methods such as"),
-            ("trailers = \"wait\"", "unknown variant `wait`, expected `read` or `ignore`"),
+            (
+                "methods = 3",
+                "a whole number where a list of methods belongs: write, say, `[\"GET\"]`, or `\"any\"`",
+            ),
+            ("trailers = \"wait\"", "unknown way with trailers \"wait\": there are \"read\", \"ignore\""),
             ("retry_after_max = \"0s\"", "must be above zero"),
             ("body_limit = \"-1 KiB\"", "`-1 KiB` is negative: write a size such as `1 KiB`"),
         ] {

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use hoplab_config::form::{Describe, Form, Key};
+use hoplab_config::{Context, Place, Read, Table, Value};
 use http::StatusCode;
-use serde::{Deserialize, Deserializer, de};
 
 use super::layer::Layer;
 use crate::telemetry::Fault;
@@ -28,25 +29,39 @@ impl Layer for FaultStatuses {
     }
 }
 
-impl<'de> Deserialize<'de> for FaultStatuses {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let written = BTreeMap::<String, u16>::deserialize(deserializer)?;
-        let read = |(name, status): (String, u16)| Ok((fault(&name)?, error_status(status)?));
-        let read: Result<_, String> = written.into_iter().map(read).collect();
-        read.map(Self).map_err(de::Error::custom)
+impl Read for FaultStatuses {
+    fn read(value: &Value<'_>, place: Place, context: &mut Context<'_>) -> Option<Self> {
+        let mut table = Table::open(value, place, context)?;
+        let mut statuses = BTreeMap::new();
+        for fault in Fault::OF_UPSTREAMS {
+            let Some(written) = table.optional::<u16>(fault.name(), context) else { continue };
+            match error_status(written.value) {
+                Some(status) => drop(statuses.insert(fault, status)),
+                None => context
+                    .error(written.place, format!("`{}` tells of no fault", written.value))
+                    .hint("write 400 to 599"),
+            }
+        }
+        table.refuse_rest(context);
+        Some(Self(statuses))
     }
 }
 
-fn fault(name: &str) -> Result<Fault, String> {
-    Fault::OF_UPSTREAMS.into_iter().find(|fault| fault.name() == name).ok_or_else(|| {
-        let [others @ .., last] = Fault::OF_UPSTREAMS.map(|fault| format!("`{}`", fault.name()));
-        format!("no upstream has the fault `{name}`: write {} or {last}", others.join(", "))
-    })
+impl Describe for FaultStatuses {
+    fn form() -> Form {
+        let key = |fault: Fault| Key {
+            name: fault.name(),
+            about: fault.about().to_owned(),
+            form: Form::Whole { least: 400, most: 599 },
+            default: Some(format!("`{}`", fault.status().as_u16())),
+            is_required: false,
+        };
+        Form::Table(Fault::OF_UPSTREAMS.map(key).into())
+    }
 }
 
-fn error_status(status: u16) -> Result<StatusCode, String> {
-    let read = StatusCode::from_u16(status).ok().filter(|_| (400..600).contains(&status));
-    read.ok_or_else(|| format!("`{status}` tells of no fault: write 400 to 599"))
+fn error_status(status: u16) -> Option<StatusCode> {
+    StatusCode::from_u16(status).ok().filter(|_| (400..600).contains(&status))
 }
 
 #[cfg(test)]
@@ -55,7 +70,8 @@ mod tests {
     use crate::upstream::Policies;
 
     fn read(statuses: &str) -> Result<Policies, String> {
-        toml::from_str(&format!("statuses = {{ {statuses} }}")).map_err(|error| error.message().to_owned())
+        hoplab_config::read("test.toml", &format!("statuses = {{ {statuses} }}"))
+            .map_err(|problems| problems.in_words().join("; "))
     }
 
     #[test]
@@ -70,10 +86,13 @@ mod tests {
     #[test]
     fn what_is_wrong_is_said_with_a_way_out() {
         for (text, complaint) in [
-            ("resets = 503", "no upstream has the fault `resets`: write `no-endpoint`, `breaker-open`"),
-            ("no-route = 503", "no upstream has the fault `no-route`"),
+            ("resets = 503", "unknown key \"resets\": did you mean \"reset\"?"),
+            (
+                "no-route = 503",
+                "unknown key \"no-route\": there are \"no-endpoint\", \"breaker-open\", \"failfast\", \"throttled\", \"overflow\", \"pending-timeout\", \"exhausted\", \"refused\", \"connect-timeout\", \"tls\", \"reset\", \"protocol-error\", \"timeout\", \"deadline-passed\"",
+            ),
             ("reset = 200", "`200` tells of no fault: write 400 to 599"),
-            ("reset = \"503\"", "invalid type: string \"503\", expected u16"),
+            ("reset = \"503\"", "a text where a whole number belongs: write, say, `3`"),
         ] {
             let error = read(text).unwrap_err();
             assert!(error.starts_with(complaint), "{text}: {error}");

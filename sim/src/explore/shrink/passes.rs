@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hoplab_proxy::quantity::{Bandwidth, Share};
+use hoplab_config::quantity::{Bandwidth, Share};
 use toml_edit::{Item, Value};
 
 use super::{Search, rate, read};
@@ -302,7 +302,7 @@ fn shorter(search: &mut Search, path: &str) {
 
 fn duration(draft: &Draft, path: &str) -> Option<Duration> {
     let item = draft.get(path)?;
-    item.as_str()?.parse::<hoplab_proxy::quantity::Duration>().ok().map(|duration| duration.0)
+    item.as_str()?.parse::<hoplab_config::quantity::Duration>().ok().map(|duration| duration.0)
 }
 
 /// Halves the whole number at `path`, while it still fails.

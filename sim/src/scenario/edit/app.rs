@@ -1,11 +1,11 @@
 //! An application's services written into the scenario that names it: what the scenario says lies over
 //! them key by key, and endpoint by endpoint, as when a scenario is read.
 
+use hoplab_config::Source;
 use toml_edit::visit_mut::{self, VisitMut};
 use toml_edit::{DocumentMut, Formatted, Item, Key, Table, TableLike, Value};
 
 use super::{NotEdited, walk};
-use crate::scenario::source::Source;
 
 /// Lays the services of `document` over those of its application and forgets about the application.
 pub(super) fn lay_under(document: &mut DocumentMut, beside: &mut Vec<Source>) -> Result<(), NotEdited> {

@@ -1,10 +1,9 @@
 //! Along a path of keys through a TOML document, whichever of TOML's ways its tables are written in.
 
+use hoplab_config::{Source, suggest};
 use toml_edit::{ArrayOfTables, DocumentMut, InlineTable, Item, Key, Table, Value};
 
 use super::NotEdited;
-use crate::scenario::source::Source;
-use crate::scenario::suggest;
 
 /// The text of `source` as a document.
 pub(super) fn document(source: &Source) -> Result<DocumentMut, NotEdited> {

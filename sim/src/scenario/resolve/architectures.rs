@@ -1,10 +1,10 @@
 //! What is compared: the names of architectures, and which of them this run takes.
 
+use hoplab_config::{Context, suggest};
+
 use crate::scenario::overrides::Overrides;
 use crate::scenario::plan::Architecture;
-use crate::scenario::reader::Context;
 use crate::scenario::schema::Compare;
-use crate::scenario::suggest;
 
 /// What is compared when the file does not say, and everything there is.
 const ALL: [Architecture; 4] = [

@@ -4,12 +4,13 @@
 
 use std::time::Duration;
 
+use crate::scenario::LONGEST;
+use hoplab_config::{At, Context, Named, Place};
+
 use crate::figures::grouped;
 use crate::scenario::grid::Axis;
-use crate::scenario::place::{At, Place};
 use crate::scenario::plan::application::Service;
 use crate::scenario::plan::load::{Load, Pace};
-use crate::scenario::reader::{Context, LONGEST, Named};
 use crate::scenario::schema::{load, topology};
 
 /// Pods in all: each has sockets, a server and, in a mesh, a proxy that knows all others.

@@ -2,17 +2,16 @@
 
 use std::time::Duration;
 
-use hoplab_proxy::quantity::Duration as Quantity;
+use hoplab_config::quantity::Duration as Quantity;
+use hoplab_config::{At, Context, Place};
 use hoplab_proxy::upstream::settings::Check;
-use hoplab_proxy::upstream::{Policies, Protocol as Http};
+use hoplab_proxy::upstream::{Protocol as Http, Settings};
 use http::Method;
 
-use crate::scenario::place::{At, Place};
 use crate::scenario::plan::Load;
 use crate::scenario::plan::application::Service;
 use crate::scenario::plan::architecture::Architecture;
 use crate::scenario::plan::connections::{DirectBalance, Protocol};
-use crate::scenario::reader::Context;
 use crate::scenario::schema::policies::Layers;
 
 /// What a service speaks.
@@ -96,18 +95,18 @@ pub(super) fn gateway_protocol(
     }
 }
 
-/// Notes what services that speak gRPC cannot do: answer health checks over plain HTTP, or speak HTTP/1.1. `policies` are
+/// Notes what services that speak gRPC cannot do: answer health checks over plain HTTP, or speak HTTP/1.1. `settings` are
 /// those of each of the `services`.
 pub(super) fn refuse_for_grpc(
     services: &[Service],
-    policies: &[Policies],
+    settings: &[Settings],
     layers: &Layers,
     context: &mut Context<'_>,
 ) {
-    for (service, policies) in services.iter().zip(policies) {
-        let health = policies.resolve().ok().and_then(|settings| settings.health);
+    for (service, settings) in services.iter().zip(settings) {
+        let health = settings.health.as_ref();
         let is_http = health.is_some_and(|health| matches!(health.check, Check::Http { .. }));
-        let is_http1 = policies.protocol == Some(Http::Http1);
+        let is_http1 = settings.protocol == Some(Http::Http1);
         if service.protocol != Protocol::Grpc || !(is_http || is_http1) {
             continue;
         }

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use hoplab_config::{Context, Place};
+
 use super::names::Names;
-use crate::scenario::place::Place;
 use crate::scenario::plan::EndpointId;
-use crate::scenario::reader::Context;
 
 /// Calls by caller, in the order of the file.
 pub(super) type Calls = BTreeMap<EndpointId, Vec<(EndpointId, Place)>>;

@@ -4,17 +4,16 @@ mod bounds;
 mod edges;
 mod sentence;
 
+use hoplab_config::{At, Context, Place};
 use hoplab_proxy::telemetry::Decision;
 
 use super::architectures;
 use super::names::Names;
 use crate::figures::{Figure, Subject};
 use crate::invariants::Invariant;
-use crate::scenario::place::{At, Place};
 use crate::scenario::plan::{
     Architecture, During, EndpointId, Expectation, Fault, Load, Metric, Service, ServiceId,
 };
-use crate::scenario::reader::Context;
 use crate::scenario::schema::expect::Expect;
 use crate::world::ContainerKind;
 use bounds::{closed_form, limit};

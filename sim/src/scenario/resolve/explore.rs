@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
+use hoplab_config::{At, Context, Place};
+
 use super::bounds;
 use super::names::Names;
-use crate::scenario::place::{At, Place};
 use crate::scenario::plan::{Explore, FAULT_KINDS, Invariants, ServiceId};
-use crate::scenario::reader::Context;
 use crate::scenario::schema::explore as written;
 
 /// The bounds, with what is left out as it is by default.

@@ -3,15 +3,14 @@
 
 use std::time::Duration;
 
-use hoplab_proxy::quantity::Duration as Quantity;
+use hoplab_config::quantity::Duration as Quantity;
+use hoplab_config::{At, Context};
 
 use super::Window;
 use super::names;
 use super::surroundings::Surroundings;
 use crate::fault;
-use crate::scenario::place::At;
 use crate::scenario::plan::Fault;
-use crate::scenario::reader::Context;
 use crate::scenario::schema::fault as written;
 
 /// Parts of a run that have these names already.

@@ -2,15 +2,14 @@
 
 use std::time::Duration;
 
-use hoplab_proxy::quantity::Rate;
+use hoplab_config::quantity::Rate;
+use hoplab_config::{At, Context, Named, Place};
 use http::{HeaderName, HeaderValue};
 
 use super::names::{self, Names};
 use super::{bounds, limit, topology};
 use crate::distribution::{Distribution, Sizes};
-use crate::scenario::place::{At, Place};
 use crate::scenario::plan::{Arrivals, EndpointId, Load, Pace, Zone};
-use crate::scenario::reader::{Context, Named};
 use crate::scenario::schema::load as written;
 
 /// Resolves every load.
@@ -99,9 +98,7 @@ fn curve(points: Vec<At<written::Point>>, place: Place, context: &mut Context<'_
         }
         curve.push((at.value.0, rate));
     }
-    if curve.iter().all(|&(_, rate)| rate == 0.0)
-        && context.problems.iter().all(|problem| problem.place != Some(place))
-    {
+    if curve.iter().all(|&(_, rate)| rate == 0.0) && !context.is_told(place) {
         context.error(place, "nothing is ever sent").hint("write a rate above zero");
     }
     curve

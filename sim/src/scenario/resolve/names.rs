@@ -1,13 +1,11 @@
 //! The names of services and endpoints, and what may be a name.
 
+use hoplab_config::{At, Context, suggest};
 use indexmap::IndexMap;
 
-use crate::scenario::place::At;
 use crate::scenario::plan::application::{EndpointId, ServiceId};
 use crate::scenario::plan::party::{CLIENT, GATEWAY};
-use crate::scenario::reader::Context;
 use crate::scenario::schema::topology::Service;
-use crate::scenario::suggest;
 
 /// A DNS label holds no more.
 const LENGTH_MAX: usize = 63;

@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
-use hoplab_proxy::quantity::{Duration as Quantity, Size};
+use crate::scenario::LONGEST;
+use hoplab_config::quantity::{Duration as Quantity, Size};
+use hoplab_config::{At, Context};
 
 use super::{names, topology};
 use crate::distribution::Distribution;
-use crate::scenario::place::At;
 use crate::scenario::plan::network::{
     self, BetweenZones, Capacity, CongestionControl, Line, Network, Queue, Zone,
 };
-use crate::scenario::reader::{Context, LONGEST};
 use crate::scenario::schema::network as written;
 
 /// The network's latency when the file does not say: a wire for nothing would flatter chatty services.

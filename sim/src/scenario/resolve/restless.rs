@@ -2,12 +2,12 @@
 //! over a network without latency. What cannot be told from the file alone is noticed while it runs
 //! (`world::standstill`).
 
+use hoplab_config::{Context, Named, Place};
+
 use crate::costs::Costs;
 use crate::distribution::Distribution;
 use crate::fault::Kind;
-use crate::scenario::place::Place;
 use crate::scenario::plan::{Architecture, EndpointId, Line, Load, Network, Pace, Plan, Step};
-use crate::scenario::reader::{Context, Named};
 use crate::scenario::schema::load;
 
 /// Where the users of the first closed load are said.

@@ -1,17 +1,16 @@
 //! What faults are resolved against: finds the pods and the sides of the network that a fault names. Not here: when a
 //! fault is, and what each kind makes of it ([`crate::fault`]).
 
-use hoplab_proxy::quantity::Share;
+use hoplab_config::quantity::Share;
+use hoplab_config::{At, Context, Place};
 
 use super::names::Names;
 use crate::fault::sides::{WrittenBetween, WrittenSides, WrittenTarget};
-use crate::scenario::place::{At, Place};
 use crate::scenario::plan::application::{Endpoint, Service, ServiceId};
 use crate::scenario::plan::architecture::Architecture;
 use crate::scenario::plan::load::Load;
 use crate::scenario::plan::party::{CLIENT, GATEWAY};
 use crate::scenario::plan::target::{Between, Side, Target, Ways};
-use crate::scenario::reader::Context;
 
 /// What faults are resolved against.
 pub(crate) struct Surroundings<'a> {

@@ -1,5 +1,6 @@
 //! Services, endpoints and steps.
 
+use hoplab_config::{At, Context, Named, Place};
 use hoplab_proxy::upstream::{self, Rank, WEIGHT_MAX};
 use http::Method;
 use http::uri::PathAndQuery;
@@ -9,12 +10,10 @@ use super::cycles::{self, Calls};
 use super::names::Names;
 use super::{bounds, limit};
 use crate::distribution::Sizes;
-use crate::scenario::place::{At, Place};
 use crate::scenario::plan::{
     Call, DeadlineUse, Endpoint, EndpointId, Network, OnCancel, OnError, Once, Overload, Protocol, Service,
     ServiceId, Step, Zone, ZoneId,
 };
-use crate::scenario::reader::{Context, Named};
 use crate::scenario::schema::topology as written;
 
 /// Resolves `services`; index and endpoint index of each are as in `names`.

@@ -1,10 +1,8 @@
 //! How services are reached where no proxy stands in between: `[direct]`.
 
+use hoplab_config::{At, Context, Place, Read, Table};
 use toml::Spanned;
 use toml::de::DeValue;
-
-use crate::scenario::place::{At, Place};
-use crate::scenario::reader::{Context, Read, Table};
 
 /// `[direct]`.
 #[derive(Default)]

@@ -1,12 +1,10 @@
 //! What must hold of the result: `[[expect]]`. What a bound means depends on the metric, so bounds
 //! stay as written here.
 
-use hoplab_proxy::quantity::{Duration, Share};
+use hoplab_config::quantity::{Duration, Share};
+use hoplab_config::{At, Context, Place, Read, Table};
 use toml::Spanned;
 use toml::de::DeValue;
-
-use crate::scenario::place::{At, Place};
-use crate::scenario::reader::{Context, Read, Table};
 
 /// An entry of `[[expect]]`.
 pub(in crate::scenario) struct Expect {

@@ -1,11 +1,9 @@
 //! What is drawn at random, `[explore]`, and what must always hold, `[invariants]`.
 
-use hoplab_proxy::quantity::{Bandwidth, Duration, Share};
+use hoplab_config::quantity::{Bandwidth, Duration, Share};
+use hoplab_config::{At, Context, Named, Names, Place, Read, Table};
 use toml::Spanned;
 use toml::de::DeValue;
-
-use crate::scenario::place::{At, Place};
-use crate::scenario::reader::{Context, Named, Names, Read, Table};
 
 /// `[explore]`.
 #[derive(Default)]

@@ -1,13 +1,12 @@
 //! What goes wrong: `[[faults]]`, each with one key that says how. Not here: what stands under that key
 //! ([`crate::fault`]).
 
-use hoplab_proxy::quantity::Duration;
+use hoplab_config::quantity::Duration;
+use hoplab_config::{At, Context, Place, Read, Table};
 use toml::Spanned;
 use toml::de::DeValue;
 
 use crate::fault::{KINDS, Written};
-use crate::scenario::place::{At, Place};
-use crate::scenario::reader::{Context, Read, Table};
 
 /// An entry of `[[faults]]`.
 pub(in crate::scenario) struct Fault {

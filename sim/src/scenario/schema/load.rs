@@ -1,12 +1,11 @@
 //! Where requests come from: `[load.NAME]`.
 
-use hoplab_proxy::quantity::{Duration, Rate};
+use hoplab_config::quantity::{Duration, Rate};
+use hoplab_config::{At, Context, Named, Place, Read, Table};
 use toml::Spanned;
 use toml::de::DeValue;
 
 use crate::distribution::{Distribution, Sizes};
-use crate::scenario::place::{At, Place};
-use crate::scenario::reader::{Context, Named, Read, Table};
 
 /// `[load.NAME]`.
 pub(in crate::scenario) struct Load {

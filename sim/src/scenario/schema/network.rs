@@ -1,12 +1,11 @@
 //! The wires between pods: `[network]`.
 
-use hoplab_proxy::quantity::{Bandwidth, Duration, Size};
+use hoplab_config::quantity::{Bandwidth, Duration, Size};
+use hoplab_config::{At, Context, Named, Place, Read, Table, wrong_type};
 use toml::Spanned;
 use toml::de::DeValue;
 
 use crate::distribution::Distribution;
-use crate::scenario::place::{At, Place};
-use crate::scenario::reader::{Context, Named, Read, Table, wrong_type};
 
 /// `[network]`.
 #[derive(Default)]

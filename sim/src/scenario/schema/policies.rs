@@ -2,22 +2,19 @@
 //! table a service. A policy's own keys are the proxy's; they are read one by one and laid over each
 //! other, so that all that is wrong with a table is found at once.
 
+use hoplab_config::quantity::{Bandwidth, Duration};
+use hoplab_config::{At, Context, Keys, Named, Outline, Outlined, Place, Read, Table};
 use hoplab_proxy::load_control::LimitsPolicy;
-use hoplab_proxy::quantity::{Bandwidth, Duration};
 use hoplab_proxy::upstream::Policies;
-use serde::de::DeserializeOwned;
 use toml::Spanned;
-use toml::de::{DeTable, DeValue, ValueDeserializer};
-
-use crate::scenario::place::{At, Place};
-use crate::scenario::reader::{Context, Named, Read, Table};
+use toml::de::DeValue;
 
 /// Policies in layers: those of a service stand over the defaults.
 #[derive(Default)]
 pub(in crate::scenario) struct Layers {
-    pub(in crate::scenario) defaults: Option<At<Policies>>,
+    pub(in crate::scenario) defaults: Option<At<Outlined<Policies>>>,
     /// What requests meet where they arrive.
-    pub(in crate::scenario) limits: Option<At<LimitsPolicy>>,
+    pub(in crate::scenario) limits: Option<At<Outlined<LimitsPolicy>>>,
     pub(in crate::scenario) services: Named<Called>,
     /// For one endpoint each.
     pub(in crate::scenario) routes: Named<Called>,
@@ -26,16 +23,17 @@ pub(in crate::scenario) struct Layers {
 /// How something is called, and what requests to it meet where they arrive.
 #[derive(Default)]
 pub(in crate::scenario) struct Called {
-    pub(in crate::scenario) policies: Policies,
-    pub(in crate::scenario) limits: Option<At<LimitsPolicy>>,
+    pub(in crate::scenario) policies: Outlined<Policies>,
+    pub(in crate::scenario) limits: Option<At<Outlined<LimitsPolicy>>>,
 }
 
 impl Read for Called {
     fn read(value: &Spanned<DeValue<'_>>, place: Place, context: &mut Context<'_>) -> Option<Self> {
-        let limits = Table::open(value, place, context)?.optional("limits", context);
-        let mut rest = value.get_ref().as_table()?.clone();
-        rest.remove("limits");
-        let policies = Policies::read(&Spanned::new(value.span(), DeValue::Table(rest)), place, context)?;
+        let mut table = Table::open(value, place, context)?;
+        let limits = table.optional("limits", context);
+        let policies =
+            Outlined { value: Policies::take(&mut table, context), outline: Outline::of(value, place) };
+        table.refuse_rest(context);
         Some(Self { policies, limits })
     }
 }
@@ -79,7 +77,7 @@ impl Read for Gateway {
             table.pass(key);
         }
         let routes = table.named("routes", context);
-        let services = called(table.named::<Policies>("upstreams", context));
+        let services = called(table.named::<Outlined<Policies>>("upstreams", context));
         let zone = table.optional("zone", context);
         let cores = table.optional("cores", context);
         let bandwidth = table.optional("bandwidth", context);
@@ -109,14 +107,14 @@ impl Read for Mesh {
             table.pass(key);
         }
         let services = table.named("services", context);
-        let routes = called(table.named::<Policies>("routes", context));
+        let routes = called(table.named::<Outlined<Policies>>("routes", context));
         let cores = table.optional("cores", context);
         Some(Self { layers: Layers { services, routes, ..layers(table, context) }, cores })
     }
 }
 
 /// Where no limits may stand.
-fn called(policies: Named<Policies>) -> Named<Called> {
+fn called(policies: Named<Outlined<Policies>>) -> Named<Called> {
     let called = |policies| Called { policies, limits: None };
     policies.into_iter().map(|(name, policies)| (name, policies.map(called))).collect()
 }
@@ -130,87 +128,4 @@ fn layers(mut table: Table<'_, '_>, context: &mut Context<'_>) -> Layers {
     };
     table.refuse_rest(context);
     layers
-}
-
-impl Read for Policies {
-    fn read(value: &Spanned<DeValue<'_>>, place: Place, context: &mut Context<'_>) -> Option<Self> {
-        read_layered(value, place, context, Self::over)
-    }
-}
-
-impl Read for LimitsPolicy {
-    fn read(value: &Spanned<DeValue<'_>>, place: Place, context: &mut Context<'_>) -> Option<Self> {
-        read_layered(value, place, context, Self::over)
-    }
-}
-
-/// Reads what the proxy reads, each key by itself, laid `over` each other.
-fn read_layered<T: DeserializeOwned + Default>(
-    value: &Spanned<DeValue<'_>>,
-    place: Place,
-    context: &mut Context<'_>,
-    over: impl Fn(&T, &T) -> T,
-) -> Option<T> {
-    Table::open(value, place, context)?;
-    let mut layers = T::default();
-    let mut refused = false;
-    for leaf in leaves(value) {
-        let at = deepest(&leaf, place);
-        match T::deserialize(ValueDeserializer::from(leaf)) {
-            Ok(leaf) => layers = over(&leaf, &layers),
-            Err(error) => {
-                refused = true;
-                refuse(&error, at, place, context);
-            }
-        }
-    }
-    // Some mistakes are made by several keys together: two kinds of retry budget.
-    if !refused && let Err(error) = T::deserialize(ValueDeserializer::from(value.clone())) {
-        refuse(&error, place, place, context);
-    }
-    Some(layers)
-}
-
-/// Tables that hold one value each, at the end of one path of keys: `{ retry = { attempts = 2 } }`.
-fn leaves<'i>(value: &Spanned<DeValue<'i>>) -> Vec<Spanned<DeValue<'i>>> {
-    let Some(table) = value.get_ref().as_table().filter(|table| !table.is_empty()) else {
-        return vec![value.clone()];
-    };
-    let mut all = Vec::new();
-    for (key, value) in table {
-        for leaf in leaves(value) {
-            let span = leaf.span();
-            let table: DeTable<'i> = std::iter::once((key.clone(), leaf)).collect();
-            all.push(Spanned::new(span, DeValue::Table(table)));
-        }
-    }
-    all
-}
-
-/// The place of the value at the end of a leaf's path.
-fn deepest(leaf: &Spanned<DeValue<'_>>, place: Place) -> Place {
-    match leaf.get_ref().as_table().and_then(|table| table.iter().next()) {
-        Some((_, inner)) => deepest(inner, place),
-        None => Place::new(place.source, leaf.span()),
-    }
-}
-
-/// Notes what the proxy's own reader said.
-fn refuse(error: &toml::de::Error, at: Place, table: Place, context: &mut Context<'_>) {
-    let message = error.message();
-    let place = error.span().map_or(at, |span| Place::new(table.source, span));
-    if let Some(rest) = message.strip_prefix("unknown field ") {
-        // "unknown field `x`, expected one of `a`, `b`": every second piece between backticks is a name.
-        let mut names = rest.split('`').skip(1).step_by(2);
-        let name = At { value: names.next().unwrap_or_default().to_owned(), place };
-        return context.unknown("key", &name, names);
-    }
-    let values = ["invalid type: ", "invalid value: "].iter().find_map(|prefix| message.strip_prefix(prefix));
-    match values.and_then(|values| values.split_once(", expected ")) {
-        Some((found, expected)) => {
-            let expected = if expected == "u32" { "a whole number" } else { expected };
-            context.error(place, format!("{found} where {expected} belongs"));
-        }
-        None => context.complaint(place, message),
-    }
 }

@@ -1,11 +1,10 @@
 //! Many scenarios from one: `[sweep]` and `[search]`.
 
+use hoplab_config::{At, Context, Place, Read, Table};
 use toml::Spanned;
 use toml::de::DeValue;
 
 use crate::scenario::grid::{self, Axis, Search, Spacing, Steps, Value};
-use crate::scenario::place::{At, Place};
-use crate::scenario::reader::{Context, Read, Table};
 
 /// `[sweep]`: keys, each with its values.
 #[derive(Default)]

@@ -1,12 +1,11 @@
 //! Services, their endpoints, and what those do: `[services.NAME]`, in a scenario or an application.
 
-use hoplab_proxy::quantity::{Bandwidth, Duration, Rate, Share};
+use hoplab_config::quantity::{Bandwidth, Duration, Rate, Share};
+use hoplab_config::{At, Context, Named, Place, Read, Table};
 use toml::Spanned;
 use toml::de::DeValue;
 
 use crate::distribution::{Distribution, Sizes};
-use crate::scenario::place::{At, Place};
-use crate::scenario::reader::{Context, Named, Read, Table};
 
 /// `[services.NAME]`.
 #[derive(Default)]

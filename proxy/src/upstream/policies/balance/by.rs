@@ -1,58 +1,68 @@
 //! What consistent hashing tells requests apart by, as configuration writes it: `{ header = "x-user" }`,
 //! `{ cookie = "session" }` or `"source"`.
 
-use std::fmt;
-
+use hoplab_config::form::{Describe, Form};
+use hoplab_config::{Context, Place, Read, Value, table, way, wrong_type};
 use http::header::HeaderName;
-use serde::de::value::MapAccessDeserializer;
-use serde::{Deserialize, Deserializer, de};
 
 use crate::upstream::By;
 
 const HINT: &str = "write `{ header = \"x-user\" }`, `{ cookie = \"session\" }` or `\"source\"`";
 
-/// What a table says.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Written {
-    header: Option<String>,
-    cookie: Option<String>,
-}
-
-impl<'de> Deserialize<'de> for By {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Visitor)
+table! {
+    /// What a table says: one of both.
+    pub struct Written {
+        /// The value of this header field.
+        pub header: String as Header,
+        /// The value of this cookie.
+        pub cookie: String as Cookie,
     }
 }
 
-struct Visitor;
+way!(Header: String, Form::Text { what: "a header field", example: "x-user" }, String::read);
+way!(Cookie: String, Form::Text { what: "a cookie's name", example: "session" }, String::read);
 
-impl<'de> de::Visitor<'de> for Visitor {
-    type Value = By;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("{ header = \"x-user\" }, { cookie = \"session\" } or \"source\"")
-    }
-
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<By, E> {
-        match text {
-            "source" => Ok(By::Source),
-            _ => Err(E::custom(format!("`{text}` tells no requests apart: {HINT}"))),
-        }
-    }
-
-    fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<By, A::Error> {
-        let written = Written::deserialize(MapAccessDeserializer::new(map))?;
-        match (written.header, written.cookie) {
-            (Some(name), None) => name.parse::<HeaderName>().map(By::Header).map_err(|_| {
-                de::Error::custom(format!("`{name}` is no header field: write a name such as `x-user`"))
-            }),
-            (None, Some(name)) if is_token(&name) => Ok(By::Cookie(name)),
-            (None, Some(name)) => {
-                Err(de::Error::custom(format!("`{name}` is no cookie's name: write one such as `session`")))
+impl Read for By {
+    fn read(value: &Value<'_>, place: Place, context: &mut Context<'_>) -> Option<Self> {
+        if let Some(text) = value.get_ref().as_str() {
+            if text == "source" {
+                return Some(Self::Source);
             }
-            _ => Err(de::Error::custom(format!("one of `header` and `cookie` tells requests apart: {HINT}"))),
+            context.error(place, format!("`{text}` tells no requests apart")).hint(HINT);
+            return None;
         }
+        if !value.get_ref().is_table() {
+            wrong_type(value, place, ("what tells requests apart", HINT), context);
+            return None;
+        }
+        let written = Written::read(value, place, context)?;
+        let (fact, hint, place) = match (written.header, written.cookie) {
+            (Some(name), None) => match name.value.parse::<HeaderName>() {
+                Ok(name) => return Some(Self::Header(name)),
+                Err(_) => (
+                    format!("`{}` is no header field", name.value),
+                    "write a name such as `x-user`",
+                    name.place,
+                ),
+            },
+            (None, Some(name)) if is_token(&name.value) => return Some(Self::Cookie(name.value)),
+            (None, Some(name)) => {
+                (format!("`{}` is no cookie's name", name.value), "write one such as `session`", name.place)
+            }
+            _ => ("one of `header` and `cookie` tells requests apart".to_owned(), HINT, place),
+        };
+        context.error(place, fact).hint(hint);
+        None
+    }
+}
+
+impl Describe for By {
+    fn form() -> Form {
+        let source = Form::Text {
+            what: "the caller's address; at a gateway behind `trusted` hops, the client's",
+            example: "source",
+        };
+        Form::Either(vec![Written::form(), source])
     }
 }
 

@@ -1,12 +1,11 @@
 //! Bounds of expectations: what was written as one means in the unit of its figure.
 
-use hoplab_proxy::quantity::{Duration, NotAQuantity, Rate, Share};
+use hoplab_config::quantity::{Duration, NotAQuantity, Rate, Share};
+use hoplab_config::{At, Context, Place};
 
 use crate::closed_form::ClosedForm;
 use crate::figures::Unit;
-use crate::scenario::place::{At, Place};
 use crate::scenario::plan::Metric;
-use crate::scenario::reader::Context;
 use crate::scenario::schema::expect::{Bound, Expect};
 
 /// A bound with its text.

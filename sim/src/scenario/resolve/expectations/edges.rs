@@ -1,11 +1,11 @@
 //! Edges: from whom to whom what is expected goes.
 
+use hoplab_config::{At, Context};
+
 use super::{Expectations, NOT_ASKED};
 use crate::figures::{Figure, Subject};
-use crate::scenario::place::At;
 use crate::scenario::plan::party::{CLIENT, GATEWAY, Party};
 use crate::scenario::plan::{Metric, ServiceId};
-use crate::scenario::reader::Context;
 
 impl Expectations<'_> {
     /// Finds the two ends of an edge on which `metric` is measured.

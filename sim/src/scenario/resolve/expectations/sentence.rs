@@ -1,9 +1,10 @@
 //! Expectations as people say them.
 
+use hoplab_config::At;
+
 use super::bounds::Limit;
 use crate::closed_form::ClosedForm;
 use crate::figures::{Better, Figure};
-use crate::scenario::place::At;
 use crate::scenario::schema::expect::{Bound, Expect};
 
 /// `p99 of order.place`, `ejected of payment`.

@@ -12,15 +12,27 @@ pub fn hint<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> String 
         known.iter().map(|known| (osa_distance(name, known), known)).min_by_key(|(distance, _)| *distance);
     match nearest {
         None => "there are none".to_owned(),
-        Some((distance, nearest)) if distance <= (name.chars().count() / 3).max(1) => {
+        Some((distance, nearest)) if is_near(name, nearest, distance) => {
             format!("did you mean \"{nearest}\"?")
         }
         Some(_) => {
             let more = if known.len() > LIST_MAX { ", …" } else { "" };
-            let list: Vec<String> = known.iter().take(LIST_MAX).map(|name| format!("\"{name}\"")).collect();
-            format!("there {} {}{more}", if known.len() == 1 { "is" } else { "are" }, list.join(", "))
+            let there = if known.len() == 1 { "is" } else { "are" };
+            format!("there {there} {}{more}", list(known.into_iter().take(LIST_MAX)))
         }
     }
+}
+
+/// Whether one of three letters is wrong, or three of a word that begins alike: `retries` for `retry`.
+fn is_near(name: &str, known: &str, distance: usize) -> bool {
+    let alike = name.chars().zip(known.chars()).take_while(|(one, other)| one == other).count();
+    let wrong = (name.chars().count() / 3).max(1);
+    distance <= if alike >= 4 { wrong.max(3) } else { wrong }
+}
+
+/// Names, each in quotes.
+pub fn list<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    names.into_iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]
@@ -33,5 +45,6 @@ mod tests {
         assert_eq!(hint("nothing", ["order", "cart"]), "there are \"order\", \"cart\"");
         assert_eq!(hint("nothing", ["order"]), "there is \"order\"");
         assert_eq!(hint("nothing", []), "there are none");
+        assert_eq!(hint("retries", ["retry", "hedge"]), "did you mean \"retry\"?");
     }
 }

@@ -1,17 +1,17 @@
-//! What is wrong with a scenario, or worth a look: place, fact and hint, all of them at once, and
+//! What is wrong with a file, or worth a look: place, fact and hint, all of them at once, and
 //! how they are shown. Not here: what is checked.
 
 use std::fmt;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
-use super::place::Place;
-use super::source::Source;
+use crate::place::Place;
+use crate::source::Source;
 
 /// How many problems are shown: more are not read.
 const SHOWN_MAX: usize = 100;
 
-/// Whether a scenario can run in spite of a problem.
+/// Whether a file can be used in spite of a problem.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
     /// It cannot.
@@ -20,10 +20,10 @@ pub enum Severity {
     Warning,
 }
 
-/// Something that is wrong with a scenario, or worth a look.
+/// Something that is wrong with a file, or worth a look.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    /// Whether the scenario can run in spite of it.
+    /// Whether the file can be used in spite of it.
     pub severity: Severity,
     /// Where it is; `None` when it is in no file (an argument, say).
     pub place: Option<Place>,
@@ -40,7 +40,14 @@ impl Problem {
     }
 }
 
-/// Everything that was found in the files of a scenario, in the order of their text.
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.fact)?;
+        self.hint.as_ref().map_or(Ok(()), |hint| write!(f, ": {hint}"))
+    }
+}
+
+/// Everything that was found in a file and those that it names, in the order of their text.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Problems {
     sources: Vec<Source>,
@@ -48,7 +55,7 @@ pub struct Problems {
 }
 
 impl Problems {
-    /// The problems of a text that is made of `sources`; of a scenario, its file first.
+    /// The problems of a text that is made of `sources`; the file itself first.
     pub fn new(sources: Vec<Source>, mut list: Vec<Problem>) -> Self {
         list.sort_by_key(|problem| problem.place);
         list.dedup();
@@ -58,6 +65,11 @@ impl Problems {
     /// Each of them.
     pub fn iter(&self) -> impl Iterator<Item = &Problem> {
         self.list.iter()
+    }
+
+    /// Each of them in a line: the fact, and what to do about it.
+    pub fn in_words(&self) -> Vec<String> {
+        self.list.iter().map(ToString::to_string).collect()
     }
 
     /// Whether there is none.
@@ -113,7 +125,7 @@ impl Problems {
         renderer.render(&groups)
     }
 
-    /// The path of a source as the user would open it: the others stand relative to the scenario file.
+    /// The path of a source as the user would open it: the others stand relative to the first.
     fn path(&self, source: usize) -> String {
         let path = &self.sources[source].path;
         match self.sources[0].path.rsplit_once('/') {

@@ -1,11 +1,11 @@
-//! Where something stands: a stretch of the text of one of the files that a scenario is made of.
+//! Where something stands: a stretch of the text of one of the files that a file is made of.
 
 use std::ops::Range;
 
 /// A stretch of a source's text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
-    /// Index of the source; 0 is the scenario file.
+    /// Index of the source; 0 is the file itself.
     pub source: usize,
     /// First byte.
     pub start: usize,
@@ -14,8 +14,8 @@ pub struct Place {
 }
 
 impl Place {
-    /// The scenario file's beginning, for what is missing in it.
-    pub(crate) const BEGINNING: Self = Self { source: 0, start: 0, end: 0 };
+    /// The file's beginning, for what is missing in it.
+    pub const BEGINNING: Self = Self { source: 0, start: 0, end: 0 };
 
     /// The stretch `span` of the source with this index.
     pub fn new(source: usize, span: Range<usize>) -> Self {
@@ -25,7 +25,9 @@ impl Place {
 
 /// Something that was written, with its place.
 #[derive(Debug, Clone)]
-pub(crate) struct At<T> {
-    pub(crate) value: T,
-    pub(crate) place: Place,
+pub struct At<T> {
+    /// What.
+    pub value: T,
+    /// Where.
+    pub place: Place,
 }

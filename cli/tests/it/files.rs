@@ -1,0 +1,246 @@
+//! The files of gateways and sidecars: what is wrong with them is told, what the reference says of them is true.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, SystemTime};
+
+use hoplab_proxy::tls::{Authority, SpiffeId};
+
+use crate::mistakes::MISTAKES;
+use crate::{Folder, code, hoplab, repository, stderr, stdout};
+
+/// PEM files of two services.
+fn write_identities(folder: &Folder) {
+    let authority = Authority::new(1, "hoplab".parse().unwrap(), SystemTime::now());
+    for service in ["order", "payment"] {
+        let id = SpiffeId::of_service(authority.trust_domain(), service).unwrap();
+        let credentials = authority.issue(&id, service, SystemTime::now());
+        folder.write(&format!("{service}.pem"), &credentials.certificate);
+        folder.write(&format!("{service}-key.pem"), &credentials.key);
+        folder.write("authorities.pem", &credentials.authorities);
+    }
+}
+
+#[test]
+fn forty_mistakes_are_told_with_place_excerpt_fact_and_hint() {
+    let folder = Folder::new("mistakes");
+    write_identities(&folder);
+    let mut told = String::new();
+    for (name, text) in MISTAKES {
+        fs::write(folder.path(name), text).unwrap();
+        let end = hoplab(&folder, &["check", name]);
+        assert_eq!(code(&end), 2, "{name} is right?");
+        let said = stderr(&end);
+        for problem in said.split("\n\n") {
+            assert!(problem.contains("help: "), "{name}: no way out: {problem}");
+            let first = problem.lines().next().unwrap();
+            let is_placed = first.starts_with(&format!("{name}:")) && problem.contains('^');
+            let is_a_file = first.contains("is not text") || first.contains("there is no file");
+            assert!(is_placed || is_a_file, "{name}: no place: {problem}");
+        }
+        let _ = writeln!(told, "# {name}\n{}\n", said.trim_end());
+    }
+    assert!(MISTAKES.len() >= 40);
+    insta::assert_snapshot!(told);
+}
+
+#[test]
+fn a_file_is_known_by_its_tables() {
+    let folder = Folder::new("kinds");
+    write_identities(&folder);
+    folder.write("a.toml", "[upstreams.a]\nendpoints = [\"a:80\"]\n");
+    folder.write(
+        "b.toml",
+        "service = \"order\"\nidentity = { certificate = \"order.pem\", key = \"order-key.pem\", authorities = \"authorities.pem\" }\n",
+    );
+    let end = hoplab(&folder, &["check", "a.toml", "b.toml"]);
+    assert_eq!(
+        stdout(&end),
+        "a.toml: a gateway on 0.0.0.0:8080 with 1 route\nb.toml: a sidecar of order, which calls 0 services\n",
+        "{}",
+        stderr(&end)
+    );
+    let end = hoplab(&folder, &["check", "--as", "sidecar", "a.toml"]);
+    assert!(stderr(&end).starts_with("a.toml:1:1: missing key \"service\""), "{}", stderr(&end));
+}
+
+#[test]
+fn reference_and_schemas_say_what_is_read() {
+    let folder = Folder::new("reference");
+    for (arguments, file) in [
+        (&["reference"][..], "config/README.md"),
+        (&["schema", "gateway"], "config/schemas/gateway.json"),
+        (&["schema", "sidecar"], "config/schemas/sidecar.json"),
+    ] {
+        let kept = fs::read_to_string(repository().join(file)).unwrap_or_default();
+        let says = stdout(&hoplab(&folder, arguments));
+        assert!(kept == says, "{file} is not what is read any more: hoplab {} > {file}", arguments.join(" "));
+        assert!(!says.contains("<!--"), "{file} has a mark without a table");
+    }
+}
+
+#[test]
+fn examples_of_the_reference_serve_traffic() {
+    let page = fs::read_to_string(repository().join("config/README.md")).unwrap();
+    let backend = backend();
+    let (mut gateways, mut sidecars) = (0, 0);
+    for block in page.split("```toml ").skip(1) {
+        let (kind, rest) = block.split_once('\n').unwrap();
+        let text = on_loopback(rest.split("```").next().unwrap(), backend);
+        let folder = Folder::new(&format!("example-{gateways}-{sidecars}"));
+        write_identities(&folder);
+        match kind {
+            "gateway" => {
+                gateways += 1;
+                let gateway = Running::start(&folder, "gateway", &text);
+                for (method, host, path) in asked(&text) {
+                    assert_eq!(
+                        status(gateway.address(0), &method, &host, &path),
+                        200,
+                        "{text}\n{method} {host}{path}"
+                    );
+                }
+            }
+            "sidecar" => {
+                sidecars += 1;
+                let sidecar = Running::start(&folder, "sidecar", &text);
+                let caller = format!(
+                    "service = \"payment\"\ninbound.listen = \"127.0.0.1:0\"\noutbound.listen = \"127.0.0.1:0\"\n\
+                     identity = {{ certificate = \"payment.pem\", key = \"payment-key.pem\", authorities = \"authorities.pem\" }}\n\
+                     services.order.endpoints = [\"{}\"]\n",
+                    sidecar.address(0)
+                );
+                let caller = Running::start(&folder, "sidecar", &caller);
+                assert_eq!(status(caller.address(1), "GET", "order", "/"), 200, "{text}");
+            }
+            other => panic!("an example of {other}"),
+        }
+    }
+    assert!(gateways >= 2 && sidecars >= 2, "{gateways} and {sidecars}");
+}
+
+/// An example whose ports are free ones, and whose endpoints are all `backend`.
+fn on_loopback(text: &str, backend: SocketAddr) -> String {
+    let mut written = String::new();
+    for line in text.lines() {
+        let (key, value) = line.split_once('=').map_or((line.trim(), ""), |(key, value)| (key.trim(), value));
+        match key {
+            "listen" | "admin" => drop(writeln!(written, "{key} = \"127.0.0.1:0\"")),
+            "app" => drop(writeln!(written, "app = \"{backend}\"")),
+            "endpoints" => {
+                let hosts = value.split('"').skip(1).step_by(2).filter(|text| text.contains(':'));
+                let line = hosts.fold(line.to_owned(), |line, host| line.replace(host, &backend.to_string()));
+                written.push_str(&line);
+                written.push('\n');
+            }
+            _ => {
+                written.push_str(line);
+                written.push('\n');
+            }
+        }
+    }
+    // What is not said listens where the reference says, which may be taken.
+    match (text.contains("[inbound]"), text.contains("listen")) {
+        (false, false) => format!("listen = \"127.0.0.1:0\"\n{written}"),
+        (true, false) => written.replace(
+            "[inbound]",
+            "[outbound]\nlisten = \"127.0.0.1:0\"\n[inbound]\nlisten = \"127.0.0.1:0\"",
+        ),
+        (_, true) => written,
+    }
+}
+
+/// A request for each route of a gateway's file: method, host and path.
+fn asked(text: &str) -> Vec<(String, String, String)> {
+    let file: toml::Table = text.parse().unwrap();
+    let routes = file.get("routes").and_then(toml::Value::as_array).cloned().unwrap_or_default();
+    let of = |route: &toml::Value, key: &str, usual: &str| {
+        let value =
+            route.get(key).map(|value| value.as_array().map_or(value, |list| &list[0]).as_str().unwrap());
+        value.unwrap_or(usual).to_owned()
+    };
+    let asked = routes.iter().map(|route| {
+        let host = of(route, "host", "any.example").replace('*', "a");
+        (of(route, "methods", "GET"), host, of(route, "path", "/"))
+    });
+    asked.collect()
+}
+
+/// A service that answers whatever it is asked with 200.
+fn backend() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = BufReader::new(stream.unwrap());
+            std::thread::spawn(move || {
+                let mut line = String::new();
+                while stream.read_line(&mut line).is_ok_and(|read| read > 0) {
+                    if line == "\r\n" {
+                        let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello";
+                        if stream.get_mut().write_all(answer).is_err() {
+                            return;
+                        }
+                    }
+                    line.clear();
+                }
+            });
+        }
+    });
+    address
+}
+
+/// A running gateway or sidecar; killed with its handle.
+struct Running {
+    process: Child,
+    addresses: Vec<SocketAddr>,
+}
+
+impl Running {
+    fn start(folder: &Folder, product: &str, text: &str) -> Self {
+        let config = folder.write(&format!("{product}-{}.toml", text.len()), text);
+        let mut process = Command::new(env!("CARGO_BIN_EXE_hoplab"))
+            .args([product, "--config"])
+            .arg(config)
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut said = BufReader::new(process.stderr.take().unwrap());
+        let mut line = String::new();
+        said.read_line(&mut line).unwrap();
+        // `gateway listens on A`, `sidecar of order listens on A (inbound) and B (outbound)`.
+        let addresses: Vec<SocketAddr> =
+            line.split_whitespace().filter_map(|word| word.parse().ok()).collect();
+        assert!(!addresses.is_empty(), "{text}\n{line}");
+        std::thread::spawn(move || said.read_to_string(&mut String::new()));
+        Self { process, addresses }
+    }
+
+    fn address(&self, number: usize) -> SocketAddr {
+        self.addresses[number]
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// The status of an answer.
+fn status(address: SocketAddr, method: &str, host: &str, path: &str) -> u16 {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    let request =
+        format!("{method} {path} HTTP/1.1\r\nhost: {host}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer.split(' ').nth(1).unwrap_or_else(|| panic!("{answer}")).parse().unwrap()
+}

@@ -1,0 +1,57 @@
+//! Files on a disk, and those that they name relative to themselves: the only place of the reader that touches one.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::context::{Context, read_from};
+use crate::problem::Problems;
+use crate::source::Source;
+
+/// What a file means.
+#[derive(Debug)]
+pub struct Loaded<T> {
+    /// What it means.
+    pub value: T,
+    /// What is worth a look.
+    pub warnings: Problems,
+    /// All files that it was read from, the file itself first.
+    pub files: Vec<PathBuf>,
+}
+
+/// Reads the file at `path`, and those that it names.
+pub fn load<T>(path: &Path, read: impl FnOnce(&mut Context<'_>) -> Option<T>) -> Result<Loaded<T>, Problems> {
+    let name = path.display().to_string();
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let mut files = vec![path.to_owned()];
+    let mut fetch = |name: &str| {
+        files.push(folder.join(name));
+        fs::read_to_string(folder.join(name)).map_err(|why| unreadable(name, &why))
+    };
+    let text = match fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(why) => {
+            let nothing = Source { path: name.clone(), text: String::new() };
+            let mut context = Context::new(nothing, &mut fetch);
+            let hint = match why.kind() {
+                io::ErrorKind::InvalidData => "name a file of TOML, which is text",
+                _ => "name another, from the folder that the command runs in",
+            };
+            context.error_outside(unreadable(&name, &why)).hint(hint);
+            return Err(context.into_problems());
+        }
+    };
+    let (value, warnings) = read_from(Source { path: name, text }, &mut fetch, read)?;
+    Ok(Loaded { value, warnings, files })
+}
+
+/// Why the file called `name` cannot be read.
+fn unreadable(name: &str, why: &io::Error) -> String {
+    match why.kind() {
+        io::ErrorKind::NotFound => format!("there is no file \"{name}\""),
+        io::ErrorKind::InvalidData => format!("\"{name}\" is not text (UTF-8)"),
+        io::ErrorKind::IsADirectory => format!("\"{name}\" is a folder"),
+        io::ErrorKind::PermissionDenied => format!("\"{name}\" may not be read: permission denied"),
+        _ => format!("\"{name}\" cannot be read: {why}"),
+    }
+}

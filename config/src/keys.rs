@@ -1,0 +1,147 @@
+//! Tables that are written down once: [`table!`] makes of one list of keys the type that holds what was written, its
+//! reader, and what reference pages and schemas say of it.
+
+use crate::context::Context;
+use crate::form::Key;
+use crate::table::Table;
+
+/// A table of keys.
+pub trait Keys: Sized {
+    /// Its keys.
+    fn keys() -> Vec<Key>;
+
+    /// Takes its keys out of `table`, in which others may stand.
+    fn take(table: &mut Table<'_, '_>, context: &mut Context<'_>) -> Self;
+}
+
+/// The names of the keys at the top of a text, as far as it is TOML.
+pub fn names_of(text: &str) -> Vec<String> {
+    let (table, _) = toml::de::DeTable::parse_recoverable(text);
+    table.get_ref().keys().map(|key| key.get_ref().to_string()).collect()
+}
+
+/// The way in which a key is read: as its type is unless the list of keys names another.
+#[macro_export]
+#[doc(hidden)]
+macro_rules! reader {
+    () => {
+        $crate::read::Plain
+    };
+    ($reader:ty) => {
+        $reader
+    };
+}
+
+/// A way to read a value by a function: `way!(Points: u32, form, points)`.
+#[macro_export]
+macro_rules! way {
+    ($way:ident: $value:ty, $form:expr, $read:expr) => {
+        struct $way;
+
+        impl $crate::ReadAs<$value> for $way {
+            fn form() -> $crate::form::Form {
+                $form
+            }
+
+            fn read(
+                value: &$crate::Value<'_>,
+                place: $crate::Place,
+                context: &mut $crate::Context<'_>,
+            ) -> Option<$value> {
+                $read(value, place, context)
+            }
+        }
+    };
+}
+
+/// One [`Key`](crate::form::Key) of a list.
+#[macro_export]
+#[doc(hidden)]
+macro_rules! key {
+    ([$($doc:literal)+] $key:ident: $value:ty [$($reader:ty)?] [$($default:expr)?]) => {{
+        #[allow(unused_mut, unused_assignments, reason = "a key need not have a default")]
+        let (mut default, mut is_required) = (None, false);
+        $((default, is_required) = $crate::form::default_of(&$default);)?
+        $crate::form::Key {
+            name: stringify!($key),
+            about: $crate::form::about(&[$($doc),+]),
+            form: <$crate::reader!($($reader)?) as $crate::read::ReadAs<$value>>::form(),
+            default,
+            is_required,
+        }
+    }};
+}
+
+/// A table whose values keep their places: `pub key: Type as Reader = default`, of which reader and default may be left
+/// out; `REQUIRED` for a default says that there is none. After `..` the keys of another table may stand in this one.
+#[macro_export]
+macro_rules! table {
+    (
+        $(#[$table_meta:meta])*
+        pub struct $table:ident {
+            $(
+                $(#[doc = $doc:literal])+
+                pub $key:ident: $value:ty $(as $reader:ty)? $(= $default:expr)?,
+            )*
+            $(
+                ..
+                $(#[doc = $rest_doc:literal])+
+                pub $rest:ident: $rest_type:ty,
+            )?
+        }
+    ) => {
+        $(#[$table_meta])*
+        #[derive(Debug, Clone, Default)]
+        pub struct $table {
+            $($(#[doc = $doc])+ pub $key: Option<$crate::At<$value>>,)*
+            $($(#[doc = $rest_doc])+ pub $rest: $rest_type,)?
+        }
+
+        impl $crate::Keys for $table {
+            fn keys() -> Vec<$crate::form::Key> {
+                let keys = vec![$($crate::key!([$($doc)+] $key: $value [$($reader)?] [$($default)?]),)*];
+                $(let keys = [keys, <$rest_type as $crate::Keys>::keys()].concat();)?
+                keys
+            }
+
+            fn take(table: &mut $crate::Table<'_, '_>, context: &mut $crate::Context<'_>) -> Self {
+                Self {
+                    $($key: table.take::<$crate::reader!($($reader)?), $value>(
+                        stringify!($key),
+                        false $(|| $crate::form::default_of(&$default).1)?,
+                        context,
+                    ),)*
+                    $($rest: <$rest_type as $crate::Keys>::take(table, context),)?
+                }
+            }
+        }
+
+        $crate::read_keys!($table);
+    };
+}
+
+/// Makes [`Read`](crate::Read) and [`Describe`](crate::form::Describe) of [`Keys`].
+#[macro_export]
+#[doc(hidden)]
+macro_rules! read_keys {
+    ($table:ty) => {
+        impl $crate::Read for $table {
+            fn read(
+                value: &$crate::Value<'_>,
+                place: $crate::Place,
+                context: &mut $crate::Context<'_>,
+            ) -> Option<Self> {
+                let mut table = $crate::Table::open(value, place, context)?;
+                let read = <Self as $crate::Keys>::take(&mut table, context);
+                table.refuse_rest(context);
+                Some(read)
+            }
+        }
+
+        impl $crate::form::Describe for $table {
+            fn form() -> $crate::form::Form {
+                $crate::form::Form::Table(<Self as $crate::Keys>::keys())
+            }
+        }
+    };
+}

@@ -1,0 +1,82 @@
+//! Where the keys of a table stand, at any depth: for what turns out to be wrong only when tables have been laid over each
+//! other.
+
+use toml::Spanned;
+use toml::de::DeValue;
+
+use crate::context::Context;
+use crate::form::{Describe, Form};
+use crate::place::Place;
+use crate::read::Read;
+use crate::table::{Table, place_of_key};
+
+/// Where the keys of a table stand.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Outline {
+    place: Option<Place>,
+    keys: Vec<(String, Outline)>,
+}
+
+impl Outline {
+    /// The outline of `value`, which stands at `place`.
+    pub fn of(value: &Spanned<DeValue<'_>>, place: Place) -> Self {
+        let keys = value.get_ref().as_table().into_iter().flatten().map(|(key, value)| {
+            let name: &str = key.get_ref().as_ref();
+            (name.to_owned(), Self::of(value, place_of_key(place.source, key, value)))
+        });
+        Self { place: Some(place), keys: keys.collect() }
+    }
+
+    /// Where the key with this dotted path stands, when all of it does.
+    pub fn find(&self, path: &str) -> Option<Place> {
+        if path.is_empty() {
+            return self.place;
+        }
+        let (first, rest) = path.split_once('.').unwrap_or((path, ""));
+        self.keys.iter().find(|(name, _)| name == first)?.1.find(rest)
+    }
+
+    /// Where the longest beginning of a dotted path stands that does, and how many keys long it is.
+    fn nearest(&self, path: &str) -> Option<(usize, Place)> {
+        let (first, rest) = path.split_once('.').unwrap_or((path, ""));
+        let inner = self.keys.iter().find(|(name, _)| name == first).map(|(_, inner)| inner);
+        match inner.and_then(|inner| inner.nearest(rest)) {
+            Some((keys, place)) => Some((keys + 1, place)),
+            None => self.place.map(|place| (0, place)),
+        }
+    }
+
+    /// Where the key with this dotted path was written: in the first of `layers` that has it, else where the most of its
+    /// path stands.
+    pub fn place_in(layers: &[&Self], path: &str) -> Option<Place> {
+        let exact = layers.iter().find_map(|layer| layer.find(path));
+        let nearest = || {
+            let all = layers.iter().rev().filter_map(|layer| layer.nearest(path));
+            all.max_by_key(|(keys, _)| *keys).map(|(_, place)| place)
+        };
+        exact.or_else(nearest)
+    }
+}
+
+/// Something that was written, with the places of its keys.
+#[derive(Debug, Clone, Default)]
+pub struct Outlined<T> {
+    /// What.
+    pub value: T,
+    /// Where.
+    pub outline: Outline,
+}
+
+impl<T: Read> Read for Outlined<T> {
+    fn read(value: &Spanned<DeValue<'_>>, place: Place, context: &mut Context<'_>) -> Option<Self> {
+        Table::open(value, place, context)?;
+        let outline = Outline::of(value, place);
+        T::read(value, place, context).map(|value| Self { value, outline })
+    }
+}
+
+impl<T: Describe> Describe for Outlined<T> {
+    fn form() -> Form {
+        T::form()
+    }
+}

@@ -1,0 +1,12 @@
+//! A text that a file is made of. Not here: which file it is read from ([`super::load`]), and what it says.
+
+use serde::{Deserialize, Serialize};
+
+/// A file that something was made from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Source {
+    /// Its path as written: as given for the first file, relative to it for others.
+    pub path: String,
+    /// Its text.
+    pub text: String,
+}
