@@ -1,6 +1,8 @@
 //! What reading and resolving share: the texts, what was found to be wrong with them, and the way to more texts. Knows
 //! no key of any file.
 
+use std::path::{Path, PathBuf};
+
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -106,6 +108,12 @@ impl<'a> Context<'a> {
     pub fn fetch(&mut self, name: &str, from: Place) -> Result<String, String> {
         let path = self.beside(name, from.source);
         (self.fetch)(&path)
+    }
+
+    /// Where the file is that the text at `from` calls `name`.
+    pub fn locate(&self, name: &str, from: Place) -> PathBuf {
+        let folder = Path::new(&self.sources[0].path).parent().unwrap_or(Path::new(""));
+        folder.join(self.beside(name, from.source))
     }
 
     /// The path of `name`, relative to the first file, as seen from another source.

@@ -35,8 +35,8 @@ macro_rules! reader {
 /// A way to read a value by a function: `way!(Points: u32, form, points)`.
 #[macro_export]
 macro_rules! way {
-    ($way:ident: $value:ty, $form:expr, $read:expr) => {
-        struct $way;
+    ($visible:vis $way:ident: $value:ty, $form:expr, $read:expr) => {
+        $visible struct $way;
 
         impl $crate::ReadAs<$value> for $way {
             fn form() -> $crate::form::Form {

@@ -90,7 +90,7 @@ use hoplab_proxy::path::Paths;
 use hoplab_proxy::server;
 use hoplab_proxy::telemetry::Sink;
 use hoplab_proxy::trust::Trusted;
-use hoplab_proxy::upstream::{Placed, Policies};
+use hoplab_proxy::upstream::{Endpoints, Policies};
 
 table! {
     /// What a gateway's file says.
@@ -133,8 +133,9 @@ table! {
 table! {
     /// Who is called.
     pub struct Upstream {
-        /// Where it listens: `host:port`, or a table with what balancing goes by; at least one.
-        pub endpoints: Vec<At<Placed>> = REQUIRED,
+        /// Where it listens: a list of `host:port` or of tables with what balancing goes by, or where such a list
+        /// is told: a file of its own, or a name whose addresses they are.
+        pub endpoints: Endpoints = REQUIRED,
         ..
         /// How it is called, over [`Config::defaults`].
         pub policies: Policies,

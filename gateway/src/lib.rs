@@ -22,7 +22,7 @@ use hoplab_proxy::path::Paths;
 use hoplab_proxy::server::{self, Connection, Drained, Handler, Refused};
 use hoplab_proxy::tasks::Tasks;
 use hoplab_proxy::telemetry::{Fault, Role};
-use hoplab_proxy::upstream::Upstream;
+use hoplab_proxy::upstream::{self, Upstream};
 use http::{Request, Response, StatusCode};
 
 pub use config::Config;
@@ -85,6 +85,7 @@ impl<H: Host> Gateway<H> {
             limits: LoadControl::new(host.clone(), "gateway", plan.limits, seed),
             route_limits,
         };
+        upstream::known(&host, &requests.upstreams).await;
         server::serve(host, spawner, listener, Arc::new(requests), plan.server, shutdown).await
     }
 }

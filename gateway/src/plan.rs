@@ -9,7 +9,7 @@ use hoplab_proxy::load_control::{LimitsPolicy, Settings};
 use hoplab_proxy::path::Paths;
 use hoplab_proxy::telemetry::Outlets;
 use hoplab_proxy::trust::Trusted;
-use hoplab_proxy::upstream::{self, Contradiction, Placed, Policies};
+use hoplab_proxy::upstream::{self, Contradiction, Endpoints, Placed, Policies};
 use hoplab_proxy::{path, server};
 use http::Method;
 
@@ -164,19 +164,13 @@ impl<'a> Resolving<'a, '_> {
         let defaults = self.config.defaults.as_ref().map(|defaults| &defaults.value.outline);
         let layers: Vec<&Outline> = std::iter::once(outline).chain(defaults).collect();
         let settings = self.settings(policies, &layers);
-        let endpoints = written.endpoints.as_ref();
-        if let Some(endpoints) = endpoints
-            && endpoints.value.is_empty()
-            && !self.context.is_told_within(endpoints.place)
-        {
-            let hint = format!("write at least one, such as `endpoints = [\"{}-0:8080\"]`", name.value);
-            self.context.error(endpoints.place, "there is no endpoint").hint(hint);
-        }
-        let placed = endpoints.map(|endpoints| endpoints.value.iter().map(|at| at.value.clone()).collect());
-        let (endpoints, placements) = Placed::split(placed.unwrap_or_default());
+        let Endpoints { listed, source } =
+            written.endpoints.as_ref().map(|at| at.value.clone()).unwrap_or_default();
+        let (endpoints, placements) = Placed::split(listed);
         let zone = self.config.zone.as_ref().map(|zone| Arc::from(zone.value.as_str()));
         upstream::Config {
             placements,
+            source,
             zone,
             settings,
             ..upstream::Config::new(name.value.as_str(), endpoints)
@@ -448,7 +442,7 @@ mod tests {
                 "\"best\"",
                 "unknown balance \"best\": there are \"round-robin\", \"random\"",
             ),
-            ("[upstreams.a]\nendpoints = []", "[]", "there is no endpoint: write at least one"),
+            ("[upstreams.a]\nendpoints = []", "[]", "there is no endpoint: write `[\"payment-0:8080\"]`"),
             ("", "", "missing key \"upstreams\": write `[upstreams.NAME]`"),
             ("admin = \"9901\"", "\"9901\"", "`9901` is no address with a port: write an IP address"),
             ("access_log = \"\"", "\"\"", "`` is no place for lines"),

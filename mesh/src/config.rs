@@ -48,7 +48,7 @@ use hoplab_config::{At, Choice, Names, Outlined, REQUIRED, Read, table, way};
 use hoplab_proxy::host::Endpoint;
 use hoplab_proxy::load_control::LimitsPolicy;
 use hoplab_proxy::telemetry::Sink;
-use hoplab_proxy::upstream::{Placed, Policies, Protocol};
+use hoplab_proxy::upstream::{Endpoints, Policies, Protocol};
 
 /// Where inbound sides listen unless a file says otherwise; Istio's port.
 pub const INBOUND_PORT: u16 = 15006;
@@ -150,8 +150,9 @@ table! {
 table! {
     /// A service that the app may call.
     pub struct Service {
-        /// The inbound sides of its pods: `host:port`, or a table with what balancing goes by; at least one.
-        pub endpoints: Vec<At<Placed>> = REQUIRED,
+        /// The inbound sides of its pods: a list of `host:port` or of tables with what balancing goes by, or where such a list
+        /// is told: a file of its own, or a name whose addresses they are.
+        pub endpoints: Endpoints = REQUIRED,
         /// What of it is called in ways of its own; the longest path is looked at first.
         pub routes: Vec<At<Outlined<Route>>> = "none",
         ..

@@ -13,7 +13,9 @@ use hoplab_proxy::telemetry::Outlets;
 use hoplab_proxy::telemetry::outlets::share_a_port;
 use hoplab_proxy::tls::identity::Part;
 use hoplab_proxy::tls::{Credentials, Identity, NotSpiffe, SpiffeId, TrustDomain};
-use hoplab_proxy::upstream::{self, Contradiction, Placed, Placement, Policies, Protocol, Settings};
+use hoplab_proxy::upstream::{
+    self, Contradiction, Endpoints, Placed, Placement, Policies, Protocol, Settings, Source,
+};
 use http::Method;
 use indexmap::IndexMap;
 
@@ -76,6 +78,8 @@ pub struct Service {
     pub endpoints: Vec<Endpoint>,
     /// What balancing goes by, one an endpoint.
     pub placements: Vec<Placement>,
+    /// Where else it is learned which pods it has.
+    pub source: Source,
     /// How it is called.
     pub settings: Settings,
     /// What of it is called in ways of its own; the longest path comes first.
@@ -133,7 +137,8 @@ impl Plan {
     ) -> Result<&mut Service, NotSpiffe> {
         let id = id_of(self.identity.id().trust_domain(), name)?;
         let (endpoints, placements) = Placed::split(endpoints);
-        let service = Service { id, endpoints, placements, settings, routes: Vec::new() };
+        let source = Source::Listed;
+        let service = Service { id, endpoints, placements, source, settings, routes: Vec::new() };
         Ok(self.services.entry(name.into()).insert_entry(service).into_mut())
     }
 
@@ -298,16 +303,9 @@ impl<'a> Resolving<'a, '_> {
         let defaults = config.defaults.as_ref().map(|defaults| &defaults.value.outline);
         let layers: Vec<&Outline> = std::iter::once(outline).chain(defaults).collect();
         let policies = written.policies.over(&self.defaults());
-        let endpoints = written.endpoints.as_ref();
-        if let Some(endpoints) = endpoints
-            && endpoints.value.is_empty()
-            && !self.context.is_told_within(endpoints.place)
-        {
-            let hint = format!("write at least one, such as `endpoints = [\"{}-0:15006\"]`", name.value);
-            self.context.error(endpoints.place, "there is no endpoint").hint(hint);
-        }
-        let placed = endpoints.map(|endpoints| endpoints.value.iter().map(|at| at.value.clone()).collect());
-        let (endpoints, placements) = Placed::split(placed.unwrap_or_default());
+        let Endpoints { listed, source } =
+            written.endpoints.as_ref().map(|at| at.value.clone()).unwrap_or_default();
+        let (endpoints, placements) = Placed::split(listed);
         let settings = self.settings(&policies, &layers);
         let routes = match &settings {
             Some(_) => self.routes(written, &policies, &layers),
@@ -315,7 +313,8 @@ impl<'a> Resolving<'a, '_> {
             None => Vec::new(),
         };
         let id = id_of(trust_domain?, &name.value).ok()?;
-        let mut service = Service { id, endpoints, placements, settings: settings?, routes: Vec::new() };
+        let settings = settings?;
+        let mut service = Service { id, endpoints, placements, source, settings, routes: Vec::new() };
         routes.into_iter().for_each(|route| service.route(route));
         Some(service)
     }
@@ -449,7 +448,7 @@ mod tests {
                  but the service's pods are spiffe://hoplab/ns/default/sa/order: \
                  name the service of the certificate, or another certificate",
                 "`Cart` is no service name: use lower case letters, digits and hyphens",
-                "there is no endpoint: write at least one, such as `endpoints = [\"Cart-0:15006\"]`",
+                "there is no endpoint: write `[\"payment-0:8080\"]`, `{ file = \"payment.endpoints\" }` or `{ dns = \"payment:8080\" }`",
                 "inbound.listen, 127.0.0.1:15001, has the port of outbound.listen, 127.0.0.1:15001: \
                  give each a port of its own",
             ]

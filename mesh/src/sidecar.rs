@@ -104,6 +104,7 @@ impl<H: Host> Sidecar<H> {
             let Side { listener, handler, security, .. } = outbound;
             let drain_timeout = OUTBOUND_DRAIN_TIMEOUT;
             let settings = Settings { security, drain_timeout, ..Settings::default() };
+            handler.know_pods(&host).await;
             // The other end is dropped when the inbound side is done.
             let stopped = async { drop(outbound_stopped.await) };
             server::serve(host.clone(), spawner.clone(), listener, handler, settings, stopped).await;

@@ -12,10 +12,11 @@ pub mod live;
 use std::fmt;
 use std::future::Future;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use hoplab_config::form::{Describe, Form};
 use hoplab_config::read::parsed;
@@ -40,6 +41,19 @@ pub trait Host: Clone + Send + Sync + Unpin + 'static {
     /// Connects to `endpoint`, resolving its name. Never gives up by itself: the caller races it
     /// against [`Host::sleep_until`].
     fn connect(&self, endpoint: &Endpoint) -> impl Future<Output = io::Result<Self::Stream>> + Send;
+
+    /// The addresses of a name, as a name server tells them; none when it has none, or when there is no such name. Never
+    /// gives up by itself, as [`Host::connect`]. A host that knows no names says so.
+    fn resolve(&self, name: &str) -> impl Future<Output = io::Result<Resolved>> + Send {
+        let unknown = format!("this host resolves no names, and so not `{name}`");
+        std::future::ready(Err(io::Error::new(io::ErrorKind::Unsupported, unknown)))
+    }
+
+    /// What stands in a file of the machine; of one that has files.
+    fn read(&self, path: &Path) -> impl Future<Output = io::Result<String>> + Send {
+        let unknown = format!("this host has no files, and so not {}", path.display());
+        std::future::ready(Err(io::Error::new(io::ErrorKind::Unsupported, unknown)))
+    }
 
     /// A name for the connection that a stream is one end of, for those who look at the network from outside; none,
     /// unless the host says otherwise.
@@ -92,6 +106,15 @@ pub trait Host: Clone + Send + Sync + Unpin + 'static {
     fn wants(&self, _: Interest) -> bool {
         false
     }
+}
+
+/// What a name server says of a name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resolved {
+    /// Its addresses, in any order.
+    pub addresses: Vec<IpAddr>,
+    /// How long that may be relied on.
+    pub ttl: Duration,
 }
 
 /// A bound port that hands out connections.

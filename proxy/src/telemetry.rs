@@ -60,6 +60,8 @@ pub enum Report {
     Breaker(BreakerMoved),
     /// A policy decided something that people want to see.
     Policy(PolicyEvent),
+    /// A source of members is of no use for now.
+    Source(SourceTrouble),
     /// A task of the product panicked: a bug of ours.
     Panicked,
     /// A request arrived at a hop of this role; its span will follow. For those who want
@@ -341,6 +343,17 @@ pub struct PolicyEvent {
     pub decision: Decision,
 }
 
+/// It could not be learned who an upstream's members are; the last ones that were known still are.
+#[derive(Debug, Clone)]
+pub struct SourceTrouble {
+    /// When.
+    pub at: Instant,
+    /// Whose members they are.
+    pub upstream: Arc<str>,
+    /// What is wrong.
+    pub fact: String,
+}
+
 /// What a policy decided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Decision {
@@ -390,11 +403,15 @@ pub enum Decision {
     HedgeWon,
     /// An endpoint would have been ejected, but as many as may be are.
     EjectionRefused,
+    /// An endpoint joined the upstream's members.
+    Joined,
+    /// An endpoint left them.
+    Left,
 }
 
 impl Decision {
     /// All of them, in their order.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 25] = [
         Self::Retried,
         Self::RetryBudgetSpent,
         Self::RetryBodyTooLong,
@@ -418,6 +435,8 @@ impl Decision {
         Self::RetryMethod,
         Self::HedgeWon,
         Self::EjectionRefused,
+        Self::Joined,
+        Self::Left,
     ];
 
     /// Its name in records, metrics and expectations.
@@ -446,6 +465,8 @@ impl Decision {
             Self::RetryMethod => "retry-method-not-listed",
             Self::HedgeWon => "hedge-won",
             Self::EjectionRefused => "ejection-refused",
+            Self::Joined => "joined",
+            Self::Left => "left",
         }
     }
 }

@@ -11,17 +11,22 @@ mod breakers;
 mod clock;
 mod content;
 mod deadline;
+mod endpoints;
+pub mod fleet;
 mod health;
 mod idle;
+mod member;
 mod placement;
 pub(crate) mod policies;
 mod pool;
 mod race;
 mod replay;
 pub mod settings;
+pub mod source;
 mod state;
 mod streaming;
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
 use hoplab_config::Choice;
@@ -40,8 +45,12 @@ use crate::policy::deadline::Deadline;
 use crate::policy::retry::Retry;
 pub use affinity::By;
 pub(crate) use attempt::ATTEMPT_COUNT;
-use attempt::{Answered, Attempted};
+use attempt::{Answered, Attempted, Tried};
 use deadline::Limits;
+pub use endpoints::Endpoints;
+pub use fleet::{Fleet, MemberId, MemberSpec};
+use health::Checking;
+use member::Template;
 pub use placement::{PRIORITY_MAX, Placed, Placement, WEIGHT_MAX, rank};
 pub use policies::{
     BalanceKeys, BalanceKind, BalancePolicy, BreakerPolicy, BudgetKeys, BudgetPolicy, Contradiction,
@@ -49,9 +58,11 @@ pub use policies::{
     HedgeAfter, HedgePolicy, Initial, OutlierPolicy, Policies, PoolPolicy, QueuePolicy, RetryAfter,
     RetryPolicy, SuccessRatePolicy, Trailers, WholePolicy, ZonePreference, method,
 };
-use pool::{Connector, Pool, Together};
+use pool::Together;
 use replay::Replay;
 pub use settings::Settings;
+use source::Known;
+pub use source::{Source, known};
 use state::State;
 use streaming::Streaming;
 
@@ -78,10 +89,12 @@ impl Choice for Protocol {
 pub struct Config {
     /// Its name, a service as a rule; telemetry calls it so.
     pub name: Arc<str>,
-    /// Where it listens. The order matters: round robin follows it.
+    /// Where it listens, to begin with. The order matters: round robin follows it.
     pub endpoints: Vec<Endpoint>,
     /// What balancing goes by, one an endpoint; endpoints beyond its end are as good as any.
     pub placements: Vec<Placement>,
+    /// Where else is learned who its members are.
+    pub source: Source,
     /// The zone that requests are sent from, where that is known.
     pub zone: Option<Arc<str>>,
     /// What it speaks, unless the policies say so.
@@ -99,6 +112,7 @@ impl Config {
             name: name.into(),
             endpoints,
             placements: Vec::new(),
+            source: Source::Listed,
             zone: None,
             protocol: Protocol::Http1,
             tls: None,
@@ -107,13 +121,11 @@ impl Config {
     }
 }
 
-impl Config {
-    /// How its connections are secured on which `protocol` is spoken.
-    fn tls_of(&self, protocol: Protocol) -> Option<ClientTls> {
-        match protocol {
-            Protocol::Http1 => self.tls.as_ref().map(ClientTls::speaking_http1),
-            Protocol::Http2 => self.tls.clone(),
-        }
+/// How connections are secured on which `protocol` is spoken.
+fn secured(tls: Option<&ClientTls>, protocol: Protocol) -> Option<ClientTls> {
+    match protocol {
+        Protocol::Http1 => tls.map(ClientTls::speaking_http1),
+        Protocol::Http2 => tls.cloned(),
     }
 }
 
@@ -129,7 +141,13 @@ pub struct Upstream<H: Host> {
     ids: SpanIds,
     /// For what outlives a request's future.
     spawner: Spawner<H>,
-    pools: Vec<Arc<Pool<H>>>,
+    /// How members are made and checked.
+    template: Template<H>,
+    checking: Option<Checking<H>>,
+    /// Counts the changes of its members.
+    changes: AtomicU64,
+    /// Whether it is known who its members are.
+    known: Known,
     state: State<H>,
 }
 
@@ -139,25 +157,23 @@ impl<H: Host> Upstream<H> {
     pub fn new(host: H, spawner: &Spawner<H>, config: Config, seed: u64) -> Arc<Self> {
         let settings = config.settings.clone();
         let config = Config { protocol: settings.protocol.unwrap_or(config.protocol), ..config };
-        let together = Together::new(settings.limits.whole);
-        let pools = config.endpoints.iter().map(|endpoint| {
-            let connector = Connector {
-                host: host.clone(),
-                endpoint: endpoint.clone(),
-                protocol: config.protocol,
-                tls: config.tls_of(config.protocol),
-                timeout: settings.connect_timeout,
-                keep_alive: settings.limits.keep_alive,
-            };
-            Pool::new(connector, spawner.clone(), settings.limits, together.clone())
-        });
-        let pools = pools.collect();
-        let state = State::new(host.clone(), &config, &settings, seed);
+        let template = Template {
+            host: host.clone(),
+            spawner: spawner.clone(),
+            protocol: config.protocol,
+            tls: config.tls.clone(),
+            connect_timeout: settings.connect_timeout,
+            limits: settings.limits,
+            together: Together::new(settings.limits.whole),
+        };
+        let enlist = |seat, spec: &_| template.member(seat, spec);
+        let state = State::new(host.clone(), &config, &settings, seed, enlist);
         if settings.outlier.is_some() {
             spawner.spawn(state.readmit());
         }
-        if let Some(health) = &settings.health {
-            health::start(&host, spawner, &config, health, &state);
+        let checking = settings.health.as_ref().map(|health| Checking::new(&host, spawner, &config, health));
+        if let Some(checking) = &checking {
+            state.stands(host.now()).iter().for_each(|stand| checking.begin(&stand.member, &state));
         }
         let retry = settings.retry.clone().map(Retry::new).filter(Retry::possible);
         let deadline = settings.deadline.clone().map(Deadline::new);
@@ -166,17 +182,50 @@ impl<H: Host> Upstream<H> {
             name: config.name,
             protocol: config.protocol,
             secure: config.tls.is_some(),
+            known: Known::new(config.source == Source::Listed),
+            changes: AtomicU64::new(0),
             settings,
             retry,
             deadline,
             ids: SpanIds::new(seed),
             spawner: spawner.clone(),
-            pools,
+            template,
+            checking,
             state,
         });
         let gauges: Weak<dyn Gauges> = Arc::<Self>::downgrade(&upstream);
         upstream.host.report(Report::Gauges(gauges));
+        source::follow(&upstream, spawner, config.source, seed);
         upstream
+    }
+
+    /// Makes those of `fleet` its members, at once and while requests are under way. Who is one already stays who it is,
+    /// with its connections and all that is known of it, whatever its weight, zone and rank are now. No attempt is begun
+    /// any more at those who are none any more; what is under way there goes on to its end.
+    pub fn set_members(&self, fleet: &Fleet) {
+        let changes = self.state.set_members(fleet, |seat, spec| self.template.member(seat, spec));
+        for left in &changes.left {
+            left.left.notify_one();
+            left.pool.close();
+        }
+        if let Some(checking) = &self.checking {
+            changes.joined.iter().for_each(|joined| checking.begin(joined, &self.state));
+        }
+        if !changes.is_empty() {
+            self.changes.fetch_add(1, Ordering::Release);
+        }
+        self.known.tell();
+    }
+
+    /// Where its members listen now, in their order.
+    pub fn endpoints(&self) -> Vec<Endpoint> {
+        let stands = self.state.stands(self.host.now());
+        stands.iter().map(|stand| stand.member.endpoint.clone()).collect()
+    }
+
+    /// How often its members have changed, so that whoever goes by them notices.
+    pub fn changes(&self) -> u64 {
+        self.changes.load(Ordering::Acquire)
     }
 
     /// Its name.
@@ -213,7 +262,7 @@ impl<H: Host> Upstream<H> {
         let repeats = self.retry.is_some() || hedges > 0;
         let replay = Replay::new(body, if repeats { self.settings.body_limit } else { 0 }, &self.host);
         let mut retries = self.retries();
-        let mut tried = Vec::new();
+        let mut tried = Tried::default();
         let mut retrying = None;
         let last = self.settings.retry_within.map(|within| self.host.now() + within);
         loop {
@@ -224,10 +273,9 @@ impl<H: Host> Upstream<H> {
                 self.attempt(exchange, &head, &replay, &mut tried, limits).await
             };
             drop(retrying.take());
-            let endpoint = attempt::endpoint(&attempted);
             let deadline = self.deadline_of(limits, &replay);
             let begin_by = last.into_iter().fold(self.begin_by(deadline), Instant::min);
-            let again = self.again(&head, &replay, &attempted, &mut retries, endpoint, begin_by);
+            let again = self.again(&head, &replay, &attempted, &mut retries, begin_by);
             let Some((pause, permit)) = again else {
                 return self.conclude(attempted, in_flight, replay, limits);
             };
@@ -268,14 +316,14 @@ impl<H: Host> Upstream<H> {
 
 impl<H: Host> Gauges for Upstream<H> {
     fn read(&self) -> Vec<Gauge> {
-        let now = self.host.now();
-        let endpoints = self.pools.iter().enumerate().map(|(number, pool)| {
+        let endpoints = self.state.stands(self.host.now()).into_iter().map(|stand| {
+            let pool = &stand.member.pool;
             let pending = pool.pending_now();
             Gauge::Endpoint(EndpointGauge {
                 upstream: Arc::clone(&self.name),
-                endpoint: self.state.endpoint(number).unwrap_or_default(),
-                is_in: self.state.is_in(number, now),
-                is_ejected: self.state.is_ejected(number),
+                endpoint: Arc::clone(&stand.member.label),
+                is_in: stand.is_in,
+                is_ejected: stand.is_ejected,
                 connections: pool.connections_now(),
                 in_flight: pool.requests_now().saturating_sub(pending),
                 pending,

@@ -82,6 +82,9 @@ impl Observer for Hears {
                 // Requests go on where nobody reads it.
                 let _ = writeln!(io::stderr(), "breaker of {upstream} ({endpoint}): {}", state.name());
             }
+            Report::Source(trouble) => {
+                let _ = writeln!(io::stderr(), "members of {}: {}", trouble.upstream, trouble.fact);
+            }
             // Others would drown what is said once in a while.
             Report::Span(_)
             | Report::Policy(_)

@@ -92,6 +92,7 @@ fn examples_of_the_reference_serve_traffic() {
         let text = on_loopback(rest.split("```").next().unwrap(), backend);
         let folder = Folder::new(&format!("example-{gateways}-{sidecars}"));
         write_identities(&folder);
+        folder.write("payment.endpoints", &format!("{backend}\n"));
         match kind {
             "gateway" => {
                 gateways += 1;

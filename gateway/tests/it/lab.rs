@@ -143,7 +143,11 @@ impl Lab {
 
     /// A gateway with the configuration in `text`, whose port is chosen by the machine.
     pub(crate) async fn gateway(&self, text: &str) -> Running {
-        let plan = Plan::read(&format!("listen = \"127.0.0.1:0\"\n{text}")).unwrap();
+        self.gateway_of(Plan::read(&format!("listen = \"127.0.0.1:0\"\n{text}")).unwrap()).await
+    }
+
+    /// A gateway that does what `plan` says.
+    pub(crate) async fn gateway_of(&self, plan: Plan) -> Running {
         let gateway = Gateway::bind(self.host.clone(), plan).await.unwrap();
         let address = gateway.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();

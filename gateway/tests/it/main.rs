@@ -9,6 +9,7 @@ mod deadlines;
 mod drain;
 mod edge;
 mod envoy;
+mod fleet;
 mod frames;
 mod h2_malformed;
 mod h2_mistakes;

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::{Mutex, PoisonError};
 
 use hoplab_proxy::host::Endpoint;
 use http::HeaderMap;
@@ -14,29 +15,40 @@ use indexmap::IndexMap;
 const SUFFIXES: [&str; 4] = ["", ".default", ".default.svc", ".default.svc.cluster.local"];
 
 /// Services by what apps call them.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Directory {
     names: IndexMap<String, usize>,
-    addresses: BTreeMap<IpAddr, Vec<usize>>,
+    /// As of when they were last looked up.
+    addresses: Mutex<Addresses>,
     port: u16,
+}
+
+/// Services by the addresses of their pods.
+#[derive(Debug, Default)]
+struct Addresses {
+    services: BTreeMap<IpAddr, Vec<usize>>,
+    /// How often each service's pods had changed; `None` when nobody has looked yet.
+    as_of: Option<Vec<u64>>,
+}
+
+/// The services' pods as they are now; a service's number is its place among the names.
+pub(super) trait Pods {
+    /// How often those of this service have changed.
+    fn changes(&self, service: usize) -> u64;
+    /// Where they listen.
+    fn endpoints(&self, service: usize) -> Vec<Endpoint>;
 }
 
 impl Directory {
     /// A directory for a sidecar that listens on `port`. Services are numbered in their order.
-    pub(super) fn new<'a>(port: u16, services: impl Iterator<Item = (&'a str, &'a [Endpoint])>) -> Self {
-        let mut directory = Self { names: IndexMap::new(), addresses: BTreeMap::new(), port };
-        for (number, (name, endpoints)) in services.enumerate() {
+    pub(super) fn new<'a>(port: u16, services: impl Iterator<Item = &'a str>) -> Self {
+        let mut names = IndexMap::new();
+        for (number, name) in services.enumerate() {
             for suffix in SUFFIXES {
-                directory.names.insert(format!("{name}{suffix}"), number);
-            }
-            for address in endpoints.iter().filter_map(|endpoint| endpoint.host.parse().ok()) {
-                let users: &mut Vec<usize> = directory.addresses.entry(address).or_default();
-                if users.last() != Some(&number) {
-                    users.push(number);
-                }
+                names.insert(format!("{name}{suffix}"), number);
             }
         }
-        directory
+        Self { names, addresses: Mutex::default(), port }
     }
 
     /// The service that a request with `headers` is meant for, which came over a connection to
@@ -45,8 +57,13 @@ impl Directory {
     /// The name wins. An app that calls pods by their addresses is understood when its connection
     /// was redirected here, and the address is that of one service alone; the balance still decides
     /// which of the service's pods is asked.
-    pub(super) fn find(&self, headers: &HeaderMap, destination: SocketAddr) -> Option<usize> {
-        self.by_name(headers).or_else(|| self.by_address(destination))
+    pub(super) fn find(
+        &self,
+        headers: &HeaderMap,
+        destination: SocketAddr,
+        pods: &impl Pods,
+    ) -> Option<usize> {
+        self.by_name(headers).or_else(|| self.by_address(destination, pods))
     }
 
     fn by_name(&self, headers: &HeaderMap) -> Option<usize> {
@@ -59,11 +76,38 @@ impl Directory {
         }
     }
 
-    fn by_address(&self, destination: SocketAddr) -> Option<usize> {
-        let redirected = destination.port() != self.port;
-        match self.addresses.get(&destination.ip())?.as_slice() {
-            [service] if redirected => Some(*service),
+    fn by_address(&self, destination: SocketAddr, pods: &impl Pods) -> Option<usize> {
+        if destination.port() == self.port {
+            // It was not redirected.
+            return None;
+        }
+        let mut addresses = self.addresses.lock().unwrap_or_else(PoisonError::into_inner);
+        addresses.follow(self.names.len() / SUFFIXES.len(), pods);
+        match addresses.services.get(&destination.ip())?.as_slice() {
+            [service] => Some(*service),
             _ => None,
+        }
+    }
+}
+
+impl Addresses {
+    /// Learns which pods the services have now, if that has changed.
+    fn follow(&mut self, count: usize, pods: &impl Pods) {
+        let is_new = |(service, as_of): (usize, &u64)| pods.changes(service) != *as_of;
+        if self.as_of.as_ref().is_some_and(|as_of| !as_of.iter().enumerate().any(is_new)) {
+            return;
+        }
+        // Counted first: who changes meanwhile is asked again.
+        self.as_of = Some((0..count).map(|service| pods.changes(service)).collect());
+        self.services.clear();
+        for service in 0..count {
+            let endpoints = pods.endpoints(service);
+            for address in endpoints.iter().filter_map(|endpoint| endpoint.host.parse().ok()) {
+                let users: &mut Vec<usize> = self.services.entry(address).or_default();
+                if users.last() != Some(&service) {
+                    users.push(service);
+                }
+            }
         }
     }
 }
@@ -72,19 +116,51 @@ impl Directory {
 mod tests {
     use super::*;
 
+    /// Pods of two services, and how often they have changed.
+    struct Fixed(u64, [Vec<&'static str>; 2]);
+
+    impl Pods for Fixed {
+        fn changes(&self, _: usize) -> u64 {
+            self.0
+        }
+
+        fn endpoints(&self, service: usize) -> Vec<Endpoint> {
+            self.1[service].iter().map(|host| Endpoint::new(*host, 15006)).collect()
+        }
+    }
+
+    fn pods() -> Fixed {
+        Fixed(
+            0,
+            [vec!["10.0.0.1", "10.0.0.2", "10.0.0.9"], vec!["cart-0", "10.0.0.9", "10.0.0.3", "10.0.0.3"]],
+        )
+    }
+
+    fn directory() -> Directory {
+        Directory::new(15001, ["payment", "cart"].into_iter())
+    }
+
     fn find(host: &str, destination: &str) -> Option<usize> {
-        let endpoints =
-            |hosts: &[&str]| hosts.iter().map(|host| Endpoint::new(*host, 15006)).collect::<Vec<_>>();
-        let services = [
-            ("payment", endpoints(&["10.0.0.1", "10.0.0.2", "10.0.0.9"])),
-            ("cart", endpoints(&["cart-0", "10.0.0.9", "10.0.0.3", "10.0.0.3"])),
-        ];
-        let services = services.iter().map(|(name, endpoints)| (*name, endpoints.as_slice()));
         let mut headers = HeaderMap::new();
         if !host.is_empty() {
             headers.insert(HOST, host.parse().unwrap());
         }
-        Directory::new(15001, services).find(&headers, destination.parse().unwrap())
+        directory().find(&headers, destination.parse().unwrap(), &pods())
+    }
+
+    #[test]
+    fn addresses_follow_the_pods() {
+        let (directory, mut pods) = (directory(), pods());
+        let find = |pods: &Fixed, destination: &str| {
+            directory.find(&HeaderMap::new(), destination.parse().unwrap(), pods)
+        };
+        assert_eq!(find(&pods, "10.0.0.2:80"), Some(0));
+        pods.1 = [vec!["10.0.0.1"], vec!["10.0.0.2", "10.0.0.9"]];
+        assert_eq!(find(&pods, "10.0.0.2:80"), Some(0), "nobody has said that they have changed");
+        pods.0 = 1;
+        assert_eq!(find(&pods, "10.0.0.2:80"), Some(1));
+        assert_eq!(find(&pods, "10.0.0.9:80"), Some(1), "it is another's no more");
+        assert_eq!(find(&pods, "10.0.0.3:80"), None);
     }
 
     #[test]

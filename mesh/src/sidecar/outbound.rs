@@ -6,17 +6,17 @@ use std::sync::Arc;
 
 use hoplab_proxy::body::Body;
 use hoplab_proxy::forward::Forwarder;
-use hoplab_proxy::host::Host;
+use hoplab_proxy::host::{Endpoint, Host};
 use hoplab_proxy::path;
 use hoplab_proxy::server::{Connection, Handler, Refused};
 use hoplab_proxy::tasks::Spawner;
 use hoplab_proxy::telemetry::{Fault, Role};
 use hoplab_proxy::tls::ClientTls;
-use hoplab_proxy::upstream::{Config, Protocol, Settings, Upstream};
+use hoplab_proxy::upstream::{self, Config, Protocol, Settings, Upstream};
 use http::{Request, Response};
 
 use crate::plan::{Plan, Route};
-use crate::sidecar::directory::Directory;
+use crate::sidecar::directory::{Directory, Pods};
 use crate::sidecar::seed_of;
 
 /// The outbound side of a sidecar.
@@ -45,6 +45,16 @@ impl<H: Host> Called<H> {
     }
 }
 
+impl<H: Host> Pods for Vec<Called<H>> {
+    fn changes(&self, service: usize) -> u64 {
+        self[service].upstream.changes()
+    }
+
+    fn endpoints(&self, service: usize) -> Vec<Endpoint> {
+        self[service].upstream.endpoints()
+    }
+}
+
 impl<H: Host> Outbound<H> {
     /// The outbound side of `plan`, which listens on `port`.
     pub(super) fn new(
@@ -58,6 +68,7 @@ impl<H: Host> Outbound<H> {
         for (name, service) in &plan.services {
             let mut config = Config::new(Arc::clone(name), service.endpoints.clone());
             config.placements.clone_from(&service.placements);
+            config.source.clone_from(&service.source);
             config.zone.clone_from(&plan.zone);
             config.protocol = Protocol::Http2;
             config.tls = Some(ClientTls::new(host, &plan.identity, service.id.clone())?);
@@ -72,12 +83,27 @@ impl<H: Host> Outbound<H> {
             let routes = routes.collect();
             services.push(Called { upstream: open(&service.settings, name), routes });
         }
-        let names = plan.services.iter().map(|(name, service)| (&**name, service.endpoints.as_slice()));
+        let names = plan.services.keys().map(|name| &**name);
         Ok(Self {
             forwarder: Forwarder::new(host.clone(), Role::Outbound, seed_of(seed, "outbound")),
             directory: Directory::new(port, names),
             services,
         })
+    }
+}
+
+impl<H: Host> Outbound<H> {
+    /// Waits until it is known which pods the services have.
+    pub(super) async fn know_pods(&self, host: &H) {
+        upstream::known(host, &self.upstreams()).await;
+    }
+
+    fn upstreams(&self) -> Vec<Arc<Upstream<H>>> {
+        let of = |service: &Called<H>| {
+            let routed = service.routes.iter().filter_map(|(_, upstream)| upstream.clone());
+            routed.chain([Arc::clone(&service.upstream)]).collect::<Vec<_>>()
+        };
+        self.services.iter().flat_map(of).collect()
     }
 }
 
@@ -92,7 +118,8 @@ impl<H: Host> Handler for Outbound<H> {
         connection: Arc<Connection>,
     ) -> Response<Body> {
         let visit = self.forwarder.arrive(&mut request, &connection).await;
-        let service = self.directory.find(request.headers(), connection.original_destination);
+        let destination = connection.original_destination;
+        let service = self.directory.find(request.headers(), destination, &self.services);
         match service.and_then(|number| self.services.get(number)) {
             Some(service) => {
                 let upstream = service.upstream(&request);

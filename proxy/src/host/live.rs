@@ -9,16 +9,22 @@
     reason = "this is the door to the live machine"
 )]
 
-use std::io;
+mod names;
+
+use std::io::{self, Read};
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
 use rustls::crypto::CryptoProvider;
 use tokio::net::{TcpListener, TcpStream};
 
-use super::{Accepted, Endpoint, Host, Instant, Listener, Work};
+use super::{Accepted, Endpoint, Host, Instant, Listener, Resolved, Work};
 use crate::telemetry::{Interest, Observer, Owner, Report};
+
+/// The longest file that is read; a list of 10,000 endpoints is a third of it.
+const FILE_BYTES_MAX: u64 = 1024 * 1024;
 
 /// A handle to the machine that this process runs on.
 #[derive(Clone)]
@@ -27,6 +33,7 @@ pub struct Live {
 }
 
 struct Shared {
+    names: OnceLock<names::Names>,
     start: tokio::time::Instant,
     crypto: Arc<CryptoProvider>,
     observer: Box<dyn Observer>,
@@ -37,7 +44,8 @@ impl Live {
     pub fn new(observer: impl Observer) -> Self {
         let crypto = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let start = tokio::time::Instant::now();
-        Self { shared: Arc::new(Shared { start, crypto, observer: Box::new(observer) }) }
+        let names = OnceLock::new();
+        Self { shared: Arc::new(Shared { names, start, crypto, observer: Box::new(observer) }) }
     }
 }
 
@@ -53,6 +61,18 @@ impl Host for Live {
         let stream = TcpStream::connect((&*endpoint.host, endpoint.port)).await?;
         stream.set_nodelay(true)?;
         Ok(stream)
+    }
+
+    async fn resolve(&self, name: &str) -> io::Result<Resolved> {
+        let names = self.shared.names.get_or_init(names::Names::of_this_machine);
+        names.resolve(name).await
+    }
+
+    async fn read(&self, path: &Path) -> io::Result<String> {
+        let path = path.to_owned();
+        // Where the file's disk does not answer, only a thread that is made for it waits.
+        let read = tokio::task::spawn_blocking(move || read(&path));
+        read.await.unwrap_or_else(|error| Err(io::Error::other(error)))
     }
 
     fn now(&self) -> Instant {
@@ -80,6 +100,16 @@ impl Host for Live {
     fn wants(&self, interest: Interest) -> bool {
         self.shared.observer.wants(interest)
     }
+}
+
+/// What stands in a file that people or their programs write.
+fn read(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    std::fs::File::open(path)?.take(FILE_BYTES_MAX).read_to_string(&mut text)?;
+    if text.len() as u64 == FILE_BYTES_MAX {
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it is longer than such a file may be"));
+    }
+    Ok(text)
 }
 
 /// A bound TCP port.

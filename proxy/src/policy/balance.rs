@@ -3,6 +3,9 @@
 //! zone, how much of its weight an endpoint gets that has just come back, and how many requests each has on it. One file
 //! an algorithm.
 //!
+//! Members have slots, which stay while others come and go ([`Balancer::set_members`]): who stays keeps its history,
+//! its requests and its turn. Endpoints are named by their slots here and in all that an algorithm is asked.
+//!
 //! Owns no health: the caller says who is healthy, and which of the healthy may be asked for this attempt. Owns no
 //! randomness either, and hashes no request: the caller brings a key.
 
@@ -111,15 +114,16 @@ pub enum Outcome {
 /// Chooses among the endpoints of one upstream.
 #[derive(Debug, Clone)]
 pub struct Balancer {
+    config: Config,
+    points: ring::Points,
     algorithm: State,
     weights: Weights,
     levels: Option<Levels>,
     zones: Option<Zones>,
-    panic: f64,
-    replacement: bool,
+    /// By slot.
     healthy: Vec<bool>,
     healthy_count: usize,
-    /// The requests on each endpoint, until the last byte of the answer.
+    /// The requests on each endpoint, until the last byte of the answer; by slot.
     active: Vec<u32>,
 }
 
@@ -136,32 +140,68 @@ enum State {
 impl Balancer {
     /// A balancer of `members`, all of which are healthy and warm. Turns start at `offset`.
     pub fn new(config: Config, members: &[Member], offset: u64, now: Instant) -> Self {
+        let seated: Vec<_> = members.iter().cloned().enumerate().collect();
         let weights = members.iter().map(|member| member.weight).collect();
         let weights = Weights::new(weights, config.slow_start);
-        let ranks = members.iter().map(|member| member.rank).collect();
-        let levels = Levels::new(config.overprovisioning, config.panic, ranks);
-        // Who is asked only when others fail is asked wherever it stands, as in Envoy.
-        let local = members.iter().map(|member| (member.rank == Rank::default()).then_some(member.local));
-        let zones = config.zones.and_then(|zones| Zones::new(zones, local.collect()));
+        let (levels, zones) = parts(&config, &seated);
         let in_parts = zones.is_some() || levels.is_some();
+        let points = ring::Points::Fewest;
         let algorithm = match config.algorithm {
             Algorithm::RoundRobin => State::RoundRobin(RoundRobin::new(&weights, offset, in_parts)),
             Algorithm::Random => State::Random,
             Algorithm::LeastRequest => State::LeastRequest,
             Algorithm::PeakEwma(config) => State::PeakEwma(PeakEwma::new(config, members.len(), now)),
-            Algorithm::Ring(config) => State::Ring(Ring::new(config, members)),
-            Algorithm::Maglev(config) => State::Maglev(Maglev::new(config, members)),
+            Algorithm::Ring(config) => State::Ring(Ring::new(config, points, &seated)),
+            Algorithm::Maglev(config) => State::Maglev(Maglev::new(config, &seated)),
         };
         Self {
+            config,
+            points,
             algorithm,
             weights,
             levels,
             zones,
-            panic: config.panic,
-            replacement: config.replacement,
             healthy: vec![true; members.len()],
             healthy_count: members.len(),
             active: vec![0; members.len()],
+        }
+    }
+
+    /// Members will come and go: those of a ring are to have as many points whatever others do, from the next
+    /// [`Balancer::set_members`] on.
+    pub fn expect_changes(&mut self) {
+        self.points = ring::Points::InSteps;
+    }
+
+    /// Replaces the members by `members` with their slots, in this order. Who was there before keeps what is known of it,
+    /// whatever its weight, zone and rank are now. Those in the slots of `joined` are new, and healthy; they start slowly,
+    /// unless there was nobody before.
+    pub fn set_members(&mut self, now: Instant, members: &[(usize, Member)], joined: &[usize]) {
+        let before = self.weights.order().to_vec();
+        let slots = members.iter().map(|(slot, _)| slot + 1).max().unwrap_or(0).max(self.active.len());
+        self.active.resize(slots, 0);
+        self.healthy.resize(slots, true);
+        for slot in joined {
+            (self.active[*slot], self.healthy[*slot]) = (0, true);
+        }
+        self.weights.set(members.iter().map(|(slot, member)| (*slot, member.weight)), joined);
+        if !before.is_empty() {
+            joined.iter().for_each(|slot| self.weights.warm(now, *slot));
+        }
+        (self.levels, self.zones) = parts(&self.config, members);
+        self.healthy_count = members.len();
+        for slot in members.iter().map(|(slot, _)| *slot).filter(|slot| !self.healthy[*slot]) {
+            self.healthy_count -= 1;
+            self.zones.iter_mut().for_each(|zones| zones.observe_health(slot, false));
+            self.levels.iter_mut().for_each(|levels| levels.observe_health(slot, false));
+        }
+        let in_parts = self.zones.is_some() || self.levels.is_some();
+        match (&mut self.algorithm, self.config.algorithm) {
+            (State::RoundRobin(turn), _) => turn.follow(&self.weights, &before, joined, in_parts),
+            (State::PeakEwma(ewma), _) => joined.iter().for_each(|slot| ewma.join(now, *slot)),
+            (State::Ring(ring), Algorithm::Ring(config)) => *ring = Ring::new(config, self.points, members),
+            (State::Maglev(maglev), Algorithm::Maglev(config)) => *maglev = Maglev::new(config, members),
+            (State::Random | State::LeastRequest | State::Ring(_) | State::Maglev(_), _) => {}
         }
     }
 
@@ -177,8 +217,8 @@ impl Balancer {
     ) -> Option<usize> {
         // Levels have a panic each, which is asked for where they are.
         let panicking = self.levels.is_none() && self.is_panicking();
-        let Self { algorithm, weights, levels, zones, healthy, active, replacement, .. } = self;
-        let view = View { now, key, weights, active, replacement: *replacement };
+        let Self { config, algorithm, weights, levels, zones, healthy, active, .. } = self;
+        let view = View { now, key, weights, active, replacement: config.replacement };
         let Some(levels) = levels else {
             let usable = |endpoint: usize| (panicking || healthy[endpoint]) && admits(endpoint);
             let zones = zones.as_ref().filter(|_| !panicking);
@@ -269,8 +309,19 @@ impl Balancer {
         if let Some(levels) = &self.levels {
             return levels.is_any_panicking();
         }
-        (self.healthy_count as f64) < self.panic * self.healthy.len() as f64
+        (self.healthy_count as f64) < self.config.panic * self.weights.count() as f64
     }
+}
+
+/// The levels and zones of `members`, all of whom are healthy, where there are any.
+fn parts(config: &Config, members: &[(usize, Member)]) -> (Option<Levels>, Option<Zones>) {
+    let ranks: Vec<_> = members.iter().map(|(slot, member)| (*slot, member.rank)).collect();
+    let levels = Levels::new(config.overprovisioning, config.panic, &ranks);
+    // Who is asked only when others fail is asked wherever it stands, as in Envoy.
+    let local = |member: &Member| (member.rank == Rank::default()).then_some(member.local);
+    let local = members.iter().map(|(slot, member)| (*slot, local(member)));
+    let zones = config.zones.and_then(|zones| Zones::new(zones, local));
+    (levels, zones)
 }
 
 /// What an algorithm chooses by.
@@ -334,8 +385,10 @@ impl State {
                 let cost = |endpoint: usize| ewma.cost(now, endpoint, active[endpoint]);
                 cheaper(view, cost, usable, random)
             }
-            Self::Ring(ring) => ring.pick(key.unwrap_or_else(|| random.next_u64()), usable),
-            Self::Maglev(maglev) => maglev.pick(key.unwrap_or_else(|| random.next_u64()), usable),
+            Self::Ring(ring) => ring.pick(key.unwrap_or_else(|| random.next_u64()), weights.order(), usable),
+            Self::Maglev(maglev) => {
+                maglev.pick(key.unwrap_or_else(|| random.next_u64()), weights.order(), usable)
+            }
         }
     }
 }

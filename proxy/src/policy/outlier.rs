@@ -4,6 +4,8 @@
 //! the next interval. When several are outliers at once, the worst are ejected first. And of what was in
 //! flight when an endpoint was ejected, nothing is learned.
 //!
+//! Endpoints have slots, which stay while others join and leave; in a slot that nobody has nothing is counted.
+//!
 //! Owns no timer and no randomness: the caller asks when something is [`Outlier::due`], and calls
 //! [`Outlier::advance`] then. What an ejection means for balancing is its matter, too.
 
@@ -113,7 +115,10 @@ pub enum Moved {
 #[derive(Debug, Clone)]
 pub struct Outlier {
     config: Config,
+    /// By slot.
     endpoints: Vec<Watched>,
+    /// How many slots somebody has.
+    members: usize,
     ejected: usize,
     /// When rates are looked at next.
     interval_ends: Instant,
@@ -134,8 +139,14 @@ struct Watched {
 
 #[derive(Debug, Clone, Copy)]
 enum Standing {
-    Admitted { since: Instant },
-    Ejected { until: Instant },
+    /// Nobody has the slot.
+    Absent,
+    Admitted {
+        since: Instant,
+    },
+    Ejected {
+        until: Instant,
+    },
 }
 
 impl Default for Standing {
@@ -156,20 +167,37 @@ impl Outlier {
     /// Watches `endpoints` from `now` on, all of them admitted.
     pub fn new(config: Config, endpoints: usize, now: Instant) -> Self {
         let fresh = Watched { standing: Standing::Admitted { since: now }, ..Watched::default() };
-        let endpoints = vec![fresh; endpoints];
-        Self { config, endpoints, ejected: 0, interval_ends: now + config.interval }
+        let (members, endpoints) = (endpoints, vec![fresh; endpoints]);
+        Self { config, endpoints, members, ejected: 0, interval_ends: now + config.interval }
+    }
+
+    /// An endpoint joins in `slot`, which nobody has: it is admitted, and nothing is known of it.
+    pub fn join(&mut self, now: Instant, slot: usize) {
+        self.leave(slot);
+        let absent = Watched { standing: Standing::Absent, ..Watched::default() };
+        self.endpoints.resize(self.endpoints.len().max(slot + 1), absent);
+        self.endpoints[slot] = Watched { standing: Standing::Admitted { since: now }, ..Watched::default() };
+        self.members += 1;
+    }
+
+    /// The endpoint in `slot` leaves, and what is known of it with it: were it ejected, another one may be now.
+    pub fn leave(&mut self, slot: usize) {
+        let Some(watched) = self.endpoints.get_mut(slot) else { return };
+        let left = std::mem::replace(watched, Watched { standing: Standing::Absent, ..Watched::default() });
+        self.members -= usize::from(!matches!(left.standing, Standing::Absent));
+        self.ejected -= usize::from(left.ejected_until().is_some());
     }
 
     /// How many endpoints are ejected at a time at most: `max_ejected` of all of them, rounded down, so that the
     /// share *after* an ejection is within the limit; but one when one may always be, and none that is alone where
     /// such are kept.
     pub fn ejected_max(&self) -> usize {
-        if self.config.keep_lone && self.endpoints.len() == 1 {
+        if self.config.keep_lone && self.members == 1 {
             return 0;
         }
         // A billionth makes up for shares that binary fractions hold a trifle too small: 29 % of 100 is 29.
-        let share = (self.config.max_ejected * self.endpoints.len() as f64 + 1e-9).floor() as usize;
-        share.max(usize::from(self.config.always_eject_one)).min(self.endpoints.len())
+        let share = (self.config.max_ejected * self.members as f64 + 1e-9).floor() as usize;
+        share.max(usize::from(self.config.always_eject_one)).min(self.members)
     }
 
     /// How many endpoints are ejected.
@@ -186,7 +214,7 @@ impl Outlier {
         random: &mut impl Rng,
     ) -> Observed {
         let watched = &mut self.endpoints[endpoint];
-        if matches!(watched.standing, Standing::Ejected { .. }) {
+        if !watched.is_admitted() {
             return Observed::Nothing;
         }
         watched.count(outcome, &self.config);
@@ -249,7 +277,7 @@ impl Outlier {
         random: &mut impl Rng,
         moved: &mut impl FnMut(usize, Moved),
     ) {
-        let admitted = |watched: &&Watched| watched.ejected_until().is_none();
+        let admitted = |watched: &&Watched| watched.is_admitted();
         let judge = Judge::new(
             self.config.success_rate,
             self.config.failure_percentage,
@@ -301,8 +329,12 @@ impl Watched {
     fn ejected_until(&self) -> Option<Instant> {
         match self.standing {
             Standing::Ejected { until } => Some(until),
-            Standing::Admitted { .. } => None,
+            Standing::Admitted { .. } | Standing::Absent => None,
         }
+    }
+
+    fn is_admitted(&self) -> bool {
+        matches!(self.standing, Standing::Admitted { .. })
     }
 
     /// Counts `outcome`; local failures by themselves if they are told apart.

@@ -114,6 +114,7 @@ impl Metrics {
             Report::Span(span) => counts.span(span),
             Report::Breaker(moved) => counts.breaker(moved),
             Report::Policy(event) => counts.policy(event),
+            Report::Source(_) => {}
             Report::Panicked => counts.served.panicked += 1,
             Report::Arrived(role) => counts.roles.entry(*role).or_default().in_flight += 1,
             Report::Gauges(gauges) => {

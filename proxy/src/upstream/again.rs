@@ -7,7 +7,7 @@ use http::StatusCode;
 use http::request::Parts;
 
 use super::Upstream;
-use super::attempt::Attempted;
+use super::attempt::{self, Attempted};
 use super::replay::Replay;
 use super::state::Retrying;
 use crate::host::{Host, Instant};
@@ -29,17 +29,16 @@ impl<H: Host> Upstream<H> {
         Retries { count: 0, cause: None, backoff: self.retry.as_ref().map(Retry::backoff) }
     }
 
-    /// Whether to try again: how long to pause first, and the budget's permission. `endpoint` is where the
-    /// attempt went.
+    /// Whether to try again: how long to pause first, and the budget's permission.
     pub(super) fn again(
         &self,
         head: &Parts,
         replay: &Replay<H>,
         attempted: &Attempted<H>,
         retries: &mut Retries,
-        endpoint: Option<usize>,
         deadline: Instant,
     ) -> Option<(Duration, Retrying<H>)> {
+        let endpoint = attempt::endpoint(attempted);
         let failure = failure(attempted);
         let covered = self.retry.as_ref().is_some_and(|retry| retry.covers(failure));
         let accepted = is_accepted(attempted) && !covered;

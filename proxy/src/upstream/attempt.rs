@@ -14,6 +14,7 @@ use super::clock::Clock;
 use super::content::{self, Content};
 use super::deadline::Limits;
 use super::idle::Idle;
+use super::member::{Member, Seat};
 use super::pool::{Freshness, Lease};
 use super::replay::Replay;
 use super::settings;
@@ -72,14 +73,14 @@ pub(super) struct Failed {
     pub(super) fault: Fault,
     pub(super) reach: Reach,
     /// Where the attempt went, if anywhere.
-    pub(super) endpoint: Option<usize>,
+    pub(super) endpoint: Option<Arc<str>>,
 }
 
 /// Where an attempt went, if anywhere.
-pub(super) fn endpoint<H: Host>(attempted: &Attempted<H>) -> Option<usize> {
+pub(super) fn endpoint<H: Host>(attempted: &Attempted<H>) -> Option<&Arc<str>> {
     match attempted {
-        Ok(answered) => Some(answered.verdict.endpoint()),
-        Err(failed) => failed.endpoint,
+        Ok(answered) => Some(&answered.verdict.member().label),
+        Err(failed) => failed.endpoint.as_ref(),
     }
 }
 
@@ -90,7 +91,7 @@ impl<H: Host> Upstream<H> {
         exchange: &mut Exchange,
         head: &Parts,
         replay: &Replay<H>,
-        tried: &mut Vec<usize>,
+        tried: &mut Tried,
         limits: Limits,
     ) -> Attempted<H> {
         let begun = self.begin(exchange, tried, self.deadline_of(limits, replay)).await?;
@@ -101,43 +102,30 @@ impl<H: Host> Upstream<H> {
     pub(super) async fn begin(
         &self,
         exchange: &mut Exchange,
-        tried: &mut Vec<usize>,
+        tried: &mut Tried,
         deadline: Instant,
     ) -> Result<Begun<H>, Failed> {
         let id = self.ids.span();
-        let kind = if tried.is_empty() { AttemptKind::First } else { AttemptKind::Retry };
+        let kind = if tried.count == 0 { AttemptKind::First } else { AttemptKind::Retry };
         exchange.begin_attempt(id, &self.name, kind, self.host.now());
-        let chosen = self.state.choose_in_time(exchange, tried, deadline).await;
+        let chosen = self.state.choose_in_time(exchange, &tried.members, deadline).await;
         let now = self.host.now();
-        let (endpoint, verdict) = match chosen {
-            Ok(choice) => choice,
+        match chosen {
+            Ok(verdict) => Ok(begun(exchange, verdict, id, tried)),
             Err(fault) => {
-                tried.push(usize::MAX);
+                tried.count += 1;
                 exchange.end_attempt(Outcome::Failed(fault), now);
-                return Err(Failed { fault, reach: Reach::Held, endpoint: None });
+                Err(Failed { fault, reach: Reach::Held, endpoint: None })
             }
-        };
-        Ok(self.begun(exchange, (endpoint, verdict), id, tried))
+        }
     }
 
     /// Chooses where an attempt beside others goes; none is made when nobody can take it now.
-    pub(super) fn begin_beside(&self, exchange: &mut Exchange, tried: &mut Vec<usize>) -> Option<Begun<H>> {
-        let (endpoint, verdict) = self.state.choose(exchange.key, tried).ok()?;
+    pub(super) fn begin_beside(&self, exchange: &mut Exchange, tried: &mut Tried) -> Option<Begun<H>> {
+        let verdict = self.state.choose(exchange.key, &tried.members).ok()?;
         let id = self.ids.span();
         exchange.begin_attempt(id, &self.name, AttemptKind::Hedge, self.host.now());
-        Some(self.begun(exchange, (endpoint, verdict), id, tried))
-    }
-
-    fn begun(
-        &self,
-        exchange: &mut Exchange,
-        (endpoint, verdict): (usize, Verdict<H>),
-        id: SpanId,
-        tried: &mut Vec<usize>,
-    ) -> Begun<H> {
-        tried.push(endpoint);
-        exchange.choose_endpoint(self.state.endpoint(endpoint));
-        Begun { target: Target { endpoint, id, number: tried.len() }, verdict }
+        Some(begun(exchange, verdict, id, tried))
     }
 
     /// Carries out an attempt that has begun.
@@ -162,12 +150,14 @@ impl<H: Host> Upstream<H> {
         };
         let mut reach = Reach::Connecting;
         let exchanged = {
-            let exchanging = pin!(self.exchange(exchange, head, &target, &clock, &mut reach));
+            let member = verdict.member();
+            let exchanging = pin!(self.exchange(exchange, head, (&target, member), &clock, &mut reach));
             clock.in_time(exchanging).await.unwrap_or_else(Err)
         };
         let now = self.host.now();
         exchange.mark(now);
-        let (began, endpoint) = (clock.began, Some(target.endpoint));
+        let began = clock.began;
+        let endpoint = |verdict: &Verdict<H>| Some(Arc::clone(&verdict.member().label));
         match (exchanged, replay.broken()) {
             (Ok(received), _) => {
                 let Received { head, content, lease } = received;
@@ -186,7 +176,7 @@ impl<H: Host> Upstream<H> {
             {
                 exchange.end_attempt(Outcome::Failed(Fault::Timeout), now);
                 let reach = if reach == Reach::Connecting { Reach::Unwritten } else { reach };
-                Err(Failed { fault: Fault::Timeout, reach, endpoint })
+                Err(Failed { fault: Fault::Timeout, reach, endpoint: endpoint(&verdict) })
             }
             (Err(fault), broken) => {
                 let blamed =
@@ -194,7 +184,7 @@ impl<H: Host> Upstream<H> {
                 let fault = broken.unwrap_or(fault);
                 exchange.end_attempt(Outcome::Failed(fault), now);
                 verdict.failed(fault, reach != Reach::Connecting && reach != Reach::Held);
-                Err(Failed { fault, reach: blamed, endpoint })
+                Err(Failed { fault, reach: blamed, endpoint: endpoint(&verdict) })
             }
         }
     }
@@ -207,14 +197,14 @@ impl<H: Host> Upstream<H> {
         &self,
         exchange: &mut Exchange,
         head: &Parts,
-        target: &Target,
+        (target, member): (&Target, &Member<H>),
         clock: &Clock<'_, H>,
         reach: &mut Reach,
     ) -> Result<Received<H>, Fault> {
         let mut freshness = Freshness::Any;
         loop {
             *reach = Reach::Connecting;
-            let lease = self.connect(exchange, target.endpoint, freshness, clock.until(), reach).await?;
+            let lease = self.connect(exchange, member, freshness, clock.until(), reach).await?;
             *reach = Reach::Sent;
             let may_be_closed = lease.reused && freshness == Freshness::Any;
             match self.sent(exchange, head, target, clock, lease).await {
@@ -237,17 +227,17 @@ impl<H: Host> Upstream<H> {
     async fn connect(
         &self,
         exchange: &mut Exchange,
-        endpoint: usize,
+        member: &Member<H>,
         freshness: Freshness,
         until: Instant,
         reach: &mut Reach,
     ) -> Result<Lease<H>, Fault> {
-        let lease = self.pools[endpoint].acquire(exchange, freshness).await.inspect_err(|fault| {
+        let lease = member.pool.acquire(exchange, freshness).await.inspect_err(|fault| {
             if matches!(fault, Fault::Overflow | Fault::PendingTimeout) {
                 *reach = Reach::Held;
             }
         })?;
-        if let Err(fault) = self.refuse_hopeless(endpoint, until) {
+        if let Err(fault) = self.refuse_hopeless(&member.label, until) {
             lease.give_back(until);
             *reach = Reach::Held;
             return Err(fault);
@@ -363,9 +353,23 @@ impl<H: Host> Upstream<H> {
     }
 }
 
-/// Where an attempt goes.
+/// Where attempts of a request went, and how many there were.
+#[derive(Debug, Default)]
+pub(super) struct Tried {
+    members: Vec<Seat>,
+    /// Attempts, also those for which nobody was found.
+    count: usize,
+}
+
+fn begun<H: Host>(exchange: &mut Exchange, verdict: Verdict<H>, id: SpanId, tried: &mut Tried) -> Begun<H> {
+    tried.members.push(verdict.member().seat);
+    tried.count += 1;
+    exchange.choose_endpoint(Some(Arc::clone(&verdict.member().label)));
+    Begun { target: Target { id, number: tried.count }, verdict }
+}
+
+/// An attempt, as whom it is sent to sees it.
 struct Target {
-    endpoint: usize,
     id: SpanId,
     /// How many attempts of the request there are with this one.
     number: usize,
@@ -375,6 +379,13 @@ struct Target {
 pub(super) struct Begun<H: Host> {
     target: Target,
     verdict: Verdict<H>,
+}
+
+impl<H: Host> Begun<H> {
+    /// Where it goes.
+    pub(super) fn endpoint(&self) -> &Arc<str> {
+        &self.verdict.member().label
+    }
 }
 
 /// The head of an answer, and the content that follows.

@@ -4,11 +4,13 @@
 use rand::rngs::ChaCha8Rng;
 
 use super::settings::{self, Guarded};
-use crate::policy::breaker::Breaker;
+use crate::policy::breaker::{self, Breaker};
 
 /// The breakers of one upstream.
 pub(super) struct Breakers {
+    /// By slot, unless there is one for all.
     guards: Vec<Breaker>,
+    config: Option<breaker::Config>,
     per: Guarded,
     /// Jitter of open times; a stream of its own, so that it moves no other draw.
     random: ChaCha8Rng,
@@ -30,7 +32,22 @@ impl Breakers {
             Guarded::Upstream => 1,
         };
         let guards = settings.map_or_else(Vec::new, |settings| vec![Breaker::new(settings.config); count]);
-        Self { guards, per, random }
+        let config = settings.map(|settings| settings.config);
+        Self { guards, config, per, random }
+    }
+
+    /// Somebody joins in `slot`: its breaker is closed.
+    pub(super) fn join(&mut self, slot: usize) {
+        if let (Some(config), Guarded::Endpoint) = (self.config, self.per) {
+            let fresh = || Breaker::new(config);
+            self.guards.resize_with(self.guards.len().max(slot + 1), fresh);
+            self.guards[slot] = fresh();
+        }
+    }
+
+    /// Whether there is one for all.
+    pub(super) fn guard_the_whole(&self) -> bool {
+        self.per == Guarded::Upstream
     }
 
     /// The breaker of `endpoint`, if it has one.

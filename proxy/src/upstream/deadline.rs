@@ -1,6 +1,7 @@
 //! What an upstream makes of deadlines: when a request must be over, whether it is too late to begin, and what each
 //! attempt tells of it. How they are read and written is [`crate::policy::deadline`]'s matter.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderMap;
@@ -71,7 +72,7 @@ impl<H: Host> Upstream<H> {
     }
 
     /// Refuses to send what waited too long for its connection, so that the upstream would have no time for it.
-    pub(super) fn refuse_hopeless(&self, endpoint: usize, until: Instant) -> Result<(), Fault> {
+    pub(super) fn refuse_hopeless(&self, endpoint: &Arc<str>, until: Instant) -> Result<(), Fault> {
         if self.deadline.is_none() || self.host.now() < self.begin_by(until) {
             return Ok(());
         }

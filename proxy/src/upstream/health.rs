@@ -1,5 +1,5 @@
 //! Active health checks: asks each endpoint every so often whether it is well, over a connection of its own that
-//! is kept as long as checks pass. One task an endpoint, among those of the upstream's owner, ends with it.
+//! is kept as long as checks pass. One task a member, among those of the upstream's owner, ends with either.
 //!
 //! A check is no request: it has no span and no trace context, passes no breaker, takes no place in the pool
 //! and spends no budget. Not here: what a check makes of an endpoint ([`crate::policy::health`]).
@@ -15,10 +15,11 @@ use http::uri::{Authority, Scheme};
 use http::{HeaderMap, HeaderValue, Method, Request, Uri, Version, response};
 use http_body_util::BodyExt;
 
+use super::member::Member;
 use super::pool::{Connector, Freshness, Lease, Pool, is_of_this_machine};
 use super::settings::{self, Check, Limits};
 use super::state::{Checks, State};
-use super::{Config, Protocol};
+use super::{ClientTls, Config, Protocol, secured};
 use crate::body::Body;
 use crate::exchange::Exchange;
 use crate::host::{Endpoint, Host};
@@ -33,7 +34,7 @@ const CONTENT_BYTES_MAX: usize = 64 * 1024;
 /// How checks introduce themselves.
 const AGENT: HeaderValue = HeaderValue::from_static("hoplab-health-check");
 
-/// Checks one endpoint.
+/// Checks one member.
 struct Checker<H: Host> {
     host: H,
     endpoint: Endpoint,
@@ -46,42 +47,65 @@ struct Checker<H: Host> {
 }
 
 /// How an endpoint is addressed.
+#[derive(Clone)]
 struct Target {
     name: Arc<str>,
     scheme: Scheme,
 }
 
-/// Starts the checks of all endpoints of an upstream.
-pub(super) fn start<H: Host>(
-    host: &H,
-    spawner: &Spawner<H>,
-    config: &Config,
-    health: &settings::Health,
-    state: &State<H>,
-) {
-    // gRPC is HTTP/2 wherever it is spoken.
-    let is_grpc = matches!(health.check, Check::Grpc { .. });
-    let protocol = if is_grpc { Protocol::Http2 } else { config.protocol };
-    for (number, endpoint) in config.endpoints.iter().enumerate() {
-        let connector = Connector {
-            host: host.clone(),
-            endpoint: endpoint.clone(),
-            protocol,
-            tls: config.tls_of(protocol),
-            timeout: health.timeout,
-            keep_alive: None,
-        };
+/// How all members of an upstream are checked.
+pub(super) struct Checking<H: Host> {
+    host: H,
+    spawner: Spawner<H>,
+    protocol: Protocol,
+    tls: Option<ClientTls>,
+    target: Target,
+    settings: settings::Health,
+}
+
+impl<H: Host> Checking<H> {
+    pub(super) fn new(host: &H, spawner: &Spawner<H>, config: &Config, health: &settings::Health) -> Self {
+        // gRPC is HTTP/2 wherever it is spoken.
+        let is_grpc = matches!(health.check, Check::Grpc { .. });
+        let protocol = if is_grpc { Protocol::Http2 } else { config.protocol };
         let scheme = if config.tls.is_some() { Scheme::HTTPS } else { Scheme::HTTP };
-        let checker = Checker {
+        Self {
             host: host.clone(),
-            endpoint: endpoint.clone(),
-            pool: Pool::new(connector, spawner.clone(), limits(health), None),
+            spawner: spawner.clone(),
             protocol,
+            tls: config.tls.clone(),
             target: Target { name: Arc::clone(&config.name), scheme },
             settings: health.clone(),
-            checks: state.checks_of(number),
+        }
+    }
+
+    /// Starts the checks of `member`, which go on until it leaves.
+    pub(super) fn begin(&self, member: &Member<H>, state: &State<H>) {
+        let connector = Connector {
+            host: self.host.clone(),
+            endpoint: member.endpoint.clone(),
+            protocol: self.protocol,
+            tls: secured(self.tls.as_ref(), self.protocol),
+            timeout: self.settings.timeout,
+            keep_alive: None,
         };
-        spawner.spawn(checker.run());
+        let checker = Checker {
+            host: self.host.clone(),
+            endpoint: member.endpoint.clone(),
+            pool: Pool::new(connector, self.spawner.clone(), limits(&self.settings), None),
+            protocol: self.protocol,
+            target: self.target.clone(),
+            settings: self.settings.clone(),
+            checks: state.checks_of(member.seat),
+        };
+        let left = Arc::clone(&member.left);
+        self.spawner.spawn(async move {
+            tokio::select! {
+                biased;
+                () = left.notified() => {}
+                () = checker.run() => {}
+            }
+        });
     }
 }
 

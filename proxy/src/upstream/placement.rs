@@ -7,9 +7,9 @@ use hoplab_config::form::{Describe, Form};
 use hoplab_config::read::checked;
 use hoplab_config::{Context, Place, REQUIRED, Read, Value, table, way, wrong_type};
 
-use super::Config;
+use super::{Config, Fleet};
 use crate::host::Endpoint;
-use crate::policy::balance::{Member, Rank};
+use crate::policy::balance::Rank;
 
 /// The heaviest that an endpoint may be, so that a weighted turn stays short.
 pub const WEIGHT_MAX: u32 = 1_000;
@@ -58,17 +58,11 @@ impl Placed {
 }
 
 impl Config {
-    /// The endpoints, as balancing sees them.
-    pub(super) fn members(&self) -> Vec<Member> {
-        let usual = Placement::default();
-        let placements = self.placements.iter().chain(std::iter::repeat(&usual));
-        let member = |(endpoint, placement): (&Endpoint, &Placement)| Member {
-            name: endpoint.to_string(),
-            weight: placement.weight,
-            local: self.zone.is_some() && placement.zone == self.zone,
-            rank: placement.rank,
-        };
-        self.endpoints.iter().zip(placements).map(member).collect()
+    /// The endpoints that are listed, as members.
+    pub fn fleet(&self) -> Fleet {
+        let placements = self.placements.iter().cloned().chain(std::iter::repeat(Placement::default()));
+        let placed = self.endpoints.iter().cloned().zip(placements);
+        Fleet::of(placed.map(|(endpoint, placement)| Placed { endpoint, placement }))
     }
 }
 
@@ -89,8 +83,8 @@ table! {
     }
 }
 
-way!(Weight: u32, Form::Whole { least: 1, most: WEIGHT_MAX.into() }, weight);
-way!(Priority: u32, Form::Whole { least: 0, most: PRIORITY_MAX.into() }, u32::read);
+way!(pub(super) Weight: u32, Form::Whole { least: 1, most: WEIGHT_MAX.into() }, weight);
+way!(pub(super) Priority: u32, Form::Whole { least: 0, most: PRIORITY_MAX.into() }, u32::read);
 
 fn weight(value: &Value<'_>, place: Place, context: &mut Context<'_>) -> Option<u32> {
     let check = |weight: &u32| match weight {
@@ -165,15 +159,17 @@ mod tests {
         let placed = read("\"a:80\", { at = \"b:80\", weight = 3, zone = \"far\" }").unwrap();
         let mut config = Config::new("svc", Vec::new());
         (config.endpoints, config.placements) = Placed::split(placed);
-        config.zone = Some("far".into());
-        let member = |name: &str, weight, local| {
-            let (name, rank) = (name.to_owned(), Rank::default());
-            Member { name, weight, local, rank }
+        let members = |config: &Config| -> Vec<_> {
+            let fleet = config.fleet();
+            let members = fleet.members().iter();
+            let zone = |placement: &Placement| placement.zone.as_deref().map(str::to_owned);
+            members.map(|m| (m.id.to_string(), m.placement.weight, zone(&m.placement))).collect()
         };
-        assert_eq!(config.members(), [member("a:80", 1, false), member("b:80", 3, true)]);
+        let member =
+            |name: &str, weight, zone: Option<&str>| (name.to_owned(), weight, zone.map(str::to_owned));
+        assert_eq!(members(&config), [member("a:80", 1, None), member("b:80", 3, Some("far"))]);
         config.placements.truncate(1);
-        config.zone = None;
-        assert_eq!(config.members(), [member("a:80", 1, false), member("b:80", 1, false)]);
+        assert_eq!(members(&config), [member("a:80", 1, None), member("b:80", 1, None)]);
     }
 
     #[test]

@@ -260,10 +260,7 @@ mod tests {
             ("retry = { methods = [\"get\"] }", "`get` is no method: write it in capitals, such as `GET`"),
             ("retry = { budget = \"120%\" }", "`120%` is over 100%: write a percentage such as `2%`"),
             ("retry = { attempts = -1 }", "`-1` is negative: write 0 or more"),
-            (
-                "retries = 3",
-                "unknown key \"retries\": did you mean \"retry\"?",
-            ),
+            ("retries = 3", "unknown key \"retries\": did you mean \"retry\"?"),
         ] {
             let error = read(text).unwrap_err();
             assert!(error.starts_with(complaint), "{text}: {error}");

@@ -15,6 +15,7 @@ mod places;
 mod turns;
 mod watched;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -49,6 +50,8 @@ pub(super) struct Pool<H: Host> {
     pending: Arc<Count>,
     /// Requests that have a connection or wait for one.
     requests: Arc<Count>,
+    /// Whether nobody new will come, so that connections are kept for those alone who wait.
+    is_closing: AtomicBool,
     /// What counts for the upstream as a whole, where that has limits, and the pool's number there.
     together: Option<(Arc<Together>, u32)>,
     connections: Mutex<Connections<H>>,
@@ -98,6 +101,7 @@ impl<H: Host> Pool<H> {
             open: Count::new(None),
             pending: Count::new(Some(limits.pending)),
             requests: Count::new(limits.requests),
+            is_closing: AtomicBool::new(false),
             together: together.map(|together| {
                 let number = together.number();
                 (together, number)
@@ -119,6 +123,23 @@ impl<H: Host> Pool<H> {
     /// How many requests have a connection or wait for one.
     pub(super) fn requests_now(&self) -> u32 {
         self.requests.now()
+    }
+
+    /// Nobody new will come: idle connections are closed now, and others once they are given back and nobody waits for
+    /// one. What is under way goes on.
+    pub(super) fn close(&self) {
+        self.is_closing.store(true, Ordering::Relaxed);
+        self.let_go();
+    }
+
+    /// Closes the connections that nobody uses or waits for, where nobody new will come.
+    fn let_go(&self) {
+        if self.is_closing.load(Ordering::Relaxed) && self.pending.now() == 0 {
+            match &mut *self.connections() {
+                Connections::Http1(idle) => idle.clear(),
+                Connections::Http2(open) => open.let_go_of_unused(),
+            }
+        }
     }
 
     /// Waits for a connection, or opens one.
@@ -280,6 +301,7 @@ impl<H: Host> Pool<H> {
         if let Some((together, number)) = &self.together {
             together.turns.wake_of(*number);
         }
+        self.let_go();
     }
 
     /// Sees to it that connections are closed when their time has come, the first one `due` then, until none is left

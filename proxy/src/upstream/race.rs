@@ -14,7 +14,7 @@ use http::request::Parts;
 
 use super::Upstream;
 use super::again::failure;
-use super::attempt::{Attempted, Begun, Failed};
+use super::attempt::{Attempted, Begun, Failed, Tried};
 use super::deadline::Limits;
 use super::idle::Idle;
 use super::replay::Replay;
@@ -50,7 +50,7 @@ impl<H: Host> Upstream<H> {
         exchange: &'a mut Exchange,
         head: &'a Parts,
         replay: &'a Replay<H>,
-        tried: &'a mut Vec<usize>,
+        tried: &'a mut Tried,
         hedges: &'a mut u32,
         limits: Limits,
     ) -> Pin<Box<dyn Future<Output = Attempted<H>> + Send + 'a>> {
@@ -62,7 +62,7 @@ impl<H: Host> Upstream<H> {
         exchange: &mut Exchange,
         head: &Parts,
         replay: &Replay<H>,
-        tried: &mut Vec<usize>,
+        tried: &mut Tried,
         hedges: &mut u32,
         limits: Limits,
     ) -> Attempted<H> {
@@ -95,7 +95,7 @@ impl<H: Host> Upstream<H> {
                 let (lane, attempted) = better(held, (lane, attempted));
                 lanes.answered = Some(lane);
                 if good && lane > 0 {
-                    let endpoint = attempted.as_ref().map(|answered| answered.verdict.endpoint()).ok();
+                    let endpoint = attempted.as_ref().map(|answered| &answered.verdict.member().label).ok();
                     self.state.decided(endpoint, Decision::HedgeWon);
                 }
                 return attempted;
@@ -134,7 +134,7 @@ impl<H: Host> Upstream<H> {
         let rest = answered.content.read_rest(self.settings.body_limit, passes);
         match before(&self.host, patience.min(deadline), rest).await {
             Some(Err(fault)) => {
-                let endpoint = Some(answered.verdict.endpoint());
+                let endpoint = Some(Arc::clone(&answered.verdict.member().label));
                 // What the caller broke is the caller's.
                 let (fault, reach) =
                     replay.broken().map_or((fault, Reach::Sent), |broken| (broken, Reach::Held));
@@ -150,7 +150,7 @@ impl<H: Host> Upstream<H> {
         &self,
         lanes: &mut Lanes<'_, H>,
         replay: &Replay<H>,
-        tried: &mut Vec<usize>,
+        tried: &mut Tried,
     ) -> Option<(Lane<H>, Begun<H>)> {
         if !replay.is_whole() {
             return None;
@@ -162,7 +162,7 @@ impl<H: Host> Upstream<H> {
         }
         let mut lane = lanes.open();
         let begun = self.begin_beside(&mut lane.exchange, tried)?;
-        self.state.decided(tried.last().copied(), Decision::Hedged);
+        self.state.decided(Some(begun.endpoint()), Decision::Hedged);
         Some((lane, begun))
     }
 

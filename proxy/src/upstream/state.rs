@@ -5,10 +5,13 @@
 mod active;
 mod ejection;
 mod health;
+mod members;
 mod merging;
 mod panic;
 mod queue;
 mod standing;
+#[cfg(test)]
+mod tests;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -19,7 +22,10 @@ use rand::rngs::ChaCha8Rng;
 use tokio::sync::Notify;
 
 use super::breakers::{Breakers, Guard};
+use super::fleet::MemberSpec;
+use super::member::{Member, Seat};
 use super::settings::{self, Settings};
+use super::source::Source;
 use crate::host::{Host, Instant};
 use crate::policy::balance::Balancer;
 use crate::policy::breaker::{Admission, Breaker};
@@ -33,6 +39,7 @@ use crate::telemetry::{BreakerMoved, BreakerState, Decision, Fault, PolicyEvent,
 use active::Active;
 use ejection::Ejection;
 pub(super) use health::Checks;
+use members::Members;
 use merging::Merging;
 use standing::{Bar, Standing};
 
@@ -44,15 +51,14 @@ const HEALTH_STREAM: u64 = 4;
 const BALANCE_STREAM: u64 = 5;
 
 /// A handle to the shared state.
-pub(super) struct State<H> {
+pub(super) struct State<H: Host> {
     shared: Arc<Shared<H>>,
 }
 
-struct Shared<H> {
+struct Shared<H: Host> {
     host: H,
     upstream: Arc<str>,
-    endpoints: Vec<Arc<str>>,
-    policies: Mutex<Policies>,
+    policies: Mutex<Policies<H>>,
     /// How requests wait when no endpoint is usable; they do not when `None`.
     queue: Option<settings::Queue>,
     /// Tells those who wait that an endpoint may have become usable.
@@ -61,7 +67,8 @@ struct Shared<H> {
     ejected: Arc<Notify>,
 }
 
-struct Policies {
+struct Policies<H: Host> {
+    members: Members<H>,
     balance: Balancer,
     /// What the balancer has yet to learn.
     merging: Merging,
@@ -83,13 +90,24 @@ struct Policies {
 }
 
 impl<H: Host> State<H> {
-    pub(super) fn new(host: H, config: &super::Config, settings: &Settings, seed: u64) -> Self {
-        let count = config.endpoints.len();
-        let members = config.members();
-        let ranks = members.iter().map(|member| member.rank);
+    /// The members are those of `config`, whom `enlist` makes.
+    pub(super) fn new(
+        host: H,
+        config: &super::Config,
+        settings: &Settings,
+        seed: u64,
+        enlist: impl FnMut(Seat, &MemberSpec) -> Arc<Member<H>>,
+    ) -> Self {
+        let mut members = Members::new(config);
+        members.set(&config.fleet(), enlist);
+        let (balanced, count) = (members.balanced(), members.slots().len());
+        let ranks = balanced.iter().map(|(slot, member)| (*slot, member.rank));
+        let merging = Merging::new(settings.balance.merge_window, ranks);
+        let balanced: Vec<_> = balanced.into_iter().map(|(_, member)| member).collect();
         let mut policies = Policies {
-            balance: Balancer::new(settings.balance.config, &members, seed, host.now()),
-            merging: Merging::new(settings.balance.merge_window, ranks),
+            members,
+            balance: Balancer::new(settings.balance.config, &balanced, seed, host.now()),
+            merging,
             panicking: false,
             breakers: Breakers::new(settings.breaker, count, stream(seed, BREAKER_STREAM)),
             standing: Standing::new(count),
@@ -107,17 +125,19 @@ impl<H: Host> State<H> {
             budget_random: stream(seed, BUDGET_STREAM),
             balance_random: stream(seed, BALANCE_STREAM),
         };
-        policies.bar_the_unchecked(host.now());
-        let endpoints = config.endpoints.iter().map(|endpoint| endpoint.to_string().into()).collect();
+        if config.source != Source::Listed {
+            policies.balance.expect_changes();
+        }
+        (0..count).for_each(|slot| policies.bar_unchecked(host.now(), slot));
         let upstream = Arc::clone(&config.name);
         let queue = settings.queue;
         let (policies, changed, ejected) = (Mutex::new(policies), Notify::new(), Arc::default());
-        Self { shared: Arc::new(Shared { host, upstream, endpoints, policies, queue, changed, ejected }) }
+        Self { shared: Arc::new(Shared { host, upstream, policies, queue, changed, ejected }) }
     }
 
     /// Chooses an endpoint: one that was not tried and whose breaker admits, else any whose breaker admits. `key` is
     /// what consistent hashing tells requests apart by.
-    pub(super) fn choose(&self, key: Option<u64>, tried: &[usize]) -> Result<(usize, Verdict<H>), Fault> {
+    pub(super) fn choose(&self, key: Option<u64>, tried: &[Seat]) -> Result<Verdict<H>, Fault> {
         let now = self.shared.host.now();
         let mut policies = self.shared.lock();
         if policies.merge(now) {
@@ -125,24 +145,27 @@ impl<H: Host> State<H> {
             self.shared.report_panic();
             policies = self.shared.lock();
         }
-        let Policies { balance, balance_random: random, breakers, .. } = &mut *policies;
+        let Policies { members, balance, balance_random: random, breakers, .. } = &mut *policies;
         let admits = |endpoint: usize| {
             breakers.of(endpoint).is_none_or(|breaker| breaker.admission(now) != Admission::Reject)
         };
-        let endpoint = balance
-            .pick(now, key, |endpoint| !tried.contains(&endpoint) && admits(endpoint), random)
+        let is_tried = |slot: usize| tried.iter().any(|seat| seat.slot == slot && members.is_current(*seat));
+        let member = balance
+            .pick(now, key, |endpoint| !is_tried(endpoint) && admits(endpoint), random)
             .or_else(|| balance.pick(now, key, admits, random))
+            .and_then(|endpoint| members.of(endpoint))
             .ok_or(match balance.healthy() {
                 0 if !balance.is_panicking() => Fault::NoEndpoint,
                 _ => Fault::BreakerOpen,
             })?;
-        let active = policies.begin(&self.shared, endpoint);
+        let member = Arc::clone(member);
+        let active = policies.begin(&self.shared, member.seat);
         let admission = self
             .shared
-            .with_breaker(policies, endpoint, |breaker, _| breaker.admit(now))
+            .with_breaker(policies, member.seat.slot, |breaker, _| breaker.admit(now))
             .unwrap_or(Admission::Pass { round: 0 });
         let shared = Arc::clone(&self.shared);
-        Ok((endpoint, Verdict { shared, endpoint, admission, began: now, active, open: Open::Whole }))
+        Ok(Verdict { shared, member, admission, began: now, active, open: Open::Whole })
     }
 
     /// A request begins, unless the budget refuses even that.
@@ -190,25 +213,24 @@ impl<H: Host> State<H> {
         self.shared.lock().hedge.as_mut().map(|hedge| ask(hedge, now))
     }
 
-    /// Whether requests are sent to an endpoint, as far as health and breakers go.
-    pub(super) fn is_in(&self, endpoint: usize, now: Instant) -> bool {
+    /// The members in their order, and how each of them stands.
+    pub(super) fn stands(&self, now: Instant) -> Vec<Stand<H>> {
         let policies = self.shared.lock();
-        let admission = policies.breakers.of(endpoint).map(|breaker| breaker.admission(now));
-        policies.balance.is_usable(endpoint) && admission != Some(Admission::Reject)
-    }
-
-    /// Whether outlier detection has ejected an endpoint.
-    pub(super) fn is_ejected(&self, endpoint: usize) -> bool {
-        self.shared.lock().standing.is_barred(endpoint, Bar::Ejected)
-    }
-
-    /// What an endpoint is called.
-    pub(super) fn endpoint(&self, endpoint: usize) -> Option<Arc<str>> {
-        self.shared.endpoints.get(endpoint).cloned()
+        let Policies { members, balance, breakers, standing, .. } = &*policies;
+        let stand = |member: &Arc<Member<H>>| {
+            let slot = member.seat.slot;
+            let admission = breakers.of(slot).map(|breaker| breaker.admission(now));
+            Stand {
+                member: Arc::clone(member),
+                is_in: balance.is_usable(slot) && admission != Some(Admission::Reject),
+                is_ejected: standing.is_barred(slot, Bar::Ejected),
+            }
+        };
+        members.iter().map(stand).collect()
     }
 
     /// Reports what was decided about a request to `endpoint`.
-    pub(super) fn decided(&self, endpoint: Option<usize>, decision: Decision) {
+    pub(super) fn decided(&self, endpoint: Option<&Arc<str>>, decision: Decision) {
         self.shared.decided(endpoint, decision);
     }
 }
@@ -217,7 +239,7 @@ impl<H: Host> Shared<H> {
     /// Changes the breaker of `endpoint`, if there is one, and reports if it moved.
     fn with_breaker<T>(
         &self,
-        mut policies: MutexGuard<'_, Policies>,
+        mut policies: MutexGuard<'_, Policies<H>>,
         endpoint: usize,
         change: impl FnOnce(&mut Breaker, &mut ChaCha8Rng) -> T,
     ) -> Option<T> {
@@ -225,9 +247,11 @@ impl<H: Host> Shared<H> {
         let before = breaker.state();
         let result = change(breaker, random);
         let after = breaker.state();
+        let moved = before != after;
+        let label = endpoint.filter(|_| moved).and_then(|slot| policies.members.label(slot));
         drop(policies);
-        if before != after {
-            self.report(endpoint, after);
+        if moved {
+            self.report(label, after);
         }
         if before != BreakerState::Closed {
             self.changed.notify_waiters();
@@ -235,41 +259,51 @@ impl<H: Host> Shared<H> {
         Some(result)
     }
 
-    fn decided(&self, endpoint: Option<usize>, decision: Decision) {
+    fn decided(&self, endpoint: Option<&Arc<str>>, decision: Decision) {
         self.host.report(Report::Policy(PolicyEvent {
             at: self.host.now(),
             upstream: Arc::clone(&self.upstream),
-            endpoint: endpoint.and_then(|endpoint| self.endpoints.get(endpoint).cloned()),
+            endpoint: endpoint.cloned(),
             decision,
         }));
     }
 
-    fn report(&self, endpoint: Option<usize>, state: BreakerState) {
+    fn report(&self, endpoint: Option<Arc<str>>, state: BreakerState) {
         self.host.report(Report::Breaker(BreakerMoved {
             at: self.host.now(),
             upstream: Arc::clone(&self.upstream),
-            endpoint: endpoint.and_then(|endpoint| self.endpoints.get(endpoint).cloned()),
+            endpoint,
             state,
         }));
     }
 }
 
-impl<H> Shared<H> {
-    fn lock(&self) -> MutexGuard<'_, Policies> {
+impl<H: Host> Shared<H> {
+    fn lock(&self) -> MutexGuard<'_, Policies<H>> {
         self.policies.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// The obligation to tell the policies how an attempt went: when the head of its answer comes, and when its content
-/// has. Dropped before the head, it says that nobody will know; dropped after a good head, it stays with that.
+/// has. Dropped before the head, it says that nobody will know; dropped after a good head, it stays with that. What is said
+/// of one that has left meanwhile counts for nothing.
 pub(super) struct Verdict<H: Host> {
     shared: Arc<Shared<H>>,
-    endpoint: usize,
+    member: Arc<Member<H>>,
     admission: Admission,
     began: Instant,
     #[expect(dead_code, reason = "counts as long as it lives")]
     active: Option<Active<H>>,
     open: Open,
+}
+
+/// How a member stands.
+pub(super) struct Stand<H: Host> {
+    pub(super) member: Arc<Member<H>>,
+    /// Whether requests are sent there, as far as health and breakers go.
+    pub(super) is_in: bool,
+    /// Whether outlier detection has ejected it.
+    pub(super) is_ejected: bool,
 }
 
 /// What is still to be told of an attempt.
@@ -299,9 +333,9 @@ enum Settled {
 }
 
 impl<H: Host> Verdict<H> {
-    /// Which endpoint it is about.
-    pub(super) fn endpoint(&self) -> usize {
-        self.endpoint
+    /// Whom it is about.
+    pub(super) fn member(&self) -> &Arc<Member<H>> {
+        &self.member
     }
 
     /// The head of an answer came, and with it all of the answer when it `is_received`. Balancing goes by the time
@@ -343,27 +377,40 @@ impl<H: Host> Verdict<H> {
         self.settle(policies, settled);
     }
 
-    fn settle_balance(&self, settled: Settled) -> MutexGuard<'_, Policies> {
+    fn settle_balance(&self, settled: Settled) -> MutexGuard<'_, Policies<H>> {
         let now = self.shared.host.now();
         let mut policies = self.shared.lock();
-        policies.balance.observe(now, self.endpoint, now - self.began, settled.into());
+        if policies.members.is_current(self.member.seat) {
+            policies.balance.observe(now, self.member.seat.slot, now - self.began, settled.into());
+        }
         policies
     }
 
     /// Tells breaker and ejection.
-    fn settle(&self, mut policies: MutexGuard<'_, Policies>, settled: Settled) {
-        let observed = policies.observe_attempt(self.shared.host.now(), self.endpoint, settled);
+    fn settle(&self, mut policies: MutexGuard<'_, Policies<H>>, settled: Settled) {
+        let observed = match policies.members.is_current(self.member.seat) {
+            true => policies.observe_attempt(self.shared.host.now(), self.member.seat.slot, settled),
+            false => Observed::Nothing,
+        };
         self.settle_breaker(policies, settled);
         match observed {
             Observed::Nothing => {}
-            Observed::Ejected => self.shared.after_ejection(self.endpoint),
-            Observed::Refused => self.shared.decided(Some(self.endpoint), Decision::EjectionRefused),
+            Observed::Ejected => self.shared.after_ejection(&self.member.label),
+            Observed::Refused => {
+                self.shared.decided(Some(&self.member.label), Decision::EjectionRefused);
+            }
         }
     }
 
-    fn settle_breaker(&self, policies: MutexGuard<'_, Policies>, settled: Settled) {
+    fn settle_breaker(&self, policies: MutexGuard<'_, Policies<H>>, settled: Settled) {
         let (now, admission) = (self.shared.host.now(), self.admission);
-        self.shared.with_breaker(policies, self.endpoint, |breaker, random| {
+        // The breaker of one that has left has gone with it; that of the whole upstream has its probe back.
+        let settled = match policies.members.is_current(self.member.seat) {
+            true => settled,
+            false if policies.breakers.guard_the_whole() => Settled::Abandoned,
+            false => return,
+        };
+        self.shared.with_breaker(policies, self.member.seat.slot, |breaker, random| {
             let blame = breaker.config().blame;
             match settled {
                 Settled::Answered(status) => breaker.observe(now, admission, !blame.answered(status), random),
@@ -386,18 +433,18 @@ impl<H: Host> Drop for Verdict<H> {
 }
 
 /// A request in flight, until the last byte of its answer.
-pub(super) struct InFlight<H>(Arc<Shared<H>>);
+pub(super) struct InFlight<H: Host>(Arc<Shared<H>>);
 
-impl<H> Drop for InFlight<H> {
+impl<H: Host> Drop for InFlight<H> {
     fn drop(&mut self) {
         self.0.lock().budget.leave();
     }
 }
 
 /// A retry in flight: its pause and its attempt.
-pub(super) struct Retrying<H>(Arc<Shared<H>>);
+pub(super) struct Retrying<H: Host>(Arc<Shared<H>>);
 
-impl<H> Drop for Retrying<H> {
+impl<H: Host> Drop for Retrying<H> {
     fn drop(&mut self) {
         self.0.lock().budget.retried();
     }

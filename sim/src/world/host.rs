@@ -9,17 +9,20 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use hoplab_proxy::host::{Endpoint, Host, Instant, Work};
+use hoplab_proxy::host::{Endpoint, Host, Instant, Resolved, Work};
 use hoplab_proxy::telemetry::{ConnectionId, Observer, Owner, Report};
 use rustls::crypto::CryptoProvider;
 use rustls::{KeyLog, NoKeyLog};
 
-use super::{Pod, Running, Shared, SimListener, SimStream, lock};
+use super::{Pod, Running, Shared, SimListener, SimStream, lock, stream};
 use crate::costs::{Costs, Price};
 use crate::crypto;
 
 /// The calendar's time at the start of every simulation: 2026-01-01T00:00:00Z.
 pub(super) const EPOCH: Duration = Duration::from_secs(1_767_225_600);
+
+/// How long what names stand for may be relied on: CoreDNS's default for the names of a cluster.
+const NAME_TTL: Duration = Duration::from_secs(5);
 
 /// A handle to a simulated pod, for one product in it.
 #[derive(Clone)]
@@ -119,6 +122,15 @@ impl Host for SimHost {
         let mut services = lock(&self.shared.services);
         let given = services.give((self.pod.id, &self.pod.name), &endpoint.host)?;
         Some(Endpoint::new(given, endpoint.port))
+    }
+
+    async fn resolve(&self, name: &str) -> io::Result<Resolved> {
+        let services = lock(&self.shared.services);
+        let of_service = services.pods(name).map(|pods| pods.map(|pod| pod.address().into()).collect());
+        drop(services);
+        // A name that nobody has is told by an answer without an address.
+        let of_pod = || stream::resolve(&self.shared, &self.pod, name).into_iter().collect();
+        Ok(Resolved { addresses: of_service.unwrap_or_else(of_pod), ttl: NAME_TTL })
     }
 
     fn now(&self) -> Instant {

@@ -37,6 +37,12 @@ impl Services {
         self.stopping.remove(&pod);
     }
 
+    /// The pods that `name` stands for and that are not told to stop; `None` when it stands for no service.
+    pub(super) fn pods(&self, name: &str) -> Option<impl Iterator<Item = PodId>> {
+        let pods = self.pods.get(name)?;
+        Some(pods.iter().map(|(pod, _)| *pod).filter(|pod| !self.stopping.contains(pod)))
+    }
+
     /// The pod that the next connection of `caller` to `name` is given; `None` when the name stands for no service.
     pub(super) fn give(&mut self, (caller, caller_name): (PodId, &str), name: &str) -> Option<&str> {
         let pods = self.pods.get(name)?;
@@ -87,6 +93,8 @@ mod tests {
         assert_eq!(given(&mut services), ["cart-0", "cart-1"]);
         services.stops(PodId(1));
         assert_eq!(given(&mut services), ["cart-1"]);
+        assert_eq!(services.pods("cart").unwrap().collect::<Vec<_>>(), [PodId(2)]);
+        assert!(services.pods("cart-0").is_none());
         services.stops(PodId(2));
         assert_eq!(given(&mut services), ["cart-0", "cart-1"]);
         services.starts(PodId(1));

@@ -251,7 +251,8 @@ impl Drop for SimListener {
     }
 }
 
-fn resolve(shared: &Shared, pod: &Pod, name: &str) -> io::Result<IpAddr> {
+/// The address of a pod that is called so, as `pod` sees it.
+pub(super) fn resolve(shared: &Shared, pod: &Pod, name: &str) -> io::Result<IpAddr> {
     if name == "localhost" {
         return Ok(Ipv4Addr::LOCALHOST.into());
     }

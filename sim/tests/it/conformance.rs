@@ -217,6 +217,9 @@ async fn names_resolve<H: Host>(place: Place<H>) {
     let by_address = tokio::join!(place.client.connect(&by_address), listener.accept()).1.unwrap();
     assert_eq!(by_address.original_destination, address);
     assert_eq!(by_address.peer.ip(), by_name.peer.ip());
+    let resolved = place.client.resolve(place.name).await.unwrap();
+    assert_eq!(resolved.addresses, [address.ip()]);
+    assert!(!resolved.ttl.is_zero());
     let at_home = Endpoint::new("localhost", endpoint.port);
     let at_home = tokio::join!(place.server.connect(&at_home), listener.accept()).1.unwrap();
     assert!(at_home.original_destination.ip().is_loopback());

@@ -23,7 +23,7 @@ pub(super) fn one(
     }
     if weights.are_equal(now) {
         for _ in 0..BLIND_DRAWS {
-            let drawn = random.random_range(0..count);
+            let drawn = weights.order()[random.random_range(0..count)];
             if usable(drawn) {
                 return Some(drawn);
             }
@@ -42,9 +42,10 @@ pub(super) fn one_but(
 ) -> Option<usize> {
     let others = weights.count() - 1;
     if others > 0 && weights.are_equal(now) {
+        let place = weights.place(first);
         for _ in 0..BLIND_DRAWS {
             let drawn = random.random_range(0..others);
-            let drawn = drawn + usize::from(drawn >= first);
+            let drawn = weights.order()[drawn + usize::from(drawn >= place)];
             if usable(drawn) {
                 return Some(drawn);
             }
@@ -60,7 +61,7 @@ fn weighted(
     usable: &impl Fn(usize) -> bool,
     random: &mut impl Rng,
 ) -> Option<usize> {
-    let all = || (0..weights.count()).filter(|&endpoint| usable(endpoint));
+    let all = || weights.order().iter().copied().filter(|&endpoint| usable(endpoint));
     let total: u64 = all().map(|endpoint| weights.of(now, endpoint)).sum();
     if total == 0 {
         return None;

@@ -27,6 +27,7 @@ impl Default for Rank {
 /// The levels of an upstream's endpoints.
 #[derive(Debug, Clone)]
 pub(super) struct Levels {
+    /// By slot.
     ranks: Vec<Rank>,
     groups: Vec<Group>,
     backups: Group,
@@ -35,13 +36,17 @@ pub(super) struct Levels {
 }
 
 impl Levels {
-    /// All endpoints are healthy. `None` where all stand on the same level.
-    pub(super) fn new(overprovisioning: f64, panic: f64, ranks: Vec<Rank>) -> Option<Self> {
-        if ranks.iter().all(|rank| Some(rank) == ranks.first()) {
+    /// All `members`, slots and ranks, are healthy. `None` where all stand on the same level.
+    pub(super) fn new(overprovisioning: f64, panic: f64, members: &[(usize, Rank)]) -> Option<Self> {
+        let (_, first) = members.first()?;
+        if members.iter().all(|(_, rank)| rank == first) {
             return None;
         }
+        let slots = members.iter().map(|(slot, _)| slot + 1).max().unwrap_or(0);
+        let mut ranks = vec![Rank::default(); slots];
         let (mut groups, mut backups) = (Vec::new(), Group::default());
-        for rank in &ranks {
+        for (slot, rank) in members {
+            ranks[*slot] = *rank;
             match rank {
                 Rank::Level(level) => {
                     let levels = groups.len().max(usize::from(*level) + 1);
@@ -121,8 +126,8 @@ mod tests {
 
     fn levels(sizes: &[u8], backups: usize) -> Levels {
         let ranks = (0..).zip(sizes).flat_map(|(level, size)| vec![Rank::Level(level); usize::from(*size)]);
-        let ranks = ranks.chain(vec![Rank::Backup; backups]).collect();
-        Levels::new(1.4, 0.5, ranks).unwrap()
+        let ranks: Vec<_> = ranks.chain(vec![Rank::Backup; backups]).enumerate().collect();
+        Levels::new(1.4, 0.5, &ranks).unwrap()
     }
 
     /// How many of 100 requests belong to each level.
@@ -164,7 +169,7 @@ mod tests {
         let order: Vec<_> = levels.order(0.0).collect();
         assert_eq!(order, [Rank::Level(0), Rank::Level(1), Rank::Backup]);
         assert_eq!(levels.rank(2), Rank::Backup);
-        assert!(Levels::new(1.4, 0.5, vec![Rank::Level(0); 3]).is_none());
+        assert!(Levels::new(1.4, 0.5, &[0, 1, 2].map(|slot| (slot, Rank::Level(0)))).is_none());
     }
 
     #[test]

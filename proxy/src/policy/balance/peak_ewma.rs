@@ -23,6 +23,7 @@ pub struct Config {
 #[derive(Debug, Clone)]
 pub struct PeakEwma {
     config: Config,
+    /// By slot.
     endpoints: Vec<Average>,
 }
 
@@ -37,6 +38,13 @@ impl PeakEwma {
     pub fn new(config: Config, endpoints: usize, now: Instant) -> Self {
         let rtt_ns = config.default_rtt.as_nanos() as f64;
         Self { config, endpoints: vec![Average { rtt_ns, at: now }; endpoints] }
+    }
+
+    /// Somebody joins in `slot` that has answered nothing yet; the others' averages stay.
+    pub fn join(&mut self, now: Instant, slot: usize) {
+        let fresh = Average { rtt_ns: self.config.default_rtt.as_nanos() as f64, at: now };
+        self.endpoints.resize(self.endpoints.len().max(slot + 1), fresh);
+        self.endpoints[slot] = fresh;
     }
 
     /// What one more request at `endpoint` costs beside the `active` ones, in nanoseconds of waiting.

@@ -1,5 +1,8 @@
-//! What each endpoint is to get, in relation to the others: its weight, less what slow start holds back from one that
-//! has just come back. Linear, as Envoy's slow start with an aggression of 1, and never below a tenth.
+//! Who the members are, in their order, and what each is to get in relation to the others: its weight, less what slow
+//! start holds back from one that has just come, or come back. Linear, as Envoy's slow start with an aggression of 1, and
+//! never below a tenth.
+//!
+//! A member is known by its slot, which stays while others come and go; slots that nobody has are never looked at.
 
 use std::time::Duration;
 
@@ -13,10 +16,15 @@ const LEAST: u64 = 100;
 /// The weights of an upstream's endpoints.
 #[derive(Debug, Clone)]
 pub struct Weights {
+    /// The slots of the members, in their order.
+    order: Vec<usize>,
+    /// Where in the order each stands; by slot.
+    places: Vec<usize>,
+    /// By slot.
     configured: Vec<u32>,
     equal: bool,
     slow_start: Option<Duration>,
-    /// When each came back, while that counts.
+    /// When each came back, while that counts; by slot.
     since: Vec<Option<Instant>>,
     /// When the last of those that came back is warm.
     warm_at: Instant,
@@ -26,19 +34,49 @@ impl Weights {
     /// Weights of at least one each, and how long an endpoint warms up that comes back. What is there at the start
     /// is warm.
     pub fn new(weights: Vec<u32>, slow_start: Option<Duration>) -> Self {
+        let order: Vec<_> = (0..weights.len()).collect();
         let equal = weights.windows(2).all(|pair| pair[0] == pair[1]);
         let since = vec![None; weights.len()];
-        Self { configured: weights, equal, slow_start, since, warm_at: Instant::START }
+        let places = order.clone();
+        Self { order, places, configured: weights, equal, slow_start, since, warm_at: Instant::START }
+    }
+
+    /// Replaces the members by those in these slots, with these weights, in this order. Who was there before warms up as
+    /// it did; who has `joined` is warm, unless [`Weights::warm`] says otherwise.
+    pub fn set(&mut self, members: impl Iterator<Item = (usize, u32)>, joined: &[usize]) {
+        self.order.clear();
+        for (slot, weight) in members {
+            if slot >= self.configured.len() {
+                self.configured.resize(slot + 1, 1);
+                self.since.resize(slot + 1, None);
+                self.places.resize(slot + 1, 0);
+            }
+            self.places[slot] = self.order.len();
+            self.order.push(slot);
+            self.configured[slot] = weight;
+        }
+        joined.iter().for_each(|slot| self.since[*slot] = None);
+        self.equal = self.order.windows(2).all(|pair| self.configured[pair[0]] == self.configured[pair[1]]);
     }
 
     /// How many endpoints there are.
     pub fn count(&self) -> usize {
-        self.configured.len()
+        self.order.len()
+    }
+
+    /// The slots of the endpoints, in their order.
+    pub fn order(&self) -> &[usize] {
+        &self.order
+    }
+
+    /// Where in the order the endpoint in `slot` stands.
+    pub fn place(&self, slot: usize) -> usize {
+        self.places[slot]
     }
 
     /// The sum of what was configured.
     pub fn total(&self) -> u64 {
-        self.configured.iter().map(|&weight| u64::from(weight)).sum()
+        self.order.iter().map(|&slot| u64::from(self.configured[slot])).sum()
     }
 
     /// `endpoint` has come back.
@@ -92,5 +130,18 @@ mod tests {
         assert_eq!((weights.of(at(1), 0), weights.of(at(1), 1)), (1_000, 3_000));
         assert!(!weights.are_equal(at(1)));
         assert_eq!(weights.total(), 4);
+    }
+
+    #[test]
+    fn who_stays_warms_up_as_it_did_and_who_leaves_is_forgotten() {
+        let mut weights = Weights::new(vec![1, 2], Some(Duration::from_secs(10)));
+        assert!(!weights.are_equal(at(0)));
+        weights.warm(at(100), 1);
+        weights.set([(1, 4), (2, 4)].into_iter(), &[2]);
+        assert_eq!((weights.order(), weights.total(), weights.of(at(105), 1)), (&[1, 2][..], 8, 2_000));
+        assert_eq!(weights.of(at(105), 2), 4_000, "it is warm unless somebody says otherwise");
+        weights.set([(1, 4), (2, 4), (0, 4)].into_iter(), &[0, 1]);
+        assert_eq!(weights.of(at(105), 1), 4_000, "the slot is somebody else's");
+        assert!(weights.are_equal(at(110)) && weights.order() == [1, 2, 0]);
     }
 }

@@ -16,20 +16,28 @@ pub struct Config {
 #[derive(Debug, Clone)]
 pub struct Zones {
     config: Config,
-    /// Whether each is at home; `None` where it has no part in it.
+    /// Whether each is at home, by slot; `None` where it has no part in it.
     local: Vec<Option<bool>>,
     home: Group,
     abroad: Group,
 }
 
 impl Zones {
-    /// All endpoints are healthy; `local` says which are at home, and which of them have no part in it. `None` when there
-    /// is no choice.
-    pub fn new(config: Config, local: Vec<Option<bool>>) -> Option<Self> {
+    /// All `members` are healthy: their slots, and whether they are at home, unless they have no part in it. `None` when
+    /// there is no choice.
+    pub fn new(config: Config, members: impl Iterator<Item = (usize, Option<bool>)>) -> Option<Self> {
         let (mut home, mut abroad) = (Group::default(), Group::default());
-        for local in local.iter().flatten() {
-            if *local { home.add() } else { abroad.add() }
+        let mut all = Vec::new();
+        for (slot, local) in members {
+            all.resize(all.len().max(slot + 1), None);
+            all[slot] = local;
+            match local {
+                Some(true) => home.add(),
+                Some(false) => abroad.add(),
+                None => {}
+            }
         }
+        let local = all;
         (home.all() > 0 && abroad.all() > 0).then_some(Self { config, local, home, abroad })
     }
 
@@ -63,7 +71,7 @@ mod tests {
     #[test]
     fn requests_stay_at_home_until_too_few_are_healthy() {
         let config = Config { overprovisioning: 1.4 };
-        let local = [Some(true); 10].into_iter().chain([Some(false); 10]).collect();
+        let local = [Some(true); 10].into_iter().chain([Some(false); 10]).enumerate();
         let mut zones = Zones::new(config, local).unwrap();
         let mut shares = Vec::new();
         for endpoint in 0..10 {
@@ -88,9 +96,10 @@ mod tests {
     #[test]
     fn where_all_are_in_one_zone_there_is_nothing_to_prefer() {
         let config = Config { overprovisioning: 1.4 };
-        assert!(Zones::new(config, vec![Some(true); 3]).is_none());
-        assert!(Zones::new(config, vec![Some(false); 3]).is_none());
-        assert!(Zones::new(config, vec![Some(true), None]).is_none(), "the other one has no part in it");
-        assert!(Zones::new(config, Vec::new()).is_none());
+        let zones = |members: &[Option<bool>]| Zones::new(config, members.iter().copied().enumerate());
+        assert!(zones(&[Some(true); 3]).is_none());
+        assert!(zones(&[Some(false); 3]).is_none());
+        assert!(zones(&[Some(true), None]).is_none(), "the other one has no part in it");
+        assert!(zones(&[]).is_none());
     }
 }

@@ -77,6 +77,14 @@ impl Together {
     }
 }
 
+#[cfg(test)]
+impl Together {
+    /// How many connections, requests that wait for one, and requests that have one there are.
+    pub(in super::super) fn now(&self) -> [u32; 3] {
+        [&self.connections, &self.pending, &self.requests].map(|count| count.now())
+    }
+}
+
 /// A connection that is open, or is being opened, as long as it lives.
 #[expect(dead_code, reason = "counts as long as it lives, and those who wait are woken once it does no more")]
 pub(super) struct Slot {

@@ -254,6 +254,11 @@ impl<H: Host> Open<H> {
         self.swept
     }
 
+    /// Closes what nobody uses.
+    pub(super) fn let_go_of_unused(&mut self) {
+        self.connections.retain(|connection| connection.streams > 0);
+    }
+
     fn free_place(&mut self, limits: &Limits, now: Instant) -> Option<Place> {
         self.connections.retain_mut(|connection| connection.sender.is_open() && !connection.old(limits, now));
         let told = self.told;

@@ -49,6 +49,7 @@ impl<H: Host> Pool<H> {
             drop(tell.send((Err(fault), timeline.clone())));
         }
         self.hand_out(served, |place| timeline.clone().filter(|_| Some(place.id) == new));
+        self.let_go();
     }
 
     /// Gives the places that are free to those who wait, and sees to it that there will be enough.
@@ -150,13 +151,15 @@ impl<H: Host> Pool<H> {
             Connections::Http1(_) => return,
             Connections::Http2(open) => {
                 open.leave(id, now);
-                if !open.is_waited_for() {
+                if open.is_waited_for() {
+                    self.serve(open)
+                } else {
                     self.sweep_when_due(open);
-                    return;
+                    Vec::new()
                 }
-                self.serve(open)
             }
         };
         self.hand_out(served, |_| None);
+        self.let_go();
     }
 }

@@ -6,25 +6,29 @@ use std::sync::Arc;
 use super::{Policies, Settled, Shared};
 use crate::host::Host;
 use crate::policy::balance::Outcome;
+use crate::upstream::member::Seat;
 
 /// A request on an endpoint, as long as it lives.
 pub(in crate::upstream) struct Active<H: Host> {
     shared: Arc<Shared<H>>,
-    endpoint: usize,
+    seat: Seat,
 }
 
 impl<H: Host> Drop for Active<H> {
     fn drop(&mut self) {
-        self.shared.lock().balance.end(self.endpoint);
+        let mut policies = self.shared.lock();
+        if policies.members.is_current(self.seat) {
+            policies.balance.end(self.seat.slot);
+        }
     }
 }
 
-impl Policies {
-    /// A request goes to `endpoint`; `None` where nobody counts.
-    pub(super) fn begin<H: Host>(&mut self, shared: &Arc<Shared<H>>, endpoint: usize) -> Option<Active<H>> {
+impl<H: Host> Policies<H> {
+    /// A request goes to the member in this seat; `None` where nobody counts.
+    pub(super) fn begin(&mut self, shared: &Arc<Shared<H>>, seat: Seat) -> Option<Active<H>> {
         self.balance.counts_active().then(|| {
-            self.balance.begin(endpoint);
-            Active { shared: Arc::clone(shared), endpoint }
+            self.balance.begin(seat.slot);
+            Active { shared: Arc::clone(shared), seat }
         })
     }
 }

@@ -24,7 +24,7 @@ impl Ejection {
     }
 }
 
-impl Policies {
+impl<H: Host> Policies<H> {
     /// Tells outlier detection how an attempt at `endpoint` went; what that makes of it.
     pub(super) fn observe_attempt(&mut self, now: Instant, endpoint: usize, settled: Settled) -> Observed {
         let Some(Ejection { outlier, random }) = &mut self.ejection else { return Observed::Nothing };
@@ -69,8 +69,8 @@ impl<H: Host> State<H> {
 }
 
 impl<H: Host> Shared<H> {
-    /// Tells of the ejection of `endpoint`.
-    pub(super) fn after_ejection(&self, endpoint: usize) {
+    /// Tells of the ejection of the endpoint with this name.
+    pub(super) fn after_ejection(&self, endpoint: &Arc<str>) {
         self.decided(Some(endpoint), Decision::Ejected);
         self.ejected.notify_one();
         self.report_panic();
@@ -81,7 +81,7 @@ impl<H: Host> Shared<H> {
         let now = self.host.now();
         let mut all = Vec::new();
         let mut policies = self.lock();
-        let Policies { ejection, standing, .. } = &mut *policies;
+        let Policies { members, ejection, standing, .. } = &mut *policies;
         let Ejection { outlier, random } = ejection.as_mut()?;
         outlier.advance(now, random, |endpoint, moved| {
             match moved {
@@ -89,23 +89,23 @@ impl<H: Host> Shared<H> {
                 Moved::Readmitted => standing.lift(endpoint, Bar::Ejected),
                 Moved::Refused => false,
             };
-            all.push((endpoint, moved));
+            all.push((endpoint, members.label(endpoint), moved));
         });
         let due = outlier.due();
-        for (endpoint, _) in all.iter().filter(|(_, moved)| *moved != Moved::Refused) {
+        for (endpoint, ..) in all.iter().filter(|(.., moved)| *moved != Moved::Refused) {
             policies.stands(now, *endpoint);
         }
         drop(policies);
-        for (endpoint, moved) in &all {
+        for (_, label, moved) in &all {
             let decision = match moved {
                 Moved::Ejected => Decision::Ejected,
                 Moved::Readmitted => Decision::Readmitted,
                 Moved::Refused => Decision::EjectionRefused,
             };
-            self.decided(Some(*endpoint), decision);
+            self.decided(label.as_ref(), decision);
         }
         self.report_panic();
-        if all.iter().any(|(_, moved)| *moved == Moved::Readmitted) {
+        if all.iter().any(|(.., moved)| *moved == Moved::Readmitted) {
             self.changed.notify_waiters();
         }
         Some(due)

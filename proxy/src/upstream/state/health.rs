@@ -10,13 +10,16 @@ use rand::rngs::ChaCha8Rng;
 use super::standing::Bar;
 use super::{Policies, Shared, State};
 use crate::host::{Host, Instant};
-use crate::policy::health::{Health, Moved, Outcome};
+use crate::policy::health::{self, Health, Moved, Outcome};
 use crate::telemetry::Decision;
+use crate::upstream::member::Seat;
 use crate::upstream::settings;
 
 /// The health of all endpoints, and the randomness of their checks.
 pub(super) struct Endpoints {
+    /// By slot.
     all: Vec<Health>,
+    rule: health::Config,
     jitter: Duration,
     unejects: bool,
     random: ChaCha8Rng,
@@ -25,23 +28,28 @@ pub(super) struct Endpoints {
 impl Endpoints {
     pub(super) fn new(settings: &settings::Health, endpoints: usize, random: ChaCha8Rng) -> Self {
         let all = vec![Health::new(settings.rule); endpoints];
-        Self { all, jitter: settings.jitter, unejects: settings.unejects, random }
+        Self { all, rule: settings.rule, jitter: settings.jitter, unejects: settings.unejects, random }
+    }
+
+    /// Somebody joins in `slot` who was not checked yet.
+    pub(super) fn join(&mut self, slot: usize) {
+        let unchecked = Health::new(self.rule);
+        self.all.resize(self.all.len().max(slot + 1), unchecked);
+        self.all[slot] = unchecked;
     }
 }
 
-impl Policies {
-    /// Bars the endpoints that count as down until they are checked.
-    pub(super) fn bar_the_unchecked(&mut self, now: Instant) {
-        for (endpoint, health) in self.health.iter().flat_map(|health| &health.all).enumerate() {
-            if !health.is_healthy() {
-                self.standing.bar(endpoint, Bar::Unhealthy);
-                self.balance.observe_health(now, endpoint, false);
-            }
+impl<H: Host> Policies<H> {
+    /// Bars the endpoint in `slot`, which was not checked yet, where that counts as down.
+    pub(super) fn bar_unchecked(&mut self, now: Instant, slot: usize) {
+        if self.health.as_ref().is_some_and(|health| !health.all[slot].is_healthy()) {
+            self.standing.bar(slot, Bar::Unhealthy);
+            self.balance.observe_health(now, slot, false);
         }
     }
 
     /// What a check of `endpoint` decides.
-    fn checked<H: Host>(&mut self, shared: &Shared<H>, endpoint: usize, outcome: Outcome) -> Vec<Decision> {
+    fn checked(&mut self, shared: &Shared<H>, endpoint: usize, outcome: Outcome) -> Vec<Decision> {
         let Self { health, standing, ejection, .. } = self;
         let Some(health) = health else { return Vec::new() };
         let mut decisions = Vec::new();
@@ -71,16 +79,16 @@ impl Policies {
 }
 
 impl<H: Host> State<H> {
-    /// Where the checks of `endpoint` are told of.
-    pub(in super::super) fn checks_of(&self, endpoint: usize) -> Checks<H> {
-        Checks { shared: Arc::downgrade(&self.shared), endpoint }
+    /// Where the checks of the member in this seat are told of.
+    pub(in super::super) fn checks_of(&self, seat: Seat) -> Checks<H> {
+        Checks { shared: Arc::downgrade(&self.shared), seat }
     }
 }
 
-/// Where the checks of one endpoint are told of, as long as its upstream is there.
-pub(in super::super) struct Checks<H> {
+/// Where the checks of one member are told of, as long as it is one.
+pub(in super::super) struct Checks<H: Host> {
     shared: Weak<Shared<H>>,
-    endpoint: usize,
+    seat: Seat,
 }
 
 impl<H: Host> Checks<H> {
@@ -89,8 +97,12 @@ impl<H: Host> Checks<H> {
     pub(in super::super) fn observe(&self, outcome: Option<Outcome>) -> Option<Duration> {
         let shared = self.shared.upgrade()?;
         let mut policies = shared.lock();
-        let decisions =
-            outcome.map(|outcome| policies.checked(&shared, self.endpoint, outcome)).unwrap_or_default();
+        if !policies.members.is_current(self.seat) {
+            return None;
+        }
+        let slot = self.seat.slot;
+        let label = policies.members.label(slot);
+        let decisions = outcome.map(|outcome| policies.checked(&shared, slot, outcome)).unwrap_or_default();
         let health = policies.health.as_mut()?;
         let longer = match u64::try_from(health.jitter.as_nanos()).unwrap_or(u64::MAX) {
             0 => Duration::ZERO,
@@ -98,7 +110,7 @@ impl<H: Host> Checks<H> {
         };
         drop(policies);
         for decision in &decisions {
-            shared.decided(Some(self.endpoint), *decision);
+            shared.decided(label.as_ref(), *decision);
         }
         shared.report_panic();
         if decisions.iter().any(|decision| *decision != Decision::Unhealthy) {

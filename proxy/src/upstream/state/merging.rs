@@ -1,21 +1,24 @@
 //! When what is known of endpoints' health takes effect on balancing: at once, or gathered over a window, as Envoy's
 //! `update_merge_window` has it, for each priority by itself. A change that comes more than a window after the last ones
 //! took effect does so at once, and what was gathered with it; others take effect together, a window after the first of
-//! them. What was decided about the endpoints is told at once in any case.
+//! them. What was decided about the endpoints is told at once in any case. When members join, leave or change, all that was
+//! gathered takes effect at once.
 //! (Envoy 1.40, `ClusterManagerImpl::scheduleUpdate`.)
 
 use std::time::Duration;
 
 use super::Policies;
-use crate::host::Instant;
+use crate::host::{Host, Instant};
 use crate::policy::balance::Rank;
 
 /// What has yet to take effect.
 #[derive(Debug, Clone)]
 pub(super) struct Merging {
     window: Option<Duration>,
-    /// The level of each endpoint, as its place among the levels.
+    /// The level of each endpoint, as its place among the levels; by slot.
     level_of: Vec<usize>,
+    /// The ranks that there are or were.
+    ranks: Vec<Rank>,
     levels: Vec<Level>,
 }
 
@@ -30,17 +33,27 @@ struct Level {
 }
 
 impl Merging {
-    /// Nothing yet of endpoints of these `ranks`; gathers over `window`, if there is one.
-    pub(super) fn new(window: Option<Duration>, ranks: impl Iterator<Item = Rank>) -> Self {
-        let mut known = Vec::new();
-        let level_of = ranks.map(|rank| {
-            known.iter().position(|known| *known == rank).unwrap_or_else(|| {
-                known.push(rank);
-                known.len() - 1
-            })
-        });
-        let level_of = level_of.collect();
-        Self { window, level_of, levels: vec![Level::default(); known.len()] }
+    /// Nothing yet of endpoints of these ranks, by slot; gathers over `window`, if there is one.
+    pub(super) fn new(window: Option<Duration>, members: impl Iterator<Item = (usize, Rank)>) -> Self {
+        let mut merging = Self { window, level_of: Vec::new(), ranks: Vec::new(), levels: Vec::new() };
+        merging.set_ranks(Instant::START, members);
+        merging
+    }
+
+    /// The endpoints become these; nothing is gathered any more.
+    pub(super) fn set_ranks(&mut self, now: Instant, members: impl Iterator<Item = (usize, Rank)>) {
+        for level in self.levels.iter_mut().filter(|level| !level.gathered.is_empty()) {
+            level.take(now);
+        }
+        for (slot, rank) in members {
+            let level = self.ranks.iter().position(|known| *known == rank).unwrap_or_else(|| {
+                self.ranks.push(rank);
+                self.levels.push(Level::default());
+                self.ranks.len() - 1
+            });
+            self.level_of.resize(self.level_of.len().max(slot + 1), 0);
+            self.level_of[slot] = level;
+        }
     }
 
     /// Whose changes take effect now that `endpoint` has changed; it may be among those that are gathered.
@@ -78,7 +91,7 @@ impl Level {
     }
 }
 
-impl Policies {
+impl<H: Host> Policies<H> {
     /// Tells the balancer how `endpoint` stands, at once or later.
     pub(super) fn stands(&mut self, now: Instant, endpoint: usize) {
         self.merge(now);
@@ -95,7 +108,7 @@ impl Policies {
         !due.is_empty()
     }
 
-    fn tell_balance(&mut self, now: Instant, endpoints: &[usize]) {
+    pub(super) fn tell_balance(&mut self, now: Instant, endpoints: &[usize]) {
         for endpoint in endpoints {
             self.balance.observe_health(now, *endpoint, self.standing.is_healthy(*endpoint));
         }
@@ -111,7 +124,7 @@ mod tests {
     }
 
     fn merging(window: Option<Duration>, ranks: &[u8]) -> Merging {
-        Merging::new(window, ranks.iter().map(|level| Rank::Level(*level)))
+        Merging::new(window, ranks.iter().map(|level| Rank::Level(*level)).enumerate())
     }
 
     #[test]
@@ -143,6 +156,11 @@ mod tests {
         let mut levels = merging(Some(Duration::from_secs(1)), &[0, 1, 0]);
         assert_eq!((levels.take_effect(at(100), 0), levels.take_effect(at(200), 1)), (vec![0], vec![1]));
         assert!(levels.take_effect(at(300), 2).is_empty());
+        // Somebody joins on a level of its own, and what was gathered is forgotten.
+        let ranks = [(0, Rank::Level(0)), (2, Rank::Level(0)), (3, Rank::Backup)];
+        levels.set_ranks(at(400), ranks.into_iter());
+        assert_eq!((levels.due(), levels.take_effect(at(500), 3)), (None, vec![3]));
+        assert!(levels.take_effect(at(1_300), 2).is_empty(), "it has just taken effect");
         let mut none = merging(None, &[0; 9]);
         assert!((0..9).all(|endpoint| none.take_effect(at(0), endpoint) == [endpoint]));
     }

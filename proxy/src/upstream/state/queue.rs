@@ -1,6 +1,6 @@
 //! Waits for an endpoint when none is usable, as [`crate::policy::failfast`] allows.
 //!
-//! Whoever waits asks again when a breaker moved, when one that is open may let a probe pass, and when
+//! Whoever waits asks again when members joined or left, when a breaker moved, when one that is open may let a probe pass, and when
 //! the queue's patience ends. A newcomer that finds an endpoint passes those who have not asked again yet.
 
 use std::sync::Arc;
@@ -13,15 +13,16 @@ use crate::host::{Host, Instant};
 use crate::policy::failfast::{Admission, Failfast};
 use crate::telemetry::{Decision, Fault, Owner};
 use crate::timer::before;
+use crate::upstream::member::Seat;
 
 impl<H: Host> State<H> {
     /// As [`State::choose`], but waits for an endpoint when none is usable, until `deadline` at the latest.
     pub(in super::super) async fn choose_in_time(
         &self,
         exchange: &mut Exchange,
-        tried: &[usize],
+        tried: &[Seat],
         deadline: Instant,
-    ) -> Result<(usize, Verdict<H>), Fault> {
+    ) -> Result<Verdict<H>, Fault> {
         let Some(queue) = self.shared.queue else { return self.choose(exchange.key, tried) };
         // Before anybody is asked: what changes in between is heard of.
         let changed = self.shared.changed.notified();
@@ -50,11 +51,11 @@ impl<H: Host> State<H> {
     async fn wait<'a>(
         &'a self,
         key: Option<u64>,
-        tried: &[usize],
+        tried: &[Seat],
         mut changed: Notified<'a>,
         mut until: Instant,
         (gives_up, deadline): (Option<Instant>, Instant),
-    ) -> Result<(usize, Verdict<H>), Fault> {
+    ) -> Result<Verdict<H>, Fault> {
         let late = gives_up.map_or(deadline, |gives_up| gives_up.min(deadline));
         loop {
             let now = self.shared.host.now();
@@ -109,8 +110,8 @@ impl<H: Host> Shared<H> {
 
     /// When the first breaker may let a request pass, or what is known of health takes effect, as far as that is known.
     fn usable_at(&self, now: Instant) -> Option<Instant> {
-        let Policies { breakers, merging, .. } = &*self.lock();
-        let breakers = (0..self.endpoints.len()).filter_map(|endpoint| breakers.of(endpoint)?.usable_at(now));
+        let Policies { members, breakers, merging, .. } = &*self.lock();
+        let breakers = members.slots().iter().filter_map(|slot| breakers.of(*slot)?.usable_at(now));
         breakers.chain(merging.due()).min()
     }
 }

@@ -15,7 +15,7 @@ pub(in crate::upstream) enum Bar {
 /// The standing of an upstream's endpoints.
 #[derive(Debug, Clone)]
 pub(in crate::upstream) struct Standing {
-    /// A bit for each [`Bar`] that holds.
+    /// A bit for each [`Bar`] that holds; by slot.
     bars: Vec<u8>,
 }
 
@@ -23,6 +23,12 @@ impl Standing {
     /// All of `endpoints` are healthy.
     pub(in crate::upstream) fn new(endpoints: usize) -> Self {
         Self { bars: vec![0; endpoints] }
+    }
+
+    /// Somebody joins in `slot`, whom nobody bars.
+    pub(in crate::upstream) fn join(&mut self, slot: usize) {
+        self.bars.resize(self.bars.len().max(slot + 1), 0);
+        self.bars[slot] = 0;
     }
 
     /// Whether nobody bars `endpoint`.
@@ -72,5 +78,9 @@ mod tests {
         assert!(!standing.is_healthy(1), "health checks still bar it");
         assert!(standing.lift(1, Bar::Unhealthy) && !standing.lift(1, Bar::Unhealthy));
         assert!(standing.is_healthy(1));
+        standing.bar(0, Bar::Ejected);
+        standing.join(0);
+        standing.join(2);
+        assert!(standing.is_healthy(0) && standing.is_healthy(2), "who joins is another one");
     }
 }
