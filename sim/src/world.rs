@@ -1,12 +1,11 @@
 //! The world: pods on a simulated network, in simulated time.
 //!
-//! One world is one OS thread: one tokio runtime with its clock paused. Nothing ticks. When no task is ready, and before
-//! the paused clock jumps to the next timer, the runtime calls `Shared::collect`: it takes the segments that all
-//! kernels (`kernel`) want to send and gives them to the wire (`wire`), which decides when each arrives. One task, the
-//! courier, sleeps until the next arrival and delivers all that is due.
+//! One world is one OS thread: one tokio runtime, and a clock of our own (`clock`). Nothing ticks. When no task is ready,
+//! the runtime calls `Shared::rest`: it takes the segments that all kernels (`kernel`) want to send and gives them to the
+//! wire (`wire`), which decides when each arrives; then the clock goes on to the next time that somebody waits for. One
+//! task, the courier, sleeps until the next arrival and delivers all that is due.
 //!
-//! One tokio millisecond is one model microsecond, because tokio's timers have a grain of 1 ms; only
-//! `clock` knows. Not here: what runs in the pods, and what goes wrong when.
+//! Not here: what runs in the pods, and what goes wrong when.
 
 mod backlog;
 mod clock;
@@ -18,6 +17,7 @@ mod host;
 mod kernel;
 mod link;
 mod loopback;
+mod main;
 mod meter;
 mod pace;
 mod port;
@@ -30,13 +30,15 @@ mod tap;
 mod tcp;
 mod timers;
 mod traffic;
+mod wheel;
 mod wire;
 
 use std::future::Future;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::Range;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::task::Waker;
+use std::task::{Context, Waker};
 
 use hoplab_proxy::host::Instant;
 use hoplab_proxy::tasks::Tasks;
@@ -56,6 +58,7 @@ pub use host::{Full, SimHost};
 use link::ImpairmentId;
 pub use link::{Impairment, ImpairmentKind};
 use loopback::Loopback;
+use main::Main;
 use meter::Meters;
 pub use meter::{ContainerKind, Usage};
 use process::{Hold, HoldId, Process};
@@ -144,6 +147,7 @@ struct Shared {
     meters: Arc<Mutex<Meters>>,
     pods: Vec<Arc<Pod>>,
     courier: Mutex<Courier>,
+    main: Arc<Main>,
     /// Set while somebody wants the secrets of TLS sessions.
     keys: OnceLock<Arc<Keys>>,
 }
@@ -237,21 +241,19 @@ pub fn run<T, F: Future<Output = T>>(config: Config, main: impl FnOnce(World) ->
         services,
         pods,
         courier: Mutex::default(),
+        main: Arc::default(),
         keys: OnceLock::new(),
     });
-    let (parks, unparks) = (Arc::clone(&shared), Arc::clone(&shared));
+    // The world knows the runtime, by the waker of `main`: it does not own it.
+    let world = Arc::downgrade(&shared);
     let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .start_paused(true)
-        .on_thread_park(move || parks.collect())
-        .on_thread_unpark(move || unparks.clock.update())
+        .on_thread_park(move || world.upgrade().iter().for_each(|world| world.rest()))
         .build()
         .expect("a runtime without I/O needs nothing that could be missing");
     runtime.block_on(async {
-        shared.clock.start();
         #[expect(clippy::disallowed_methods, reason = "the courier lives as long as the runtime")]
         tokio::spawn(courier::deliver(Arc::clone(&shared)));
-        main(World { shared: Arc::clone(&shared) }).await
+        shared.main.run(main(World { shared: Arc::clone(&shared) })).await
     })
 }
 
@@ -439,17 +441,23 @@ impl PodId {
 }
 
 impl Shared {
-    /// The hook: takes what the kernels want to send. Called whenever no task is ready.
-    fn collect(&self) {
+    /// The hook, which is called whenever no task is ready: takes what the kernels want to send, and lets time go on unless
+    /// somebody is woken for now.
+    fn rest(&self) {
+        if !self.collect() && !self.main.is_woken() && self.clock.advance() {
+            stay_awake();
+        }
+    }
+
+    /// Takes what the kernels want to send; whether something of it arrives right now.
+    fn collect(&self) -> bool {
         let mut wire = lock(&self.wire);
         let now = self.clock.now();
         self.loopback.settle(now);
         wire.standstill.round(now, |pod| self.pods[pod.0].name.clone());
         let earlier = wire.collect(now);
         drop(wire);
-        if let Some(at) = earlier {
-            lock(&self.courier).comes_earlier(self.clock.tokio(at));
-        }
+        earlier.is_some_and(|at| lock(&self.courier).comes_earlier(at, now))
     }
 
     /// Delivers everything that has arrived by now.
@@ -460,6 +468,12 @@ impl Shared {
         drop(wire);
         woken.into_iter().for_each(Waker::wake);
     }
+}
+
+/// Keeps the runtime from waiting for ever for another thread: who was woken by a timer need not be anybody who is ready.
+fn stay_awake() {
+    // What yields is pending, so that there is something to do.
+    let _ = pin!(tokio::task::yield_now()).poll(&mut Context::from_waker(Waker::noop()));
 }
 
 fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

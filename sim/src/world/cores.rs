@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
@@ -188,7 +188,7 @@ impl Core<'_> {
         let cores = self.cores;
         let (slot, target, mut armed) = cores.state().begin(cores.clock.now(), work);
         let _leaves = Leaves { cores, slot };
-        let mut alarm = pin!(cores.clock.sleep_until(armed));
+        let mut alarm = cores.clock.sleep_until(armed);
         poll_fn(|context| {
             loop {
                 let mut state = cores.state();
@@ -200,9 +200,9 @@ impl Core<'_> {
                 drop(state);
                 if armed != until {
                     armed = until;
-                    alarm.as_mut().reset(cores.clock.tokio(until));
+                    alarm.reset(until);
                 }
-                ready!(alarm.as_mut().poll(context));
+                ready!(Pin::new(&mut alarm).poll(context));
             }
         })
         .await;

@@ -8,37 +8,42 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 
 use hoplab_proxy::host::Instant;
-use tokio::time::Sleep;
 
-use super::clock::Clock;
+use super::clock::{Clock, Sleep};
 use super::{Shared, lock};
 
 /// When the courier comes: a timer, once there was something to come for.
 #[derive(Default)]
 pub(super) struct Courier {
-    alarm: Option<Pin<Box<Sleep>>>,
+    alarm: Option<Sleep>,
     /// Whom to wake instead, while there is nothing to come for.
     idle: Option<Waker>,
 }
 
 impl Courier {
-    /// Sets the alarm, whether or not the courier is asleep: it need not be woken for that.
-    pub(super) fn comes_earlier(&mut self, at: tokio::time::Instant) {
+    /// Sets the alarm, whether or not the courier is asleep: it need not be woken for that. Whether it comes right `now`.
+    pub(super) fn comes_earlier(&mut self, at: Instant, now: Instant) -> bool {
         match (self.idle.take(), &mut self.alarm) {
-            (None, Some(alarm)) => alarm.as_mut().reset(at),
-            (idle, _) => idle.into_iter().for_each(Waker::wake),
+            (None, Some(alarm)) => {
+                alarm.reset(at);
+                at <= now
+            }
+            (idle, _) => {
+                idle.into_iter().for_each(Waker::wake);
+                true
+            }
         }
     }
 
     /// Completes at `at`, or never when there is nothing to come for.
-    fn poll_sleep(&mut self, at: Option<Instant>, clock: &Clock, context: &mut Context<'_>) -> Poll<()> {
+    fn poll_sleep(&mut self, at: Option<Instant>, clock: &Arc<Clock>, context: &mut Context<'_>) -> Poll<()> {
         let Some(at) = at else {
             self.idle = Some(context.waker().clone());
             return Poll::Pending;
         };
-        let alarm = self.alarm.get_or_insert_with(|| Box::pin(clock.far()));
-        alarm.as_mut().reset(clock.tokio(at));
-        alarm.as_mut().poll(context)
+        let alarm = self.alarm.get_or_insert_with(|| clock.sleep_until(at));
+        alarm.reset(at);
+        Pin::new(alarm).poll(context)
     }
 }
 

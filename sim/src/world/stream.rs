@@ -10,9 +10,9 @@ use hoplab_proxy::host::{Accepted, Endpoint, Listener};
 use hoplab_proxy::telemetry::ConnectionId;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::futures::OwnedNotified;
-use tokio::time::Sleep;
 
 use super::backlog::{Backlog, Waiting};
+use super::clock::Sleep;
 use super::loopback::LocalStream;
 use super::process::{Process, Sip};
 use super::socket::WireStream;
@@ -29,7 +29,7 @@ pub struct SimStream {
 
 /// A sip that is being read: until when, and what tells that nothing holds its reader any more.
 struct Sipping {
-    until: Pin<Box<Sleep>>,
+    until: Sleep,
     lifted: Pin<Box<OwnedNotified>>,
 }
 
@@ -133,7 +133,7 @@ impl SimStream {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         if let Some(sipping) = &mut self.sipping
-            && sipping.until.as_mut().poll(context).is_pending()
+            && Pin::new(&mut sipping.until).poll(context).is_pending()
         {
             // Something else may slow it still.
             while sipping.lifted.as_mut().poll(context).is_ready() {
@@ -149,7 +149,7 @@ impl SimStream {
         buf.advance(count);
         if count > 0 {
             let clock = &self.open.shared.clock;
-            let until = Box::pin(clock.sleep_until(clock.now() + sip.takes(count)));
+            let until = clock.sleep_until(clock.now() + sip.takes(count));
             self.sipping = Some(Sipping { until, lifted: Box::pin(self.process.lifted()) });
         }
         Poll::Ready(Ok(()))
