@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use http::header::{FORWARDED, HOST, HeaderName};
 use http::{HeaderMap, HeaderValue};
 
-use crate::headers::{FORWARDED_FOR, FORWARDED_PROTO};
+use crate::headers::{FORWARDED_FOR, FORWARDED_PROTO, put};
 use crate::server::Connection;
 use crate::trust::{Origin, Trusted};
 use crate::upstream::ATTEMPT_COUNT;
@@ -16,6 +16,9 @@ use crate::upstream::ATTEMPT_COUNT;
 const FORWARDED_HOST: &str = "x-forwarded-host";
 const FORWARDED_PORT: &str = "x-forwarded-port";
 const REAL_IP: &str = "x-real-ip";
+
+/// Fields that every request is given.
+static GIVEN: [HeaderName; 2] = [FORWARDED_FOR, FORWARDED_PROTO];
 
 /// The edge, where requests come in that nobody has vouched for.
 #[derive(Debug, Clone, Default)]
@@ -31,18 +34,23 @@ impl Edge {
     pub(crate) fn settle(&self, headers: &mut HeaderMap, connection: &Connection) -> IpAddr {
         let origin = self.trusted.origin(connection.peer.ip(), headers);
         let scheme = if connection.identity.is_some() { "https" } else { "http" };
-        // Few requests have any.
-        let claims: Vec<_> = headers.keys().filter(|name| is_claim(name.as_str())).cloned().collect();
+        // Few requests have any but those that every request is given.
+        let is_claim = |name: &&HeaderName| !GIVEN.contains(name) && is_claim(name.as_str());
+        let claims: Vec<_> = headers.keys().filter(is_claim).cloned().collect();
         for claim in claims.into_iter().filter(|claim| !self.believed.contains(claim)) {
             settle_claim(claim, headers, origin, scheme);
         }
-        let peer = origin.peer.to_string();
-        let hops = if origin.is_trusted { joined(headers, &FORWARDED_FOR, &peer) } else { value(peer) };
+        let peer = connection.peer_text();
+        let hops = if origin.is_trusted {
+            joined(headers, &FORWARDED_FOR, peer.as_bytes())
+        } else {
+            Some(peer.clone())
+        };
         if let Some(hops) = hops {
-            headers.insert(FORWARDED_FOR, hops);
+            put(headers, FORWARDED_FOR, hops);
         }
         if !(origin.is_trusted && has_scheme(headers)) {
-            headers.insert(FORWARDED_PROTO, HeaderValue::from_static(scheme));
+            put(headers, FORWARDED_PROTO, HeaderValue::from_static(scheme));
         }
         origin.client
     }
@@ -67,14 +75,13 @@ fn is_spelt(name: &str, known: &str) -> bool {
     name.len() == known.len() && name.bytes().zip(known.bytes()).all(same)
 }
 
-/// What becomes of the field `claim`, but for those that every request is given.
+/// What becomes of the field `claim`, which is none of those that every request is given.
 fn settle_claim(claim: HeaderName, headers: &mut HeaderMap, origin: Origin, scheme: &'static str) {
     let Origin { peer, is_trusted, client } = origin;
     let known = match claim.as_str() {
-        "x-forwarded-for" | "x-forwarded-proto" => return,
         "forwarded" => {
             let element = element(peer, headers.get(HOST), scheme);
-            if is_trusted { joined(headers, &FORWARDED, &element) } else { value(element) }
+            if is_trusted { joined(headers, &FORWARDED, element.as_bytes()) } else { value(element) }
         }
         // A trusted hop's word is as good as the address that was found, where none was.
         REAL_IP if !is_trusted || client != peer => value(client.to_string()),
@@ -123,7 +130,7 @@ fn port(host: Option<&HeaderValue>, scheme: &str) -> HeaderValue {
 }
 
 /// All lines of a field as one, byte by byte, and `own` after them.
-fn joined(headers: &HeaderMap, name: &HeaderName, own: &str) -> Option<HeaderValue> {
+fn joined(headers: &HeaderMap, name: &HeaderName, own: &[u8]) -> Option<HeaderValue> {
     let mut all = Vec::new();
     for line in headers.get_all(name) {
         let line = line.as_bytes().trim_ascii();
@@ -132,7 +139,7 @@ fn joined(headers: &HeaderMap, name: &HeaderName, own: &str) -> Option<HeaderVal
             all.extend_from_slice(b", ");
         }
     }
-    all.extend_from_slice(own.as_bytes());
+    all.extend_from_slice(own);
     HeaderValue::from_maybe_shared(bytes::Bytes::from(all)).ok()
 }
 

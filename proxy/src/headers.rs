@@ -129,6 +129,17 @@ pub(crate) fn value<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<Cow
     Some(all)
 }
 
+/// Puts a field in the place of all lines of its name, as [`HeaderMap::insert`] does. That makes room for one more before
+/// it looks, and so hashes all names anew in a map that is full, although most of the time there is one to be replaced.
+pub(crate) fn put(headers: &mut HeaderMap, name: HeaderName, value: HeaderValue) {
+    let is_full = headers.len() == headers.capacity() && headers.len() == headers.keys_len();
+    let only = if is_full { headers.get_mut(&name) } else { None };
+    match only {
+        Some(only) => *only = value,
+        None => drop(headers.insert(name, value)),
+    }
+}
+
 /// Checks what the caller asks of this very hop, and takes note of it by taking it off.
 pub(crate) fn settle_demands(headers: &mut HeaderMap) -> Result<(), Refusal> {
     let is = |known: &'static [u8]| move |member: &[u8]| member.eq_ignore_ascii_case(known);

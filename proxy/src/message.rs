@@ -10,6 +10,7 @@ use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Uri, Version};
 
 use crate::body::Body;
 use crate::grpc;
+use crate::headers;
 use crate::http2::fields;
 use crate::telemetry::Fault;
 
@@ -180,9 +181,10 @@ pub(crate) fn settle(head: &mut Parts, limits: HeadLimits) -> Result<(), Refusal
     if head.version == Version::HTTP_2 {
         check_http2(head)?;
     }
-    let host = host(&head.uri, head.version, head.headers.get_all(HOST).iter())?;
-    if let Some(host) = host {
-        head.headers.insert(HOST, host);
+    check_host(&head.uri, head.version, head.headers.get_all(HOST).iter())?;
+    if let Some(authority) = head.uri.authority() {
+        let host = HeaderValue::from_str(authority.as_str()).map_err(|_| Refusal::Host)?;
+        headers::put(&mut head.headers, HOST, host);
     }
     head.uri = origin_form(&head.uri, &head.method)?;
     Ok(())
@@ -197,12 +199,12 @@ fn check_http2(head: &Parts) -> Result<(), Refusal> {
     if fields::are_proper(&head.headers) { Ok(()) } else { Err(Refusal::Field) }
 }
 
-/// What `Host` is to say: the target's own authority goes before the field (RFC 9112, 3.2.2).
-fn host<'a>(
+/// Whether there is one host, and a valid one: the target's own authority goes before the field (RFC 9112, 3.2.2).
+fn check_host<'a>(
     uri: &Uri,
     version: Version,
     mut fields: impl Iterator<Item = &'a HeaderValue>,
-) -> Result<Option<HeaderValue>, Refusal> {
+) -> Result<(), Refusal> {
     let (field, second) = (fields.next(), fields.next());
     if second.is_some() || (version == Version::HTTP_11 && field.is_none()) {
         return Err(Refusal::Host);
@@ -212,15 +214,18 @@ fn host<'a>(
         (None, Some(field)) => field.as_bytes(),
         // HTTP/2 demands either (RFC 9113, 8.3.1).
         (None, None) if version == Version::HTTP_2 => return Err(Refusal::Host),
-        (None, None) => return Ok(None),
+        (None, None) => return Ok(()),
     };
     // An empty host is allowed where the target has no authority of its own (RFC 9112, 3.2), but not in HTTP/2.
     let valid = (stated.is_empty() && version != Version::HTTP_2)
+        || is_plain_name(stated)
         || Authority::try_from(stated).is_ok_and(|host| is_host(&host));
-    if !valid {
-        return Err(Refusal::Host);
-    }
-    HeaderValue::from_bytes(stated).map(Some).map_err(|_| Refusal::Host)
+    if valid { Ok(()) } else { Err(Refusal::Host) }
+}
+
+/// Whether a host is of the kind that most are, of which no parser has to be asked.
+fn is_plain_name(host: &[u8]) -> bool {
+    !host.is_empty() && host.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-'))
 }
 
 /// Whether it is a name with or without a port, and no more.
@@ -251,8 +256,10 @@ mod tests {
 
     fn hosted(uri: &str, version: Version, fields: &[&str]) -> Result<Option<String>, Refusal> {
         let fields: Vec<_> = fields.iter().map(|field| HeaderValue::from_str(field).unwrap()).collect();
-        let host = host(&uri.parse().unwrap(), version, fields.iter())?;
-        Ok(host.map(|host| host.to_str().unwrap().to_owned()))
+        let mut head = Request::get(uri).version(version).body(()).unwrap().into_parts().0;
+        head.headers.extend(fields.into_iter().map(|field| (HOST, field)));
+        settle(&mut head, HeadLimits { fields: 10, bytes: 100 })?;
+        Ok(head.headers.get(HOST).map(|host| host.to_str().unwrap().to_owned()))
     }
 
     #[test]

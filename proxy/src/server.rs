@@ -16,10 +16,10 @@ use std::future::{Future, poll_fn, ready};
 use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use http::request::Parts;
-use http::{Request, Response, StatusCode};
+use http::{HeaderValue, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use hyper::server::conn::http1::{self, Parts as Parts1};
 use hyper::service::Service;
@@ -80,12 +80,20 @@ pub struct Connection {
     pub identity: Option<SpiffeId>,
     /// What its requests share; `None` over HTTP/2.
     wire: Option<Arc<Wire>>,
+    /// The peer's address as header fields have it, once one does.
+    peer_text: OnceLock<HeaderValue>,
 }
 
 impl Connection {
     /// A connection in the clear, of which no more is known yet.
     pub(crate) fn new(peer: SocketAddr, original_destination: SocketAddr) -> Self {
-        Self { peer, original_destination, identity: None, wire: None }
+        Self { peer, original_destination, identity: None, wire: None, peer_text: OnceLock::new() }
+    }
+
+    /// The peer's address as header fields have it.
+    pub(crate) fn peer_text(&self) -> &HeaderValue {
+        let text = || HeaderValue::try_from(self.peer.ip().to_canonical().to_string());
+        self.peer_text.get_or_init(|| text().expect("an address is a header value"))
     }
 
     /// Ends the connection should the answer to the request break off that is being answered now, although its sender

@@ -10,6 +10,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use http::header::HeaderName;
 use http::{HeaderMap, HeaderValue};
 
+use crate::headers;
+
 /// The header that carries a [`TraceContext`].
 pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
@@ -74,35 +76,50 @@ impl TraceContext {
         if version == 0xff || !ends || !dashed {
             return None;
         }
-        let trace = lower_hex(&text[3..35]).filter(|id| *id != 0)?;
+        let (high, low) = (lower_hex(&text[3..19])?, lower_hex(&text[19..35])?);
+        let trace = Some(u128::from(high) << 64 | u128::from(low)).filter(|id| *id != 0)?;
         let parent = lower_hex(&text[36..52]).filter(|id| *id != 0)?;
         let known = if version == 0 { TraceFlags::OF_VERSION_00 } else { TraceFlags::SAMPLED.0 };
         let flags = TraceFlags(lower_hex(&text[53..])? as u8 & known);
-        Some(Self { trace: TraceId(trace), parent: SpanId(parent as u64), flags })
+        Some(Self { trace: TraceId(trace), parent: SpanId(parent), flags })
     }
 
     /// Writes `traceparent`, in version 00, in place of any that is there.
     pub fn write(self, headers: &mut HeaderMap) {
         let mut text = [b'-'; LENGTH];
         text[..2].copy_from_slice(b"00");
-        hex(self.trace.0, &mut text[3..35]);
-        hex(u128::from(self.parent.0), &mut text[36..52]);
-        hex(u128::from(self.flags.0), &mut text[53..]);
+        hex((self.trace.0 >> 64) as u64, &mut text[3..19]);
+        hex(self.trace.0 as u64, &mut text[19..35]);
+        hex(self.parent.0, &mut text[36..52]);
+        hex(u64::from(self.flags.0), &mut text[53..]);
         let value = HeaderValue::from_bytes(&text).expect("hexadecimal digits are a header value");
-        headers.insert(TRACEPARENT, value);
+        headers::put(headers, TRACEPARENT, value);
     }
 }
 
-/// The number that `digits` are in lower case hexadecimal; at most 32 of them.
-fn lower_hex(digits: &[u8]) -> Option<u128> {
-    digits.iter().try_fold(0, |number, digit| match digit {
-        b'0'..=b'9' => Some(number << 4 | u128::from(digit - b'0')),
-        b'a'..=b'f' => Some(number << 4 | u128::from(digit - b'a' + 10)),
-        _ => None,
-    })
+/// The number that `digits` are in lower case hexadecimal; at most 16 of them.
+fn lower_hex(digits: &[u8]) -> Option<u64> {
+    let (mut number, mut seen) = (0, 0);
+    for digit in digits {
+        let value = DIGITS[usize::from(*digit)];
+        number = number << 4 | u64::from(value);
+        seen |= value;
+    }
+    (seen < 16).then_some(number)
 }
 
-fn hex(mut value: u128, digits: &mut [u8]) {
+/// What each byte is worth as a digit; more than any digit where it is none.
+static DIGITS: [u8; 256] = {
+    let mut values = [u8::MAX; 256];
+    let mut value = 0;
+    while value < 16 {
+        values[b"0123456789abcdef"[value] as usize] = value as u8;
+        value += 1;
+    }
+    values
+};
+
+fn hex(mut value: u64, digits: &mut [u8]) {
     for digit in digits.iter_mut().rev() {
         *digit = b"0123456789abcdef"[(value & 15) as usize];
         value >>= 4;
