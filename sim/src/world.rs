@@ -147,6 +147,8 @@ struct Shared {
     meters: Arc<Mutex<Meters>>,
     pods: Vec<Arc<Pod>>,
     courier: Mutex<Courier>,
+    /// A buffer for those who are woken, to be used again.
+    woken: Mutex<Vec<Waker>>,
     main: Arc<Main>,
     /// Set while somebody wants the secrets of TLS sessions.
     keys: OnceLock<Arc<Keys>>,
@@ -241,6 +243,7 @@ pub fn run<T, F: Future<Output = T>>(config: Config, main: impl FnOnce(World) ->
         services,
         pods,
         courier: Mutex::default(),
+        woken: Mutex::default(),
         main: Arc::default(),
         keys: OnceLock::new(),
     });
@@ -363,7 +366,8 @@ impl World {
     pub fn reset(&self, a: &[PodId], b: &[PodId]) -> u64 {
         let mut wire = lock(&self.shared.wire);
         let count = wire.reset(self.shared.clock.now(), a, b);
-        let woken = wire.woken();
+        let mut woken = Vec::new();
+        wire.exchange_woken(&mut woken);
         drop(wire);
         woken.into_iter().for_each(Waker::wake);
         count
@@ -462,11 +466,11 @@ impl Shared {
 
     /// Delivers everything that has arrived by now.
     fn deliver_due(&self) {
-        let mut wire = lock(&self.wire);
+        let (mut woken, mut wire) = (lock(&self.woken), lock(&self.wire));
         wire.deliver_due(self.clock.now());
-        let woken = wire.woken();
+        wire.exchange_woken(&mut woken);
         drop(wire);
-        woken.into_iter().for_each(Waker::wake);
+        woken.drain(..).for_each(Waker::wake);
     }
 }
 

@@ -24,9 +24,14 @@ pub(super) const EPOCH: Duration = Duration::from_secs(1_767_225_600);
 /// How long what names stand for may be relied on: CoreDNS's default for the names of a cluster.
 const NAME_TTL: Duration = Duration::from_secs(5);
 
-/// A handle to a simulated pod, for one product in it.
+/// A handle to a simulated pod, for one product in it. Cheap to clone, and small: every request holds some.
 #[derive(Clone)]
 pub struct SimHost {
+    machine: Arc<Machine>,
+}
+
+/// What a product sees of its pod.
+struct Machine {
     shared: Arc<Shared>,
     pod: Arc<Pod>,
     container: Running,
@@ -46,7 +51,7 @@ impl SimHost {
         costs: Costs,
         observer: Arc<dyn Observer>,
     ) -> Self {
-        Self { shared, pod, container, costs, observer }
+        Self { machine: Arc::new(Machine { shared, pod, container, costs, observer }) }
     }
 
     /// Occupies one of the container's cores with what takes `work` at full pace, first come first served; no time
@@ -61,7 +66,7 @@ impl SimHost {
         if work.is_zero() {
             return Ok(());
         }
-        let Running { kind, ref cores, lane, .. } = self.container;
+        let Running { kind, ref cores, lane, .. } = self.machine.container;
         if !cores.has_free() && queue.is_some_and(|most| cores.waiting(lane) >= most as usize) {
             return Err(Full);
         }
@@ -73,18 +78,19 @@ impl SimHost {
 
     /// A client of `load` asks for something.
     pub fn asks(&self, load: &str) {
-        lock(&self.shared.wire).standstill.asks(load);
+        lock(&self.machine.shared.wire).standstill.asks(load);
     }
 
     /// From now until `until` work of the container takes so many `times` as long. Said again, it lasts longer.
     pub fn crowd(&self, times: f64, until: Instant) {
-        self.container.cores.crowd(times, until);
+        self.machine.container.cores.crowd(times, until);
     }
 
     /// Does what costs `price` on a core, and says when which part of it began.
     async fn pay(&self, price: Price, enters: &mut (impl FnMut(Owner, Instant) + Send)) {
         let on_core = price.tls + price.cpu;
-        let core = self.container.cores.core(self.container.kind, self.container.lane).await;
+        let Running { kind, ref cores, lane, .. } = self.machine.container;
+        let core = cores.core(kind, lane).await;
         let started = self.now();
         enters(if price.tls.is_zero() { Owner::Cpu } else { Owner::Tls }, started);
         core.work(on_core).await;
@@ -107,11 +113,11 @@ impl Host for SimHost {
     type Listener = SimListener;
 
     async fn bind(&self, address: SocketAddr) -> io::Result<SimListener> {
-        SimListener::bind(&self.shared, self.pod.id, &self.container, address)
+        SimListener::bind(&self.machine.shared, self.machine.pod.id, &self.machine.container, address)
     }
 
     async fn connect(&self, endpoint: &Endpoint) -> io::Result<SimStream> {
-        SimStream::connect(&self.shared, &self.pod, &self.container, endpoint).await
+        SimStream::connect(&self.machine.shared, &self.machine.pod, &self.machine.container, endpoint).await
     }
 
     fn connection(&self, stream: &SimStream) -> Option<ConnectionId> {
@@ -119,26 +125,26 @@ impl Host for SimHost {
     }
 
     fn assign(&self, endpoint: &Endpoint) -> Option<Endpoint> {
-        let mut services = lock(&self.shared.services);
-        let given = services.give((self.pod.id, &self.pod.name), &endpoint.host)?;
+        let mut services = lock(&self.machine.shared.services);
+        let given = services.give((self.machine.pod.id, &self.machine.pod.name), &endpoint.host)?;
         Some(Endpoint::new(given, endpoint.port))
     }
 
     async fn resolve(&self, name: &str) -> io::Result<Resolved> {
-        let services = lock(&self.shared.services);
+        let services = lock(&self.machine.shared.services);
         let of_service = services.pods(name).map(|pods| pods.map(|pod| pod.address().into()).collect());
         drop(services);
         // A name that nobody has is told by an answer without an address.
-        let of_pod = || stream::resolve(&self.shared, &self.pod, name).into_iter().collect();
+        let of_pod = || stream::resolve(&self.machine.shared, &self.machine.pod, name).into_iter().collect();
         Ok(Resolved { addresses: of_service.unwrap_or_else(of_pod), ttl: NAME_TTL })
     }
 
     fn now(&self) -> Instant {
-        self.shared.clock.now()
+        self.machine.shared.clock.now()
     }
 
     fn sleep_until(&self, deadline: Instant) -> impl Future<Output = ()> + Send + Sync + 'static {
-        self.shared.clock.sleep_until(deadline)
+        self.machine.shared.clock.sleep_until(deadline)
     }
 
     fn wall(&self) -> SystemTime {
@@ -146,7 +152,7 @@ impl Host for SimHost {
     }
 
     async fn work(&self, work: Work, mut enters: impl FnMut(Owner, Instant) + Send) {
-        let price = self.costs.price(work);
+        let price = self.machine.costs.price(work);
         if price.tls + price.cpu > Duration::ZERO {
             self.pay(price, &mut enters).await;
         }
@@ -158,22 +164,22 @@ impl Host for SimHost {
     }
 
     fn crypto(&self) -> Arc<CryptoProvider> {
-        let seed = || crypto::seeded(lock(&self.shared.wire).links.seed(), &self.pod.name);
-        Arc::clone(self.pod.crypto.get_or_init(seed))
+        let seed = || crypto::seeded(lock(&self.machine.shared.wire).links.seed(), &self.machine.pod.name);
+        Arc::clone(self.machine.pod.crypto.get_or_init(seed))
     }
 
     fn key_log(&self) -> Arc<dyn KeyLog> {
-        match self.shared.keys.get() {
+        match self.machine.shared.keys.get() {
             Some(keys) => Arc::clone(keys) as Arc<dyn KeyLog>,
             None => Arc::new(NoKeyLog {}),
         }
     }
 
     fn report(&self, report: Report) {
-        self.observer.observe(report);
+        self.machine.observer.observe(report);
     }
 
     fn poll_running(&self, context: &mut Context<'_>) -> Poll<()> {
-        self.container.process.poll_running(context)
+        self.machine.container.process.poll_running(context)
     }
 }

@@ -33,7 +33,10 @@ impl Standstill {
     /// If time stands still: that ends the simulation.
     pub(super) fn round(&mut self, now: Instant, name: impl Fn(PodId) -> String) {
         if now != self.at {
-            *self = Self { at: now, ..Self::default() };
+            if self.rounds > SUSPICIOUS {
+                *self = Self::default();
+            }
+            (self.at, self.rounds, self.packets) = (now, 0, 0);
         }
         self.rounds += 1;
         assert!(self.rounds <= ROUNDS_MAX && self.packets <= PACKETS_MAX, "{}", self.tell(name));

@@ -143,9 +143,9 @@ impl Wire {
         }
     }
 
-    /// Whom to wake for what was delivered, once the wire is let go of.
-    pub(super) fn woken(&mut self) -> Vec<Waker> {
-        std::mem::take(&mut self.kernels.woken)
+    /// Whom to wake for what was delivered, once the wire is let go of; `woken` is empty and is used from now on.
+    pub(super) fn exchange_woken(&mut self, woken: &mut Vec<Waker>) {
+        std::mem::swap(&mut self.kernels.woken, woken);
     }
 
     /// When the courier has to come again, as far as is known. Everything due must have been taken.

@@ -2,6 +2,8 @@
 
 use std::future::Future;
 use std::net::SocketAddr;
+use std::pin::pin;
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use hoplab_proxy::host::{Endpoint, Host, Instant, Listener, Work};
@@ -73,6 +75,19 @@ fn a_wire_without_latency_takes_no_time() {
     let config = pods(network(Duration::ZERO), 1, 2);
     let times = against_echo(config, async |_, host, endpoint| round_trips(&host, &endpoint, 5).await);
     assert_eq!(times, [0; 6]);
+}
+
+/// Who is woken by a timer need not be anybody who is ready.
+#[test]
+fn a_timer_that_wakes_nobody_holds_up_nothing() {
+    let now = world::run(pods(network(Duration::ZERO), 1, 1), async |world| {
+        let host = host(&world, 0);
+        let mut forgotten = pin!(host.sleep_until(Instant::from_nanos(1_000_000)));
+        assert!(forgotten.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        host.sleep_until(Instant::from_nanos(2_000_000)).await;
+        host.now().micros()
+    });
+    assert_eq!(now, 2_000);
 }
 
 /// The wire out of a zone is long; between two zones the longer one counts.
