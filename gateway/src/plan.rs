@@ -194,7 +194,7 @@ impl<'a> Resolving<'a, '_> {
     }
 
     fn refuse(&mut self, found: Vec<Contradiction>, layers: Layers<'_>) {
-        found.into_iter().for_each(|contradiction| contradiction.note(layers, self.context));
+        Contradiction::note_all(found, layers, self.context);
     }
 
     /// The routes; one with policies of its own adds an upstream of its own to `plan`. `shared` are the policies of the

@@ -315,7 +315,9 @@ impl<'a> Resolving<'a, '_> {
         let id = id_of(trust_domain?, &name.value).ok()?;
         let settings = settings?;
         let mut service = Service { id, endpoints, placements, source, settings, routes: Vec::new() };
-        routes.into_iter().for_each(|route| service.route(route));
+        for route in routes {
+            service.route(route);
+        }
         Some(service)
     }
 
@@ -363,7 +365,7 @@ impl<'a> Resolving<'a, '_> {
     }
 
     fn refuse(&mut self, found: Vec<Contradiction>, layers: &[&Outline]) {
-        found.into_iter().for_each(|contradiction| contradiction.note(layers, self.context));
+        Contradiction::note_all(found, layers, self.context);
     }
 }
 

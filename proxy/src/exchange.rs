@@ -14,6 +14,7 @@ use crate::telemetry::{
     Attempt, AttemptKind, ConnectionId, Facts, Fault, Outcome, Owner, Role, Span, SpanId, SpanIds, Timeline,
     TraceContext, TraceFlags, TraceId,
 };
+use crate::upgrade::Upgrade;
 
 /// A request at one hop, while it is being answered.
 #[derive(Debug)]
@@ -41,6 +42,8 @@ pub struct Exchange {
     pub facts: Option<Box<Facts>>,
     /// Where interim answers go, where the caller can take them.
     pub(crate) interim: Option<Interim>,
+    /// Another protocol that the caller asks for.
+    pub(crate) upgrade: Option<Arc<Upgrade>>,
     owner: Owner,
     /// The attempt whose answer is handed on, where that is not the last.
     answered: Option<SpanId>,
@@ -62,6 +65,7 @@ impl Exchange {
             key: None,
             facts: None,
             interim: None,
+            upgrade: None,
             owner: Owner::Queue,
             answered: None,
         }

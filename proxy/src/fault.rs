@@ -9,7 +9,7 @@ use crate::telemetry::Fault;
 
 impl Fault {
     /// Those that an upstream may have.
-    pub const OF_UPSTREAMS: [Self; 14] = [
+    pub const OF_UPSTREAMS: [Self; 15] = [
         Self::NoEndpoint,
         Self::BreakerOpen,
         Self::Failfast,
@@ -24,6 +24,7 @@ impl Fault {
         Self::ProtocolError,
         Self::Timeout,
         Self::DeadlinePassed,
+        Self::UpgradeUnsupported,
     ];
 
     /// The status that tells a caller of it.
@@ -45,9 +46,12 @@ impl Fault {
             | Self::PriorityShed => StatusCode::SERVICE_UNAVAILABLE,
             Self::Tls | Self::Reset | Self::ProtocolError => StatusCode::BAD_GATEWAY,
             // As Linkerd answers.
-            Self::ConnectTimeout | Self::Timeout | Self::Failfast | Self::DeadlinePassed => {
-                StatusCode::GATEWAY_TIMEOUT
-            }
+            Self::ConnectTimeout
+            | Self::Timeout
+            | Self::Failfast
+            | Self::DeadlinePassed
+            | Self::TunnelIdle => StatusCode::GATEWAY_TIMEOUT,
+            Self::UpgradeUnsupported => StatusCode::NOT_IMPLEMENTED,
             // Nobody is there to read it; nginx logs the same.
             Self::Cancelled => StatusCode::from_u16(499).expect("499 is in the range of statuses"),
         }
@@ -58,10 +62,10 @@ impl Fault {
     pub fn grpc_status(self) -> u8 {
         match self {
             Self::Cancelled => 1,
-            Self::Timeout | Self::DeadlinePassed | Self::RequestTimeout => 4,
+            Self::Timeout | Self::DeadlinePassed | Self::RequestTimeout | Self::TunnelIdle => 4,
             Self::RateLimited => grpc::RESOURCE_EXHAUSTED,
             // As gRPC's own servers answer a method that they do not have.
-            Self::NoRoute => grpc::UNIMPLEMENTED,
+            Self::NoRoute | Self::UpgradeUnsupported => grpc::UNIMPLEMENTED,
             Self::Malformed => 13,
             Self::NoEndpoint
             | Self::BreakerOpen
@@ -121,38 +125,8 @@ impl Fault {
             Self::PriorityShed => "priority-shed",
             Self::DeadlinePassed => "deadline-passed",
             Self::RequestTimeout => "request-timeout",
-        }
-    }
-
-    /// What happened, for those who read about its name.
-    pub fn about(self) -> &'static str {
-        match self {
-            Self::NoRoute => "no route matches the request",
-            Self::NoEndpoint => "the upstream has no endpoint that may be used",
-            Self::BreakerOpen => "the circuit breaker is open",
-            Self::Failfast => "no endpoint was usable for longer than the queue is patient",
-            Self::Throttled => {
-                "the client-side throttle refused the request, since the upstream accepts too few"
-            }
-            Self::Overflow => "a limit on connections or pending requests was reached",
-            Self::PendingTimeout => {
-                "the request waited too long for a connection, or for an endpoint that is usable"
-            }
-            Self::Exhausted => "this machine has no file descriptor, port or memory for another connection",
-            Self::Refused => "the endpoint refused the connection",
-            Self::ConnectTimeout => "the connection could not be opened in time",
-            Self::Tls => "the TLS handshake failed",
-            Self::Reset => "the connection broke before the answer was complete",
-            Self::ProtocolError => "the upstream's answer is none that may be handed on",
-            Self::Timeout => "the answer did not come in time",
-            Self::Malformed => "the request was malformed",
-            Self::Cancelled => "the caller went away",
-            Self::RateLimited => "a rate limit refused the request",
-            Self::ConcurrencyLimited => "a concurrency limit refused the request",
-            Self::AdmissionRefused => "admission control refused the request, since too few succeed",
-            Self::PriorityShed => "the request was shed, since those of higher priority need the room",
-            Self::DeadlinePassed => "the request's deadline had passed before anything was begun",
-            Self::RequestTimeout => "the caller did not send the request's content in time",
+            Self::UpgradeUnsupported => "upgrade-unsupported",
+            Self::TunnelIdle => "tunnel-idle",
         }
     }
 
@@ -180,7 +154,9 @@ impl Fault {
             | Self::AdmissionRefused
             | Self::PriorityShed
             | Self::RequestTimeout
-            | Self::DeadlinePassed => false,
+            | Self::DeadlinePassed
+            | Self::UpgradeUnsupported
+            | Self::TunnelIdle => false,
         }
     }
 }
@@ -210,6 +186,8 @@ impl fmt::Display for Fault {
             Self::PriorityShed => "requests of higher priority need the room",
             Self::DeadlinePassed => "the deadline of the request has passed",
             Self::RequestTimeout => "the content of the request did not come in time",
+            Self::UpgradeUnsupported => "the upstream does not switch to the protocol that was asked for",
+            Self::TunnelIdle => "nothing passed through the tunnel for too long",
         })
     }
 }

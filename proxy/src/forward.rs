@@ -7,9 +7,9 @@ mod visit;
 
 use std::sync::Arc;
 
-use http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, DATE, PROXY_AUTHORIZATION, RETRY_AFTER};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, DATE, PROXY_AUTHORIZATION, RETRY_AFTER, UPGRADE};
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version, response};
 
 use crate::body::Body;
 use crate::exchange::Exchange;
@@ -23,6 +23,7 @@ use crate::message;
 use crate::server::{Connection, Refused};
 use crate::telemetry::trace::TRACESTATE;
 use crate::telemetry::{Facts, Fault, Interest, Outcome, Report, Role, SpanIds, TraceContext, TraceFlags};
+use crate::upgrade::Upgrade;
 use crate::upstream::Upstream;
 
 pub use visit::Visit;
@@ -86,6 +87,7 @@ impl<H: Host> Forwarder<H> {
         let settle = |edge: &Edge| edge.settle(request.headers_mut(), connection);
         exchange.source = Some(self.edge.as_ref().map_or(peer, settle));
         exchange.interim = request.extensions().get().cloned().or_else(|| connection.interim());
+        exchange.upgrade = request.extensions().get().cloned();
         self.note(&mut exchange, request, connection);
         let bytes = request.body().exact_length().unwrap_or(0);
         let grpc = grpc::is_grpc(request.headers());
@@ -128,10 +130,52 @@ impl<H: Host> Forwarder<H> {
         self.dress_request(&mut head, &mut visit);
         visit.goes_to(upstream.name());
         let body = visit.meter_request(body, upstream.is_secure()).await;
+        if let Some(upgrade) = visit.exchange().upgrade.clone() {
+            // Boxed, since it is rare: the future of every request would hold the room for it.
+            return Box::pin(self.forward_upgrade(
+                visit,
+                Request::from_parts(head, body),
+                &upgrade,
+                upstream,
+            ))
+            .await;
+        }
         let sent = upstream.send(visit.exchange(), Request::from_parts(head, body)).await;
         match sent {
             Ok(answer) => self.hand_on(visit, answer, upstream).await,
             Err(fault) => self.refuse_as(visit, fault, upstream.status_of(fault)),
+        }
+    }
+
+    /// Sends a `request` for another protocol to `upstream`, and connects the two where that consents.
+    async fn forward_upgrade(
+        &self,
+        mut visit: Visit<H>,
+        request: Request<Body>,
+        upgrade: &Upgrade,
+        upstream: &Arc<Upstream<H>>,
+    ) -> Response<Body> {
+        upgrade.put_content(visit.meter_request(upgrade.take_content(), upstream.is_secure()).await);
+        let answer = match upstream.send(visit.exchange(), request).await {
+            Ok(answer) => answer,
+            Err(fault) => return self.refuse_as(visit, fault, upstream.status_of(fault)),
+        };
+        match headers::value(answer.headers(), &UPGRADE).map(|agreed| HeaderValue::from_bytes(&agreed)) {
+            Some(Ok(agreed)) if answer.status() == StatusCode::SWITCHING_PROTOCOLS => {
+                let (mut head, told) = answer.into_parts();
+                self.dress_answer(&mut head);
+                upgrade.tell(&mut head, agreed);
+                visit.answers(head.status, 0);
+                let meter = Meter::of(&visit, upstream.is_secure());
+                self.dated(Response::from_parts(head, visit.tunnel(told, meter)))
+            }
+            // Over HTTP/2, any 2xx would be consent, and the answer's content the other protocol.
+            _ if answer.status().is_success() && upgrade.is_by_http2() => {
+                drop(answer);
+                let fault = Fault::UpgradeUnsupported;
+                self.refuse_as(visit, fault, upstream.status_of(fault))
+            }
+            _ => self.hand_on(visit, answer, upstream).await,
         }
     }
 
@@ -195,6 +239,13 @@ impl<H: Host> Forwarder<H> {
         }
     }
 
+    fn dress_answer(&self, head: &mut response::Parts) {
+        headers::strip_hop_by_hop(&mut head.headers);
+        framing::settle_head(head.status, &mut head.headers);
+        self.via.add(&mut head.headers, head.version);
+        head.version = Version::default();
+    }
+
     /// Hands on an upstream's answer; its content pays and is measured as it passes.
     async fn hand_on(
         &self,
@@ -203,11 +254,7 @@ impl<H: Host> Forwarder<H> {
         upstream: &Upstream<H>,
     ) -> Response<Body> {
         let (mut head, body) = answer.into_parts();
-        let version = head.version;
-        headers::strip_hop_by_hop(&mut head.headers);
-        framing::settle_head(head.status, &mut head.headers);
-        self.via.add(&mut head.headers, version);
-        head.version = Version::default();
+        self.dress_answer(&mut head);
         let amounts_to = grpc::amounts_to(head.status, head.headers.get(grpc::STATUS));
         visit.answers(head.status, 0);
         let meter = Meter::of(&visit, upstream.is_secure());

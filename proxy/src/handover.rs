@@ -5,6 +5,7 @@
 //! no connection and no task.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -19,6 +20,9 @@ const WANTED_BYTES: usize = 64 * 1024;
 
 /// Called when the content breaks off, also while nobody reads it.
 pub(crate) type OnBreak = Box<dyn FnOnce(Fault) + Send>;
+
+/// Called when all is over that belongs to the content, and the caller has read what there was of it.
+pub(crate) type OnOver = Box<dyn FnOnce(Result<(), Fault>) + Send>;
 
 /// Where the owner puts frames.
 pub(crate) struct Giver(Arc<Mutex<Shared>>);
@@ -39,6 +43,11 @@ struct Shared {
     /// How the content ended, once it has.
     end: Option<Result<(), Fault>>,
     on_break: Option<OnBreak>,
+    /// How all ended that belongs to the content, where that is more than the content.
+    over: Option<Result<(), Fault>>,
+    on_over: Option<OnOver>,
+    /// Whether the caller has read to the end, or reads no more.
+    is_read: bool,
     is_abandoned: bool,
     giver: Option<Waker>,
     taker: Option<Waker>,
@@ -53,6 +62,16 @@ pub(crate) fn handover(length: SizeHint) -> (Giver, Taker) {
 
 fn lock(shared: &Mutex<Shared>) -> MutexGuard<'_, Shared> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Calls who wants to know that all is over, once that is so, and was read where it ended well.
+fn call_over(mut shared: MutexGuard<'_, Shared>) {
+    let Some(over) = shared.over.filter(|over| over.is_err() || shared.is_read) else { return };
+    let on_over = shared.on_over.take();
+    drop(shared);
+    if let Some(on_over) = on_over {
+        on_over(over);
+    }
 }
 
 fn wake(waker: Option<Waker>) {
@@ -113,6 +132,22 @@ impl Giver {
         }
         wake(taker);
     }
+
+    /// Says that all is over that belongs to the content, and the content with it, if it was not before.
+    pub(crate) fn over(&self, over: Result<(), Fault>) {
+        let mut shared = lock(&self.0);
+        shared.end.get_or_insert(over);
+        shared.over = Some(over);
+        let taker = shared.taker.take();
+        call_over(shared);
+        wake(taker);
+    }
+}
+
+impl fmt::Debug for Giver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Giver")
+    }
 }
 
 impl Drop for Giver {
@@ -138,6 +173,13 @@ impl Taker {
             Some(Ok(())) => {}
             None => shared.on_break = Some(on_break),
         }
+    }
+
+    /// Has `on_over` called when all is over that belongs to the content.
+    pub(crate) fn on_over(&mut self, on_over: OnOver) {
+        let mut shared = lock(&self.shared);
+        shared.on_over = Some(on_over);
+        call_over(shared);
     }
 
     /// Completes once the content has broken off, also while frames are left that nobody has read.
@@ -166,6 +208,8 @@ impl Body for Taker {
             return Poll::Ready(Some(Ok(frame)));
         }
         if let Some(end) = shared.end {
+            shared.is_read = true;
+            call_over(shared);
             return Poll::Ready(end.err().map(Err));
         }
         shared.taker = Some(cx.waker().clone());
@@ -190,9 +234,9 @@ impl Body for Taker {
 impl Drop for Taker {
     fn drop(&mut self) {
         let mut shared = lock(&self.shared);
-        shared.is_abandoned = true;
+        (shared.is_abandoned, shared.is_read) = (true, true);
         let (giver, on_break) = (shared.giver.take(), shared.on_break.take());
-        drop(shared);
+        call_over(shared);
         drop(on_break);
         wake(giver);
     }
@@ -273,6 +317,36 @@ mod tests {
         let (giver, mut taker) = handover(SizeHint::default());
         drop(giver);
         assert_eq!(taker.frame().now_or_never().unwrap().unwrap().unwrap_err(), Fault::Reset);
+    }
+
+    #[test]
+    fn that_all_is_over_is_told_once_it_was_read_and_at_once_when_it_broke() {
+        let told = Arc::new(Mutex::new(None));
+        let note = |taker: &mut Taker| {
+            let told = Arc::clone(&told);
+            taker.on_over(Box::new(move |over| *told.lock().unwrap() = Some(over)));
+        };
+        let (giver, mut taker) = handover(SizeHint::default());
+        note(&mut taker);
+        giver.give(data(1), false);
+        giver.end(Ok(()));
+        assert!(taker.frame().now_or_never().unwrap().unwrap().is_ok());
+        assert!(taker.frame().now_or_never().unwrap().is_none());
+        assert_eq!(*told.lock().unwrap(), None, "the content is over, and nothing else");
+        drop(taker);
+        giver.over(Ok(()));
+        assert_eq!(told.lock().unwrap().take(), Some(Ok(())));
+        let (giver, mut taker) = handover(SizeHint::default());
+        note(&mut taker);
+        giver.give(data(1), false);
+        giver.over(Ok(()));
+        assert_eq!(*told.lock().unwrap(), None, "nobody has read it");
+        drop(taker);
+        assert_eq!(told.lock().unwrap().take(), Some(Ok(())));
+        let (giver, mut taker) = handover(SizeHint::default());
+        giver.over(Err(Fault::Reset));
+        note(&mut taker);
+        assert_eq!(told.lock().unwrap().take(), Some(Err(Fault::Reset)));
     }
 
     #[test]

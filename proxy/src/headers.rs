@@ -143,10 +143,6 @@ pub(crate) fn put(headers: &mut HeaderMap, name: HeaderName, value: HeaderValue)
 /// Checks what the caller asks of this very hop, and takes note of it by taking it off.
 pub(crate) fn settle_demands(headers: &mut HeaderMap) -> Result<(), Refusal> {
     let is = |known: &'static [u8]| move |member: &[u8]| member.eq_ignore_ascii_case(known);
-    // The offer to speak HTTP/2 may be ignored; other protocols would be missed.
-    if !members(headers, &UPGRADE).all(is(b"h2c")) {
-        return Err(Refusal::Upgrade);
-    }
     if !members(headers, &EXPECT).all(is(b"100-continue")) {
         return Err(Refusal::Expectation);
     }
@@ -313,13 +309,7 @@ mod tests {
     #[test]
     fn demands_are_settled_or_refused_member_by_member() {
         for (lines, name, refusal) in [
-            (&[&b"h2c"[..]][..], "upgrade", None),
-            (&[b"H2C , h2c", b""], "upgrade", None),
-            (&[b"h2c, websocket"], "upgrade", Some(Refusal::Upgrade)),
-            (&[b"h2c", b"websocket"], "upgrade", Some(Refusal::Upgrade)),
-            (&[b"h2c, \xff"], "upgrade", Some(Refusal::Upgrade)),
-            (&[b"websocket, \xff"], "upgrade", Some(Refusal::Upgrade)),
-            (&[b"100-Continue"], "expect", None),
+            (&[&b"100-Continue"[..]][..], "expect", None),
             (&[b"100-continue, 100-continue", b"100-continue"], "expect", None),
             (&[b""], "expect", None),
             (&[b"a miracle"], "expect", Some(Refusal::Expectation)),

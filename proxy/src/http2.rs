@@ -9,7 +9,7 @@ pub(crate) mod alive;
 pub(crate) mod client;
 pub(crate) mod content;
 pub(crate) mod fields;
-mod pipe;
+pub(crate) mod pipe;
 pub(crate) mod server;
 
 use http::header::{CONNECTION, CONTENT_LENGTH, HeaderName, TE, TRANSFER_ENCODING, UPGRADE};
@@ -94,7 +94,7 @@ fn is_for_content(method: &Method) -> bool {
 /// The reason to give a peer whose stream is broken off because of `fault`.
 fn reason(fault: Fault) -> h2::Reason {
     match fault {
-        Fault::Cancelled => h2::Reason::CANCEL,
+        Fault::Cancelled | Fault::TunnelIdle => h2::Reason::CANCEL,
         _ => h2::Reason::INTERNAL_ERROR,
     }
 }

@@ -29,4 +29,5 @@ pub mod telemetry;
 mod timer;
 pub mod tls;
 pub mod trust;
+mod upgrade;
 pub mod upstream;

@@ -14,7 +14,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use http::HeaderMap;
+use http::{HeaderMap, StatusCode};
 use rand::rngs::ChaCha8Rng;
 
 use crate::exchange::Exchange;
@@ -252,13 +252,19 @@ fn succeeded(outcome: Outcome) -> Option<bool> {
             | Fault::AdmissionRefused
             | Fault::PriorityShed
             | Fault::RequestTimeout
-            | Fault::DeadlinePassed,
+            | Fault::DeadlinePassed
+            | Fault::UpgradeUnsupported
+            | Fault::TunnelIdle,
         ) => None,
         Outcome::Failed(fault) => Some(!fault.status().is_server_error()),
     }
 }
 
-/// Whether the time that a request took tells how loaded what is behind is: it was answered, or not in time.
+/// Whether the time that a request took tells how loaded what is behind is: it was answered, or not in time. How long a
+/// tunnel lives is its two ends' affair.
 fn tells_of_load(outcome: Outcome) -> bool {
-    matches!(outcome, Outcome::Answered(_) | Outcome::Failed(Fault::Timeout))
+    match outcome {
+        Outcome::Answered(status) => status != StatusCode::SWITCHING_PROTOCOLS.as_u16(),
+        Outcome::Failed(fault) => fault == Fault::Timeout,
+    }
 }

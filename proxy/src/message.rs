@@ -35,9 +35,6 @@ pub enum Refusal {
     /// A tunnel was asked for.
     #[error("CONNECT is not supported")]
     Connect,
-    /// Another protocol was asked for.
-    #[error("upgrading to another protocol is not supported")]
-    Upgrade,
     /// An expectation that is not known.
     #[error("the expectation is not supported")]
     Expectation,
@@ -49,7 +46,7 @@ impl Refusal {
         match self {
             Self::Host | Self::Target | Self::Field => StatusCode::BAD_REQUEST,
             Self::TooManyFields | Self::HeadTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
-            Self::Connect | Self::Upgrade => StatusCode::NOT_IMPLEMENTED,
+            Self::Connect => StatusCode::NOT_IMPLEMENTED,
             Self::Expectation => StatusCode::EXPECTATION_FAILED,
         }
     }
@@ -59,7 +56,7 @@ impl Refusal {
         match self {
             Self::Host | Self::Target | Self::Field => Fault::Malformed.grpc_status(),
             Self::TooManyFields | Self::HeadTooLarge => grpc::RESOURCE_EXHAUSTED,
-            Self::Connect | Self::Upgrade | Self::Expectation => grpc::UNIMPLEMENTED,
+            Self::Connect | Self::Expectation => grpc::UNIMPLEMENTED,
         }
     }
 

@@ -9,6 +9,7 @@ mod lifetime;
 mod lingering;
 mod settings;
 mod stream;
+mod switched;
 mod wire;
 
 use std::convert::Infallible;
@@ -36,6 +37,7 @@ use crate::stall::Stall;
 use crate::tasks::Spawner;
 use crate::timer::{HostTimer, before};
 use crate::tls::{Opening, Protocol, ServerTls, Sniffed, SpiffeId};
+use crate::upgrade::Upgrade;
 
 use drain::Drain;
 pub use lifetime::ConnectionAge;
@@ -252,7 +254,7 @@ impl<H: Host, A: Handler> Acceptance<H, A> {
         let wire = Arc::new(Wire::default());
         connection.wire = Some(Arc::clone(&wire));
         let stall = Stall::new(self.host.clone(), self.settings.send_timeout);
-        let stream = TokioIo::new(Framed::new(stream, wire, stall));
+        let stream = TokioIo::new(Framed::new(stream, Arc::clone(&wire), stall));
         let lifetime = end.map(|end| Lifetime::new(self.host.clone(), end));
         let service = self.answers(connection, lifetime);
         let mut serving = builder.serve_connection(stream, service);
@@ -260,12 +262,31 @@ impl<H: Host, A: Handler> Acceptance<H, A> {
             biased;
             ended = poll_fn(|cx| serving.poll_without_shutdown(cx)) => ended,
             () = drain.begun() => {
-                Pin::new(&mut serving).graceful_shutdown();
-                poll_fn(|cx| serving.poll_without_shutdown(cx)).await
+                let mut told = false;
+                poll_fn(|cx| loop {
+                    // To the answer that another protocol follows, hyper would add that the connection closes.
+                    let is_undecided = wire.may_still_switch();
+                    if !told && !is_undecided {
+                        told = true;
+                        Pin::new(&mut serving).graceful_shutdown();
+                    }
+                    let served = serving.poll_without_shutdown(cx);
+                    if served.is_ready() || told || wire.may_still_switch() {
+                        return served;
+                    }
+                })
+                .await
             }
         };
-        let Parts1 { io, service: Answers { handler, connection, .. }, .. } = serving.into_parts();
+        let Parts1 { io, read_buf, service: Answers { handler, connection, .. }, .. } = serving.into_parts();
         let mut stream = io.into_inner();
+        if let Some(switched) = wire.take_switched() {
+            if ended.is_ok() {
+                // Boxed, since it is rare: the task of every connection would hold the room for it.
+                Box::pin(switched::pass(stream, read_buf, switched)).await;
+            }
+            return;
+        }
         // How a connection ends is the peer's affair: its requests were told, but for one that hyper could not read.
         if let Err(error) = ended {
             let refused = |status| handler.note_refused(Refused { status, head: None }, &connection);
@@ -331,6 +352,12 @@ impl<H: Host, A: Handler> Answers<H, A> {
         let (mut head, content) = request.into_parts();
         match message::settle(&mut head, self.head_limits) {
             Ok(()) => {
+                if let Some(wire) = &connection.wire
+                    && let Some((upgrade, said)) = Upgrade::of_http1(&mut head, &content)
+                {
+                    wire.may_switch(said);
+                    head.extensions.insert(Arc::new(upgrade));
+                }
                 let answering = handler.handle(Request::from_parts(head, content), connection);
                 match &self.lifetime {
                     None => Box::pin(answering),

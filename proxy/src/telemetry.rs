@@ -290,6 +290,10 @@ pub enum Fault {
     PendingTimeout,
     /// This machine has no file descriptor, port or memory for another connection.
     Exhausted,
+    /// The upstream does not switch to another protocol, and could not be asked to, or did not say so.
+    UpgradeUnsupported,
+    /// Nothing passed through the tunnel of another protocol for too long.
+    TunnelIdle,
 }
 
 /// The state of a circuit breaker.

@@ -25,6 +25,7 @@ pub mod settings;
 pub mod source;
 mod state;
 mod streaming;
+mod tunnel;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
@@ -39,6 +40,7 @@ use crate::tasks::Spawner;
 use crate::telemetry::gauges::{EndpointGauge, Gauge};
 use crate::telemetry::{AttemptKind, Fault, Gauges, Outcome, Owner, Report, SpanIds};
 use crate::tls::ClientTls;
+use crate::upgrade::Upgrade;
 
 pub use crate::policy::balance::Rank;
 use crate::policy::deadline::Deadline;
@@ -50,6 +52,7 @@ use deadline::Limits;
 pub use endpoints::Endpoints;
 pub use fleet::{Fleet, MemberId, MemberSpec};
 use health::Checking;
+use idle::Idle;
 use member::Template;
 pub use placement::{PRIORITY_MAX, Placed, Placement, WEIGHT_MAX, rank};
 pub use policies::{
@@ -65,6 +68,7 @@ use source::Known;
 pub use source::{Source, known};
 use state::State;
 use streaming::Streaming;
+use tunnel::{Held, Tunnel};
 
 /// The HTTP version that an upstream speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -255,10 +259,16 @@ impl<H: Host> Upstream<H> {
     ) -> Result<Response<Body>, Fault> {
         let (head, body) = request.into_parts();
         let limits = self.limits(exchange, &head.headers)?;
+        if exchange.upgrade.as_ref().is_some_and(|upgrade| upgrade.lacks_key())
+            && self.protocol == Protocol::Http2
+        {
+            return Err(Fault::Malformed);
+        }
         exchange.key =
             self.settings.balance.by.as_ref().and_then(|by| by.key(&head.headers, exchange.source));
         let in_flight = self.state.enter().inspect_err(|fault| self.note_unsent(exchange, *fault))?;
-        let mut hedges = self.hedges(&head.method);
+        // Two tunnels for one caller would be one too many.
+        let mut hedges = if exchange.upgrade.is_some() { 0 } else { self.hedges(&head.method) };
         let repeats = self.retry.is_some() || hedges > 0;
         let replay = Replay::new(body, if repeats { self.settings.body_limit } else { 0 }, &self.host);
         let mut retries = self.retries();
@@ -277,7 +287,13 @@ impl<H: Host> Upstream<H> {
             let begin_by = last.into_iter().fold(self.begin_by(deadline), Instant::min);
             let again = self.again(&head, &replay, &attempted, &mut retries, begin_by);
             let Some((pause, permit)) = again else {
-                return self.conclude(attempted, in_flight, replay, limits);
+                let answered = attempted.map_err(|failed| failed.fault)?;
+                return Ok(match &exchange.upgrade {
+                    Some(upgrade) if answered.has_switched() => {
+                        self.open_tunnel(answered, in_flight, upgrade)
+                    }
+                    _ => self.conclude(answered, in_flight, replay, limits),
+                });
             };
             retrying = Some(permit);
             discard(attempted, &replay, deadline);
@@ -297,12 +313,11 @@ impl<H: Host> Upstream<H> {
 
     fn conclude(
         &self,
-        attempted: Attempted<H>,
+        answered: Answered<H>,
         in_flight: state::InFlight<H>,
         replay: Replay<H>,
         limits: Limits,
-    ) -> Result<Response<Body>, Fault> {
-        let answered = attempted.map_err(|failed| failed.fault)?;
+    ) -> Response<Body> {
         let (host, status) = (self.host.clone(), answered.status());
         let Answered { head, content, lease, idle, verdict } = answered;
         let clock = streaming::Clock { limits, patience: self.settings.timeout, idle };
@@ -310,7 +325,25 @@ impl<H: Host> Upstream<H> {
         let ends_by = None;
         let streaming =
             Streaming { host, spawner, status, content, lease, verdict, in_flight, replay, clock, ends_by };
-        Ok(Response::from_parts(head, streaming.body()))
+        Response::from_parts(head, streaming.body())
+    }
+
+    /// Connects the caller with an upstream that has switched to another protocol.
+    fn open_tunnel(
+        &self,
+        answered: Answered<H>,
+        in_flight: state::InFlight<H>,
+        upgrade: &Upgrade,
+    ) -> Response<Body> {
+        let Answered { head, content, lease, idle, verdict } = answered;
+        let host = self.host.clone();
+        let idle = idle.unwrap_or_else(|| Idle::new(host.clone(), tunnel::IDLE_TIMEOUT));
+        let mut lease = lease.expect("who has switched is connected");
+        let outlet = lease.take_outlet().expect("who has switched can be sent something");
+        let upload = outlet.send(idle.watched(upgrade.take_content()));
+        let held = Held { lease, verdict, in_flight };
+        let tunnel = Tunnel { host, content, upload, idle, held };
+        Response::from_parts(head, tunnel.body(&self.spawner))
     }
 }
 

@@ -75,7 +75,8 @@ impl List {
     }
 
     fn name(&self, backends: &[&Backend]) {
-        self.write(&backends.iter().map(|backend| format!("{}\n", backend.endpoint)).collect::<String>());
+        let lines: Vec<String> = backends.iter().map(|backend| backend.endpoint.to_string()).collect();
+        self.write(&(lines.join("\n") + "\n"));
     }
 }
 

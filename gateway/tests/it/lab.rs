@@ -65,10 +65,15 @@ impl Lab {
 
     /// What comes of `future`; `None` when it has to be waited for longer than for anything that is not broken.
     pub(crate) async fn patiently<T>(&self, future: impl Future<Output = T>) -> Option<T> {
+        self.within(PATIENCE, future).await
+    }
+
+    /// What comes of `future` in that time.
+    pub(crate) async fn within<T>(&self, time: Duration, future: impl Future<Output = T>) -> Option<T> {
         tokio::select! {
             biased;
             output = future => Some(output),
-            () = self.host.sleep_until(self.host.now() + PATIENCE) => None,
+            () = self.host.sleep_until(self.host.now() + time) => None,
         }
     }
 

@@ -28,4 +28,5 @@ mod owners;
 mod programs;
 mod resilience;
 mod routing;
+mod upgrades;
 mod ways;

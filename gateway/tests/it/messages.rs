@@ -186,7 +186,6 @@ async fn demands_on_the_gateway_itself_are_met_or_refused() {
         answer.split(' ').nth(1).unwrap().to_owned()
     };
     assert_eq!(status("CONNECT echo:80 HTTP/1.1").await, "501");
-    assert_eq!(status("GET / HTTP/1.1\r\nUpgrade: websocket").await, "501");
     assert_eq!(status("GET / HTTP/1.1\r\nUpgrade: h2c").await, "200");
     assert_eq!(status("GET / HTTP/1.1\r\nExpect: a-miracle").await, "417");
     assert_eq!(status("OPTIONS * HTTP/1.1").await, "200");

@@ -10,7 +10,7 @@ use hoplab_proxy::body::Body;
 use hoplab_proxy::host::live::Live;
 use hoplab_proxy::host::{Endpoint, Host, Listener};
 use hoplab_proxy::server::{self, Connection, Handler, Security, Settings};
-use hoplab_proxy::tasks::Tasks;
+use hoplab_proxy::tasks::{Spawner, Tasks};
 use hoplab_proxy::telemetry::{Observer, Report, Role, Span};
 use hoplab_proxy::tls::{Authority, Identity, SpiffeId};
 use hoplab_proxy::upstream::{self, Policies};
@@ -44,6 +44,11 @@ impl Bench {
         let host = Live::new(Ear(Arc::clone(&reports)));
         let authority = Authority::new(1, "hoplab".parse().unwrap(), host.wall());
         Self { host, reports, authority, tasks: Tasks::default() }
+    }
+
+    /// Spawns what ends with the bench.
+    pub(crate) fn spawner(&self) -> Spawner<Live> {
+        self.tasks.spawner(self.host.clone())
     }
 
     /// The name and the credentials of a pod of `service`.

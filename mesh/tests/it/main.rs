@@ -7,3 +7,4 @@ mod crossing;
 mod ending;
 mod failing;
 mod trust;
+mod upgrades;

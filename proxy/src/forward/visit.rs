@@ -11,7 +11,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Response, StatusCode};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 
-use crate::body::{Body, Breakable};
+use crate::body::{Body, Breakable, Said};
 use crate::exchange::Exchange;
 use crate::framing;
 use crate::grpc;
@@ -113,12 +113,32 @@ impl<H: Host> Visit<H> {
             return body;
         }
         let received = Arc::clone(self.received.get_or_insert_default());
-        body.tapped(move |said| {
-            if let Some(Ok(frame)) = said {
-                let bytes = frame.data_ref().map_or(0, Bytes::len) as u64;
-                received.fetch_add(bytes, Ordering::Relaxed);
-            }
-        })
+        body.tapped(count_into(received))
+    }
+
+    /// What the caller is told through a tunnel, with which the visit ends once both ways have. How long it lives says
+    /// nothing of anybody, so that all of its time is the upstream's, and it is an answer of 101 whatever the caller speaks.
+    pub(super) fn tunnel(mut self, mut told: Body, meter: Meter) -> Body {
+        let attempt = self.exchange().attempt();
+        self.exchange().enter(attempt.map_or(Owner::Downstream, Owner::Upstream));
+        // The connection's own task sees it break. And who is kept by what the connection keeps must not keep that.
+        self.cutter = None;
+        (self.exchange().interim, self.exchange().upgrade) = (None, None);
+        let (host, sent) = (self.host.clone(), Arc::<AtomicU64>::default());
+        let counted = Arc::clone(&sent);
+        if let Some(taker) = told.handed_over() {
+            taker.on_over(Box::new(move |over| {
+                if let Some(facts) = &mut self.exchange().facts {
+                    facts.bytes_sent = sent.load(Ordering::Relaxed);
+                }
+                self.finish(match over {
+                    Ok(()) => answered(StatusCode::SWITCHING_PROTOCOLS),
+                    Err(fault) => Outcome::Failed(fault),
+                });
+            }));
+        }
+        let told = told.tapped(count_into(counted));
+        Body::breakable(Metered { body: told, meter, host, paying: None })
     }
 
     /// Ends the visit with an answer that has no content of an upstream.
@@ -151,6 +171,15 @@ impl<H: Host> Visit<H> {
 impl<H: Host> Drop for Visit<H> {
     fn drop(&mut self) {
         self.finish(Outcome::Failed(Fault::Cancelled));
+    }
+}
+
+/// Counts the bytes of frames that pass.
+fn count_into(bytes: Arc<AtomicU64>) -> impl FnMut(&Said) + Send + Unpin + 'static {
+    move |said| {
+        if let Some(Ok(frame)) = said {
+            bytes.fetch_add(frame.data_ref().map_or(0, Bytes::len) as u64, Ordering::Relaxed);
+        }
     }
 }
 

@@ -19,6 +19,8 @@ pub(crate) type Answers = Watch<Answering>;
 pub(crate) struct Question {
     /// Whether the answer is the head alone.
     is_head: bool,
+    /// Whether it asks for another protocol.
+    asks_to_switch: bool,
     /// Where interim answers go.
     interim: Option<Interim>,
 }
@@ -31,11 +33,18 @@ pub(crate) struct Answering {
     status: u16,
     /// The fields of an interim answer that somebody wants.
     interim: Vec<u8>,
+    /// Whether what follows is another protocol.
+    has_switched: bool,
 }
 
 impl Question {
     pub(crate) fn new(method: &Method, interim: Option<Interim>) -> Self {
-        Self { is_head: *method == Method::HEAD, interim }
+        Self { is_head: *method == Method::HEAD, asks_to_switch: false, interim }
+    }
+
+    /// The same, asking for another protocol.
+    pub(crate) fn asking_to_switch(self) -> Self {
+        Self { asks_to_switch: true, ..self }
     }
 }
 
@@ -49,11 +58,20 @@ impl Answers {
     pub(crate) fn is_idle(&self) -> bool {
         self.side.question.is_none() && self.is_between()
     }
+
+    /// Whether what follows the last answer is another protocol, of which nothing is known here.
+    pub(crate) fn has_switched(&self) -> bool {
+        self.side.has_switched
+    }
 }
 
 impl Answering {
     fn is_interim(&self) -> bool {
-        self.status < 200
+        self.status < 200 && !self.is_switch()
+    }
+
+    fn is_switch(&self) -> bool {
+        self.status == StatusCode::SWITCHING_PROTOCOLS.as_u16()
     }
 }
 
@@ -65,12 +83,11 @@ impl Side for Answering {
 
     fn start(&mut self, line: Line<'_>) -> Result<Place, Malformed> {
         let (version, status) = line.status()?;
-        // No other protocol was asked for.
-        if status == StatusCode::SWITCHING_PROTOCOLS.as_u16() {
-            return Err(Malformed);
-        }
         (self.version, self.status) = (Some(version), status);
-        Ok(Place::Field)
+        // HTTP/1.0 knows no other protocols; else it must have been asked for.
+        let may_switch =
+            || version == Version::Http11 && self.question.as_ref().is_some_and(|asked| asked.asks_to_switch);
+        if self.is_switch() && !may_switch() { Err(Malformed) } else { Ok(Place::Field) }
     }
 
     fn fields(&mut self, bytes: &[u8]) -> Result<(), Malformed> {
@@ -93,6 +110,13 @@ impl Side for Answering {
                 interim.pass(status, parse(&fields)?);
             }
             return Ok(Place::Start);
+        }
+        if self.is_switch() {
+            self.question = None;
+            self.has_switched = true;
+            // Who tells of content makes it unclear where the other protocol begins (RFC 9110, 8.6; RFC 9112, 6.1).
+            let is_framed = framing.chunked || framing.length.is_some();
+            return if is_framed { Err(Malformed) } else { Ok(Place::UntilClosed) };
         }
         let is_head = self.question.take().is_some_and(|asked| asked.is_head);
         if is_head || matches!(self.status, 204 | 304) {
@@ -213,6 +237,26 @@ mod tests {
             prop_assert_eq!(interim[0].0, StatusCode::EARLY_HINTS);
             let links: Vec<_> = interim[0].1.get_all("link").iter().collect();
             prop_assert_eq!(links, ["a", "b"]);
+        }
+    }
+
+    #[test]
+    fn behind_another_protocol_that_was_asked_for_everything_passes() {
+        const SWITCHED: &str = "HTTP/1.1 101 x\r\nUpgrade: x\r\n\r\n";
+        let passed = |answer: &str| {
+            let mut watch = Answers::default();
+            watch.expect(Question::new(&Method::GET, None).asking_to_switch());
+            (watch.pass(answer.as_bytes()), watch.has_switched())
+        };
+        let anything = format!("HTTP/1.1 103 x\r\n\r\n{SWITCHED}\0\n\nHTTP/1.1 200\n\n");
+        assert_eq!(passed(&anything), (anything.len(), true));
+        for refused in [
+            "HTTP/1.0 101 x\r\nUpgrade: x\r\n\r\n",
+            "HTTP/1.1 101 x\r\nUpgrade: x\r\nContent-Length: 0\r\n\r\n",
+            "HTTP/1.1 101 x\r\nUpgrade: x\r\nTransfer-Encoding: chunked\r\n\r\n",
+            "HTTP/1.1 200 x\r\nContent-Length: 0\r\n\r\nHTTP/1.1 101 x\r\n\r\n",
+        ] {
+            assert!(passed(refused).0 < refused.len(), "{refused}");
         }
     }
 

@@ -9,6 +9,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
+use h2::SendStream;
 use h2::client::{Builder, Connection, ResponseFuture, SendRequest};
 use http::{Method, Request, Response, StatusCode};
 use http_body::Body as HttpBody;
@@ -58,6 +59,13 @@ pub(crate) struct Answered {
     pub(crate) answer: Response<Content>,
     /// Sends the rest.
     pub(crate) upload: Option<Pipe>,
+}
+
+/// A request for another protocol that was answered.
+pub(crate) struct Connected {
+    pub(crate) answer: Response<Content>,
+    /// Where the peer has consented, the way to send it bytes.
+    pub(crate) stream: Option<SendStream<Bytes>>,
 }
 
 /// A request that was not answered, and how far it came.
@@ -175,15 +183,62 @@ impl Sender {
         let (answer, stream) = sent.map_err(|error| unsent(&error))?;
         let upload = (!whole).then(|| Pipe::new(body, stream));
         let mut asked = Asked { answer, upload, interim };
-        let (mut head, content) = std::future::poll_fn(|cx| asked.poll_answer(cx)).await?.into_parts();
-        if !super::fields::are_proper(&head.headers) || head.status.as_u16() >= 600 {
-            return Err(MALFORMED);
-        }
-        let announced = announced_length(&mut head.headers);
-        let length = if has_content(by_head, head.status) { announced } else { Some(0) };
-        let content = Content::new(content, Message::Answer, length, open);
-        Ok(Answered { answer: Response::from_parts(head, content), upload: asked.upload })
+        let answer = std::future::poll_fn(|cx| asked.poll_answer(cx)).await?;
+        let answer = received(answer, |status| Some(has_content(by_head, status)), open)?;
+        Ok(Answered { answer, upload: asked.upload })
     }
+
+    /// Whether the peer has said what it takes.
+    pub(crate) fn is_told(&self) -> bool {
+        self.requests.is_extended_connect_protocol_enabled() || self.streams_max() != STREAMS_UNTIL_TOLD
+    }
+
+    /// Sends `request`, an extended CONNECT, and waits for the head of its answer; interim ones go to `interim`.
+    pub(crate) async fn connect(
+        &mut self,
+        request: Request<Body>,
+        interim: Option<Interim>,
+    ) -> Result<Connected, Unanswered> {
+        if self.is_open() && !self.requests.is_extended_connect_protocol_enabled() {
+            return Err(NO_TUNNELS);
+        }
+        let open = self.open.as_ref().map(Open::begin);
+        let (mut head, _) = request.into_parts();
+        super::take_off_connection_specific(&mut head.headers);
+        let sent = self.requests.send_request(Request::from_parts(head, ()), false);
+        let (answer, mut stream) = sent.map_err(|error| unsent(&error))?;
+        let mut asked = Asked { answer, upload: None, interim };
+        let answer = std::future::poll_fn(|cx| asked.poll_answer(cx)).await?;
+        if answer.status().is_success() {
+            return Ok(Connected { answer: received(answer, |_| None, open)?, stream: Some(stream) });
+        }
+        let answer = received(answer, |status| Some(has_content(false, status)), open)?;
+        // Nothing more is said; a peer that has ended the stream needs not hear of it.
+        let _ = stream.send_data(Bytes::new(), true);
+        Ok(Connected { answer, stream: None })
+    }
+}
+
+/// A request for another protocol of a peer that does not take any.
+const NO_TUNNELS: Unanswered = Unanswered { fault: Fault::UpgradeUnsupported, reach: Reach::Held };
+
+/// The content of an answer, as far as its head is what HTTP/2 allows. Consent to another protocol has no length.
+fn received(
+    answer: Response<h2::RecvStream>,
+    has_content: impl FnOnce(StatusCode) -> Option<bool>,
+    open: Option<Open>,
+) -> Result<Response<Content>, Unanswered> {
+    let (mut head, content) = answer.into_parts();
+    if !super::fields::are_proper(&head.headers) || head.status.as_u16() >= 600 {
+        return Err(MALFORMED);
+    }
+    let announced = announced_length(&mut head.headers);
+    let length = match has_content(head.status) {
+        Some(true) => announced,
+        Some(false) => Some(0),
+        None => None,
+    };
+    Ok(Response::from_parts(head, Content::new(content, Message::Answer, length, open)))
 }
 
 /// A request whose answer is waited for.

@@ -13,6 +13,7 @@ use crate::body::Body;
 use crate::host::Host;
 use crate::stall::Stall;
 use crate::telemetry::Fault;
+use crate::upgrade::bytes::Unwritten;
 
 /// Content on its way to a peer.
 pub(crate) struct Pipe {
@@ -22,11 +23,13 @@ pub(crate) struct Pipe {
     waiting: Option<(Bytes, bool)>,
     /// How many bytes the peer has taken.
     taken: u64,
+    /// Why the content has broken off, if it has.
+    broken: Option<Fault>,
 }
 
 impl Pipe {
-    pub(super) fn new(body: Body, stream: SendStream<Bytes>) -> Self {
-        Self { body, stream, waiting: None, taken: 0 }
+    pub(crate) fn new(body: Body, stream: SendStream<Bytes>) -> Self {
+        Self { body, stream, waiting: None, taken: 0, broken: None }
     }
 
     /// Sends the data that waits, as much at a time as the peer takes: what it does not take waits here, where it can be
@@ -72,6 +75,11 @@ impl Pipe {
         Poll::Ready(())
     }
 
+    /// Completes once everything was sent, or nothing more can be, and says why.
+    pub(crate) fn poll_tunnelled(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Unwritten>> {
+        self.poll_sent(cx).map_err(|_| self.broken.map_or(Unwritten::Stream, Unwritten::Content))
+    }
+
     /// Takes the next frame; whether everything was sent.
     fn take(&mut self, frame: Option<Result<Frame<Bytes>, Fault>>) -> Result<bool, h2::Error> {
         let frame = match frame {
@@ -101,6 +109,7 @@ impl Pipe {
 
     fn break_off(&mut self, fault: Fault) -> h2::Error {
         let reason = reason(fault);
+        self.broken = Some(fault);
         self.stream.send_reset(reason);
         reason.into()
     }

@@ -26,6 +26,7 @@ use crate::interim::{Interim, Taker};
 use crate::stall::Stall;
 use crate::tasks::Spawner;
 use crate::timer::before;
+use crate::upgrade::Upgrade;
 
 /// How much of answers waits in a connection until the peer takes it, per stream.
 const SEND_BUFFER_BYTES: usize = 400 * 1024;
@@ -104,6 +105,7 @@ fn builder(settings: Settings) -> Builder {
         .max_concurrent_streams(settings.streams_max)
         .max_header_list_size(settings.head_bytes_max)
         .max_send_buffer_size(SEND_BUFFER_BYTES)
+        .enable_connect_protocol()
         .reset_stream_duration(super::RESET_STREAM_MEMORY);
     builder
 }
@@ -190,7 +192,14 @@ where
         let by_head = head.method == Method::HEAD;
         let respond = Respond::new(respond);
         head.extensions.insert(respond.interim());
-        let body = Body::http2(Content::new(content, Message::Request, length, None));
+        // An extended CONNECT has no content: what follows is another protocol's.
+        let upgrade = if head.method == Method::CONNECT { Upgrade::of_http2(&mut head) } else { None };
+        let length = length.filter(|_| upgrade.is_none());
+        let mut body = Body::http2(Content::new(content, Message::Request, length, None));
+        if let Some(upgrade) = upgrade {
+            upgrade.put_content(std::mem::take(&mut body));
+            head.extensions.insert(Arc::new(upgrade));
+        }
         let answering = (self.answer)(Request::from_parts(head, body));
         let stall = Stall::new(self.host.clone(), self.settings.send_timeout);
         self.spawner.spawn(respond.answer(answering, by_head, stall));

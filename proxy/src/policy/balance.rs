@@ -186,7 +186,9 @@ impl Balancer {
         }
         self.weights.set(members.iter().map(|(slot, member)| (*slot, member.weight)), joined);
         if !before.is_empty() {
-            joined.iter().for_each(|slot| self.weights.warm(now, *slot));
+            for slot in joined {
+                self.weights.warm(now, *slot);
+            }
         }
         (self.levels, self.zones) = parts(&self.config, members);
         self.healthy_count = members.len();

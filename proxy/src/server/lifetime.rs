@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use http::header::CONNECTION;
-use http::{HeaderValue, Response};
+use http::{HeaderValue, Response, StatusCode};
 use rand::Rng;
 
 use crate::body::Body;
@@ -46,7 +46,9 @@ impl<H: Host> Lifetime<H> {
     /// Waits for an answer.
     pub(super) async fn keep(self, answering: impl Future<Output = Response<Body>>) -> Response<Body> {
         let answer = answering.await;
-        if self.host.now() >= self.ends { closing(answer) } else { answer }
+        // With another protocol it ends in any case.
+        let is_last = self.host.now() >= self.ends && answer.status() != StatusCode::SWITCHING_PROTOCOLS;
+        if is_last { closing(answer) } else { answer }
     }
 }
 

@@ -29,6 +29,8 @@ pub(super) struct Framed<S, H> {
     /// What is still to be read once the stream was found ambiguous.
     spoilt: Option<&'static [u8]>,
     wire: Arc<Wire>,
+    /// Whether another protocol has begun, of which nothing is known here.
+    has_switched: bool,
     /// Interim answers that are being written, and how far.
     interim: (Vec<u8>, usize),
     /// Whether hyper has nothing left of what it had written so far, so that what it writes next begins a message,
@@ -45,6 +47,7 @@ impl<S, H: Host> Framed<S, H> {
             written: 0,
             watch: Requests::default(),
             spoilt: None,
+            has_switched: false,
             wire,
             interim: (Vec::new(), 0),
             is_clean: true,
@@ -59,6 +62,12 @@ impl<S, H: Host> Framed<S, H> {
     /// Whether nothing is left of what was to be written, so that what is written next begins a message.
     pub(super) fn is_clean(&self) -> bool {
         self.is_clean
+    }
+
+    /// The stream for another protocol: nothing that is read is watched any more. `None` where what came before was not
+    /// clear.
+    pub(super) fn switched(self) -> Option<Self> {
+        self.spoilt.is_none().then(|| Self { has_switched: true, ..self })
     }
 
     /// The stream without anybody to watch it.
@@ -116,6 +125,9 @@ impl<S: AsyncRead + Unpin, H: Host> AsyncRead for Framed<S, H> {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if self.has_switched {
+            return Pin::new(&mut self.stream).poll_read(cx, buffer);
+        }
         let before = buffer.filled().len();
         if self.spoilt.is_none() {
             ready!(Pin::new(&mut self.stream).poll_read(cx, buffer))?;

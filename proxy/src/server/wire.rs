@@ -13,7 +13,9 @@ use bytes::Bytes;
 use http::{HeaderMap, Response, StatusCode, Version};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 
+use super::switched::Switched;
 use crate::body::Body;
+use crate::handover::Giver;
 use crate::http2::server::Answering;
 use crate::interim::{Interim, Taker};
 use crate::telemetry::Fault;
@@ -41,6 +43,10 @@ struct State {
     is_cut: bool,
     /// The task that writes.
     writer: Option<Waker>,
+    /// Where what the caller says goes, should the answer be that another protocol follows.
+    said: Option<Giver>,
+    /// The two ways of the tunnel, once that was the answer.
+    switched: Option<Switched>,
 }
 
 impl Wire {
@@ -57,9 +63,30 @@ impl Wire {
         state.interim.clear();
     }
 
-    /// The answer is there: interim answers would come too late.
-    fn end(&self) {
-        self.state().is_open = false;
+    /// The request that begins asks for another protocol, in which `said` is given what the caller says.
+    pub(super) fn may_switch(&self, said: Giver) {
+        self.state().said = Some(said);
+    }
+
+    /// Whether a request that asks for another protocol is being answered.
+    pub(super) fn may_still_switch(&self) -> bool {
+        self.state().said.is_some()
+    }
+
+    /// The answer is there: interim answers would come too late. Where another protocol follows, its bytes are no content.
+    fn end(&self, answer: &mut Response<Body>) {
+        let mut state = self.state();
+        state.is_open = false;
+        if let Some(said) = state.said.take()
+            && answer.status() == StatusCode::SWITCHING_PROTOCOLS
+        {
+            state.switched = Some(Switched { said, told: std::mem::take(answer.body_mut()) });
+        }
+    }
+
+    /// The two ways of the tunnel, where another protocol follows the last answer.
+    pub(super) fn take_switched(&self) -> Option<Switched> {
+        self.state().switched.take()
     }
 
     /// Where interim answers to the request go that is being answered.
@@ -187,9 +214,9 @@ impl Future for Sending {
     type Output = Result<Response<Sent>, Infallible>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let answer = ready!(self.answering.as_mut().poll(cx));
+        let mut answer = ready!(self.answering.as_mut().poll(cx));
         if let Some(wire) = &self.wire {
-            wire.end();
+            wire.end(&mut answer);
         }
         let wire = self.wire.take();
         Poll::Ready(Ok(answer.map(|body| Sent { body, wire, failed: None })))
@@ -258,7 +285,7 @@ mod tests {
         hints(&first);
         assert_eq!(taken(&wire), "", "that was for the request before");
         let second = wire.interim().unwrap();
-        wire.end();
+        wire.end(&mut Response::default());
         hints(&second);
         assert_eq!(taken(&wire), "", "the answer was there");
         wire.begin(Version::HTTP_10);

@@ -9,6 +9,7 @@ use http::request::Parts;
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderValue, Method, Request, StatusCode, Uri, Version, response};
 use http_body::Body as _;
+use rand::Rng;
 
 use super::clock::Clock;
 use super::content::{self, Content};
@@ -26,6 +27,7 @@ use crate::grpc;
 use crate::host::{Host, Instant};
 use crate::http2::client::Unanswered;
 use crate::policy::retry::{Reach, Retry};
+use crate::random;
 use crate::telemetry::{AttemptKind, Fault, Outcome, Owner, SpanId, TraceContext};
 use crate::timer::before;
 
@@ -34,6 +36,9 @@ pub(crate) const ATTEMPT_COUNT: HeaderName = HeaderName::from_static("x-attempt-
 
 /// Which part of an attempt's time is its last moment.
 const LAST_MOMENT: u32 = 100;
+
+/// The stream of an attempt's id from which its nonce is drawn.
+const NONCES: u64 = 1;
 
 /// How an attempt went.
 pub(super) type Attempted<H> = Result<Answered<H>, Failed>;
@@ -53,11 +58,16 @@ impl<H: Host> Answered<H> {
     /// `deadline`, or on which a part of `replay` is still to be sent, is closed. Whether all was received: else the answer
     /// is of no use any more.
     pub(super) fn let_go(&mut self, replay: &Replay<H>, deadline: Instant) -> bool {
-        let is_received = self.content.is_received();
+        let is_received = self.content.is_received() && !self.has_switched();
         if let Some(lease) = self.lease.take().filter(|_| is_received && replay.is_sent()) {
             lease.give_back(deadline);
         }
         is_received
+    }
+
+    /// Whether another protocol follows.
+    pub(super) fn has_switched(&self) -> bool {
+        self.lease.as_ref().is_some_and(Lease::has_switched)
     }
 
     /// Its status, as policies see it: a call of gRPC fails under 200, in the head or in trailers that were read.
@@ -162,7 +172,9 @@ impl<H: Host> Upstream<H> {
             (Ok(received), _) => {
                 let Received { head, content, lease } = received;
                 let mut answered = Answered { head, content, lease: Some(lease), idle: clock.idle, verdict };
-                let (status, is_received) = (answered.status(), answered.content.is_received());
+                // Consent to another protocol is a whole answer.
+                let is_received = answered.content.is_received() || answered.has_switched();
+                let status = answered.status();
                 exchange.end_attempt(Outcome::Answered(status.as_u16()), now);
                 answered.verdict.answered(status, is_received);
                 Ok(answered)
@@ -211,7 +223,7 @@ impl<H: Host> Upstream<H> {
                 Ok(received) => return Ok(received),
                 Err((fault, how_far)) => {
                     *reach = how_far;
-                    if how_far == Reach::Connecting {
+                    if matches!(how_far, Reach::Connecting | Reach::Held) {
                         exchange.unsent_attempt();
                     }
                     if how_far != Reach::Unwritten || !may_be_closed || !clock.replay.is_whole() {
@@ -265,7 +277,12 @@ impl<H: Host> Upstream<H> {
         let request = self.request(head, body, exchange, target, clock.until());
         exchange.enter(Owner::Upstream(target.id));
         exchange.sent_attempt(lease.connection());
-        let sent = lease.send(request, exchange.interim.clone()).await;
+        let interim = exchange.interim.clone();
+        let sent = match exchange.upgrade.clone() {
+            None => lease.send(request, interim).await,
+            // Boxed, since it is rare: the future of every request would hold the room for it.
+            Some(upgrade) => Box::pin(lease.ask_to_switch(request, &upgrade, interim)).await,
+        };
         exchange.mark(self.host.now());
         let (head, content) = match sent {
             Ok(response) => response.into_parts(),
@@ -331,6 +348,9 @@ impl<H: Host> Upstream<H> {
                 {
                     headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
                 }
+                if let Some(upgrade) = &exchange.upgrade {
+                    upgrade.ask_http1(&mut headers, || target.nonce());
+                }
                 *request.uri_mut() = origin_form(&head.uri);
             }
             Protocol::Http2 => {
@@ -344,6 +364,9 @@ impl<H: Host> Upstream<H> {
             }
         }
         *request.headers_mut() = headers;
+        if let (Some(upgrade), Protocol::Http2) = (&exchange.upgrade, self.protocol) {
+            upgrade.ask_http2(&mut request);
+        }
         request
     }
 
@@ -373,6 +396,15 @@ struct Target {
     id: SpanId,
     /// How many attempts of the request there are with this one.
     number: usize,
+}
+
+impl Target {
+    /// Bytes that no other attempt has, by its id, which was drawn at random.
+    fn nonce(&self) -> [u8; 16] {
+        let mut nonce = [0; 16];
+        random::stream(self.id.0, NONCES).fill_bytes(&mut nonce);
+        nonce
+    }
 }
 
 /// An attempt that has its endpoint.

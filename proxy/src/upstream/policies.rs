@@ -85,14 +85,18 @@ pub struct Contradiction {
 }
 
 impl Contradiction {
-    /// Notes it where it was written in these layers, the upper ones first.
-    pub fn note(self, layers: &[&Outline], context: &mut Context<'_>) {
-        let place = Outline::place_in(layers, self.key).unwrap_or(Place::BEGINNING);
-        // What could not be read contradicts nothing.
-        if layers.iter().any(|layer| layer.find(self.key) == Some(place)) && context.is_told(place) {
-            return;
+    /// Notes all that were `found` where they were written in these layers, the upper ones first. What could not be read
+    /// contradicts nothing.
+    pub fn note_all(found: Vec<Self>, layers: &[&Outline], context: &mut Context<'_>) {
+        let is_unread = |found: &Self| {
+            let written = layers.iter().find_map(|layer| layer.find(found.key));
+            written.is_some_and(|place| context.is_told(place))
+        };
+        let found: Vec<Self> = found.into_iter().filter(|found| !is_unread(found)).collect();
+        for Self { key, fact, hint } in found {
+            let place = Outline::place_in(layers, key).unwrap_or(Place::BEGINNING);
+            context.error(place, format!("{key}: {fact}")).hint(hint);
         }
-        context.error(place, format!("{}: {}", self.key, self.fact)).hint(self.hint);
     }
 }
 

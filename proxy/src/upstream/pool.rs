@@ -12,13 +12,14 @@ mod http1;
 mod http2;
 mod lease;
 mod places;
+mod switching;
 mod turns;
 mod watched;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 use super::settings::Limits;
 use crate::exchange::Exchange;
@@ -34,6 +35,7 @@ use http1::{Idle, Kept};
 use http2::Open;
 pub(super) use lease::Lease;
 use lease::{Permit, Sender};
+pub(super) use switching::Upload;
 use turns::Turn;
 
 /// The connections to one endpoint.
@@ -55,6 +57,8 @@ pub(super) struct Pool<H: Host> {
     /// What counts for the upstream as a whole, where that has limits, and the pool's number there.
     together: Option<(Arc<Together>, u32)>,
     connections: Mutex<Connections<H>>,
+    /// Tells that the peer of an HTTP/2 connection has said something about itself, or is gone.
+    heard: Notify,
 }
 
 /// What is open.
@@ -107,6 +111,7 @@ impl<H: Host> Pool<H> {
                 (together, number)
             }),
             connections: Mutex::new(connections),
+            heard: Notify::new(),
         })
     }
 

@@ -90,7 +90,7 @@ enum Found {
 
 enum Watch {
     File(file::Watch),
-    Dns(dns::Watch),
+    Dns(Box<dns::Watch>),
 }
 
 impl Watch {
@@ -114,7 +114,7 @@ pub(super) fn follow<H: Host>(upstream: &Arc<Upstream<H>>, spawner: &Spawner<H>,
         Source::Listed => return,
         Source::File { path, every } => Watch::File(file::Watch::new(path, every)),
         Source::Dns { name, placement } => {
-            Watch::Dns(dns::Watch::new(name, placement, stream(seed, SOURCE_STREAM)))
+            Watch::Dns(Box::new(dns::Watch::new(name, placement, stream(seed, SOURCE_STREAM))))
         }
     };
     spawner.spawn(run(upstream.host.clone(), Arc::downgrade(upstream), watch));

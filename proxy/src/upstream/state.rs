@@ -388,9 +388,10 @@ impl<H: Host> Verdict<H> {
 
     /// Tells breaker and ejection.
     fn settle(&self, mut policies: MutexGuard<'_, Policies<H>>, settled: Settled) {
-        let observed = match policies.members.is_current(self.member.seat) {
-            true => policies.observe_attempt(self.shared.host.now(), self.member.seat.slot, settled),
-            false => Observed::Nothing,
+        let observed = if policies.members.is_current(self.member.seat) {
+            policies.observe_attempt(self.shared.host.now(), self.member.seat.slot, settled)
+        } else {
+            Observed::Nothing
         };
         self.settle_breaker(policies, settled);
         match observed {

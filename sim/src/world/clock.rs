@@ -66,15 +66,16 @@ impl Sleep {
     pub(super) fn reset(&mut self, at: Instant) {
         self.at_us = ceil(at);
         let mut wheel = lock(&self.clock.wheel);
-        let woken = match self.timer {
-            Some(timer) => wheel.reset(timer, self.at_us),
-            None => {
-                self.timer = Some(wheel.set(self.at_us));
-                None
-            }
+        let woken = if let Some(timer) = self.timer {
+            wheel.reset(timer, self.at_us)
+        } else {
+            self.timer = Some(wheel.set(self.at_us));
+            None
         };
         drop(wheel);
-        woken.into_iter().for_each(Waker::wake);
+        if let Some(waker) = woken {
+            waker.wake();
+        }
     }
 }
 

@@ -19,6 +19,7 @@ mod policies;
 mod processors;
 mod runs;
 mod scenario;
+mod upgrades;
 mod wasted;
 mod weather;
 mod world_faults;

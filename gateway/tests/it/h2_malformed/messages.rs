@@ -58,7 +58,8 @@ pub(super) fn late_pseudo_field(random: &mut ChaCha8Rng, stream: u32, path: &str
     request(random, stream, &fields)
 }
 
-/// Pseudo-fields of answers, of extensions that were not asked for, and unknown ones.
+/// Pseudo-fields of answers, of the extension that only CONNECT knows (RFC 8441), where it may stand once, and unknown
+/// ones.
 pub(super) fn foreign_pseudo_field(random: &mut ChaCha8Rng, stream: u32, path: &str) -> Vec<u8> {
     let method = any(random, &["GET", "POST", "CONNECT"]);
     let mut fields = proper(random, method, path);
@@ -75,6 +76,9 @@ pub(super) fn foreign_pseudo_field(random: &mut ChaCha8Rng, stream: u32, path: &
             (":host", "a"),
         ],
     );
+    if (name, method) == (":protocol", "CONNECT") {
+        fields.insert(0, (name.to_owned(), value.to_owned()));
+    }
     fields.insert(random.random_range(0..=4), (name.to_owned(), value.to_owned()));
     request(random, stream, &fields)
 }

@@ -52,9 +52,8 @@ fn success_rate(value: &Value<'_>, place: Place, context: &mut Context<'_>) -> O
 }
 
 fn aggression(value: &Value<'_>, place: Place, context: &mut Context<'_>) -> Option<f64> {
-    let check = |aggression: &f64| match *aggression >= 1.0 {
-        true => Ok(()),
-        false => Err(format!("an aggression of {aggression} is none")),
+    let check = |aggression: &f64| {
+        if *aggression >= 1.0 { Ok(()) } else { Err(format!("an aggression of {aggression} is none")) }
     };
     checked(value, place, context, check, "write a number from 1.0 on")
 }

@@ -59,7 +59,9 @@ impl RoundRobin {
             .fold((0, 0), |(count, sum), slot| (count + 1, sum + self.credits[*slot]));
         let average = i64::checked_div(sum, count).unwrap_or(0);
         order.iter().filter(stays).for_each(|slot| self.credits[*slot] -= average);
-        joined.iter().for_each(|slot| self.credits[*slot] = 0);
+        for slot in joined {
+            self.credits[*slot] = 0;
+        }
         let (past, coming) = before.split_at(self.next.min(before.len()));
         let mut coming = coming.iter().chain(past).filter(|slot| !joined.contains(slot));
         let next = coming.find_map(|slot| order.iter().position(|member| member == slot));
@@ -193,7 +195,7 @@ mod tests {
                 weights.set(members.iter().copied(), &joined);
                 turn.follow(&weights, &before, &joined, true);
                 let cycle = weights.total() as usize;
-                let mut seen = vec![0; 6];
+                let mut seen = [0; 6];
                 for _ in 0..cycle + picks {
                     let picked = turn.pick(Instant::START, &weights, &|_| true);
                     prop_assert_eq!(picked.is_some(), cycle > 0);

@@ -55,7 +55,9 @@ impl Weights {
             self.order.push(slot);
             self.configured[slot] = weight;
         }
-        joined.iter().for_each(|slot| self.since[*slot] = None);
+        for slot in joined {
+            self.since[*slot] = None;
+        }
         self.equal = self.order.windows(2).all(|pair| self.configured[pair[0]] == self.configured[pair[1]]);
     }
 

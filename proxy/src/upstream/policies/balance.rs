@@ -279,9 +279,12 @@ fn points(value: &Value<'_>, place: Place, context: &mut Context<'_>) -> Option<
 }
 
 fn slots(value: &Value<'_>, place: Place, context: &mut Context<'_>) -> Option<u32> {
-    let check = |slots: &u32| match *slots <= SLOTS_MAX && is_prime(*slots) {
-        true => Ok(()),
-        false => Err(format!("`{slots}` is no prime up to {SLOTS_MAX}")),
+    let check = |slots: &u32| {
+        if *slots <= SLOTS_MAX && is_prime(*slots) {
+            Ok(())
+        } else {
+            Err(format!("`{slots}` is no prime up to {SLOTS_MAX}"))
+        }
     };
     checked(value, place, context, check, "write one such as `65537`")
 }
@@ -291,9 +294,8 @@ fn is_prime(number: u32) -> bool {
 }
 
 fn factor(value: &Value<'_>, place: Place, context: &mut Context<'_>) -> Option<f64> {
-    let check = |factor: &f64| match *factor >= 1.0 {
-        true => Ok(()),
-        false => Err("a zone is at least as good as it is healthy"),
+    let check = |factor: &f64| {
+        if *factor >= 1.0 { Ok(()) } else { Err("a zone is at least as good as it is healthy") }
     };
     checked(value, place, context, check, "write a factor of 1 or more")
 }

@@ -115,9 +115,8 @@ way!(Growth: f64, Form::Number { least: 1.0 }, growth);
 way!(Kinds: Vec<Kind>, texts_form("`5xx`, `gateway-error`, `connect-failure`, `reset`, `timeout` or a status", "503"), kinds);
 
 fn growth(value: &Value<'_>, place: Place, context: &mut Context<'_>) -> Option<f64> {
-    let check = |growth: &f64| match *growth >= 1.0 {
-        true => Ok(()),
-        false => Err(format!("a breaker cannot grow by {growth}")),
+    let check = |growth: &f64| {
+        if *growth >= 1.0 { Ok(()) } else { Err(format!("a breaker cannot grow by {growth}")) }
     };
     checked(value, place, context, check, "write 1 for none, or a factor above it such as 2.0")
 }

@@ -51,7 +51,7 @@ impl Describe for FaultStatuses {
     fn form() -> Form {
         let key = |fault: Fault| Key {
             name: fault.name(),
-            about: fault.about().to_owned(),
+            about: format!("{fault}."),
             form: Form::Whole { least: 400, most: 599 },
             default: Some(format!("`{}`", fault.status().as_u16())),
             is_required: false,

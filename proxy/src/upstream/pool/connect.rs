@@ -154,12 +154,9 @@ where
     let mut builder = http1::Builder::new();
     builder.max_header_size(HEAD_BYTES_MAX).max_headers(message::ANSWER_FIELDS_READ);
     let asked = Asked::default();
-    let stream = TokioIo::new(Watched::new(stream, asked.clone()));
+    let stream = TokioIo::new(Watched::new(stream, asked.clone(), slot));
     let (sender, connection) = builder.handshake(stream).await.map_err(|_| Fault::Reset)?;
-    // How a connection ends is told to the requests on it.
-    spawner.spawn(async move {
-        drop(connection.await);
-        drop(slot);
-    });
+    // How a connection ends is told to the requests on it; one that goes on with another protocol, to who asked for that.
+    spawner.spawn(async move { drop(connection.with_upgrades().await) });
     Ok(watched::Sender::new(sender, asked))
 }

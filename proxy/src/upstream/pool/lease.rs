@@ -12,6 +12,7 @@ use super::connect::Label;
 use super::count::Counted;
 use super::http1::{self, Kept};
 use super::http2::Shared;
+use super::switching::Outlet;
 use super::{Connections, Pool};
 use crate::body::Body;
 use crate::host::{Host, Instant};
@@ -24,11 +25,13 @@ use crate::timer::before;
 
 /// The right to send one request over a connection.
 pub(in super::super) struct Lease<H: Host> {
-    pool: Arc<Pool<H>>,
-    sender: Sender<H>,
+    pub(super) pool: Arc<Pool<H>>,
+    pub(super) sender: Sender<H>,
     permit: Permit,
     /// The rest of a request whose answer has begun: it is given up with the lease, or is told until when it may go on.
     upload: Option<oneshot::Sender<Instant>>,
+    /// The way to send the upstream bytes, where it has switched to another protocol.
+    pub(super) outlet: Option<Outlet>,
     /// Whether the connection had been used before, so that the peer may have closed it meanwhile.
     pub(in super::super) reused: bool,
 }
@@ -49,7 +52,7 @@ pub(super) struct Permit {
 
 impl<H: Host> Lease<H> {
     pub(super) fn new(pool: Arc<Pool<H>>, sender: Sender<H>, permit: Permit, reused: bool) -> Self {
-        Self { pool, sender, permit, upload: None, reused }
+        Self { pool, sender, permit, upload: None, outlet: None, reused }
     }
 
     /// Sends `request`, whose interim answers go to `interim`; the answer's content is not part of the wait.
@@ -90,6 +93,16 @@ impl<H: Host> Lease<H> {
                 Ok(answered.answer.map(Body::http2))
             }
         }
+    }
+
+    /// Whether the upstream has switched to another protocol, so that the connection is nobody else's any more.
+    pub(in super::super) fn has_switched(&self) -> bool {
+        self.outlet.is_some()
+    }
+
+    /// The way to send the upstream bytes, where it has switched to another protocol.
+    pub(in super::super) fn take_outlet(&mut self) -> Option<Outlet> {
+        self.outlet.take()
     }
 
     /// Whom the connection leads to, where the endpoint stands for several.

@@ -30,6 +30,7 @@ impl<H: Host> Pool<H> {
             let _ = &slot;
             if let Some(pool) = pool.upgrade() {
                 pool.hear();
+                pool.heard.notify_waiters();
             }
         };
         let streams_max = self.limits.streams;

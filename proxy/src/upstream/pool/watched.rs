@@ -11,6 +11,7 @@ use hyper::body::Incoming;
 use hyper::client::conn::{TrySendError, http1};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::count::Slot;
 use crate::body::Body;
 use crate::framing::Malformed;
 use crate::framing::response::{Answers, Question};
@@ -51,6 +52,16 @@ impl Sender {
         self.sender.try_send_request(request)
     }
 
+    /// Sends `request`, which asks for another protocol.
+    pub(super) fn ask_to_switch(
+        &mut self,
+        request: Request<Body>,
+        interim: Option<Interim>,
+    ) -> impl Future<Output = Result<Response<Incoming>, TrySendError<Request<Body>>>> + use<> {
+        self.asked.put(Question::new(request.method(), interim).asking_to_switch());
+        self.sender.try_send_request(request)
+    }
+
     pub(super) fn is_ready(&self) -> bool {
         self.sender.is_ready()
     }
@@ -73,11 +84,14 @@ pub(super) struct Watched<S> {
     spoilt: bool,
     /// Whether the peer takes no more: what is written goes nowhere, while its answer is read.
     deaf: bool,
+    /// The connection counts as long as its bytes may pass, whoever passes them.
+    #[expect(dead_code, reason = "counts as long as it lives")]
+    slot: Slot,
 }
 
 impl<S> Watched<S> {
-    pub(super) fn new(stream: S, asked: Asked) -> Self {
-        Self { stream, watch: Answers::default(), asked, spoilt: false, deaf: false }
+    pub(super) fn new(stream: S, asked: Asked, slot: Slot) -> Self {
+        Self { stream, watch: Answers::default(), asked, spoilt: false, deaf: false, slot }
     }
 
     /// Something is about to be written: the beginning of a request, when there was none.
@@ -93,7 +107,7 @@ impl<S> Watched<S> {
     /// answer is looked for before the request is given up (RFC 9112, 9.5), and hyper would not.
     fn written(&mut self, written: Poll<io::Result<usize>>, length: usize) -> Poll<io::Result<usize>> {
         match written {
-            Poll::Ready(Err(error)) if is_closed_by_peer(&error) => {
+            Poll::Ready(Err(error)) if is_closed_by_peer(&error) && !self.watch.has_switched() => {
                 self.deaf = true;
                 Poll::Ready(Ok(length))
             }
@@ -161,7 +175,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match Pin::new(&mut self.stream).poll_flush(cx) {
-            Poll::Ready(Err(error)) if self.deaf || is_closed_by_peer(&error) => {
+            Poll::Ready(Err(error))
+                if self.deaf || (is_closed_by_peer(&error) && !self.watch.has_switched()) =>
+            {
                 self.deaf = true;
                 Poll::Ready(Ok(()))
             }

@@ -102,9 +102,9 @@ mod tests {
         Watch::new(name, Placement { weight: 2, ..Placement::default() }, ChaCha8Rng::seed_from_u64(1))
     }
 
-    fn resolved(addresses: &[&str], ttl: u64) -> io::Result<Resolved> {
+    fn resolved(addresses: &[&str], ttl: u64) -> Resolved {
         let addresses = addresses.iter().map(|address| address.parse().unwrap()).collect();
-        Ok(Resolved { addresses, ttl: Duration::from_secs(ttl) })
+        Resolved { addresses, ttl: Duration::from_secs(ttl) }
     }
 
     fn ids(look: &Look) -> Option<Vec<String>> {
@@ -117,17 +117,17 @@ mod tests {
     fn members_are_the_addresses_whatever_their_order() {
         let mut watch = watch();
         for addresses in [["10.0.0.2", "10.0.0.1", "::1"], ["::1", "10.0.0.1", "10.0.0.2"]] {
-            let look = watch.learn(NOW, resolved(&addresses, 30));
+            let look = watch.learn(NOW, Ok(resolved(&addresses, 30)));
             assert_eq!(ids(&look).unwrap(), ["10.0.0.1:8080", "10.0.0.2:8080", "[::1]:8080"]);
             assert_eq!(look.again, NOW + Duration::from_secs(30));
         }
-        let look = watch.learn(NOW, resolved(&["10.0.0.1", "10.0.0.1"], 30));
+        let look = watch.learn(NOW, Ok(resolved(&["10.0.0.1", "10.0.0.1"], 30)));
         assert_eq!(ids(&look).unwrap(), ["10.0.0.1:8080"]);
     }
 
     #[test]
     fn it_asks_again_when_the_answer_is_old_within_bounds() {
-        let again = |ttl| watch().learn(NOW, resolved(&["10.0.0.1"], ttl)).again - NOW;
+        let again = |ttl| watch().learn(NOW, Ok(resolved(&["10.0.0.1"], ttl))).again - NOW;
         assert_eq!([0, 5, 3_600].map(again).map(|again| again.as_secs()), [1, 5, 300]);
     }
 
@@ -141,7 +141,7 @@ mod tests {
             let (pause, most) = (look.again - NOW, Duration::from_secs(most));
             assert!(pause <= most && pause >= (most / 2).max(AGAIN_MIN), "{pause:?} of {most:?}");
         }
-        watch.learn(NOW, resolved(&["10.0.0.1"], 5));
+        watch.learn(NOW, Ok(resolved(&["10.0.0.1"], 5)));
         let look = watch.learn(NOW, Err(io::ErrorKind::ConnectionRefused.into()));
         assert_eq!(look.again, NOW + AGAIN_MIN, "it begins anew");
     }
@@ -149,12 +149,12 @@ mod tests {
     #[test]
     fn nobody_is_left_when_it_is_said_twice_in_a_row() {
         let mut watch = watch();
-        let look = watch.learn(NOW, resolved(&[], 30));
+        let look = watch.learn(NOW, Ok(resolved(&[], 30)));
         assert_eq!(look.found, Found::Trouble("`payment` has no address".to_owned()));
         assert_eq!(look.again, NOW + AGAIN_MIN);
-        assert!(ids(&watch.learn(NOW, resolved(&["10.0.0.1"], 30))).is_some());
-        assert!(ids(&watch.learn(NOW, resolved(&[], 30))).is_none());
-        let look = watch.learn(NOW, resolved(&[], 30));
+        assert!(ids(&watch.learn(NOW, Ok(resolved(&["10.0.0.1"], 30)))).is_some());
+        assert!(ids(&watch.learn(NOW, Ok(resolved(&[], 30)))).is_none());
+        let look = watch.learn(NOW, Ok(resolved(&[], 30)));
         assert_eq!((ids(&look).unwrap().len(), look.again), (0, NOW + Duration::from_secs(30)));
     }
 }

@@ -152,9 +152,11 @@ impl<H: Host> Policies<H> {
             return changes;
         }
         let ejection = &mut self.ejection;
-        changes.left.iter().for_each(|left| {
-            ejection.iter_mut().for_each(|ejection| ejection.outlier.leave(left.seat.slot));
-        });
+        for left in &changes.left {
+            if let Some(ejection) = ejection {
+                ejection.outlier.leave(left.seat.slot);
+            }
+        }
         let joined: Vec<_> = changes.joined.iter().map(|member| member.seat.slot).collect();
         for slot in &joined {
             self.breakers.join(*slot);
@@ -168,7 +170,9 @@ impl<H: Host> Policies<H> {
         // As in Envoy, what was gathered takes effect with it.
         let slots = self.members.slots().to_vec();
         self.tell_balance(now, &slots);
-        joined.iter().for_each(|slot| self.bar_unchecked(now, *slot));
+        for slot in joined {
+            self.bar_unchecked(now, slot);
+        }
         changes
     }
 }

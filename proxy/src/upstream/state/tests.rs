@@ -339,7 +339,9 @@ async fn hold(host: Bench, mut verdict: Verdict<Bench>, ended: oneshot::Receiver
     match how {
         How::Answered(status) => {
             verdict.answered(StatusCode::from_u16(status).unwrap(), true);
-            lease.into_iter().for_each(|lease| lease.give_back(host.now()));
+            if let Some(lease) = lease {
+                lease.give_back(host.now());
+            }
         }
         How::Broken => verdict.failed(Fault::Reset, lease.is_some()),
         How::Dropped => {}

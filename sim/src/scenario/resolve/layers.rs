@@ -83,7 +83,7 @@ fn known<'a, T>(
 
 fn settings(policies: &Policies, layers: &[&Outline], context: &mut Context<'_>) -> Settings {
     policies.resolve().unwrap_or_else(|found| {
-        note(found, layers, context);
+        Contradiction::note_all(found, layers, context);
         Settings::default()
     })
 }
@@ -94,11 +94,7 @@ fn limits_of(
     context: &mut Context<'_>,
 ) -> load_control::Settings {
     limits.resolve().unwrap_or_else(|found| {
-        note(found, layers, context);
+        Contradiction::note_all(found, layers, context);
         load_control::Settings::default()
     })
-}
-
-fn note(found: Vec<Contradiction>, layers: &[&Outline], context: &mut Context<'_>) {
-    found.into_iter().for_each(|contradiction| contradiction.note(layers, context));
 }

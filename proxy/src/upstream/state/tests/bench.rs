@@ -54,7 +54,9 @@ impl Bench {
             let woken: Vec<_> = inner.sleepers.extract_if(.., |(deadline, _)| *deadline <= now).collect();
             drop(inner);
             let is_over = woken.is_empty();
-            woken.into_iter().for_each(|(_, waker)| waker.wake());
+            for (_, waker) in woken {
+                waker.wake();
+            }
             if is_over && now == until {
                 return;
             }
