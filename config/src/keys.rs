@@ -1,4 +1,4 @@
-//! Tables that are written down once: [`table!`] makes of one list of keys the type that holds what was written, its
+//! Tables that are written down once: [`table!`](crate::table!) makes of one list of keys the type that holds what was written, its
 //! reader, and what reference pages and schemas say of it.
 
 use crate::context::Context;

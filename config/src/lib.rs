@@ -1,8 +1,8 @@
 //! What every file that people write shares: the reader, and the one shape in which all that is wrong with a file is told:
 //! place, excerpt, fact, hint, all at once. Scenarios, gateways' and sidecars' files are read by it.
 //!
-//! Read it in this order: [`place`] and [`problem`] (what is told), [`context`] (what reading shares), [`read`] and
-//! [`table`] (values and tables), [`quantity`] (numbers with units). Owns no key of any file: those stand where they mean
+//! Read it in this order: [`place`] and [`problem`] (what is told), [`context`] (what reading shares), [`mod@read`] and
+//! [`mod@table`] (values and tables), [`quantity`] (numbers with units). Owns no key of any file: those stand where they mean
 //! something.
 
 pub mod context;

@@ -1,5 +1,5 @@
 //! Reads values of a TOML text: everything keeps its place, and what is wrong is noted and left out, so that one pass
-//! finds all problems. Here are the values that all files have in common; tables are [`crate::table`]'s.
+//! finds all problems. Here are the values that all files have in common; tables are [`mod@crate::table`]'s.
 
 use std::net::SocketAddr;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! A text that a file is made of. Not here: which file it is read from ([`super::load`]), and what it says.
+//! A text with its path. Not here: how it is fetched, and what it says.
 
 use serde::{Deserialize, Serialize};
 

@@ -2,7 +2,7 @@
 //!
 //! `schema` is what was written, [`plan`] is what it means: every reference an index, every
 //! quantity a type; `resolve` leads from one to the other. Everything that runs reads a
-//! [`plan::Plan`] and nothing else. What is wrong is a [`Problems`], all of it at once. Start at
+//! [`plan::Plan`] and nothing else. What is wrong is a [`Problems`](hoplab_config::Problems), all of it at once. Start at
 //! [`load`]; `scenarios/README.md` is the reference of the language.
 
 use std::time::Duration;
