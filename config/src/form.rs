@@ -157,9 +157,9 @@ shown_as_written! {
     f64 => |number| format!("{number:?}"),
 }
 
-/// What the `=` of a key says: its default, and whether it must be there.
-pub fn default_of<T: Shown>(default: &T) -> (Option<String>, bool) {
-    (default.shown(), T::IS_REQUIRED)
+/// Whether the `=` of a key says that it must be there.
+pub fn is_required<T: Shown>(_: &T) -> bool {
+    T::IS_REQUIRED
 }
 
 /// The text of a doc comment, line by line.

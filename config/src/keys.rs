@@ -58,18 +58,15 @@ macro_rules! way {
 #[macro_export]
 #[doc(hidden)]
 macro_rules! key {
-    ([$($doc:literal)+] $key:ident: $value:ty [$($reader:ty)?] [$($default:expr)?]) => {{
-        #[allow(unused_mut, unused_assignments, reason = "a key need not have a default")]
-        let (mut default, mut is_required) = (None, false);
-        $((default, is_required) = $crate::form::default_of(&$default);)?
+    ([$($doc:literal)+] $key:ident: $value:ty [$($reader:ty)?] [$($default:expr)?]) => {
         $crate::form::Key {
             name: stringify!($key),
             about: $crate::form::about(&[$($doc),+]),
             form: <$crate::reader!($($reader)?) as $crate::read::ReadAs<$value>>::form(),
-            default,
-            is_required,
+            default: None $(.or_else(|| $crate::form::Shown::shown(&$default)))?,
+            is_required: false $(|| $crate::form::is_required(&$default))?,
         }
-    }};
+    };
 }
 
 /// A table whose values keep their places: `pub key: Type as Reader = default`, of which reader and default may be left
@@ -108,7 +105,7 @@ macro_rules! table {
                 Self {
                     $($key: table.take::<$crate::reader!($($reader)?), $value>(
                         stringify!($key),
-                        false $(|| $crate::form::default_of(&$default).1)?,
+                        false $(|| $crate::form::is_required(&$default))?,
                         context,
                     ),)*
                     $($rest: <$rest_type as $crate::Keys>::take(table, context),)?

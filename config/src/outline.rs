@@ -1,14 +1,11 @@
 //! Where the keys of a table stand, at any depth: for what turns out to be wrong only when tables have been laid over each
 //! other.
 
-use toml::Spanned;
-use toml::de::DeValue;
-
 use crate::context::Context;
 use crate::form::{Describe, Form};
 use crate::place::Place;
-use crate::read::Read;
-use crate::table::{Table, place_of_key};
+use crate::read::{Read, Value};
+use crate::table::{Table, place_of};
 
 /// Where the keys of a table stand.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -19,10 +16,10 @@ pub struct Outline {
 
 impl Outline {
     /// The outline of `value`, which stands at `place`.
-    pub fn of(value: &Spanned<DeValue<'_>>, place: Place) -> Self {
+    pub fn of(value: &Value<'_>, place: Place) -> Self {
         let keys = value.get_ref().as_table().into_iter().flatten().map(|(key, value)| {
             let name: &str = key.get_ref().as_ref();
-            (name.to_owned(), Self::of(value, place_of_key(place.source, key, value)))
+            (name.to_owned(), Self::of(value, place_of(Place::new(place.source, key.span()), value)))
         });
         Self { place: Some(place), keys: keys.collect() }
     }
@@ -68,7 +65,7 @@ pub struct Outlined<T> {
 }
 
 impl<T: Read> Read for Outlined<T> {
-    fn read(value: &Spanned<DeValue<'_>>, place: Place, context: &mut Context<'_>) -> Option<Self> {
+    fn read(value: &Value<'_>, place: Place, context: &mut Context<'_>) -> Option<Self> {
         Table::open(value, place, context)?;
         let outline = Outline::of(value, place);
         T::read(value, place, context).map(|value| Self { value, outline })

@@ -1,6 +1,7 @@
 //! Reads values of a TOML text: everything keeps its place, and what is wrong is noted and left out, so that one pass
 //! finds all problems. Here are the values that all files have in common; tables are [`mod@crate::table`]'s.
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -11,6 +12,9 @@ use crate::context::Context;
 use crate::form::{Describe, Form, Word};
 use crate::place::{At, Place};
 use crate::{quantity, suggest};
+
+/// What any text is told to be, and how it is written.
+const A_TEXT: (&str, &str) = ("a text", "write one text, in quotes");
 
 /// A value of a TOML text.
 pub type Value<'i> = Spanned<DeValue<'i>>;
@@ -112,13 +116,22 @@ pub fn each<T>(
     context: &mut Context<'_>,
     mut read: impl FnMut(&Value<'_>, Place, &mut Context<'_>) -> Option<T>,
 ) -> Option<Vec<T>> {
+    let list = items(value, place, context)?.map(|(item, place)| read(item, place, context));
+    // Collected first, so that what follows a mistake is read, too.
+    list.collect::<Vec<_>>().into_iter().collect()
+}
+
+/// What a list holds, each with its place.
+fn items<'v, 'i>(
+    value: &'v Value<'i>,
+    place: Place,
+    context: &mut Context<'_>,
+) -> Option<impl Iterator<Item = (&'v Value<'i>, Place)> + use<'v, 'i>> {
     let Some(array) = value.get_ref().as_array() else {
         wrong_type(value, place, ("a list", "write `[ … ]`"), context);
         return None;
     };
-    let list = array.iter().map(|item| read(item, Place::new(place.source, item.span()), context));
-    // Collected first, so that what follows a mistake is read, too.
-    list.collect::<Vec<_>>().into_iter().collect()
+    Some(array.iter().map(move |item| (item, Place::new(place.source, item.span()))))
 }
 
 /// Reads a list of texts that `parse` takes each.
@@ -128,8 +141,7 @@ pub fn texts<T, E: ToString>(
     context: &mut Context<'_>,
     parse: impl Fn(&str) -> Result<T, E>,
 ) -> Option<Vec<T>> {
-    const EXPECTED: (&str, &str) = ("a text", "write one text, in quotes");
-    each(value, place, context, |value, place, context| parsed(value, place, EXPECTED, context, &parse))
+    each(value, place, context, |value, place, context| parsed(value, place, A_TEXT, context, &parse))
 }
 
 /// A list of texts in a notation, as [`texts`] reads it.
@@ -188,11 +200,7 @@ pub fn wrong_type(
 
 impl Read for String {
     fn read(value: &Value<'_>, place: Place, context: &mut Context<'_>) -> Option<Self> {
-        let text = value.get_ref().as_str().map(str::to_owned);
-        if text.is_none() {
-            wrong_type(value, place, ("a text", "write one text, in quotes"), context);
-        }
-        text
+        parsed(value, place, A_TEXT, context, |text| Ok::<_, Infallible>(text.to_owned()))
     }
 }
 
@@ -236,14 +244,19 @@ impl Read for u64 {
     }
 }
 
+/// Reads a whole number that must be small.
+fn small<T: TryFrom<u64>>(value: &Value<'_>, place: Place, context: &mut Context<'_>) -> Option<T> {
+    let number = u64::read(value, place, context)?;
+    let small = T::try_from(number).ok();
+    if small.is_none() {
+        context.error(place, format!("`{number}` is too large")).hint("write less");
+    }
+    small
+}
+
 impl Read for u32 {
     fn read(value: &Value<'_>, place: Place, context: &mut Context<'_>) -> Option<Self> {
-        let number = u64::read(value, place, context)?;
-        let small = Self::try_from(number).ok();
-        if small.is_none() {
-            context.error(place, format!("`{number}` is too large")).hint("write less");
-        }
-        small
+        small(value, place, context)
     }
 }
 
@@ -255,12 +268,7 @@ impl Describe for u32 {
 
 impl Read for u16 {
     fn read(value: &Value<'_>, place: Place, context: &mut Context<'_>) -> Option<Self> {
-        let number = u64::read(value, place, context)?;
-        let small = Self::try_from(number).ok();
-        if small.is_none() {
-            context.error(place, format!("`{number}` is too large")).hint("write less");
-        }
-        small
+        small(value, place, context)
     }
 }
 
@@ -294,15 +302,9 @@ impl Describe for f64 {
 impl Read for SocketAddr {
     fn read(value: &Value<'_>, place: Place, context: &mut Context<'_>) -> Option<Self> {
         const HINT: &str = "write an IP address and a port, such as `\"0.0.0.0:8080\"` or `\"[::1]:8080\"`";
-        let Some(text) = value.get_ref().as_str() else {
-            wrong_type(value, place, ("an address with a port", HINT), context);
-            return None;
-        };
-        let address = text.parse().ok();
-        if address.is_none() {
-            context.error(place, format!("`{text}` is no address with a port")).hint(HINT);
-        }
-        address
+        parsed(value, place, ("an address with a port", HINT), context, |text| {
+            text.parse().map_err(|_| format!("`{text}` is no address with a port: {HINT}"))
+        })
     }
 }
 
@@ -314,16 +316,9 @@ impl Describe for SocketAddr {
 
 impl<T: Read> Read for Vec<At<T>> {
     fn read(value: &Value<'_>, place: Place, context: &mut Context<'_>) -> Option<Self> {
-        let Some(array) = value.get_ref().as_array() else {
-            wrong_type(value, place, ("a list", "write `[ … ]`"), context);
-            return None;
-        };
-        let mut list = Self::new();
-        for item in array {
-            let place = Place::new(place.source, item.span());
-            list.extend(T::read(item, place, context).map(|value| At { value, place }));
-        }
-        Some(list)
+        let items = items(value, place, context)?;
+        let read = |(item, place)| T::read(item, place, context).map(|value| At { value, place });
+        Some(items.filter_map(read).collect())
     }
 }
 

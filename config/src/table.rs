@@ -2,7 +2,7 @@
 //! key that it resembles.
 
 use toml::Spanned;
-use toml::de::{DeString, DeValue};
+use toml::de::DeValue;
 
 use crate::context::Context;
 use crate::form::{Describe, Form};
@@ -46,10 +46,8 @@ impl<'v, 'i> Table<'v, 'i> {
     /// The value of `key`, if it is there and right.
     pub fn optional<T: Read>(&mut self, key: &'static str, context: &mut Context<'_>) -> Option<At<T>> {
         self.known.push(key);
-        let entry = self.entries.iter_mut().find(|entry| entry.key.value == key)?;
-        entry.taken = true;
-        let place = place_of(&entry.key, entry.value);
-        T::read(entry.value, place, context).map(|value| At { value, place })
+        let (value, place) = self.entry(key)?;
+        T::read(value, place, context).map(|value| At { value, place })
     }
 
     /// The value of `key`, if it is there and right, read in a way of its own; notes its absence when it `is_required`.
@@ -60,16 +58,14 @@ impl<'v, 'i> Table<'v, 'i> {
         context: &mut Context<'_>,
     ) -> Option<At<T>> {
         self.known.push(key);
-        let Some(entry) = self.entries.iter_mut().find(|entry| entry.key.value == key) else {
+        let Some((value, place)) = self.entry(key) else {
             if is_required {
                 let hint = format!("write {}", R::form().written(key));
                 context.error(self.place, format!("missing key \"{key}\"")).hint(hint);
             }
             return None;
         };
-        entry.taken = true;
-        let place = place_of(&entry.key, entry.value);
-        R::read(entry.value, place, context).map(|value| At { value, place })
+        R::read(value, place, context).map(|value| At { value, place })
     }
 
     /// The value of `key`, if it is right; notes its absence.
@@ -84,10 +80,15 @@ impl<'v, 'i> Table<'v, 'i> {
 
     /// The table that `key` holds.
     pub fn inner(&mut self, key: &str, context: &mut Context<'_>) -> Option<Self> {
+        let (value, place) = self.entry(key)?;
+        Self::open(value, place, context)
+    }
+
+    /// What stands under `key`, which is taken with that, and where to point for it.
+    fn entry(&mut self, key: &str) -> Option<(&'v Value<'i>, Place)> {
         let entry = self.entries.iter_mut().find(|entry| entry.key.value == key)?;
         entry.taken = true;
-        let place = place_of(&entry.key, entry.value);
-        Self::open(entry.value, place, context)
+        Some((entry.value, place_of(entry.key.place, entry.value)))
     }
 
     /// Takes note that `key` is known, and leaves its value alone.
@@ -126,7 +127,7 @@ impl<'v, 'i> Table<'v, 'i> {
     /// Every key with its value, for tables whose keys are names; in the order of the file.
     pub fn names<T: Read>(self, context: &mut Context<'_>) -> Named<T> {
         let read = |entry: Entry<'v, 'i>| {
-            let place = place_of(&entry.key, entry.value);
+            let place = place_of(entry.key.place, entry.value);
             let value = T::read(entry.value, place, context);
             (entry.key, value)
         };
@@ -159,18 +160,10 @@ impl<T: Read> Read for Names<T> {
     }
 }
 
-/// Where to point for a value: at itself, but for a table with a header at its key.
-fn place_of(key: &At<String>, value: &Value<'_>) -> Place {
+/// Where to point for a value under a key that stands at `key`: at itself, but for a table with a header at its key.
+pub(crate) fn place_of(key: Place, value: &Value<'_>) -> Place {
     match value.get_ref() {
-        DeValue::Table(_) => key.place,
-        _ => Place::new(key.place.source, value.span()),
-    }
-}
-
-/// As [`place_of`], for a key of the text of a `source`.
-pub(crate) fn place_of_key(source: usize, key: &Spanned<DeString<'_>>, value: &Value<'_>) -> Place {
-    match value.get_ref() {
-        DeValue::Table(_) => Place::new(source, key.span()),
-        _ => Place::new(source, value.span()),
+        DeValue::Table(_) => key,
+        _ => Place::new(key.source, value.span()),
     }
 }
