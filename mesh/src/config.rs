@@ -1,44 +1,6 @@
-//! What a sidecar's configuration file says, as written: unknown keys refused, defaults filled in,
-//! nothing resolved and no file read. What it means is [`crate::plan`]'s matter.
-//!
-//! ```toml
-//! service = "order"
-//! zone    = "near"             # where this pod stands, for balancing by zone
-//!
-//! [inbound]
-//! listen = "0.0.0.0:15006"
-//! app    = "127.0.0.1:8080"
-//! tls    = "strict"
-//! limits = { rate = { rate = "200 rps", by = "caller" }, concurrency = 100 }
-//!
-//! [outbound]
-//! listen = "127.0.0.1:15001"
-//!
-//! [identity]
-//! certificate = "order.pem"
-//! key         = "order-key.pem"
-//! authorities = "authorities.pem"
-//!
-//! [defaults]
-//! timeout = "1s"
-//!
-//! [services.payment]
-//! endpoints = ["payment-0:15006", "payment-1:15006"]
-//! breaker   = { failures = 5, open_for = "5s" }
-//!
-//! [[services.payment.routes]]  # what of it is called in a way of its own, over the service's
-//! path    = "/refund"
-//! methods = ["POST"]
-//! timeout = "5s"
-//! ```
-//!
-//! What the sidecar tells of itself; nothing of it when the keys are left out. They stand before the tables:
-//!
-//! ```toml
-//! admin      = "127.0.0.1:9901"  # GET /metrics (Prometheus), /healthz, /ready (503 while draining)
-//! access_log = "stdout"          # one JSON object a request and side; or a file's path, from this file's folder
-//! spans      = "spans.jsonl"     # OTLP's JSON, one line a request and side, with its attempts
-//! ```
+//! A sidecar's file as it is written: each key once, with what it is for, what may be written for it and what holds without
+//! it, of which the reader, the reference (config/README.md, which has examples) and the JSON Schema are made. Nothing is
+//! resolved and no file is read here: what the file means is [`crate::plan`]'s matter.
 
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -47,7 +9,7 @@ use hoplab_config::read::texts_form;
 use hoplab_config::{At, Choice, Names, Outlined, REQUIRED, Read, table, way};
 use hoplab_proxy::host::Endpoint;
 use hoplab_proxy::load_control::LimitsPolicy;
-use hoplab_proxy::telemetry::Sink;
+use hoplab_proxy::telemetry::outlets::OutletKeys;
 use hoplab_proxy::upstream::{Endpoints, Policies, Protocol};
 
 /// Where inbound sides listen unless a file says otherwise; Istio's port.
@@ -84,12 +46,9 @@ table! {
         pub defaults: Outlined<Policies> = "the defaults of each policy",
         /// The services that the app may call, by their names.
         pub services: Names<Outlined<Service>> = "none",
-        /// Where metrics and health are asked for: `GET /metrics` (Prometheus), `/healthz`, `/ready` (503 while draining).
-        pub admin: SocketAddr = "nowhere",
-        /// Where each request leaves a line, once for each side: one JSON object.
-        pub access_log: Sink = "nowhere",
-        /// Where the traces go that are sampled, or begin here: OTLP's JSON, a line a request and side, with its attempts.
-        pub spans: Sink = "nowhere",
+        ..
+        /// Where it tells what it does.
+        pub outlets: OutletKeys,
     }
 }
 

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use hoplab_config::form::{Describe, Form};
 use hoplab_config::read::parsed;
-use hoplab_config::{Context, Place, Read, Value};
+use hoplab_config::{Context, Place, Read, Value, table};
 
 /// Where a product tells what it does; nowhere unless a file says otherwise.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -27,6 +27,37 @@ pub enum Sink {
     Stdout,
     /// A file, which is appended to.
     File(PathBuf),
+}
+
+table! {
+    /// The keys of a product's file that say where it tells what it does.
+    pub struct OutletKeys {
+        /// Where metrics and health are asked for: `GET /metrics` (Prometheus), `/healthz`, `/ready` (503 while draining).
+        pub admin: SocketAddr = "nowhere",
+        /// Where each request leaves a line, in a sidecar one for each side: one JSON object.
+        pub access_log: Sink = "nowhere",
+        /// Where the traces go that are sampled, or begin here: OTLP's JSON, a line a request, in a sidecar one for each
+        /// side, with its attempts.
+        pub spans: Sink = "nowhere",
+    }
+}
+
+impl OutletKeys {
+    /// What they mean, where the product itself listens at `listening`: each with the key that says so. What cannot be is
+    /// noted.
+    pub fn resolve(&self, listening: &[(&'static str, SocketAddr)], context: &mut Context<'_>) -> Outlets {
+        let outlets = Outlets {
+            admin: self.admin.as_ref().map(|admin| admin.value),
+            access_log: self.access_log.as_ref().map(|sink| sink.value.clone()),
+            spans: self.spans.as_ref().map(|sink| sink.value.clone()),
+        };
+        for clash in outlets.clashes(listening) {
+            let admin = self.admin.as_ref().filter(|_| clash.key == "admin").map(|admin| admin.place);
+            let place = admin.or(self.spans.as_ref().map(|spans| spans.place)).unwrap_or(Place::BEGINNING);
+            context.error(place, clash.fact).hint(clash.hint);
+        }
+        outlets
+    }
 }
 
 /// Why a text is no [`Sink`].
@@ -73,18 +104,18 @@ impl fmt::Display for Sink {
 
 /// What cannot be of a product's outlets.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Clash {
+struct Clash {
     /// The key at fault.
-    pub key: &'static str,
+    key: &'static str,
     /// What is wrong.
-    pub fact: String,
+    fact: String,
     /// What would be right.
-    pub hint: String,
+    hint: String,
 }
 
 impl Outlets {
     /// What cannot be, where the product itself listens at `listening`: each with the key that says so.
-    pub fn clashes(&self, listening: &[(&'static str, SocketAddr)]) -> Vec<Clash> {
+    fn clashes(&self, listening: &[(&'static str, SocketAddr)]) -> Vec<Clash> {
         let mut clashes = Vec::new();
         if let Some(admin) = self.admin {
             let taken = listening.iter().filter(|(_, address)| share_a_port(admin, *address));

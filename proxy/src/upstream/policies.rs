@@ -111,7 +111,7 @@ impl Policies {
     }
 
     /// The policies with every default filled in, whether they contradict each other or not.
-    pub fn settings(&self) -> Settings {
+    pub(super) fn settings(&self) -> Settings {
         Settings {
             timeout: self.timeout.unwrap_or(settings::TIMEOUT),
             connect_timeout: self.connect_timeout.unwrap_or(settings::CONNECT_TIMEOUT),
