@@ -4,11 +4,11 @@ use std::fmt::Write as _;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::process::{Child, Command, Stdio};
 use std::time::{Duration, SystemTime};
 
 use hoplab_proxy::tls::{Authority, SpiffeId};
 
+use crate::live::Running;
 use crate::mistakes::MISTAKES;
 use crate::{Folder, code, hoplab, repository, stderr, stdout};
 
@@ -99,7 +99,7 @@ fn examples_of_the_reference_serve_traffic() {
                 let gateway = Running::start(&folder, "gateway", &text);
                 for (method, host, path) in asked(&text) {
                     assert_eq!(
-                        status(gateway.address(0), &method, &host, &path),
+                        status(gateway.addresses[0], &method, &host, &path),
                         200,
                         "{text}\n{method} {host}{path}"
                     );
@@ -112,10 +112,10 @@ fn examples_of_the_reference_serve_traffic() {
                     "service = \"payment\"\ninbound.listen = \"127.0.0.1:0\"\noutbound.listen = \"127.0.0.1:0\"\n\
                      identity = {{ certificate = \"payment.pem\", key = \"payment-key.pem\", authorities = \"authorities.pem\" }}\n\
                      services.order.endpoints = [\"{}\"]\n",
-                    sidecar.address(0)
+                    sidecar.addresses[0]
                 );
                 let caller = Running::start(&folder, "sidecar", &caller);
-                assert_eq!(status(caller.address(1), "GET", "order", "/"), 200, "{text}");
+                assert_eq!(status(caller.addresses[1], "GET", "order", "/"), 200, "{text}");
             }
             other => panic!("an example of {other}"),
         }
@@ -192,46 +192,6 @@ fn backend() -> SocketAddr {
         }
     });
     address
-}
-
-/// A running gateway or sidecar; killed with its handle.
-struct Running {
-    process: Child,
-    addresses: Vec<SocketAddr>,
-}
-
-impl Running {
-    fn start(folder: &Folder, product: &str, text: &str) -> Self {
-        let config = folder.write(&format!("{product}-{}.toml", text.len()), text);
-        let mut process = Command::new(env!("CARGO_BIN_EXE_hoplab"))
-            .args([product, "--config"])
-            .arg(config)
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut said = BufReader::new(process.stderr.take().unwrap());
-        let mut line = String::new();
-        said.read_line(&mut line).unwrap();
-        // `gateway listens on A`, `sidecar of order listens on A (inbound) and B (outbound)`.
-        let addresses: Vec<SocketAddr> =
-            line.split_whitespace().filter_map(|word| word.parse().ok()).collect();
-        assert!(!addresses.is_empty(), "{text}\n{line}");
-        std::thread::spawn(move || said.read_to_string(&mut String::new()));
-        Self { process, addresses }
-    }
-
-    fn address(&self, number: usize) -> SocketAddr {
-        self.addresses[number]
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // It may have ended already.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
 }
 
 /// The status of an answer.

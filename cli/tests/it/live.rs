@@ -7,39 +7,49 @@ use std::sync::mpsc;
 
 use crate::{Folder, code, hoplab, stderr};
 
-/// A running gateway; killed with its handle.
-struct Gateway {
+/// A running gateway or sidecar; killed with its handle.
+pub(crate) struct Running {
     process: Child,
     said: BufReader<ChildStderr>,
-    address: SocketAddr,
+    /// Where it listens; a sidecar's inbound side first.
+    pub(crate) addresses: Vec<SocketAddr>,
 }
 
-impl Gateway {
-    /// A gateway in front of `origin`.
-    fn start(folder: &Folder, origin: SocketAddr) -> Self {
-        let config = format!(
-            "listen = \"127.0.0.1:0\"\n\n[upstreams.origin]\nendpoints = [\"{origin}\"]\n\n[[routes]]\npath = \"/\"\nupstream = \"origin\"\n"
-        );
-        let config = folder.write("gateway.toml", &config);
+impl Running {
+    /// The product that is called so, which has the file `text`.
+    pub(crate) fn start(folder: &Folder, product: &str, text: &str) -> Self {
+        let config = folder.write(&format!("{product}-{}.toml", text.len()), text);
         let mut process = Command::new(env!("CARGO_BIN_EXE_hoplab"))
-            .args(["gateway", "--config"])
+            .args([product, "--config"])
             .arg(config)
+            .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
         let mut said = BufReader::new(process.stderr.take().unwrap());
         let mut line = String::new();
         said.read_line(&mut line).unwrap();
-        let address = line.trim_end().strip_prefix("gateway listens on ").unwrap_or_else(|| panic!("{line}"));
-        let address = address.parse().unwrap();
-        Self { process, said, address }
+        // `gateway listens on A`, `sidecar of order listens on A (inbound) and B (outbound)`.
+        let addresses: Vec<SocketAddr> =
+            line.split_whitespace().filter_map(|word| word.parse().ok()).collect();
+        assert!(line.starts_with(product) && line.contains(" listens on "), "{text}\n{line}");
+        assert!(!addresses.is_empty(), "{text}\n{line}");
+        Self { process, said, addresses }
+    }
+
+    /// A gateway in front of `origin`.
+    fn before(folder: &Folder, origin: SocketAddr) -> Self {
+        let config = format!(
+            "listen = \"127.0.0.1:0\"\n\n[upstreams.origin]\nendpoints = [\"{origin}\"]\n\n[[routes]]\npath = \"/\"\nupstream = \"origin\"\n"
+        );
+        Self::start(folder, "gateway", &config)
     }
 
     /// Starts a curl for `path`.
     fn curl(&self, path: &str) -> Child {
         Command::new("curl")
             .args(["--silent", "--show-error", "--fail", "--max-time", "60"])
-            .arg(format!("http://{}{path}", self.address))
+            .arg(format!("http://{}{path}", self.addresses[0]))
             .stdout(Stdio::piped())
             .spawn()
             .expect("curl is installed: apt-get install curl")
@@ -51,7 +61,7 @@ impl Gateway {
     }
 }
 
-impl Drop for Gateway {
+impl Drop for Running {
     fn drop(&mut self) {
         // It may have ended already.
         let _ = self.process.kill();
@@ -84,7 +94,7 @@ fn a_gateway_that_is_told_to_stop_finishes_what_is_in_flight() {
     }
     let folder = Folder::new("drain");
     let origin = TcpListener::bind("127.0.0.1:0").unwrap();
-    let mut gateway = Gateway::start(&folder, origin.local_addr().unwrap());
+    let mut gateway = Running::before(&folder, origin.local_addr().unwrap());
     let (arrived, arrives) = mpsc::channel();
     let (release, released) = mpsc::channel::<()>();
     let serving = std::thread::spawn(move || {
@@ -97,7 +107,7 @@ fn a_gateway_that_is_told_to_stop_finishes_what_is_in_flight() {
     assert_eq!(arrives.recv().unwrap(), "GET /slow HTTP/1.1");
     gateway.terminate();
     // It has stopped listening once a new connection is refused; the request is still in flight.
-    while TcpStream::connect(gateway.address).is_ok() {
+    while TcpStream::connect(gateway.addresses[0]).is_ok() {
         std::thread::yield_now();
     }
     release.send(()).unwrap();
