@@ -14,7 +14,7 @@ use hoplab_benches::live::{Client, Folder, Spread, hoplab, origin, this_thread_n
 use hoplab_proxy::host::live::Live;
 use hoplab_proxy::host::{Endpoint, Host};
 use hoplab_proxy::telemetry::{Observer, Report};
-use hoplab_proxy::tls::{ClientTls, Identity};
+use hoplab_proxy::tls::{ClientTls, Identity, Terms};
 use tokio::io::AsyncReadExt;
 
 /// The two sizes of content.
@@ -124,11 +124,8 @@ impl Rig {
             let host = machine();
             let payment = &self.sidecars.payment;
             let endpoint = Endpoint::new("127.0.0.1", payment.port);
-            let tls = ClientTls::new(
-                &host,
-                &Identity::from_pem(&self.sidecars.caller)?,
-                self.sidecars.callee.clone(),
-            )?;
+            let identity = Identity::from_pem(&self.sidecars.caller)?;
+            let tls = ClientTls::new(&host, &Terms::mutual(&identity, self.sidecars.callee.clone()));
             let begun = this_thread_nanos()?;
             for _ in 0..size.handshakes {
                 host.connect(&endpoint).await?;
@@ -136,7 +133,7 @@ impl Rig {
             let connected = this_thread_nanos()?;
             let before = payment.program.spent_nanos()?;
             for _ in 0..size.handshakes {
-                let mut secured = tls.connect(&host, host.connect(&endpoint).await?).await?;
+                let mut secured = tls.connect(&host, &endpoint.host, host.connect(&endpoint).await?).await?;
                 // The server speaks once it has judged the client.
                 secured.stream.read_u8().await?;
             }

@@ -17,7 +17,7 @@ use hoplab_proxy::load_control::{LimitsPolicy, LoadControl};
 use hoplab_proxy::server::{self, Connection, Handler, Security, Settings};
 use hoplab_proxy::tasks::Tasks;
 use hoplab_proxy::telemetry::{Outcome, Report, Role, SpanIds};
-use hoplab_proxy::tls::{Authority, ClientTls, Identity, ServerTls, SpiffeId};
+use hoplab_proxy::tls::{Authority, Identity, ServerTls, SpiffeId, Terms};
 use hoplab_proxy::upstream::{self, Policies, Protocol, Upstream};
 use http::header::{HOST, HeaderName};
 use http::{HeaderValue, Request, Response};
@@ -192,8 +192,8 @@ fn wires<H: Host>(host: &H, ring: Ring, index: usize) -> (Security, Option<Clien
     let id = SpiffeId::of_service(authority.trust_domain(), "relay").expect("the name is a DNS label");
     let credentials = authority.issue(&id, &name(index), host.wall());
     let identity = Identity::from_pem(&credentials).expect("the authority's certificates are sound");
-    let server = ServerTls::new(host, &identity).expect("the authority's certificates are sound");
-    let client = ClientTls::new(host, &identity, id).expect("the authority's certificates are sound");
+    let server = ServerTls::new(host, &identity);
+    let client = Terms::mutual(&identity, id);
     (Security::Strict(server), Some(client))
 }
 

@@ -45,6 +45,20 @@ pub fn load<T>(path: &Path, read: impl FnOnce(&mut Context<'_>) -> Option<T>) ->
     Ok(Loaded { value, warnings, files })
 }
 
+/// Whether everybody on this machine can read the file at `path`. Where files have no such modes, nobody can.
+pub fn is_open_to_all(path: &Path) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        fs::metadata(path).is_ok_and(|file| file.permissions().mode() & 0o004 != 0)
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = path;
+        false
+    }
+}
+
 /// Why the file called `name` cannot be read.
 fn unreadable(name: &str, why: &io::Error) -> String {
     match why.kind() {

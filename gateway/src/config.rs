@@ -12,6 +12,7 @@ use hoplab_proxy::load_control::LimitsPolicy;
 use hoplab_proxy::path::Paths;
 use hoplab_proxy::server;
 use hoplab_proxy::telemetry::outlets::OutletKeys;
+use hoplab_proxy::tls::written::{CallKeys, IdentityKeys, ListenKeys};
 use hoplab_proxy::trust::Trusted;
 use hoplab_proxy::upstream::{Endpoints, Policies};
 
@@ -20,6 +21,10 @@ table! {
     pub struct Config {
         /// Where to listen.
         pub listen: SocketAddr = "`\"0.0.0.0:8080\"`",
+        /// TLS for callers.
+        pub tls: ListenKeys = "in the clear",
+        /// What the gateway proves its name to workloads with: PEM files, from this file's folder.
+        pub identity: IdentityKeys = "none",
         /// The zone that the gateway stands in, for balancing by zone.
         pub zone: String = "none",
         /// How upstreams are called, unless they say otherwise.
@@ -56,6 +61,8 @@ table! {
         /// Where it listens: a list of `host:port` or of tables with what balancing goes by, or where such a list
         /// is told: a file of its own, or a name whose addresses they are.
         pub endpoints: Endpoints = REQUIRED,
+        /// TLS towards it.
+        pub tls: CallKeys = "in the clear",
         ..
         /// How it is called, over [`Config::defaults`].
         pub policies: Policies,

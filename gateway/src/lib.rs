@@ -19,9 +19,10 @@ use hoplab_proxy::host::{Host, Listener};
 use hoplab_proxy::load_control::LoadControl;
 use hoplab_proxy::message;
 use hoplab_proxy::path::Paths;
-use hoplab_proxy::server::{self, Connection, Drained, Handler, Refused};
+use hoplab_proxy::server::{self, Connection, Drained, Handler, Refused, Security};
 use hoplab_proxy::tasks::Tasks;
 use hoplab_proxy::telemetry::{Fault, Role};
+use hoplab_proxy::tls::ServerTls;
 use hoplab_proxy::upstream::{self, Upstream};
 use http::{Request, Response, StatusCode};
 
@@ -62,6 +63,9 @@ impl<H: Host> Gateway<H> {
     /// As [`serve`].
     pub async fn run(self, seed: u64, shutdown: impl Future<Output = ()>) -> Drained {
         let Self { host, mut plan, listener } = self;
+        if !plan.certificates.is_empty() {
+            plan.server.security = Security::Public(ServerTls::public(&host, plan.certificates));
+        }
         if let Some(age) = &mut plan.server.age {
             age.seed = seed;
         }

@@ -11,6 +11,7 @@ use hoplab_proxy::load_control::Settings;
 use hoplab_proxy::path::Paths;
 use hoplab_proxy::server;
 use hoplab_proxy::telemetry::Outlets;
+use hoplab_proxy::tls::Certificate;
 use hoplab_proxy::trust::Trusted;
 use hoplab_proxy::upstream;
 
@@ -26,6 +27,8 @@ const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::UNSPEC
 pub struct Plan {
     /// Where to listen.
     pub listen: SocketAddr,
+    /// What callers are shown, who speak TLS then; in the clear when empty.
+    pub certificates: Vec<Certificate>,
     /// Who is called; an [`UpstreamId`] is an index into them.
     pub upstreams: Vec<upstream::Config>,
     /// Which hops in front are believed.
@@ -59,7 +62,19 @@ impl Plan {
         let (server, outlets) = (server::Settings::default(), Outlets::default());
         let (limits, route_limits) = (Settings::default(), Vec::new());
         let (trusted, paths) = (Trusted::default(), Paths::default());
-        Self { listen: LISTEN, upstreams, trusted, paths, routes, limits, route_limits, server, outlets }
+        let certificates = Vec::new();
+        Self {
+            listen: LISTEN,
+            certificates,
+            upstreams,
+            trusted,
+            paths,
+            routes,
+            limits,
+            route_limits,
+            server,
+            outlets,
+        }
     }
 
     /// The gateway that a file's text describes, or everything that is wrong with it.
@@ -71,7 +86,7 @@ impl Plan {
     /// The gateway that the file of `context` describes; `None` when it has noted why not.
     pub fn document(context: &mut Context<'_>) -> Option<Self> {
         let config = context.document::<Config>(0)?;
-        let plan = Resolving { config: &config, context }.plan();
+        let plan = Resolving { config: &config, context, identity: None }.plan();
         (!context.has_errors()).then_some(plan)
     }
 }

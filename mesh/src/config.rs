@@ -10,6 +10,7 @@ use hoplab_config::{At, Choice, Names, Outlined, REQUIRED, Read, table, way};
 use hoplab_proxy::host::Endpoint;
 use hoplab_proxy::load_control::LimitsPolicy;
 use hoplab_proxy::telemetry::outlets::OutletKeys;
+use hoplab_proxy::tls::written::IdentityKeys;
 use hoplab_proxy::upstream::{Endpoints, Policies, Protocol};
 
 /// Where inbound sides listen unless a file says otherwise; Istio's port.
@@ -41,7 +42,7 @@ table! {
         /// The side that the app's own requests go through.
         pub outbound: Outbound = "as its keys say",
         /// What the sidecar proves its name with: PEM files, from this file's folder.
-        pub identity: Identity = REQUIRED,
+        pub identity: IdentityKeys = REQUIRED,
         /// How services are called that do not say it themselves.
         pub defaults: Outlined<Policies> = "the defaults of each policy",
         /// The services that the app may call, by their names.
@@ -95,18 +96,6 @@ table! {
 }
 
 table! {
-    /// The PEM files that a sidecar proves its name with.
-    pub struct Identity {
-        /// The certificate, then any intermediates.
-        pub certificate: String as Pem = REQUIRED,
-        /// The private key.
-        pub key: String as Pem = REQUIRED,
-        /// The certificates of the authorities that are trusted.
-        pub authorities: String as Pem = REQUIRED,
-    }
-}
-
-table! {
     /// A service that the app may call.
     pub struct Service {
         /// The inbound sides of its pods: a list of `host:port` or of tables with what balancing goes by, or where such a list
@@ -135,7 +124,6 @@ table! {
 }
 
 way!(Name: String, Form::Text { what: "the name of a service", example: "order" }, String::read);
-way!(Pem: String, Form::Text { what: "the path of a PEM file", example: "order.pem" }, String::read);
 way!(Path: String, Form::Text { what: "a path", example: "/cart" }, String::read);
 way!(Methods: Vec<At<String>>, texts_form("a method", "GET"), Vec::read);
 

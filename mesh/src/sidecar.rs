@@ -64,7 +64,7 @@ impl<H: Host> Sidecar<H> {
     pub async fn bind(host: H, plan: Plan, seed: u64) -> io::Result<Self> {
         let tasks = Tasks::default();
         let spawner = tasks.spawner(host.clone());
-        let security = inbound::security(&host, &plan).map_err(io::Error::other)?;
+        let security = inbound::security(&host, &plan);
         let handler = Arc::new(Inbound::new(&host, &spawner, &plan, seed));
         let listener = host.bind(plan.inbound.listen).await?;
         let address = listener.local_addr()?;
@@ -72,8 +72,7 @@ impl<H: Host> Sidecar<H> {
 
         let listener = host.bind(plan.outbound).await?;
         let address = listener.local_addr()?;
-        let handler = Outbound::new(&host, &spawner, &plan, address.port(), seed);
-        let handler = Arc::new(handler.map_err(io::Error::other)?);
+        let handler = Arc::new(Outbound::new(&host, &spawner, &plan, address.port(), seed));
         let outbound = Side { listener, address, handler, security: Security::Plain };
         Ok(Self { host, tasks, spawner, inbound, outbound })
     }

@@ -33,7 +33,7 @@ impl Edge {
     /// Puts what is known in the place of what is claimed; says who the client is.
     pub(crate) fn settle(&self, headers: &mut HeaderMap, connection: &Connection) -> IpAddr {
         let origin = self.trusted.origin(connection.peer.ip(), headers);
-        let scheme = if connection.identity.is_some() { "https" } else { "http" };
+        let scheme = if connection.secure { "https" } else { "http" };
         // Few requests have any but those that every request is given.
         let is_claim = |name: &&HeaderName| !GIVEN.contains(name) && is_claim(name.as_str());
         let claims: Vec<_> = headers.keys().filter(is_claim).cloned().collect();

@@ -78,7 +78,9 @@ pub struct Connection {
     pub peer: SocketAddr,
     /// Where the peer wanted to go before the connection was redirected here.
     pub original_destination: SocketAddr,
-    /// Who the peer has proven to be; `None` in the clear.
+    /// Whether it is secured.
+    pub secure: bool,
+    /// Which workload the peer has proven to be; `None` in the clear, and when it did not have to.
     pub identity: Option<SpiffeId>,
     /// What its requests share; `None` over HTTP/2.
     wire: Option<Arc<Wire>>,
@@ -89,7 +91,14 @@ pub struct Connection {
 impl Connection {
     /// A connection in the clear, of which no more is known yet.
     pub(crate) fn new(peer: SocketAddr, original_destination: SocketAddr) -> Self {
-        Self { peer, original_destination, identity: None, wire: None, peer_text: OnceLock::new() }
+        Self {
+            peer,
+            original_destination,
+            secure: false,
+            identity: None,
+            wire: None,
+            peer_text: OnceLock::new(),
+        }
     }
 
     /// The peer's address as header fields have it.
@@ -121,6 +130,8 @@ pub enum Security {
     Strict(ServerTls),
     /// Mutual TLS, and in the clear: the first byte tells.
     Permissive(ServerTls),
+    /// TLS for the public alone; who speaks in the clear is told so.
+    Public(ServerTls),
 }
 
 /// How an accept loop ended.
@@ -214,16 +225,18 @@ impl<H: Host, A: Handler> Acceptance<H, A> {
         let mut connection = Connection::new(peer, original_destination);
         let Some(Ok((stream, opening))) = self.patiently(Sniffed::new(stream)).await else { return };
         match (opening, &self.settings.security) {
-            (Opening::Tls, Security::Strict(tls) | Security::Permissive(tls)) => {
+            (Opening::Tls, Security::Strict(tls) | Security::Permissive(tls) | Security::Public(tls)) => {
                 let handshake = tls.accept(&self.host, stream);
                 let Some(Ok(secured)) = self.patiently(handshake).await else { return };
-                connection.identity = Some(secured.peer);
+                connection.secure = true;
+                connection.identity = secured.peer;
                 match secured.protocol {
                     Protocol::Http1 => self.speak_http1(secured.stream, connection, end).await,
                     Protocol::Http2 => self.speak_http2(secured.stream, connection, end).await,
                 }
             }
             (_, Security::Strict(_)) => {}
+            (Opening::Http2, Security::Public(_)) => {}
             (Opening::Http2, _) => self.speak_http2(stream, connection, end).await,
             (Opening::Http1 | Opening::Tls, _) => self.speak_http1(stream, connection, end).await,
         }
@@ -331,6 +344,7 @@ impl<H: Host, A: Handler> Acceptance<H, A> {
             handler: Arc::clone(&self.handler),
             connection: Arc::new(connection),
             head_limits: self.settings.head_limits(),
+            must_be_secure: matches!(self.settings.security, Security::Public(_)),
             lifetime,
         }
     }
@@ -341,6 +355,7 @@ struct Answers<H, A> {
     handler: Arc<A>,
     connection: Arc<Connection>,
     head_limits: HeadLimits,
+    must_be_secure: bool,
     /// Where the connection's age counts with its answers.
     lifetime: Option<Lifetime<H>>,
 }
@@ -351,6 +366,12 @@ impl<H: Host, A: Handler> Answers<H, A> {
         let (handler, connection) = (Arc::clone(&self.handler), Arc::clone(&self.connection));
         let (mut head, content) = request.into_parts();
         match message::settle(&mut head, self.head_limits) {
+            // As nginx does; whoever asks so asks for an address that does not exist.
+            Ok(()) if self.must_be_secure && !connection.secure => {
+                let answer = message::plain(StatusCode::BAD_REQUEST, IN_THE_CLEAR);
+                handler.note_refused(Refused { status: answer.status(), head: Some(&head) }, &connection);
+                Box::pin(ready(closing(answer)))
+            }
             Ok(()) => {
                 if let Some(wire) = &connection.wire
                     && let Some((upgrade, said)) = Upgrade::of_http1(&mut head, &content)
@@ -399,6 +420,9 @@ impl<H: Clone, A> Clone for Acceptance<H, A> {
 
 /// What a peer is told whose request's head was not complete in time.
 const HEAD_TIMEOUT: &[u8] = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+
+/// What a peer is told who speaks in the clear where TLS is spoken.
+const IN_THE_CLEAR: &str = "this port speaks TLS: ask for https";
 
 /// What hyper says of a request whose target is longer than it takes.
 const TARGET_TOO_LONG: &str = "URI too long";

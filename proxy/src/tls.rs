@@ -1,38 +1,39 @@
-//! Mutual TLS between workloads: TLS 1.3, certificates that carry SPIFFE ids, ALPN for HTTP.
+//! TLS: mutual between workloads, whose certificates carry SPIFFE ids, and with the public, by DNS names; ALPN for HTTP.
 //!
-//! Read it in this order: [`spiffe`] (names), [`identity`] (what a workload shows), `verify` (what it
-//! demands), then [`ServerTls`] and [`ClientTls`] here (handshakes), [`sniff`] (is it TLS at all?) and
-//! [`authority`] (who signs, in the simulation and in tests).
+//! Read it in this order: [`certificate`] (what is shown and trusted), [`spiffe`] and [`identity`] (workloads and their
+//! names), `verify` (what one workload demands of another), then [`server`] and [`client`] (handshakes), [`sniff`] (is it
+//! TLS at all?), [`written`] (live files) and [`authority`] (who signs, in the simulation and in tests).
 //!
-//! Sessions are never resumed and no tickets are sent, so each handshake costs the same. Time comes
-//! from [`Host::wall`] and cryptography from [`Host::crypto`]: nothing here is ambient.
-//! Not here: pools, accept loops, and TLS for the public (a certificate with a DNS name).
+//! Time comes from [`Host::wall`] and cryptography from [`Host::crypto`]: nothing here is ambient.
+//! Not here: pools, accept loops.
 
 pub mod authority;
+pub mod certificate;
+pub mod client;
 pub mod identity;
+pub mod server;
 pub mod sniff;
 pub mod spiffe;
 #[cfg(test)]
 mod tests;
 mod verify;
+pub mod written;
 
 use std::error::Error;
 use std::fmt;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr};
-use std::sync::Arc;
 use std::time::SystemTime;
 
-use rustls::client::Resumption;
-use rustls::pki_types::{ServerName, UnixTime};
-use rustls::server::{Acceptor, NoServerSessionStorage};
+use rustls::CommonState;
+use rustls::pki_types::UnixTime;
 use rustls::time_provider::TimeProvider;
-use rustls::version::TLS13;
-use rustls::{ClientConfig, CommonState, ServerConfig};
-use tokio_rustls::{LazyConfigAcceptor, TlsConnector, TlsStream};
+use tokio_rustls::TlsStream;
 
 pub use authority::Authority;
-pub use identity::{Credentials, Identity, IdentityError};
+pub use certificate::{Authorities, Certificate, CredentialsError, Part};
+pub use client::{ClientTls, Expected, Terms};
+pub use identity::{Credentials, Identity};
+pub use server::ServerTls;
 pub use sniff::{Opening, Sniffed};
 pub use spiffe::{NotSpiffe, SpiffeId, TrustDomain};
 
@@ -44,15 +45,40 @@ const ALPN: [&[u8]; 2] = [b"h2", b"http/1.1"];
 /// The work of one side of a handshake.
 const HANDSHAKE: Work = Work { requests: 0, bytes: 0, tls_bytes: 0, handshakes: 1, connections: 0 };
 
-/// A connection whose peer has proven who it is.
+/// A secured connection.
 #[derive(Debug)]
 pub struct Secured<S> {
     /// The bytes in the clear. Boxed, since a TLS session is a kilobyte of state.
     pub stream: Box<TlsStream<S>>,
-    /// Who is at the other end.
-    pub peer: SpiffeId,
+    /// Which workload has proven to be at the other end; none, when it did not have to, or is none.
+    pub peer: Option<SpiffeId>,
     /// What was agreed to be spoken.
     pub protocol: Protocol,
+}
+
+impl<S> Secured<S> {
+    /// What `peer` is at the other end of.
+    fn new(stream: TlsStream<S>, peer: Option<SpiffeId>) -> Self {
+        let (_, session) = stream.get_ref();
+        let protocol = match session.alpn_protocol() {
+            Some(b"h2") => Protocol::Http2,
+            _ => Protocol::Http1,
+        };
+        Self { stream: Box::new(stream), peer, protocol }
+    }
+}
+
+impl SpiffeId {
+    /// The id in the certificate that the peer of a session has shown.
+    fn of_peer(session: &CommonState) -> Result<Self, NotSpiffe> {
+        let certificate = session.peer_certificates().and_then(<[_]>::first).ok_or(NotSpiffe::Certificate)?;
+        Self::of_certificate(certificate)
+    }
+}
+
+/// A handshake that came to nothing because of the peer's name.
+fn refused(error: impl Error + Send + Sync + 'static) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, error)
 }
 
 /// An HTTP version that ALPN can agree on.
@@ -62,84 +88,6 @@ pub enum Protocol {
     Http1,
     /// HTTP/2.
     Http2,
-}
-
-/// The accepting side: shows its identity and demands one of the same trust domain.
-#[derive(Debug, Clone)]
-pub struct ServerTls {
-    config: Arc<ServerConfig>,
-}
-
-impl ServerTls {
-    /// A server that shows `identity`.
-    pub fn new<H: Host>(host: &H, identity: &Identity) -> Result<Self, rustls::Error> {
-        let provider = host.crypto();
-        let verifier = verify::Clients::new(identity, &provider)?;
-        let mut config = ServerConfig::builder_with_details(provider, Arc::new(Calendar(host.clone())))
-            .with_protocol_versions(&[&TLS13])?
-            .with_client_cert_verifier(Arc::new(verifier))
-            .with_single_cert(identity.chain().to_vec(), identity.key())?;
-        config.alpn_protocols = ALPN.map(<[u8]>::to_vec).to_vec();
-        config.key_log = host.key_log();
-        config.session_storage = Arc::new(NoServerSessionStorage {});
-        config.send_tls13_tickets = 0;
-        Ok(Self { config: Arc::new(config) })
-    }
-
-    /// Answers a handshake. The work is done once the client's first message has come, as in life.
-    pub async fn accept<H: Host>(
-        &self,
-        host: &H,
-        stream: Sniffed<H::Stream>,
-    ) -> io::Result<Secured<Sniffed<H::Stream>>> {
-        let handshake = LazyConfigAcceptor::new(Acceptor::default(), stream).await?;
-        host.work(HANDSHAKE, |_, _| {}).await;
-        let stream = handshake.into_stream(Arc::clone(&self.config)).await?;
-        secured(TlsStream::Server(stream))
-    }
-}
-
-/// The connecting side: shows its identity and demands a certain one.
-#[derive(Debug, Clone)]
-pub struct ClientTls {
-    config: Arc<ClientConfig>,
-}
-
-impl ClientTls {
-    /// A client that shows `identity` and talks to `expected` alone.
-    pub fn new<H: Host>(host: &H, identity: &Identity, expected: SpiffeId) -> Result<Self, rustls::Error> {
-        let provider = host.crypto();
-        let verifier = verify::Server::new(identity, expected, &provider);
-        let mut config = ClientConfig::builder_with_details(provider, Arc::new(Calendar(host.clone())))
-            .with_protocol_versions(&[&TLS13])?
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(verifier))
-            .with_client_auth_cert(identity.chain().to_vec(), identity.key())?;
-        config.alpn_protocols = ALPN.map(<[u8]>::to_vec).to_vec();
-        config.key_log = host.key_log();
-        config.resumption = Resumption::disabled();
-        config.enable_sni = false;
-        Ok(Self { config: Arc::new(config) })
-    }
-
-    /// The same, which offers HTTP/1.1 alone.
-    pub(crate) fn speaking_http1(&self) -> Self {
-        let mut config = ClientConfig::clone(&self.config);
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Self { config: Arc::new(config) }
-    }
-
-    /// Opens a handshake over `stream` and sees it through.
-    ///
-    /// In TLS 1.3 the client is done before the server has judged the client's certificate: a
-    /// server's refusal arrives with the first read. [`is_refusal`] recognises it.
-    pub async fn connect<H: Host>(&self, host: &H, stream: H::Stream) -> io::Result<Secured<H::Stream>> {
-        host.work(HANDSHAKE, |_, _| {}).await;
-        // The verifier knows whom it expects: this name is neither sent nor compared.
-        let nobody = ServerName::IpAddress(IpAddr::V4(Ipv4Addr::UNSPECIFIED).into());
-        let stream = TlsConnector::from(Arc::clone(&self.config)).connect(nobody, stream).await?;
-        secured(TlsStream::Client(stream))
-    }
 }
 
 /// Whether `error`, which a secured stream's user met, is TLS refusing the peer: a certificate that is
@@ -159,22 +107,6 @@ pub fn is_refusal(error: &(dyn Error + 'static)) -> bool {
         };
     }
     false
-}
-
-/// Reads the peer's name and the protocol off a finished handshake.
-fn secured<S>(stream: TlsStream<S>) -> io::Result<Secured<S>> {
-    let (_, session) = stream.get_ref();
-    let protocol = match session.alpn_protocol() {
-        Some(b"h2") => Protocol::Http2,
-        _ => Protocol::Http1,
-    };
-    let peer = peer(session).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
-    Ok(Secured { stream: Box::new(stream), peer, protocol })
-}
-
-fn peer(session: &CommonState) -> Result<SpiffeId, NotSpiffe> {
-    let certificate = session.peer_certificates().and_then(<[_]>::first).ok_or(NotSpiffe::Certificate)?;
-    SpiffeId::of_certificate(certificate)
 }
 
 /// The host's calendar as rustls asks for it.

@@ -39,7 +39,7 @@ use crate::host::{Endpoint, Host, Instant};
 use crate::tasks::Spawner;
 use crate::telemetry::gauges::{EndpointGauge, Gauge};
 use crate::telemetry::{AttemptKind, Fault, Gauges, Outcome, Owner, Report, SpanIds};
-use crate::tls::ClientTls;
+use crate::tls::{ClientTls, Terms};
 use crate::upgrade::Upgrade;
 
 pub use crate::policy::balance::Rank;
@@ -76,7 +76,7 @@ pub enum Protocol {
     /// HTTP/1.1.
     #[default]
     Http1,
-    /// HTTP/2, in the clear by prior knowledge.
+    /// HTTP/2: by prior knowledge in the clear, by ALPN over TLS.
     Http2,
 }
 
@@ -84,7 +84,7 @@ impl Choice for Protocol {
     const NOUN: &'static str = "protocol";
     const WORDS: &'static [(Self, &'static str, &'static str)] = &[
         (Self::Http1, "http1", "HTTP/1.1"),
-        (Self::Http2, "http2", "HTTP/2, in the clear by prior knowledge"),
+        (Self::Http2, "http2", "HTTP/2: by prior knowledge in the clear, by ALPN over TLS"),
     ];
 }
 
@@ -103,8 +103,8 @@ pub struct Config {
     pub zone: Option<Arc<str>>,
     /// What it speaks, unless the policies say so.
     pub protocol: Protocol,
-    /// How its connections are secured; not at all when `None`.
-    pub tls: Option<ClientTls>,
+    /// On which terms its connections are secured; they are not when `None`.
+    pub tls: Option<Terms>,
     /// How it is called.
     pub settings: Settings,
 }
@@ -161,11 +161,12 @@ impl<H: Host> Upstream<H> {
     pub fn new(host: H, spawner: &Spawner<H>, config: Config, seed: u64) -> Arc<Self> {
         let settings = config.settings.clone();
         let config = Config { protocol: settings.protocol.unwrap_or(config.protocol), ..config };
+        let tls = config.tls.as_ref().map(|terms| ClientTls::new(&host, terms));
         let template = Template {
             host: host.clone(),
             spawner: spawner.clone(),
             protocol: config.protocol,
-            tls: config.tls.clone(),
+            tls: tls.clone(),
             connect_timeout: settings.connect_timeout,
             limits: settings.limits,
             together: Together::new(settings.limits.whole),
@@ -175,7 +176,8 @@ impl<H: Host> Upstream<H> {
         if settings.outlier.is_some() {
             spawner.spawn(state.readmit());
         }
-        let checking = settings.health.as_ref().map(|health| Checking::new(&host, spawner, &config, health));
+        let checking =
+            settings.health.as_ref().map(|health| Checking::new(&host, spawner, &config, tls, health));
         if let Some(checking) = &checking {
             state.stands(host.now()).iter().for_each(|stand| checking.begin(&stand.member, &state));
         }

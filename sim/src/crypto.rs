@@ -128,7 +128,7 @@ mod tests {
 
     use hoplab_proxy::host::{Accepted, Endpoint, Host, Instant, Listener, Work};
     use hoplab_proxy::telemetry::{Owner, Report};
-    use hoplab_proxy::tls::{Authority, ClientTls, Identity, ServerTls, Sniffed, SpiffeId};
+    use hoplab_proxy::tls::{Authority, ClientTls, Identity, ServerTls, Sniffed, SpiffeId, Terms};
     use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, duplex};
 
     use super::*;
@@ -229,14 +229,15 @@ mod tests {
     async fn wire(seed: u64) -> Vec<Vec<u8>> {
         let (frontend, payment) = (Desk(seeded(seed, "frontend-0")), Desk(seeded(seed, "payment-0")));
         let expected = identity(seed, &payment, "payment").id().clone();
-        let client = ClientTls::new(&frontend, &identity(seed, &frontend, "frontend"), expected).unwrap();
-        let server = ServerTls::new(&payment, &identity(seed, &payment, "payment")).unwrap();
+        let client =
+            ClientTls::new(&frontend, &Terms::mutual(&identity(seed, &frontend, "frontend"), expected));
+        let server = ServerTls::new(&payment, &identity(seed, &payment, "payment"));
         let log = Arc::default();
         for _ in 0..2 {
             let (near, far) = duplex(64 * 1024);
             let (near, far) = (Tapped(near, Arc::clone(&log)), Tapped(far, Arc::clone(&log)));
             let call = async {
-                let mut stream = client.connect(&frontend, near).await.unwrap().stream;
+                let mut stream = client.connect(&frontend, "payment", near).await.unwrap().stream;
                 stream.write_all(b"question").await.unwrap();
                 stream.shutdown().await.unwrap();
                 stream.read_u8().await.unwrap();

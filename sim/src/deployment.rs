@@ -12,7 +12,7 @@ use std::time::Duration;
 use hoplab_gateway::routes::{HostPattern, LimitsId, Route, UpstreamId};
 use hoplab_proxy::host::{Endpoint, Host};
 use hoplab_proxy::tasks::Tasks;
-use hoplab_proxy::tls::{Authority, ClientTls, Identity, SpiffeId};
+use hoplab_proxy::tls::{Authority, Identity, SpiffeId, Terms};
 use hoplab_proxy::upstream::{
     self, DeadlinePolicy, Placed, Placement, Protocol as Http, Rank, Settings, Upstream, settings::Limits,
 };
@@ -280,10 +280,7 @@ impl Deployment {
                     zone,
                     settings,
                     protocol: Http::Http2,
-                    tls: Some(
-                        ClientTls::new(&host, identity, self.spiffe_id(name))
-                            .expect("the authority's own certificates are sound"),
-                    ),
+                    tls: Some(Terms::mutual(identity, self.spiffe_id(name))),
                     ..upstream::Config::new(name, self.endpoints(service, INBOUND_PORT))
                 },
             }

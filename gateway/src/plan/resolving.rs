@@ -6,6 +6,7 @@ use std::sync::Arc;
 use hoplab_config::{At, Context, Outline, Outlined};
 use hoplab_proxy::load_control::{LimitsPolicy, Settings};
 use hoplab_proxy::path::Paths;
+use hoplab_proxy::tls::Identity;
 use hoplab_proxy::upstream::{self, Contradiction, Endpoints, Placed, Policies};
 use hoplab_proxy::{path, server};
 use http::Method;
@@ -18,6 +19,8 @@ use crate::routes::{HostPattern, LimitsId, Route, Routes, UpstreamId};
 pub(super) struct Resolving<'a, 'c> {
     pub(super) config: &'a Config,
     pub(super) context: &'a mut Context<'c>,
+    /// What the gateway proves its name with, once it is read.
+    pub(super) identity: Option<Identity>,
 }
 
 /// A layer of policies: where its keys stand.
@@ -27,6 +30,7 @@ impl<'a> Resolving<'a, '_> {
     /// Only worth anything if no error was noted.
     pub(super) fn plan(mut self) -> Plan {
         let config = self.config;
+        self.identity = config.identity.as_ref().and_then(|identity| identity.value.resolve(self.context));
         let (mut upstreams, mut written) = (Vec::new(), Vec::new());
         for (name, upstream) in config.upstreams.iter().flat_map(|names| &names.value.0) {
             let Some(upstream) = upstream else { continue };
@@ -40,6 +44,8 @@ impl<'a> Resolving<'a, '_> {
             plan.routes = self.routes(&routes.value, &written, &mut plan);
         }
         plan.listen = config.listen.as_ref().map_or(LISTEN, |listen| listen.value);
+        let tls = config.tls.as_ref();
+        plan.certificates = tls.map(|tls| tls.value.resolve(self.context)).unwrap_or_default();
         plan.trusted = config.trusted.as_ref().map(|trusted| trusted.value.clone()).unwrap_or_default();
         plan.paths = self.paths();
         if let Some(limits) = &config.limits {
@@ -91,10 +97,15 @@ impl<'a> Resolving<'a, '_> {
             written.endpoints.as_ref().map(|at| at.value.clone()).unwrap_or_default();
         let (endpoints, placements) = Placed::split(listed);
         let zone = self.config.zone.as_ref().map(|zone| Arc::from(zone.value.as_str()));
+        // What an identity lacks that could not be read is not told once more.
+        let is_whole = self.config.identity.is_some() == self.identity.is_some();
+        let tls = written.tls.as_ref().filter(|_| is_whole);
+        let tls = tls.and_then(|tls| tls.value.resolve(tls.place, self.identity.as_ref(), self.context));
         upstream::Config {
             placements,
             source,
             zone,
+            tls,
             settings,
             ..upstream::Config::new(name.value.as_str(), endpoints)
         }

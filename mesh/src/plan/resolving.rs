@@ -7,8 +7,7 @@ use hoplab_config::{At, Context, Outline, Outlined, Place};
 use hoplab_proxy::load_control;
 use hoplab_proxy::path;
 use hoplab_proxy::telemetry::outlets::share_a_port;
-use hoplab_proxy::tls::identity::Part;
-use hoplab_proxy::tls::{Credentials, Identity, TrustDomain};
+use hoplab_proxy::tls::{Identity, TrustDomain};
 use hoplab_proxy::upstream::{self, Contradiction, DeadlinePolicy, Endpoints, Placed, Policies, Settings};
 use http::Method;
 use indexmap::IndexMap;
@@ -26,7 +25,7 @@ impl<'a> Resolving<'a, '_> {
     /// Only worth anything if no error was noted; `None` when there is no identity to begin with.
     pub(super) fn plan(mut self) -> Option<Plan> {
         let config = self.config;
-        let identity = self.identity();
+        let identity = config.identity.as_ref().and_then(|identity| identity.value.resolve(self.context));
         if let (Some(identity), Some(service)) = (&identity, &config.service) {
             self.check_name(identity, service);
         }
@@ -77,34 +76,6 @@ impl<'a> Resolving<'a, '_> {
             protocol: written.protocol.as_ref().map(|at| at.value).unwrap_or_default(),
             tls: written.tls.as_ref().map(|at| at.value).unwrap_or_default(),
             limits: limits.unwrap_or_default(),
-        }
-    }
-
-    /// Reads the files of the identity.
-    fn identity(&mut self) -> Option<Identity> {
-        let written = &self.config.identity.as_ref()?.value;
-        let mut text = |name: &Option<At<String>>| {
-            let At { value, place } = name.as_ref()?;
-            let fetched = self.context.fetch(value, *place);
-            fetched
-                .map_err(|why| self.context.error(*place, why).hint("paths start from this file's folder"))
-                .ok()
-        };
-        let (certificate, key, authorities) =
-            (text(&written.certificate), text(&written.key), text(&written.authorities));
-        let credentials = Credentials { certificate: certificate?, key: key?, authorities: authorities? };
-        match Identity::from_pem(&credentials) {
-            Ok(identity) => Some(identity),
-            Err(error) => {
-                let part = match error.part() {
-                    Part::Certificate => &written.certificate,
-                    Part::Key => &written.key,
-                    Part::Authorities => &written.authorities,
-                };
-                let place = part.as_ref().map_or(Place::BEGINNING, |part| part.place);
-                self.context.error(place, error.to_string()).hint(error.hint());
-                None
-            }
         }
     }
 

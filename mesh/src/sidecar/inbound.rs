@@ -66,12 +66,12 @@ impl<H: Host> Inbound<H> {
 }
 
 /// How the inbound side of `plan` is secured.
-pub(super) fn security<H: Host>(host: &H, plan: &Plan) -> Result<Security, rustls::Error> {
-    let tls = ServerTls::new(host, &plan.identity)?;
-    Ok(match plan.inbound.tls {
+pub(super) fn security<H: Host>(host: &H, plan: &Plan) -> Security {
+    let tls = ServerTls::new(host, &plan.identity);
+    match plan.inbound.tls {
         Acceptance::Permissive => Security::Permissive(tls),
         Acceptance::Strict => Security::Strict(tls),
-    })
+    }
 }
 
 impl<H: Host> Handler for Inbound<H> {

@@ -11,7 +11,7 @@ use hoplab_proxy::path;
 use hoplab_proxy::server::{Connection, Handler, Refused};
 use hoplab_proxy::tasks::Spawner;
 use hoplab_proxy::telemetry::{Fault, Role};
-use hoplab_proxy::tls::ClientTls;
+use hoplab_proxy::tls::Terms;
 use hoplab_proxy::upstream::{self, Config, Protocol, Settings, Upstream};
 use http::{Request, Response};
 
@@ -57,13 +57,7 @@ impl<H: Host> Pods for Vec<Called<H>> {
 
 impl<H: Host> Outbound<H> {
     /// The outbound side of `plan`, which listens on `port`.
-    pub(super) fn new(
-        host: &H,
-        spawner: &Spawner<H>,
-        plan: &Plan,
-        port: u16,
-        seed: u64,
-    ) -> Result<Self, rustls::Error> {
+    pub(super) fn new(host: &H, spawner: &Spawner<H>, plan: &Plan, port: u16, seed: u64) -> Self {
         let mut services = Vec::with_capacity(plan.services.len());
         for (name, service) in &plan.services {
             let mut config = Config::new(Arc::clone(name), service.endpoints.clone());
@@ -71,7 +65,7 @@ impl<H: Host> Outbound<H> {
             config.source.clone_from(&service.source);
             config.zone.clone_from(&plan.zone);
             config.protocol = Protocol::Http2;
-            config.tls = Some(ClientTls::new(host, &plan.identity, service.id.clone())?);
+            config.tls = Some(Terms::mutual(&plan.identity, service.id.clone()));
             let open = |settings: &Settings, purpose: &str| {
                 let config = Config { settings: settings.clone(), ..config.clone() };
                 Upstream::new(host.clone(), spawner, config, seed_of(seed, purpose))
@@ -84,11 +78,11 @@ impl<H: Host> Outbound<H> {
             services.push(Called { upstream: open(&service.settings, name), routes });
         }
         let names = plan.services.keys().map(|name| &**name);
-        Ok(Self {
+        Self {
             forwarder: Forwarder::new(host.clone(), Role::Outbound, seed_of(seed, "outbound")),
             directory: Directory::new(port, names),
             services,
-        })
+        }
     }
 }
 

@@ -175,7 +175,7 @@ async fn many_requests_share_one_connection_between_sidecars() {
     let bench = Bench::new();
     let peers = Arc::default();
     let meeting = Meeting { barrier: Barrier::new(REQUESTS), peers: Arc::clone(&peers) };
-    let tls = ServerTls::new(&bench.host, &bench.identity("payment")).unwrap();
+    let tls = ServerTls::new(&bench.host, &bench.identity("payment"));
     let payment = bench.server(Security::Strict(tls), meeting).await;
     let frontend = bench.calling(&[payment], Settings::default()).await;
     let requests = (0..REQUESTS).map(|_| async {

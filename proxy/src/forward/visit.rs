@@ -39,7 +39,7 @@ pub struct Visit<H: Host> {
 
 impl<H: Host> Visit<H> {
     pub(super) fn new(host: H, role: Role, exchange: Exchange, connection: &Connection, grpc: bool) -> Self {
-        let secure = connection.identity.is_some();
+        let secure = connection.secure;
         let (exchange, passes) = (Some(exchange), Vec::new());
         let cutter = connection.cutter();
         Self { host, role, secure, grpc, cutter, exchange, passes, received: None }

@@ -94,7 +94,7 @@ type Ends = (io::Result<Secured<DuplexStream>>, io::Result<Secured<Sniffed<Duple
 async fn meet(desk: &Desk, client: &ClientTls, server: &ServerTls) -> Ends {
     let (near, far) = duplex(64 * 1024);
     let connect = async {
-        let mut secured = client.connect(desk, near).await?;
+        let mut secured = client.connect(desk, "shop.example.com", near).await?;
         secured.stream.write_all(b"?").await?;
         secured.stream.flush().await?;
         secured.stream.read_u8().await?;
@@ -114,8 +114,8 @@ async fn meet(desk: &Desk, client: &ClientTls, server: &ServerTls) -> Ends {
 
 /// Both ends of `frontend` calling `payment`, with their identities and the calendar as given.
 async fn call(desk: &Desk, frontend: &Identity, payment: &Identity) -> Ends {
-    let client = ClientTls::new(desk, frontend, id("payment")).unwrap();
-    let server = ServerTls::new(desk, payment).unwrap();
+    let client = ClientTls::new(desk, &Terms::mutual(frontend, id("payment")));
+    let server = ServerTls::new(desk, payment);
     meet(desk, &client, &server).await
 }
 
@@ -130,8 +130,8 @@ async fn both_ends_learn_the_other_one_and_pay_for_one_handshake() {
     let desk = desk();
     let (client, server) = call(&desk, &identity(1, "frontend"), &identity(1, "payment")).await;
     let (client, server) = (client.unwrap(), server.unwrap());
-    assert_eq!(client.peer, id("payment"));
-    assert_eq!(server.peer, id("frontend"));
+    assert_eq!(client.peer, Some(id("payment")));
+    assert_eq!(server.peer, Some(id("frontend")));
     assert_eq!((client.protocol, server.protocol), (Protocol::Http2, Protocol::Http2));
     assert_eq!(*desk.work.lock().unwrap(), [HANDSHAKE, HANDSHAKE]);
     let session = client.stream.get_ref().1;
@@ -141,8 +141,8 @@ async fn both_ends_learn_the_other_one_and_pay_for_one_handshake() {
 #[tokio::test]
 async fn no_session_is_resumed() {
     let desk = desk();
-    let client = ClientTls::new(&desk, &identity(1, "frontend"), id("payment")).unwrap();
-    let server = ServerTls::new(&desk, &identity(1, "payment")).unwrap();
+    let client = ClientTls::new(&desk, &Terms::mutual(&identity(1, "frontend"), id("payment")));
+    let server = ServerTls::new(&desk, &identity(1, "payment"));
     for _ in 0..3 {
         let (client, _) = meet(&desk, &client, &server).await;
         let kind = client.unwrap().stream.get_ref().1.handshake_kind();
@@ -220,22 +220,18 @@ async fn an_expired_client_is_refused() {
 
 /// A client that shows nothing and believes everything that the authority of seed 1 signed.
 fn anonymous(desk: &Desk) -> ClientTls {
-    let payment = identity(1, "payment");
-    let provider = desk.crypto();
-    let verifier = verify::Server::new(&payment, id("payment"), &provider);
-    let config = ClientConfig::builder_with_details(provider, Arc::new(Calendar(desk.clone())))
-        .with_protocol_versions(&[&TLS13])
-        .unwrap()
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(verifier))
-        .with_no_client_auth();
-    ClientTls { config: Arc::new(config) }
+    let expects = Expected::Workload(id("payment"));
+    ClientTls::new(desk, &Terms { shows: None, trusts: trusts(1), expects })
+}
+
+fn trusts(seed: u64) -> Authorities {
+    Authorities::from_pem(authority(seed).certificate()).unwrap()
 }
 
 #[tokio::test]
 async fn a_client_without_a_certificate_is_refused() {
     let desk = desk();
-    let server = ServerTls::new(&desk, &identity(1, "payment")).unwrap();
+    let server = ServerTls::new(&desk, &identity(1, "payment"));
     let (client, server) = meet(&desk, &anonymous(&desk), &server).await;
     assert_refused(client, "");
     assert_refused(server, "");
@@ -271,23 +267,14 @@ async fn a_genuine_server_without_a_workloads_name_is_refused() {
     ];
     for (names, is_ca, why) in cases {
         let (certificate, key) = signed(names, is_ca);
-        let key = rustls::pki_types::PrivatePkcs8KeyDer::from(key.serialize_der());
-        let config = ServerConfig::builder_with_details(desk.crypto(), Arc::new(Calendar(desk.clone())))
-            .with_protocol_versions(&[&TLS13])
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(vec![certificate.der().clone()], key.into())
-            .unwrap();
-        let server = ServerTls { config: Arc::new(config) };
-        let client = ClientTls::new(&desk, &identity(1, "frontend"), id("payment")).unwrap();
-        let (client, server) = meet(&desk, &client, &server).await;
-        if why.is_empty() {
-            // Nothing is wrong with this name: what ends the connection is the server, which did
-            // not ask for a certificate and, unlike ours, knows no peer.
-            assert!(!is_refusal(&client.unwrap_err()));
-            assert!(server.is_err());
-        } else {
-            assert_refused(client, why);
+        let certificate = Certificate::from_pem(&certificate.pem(), &key.serialize_pem()).unwrap();
+        let server = ServerTls::public(&desk, vec![certificate]);
+        let client = ClientTls::new(&desk, &Terms::mutual(&identity(1, "frontend"), id("payment")));
+        let (client, _) = meet(&desk, &client, &server).await;
+        match why {
+            // Nothing is wrong with this name.
+            "" => assert_eq!(client.unwrap().peer, Some(id("payment"))),
+            why => assert_refused(client, why),
         }
     }
 }
@@ -302,12 +289,12 @@ fn an_authority_is_no_workload() {
 #[tokio::test]
 async fn garbage_instead_of_tls_is_a_refusal() {
     let desk = desk();
-    let client = ClientTls::new(&desk, &identity(1, "frontend"), id("payment")).unwrap();
+    let client = ClientTls::new(&desk, &Terms::mutual(&identity(1, "frontend"), id("payment")));
     let (near, mut far) = duplex(1024);
     let answer = async {
         far.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.unwrap();
     };
-    let (secured, ()) = tokio::join!(client.connect(&desk, near), answer);
+    let (secured, ()) = tokio::join!(client.connect(&desk, "payment", near), answer);
     assert_refused(secured.map(|_| ()), "");
 }
 
@@ -352,7 +339,7 @@ fn insist(text: &str, part: &str) {
 fn a_key_of_someone_else_is_no_identity() {
     let mut credentials = authority(1).issue(&id("payment"), "payment-0", desk().wall);
     credentials.key = authority(1).issue(&id("payment"), "payment-1", desk().wall).key;
-    assert_eq!(Identity::from_pem(&credentials).unwrap_err(), IdentityError::Mismatch);
+    assert_eq!(Identity::from_pem(&credentials).unwrap_err(), CredentialsError::Mismatch);
 }
 
 #[tokio::test]
@@ -385,4 +372,82 @@ async fn openings_are_told_apart_and_nothing_is_lost() {
             assert_eq!(read, (opening, text.to_owned()));
         }
     }
+}
+
+/// A certificate for these DNS names.
+fn public(names: &[&str]) -> Certificate {
+    let names = names.iter().map(|name| SanType::DnsName((*name).try_into().unwrap()));
+    let (certificate, key) = signed(names.collect(), IsCa::NoCa);
+    Certificate::from_pem(&certificate.pem(), &key.serialize_pem()).unwrap()
+}
+
+/// A client that asks for `name`, or for who it connects to, and shows nothing.
+fn visitor(desk: &Desk, name: Option<&str>) -> ClientTls {
+    let name = name.map(|name| name.to_owned().try_into().unwrap());
+    ClientTls::new(desk, &Terms { shows: None, trusts: trusts(1), expects: Expected::Name(name) })
+}
+
+/// The names of the certificate that a client was shown.
+fn shown<S>(secured: &Secured<S>) -> Vec<String> {
+    let session = secured.stream.get_ref().1;
+    certificate::dns_names(session.peer_certificates().unwrap().first().unwrap()).unwrap()
+}
+
+#[tokio::test]
+async fn the_public_is_shown_the_certificate_that_it_asks_for() {
+    let desk = desk();
+    let certificates = [
+        &["fallback.example"][..],
+        &["*.example.com", "example.com"],
+        &["shop.example.com"],
+        &["later.example.com", "shop.example.com"],
+    ];
+    let certificates = certificates.iter().map(|names| public(names));
+    let server = ServerTls::public(&desk, certificates.collect());
+    for (asked, names) in [
+        ("shop.example.com", &["shop.example.com"][..]),
+        ("SHOP.Example.com", &["shop.example.com"]),
+        ("help.example.com", &["*.example.com", "example.com"]),
+        ("example.com", &["*.example.com", "example.com"]),
+        ("fallback.example", &["fallback.example"]),
+    ] {
+        let (client, server) = meet(&desk, &visitor(&desk, Some(asked)), &server).await;
+        let client = client.unwrap_or_else(|error| panic!("{asked}: {error}"));
+        assert_eq!(shown(&client), names, "{asked}");
+        assert_eq!((client.peer, server.unwrap().peer), (None, None));
+    }
+    // No certificate is for these, so the first is shown, with which the client is not content.
+    for asked in ["a.shop.example.com", "other.example", "192.0.2.1"] {
+        assert_refused(meet(&desk, &visitor(&desk, Some(asked)), &server).await.0, "fallback.example");
+    }
+}
+
+#[tokio::test]
+async fn who_is_connected_to_is_demanded_where_no_name_is_said() {
+    let desk = desk();
+    let server = ServerTls::public(&desk, vec![public(&["shop.example.com"])]);
+    let (client, _) = meet(&desk, &visitor(&desk, None), &server).await;
+    assert_eq!(client.unwrap().protocol, Protocol::Http2);
+    let (client, _) = meet(&desk, &visitor(&desk, None).speaking_http1(), &server).await;
+    assert_eq!(client.unwrap().protocol, Protocol::Http1);
+    let other = ServerTls::public(&desk, vec![public(&["shop.example.org"])]);
+    assert_refused(meet(&desk, &visitor(&desk, None), &other).await.0, "shop.example.com");
+}
+
+#[tokio::test]
+async fn sessions_of_the_public_are_resumed_until_the_terms_are_renewed() {
+    let desk = desk();
+    let client = visitor(&desk, None);
+    let server = ServerTls::public(&desk, vec![public(&["shop.example.com"])]);
+    let kind = async || {
+        let (client, _) = meet(&desk, &client, &server).await;
+        client.unwrap().stream.get_ref().1.handshake_kind().unwrap()
+    };
+    assert_eq!(kind().await, rustls::HandshakeKind::Full);
+    assert_eq!(kind().await, rustls::HandshakeKind::Resumed);
+    let expects = Expected::Name(None);
+    client.renew(&desk, &Terms { shows: None, trusts: trusts(1), expects: expects.clone() });
+    assert_eq!(kind().await, rustls::HandshakeKind::Full);
+    client.clone().speaking_http1().renew(&desk, &Terms { shows: None, trusts: trusts(2), expects });
+    assert_refused(meet(&desk, &client, &server).await.0, "BadSignature");
 }

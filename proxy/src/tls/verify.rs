@@ -30,9 +30,8 @@ pub(super) struct Server {
 }
 
 impl Server {
-    pub(super) fn new(identity: &Identity, expected: SpiffeId, provider: &CryptoProvider) -> Self {
-        let algorithms = provider.signature_verification_algorithms;
-        Self { expected, anchors: Arc::clone(identity.anchors()), algorithms }
+    pub(super) fn new(anchors: Arc<RootCertStore>, expected: SpiffeId, provider: &CryptoProvider) -> Self {
+        Self { expected, anchors, algorithms: provider.signature_verification_algorithms }
     }
 }
 
@@ -86,12 +85,12 @@ pub(super) struct Clients {
 }
 
 impl Clients {
-    pub(super) fn new(identity: &Identity, provider: &Arc<CryptoProvider>) -> Result<Self, Error> {
-        let anchors = Arc::clone(identity.anchors());
+    pub(super) fn new(identity: &Identity, provider: &Arc<CryptoProvider>) -> Self {
+        let anchors = Arc::clone(identity.authorities().anchors());
         let chains = WebPkiClientVerifier::builder_with_provider(anchors, Arc::clone(provider))
             .build()
-            .map_err(|error| Error::General(error.to_string()))?;
-        Ok(Self { trust_domain: identity.id().trust_domain().clone(), chains })
+            .expect("an identity believes somebody");
+        Self { trust_domain: identity.id().trust_domain().clone(), chains }
     }
 }
 

@@ -64,16 +64,22 @@ pub(super) struct Checking<H: Host> {
 }
 
 impl<H: Host> Checking<H> {
-    pub(super) fn new(host: &H, spawner: &Spawner<H>, config: &Config, health: &settings::Health) -> Self {
+    pub(super) fn new(
+        host: &H,
+        spawner: &Spawner<H>,
+        config: &Config,
+        tls: Option<ClientTls>,
+        health: &settings::Health,
+    ) -> Self {
         // gRPC is HTTP/2 wherever it is spoken.
         let is_grpc = matches!(health.check, Check::Grpc { .. });
         let protocol = if is_grpc { Protocol::Http2 } else { config.protocol };
-        let scheme = if config.tls.is_some() { Scheme::HTTPS } else { Scheme::HTTP };
+        let scheme = if tls.is_some() { Scheme::HTTPS } else { Scheme::HTTP };
         Self {
             host: host.clone(),
             spawner: spawner.clone(),
             protocol,
-            tls: config.tls.clone(),
+            tls,
             target: Target { name: Arc::clone(&config.name), scheme },
             settings: health.clone(),
         }

@@ -120,7 +120,8 @@ impl<H: Host> Connector<H> {
         exchange: &mut Exchange,
     ) -> Result<Wire<H>, Fault> {
         exchange.enter(Owner::Tls);
-        let secured = before(&self.host, deadline, tls.connect(&self.host, stream)).await;
+        let secured =
+            before(&self.host, deadline, tls.connect(&self.host, &self.endpoint.host, stream)).await;
         exchange.mark(self.host.now());
         let secured = secured.ok_or(Fault::ConnectTimeout)?.map_err(|_| Fault::Tls)?;
         let agreed = match secured.protocol {

@@ -1,0 +1,175 @@
+//! What TLS shows and trusts: a certificate with its private key, and the authorities whose certificates are believed.
+//! Reads PEM texts; reading files is the caller's, judging peers is `verify`'s.
+
+use std::fmt;
+use std::sync::Arc;
+
+use rustls::crypto::aws_lc_rs::sign::any_supported_type;
+use rustls::pki_types::pem::{self, PemObject};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
+use rustls::{Error, InconsistentKeys, RootCertStore};
+use x509_parser::extensions::GeneralName;
+
+use super::spiffe::NotSpiffe;
+
+/// A certificate, any intermediates, and the private key that belongs to it. Cloning gives another handle.
+#[derive(Clone)]
+pub struct Certificate {
+    certified: Arc<CertifiedKey>,
+    names: Arc<[String]>,
+}
+
+impl Certificate {
+    /// Reads the certificate, then any intermediates, and the key, which must be that of the certificate.
+    pub fn from_pem(certificate: &str, key: &str) -> Result<Self, CredentialsError> {
+        let chain = chain(certificate)?;
+        let names = chain.first().and_then(dns_names);
+        let names = names.ok_or(CredentialsError::Malformed(Part::Certificate))?;
+        let key = match PrivateKeyDer::from_pem_slice(key.as_bytes()) {
+            Ok(key) => key,
+            Err(pem::Error::NoItemsFound) => return Err(CredentialsError::Empty(Part::Key)),
+            Err(_) => return Err(CredentialsError::Malformed(Part::Key)),
+        };
+        let key = any_supported_type(&key).map_err(|_| CredentialsError::KeyKind)?;
+        let certified = CertifiedKey::new(chain, key);
+        match certified.keys_match() {
+            Ok(()) | Err(Error::InconsistentKeys(InconsistentKeys::Unknown)) => {}
+            Err(_) => return Err(CredentialsError::Mismatch),
+        }
+        Ok(Self { certified: Arc::new(certified), names: names.into() })
+    }
+
+    /// The DNS names that it is for, in lower case; `*.example.com` is for one label below.
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    pub(super) fn certified(&self) -> &Arc<CertifiedKey> {
+        &self.certified
+    }
+
+    /// Shows it to whoever asks.
+    pub(super) fn always(&self) -> Arc<SingleCertAndKey> {
+        Arc::new(CertifiedKey::clone(&self.certified).into())
+    }
+}
+
+impl fmt::Debug for Certificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Certificate").field("names", &self.names).finish_non_exhaustive()
+    }
+}
+
+/// The authorities whose certificates are believed. Cloning gives another handle.
+#[derive(Debug, Clone)]
+pub struct Authorities(Arc<RootCertStore>);
+
+impl Authorities {
+    /// Reads their certificates, of which there is at least one.
+    pub fn from_pem(text: &str) -> Result<Self, CredentialsError> {
+        let mut anchors = RootCertStore::empty();
+        for authority in certificates(text, Part::Authorities)? {
+            anchors.add(authority).map_err(|_| CredentialsError::Malformed(Part::Authorities))?;
+        }
+        if anchors.is_empty() {
+            return Err(CredentialsError::Empty(Part::Authorities));
+        }
+        Ok(Self(Arc::new(anchors)))
+    }
+
+    pub(super) fn anchors(&self) -> &Arc<RootCertStore> {
+        &self.0
+    }
+}
+
+/// A part of what is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// The certificate.
+    Certificate,
+    /// The private key.
+    Key,
+    /// The certificates of the authorities.
+    Authorities,
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Certificate => "certificate",
+            Self::Key => "key",
+            Self::Authorities => "authorities",
+        })
+    }
+}
+
+/// Why texts are no certificate with its key, no authorities, or no identity.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CredentialsError {
+    /// A part holds nothing.
+    #[error("the file of `{0}` holds no PEM item of its kind")]
+    Empty(Part),
+    /// A part cannot be read.
+    #[error("the file of `{0}` is malformed")]
+    Malformed(Part),
+    /// The certificate names no workload.
+    #[error("the certificate names no workload: {0}")]
+    NotSpiffe(#[from] NotSpiffe),
+    /// The key is that of another certificate.
+    #[error("the key is not that of the certificate")]
+    Mismatch,
+    /// The key is of a kind that is not known.
+    #[error("the key is of a kind that TLS 1.3 does not know")]
+    KeyKind,
+}
+
+impl CredentialsError {
+    /// Which part is at fault.
+    pub fn part(&self) -> Part {
+        match self {
+            Self::Empty(part) | Self::Malformed(part) => *part,
+            Self::NotSpiffe(_) => Part::Certificate,
+            Self::Mismatch | Self::KeyKind => Part::Key,
+        }
+    }
+
+    /// What to do about it.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Empty(Part::Key) | Self::Malformed(Part::Key) => {
+                "name a PEM file with `PRIVATE KEY` in its first line"
+            }
+            Self::Empty(_) | Self::Malformed(_) => "name a PEM file with `CERTIFICATE` in its first line",
+            Self::NotSpiffe(_) => {
+                "issue one whose subject alternative name is `spiffe://DOMAIN/ns/default/sa/SERVICE`"
+            }
+            Self::Mismatch => "name the key that the certificate was issued for",
+            Self::KeyKind => "issue one with an ECDSA, Ed25519 or RSA key",
+        }
+    }
+}
+
+fn certificates(text: &str, part: Part) -> Result<Vec<CertificateDer<'static>>, CredentialsError> {
+    CertificateDer::pem_slice_iter(text.as_bytes())
+        .collect::<Result<_, _>>()
+        .map_err(|_| CredentialsError::Malformed(part))
+}
+
+/// A certificate, then any intermediates: at least one.
+pub(super) fn chain(text: &str) -> Result<Vec<CertificateDer<'static>>, CredentialsError> {
+    let chain = certificates(text, Part::Certificate)?;
+    if chain.is_empty() { Err(CredentialsError::Empty(Part::Certificate)) } else { Ok(chain) }
+}
+
+/// The DNS names of a certificate; `None` when it cannot be read.
+pub(super) fn dns_names(certificate: &CertificateDer<'static>) -> Option<Vec<String>> {
+    let (_, certificate) = x509_parser::parse_x509_certificate(certificate).ok()?;
+    let names = certificate.subject_alternative_name().ok()?;
+    let names = names.iter().flat_map(|names| &names.value.general_names);
+    let dns = names.filter_map(|name| match name {
+        GeneralName::DNSName(name) => Some(name.to_ascii_lowercase()),
+        _ => None,
+    });
+    Some(dns.collect())
+}
