@@ -354,6 +354,9 @@ pub(crate) struct LiveArguments {
     /// Threads that carry traffic
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) workers: usize,
+    /// Take the configuration up whenever its file changes, as SIGHUP asks for it
+    #[arg(long)]
+    pub(crate) watch: bool,
 }
 
 #[derive(Debug, Args)]

@@ -1,157 +1,150 @@
 //! `hoplab gateway` and `hoplab sidecar`: the products on real sockets, until SIGTERM or SIGINT, which
-//! drain them. What was served is told on standard error at the end; what else they tell, and where, is
-//! [`outlets`]' matter.
+//! drain them; their files are taken up anew while they run ([`reload`]). What was served is told on standard error at
+//! the end; what else they tell, and where, is [`outlets`]' matter.
 
 mod lines;
 mod outlets;
+mod product;
+mod reload;
 
 use std::future::Future;
 use std::io;
-use std::net::SocketAddr;
 use std::path::Path;
-use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Context as _;
-use hoplab_config::{Context, file};
+use hoplab_config::file::{self, Loaded};
 use hoplab_gateway::Gateway;
 use hoplab_mesh::sidecar::Sidecar;
-use hoplab_proxy::admin::Admin;
+use hoplab_proxy::admin::{Admin, Readiness};
 use hoplab_proxy::host::live::Live;
 use hoplab_proxy::host::{Host, Listener};
 use hoplab_proxy::telemetry::Outlets;
 use hoplab_proxy::telemetry::metrics::Served;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 
 use crate::arguments::LiveArguments;
 use crate::end::End;
 use crate::terminal;
 use outlets::Opened;
+use product::Product;
+use reload::{ShutdownDelay, Told};
 
 /// Serves as the gateway.
 pub(crate) fn gateway(arguments: &LiveArguments) -> anyhow::Result<End> {
-    let Some(plan) = load(arguments, hoplab_gateway::Plan::document) else { return Ok(End::Unusable) };
-    let outlets = plan.outlets.clone();
-    serve(arguments, "hoplab-gateway", &outlets, |host, seed, desk| async move {
-        let gateway = Gateway::bind(host, plan).await?;
-        eprintln!("gateway listens on {}", gateway.local_addr()?);
-        desk.beside(|stopped| gateway.run(seed, stopped)).await
-    })
+    serve::<Gateway<Live>>(arguments)
 }
 
 /// Serves as a sidecar.
 pub(crate) fn sidecar(arguments: &LiveArguments) -> anyhow::Result<End> {
-    let Some(plan) = load(arguments, hoplab_mesh::Plan::document) else { return Ok(End::Unusable) };
-    let (name, outlets) = (format!("hoplab-sidecar-{}", plan.service), plan.outlets.clone());
-    serve(arguments, &name, &outlets, |host, seed, desk| async move {
-        let service = Arc::clone(&plan.service);
-        let sidecar = Sidecar::bind(host, plan, seed).await?;
-        let (inbound, outbound) = (sidecar.inbound_address(), sidecar.outbound_address());
-        eprintln!("sidecar of {service} listens on {inbound} (inbound) and {outbound} (outbound)");
-        desk.beside(|stopped| sidecar.serve(stopped)).await
-    })
+    serve::<Sidecar<Live>>(arguments)
 }
 
-/// What the configuration means, or `None`; tells what is wrong with it, or worth a look.
-fn load<T>(arguments: &LiveArguments, document: impl FnOnce(&mut Context<'_>) -> Option<T>) -> Option<T> {
-    match file::load(&arguments.config, document) {
-        Ok(loaded) => {
-            terminal::problems(&loaded.warnings);
-            Some(loaded.value)
-        }
+/// Runs a product on this machine.
+fn serve<P: Product>(arguments: &LiveArguments) -> anyhow::Result<End> {
+    let loaded = match file::load(&arguments.config, P::document) {
+        Ok(loaded) => loaded,
         Err(problems) => {
             terminal::problems(&problems);
-            None
+            return Ok(End::Unusable);
         }
-    }
-}
-
-/// Runs a product on this machine, which calls itself `name`.
-fn serve<F>(
-    arguments: &LiveArguments,
-    name: &str,
-    outlets: &Outlets,
-    product: impl FnOnce(Live, u64, Desk) -> F,
-) -> anyhow::Result<End>
-where
-    F: Future<Output = io::Result<()>> + Send + 'static,
-{
+    };
+    terminal::problems(&loaded.warnings);
     let seed = entropy();
     let folder = arguments.config.parent().unwrap_or(Path::new(""));
-    let opened = Opened::open(outlets, folder, name, seed)?;
+    let outlets = P::outlets(&loaded.value);
+    let opened = Arc::new(Opened::open(outlets, folder, &P::name(&loaded.value), seed)?);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(arguments.workers.max(1))
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
-    let admin = Admin { metrics: opened.metrics().clone(), ..Admin::default() };
     let ended = runtime.block_on(async {
         let host = Live::new(opened.observer());
-        let desk = Desk { host: host.clone(), address: outlets.admin, admin };
+        let product = run::<P>(arguments, host, loaded, seed, Arc::clone(&opened));
         #[expect(clippy::disallowed_methods, reason = "the product is one task, so that it runs on a worker")]
-        tokio::spawn(product(host, seed, desk)).await
+        tokio::spawn(product).await
     });
     // What was cut is reported when its task is dropped.
     drop(runtime);
-    eprintln!("{}", in_words(opened.metrics().served()));
-    opened.close();
+    terminal::note(&in_words(opened.metrics().served()));
+    if let Some(opened) = Arc::into_inner(opened) {
+        opened.close();
+    }
     ended
         .context("the server panicked")?
         .with_context(|| format!("cannot serve {}", arguments.config.display()))?;
     Ok(End::Well)
 }
 
-/// Where people ask about a product: its admin port, and the signal that stops it.
-struct Desk {
+/// Runs a product, with its admin port open beside it until it has ended.
+fn run<P: Product>(
+    arguments: &LiveArguments,
     host: Live,
-    /// Where the admin port is to be; nowhere when `None`.
-    address: Option<SocketAddr>,
-    admin: Admin,
-}
-
-impl Desk {
-    /// Runs `product`, which gets what tells it to stop, with the admin port open beside it until it has ended.
-    async fn beside<F: Future>(self, product: impl FnOnce(Stopped) -> F) -> io::Result<()> {
-        let Self { host, address, admin } = self;
-        let readiness = admin.readiness.clone();
-        let stopped: Stopped = Box::pin(async move {
-            stopped().await;
-            readiness.drain();
-        });
-        let Some(address) = address else {
-            product(stopped).await;
-            return Ok(());
-        };
-        let listener = host.bind(address).await?;
-        eprintln!("admin listens on {}", listener.local_addr()?);
+    loaded: Loaded<P::Plan>,
+    seed: u64,
+    opened: Arc<Opened>,
+) -> impl Future<Output = io::Result<()>> + Send + use<P> {
+    let outlets: Outlets = P::outlets(&loaded.value).clone();
+    let told = Told::new(&arguments.config, &loaded, outlets.clone(), arguments.watch);
+    async move {
+        let product = P::bind(host.clone(), loaded.value, seed).await?;
+        terminal::note(&product.listens()?);
+        let delay: ShutdownDelay = Arc::new(Mutex::new(outlets.shutdown_delay));
+        let admin = Admin { metrics: opened.metrics().clone(), ..Admin::default() };
+        let stopped = stopped(host.clone(), admin.readiness.clone(), Arc::clone(&delay));
         let (end, ended) = oneshot::channel::<()>();
-        let product = async {
-            product(stopped).await;
+        let follow = told.follow::<P>(product.control(), opened, delay);
+        let product = async move {
+            tokio::select! {
+                biased;
+                () = product.run(stopped) => {}
+                () = follow => {}
+            }
             drop(end);
         };
-        tokio::join!(product, admin.serve(host, listener, async { drop(ended.await) }));
-        Ok(())
+        let desk = async {
+            let Some(address) = outlets.admin else { return Ok(()) };
+            let listener = host.bind(address).await?;
+            terminal::note(&format!("admin listens on {}", listener.local_addr()?));
+            admin.serve(host.clone(), listener, async { drop(ended.await) }).await;
+            Ok(())
+        };
+        let product = async {
+            product.await;
+            Ok(())
+        };
+        tokio::try_join!(desk, product).map(|_| ())
     }
 }
 
-/// Completes when the product is to stop.
-type Stopped = Pin<Box<dyn Future<Output = ()> + Send>>;
+/// Completes when the product is to stop: at the first SIGTERM or SIGINT, of which the admin port tells, and the delay
+/// after that; or at the second.
+async fn stopped(host: Live, readiness: Readiness, delay: ShutdownDelay) {
+    let signals = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
+    // Without signals there is no graceful stop; serving goes on.
+    let (Ok(mut terminate), Ok(mut interrupt)) = signals else { return std::future::pending().await };
+    told(&mut terminate, &mut interrupt).await;
+    readiness.drain();
+    let delay = *delay.lock().unwrap_or_else(PoisonError::into_inner);
+    if !delay.is_zero() {
+        terminal::note(&format!("stopping: requests are taken for another {delay:?}"));
+    }
+    tokio::select! {
+        biased;
+        () = told(&mut terminate, &mut interrupt) => {}
+        () = host.sleep_until(host.now() + delay) => {}
+    }
+}
 
-/// Completes at the first SIGTERM or SIGINT.
-async fn stopped() {
-    let (terminate, interrupt) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
-    match (terminate, interrupt) {
-        (Ok(mut terminate), Ok(mut interrupt)) => {
-            tokio::select! {
-                biased;
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-            }
-        }
-        // Without signals there is no graceful stop; serving goes on.
-        _ => std::future::pending().await,
+/// Completes at the next signal.
+async fn told(terminate: &mut Signal, interrupt: &mut Signal) {
+    tokio::select! {
+        biased;
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
     }
 }
 

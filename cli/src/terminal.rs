@@ -26,6 +26,11 @@ pub(crate) fn line(text: &str) -> std::io::Result<()> {
     writeln!(anstream::stdout(), "{text}")
 }
 
+/// Tells people something on standard error, where nobody may listen.
+pub(crate) fn note(text: &str) {
+    let _ = writeln!(stderr(), "{text}");
+}
+
 /// Prints what is wrong with a file, or worth a look, to standard error.
 pub(crate) fn problems(problems: &Problems) {
     if !problems.is_empty() {

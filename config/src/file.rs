@@ -15,34 +15,47 @@ pub struct Loaded<T> {
     pub value: T,
     /// What is worth a look.
     pub warnings: Problems,
+    /// The text of the file itself.
+    pub text: String,
     /// All files that it was read from, the file itself first.
     pub files: Vec<PathBuf>,
 }
 
 /// Reads the file at `path`, and those that it names.
 pub fn load<T>(path: &Path, read: impl FnOnce(&mut Context<'_>) -> Option<T>) -> Result<Loaded<T>, Problems> {
-    let name = path.display().to_string();
-    let folder = path.parent().unwrap_or(Path::new(""));
-    let mut files = vec![path.to_owned()];
-    let mut fetch = |name: &str| {
-        files.push(folder.join(name));
-        fs::read_to_string(folder.join(name)).map_err(|why| unreadable(name, &why))
-    };
-    let text = match fs::read_to_string(path) {
-        Ok(text) => text,
+    match fs::read_to_string(path) {
+        Ok(text) => load_text(path, text, read),
         Err(why) => {
+            let name = path.display().to_string();
             let nothing = Source { path: name.clone(), text: String::new() };
+            let mut fetch = |_: &str| Err(String::new());
             let mut context = Context::new(nothing, &mut fetch);
             let hint = match why.kind() {
                 io::ErrorKind::InvalidData => "name a file of TOML, which is text",
                 _ => "name another, from the folder that the command runs in",
             };
             context.error_outside(unreadable(&name, &why)).hint(hint);
-            return Err(context.into_problems());
+            Err(context.into_problems())
         }
+    }
+}
+
+/// As [`load`], of a file at `path` with this `text`, whatever stands on the disk by now; but those that it names are read
+/// there.
+pub fn load_text<T>(
+    path: &Path,
+    text: String,
+    read: impl FnOnce(&mut Context<'_>) -> Option<T>,
+) -> Result<Loaded<T>, Problems> {
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let mut files = vec![path.to_owned()];
+    let mut fetch = |name: &str| {
+        files.push(folder.join(name));
+        fs::read_to_string(folder.join(name)).map_err(|why| unreadable(name, &why))
     };
-    let (value, warnings) = read_from(Source { path: name, text }, &mut fetch, read)?;
-    Ok(Loaded { value, warnings, files })
+    let source = Source { path: path.display().to_string(), text: text.clone() };
+    let (value, warnings) = read_from(source, &mut fetch, read)?;
+    Ok(Loaded { value, warnings, text, files })
 }
 
 /// Whether everybody on this machine can read the file at `path`. Where files have no such modes, nobody can.

@@ -1,34 +1,26 @@
 //! The API gateway: one entrance for clients, which finds the service that a request is for.
 //!
 //! Read it in this order: [`config`] (what may be written), [`plan`] (what it means), [`routes`] (which
-//! upstream), then [`serve`] and the handler here: a request's way through the gateway on one screen.
+//! upstream), then [`serve`] here, and `requests`: a request's way through the gateway on one screen.
 
 pub mod config;
 pub mod plan;
+mod requests;
 pub mod routes;
 
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 
-use hoplab_proxy::body::Body;
-use hoplab_proxy::forward::Forwarder;
-use hoplab_proxy::forwarded::Edge;
-use hoplab_proxy::host::{Host, Listener};
-use hoplab_proxy::load_control::LoadControl;
-use hoplab_proxy::message;
-use hoplab_proxy::path::Paths;
-use hoplab_proxy::server::{self, Connection, Drained, Handler, Refused, Security};
-use hoplab_proxy::tasks::Tasks;
-use hoplab_proxy::telemetry::{Fault, Role};
+use hoplab_proxy::host::Host;
+use hoplab_proxy::server::{Drained, Port, PortControl, Security, Settings};
+use hoplab_proxy::tasks::{Spawner, Tasks};
 use hoplab_proxy::tls::ServerTls;
-use hoplab_proxy::upstream::{self, Upstream};
-use http::{Request, Response, StatusCode};
+use hoplab_proxy::upstream::Succession;
 
 pub use config::Config;
 pub use plan::Plan;
-use routes::{LimitsId, Miss, Routes};
+use requests::Requests;
 
 /// Serves `plan` until `shutdown` completes, then finishes what is in flight. Dropping the future
 /// ends everything at once. `seed` decides on ids, pauses and turns.
@@ -38,109 +30,95 @@ pub async fn serve<H: Host>(
     seed: u64,
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<Drained> {
-    Ok(Gateway::bind(host, plan).await?.run(seed, shutdown).await)
+    Ok(Gateway::bind(host, plan, seed).await?.run(shutdown).await)
 }
 
 /// A gateway that has its port and accepts nothing yet.
 pub struct Gateway<H: Host> {
+    tasks: Tasks,
+    port: Port<H, Requests<H>>,
+    succession: Succession<H>,
+    control: Control<H>,
+}
+
+/// Changes a gateway that runs.
+#[derive(Clone)]
+pub struct Control<H: Host> {
     host: H,
-    plan: Plan,
-    listener: H::Listener,
+    spawner: Spawner<H>,
+    seed: u64,
+    /// How often it was changed.
+    changes: u64,
+    port: PortControl<H, Requests<H>>,
 }
 
 impl<H: Host> Gateway<H> {
-    /// Takes the port of `plan`.
-    pub async fn bind(host: H, plan: Plan) -> io::Result<Self> {
+    /// Takes the port of `plan`. `seed` decides on ids, pauses and turns.
+    pub async fn bind(host: H, mut plan: Plan, seed: u64) -> io::Result<Self> {
         let listener = host.bind(plan.listen).await?;
-        Ok(Self { host, plan, listener })
+        let tasks = Tasks::default();
+        let spawner = tasks.spawner(host.clone());
+        let (address, settings) = (plan.listen, settings(&host, &mut plan, seed));
+        let (requests, succession) = Requests::new(&host, &spawner, plan, seed, None);
+        let port = Port::new(address, listener, requests, settings);
+        let control = Control { host, spawner, seed, changes: 0, port: port.control() };
+        Ok(Self { tasks, port, succession, control })
     }
 
     /// The port that was taken.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
+        self.port.local_addr()
+    }
+
+    /// What changes it; there is to be one at a time.
+    pub fn control(&self) -> Control<H> {
+        self.control.clone()
     }
 
     /// As [`serve`].
-    pub async fn run(self, seed: u64, shutdown: impl Future<Output = ()>) -> Drained {
-        let Self { host, mut plan, listener } = self;
-        if !plan.certificates.is_empty() {
-            plan.server.security = Security::Public(ServerTls::public(&host, plan.certificates));
-        }
-        if let Some(age) = &mut plan.server.age {
-            age.seed = seed;
-        }
-        let tasks = Tasks::default();
-        let spawner = tasks.spawner(host.clone());
-        let deadlines = plan.upstreams.iter().filter_map(|upstream| upstream.settings.deadline.as_ref());
-        let believed = deadlines.flat_map(|deadline| deadline.believed().cloned()).collect();
-        let edge = Edge { trusted: plan.trusted, believed };
-        let upstreams = plan.upstreams.into_iter().zip(seed..);
-        let routed = (1..).zip(plan.route_limits).map(|(number, (name, limits))| {
-            LoadControl::new(host.clone(), name, limits, seed.wrapping_sub(number))
-        });
-        let route_limits = routed.collect();
-        let requests = Requests {
-            forwarder: Forwarder::new(host.clone(), Role::Gateway, seed).at(edge),
-            paths: plan.paths,
-            upstreams: upstreams
-                .map(|(upstream, seed)| Upstream::new(host.clone(), &spawner, upstream, seed))
-                .collect(),
-            routes: plan.routes,
-            limits: LoadControl::new(host.clone(), "gateway", plan.limits, seed),
-            route_limits,
-        };
-        upstream::known(&host, &requests.upstreams).await;
-        server::serve(host, spawner, listener, Arc::new(requests), plan.server, shutdown).await
+    pub async fn run(self, shutdown: impl Future<Output = ()>) -> Drained {
+        let Self { tasks, port, succession, control: Control { host, spawner, .. } } = self;
+        succession.is_known(&host).await;
+        drop(succession);
+        let drained = port.serve(host, spawner, shutdown).await;
+        drop(tasks);
+        drained
     }
 }
 
-/// What requests meet.
-struct Requests<H: Host> {
-    forwarder: Forwarder<H>,
-    paths: Paths,
-    upstreams: Vec<Arc<Upstream<H>>>,
-    routes: Routes,
-    /// What all requests meet.
-    limits: Option<Arc<LoadControl<H>>>,
-    /// What those of single routes meet after that; a [`LimitsId`] is an index into them.
-    route_limits: Vec<Option<Arc<LoadControl<H>>>>,
+impl<H: Host> Control<H> {
+    /// Makes the gateway do what `plan` says, as a whole or not at all. Requests that are under way are finished as they
+    /// were begun; connections stay open. Who is called in the same way as before goes on with all that is known of its
+    /// endpoints, which may be others.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the plan's address is another than before and cannot be listened on.
+    pub async fn apply(&mut self, mut plan: Plan) -> io::Result<()> {
+        let (host, address) = (&self.host, plan.listen);
+        let listener = self.port.bind(host, address).await?;
+        // What counts up from a seed does not meet what another plan has counted.
+        let seed = self.seed ^ (self.changes + 1).rotate_right(16);
+        let settings = settings(host, &mut plan, seed);
+        let (requests, succession) =
+            Requests::new(host, &self.spawner, plan, seed, Some(&self.port.handler()));
+        succession.is_known(host).await;
+        succession.carry_out();
+        self.port.change(address, listener, requests, settings);
+        self.changes += 1;
+        Ok(())
+    }
 }
 
-impl<H: Host> Handler for Requests<H> {
-    fn note_refused(&self, refused: Refused<'_>, connection: &Connection) {
-        self.forwarder.note_refused(refused, connection);
+/// What connections are accepted by.
+fn settings<H: Host>(host: &H, plan: &mut Plan, seed: u64) -> Settings {
+    let mut settings = plan.server.clone();
+    let certificates = std::mem::take(&mut plan.certificates);
+    if !certificates.is_empty() {
+        settings.security = Security::Public(ServerTls::public(host, certificates));
     }
-
-    async fn handle(
-        self: Arc<Self>,
-        mut request: Request<Body>,
-        connection: Arc<Connection>,
-    ) -> Response<Body> {
-        let path = self.paths.settle(request.uri_mut());
-        let mut visit = self.forwarder.arrive(&mut request, &connection).await;
-        if path.is_err() {
-            return self.forwarder.refuse(visit, Fault::Malformed);
-        }
-        if let Some(limits) = &self.limits
-            && let Err(refusal) = visit.pass(limits, request.headers(), &connection).await
-        {
-            return self.forwarder.turn_away(visit, refusal);
-        }
-        match self.routes.find(&request) {
-            Ok(route) => {
-                let limits = route.limits.and_then(|LimitsId(limits)| self.route_limits[limits].as_ref());
-                if let Some(limits) = limits
-                    && let Err(refusal) = visit.pass(limits, request.headers(), &connection).await
-                {
-                    return self.forwarder.turn_away(visit, refusal);
-                }
-                self.forwarder.forward(visit, request, &self.upstreams[route.upstream.0]).await
-            }
-            Err(Miss::NotFound) => self.forwarder.refuse(visit, Fault::NoRoute),
-            Err(Miss::Method(methods)) => {
-                let answer = message::allow(StatusCode::METHOD_NOT_ALLOWED, &methods);
-                self.forwarder.decline(visit, answer)
-            }
-        }
+    if let Some(age) = &mut settings.age {
+        age.seed = seed;
     }
+    settings
 }

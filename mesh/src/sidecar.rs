@@ -13,8 +13,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hoplab_proxy::host::{Host, Listener};
-use hoplab_proxy::server::{self, Security, Settings};
+use hoplab_proxy::server::{Port, PortControl, Settings};
 use hoplab_proxy::tasks::{Spawner, Tasks};
+use hoplab_proxy::upstream::Succession;
 use tokio::sync::oneshot;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
@@ -44,19 +45,24 @@ pub async fn serve<H: Host>(
 
 /// A sidecar whose ports are bound, and which serves nobody yet.
 pub struct Sidecar<H: Host> {
-    host: H,
+    service: Arc<str>,
     tasks: Tasks,
-    spawner: Spawner<H>,
-    inbound: Side<H, Inbound<H>>,
-    outbound: Side<H, Outbound<H>>,
+    inbound: Port<H, Inbound<H>>,
+    outbound: Port<H, Outbound<H>>,
+    succession: Succession<H>,
+    control: Control<H>,
 }
 
-/// One side: where it listens, who answers, and how its connections are secured.
-struct Side<H: Host, A> {
-    listener: H::Listener,
-    address: SocketAddr,
-    handler: Arc<A>,
-    security: Security,
+/// Changes a sidecar that runs.
+#[derive(Clone)]
+pub struct Control<H: Host> {
+    host: H,
+    spawner: Spawner<H>,
+    seed: u64,
+    /// How often it was changed.
+    changes: u64,
+    inbound: PortControl<H, Inbound<H>>,
+    outbound: PortControl<H, Outbound<H>>,
 }
 
 impl<H: Host> Sidecar<H> {
@@ -64,53 +70,111 @@ impl<H: Host> Sidecar<H> {
     pub async fn bind(host: H, plan: Plan, seed: u64) -> io::Result<Self> {
         let tasks = Tasks::default();
         let spawner = tasks.spawner(host.clone());
-        let security = inbound::security(&host, &plan);
-        let handler = Arc::new(Inbound::new(&host, &spawner, &plan, seed));
+        let mut succession = Succession::after(Vec::new());
+        let settings = inbound_settings(&host, &plan);
+        let handler = Inbound::new(&host, &spawner, &plan, seed, (None, &mut succession));
         let listener = host.bind(plan.inbound.listen).await?;
-        let address = listener.local_addr()?;
-        let inbound = Side { listener, address, handler, security };
+        let inbound = Port::new(plan.inbound.listen, listener, handler, settings);
 
         let listener = host.bind(plan.outbound).await?;
-        let address = listener.local_addr()?;
-        let handler = Arc::new(Outbound::new(&host, &spawner, &plan, address.port(), seed));
-        let outbound = Side { listener, address, handler, security: Security::Plain };
-        Ok(Self { host, tasks, spawner, inbound, outbound })
+        let port = listener.local_addr()?.port();
+        let handler = Outbound::new(&host, &spawner, &plan, port, seed, &mut succession);
+        let outbound = Port::new(plan.outbound, listener, handler, outbound_settings());
+        let (inward, outward) = (inbound.control(), outbound.control());
+        let control = Control { host, spawner, seed, changes: 0, inbound: inward, outbound: outward };
+        Ok(Self { service: plan.service, tasks, inbound, outbound, succession, control })
+    }
+
+    /// The service whose pod this is.
+    pub fn service(&self) -> &str {
+        &self.service
     }
 
     /// Where the inbound side listens.
-    pub fn inbound_address(&self) -> SocketAddr {
-        self.inbound.address
+    ///
+    /// # Errors
+    ///
+    /// Fails when the machine does not know it.
+    pub fn inbound_address(&self) -> io::Result<SocketAddr> {
+        self.inbound.local_addr()
     }
 
     /// Where the outbound side listens.
-    pub fn outbound_address(&self) -> SocketAddr {
-        self.outbound.address
+    ///
+    /// # Errors
+    ///
+    /// Fails when the machine does not know it.
+    pub fn outbound_address(&self) -> io::Result<SocketAddr> {
+        self.outbound.local_addr()
+    }
+
+    /// What changes it; there is to be one at a time.
+    pub fn control(&self) -> Control<H> {
+        self.control.clone()
     }
 
     /// Serves until `shutdown` completes, then brings both sides to an end, the inbound side first: the
     /// app needs the outbound one to finish what it is doing for others.
     pub async fn serve(self, shutdown: impl Future<Output = ()>) {
-        let Self { host, tasks, spawner, inbound, outbound } = self;
+        let Self { tasks, inbound, outbound, succession, control: Control { host, spawner, .. }, .. } = self;
         let (stop_outbound, outbound_stopped) = oneshot::channel::<()>();
         let inbound = async {
-            let Side { listener, handler, security, .. } = inbound;
-            let drain_timeout = INBOUND_DRAIN_TIMEOUT;
-            let settings = Settings { security, drain_timeout, ..Settings::default() };
-            server::serve(host.clone(), spawner.clone(), listener, handler, settings, shutdown).await;
+            inbound.serve(host.clone(), spawner.clone(), shutdown).await;
             drop(stop_outbound);
         };
         let outbound = async {
-            let Side { listener, handler, security, .. } = outbound;
-            let drain_timeout = OUTBOUND_DRAIN_TIMEOUT;
-            let settings = Settings { security, drain_timeout, ..Settings::default() };
-            handler.know_pods(&host).await;
+            succession.is_known(&host).await;
+            drop(succession);
             // The other end is dropped when the inbound side is done.
             let stopped = async { drop(outbound_stopped.await) };
-            server::serve(host.clone(), spawner.clone(), listener, handler, settings, stopped).await;
+            outbound.serve(host.clone(), spawner.clone(), stopped).await;
         };
         tokio::join!(inbound, outbound);
         drop(tasks);
     }
+}
+
+impl<H: Host> Control<H> {
+    /// Makes the sidecar do what `plan` says, as a whole or not at all. Requests that are under way are finished as they
+    /// were begun; connections stay open, with the identities that they were opened with. Who is called in the same way
+    /// as before goes on with all that is known of its pods, which may be others.
+    ///
+    /// # Errors
+    ///
+    /// Fails when an address of the plan is another than before and cannot be listened on.
+    pub async fn apply(&mut self, plan: Plan) -> io::Result<()> {
+        let (host, spawner) = (&self.host, &self.spawner);
+        let inward = self.inbound.bind(host, plan.inbound.listen).await?;
+        let outward = self.outbound.bind(host, plan.outbound).await?;
+        let (inbound, outbound) = (self.inbound.handler(), self.outbound.handler());
+        let port = match &outward {
+            Some(listener) => listener.local_addr()?.port(),
+            None => outbound.port(),
+        };
+        let mut succession =
+            Succession::after(inbound.upstreams().into_iter().chain(outbound.upstreams()).collect());
+        // What counts up from a seed does not meet what another plan has counted.
+        let seed = seed_of(self.seed, &format!("plan {}", self.changes + 1));
+        let inbound = Inbound::new(host, spawner, &plan, seed, (Some(&inbound), &mut succession));
+        let outbound = Outbound::new(host, spawner, &plan, port, seed, &mut succession);
+        succession.is_known(host).await;
+        succession.carry_out();
+        self.inbound.change(plan.inbound.listen, inward, inbound, inbound_settings(host, &plan));
+        self.outbound.change(plan.outbound, outward, outbound, outbound_settings());
+        self.changes += 1;
+        Ok(())
+    }
+}
+
+/// What connections to the inbound side are accepted by.
+fn inbound_settings<H: Host>(host: &H, plan: &Plan) -> Settings {
+    let security = inbound::security(host, plan);
+    Settings { security, drain_timeout: INBOUND_DRAIN_TIMEOUT, ..Settings::default() }
+}
+
+/// What connections to the outbound side are accepted by.
+fn outbound_settings() -> Settings {
+    Settings { drain_timeout: OUTBOUND_DRAIN_TIMEOUT, ..Settings::default() }
 }
 
 /// The seed of one part of a sidecar, so that parts do not share streams.

@@ -44,6 +44,7 @@ pub struct LoadControl<H: Host> {
     host: H,
     /// What telemetry says it is about.
     name: Arc<str>,
+    settings: Settings,
     by: Option<By>,
     priorities: Option<Priorities>,
     state: Mutex<State>,
@@ -96,7 +97,7 @@ impl<H: Host> LoadControl<H> {
         if settings.is_empty() {
             return None;
         }
-        let Settings { rate, admission, concurrency, priority } = settings;
+        let Settings { rate, admission, concurrency, priority } = settings.clone();
         let by = rate.as_ref().and_then(|rate| rate.by.as_ref()).map(|keys| keys.by.clone());
         let rate = rate.map(|rate| match rate.by {
             None => Rate::Shared(Limiter::new(rate.limit)),
@@ -111,10 +112,26 @@ impl<H: Host> LoadControl<H> {
             measurement_jitter: stream(seed, MEASUREMENT_JITTER),
         });
         let priorities = priority.map(Priorities::new);
-        let control = Arc::new(Self { host, name: name.into(), by, priorities, state });
+        let control = Arc::new(Self { host, name: name.into(), settings, by, priorities, state });
         let gauges: Weak<dyn Gauges> = Arc::<Self>::downgrade(&control);
         control.host.report(Report::Gauges(gauges));
         Some(control)
+    }
+
+    /// As [`LoadControl::new`]; but if there is one of that name with these settings among those `before`, that goes on,
+    /// and is taken out of them.
+    pub fn after(
+        before: &mut Vec<Arc<Self>>,
+        host: H,
+        name: impl Into<Arc<str>>,
+        settings: Settings,
+        seed: u64,
+    ) -> Option<Arc<Self>> {
+        let name = name.into();
+        match before.iter().position(|known| known.name == name && known.settings == settings) {
+            Some(place) => Some(before.remove(place)),
+            None => Self::new(host, name, settings, seed),
+        }
     }
 
     /// Admits a request, perhaps after a delay that its `exchange` notes, or says why not.

@@ -7,6 +7,7 @@
 mod drain;
 mod lifetime;
 mod lingering;
+mod port;
 mod settings;
 mod stream;
 mod switched;
@@ -43,6 +44,7 @@ use drain::Drain;
 pub use lifetime::ConnectionAge;
 use lifetime::{Lifetime, closing};
 use lingering::linger;
+pub use port::{Port, PortControl};
 pub use settings::{DRAIN_TIMEOUT, SEND_TIMEOUT, Settings};
 use stream::Framed;
 pub(crate) use wire::Cutter;
@@ -148,14 +150,28 @@ pub enum Drained {
 pub async fn serve<H: Host, A: Handler>(
     host: H,
     spawner: Spawner<H>,
-    mut listener: H::Listener,
+    listener: H::Listener,
     handler: Arc<A>,
     settings: Settings,
     shutdown: impl Future<Output = ()>,
 ) -> Drained {
-    let permits = Arc::new(Semaphore::new(settings.connections_max as usize));
-    let acceptance =
-        Acceptance { host, spawner, handler, settings: Arc::new(settings), drain: Arc::default() };
+    let settings = Arc::new(settings);
+    serve_by(host, spawner, listener, handler, || Arc::clone(&settings), shutdown).await
+}
+
+/// As [`serve`], where each connection goes by what `settings` says when it is accepted; but how many there may be is
+/// settled by the first word.
+async fn serve_by<H: Host, A: Handler>(
+    host: H,
+    spawner: Spawner<H>,
+    mut listener: impl Listener<Stream = H::Stream>,
+    handler: Arc<A>,
+    settings: impl Fn() -> Arc<Settings>,
+    shutdown: impl Future<Output = ()>,
+) -> Drained {
+    let mut acceptance = Acceptance { host, spawner, handler, settings: settings(), drain: Arc::default() };
+    let connections_max = acceptance.settings.connections_max;
+    let permits = Arc::new(Semaphore::new(connections_max as usize));
     let mut shutdown = pin!(shutdown);
     let mut accepted_before = 0;
     loop {
@@ -163,6 +179,7 @@ pub async fn serve<H: Host, A: Handler>(
             biased;
             () = &mut shutdown => break,
             (permit, accepted) = acceptance.next(&mut listener, &permits) => {
+                acceptance.settings = settings();
                 let connection = acceptance.clone().serve(accepted, acceptance.end_of(accepted_before));
                 accepted_before += 1;
                 acceptance.spawner.spawn(async move {
@@ -174,11 +191,11 @@ pub async fn serve<H: Host, A: Handler>(
     }
     drop(listener);
     acceptance.drain.begin();
-    let all = permits.acquire_many(acceptance.settings.connections_max);
-    let deadline = acceptance.host.now() + acceptance.settings.drain_timeout;
+    let all = permits.acquire_many(connections_max);
+    let deadline = acceptance.host.now() + settings().drain_timeout;
     match before(&acceptance.host, deadline, all).await {
         Some(_) => Drained::Clean,
-        None => Drained::Cut(acceptance.settings.connections_max as usize - permits.available_permits()),
+        None => Drained::Cut(connections_max as usize - permits.available_permits()),
     }
 }
 
@@ -196,7 +213,7 @@ impl<H: Host, A: Handler> Acceptance<H, A> {
     /// descriptors, a peer that went away already) is no reason to stop: it is waited out.
     async fn next(
         &self,
-        listener: &mut H::Listener,
+        listener: &mut impl Listener<Stream = H::Stream>,
         permits: &Arc<Semaphore>,
     ) -> (Option<OwnedSemaphorePermit>, Accepted<H::Stream>) {
         let permit = Arc::clone(permits).acquire_owned().await.ok();

@@ -25,6 +25,7 @@ pub mod settings;
 pub mod source;
 mod state;
 mod streaming;
+mod succession;
 mod tunnel;
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -68,6 +69,8 @@ use source::Known;
 pub use source::{Source, known};
 use state::State;
 use streaming::Streaming;
+use succession::Nature;
+pub use succession::Succession;
 use tunnel::{Held, Tunnel};
 
 /// The HTTP version that an upstream speaks.
@@ -152,6 +155,7 @@ pub struct Upstream<H: Host> {
     changes: AtomicU64,
     /// Whether it is known who its members are.
     known: Known,
+    nature: Nature,
     state: State<H>,
 }
 
@@ -185,6 +189,7 @@ impl<H: Host> Upstream<H> {
         let deadline = settings.deadline.clone().map(Deadline::new);
         let upstream = Arc::new(Self {
             host,
+            nature: Nature::of(&config),
             name: config.name,
             protocol: config.protocol,
             secure: config.tls.is_some(),

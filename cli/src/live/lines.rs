@@ -3,9 +3,9 @@
 
 use std::fs::File;
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 
 use hoplab_proxy::telemetry::metrics::Metrics;
@@ -21,10 +21,18 @@ const BATCH_BYTES: usize = 64 * 1024;
 /// Makes a line of a span; `None` when it is to leave none.
 pub(super) type Format = Box<dyn Fn(&Span) -> Option<String> + Send>;
 
+/// What is handed in.
+enum Entry {
+    Span(Arc<Span>),
+    /// The file may have been moved: another is to be opened.
+    Reopen,
+    End,
+}
+
 /// Where spans are handed in. Cloning gives another handle.
 #[derive(Clone)]
 pub(super) struct Queue {
-    spans: SyncSender<Option<Arc<Span>>>,
+    spans: SyncSender<Entry>,
     lines: &'static str,
     metrics: Metrics,
 }
@@ -32,7 +40,7 @@ pub(super) struct Queue {
 impl Queue {
     /// Hands in a span, if there is room.
     pub(super) fn offer(&self, span: Arc<Span>) {
-        match self.spans.try_send(Some(span)) {
+        match self.spans.try_send(Entry::Span(span)) {
             Ok(()) => {}
             Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => self.metrics.dropped(self.lines),
         }
@@ -54,15 +62,17 @@ impl Writer {
         metrics: &Metrics,
         format: Format,
     ) -> io::Result<Self> {
-        let out: Box<dyn Write + Send> = match sink {
-            Sink::Stdout => Box::new(io::stdout()),
-            Sink::File(path) => Box::new(File::options().append(true).create(true).open(folder.join(path))?),
+        let path = match sink {
+            Sink::Stdout => None,
+            Sink::File(path) => Some(folder.join(path)),
         };
+        let out = open(path.as_deref())?;
         metrics.writes(lines, sink);
         let (spans, waiting) = sync_channel(QUEUE_SPANS);
         let queue = Queue { spans, lines, metrics: metrics.clone() };
         let pen = Pen {
             out,
+            path,
             format,
             lines,
             metrics: metrics.clone(),
@@ -80,10 +90,16 @@ impl Writer {
         self.queue.clone()
     }
 
+    /// Has the file opened again, so that one that was moved away is left; what waits still goes there.
+    pub(super) fn reopen(&self) {
+        // One that does not keep up is not waited for: whoever moves files asks again.
+        let _ = self.queue.spans.try_send(Entry::Reopen);
+    }
+
     /// Writes what is waiting, and ends.
     pub(super) fn close(self) {
         // A writer that is gone has nothing left to say.
-        let _ = self.queue.spans.send(None);
+        let _ = self.queue.spans.send(Entry::End);
         let _ = self.thread.join();
     }
 }
@@ -91,6 +107,8 @@ impl Writer {
 /// What the thread writes with.
 struct Pen {
     out: Box<dyn Write + Send>,
+    /// The file that is written to.
+    path: Option<PathBuf>,
     format: Format,
     lines: &'static str,
     metrics: Metrics,
@@ -103,21 +121,37 @@ struct Pen {
 
 impl Pen {
     /// Writes whatever comes until the end is handed in. What waits already goes with one write.
-    fn write_all(mut self, waiting: &Receiver<Option<Arc<Span>>>) {
-        let mut goes_on = true;
-        while goes_on && let Ok(Some(span)) = waiting.recv() {
-            self.add(&span);
-            while self.batch.len() < BATCH_BYTES {
-                match waiting.try_recv() {
-                    Ok(Some(span)) => self.add(&span),
-                    Err(TryRecvError::Empty) => break,
-                    Ok(None) | Err(TryRecvError::Disconnected) => {
-                        goes_on = false;
-                        break;
-                    }
+    fn write_all(mut self, waiting: &Receiver<Entry>) {
+        let mut next = waiting.recv().ok();
+        while let Some(entry) = next {
+            let goes_on = match entry {
+                Entry::Span(span) => {
+                    self.add(&span);
+                    self.batch.len() < BATCH_BYTES
                 }
+                Entry::Reopen => {
+                    self.write();
+                    self.reopen();
+                    true
+                }
+                Entry::End => break,
+            };
+            next = if goes_on { waiting.try_recv().ok() } else { None };
+            if next.is_none() {
+                self.write();
+                next = waiting.recv().ok();
             }
-            self.write();
+        }
+        self.write();
+    }
+
+    fn reopen(&mut self) {
+        match open(self.path.as_deref()) {
+            Ok(out) => self.out = out,
+            Err(error) => {
+                // Nobody may listen there either; what was open is written on.
+                let _ = writeln!(io::stderr(), "cannot open the file of {} again: {error}", self.lines);
+            }
         }
     }
 
@@ -130,6 +164,9 @@ impl Pen {
     }
 
     fn write(&mut self) {
+        if self.batch.is_empty() {
+            return;
+        }
         let written = self.out.write_all(self.batch.as_bytes()).and_then(|()| self.out.flush());
         if let Err(error) = written {
             (0..self.count).for_each(|_| self.metrics.dropped(self.lines));
@@ -141,6 +178,14 @@ impl Pen {
         self.batch.clear();
         self.count = 0;
     }
+}
+
+/// What is written to: the standard output where there is no path.
+fn open(path: Option<&Path>) -> io::Result<Box<dyn Write + Send>> {
+    Ok(match path {
+        None => Box::new(io::stdout()),
+        Some(path) => Box::new(File::options().append(true).create(true).open(path)?),
+    })
 }
 
 #[cfg(test)]
@@ -199,6 +244,22 @@ mod tests {
         let numbers: Vec<u128> = text.lines().map(|line| line.parse().unwrap()).collect();
         assert_eq!(numbers, (1..=2_000).collect::<Vec<_>>());
         assert_eq!(dropped(&metrics), "0");
+    }
+
+    #[test]
+    fn a_file_that_was_moved_away_is_left_when_it_is_told() {
+        let (metrics, path) = (Metrics::default(), path("moved"));
+        let moved = path.with_extension("1");
+        let writer =
+            Writer::open(&Sink::File(path.clone()), Path::new(""), "log", &metrics, format()).unwrap();
+        writer.queue().offer(span(1));
+        std::fs::rename(&path, &moved).unwrap();
+        writer.reopen();
+        writer.queue().offer(span(2));
+        writer.close();
+        let texts = [&moved, &path].map(|path| std::fs::read_to_string(path).unwrap());
+        [moved, path].iter().for_each(|path| std::fs::remove_file(path).unwrap());
+        assert_eq!(texts, ["1\n", "2\n"]);
     }
 
     #[test]

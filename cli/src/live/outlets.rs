@@ -54,6 +54,11 @@ impl Opened {
         }
     }
 
+    /// Has the files opened again that lines are written to.
+    pub(super) fn reopen(&self) {
+        self.writers.iter().for_each(Writer::reopen);
+    }
+
     /// Writes what is waiting.
     pub(super) fn close(self) {
         self.writers.into_iter().for_each(Writer::close);

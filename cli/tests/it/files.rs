@@ -171,7 +171,7 @@ fn asked(text: &str) -> Vec<(String, String, String)> {
 }
 
 /// A service that answers whatever it is asked with 200.
-fn backend() -> SocketAddr {
+pub(crate) fn backend() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     std::thread::spawn(move || {
@@ -195,7 +195,7 @@ fn backend() -> SocketAddr {
 }
 
 /// The status of an answer.
-fn status(address: SocketAddr, method: &str, host: &str, path: &str) -> u16 {
+pub(crate) fn status(address: SocketAddr, method: &str, host: &str, path: &str) -> u16 {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
     let request =

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::PathBuf;
 use std::process::{Child, ChildStderr, Command, Stdio};
 use std::sync::mpsc;
 
@@ -11,6 +12,7 @@ use crate::{Folder, code, hoplab, stderr};
 pub(crate) struct Running {
     process: Child,
     said: BufReader<ChildStderr>,
+    config: PathBuf,
     /// Where it listens; a sidecar's inbound side first.
     pub(crate) addresses: Vec<SocketAddr>,
 }
@@ -18,10 +20,16 @@ pub(crate) struct Running {
 impl Running {
     /// The product that is called so, which has the file `text`.
     pub(crate) fn start(folder: &Folder, product: &str, text: &str) -> Self {
+        Self::start_with(folder, product, text, &[])
+    }
+
+    /// The same, with other arguments, too.
+    pub(crate) fn start_with(folder: &Folder, product: &str, text: &str, arguments: &[&str]) -> Self {
         let config = folder.write(&format!("{product}-{}.toml", text.len()), text);
         let mut process = Command::new(env!("CARGO_BIN_EXE_hoplab"))
             .args([product, "--config"])
-            .arg(config)
+            .arg(&config)
+            .args(arguments)
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
@@ -34,7 +42,7 @@ impl Running {
             line.split_whitespace().filter_map(|word| word.parse().ok()).collect();
         assert!(line.starts_with(product) && line.contains(" listens on "), "{text}\n{line}");
         assert!(!addresses.is_empty(), "{text}\n{line}");
-        Self { process, said, addresses }
+        Self { process, said, config, addresses }
     }
 
     /// A gateway in front of `origin`.
@@ -55,9 +63,45 @@ impl Running {
             .expect("curl is installed: apt-get install curl")
     }
 
-    fn terminate(&self) {
-        let id = self.process.id().to_string();
-        assert!(Command::new("sh").args(["-c", &format!("kill -TERM {id}")]).status().unwrap().success());
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, name: &str) {
+        let kill = format!("kill -{name} {}", self.process.id());
+        assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
+    }
+
+    /// Replaces its file by one with this `text`, as a whole.
+    pub(crate) fn rewrite(&self, text: &str) {
+        let new = self.config.with_extension("new");
+        std::fs::write(&new, text).unwrap();
+        std::fs::rename(new, &self.config).unwrap();
+    }
+
+    /// The next line that it says.
+    pub(crate) fn says(&mut self) -> String {
+        let mut line = String::new();
+        self.said.read_line(&mut line).unwrap();
+        line.trim_end().to_owned()
+    }
+
+    /// Waits until it says a line that `is` so; that line, and those before it.
+    pub(crate) fn says_until(&mut self, is: impl Fn(&str) -> bool) -> Vec<String> {
+        let mut lines = Vec::new();
+        loop {
+            let line = self.says();
+            lines.push(line.clone());
+            assert!(!line.is_empty() || lines.len() < 100, "{lines:?}");
+            if is(&line) {
+                return lines;
+            }
+        }
+    }
+
+    /// Waits for its end: its exit code, and what it still had to say.
+    pub(crate) fn ends(&mut self) -> (Option<i32>, String) {
+        let code = self.process.wait().unwrap().code();
+        let mut said = String::new();
+        self.said.read_to_string(&mut said).unwrap();
+        (code, said)
     }
 }
 
@@ -105,7 +149,7 @@ fn a_gateway_that_is_told_to_stop_finishes_what_is_in_flight() {
     });
     let client = gateway.curl("/slow");
     assert_eq!(arrives.recv().unwrap(), "GET /slow HTTP/1.1");
-    gateway.terminate();
+    gateway.signal("TERM");
     // It has stopped listening once a new connection is refused; the request is still in flight.
     while TcpStream::connect(gateway.addresses[0]).is_ok() {
         std::thread::yield_now();
@@ -114,10 +158,7 @@ fn a_gateway_that_is_told_to_stop_finishes_what_is_in_flight() {
     let output = client.wait_with_output().unwrap();
     assert_eq!(String::from_utf8(output.stdout).unwrap(), "hello");
     serving.join().unwrap();
-    assert_eq!(gateway.process.wait().unwrap().code(), Some(0));
-    let mut said = String::new();
-    gateway.said.read_to_string(&mut said).unwrap();
-    assert_eq!(said, "served 1 requests, 0 of them failed\n");
+    assert_eq!(gateway.ends(), (Some(0), "served 1 requests, 0 of them failed\n".to_owned()));
 }
 
 #[test]

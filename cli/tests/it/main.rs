@@ -19,6 +19,7 @@ mod launchers;
 mod live;
 mod mistakes;
 mod network;
+mod operation;
 mod outcomes;
 mod programs;
 mod report;

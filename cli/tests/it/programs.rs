@@ -5,9 +5,10 @@ use std::io::Write;
 use std::path::PathBuf;
 
 /// Each program with the Debian package that has it.
-const PROGRAMS: [(&str, &str); 10] = [
+const PROGRAMS: [(&str, &str); 11] = [
     ("nginx", "nginx-light"),
     ("curl", "curl"),
+    ("openssl", "openssl"),
     ("tshark", "tshark"),
     ("parallel", "parallel"),
     ("slurmctld", "slurmctld"),

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use hoplab_gateway::Plan;
 use hoplab_proxy::body::Body;
+use hoplab_proxy::host::live::Live;
 use hoplab_proxy::host::{Endpoint, Host, Listener};
 use hoplab_proxy::server::{self, Connection, Handler};
 use hoplab_proxy::telemetry::{Decision, Report};
@@ -21,8 +22,8 @@ use crate::lab::{Lab, Running, read_answer};
 const CLIENTS: usize = 8;
 
 /// A backend that knows which connections requests came over, and takes a moment for each.
-struct Backend {
-    endpoint: Endpoint,
+pub(crate) struct Backend {
+    pub(crate) endpoint: Endpoint,
     connections: Arc<Mutex<BTreeSet<SocketAddr>>>,
 }
 
@@ -40,7 +41,7 @@ impl<H: Host> Handler for Counting<H> {
 }
 
 impl Backend {
-    async fn start(lab: &Lab) -> Self {
+    pub(crate) async fn start(lab: &Lab) -> Self {
         let listener = lab.host.bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
         let endpoint = Endpoint::from(listener.local_addr().unwrap());
         let connections = Arc::default();
@@ -53,7 +54,7 @@ impl Backend {
         Self { endpoint, connections }
     }
 
-    fn connections(&self) -> usize {
+    pub(crate) fn connections(&self) -> usize {
         self.connections.lock().unwrap().len()
     }
 }
@@ -108,8 +109,7 @@ fn changes(lab: &Lab) -> (usize, usize) {
 }
 
 /// Asks over one connection until it is told to stop; how many were answered, all of them well.
-async fn ask(gateway: &Running, stop: &Cell<bool>) -> usize {
-    let mut stream = gateway.connect().await;
+pub(crate) async fn ask(mut stream: <Live as Host>::Stream, stop: &Cell<bool>) -> usize {
     let mut answered = 0;
     while !stop.get() {
         stream.write_all(b"GET / HTTP/1.1\r\nhost: svc\r\n\r\n").await.unwrap();
@@ -130,7 +130,8 @@ async fn come_and_go(policies: &str, name: &str) {
     let list = List::new(name, &format!("{}\n", stays.endpoint));
     let gateway = gateway(&lab, policies, &list).await;
     let stop = Cell::new(false);
-    let clients = futures_util::future::join_all((0..CLIENTS).map(|_| ask(&gateway, &stop)));
+    let clients =
+        futures_util::future::join_all((0..CLIENTS).map(async |_| ask(gateway.connect().await, &stop).await));
     let churn = async {
         let (mut known, mut before) = (vec![stays.endpoint.clone()], changes(&lab));
         for round in 0..15 {
@@ -193,6 +194,6 @@ async fn a_list_that_is_wrong_leaves_all_as_it_was_and_is_told() {
         assert!(told.len() == 1 && told[0].ends_with("line 1: `payment` is not host:port"), "{told:?}");
         stop.set(true);
     };
-    let (answered, _) = tokio::join!(ask(&gateway, &stop), lab.patiently(churn));
+    let (answered, _) = tokio::join!(ask(gateway.connect().await, &stop), lab.patiently(churn));
     assert!(stop.get() && answered > 0);
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
-use hoplab_gateway::{Gateway, Plan};
+use hoplab_gateway::{Control, Gateway, Plan};
 use hoplab_proxy::body::Body;
 use hoplab_proxy::exchange::Exchange;
 use hoplab_proxy::host::live::Live;
@@ -153,21 +153,22 @@ impl Lab {
 
     /// A gateway that does what `plan` says.
     pub(crate) async fn gateway_of(&self, plan: Plan) -> Running {
-        let gateway = Gateway::bind(self.host.clone(), plan).await.unwrap();
-        let address = gateway.local_addr().unwrap();
+        let gateway = Gateway::bind(self.host.clone(), plan, 1).await.unwrap();
+        let (address, control) = (gateway.local_addr().unwrap(), gateway.control());
         let (stop, stopped) = oneshot::channel::<()>();
         let (tell, drained) = oneshot::channel();
         self.spawner().spawn(async move {
             let shutdown = async move { drop(stopped.await) };
-            let _ = tell.send(gateway.run(1, shutdown).await);
+            let _ = tell.send(gateway.run(shutdown).await);
         });
-        Running { address, host: self.host.clone(), stop, drained }
+        Running { address, control, host: self.host.clone(), stop, drained }
     }
 }
 
 /// A gateway that runs.
 pub(crate) struct Running {
     pub(crate) address: SocketAddr,
+    pub(crate) control: Control<Live>,
     host: Live,
     stop: oneshot::Sender<()>,
     drained: oneshot::Receiver<Drained>,

@@ -26,6 +26,7 @@ mod own_answers;
 mod owners;
 #[path = "../../../cli/tests/it/programs.rs"]
 mod programs;
+mod reload;
 mod resilience;
 mod routing;
 mod upgrades;

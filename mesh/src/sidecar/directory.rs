@@ -51,6 +51,11 @@ impl Directory {
         Self { names, addresses: Mutex::default(), port }
     }
 
+    /// Where the sidecar listens.
+    pub(super) fn port(&self) -> u16 {
+        self.port
+    }
+
     /// The service that a request with `headers` is meant for, which came over a connection to
     /// `destination`.
     ///

@@ -13,7 +13,7 @@ use hoplab_proxy::server::{Connection, Handler, Refused, Security};
 use hoplab_proxy::tasks::Spawner;
 use hoplab_proxy::telemetry::Role;
 use hoplab_proxy::tls::{ServerTls, SpiffeId};
-use hoplab_proxy::upstream::{self, Settings, Upstream};
+use hoplab_proxy::upstream::{self, Settings, Succession, Upstream};
 use http::header::HeaderName;
 use http::{HeaderMap, HeaderValue, Request, Response};
 
@@ -37,7 +37,15 @@ pub(super) struct Inbound<H: Host> {
 }
 
 impl<H: Host> Inbound<H> {
-    pub(super) fn new(host: &H, spawner: &Spawner<H>, plan: &Plan, seed: u64) -> Self {
+    /// The inbound side of `plan`, in which what can be kept of the one `before` is kept.
+    pub(super) fn new(
+        host: &H,
+        spawner: &Spawner<H>,
+        plan: &Plan,
+        seed: u64,
+        (before, succession): (Option<&Self>, &mut Succession<H>),
+    ) -> Self {
+        let mut limited: Vec<_> = before.and_then(|before| before.limits.clone()).into_iter().collect();
         let mut app = upstream::Config::new(Arc::clone(&plan.service), vec![plan.inbound.app.clone()]);
         app.protocol = plan.inbound.protocol;
         let deadline = plan.deadline.as_ref().and_then(deadline::Config::receiving);
@@ -45,14 +53,20 @@ impl<H: Host> Inbound<H> {
         Self {
             id: plan.identity.id().clone(),
             forwarder: Forwarder::new(host.clone(), Role::Inbound, seed_of(seed, "inbound")),
-            app: Upstream::new(host.clone(), spawner, app, seed_of(seed, "app")),
-            limits: LoadControl::new(
+            app: succession.upstream(host, spawner, app, seed_of(seed, "app")),
+            limits: LoadControl::after(
+                &mut limited,
                 host.clone(),
                 Arc::clone(&plan.service),
                 plan.inbound.limits.clone(),
                 seed_of(seed, "limits"),
             ),
         }
+    }
+
+    /// How the app is called.
+    pub(super) fn upstreams(&self) -> Vec<Arc<Upstream<H>>> {
+        vec![Arc::clone(&self.app)]
     }
 
     /// Tells the app who is calling. What the caller itself says of that is not believed.

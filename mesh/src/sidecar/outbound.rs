@@ -12,7 +12,7 @@ use hoplab_proxy::server::{Connection, Handler, Refused};
 use hoplab_proxy::tasks::Spawner;
 use hoplab_proxy::telemetry::{Fault, Role};
 use hoplab_proxy::tls::Terms;
-use hoplab_proxy::upstream::{self, Config, Protocol, Settings, Upstream};
+use hoplab_proxy::upstream::{Config, Protocol, Settings, Succession, Upstream};
 use http::{Request, Response};
 
 use crate::plan::{Plan, Route};
@@ -57,7 +57,14 @@ impl<H: Host> Pods for Vec<Called<H>> {
 
 impl<H: Host> Outbound<H> {
     /// The outbound side of `plan`, which listens on `port`.
-    pub(super) fn new(host: &H, spawner: &Spawner<H>, plan: &Plan, port: u16, seed: u64) -> Self {
+    pub(super) fn new(
+        host: &H,
+        spawner: &Spawner<H>,
+        plan: &Plan,
+        port: u16,
+        seed: u64,
+        succession: &mut Succession<H>,
+    ) -> Self {
         let mut services = Vec::with_capacity(plan.services.len());
         for (name, service) in &plan.services {
             let mut config = Config::new(Arc::clone(name), service.endpoints.clone());
@@ -66,9 +73,9 @@ impl<H: Host> Outbound<H> {
             config.zone.clone_from(&plan.zone);
             config.protocol = Protocol::Http2;
             config.tls = Some(Terms::mutual(&plan.identity, service.id.clone()));
-            let open = |settings: &Settings, purpose: &str| {
+            let mut open = |settings: &Settings, purpose: &str| {
                 let config = Config { settings: settings.clone(), ..config.clone() };
-                Upstream::new(host.clone(), spawner, config, seed_of(seed, purpose))
+                succession.upstream(host, spawner, config, seed_of(seed, purpose))
             };
             let routes = service.routes.iter().enumerate().map(|(number, route)| {
                 let own = route.settings.as_ref();
@@ -87,12 +94,13 @@ impl<H: Host> Outbound<H> {
 }
 
 impl<H: Host> Outbound<H> {
-    /// Waits until it is known which pods the services have.
-    pub(super) async fn know_pods(&self, host: &H) {
-        upstream::known(host, &self.upstreams()).await;
+    /// Where it listens.
+    pub(super) fn port(&self) -> u16 {
+        self.directory.port()
     }
 
-    fn upstreams(&self) -> Vec<Arc<Upstream<H>>> {
+    /// How services are called.
+    pub(super) fn upstreams(&self) -> Vec<Arc<Upstream<H>>> {
         let of = |service: &Called<H>| {
             let routed = service.routes.iter().filter_map(|(_, upstream)| upstream.clone());
             routed.chain([Arc::clone(&service.upstream)]).collect::<Vec<_>>()

@@ -110,7 +110,7 @@ impl Bench {
     /// A running sidecar.
     pub(crate) async fn pod(&self, plan: Plan) -> Pod {
         let sidecar = Sidecar::bind(self.host.clone(), plan, 7).await.unwrap();
-        let (inbound, outbound) = (sidecar.inbound_address(), sidecar.outbound_address());
+        let (inbound, outbound) = (sidecar.inbound_address().unwrap(), sidecar.outbound_address().unwrap());
         let (stop, stopped) = oneshot::channel();
         let (tell, done) = oneshot::channel();
         let tasks = Tasks::default();

@@ -89,6 +89,12 @@ const DROPPED: Family = Family {
     help: "Lines that were not written, because the writer did not keep up or its file did not take them.",
 };
 
+const RELOADS: Family = Family {
+    name: "hoplab_reloads_total",
+    kind: Kind::Counter,
+    help: "Configurations that were read while the product ran, by whether they were taken up.",
+};
+
 /// What was counted since the start. Cloning gives another handle.
 #[derive(Debug, Clone, Default)]
 pub struct Metrics {
@@ -134,6 +140,11 @@ impl Metrics {
         *self.counts().dropped.entry(lines).or_default() += 1;
     }
 
+    /// Counts a configuration that was read while the product runs, and was taken up or not.
+    pub fn reloaded(&self, is_applied: bool) {
+        self.counts().reloads[usize::from(is_applied)] += 1;
+    }
+
     /// How many requests were served.
     pub fn served(&self) -> Served {
         self.counts().served
@@ -165,6 +176,8 @@ struct Counts {
     decisions: BTreeMap<(Arc<str>, Decision), u64>,
     gauges: Vec<Weak<dyn Gauges>>,
     dropped: BTreeMap<&'static str, u64>,
+    /// Those that were refused, and those that were applied.
+    reloads: [u64; 2],
     other: Arc<str>,
 }
 
@@ -179,6 +192,7 @@ impl Default for Counts {
             decisions: BTreeMap::new(),
             gauges: Vec::new(),
             dropped: BTreeMap::new(),
+            reloads: [0; 2],
             other: OTHER.into(),
         }
     }
@@ -265,6 +279,10 @@ impl Counts {
         text.family(DROPPED);
         for (lines, count) in &self.dropped {
             text.sample("", &[("lines", lines)], &[], count);
+        }
+        text.family(RELOADS);
+        for (result, count) in ["refused", "applied"].into_iter().zip(self.reloads) {
+            text.sample("", &[("result", result)], &[], count);
         }
         text.finish()
     }

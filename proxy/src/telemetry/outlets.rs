@@ -1,9 +1,10 @@
-//! Where a live product tells what it does: the keys `admin`, `access_log` and `spans` of its file, and what
-//! cannot be of them. Not here: who opens ports and files, which is the binary's part.
+//! Where a live product tells what it does, and for how long that it is about to stop: the keys `admin`, `access_log`,
+//! `spans` and `shutdown_delay` of its file, and what cannot be of them. Not here: who opens ports and files, which is the binary's part.
 
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use hoplab_config::form::{Describe, Form};
 use hoplab_config::read::parsed;
@@ -18,6 +19,8 @@ pub struct Outlets {
     pub access_log: Option<Sink>,
     /// Where the traces go that are sampled.
     pub spans: Option<Sink>,
+    /// How long requests are taken as ever when the product is told to stop, and `/ready` has said so.
+    pub shutdown_delay: Duration,
 }
 
 /// Where lines are written.
@@ -39,6 +42,9 @@ table! {
         /// Where the traces go that are sampled, or begin here: OTLP's JSON, a line a request, in a sidecar one for each
         /// side, with its attempts.
         pub spans: Sink = "nowhere",
+        /// How long requests are taken as ever when the product is told to stop, after `/ready` has begun to say so: as long
+        /// as those in front need to look there and to send them elsewhere.
+        pub shutdown_delay: Duration = "none",
     }
 }
 
@@ -50,6 +56,7 @@ impl OutletKeys {
             admin: self.admin.as_ref().map(|admin| admin.value),
             access_log: self.access_log.as_ref().map(|sink| sink.value.clone()),
             spans: self.spans.as_ref().map(|sink| sink.value.clone()),
+            shutdown_delay: self.shutdown_delay.as_ref().map(|delay| delay.value).unwrap_or_default(),
         };
         for clash in outlets.clashes(listening) {
             let admin = self.admin.as_ref().filter(|_| clash.key == "admin").map(|admin| admin.place);
@@ -180,7 +187,7 @@ mod tests {
         assert_eq!(clashes("127.0.0.1:0", "127.0.0.1:0"), 0, "the machine chooses two");
         let both = |log: &str, spans: &str| {
             let (access_log, spans) = (sink(log).ok(), sink(spans).ok());
-            Outlets { admin: None, access_log, spans }.clashes(&[]).len()
+            Outlets { access_log, spans, ..Outlets::default() }.clashes(&[]).len()
         };
         assert_eq!(both("stdout", "stdout"), 1);
         assert_eq!(both("a.jsonl", "a.jsonl"), 1);
