@@ -4,6 +4,7 @@
 use hoplab_config::form::Key;
 use hoplab_config::{Keys, reference, schema};
 use hoplab_proxy::load_control::LimitsPolicy;
+use hoplab_proxy::tls::written::{CallKeys, CertificateKeys, IdentityKeys, ListenKeys};
 use hoplab_proxy::upstream::Policies;
 
 use crate::arguments::{LiveKind, SchemaArguments};
@@ -37,6 +38,10 @@ fn page() -> String {
         ("gateway", hoplab_gateway::Config::keys()),
         ("upstream", own(hoplab_gateway::config::Upstream::keys())),
         ("route", own(hoplab_gateway::config::Route::keys())),
+        ("tls", ListenKeys::keys()),
+        ("certificate", CertificateKeys::keys()),
+        ("call-tls", CallKeys::keys()),
+        ("identity", IdentityKeys::keys()),
         ("sidecar", hoplab_mesh::Config::keys()),
         ("service", own(hoplab_mesh::config::Service::keys())),
         ("service-route", own(hoplab_mesh::config::Route::keys())),
@@ -58,6 +63,7 @@ fn page() -> String {
 
 /// Tables that have a section of their own.
 fn stands_apart(key: &Key) -> bool {
-    let sections = ["defaults", "upstreams", "routes", "limits", "services"];
+    let sections =
+        ["certificates", "defaults", "identity", "upstreams", "routes", "limits", "services", "tls"];
     sections.contains(&key.name) || Policies::keys().iter().any(|policy| policy.name == key.name)
 }

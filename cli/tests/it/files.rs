@@ -4,24 +4,30 @@ use std::fmt::Write as _;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
 use std::time::{Duration, SystemTime};
 
 use hoplab_proxy::tls::{Authority, SpiffeId};
 
 use crate::live::Running;
 use crate::mistakes::MISTAKES;
+use crate::operation::Public;
+use crate::programs;
 use crate::{Folder, code, hoplab, repository, stderr, stdout};
 
-/// PEM files of two services.
+/// PEM files of a gateway and two services, and one for the public.
 fn write_identities(folder: &Folder) {
-    let authority = Authority::new(1, "hoplab".parse().unwrap(), SystemTime::now());
-    for service in ["order", "payment"] {
+    let authority = Authority::new(1, "shop".parse().unwrap(), SystemTime::now());
+    for service in ["gateway", "order", "payment"] {
         let id = SpiffeId::of_service(authority.trust_domain(), service).unwrap();
         let credentials = authority.issue(&id, service, SystemTime::now());
         folder.write(&format!("{service}.pem"), &credentials.certificate);
-        folder.write(&format!("{service}-key.pem"), &credentials.key);
+        let key = folder.write(&format!("{service}-key.pem"), &credentials.key);
+        fs::set_permissions(key, fs::Permissions::from_mode(0o600)).unwrap();
         folder.write("authorities.pem", &credentials.authorities);
     }
+    Public::new().write(folder, "shop", &["shop.example.com"]);
 }
 
 #[test]
@@ -89,20 +95,26 @@ fn examples_of_the_reference_serve_traffic() {
     let (mut gateways, mut sidecars) = (0, 0);
     for block in page.split("```toml ").skip(1) {
         let (kind, rest) = block.split_once('\n').unwrap();
-        let text = on_loopback(rest.split("```").next().unwrap(), backend);
+        let text = rest.split("```").next().unwrap();
         let folder = Folder::new(&format!("example-{gateways}-{sidecars}"));
         write_identities(&folder);
+        // Who demands a workload finds one.
+        let workload =
+            text.contains("spiffe = ").then(|| Running::start(&folder, "sidecar", &strict(backend)));
+        let called = workload.as_ref().map_or(backend, |workload| workload.addresses[0]);
+        let text = on_loopback(text, called);
         folder.write("payment.endpoints", &format!("{backend}\n"));
         match kind {
             "gateway" => {
                 gateways += 1;
                 let gateway = Running::start(&folder, "gateway", &text);
                 for (method, host, path) in asked(&text) {
-                    assert_eq!(
-                        status(gateway.addresses[0], &method, &host, &path),
-                        200,
-                        "{text}\n{method} {host}{path}"
-                    );
+                    let code = if text.contains("[tls]") {
+                        status_of_https(gateway.addresses[0], &method, &host, &path)
+                    } else {
+                        Some(status(gateway.addresses[0], &method, &host, &path))
+                    };
+                    assert!(code.is_none_or(|code| code == 200), "{text}\n{method} {host}{path}: {code:?}");
                 }
             }
             "sidecar" => {
@@ -121,6 +133,26 @@ fn examples_of_the_reference_serve_traffic() {
         }
     }
     assert!(gateways >= 2 && sidecars >= 2, "{gateways} and {sidecars}");
+}
+
+/// The file of a sidecar of `order`, which lets in who proves its name.
+fn strict(app: SocketAddr) -> String {
+    format!(
+        "service = \"order\"\ninbound = {{ listen = \"127.0.0.1:0\", app = \"{app}\", tls = \"strict\" }}\n\
+         outbound.listen = \"127.0.0.1:0\"\n\
+         identity = {{ certificate = \"order.pem\", key = \"order-key.pem\", authorities = \"authorities.pem\" }}\n"
+    )
+}
+
+/// The status of an answer over TLS; `None` without curl.
+fn status_of_https(address: SocketAddr, method: &str, host: &str, path: &str) -> Option<u16> {
+    if !programs::are_there("files::examples_of_the_reference_serve_traffic", &["curl"]) {
+        return None;
+    }
+    let (url, host) = (format!("https://{address}{path}"), format!("host: {host}"));
+    let arguments = ["-sk", "-o", "/dev/null", "-w", "%{http_code}", "-X", method, "-H", &host, &url];
+    let output = Command::new("curl").args(arguments).output().unwrap();
+    Some(String::from_utf8(output.stdout).unwrap().parse().unwrap())
 }
 
 /// An example whose ports are free ones, and whose endpoints are all `backend`.

@@ -105,4 +105,25 @@ pub(crate) const MISTAKES: &[(&str, &[u8])] = &[
     ("sidecar-46-tls-off.toml", sidecar!("", "[inbound]\ntls = \"off\"").as_bytes()),
     ("sidecar-47-both-sides-on-one-port.toml", sidecar!("", "[inbound]\nlisten = \"127.0.0.1:15001\"").as_bytes()),
     ("sidecar-48-admin-below-a-table.toml", sidecar!("", "[outbound]\nadmin = \"127.0.0.1:9901\"").as_bytes()),
+    ("gateway-49-no-certificate.toml", gateway!("tls = { certificates = [] }").as_bytes()),
+    (
+        "gateway-50-key-of-another-certificate.toml",
+        gateway!("tls.certificates = [{ certificate = \"shop.pem\", key = \"order-key.pem\" }, { certificate = \"shop.pem\" }]")
+            .as_bytes(),
+    ),
+    (
+        "gateway-51-workload-without-an-identity.toml",
+        gateway!("", "[upstreams.order]\nendpoints = [\"o:80\"]\ntls = { spiffe = \"spiffe://shop/ns/default/sa/order\", name = \"order\" }")
+            .as_bytes(),
+    ),
+    (
+        "gateway-52-nobody-is-trusted.toml",
+        gateway!("", "[upstreams.order]\nendpoints = [\"o:80\"]\ntls = { certificate = \"order.pem\" }").as_bytes(),
+    ),
+    (
+        "gateway-53-names-that-are-none.toml",
+        gateway!("", "[upstreams.order]\nendpoints = [\"o:80\"]\ntls = { name = \"https://order\", spiffe = \"order\", ca = \"order.pem\" }")
+            .as_bytes(),
+    ),
+    ("gateway-54-tls-is-a-table.toml", gateway!("tls = true\nshutdown_delay = 5").as_bytes()),
 ];

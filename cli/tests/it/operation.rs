@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
@@ -10,10 +11,10 @@ use std::time::{Duration, SystemTime};
 use hoplab_proxy::tls::{Authority, SpiffeId};
 use rcgen::{CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 
-use crate::Folder;
 use crate::files::{backend, status};
 use crate::live::Running;
 use crate::programs;
+use crate::{Folder, code, hoplab, stderr};
 
 /// A connection that requests are sent over, one after the other.
 struct KeepAlive(TcpStream);
@@ -193,10 +194,10 @@ fn a_gateway_behind_a_balancer_stops_and_loses_nothing() {
 }
 
 /// An authority for DNS names, and what it has signed.
-struct Public(CertifiedIssuer<'static, KeyPair>);
+pub(crate) struct Public(CertifiedIssuer<'static, KeyPair>);
 
 impl Public {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut parameters = CertificateParams::default();
         parameters.distinguished_name.push(rcgen::DnType::CommonName, "an authority of hoplab's tests");
         parameters.is_ca = IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
@@ -204,13 +205,13 @@ impl Public {
     }
 
     /// Writes a certificate for these names and its key, as `name.pem` and `name-key.pem`.
-    fn write(&self, folder: &Folder, name: &str, hosts: &[&str]) {
+    pub(crate) fn write(&self, folder: &Folder, name: &str, hosts: &[&str]) {
         let key = KeyPair::generate().unwrap();
         let hosts: Vec<String> = hosts.iter().map(|host| (*host).to_owned()).collect();
         let certificate = CertificateParams::new(hosts).unwrap().signed_by(&key, &self.0).unwrap();
         folder.write(&format!("{name}.pem"), &certificate.pem());
         let key = folder.write(&format!("{name}-key.pem"), &key.serialize_pem());
-        assert!(Command::new("chmod").arg("600").arg(key).status().unwrap().success());
+        std::fs::set_permissions(key, std::fs::Permissions::from_mode(0o600)).unwrap();
     }
 }
 
@@ -284,7 +285,7 @@ fn identity(folder: &Folder, authority: &Authority, service: &str) -> String {
     folder.write("authorities.pem", &credentials.authorities);
     folder.write(&format!("{service}.pem"), &credentials.certificate);
     let key = folder.write(&format!("{service}-key.pem"), &credentials.key);
-    assert!(Command::new("chmod").arg("600").arg(key).status().unwrap().success());
+    std::fs::set_permissions(key, std::fs::Permissions::from_mode(0o600)).unwrap();
     format!(
         "identity = {{ certificate = \"{service}.pem\", key = \"{service}-key.pem\", authorities = \"authorities.pem\" }}\n"
     )
@@ -345,4 +346,25 @@ fn a_gateway_before_two_strict_sidecars_is_the_gateway_and_mesh_that_is_simulate
     identity(&folder, &authority, "order");
     sidecar.says_until(|line| line.starts_with("certificates of ") && line.ends_with("are taken up"));
     assert_eq!(status(running.addresses[0], "GET", "order", "/"), 200);
+}
+
+#[test]
+fn a_key_that_everybody_can_read_is_told() {
+    let folder = Folder::new("open-key");
+    let public = Public::new();
+    public.write(&folder, "shop", &[]);
+    let key = folder.path("shop-key.pem");
+    std::fs::set_permissions(key, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let certificates = "tls.certificates = [{ certificate = \"shop.pem\", key = \"shop-key.pem\" }]";
+    folder.write("gateway.toml", &file(&[backend()], certificates, ""));
+    let end = hoplab(&folder, &["check", "gateway.toml"]);
+    assert_eq!(code(&end), 0);
+    let said = stderr(&end);
+    for fact in [
+        "everybody on this machine can read the private key",
+        "help: chmod o-r shop-key.pem",
+        "the certificate is for no DNS name, so no client accepts it",
+    ] {
+        assert!(said.contains(fact), "{said}");
+    }
 }

@@ -207,7 +207,8 @@ fn text(name: &Option<At<String>>, context: &mut Context<'_>) -> Option<String> 
 fn secret(name: &Option<At<String>>, context: &mut Context<'_>) -> Option<String> {
     let text = text(name, context)?;
     let At { value, place } = name.as_ref()?;
-    if file::is_open_to_all(&context.locate(value, *place)) {
+    // What is no key at all is told as that.
+    if text.contains("PRIVATE KEY") && file::is_open_to_all(&context.locate(value, *place)) {
         let hint = format!("chmod o-r {value}");
         context.warning(*place, "everybody on this machine can read the private key").hint(hint);
     }
