@@ -119,7 +119,7 @@ async fn ask_http2<H: Host>(
     // The first request on a connection may be faster than the peer's word on what it takes.
     loop {
         let heard = pool.heard.notified();
-        if shared.sender.is_told() || !shared.sender.is_open() {
+        if shared.sender.streams_max().is_some() || !shared.sender.is_open() {
             break;
         }
         heard.await;
