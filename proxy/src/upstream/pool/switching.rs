@@ -53,6 +53,11 @@ impl Outlet {
 }
 
 impl Upload {
+    /// Whether nobody else uses the connection, so that it was reset where it takes nothing more.
+    pub(in super::super) fn has_own_connection(&self) -> bool {
+        matches!(self, Self::Http1(_))
+    }
+
     /// Completes once all was sent, the end included, or nothing more can be.
     pub(in super::super) fn poll_sent(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Unwritten>> {
         match self {
