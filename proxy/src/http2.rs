@@ -91,10 +91,10 @@ fn is_for_content(method: &Method) -> bool {
     !matches!(*method, Method::GET | Method::HEAD | Method::DELETE)
 }
 
-/// The reason to give a peer whose stream is broken off because of `fault`.
-fn reason(fault: Fault) -> h2::Reason {
+/// The reason to give a peer whose stream is broken off because of `fault`; `failed` where something has failed.
+fn reason(fault: Fault, failed: h2::Reason) -> h2::Reason {
     match fault {
         Fault::Cancelled | Fault::TunnelIdle => h2::Reason::CANCEL,
-        _ => h2::Reason::INTERNAL_ERROR,
+        _ => failed,
     }
 }

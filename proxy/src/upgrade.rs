@@ -12,6 +12,7 @@ mod websocket;
 
 use std::sync::{Mutex, PoisonError};
 
+use h2::Reason;
 use h2::ext::Protocol;
 use http::header::{
     CONNECTION, CONTENT_LENGTH, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, TE, TRANSFER_ENCODING, UPGRADE,
@@ -104,6 +105,12 @@ impl Upgrade {
     /// Whether the caller speaks HTTP/2, and takes any 2xx for consent.
     pub(crate) fn is_by_http2(&self) -> bool {
         matches!(self.caller, Caller::Http2)
+    }
+
+    /// What an HTTP/2 caller is told when the tunnel fails: of a WebSocket it hears as if it had gone away itself (RFC 8441,
+    /// 5), of others as of any CONNECT (RFC 9113, 8.5).
+    pub(crate) fn reset_reason(&self) -> Reason {
+        if self.is_for_websocket() { Reason::CANCEL } else { Reason::CONNECT_ERROR }
     }
 
     /// Asks over HTTP/1.1. A WebSocket needs a key: where the caller has none, `nonce` becomes one.

@@ -60,16 +60,16 @@ impl Backend {
 }
 
 /// The file that lists the endpoints, replaced as a whole each time.
-struct List(PathBuf);
+pub(crate) struct List(pub(crate) PathBuf);
 
 impl List {
-    fn new(name: &str, text: &str) -> Self {
+    pub(crate) fn new(name: &str, text: &str) -> Self {
         let list = Self(Path::new(env!("CARGO_TARGET_TMPDIR")).join(name));
         list.write(text);
         list
     }
 
-    fn write(&self, text: &str) {
+    pub(crate) fn write(&self, text: &str) {
         let new = self.0.with_extension("new");
         std::fs::write(&new, text).unwrap();
         std::fs::rename(new, &self.0).unwrap();
@@ -92,7 +92,7 @@ async fn gateway(lab: &Lab, policies: &str, list: &List) -> Running {
 }
 
 /// Completes when so many have joined and left.
-async fn has_changed(lab: &Lab, times: (usize, usize)) {
+pub(crate) async fn has_changed(lab: &Lab, times: (usize, usize)) {
     while changes(lab) != times {
         lab.wait_ms(2).await;
     }

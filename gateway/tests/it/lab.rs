@@ -18,6 +18,7 @@ use hoplab_proxy::telemetry::{Interest, Observer, Report, Span, TraceId};
 use http::{Request, Response};
 use http_body_util::BodyExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpSocket;
 use tokio::sync::oneshot;
 
 /// How long to wait for what comes at once unless something is broken.
@@ -28,6 +29,8 @@ pub(crate) struct Lab {
     pub(crate) host: Live,
     tasks: Tasks,
     reports: Arc<Mutex<Vec<Report>>>,
+    /// Ports that are taken, and listened on by nobody.
+    taken: Mutex<Vec<TcpSocket>>,
 }
 
 struct Kept(Arc<Mutex<Vec<Report>>>);
@@ -46,7 +49,7 @@ impl Lab {
     pub(crate) fn new() -> Self {
         let reports = Arc::default();
         let host = Live::new(Kept(Arc::clone(&reports)));
-        Self { host, tasks: Tasks::default(), reports }
+        Self { host, tasks: Tasks::default(), reports, taken: Mutex::default() }
     }
 
     pub(crate) fn spawner(&self) -> Spawner<Live> {
@@ -118,6 +121,16 @@ impl Lab {
         let listener = self.host.bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
         let endpoint = Endpoint::from(listener.local_addr().unwrap());
         (listener, endpoint)
+    }
+
+    /// A port of this machine on which nobody listens, as long as the lab is there: one that was merely given back may be
+    /// the next one of another test.
+    pub(crate) fn nobody(&self) -> Endpoint {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let endpoint = Endpoint::from(socket.local_addr().unwrap());
+        self.taken.lock().unwrap().push(socket);
+        endpoint
     }
 
     /// A server that answers as `script` says.

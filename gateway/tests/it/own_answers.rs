@@ -25,7 +25,7 @@ fn has(answer: &str, field: &str) -> bool {
 #[tokio::test]
 async fn a_call_of_grpc_that_the_gateway_fails_itself_is_told_so_as_grpc() {
     let lab = Lab::new();
-    let nobody = lab.bind().await.1;
+    let nobody = lab.nobody();
     let cut = lab.raw_backend(b"").await;
     let down = lab.backend(failing).await;
     let slow = lab.backend(async |_| std::future::pending().await).await;
@@ -83,7 +83,7 @@ async fn the_access_log_says_what_was_received_and_who_answered() {
 #[tokio::test]
 async fn a_request_that_is_refused_while_it_is_read_leaves_a_line() {
     let lab = Lab::new();
-    let nobody = lab.bind().await.1;
+    let nobody = lab.nobody();
     let gateway = lab.gateway(&format!("[upstreams.it]\nendpoints = [\"{nobody}\"]")).await;
     let fields = |count| format!("GET /many HTTP/1.1\r\nHost: a\r\n{}\r\n", "x: y\r\n".repeat(count));
     let (many, countless) = (fields(110), fields(150));
@@ -116,7 +116,7 @@ async fn a_request_that_is_refused_while_it_is_read_leaves_a_line() {
 #[tokio::test]
 async fn a_head_that_is_not_complete_in_time_is_told_so_and_silence_is_not() {
     let lab = Lab::new();
-    let nobody = lab.bind().await.1;
+    let nobody = lab.nobody();
     let gateway =
         lab.gateway(&format!("keep_alive = \"200ms\"\n[upstreams.it]\nendpoints = [\"{nobody}\"]")).await;
     assert_eq!(gateway.exchange("").await, "");
@@ -131,7 +131,7 @@ async fn a_head_that_is_not_complete_in_time_is_told_so_and_silence_is_not() {
 #[tokio::test]
 async fn what_this_hop_does_not_do_is_told_to_a_call_of_grpc_in_its_words() {
     let lab = Lab::new();
-    let nobody = lab.bind().await.1;
+    let nobody = lab.nobody();
     let gateway = lab.gateway(&format!("[upstreams.it]\nendpoints = [\"{nobody}\"]")).await;
     for (field, status, code) in [("Expect: something", 417, 12), ("Host: another", 400, 13)] {
         let ask = |kind: &str| {

@@ -201,7 +201,7 @@ async fn backups_and_lower_priorities_are_asked_when_the_first_cannot_be() {
     for behind in ["backup = true", "priority = 1"] {
         let (first, asked_first) = always(&lab, StatusCode::OK).await;
         let (second, asked_second) = always(&lab, StatusCode::OK).await;
-        let dead = lab.bind().await.1;
+        let dead = lab.nobody();
         let outlier = "outlier = { consecutive_local = 1, max_ejected = \"100%\" }";
         let two = |one: &Endpoint| {
             format!(

@@ -30,9 +30,8 @@ use crate::tls;
 /// The largest head of an answer that is read; more is a fault of the upstream.
 const HEAD_BYTES_MAX: u32 = 64 * 1024;
 
-/// How many streams are opened before the peer has said how many it allows. RFC 9113, 6.5.2, advises to allow no fewer
-/// than 100; being none of those that servers use, the number also tells that the peer has said nothing yet.
-pub(crate) const STREAMS_UNTIL_TOLD: u32 = 99;
+/// What h2 is told of how many streams the peer allows, before the peer has said so: nothing that it can say.
+const UNTOLD: usize = usize::MAX - 1;
 
 /// How much of requests' content waits in a connection until the peer takes it, per stream.
 const SEND_BUFFER_BYTES: usize = 1024 * 1024;
@@ -94,7 +93,7 @@ where
     let mut builder = Builder::new();
     builder
         .enable_push(false)
-        .initial_max_send_streams(STREAMS_UNTIL_TOLD as usize)
+        .initial_max_send_streams(UNTOLD)
         .initial_window_size(super::STREAM_WINDOW_BYTES)
         .initial_connection_window_size(super::connection_window_bytes(settings.streams_max))
         .data_frame_budget(super::DATA_FRAME_OVERHEAD_BYTES_MAX)
@@ -161,9 +160,10 @@ impl Sender {
         matches!(self.requests.poll_ready(&mut Context::from_waker(Waker::noop())), Poll::Ready(Ok(())))
     }
 
-    /// How many streams the peer allows.
-    pub(crate) fn streams_max(&self) -> u32 {
-        u32::try_from(self.requests.current_max_send_streams()).unwrap_or(u32::MAX)
+    /// How many streams the peer allows, once it has said what it takes. Until then it is for who sends to open few.
+    pub(crate) fn streams_max(&self) -> Option<u32> {
+        let most = Some(self.requests.current_max_send_streams()).filter(|most| *most != UNTOLD)?;
+        Some(u32::try_from(most).unwrap_or(u32::MAX))
     }
 
     /// Sends `request` and waits for the head of its answer; interim ones go to `interim`.
@@ -186,11 +186,6 @@ impl Sender {
         let answer = std::future::poll_fn(|cx| asked.poll_answer(cx)).await?;
         let answer = received(answer, |status| Some(has_content(by_head, status)), open)?;
         Ok(Answered { answer, upload: asked.upload })
-    }
-
-    /// Whether the peer has said what it takes.
-    pub(crate) fn is_told(&self) -> bool {
-        self.requests.is_extended_connect_protocol_enabled() || self.streams_max() != STREAMS_UNTIL_TOLD
     }
 
     /// Sends `request`, an extended CONNECT, and waits for the head of its answer; interim ones go to `interim`.

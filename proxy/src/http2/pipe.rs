@@ -25,11 +25,18 @@ pub(crate) struct Pipe {
     taken: u64,
     /// Why the content has broken off, if it has.
     broken: Option<Fault>,
+    /// What the peer is told where something has failed.
+    failed: h2::Reason,
 }
 
 impl Pipe {
     pub(crate) fn new(body: Body, stream: SendStream<Bytes>) -> Self {
-        Self { body, stream, waiting: None, taken: 0, broken: None }
+        Self { body, stream, waiting: None, taken: 0, broken: None, failed: h2::Reason::INTERNAL_ERROR }
+    }
+
+    /// What the peer is told where something has failed.
+    pub(super) fn failing_as(self, failed: h2::Reason) -> Self {
+        Self { failed, ..self }
     }
 
     /// Sends the data that waits, as much at a time as the peer takes: what it does not take waits here, where it can be
@@ -108,7 +115,7 @@ impl Pipe {
     }
 
     fn break_off(&mut self, fault: Fault) -> h2::Error {
-        let reason = reason(fault);
+        let reason = reason(fault, self.failed);
         self.broken = Some(fault);
         self.stream.send_reset(reason);
         reason.into()

@@ -195,6 +195,7 @@ where
         // An extended CONNECT has no content: what follows is another protocol's.
         let upgrade = if head.method == Method::CONNECT { Upgrade::of_http2(&mut head) } else { None };
         let length = length.filter(|_| upgrade.is_none());
+        let tunnel = upgrade.as_ref().map(Upgrade::reset_reason);
         let mut body = Body::http2(Content::new(content, Message::Request, length, None));
         if let Some(upgrade) = upgrade {
             upgrade.put_content(std::mem::take(&mut body));
@@ -202,7 +203,7 @@ where
         }
         let answering = (self.answer)(Request::from_parts(head, body));
         let stall = Stall::new(self.host.clone(), self.settings.send_timeout);
-        self.spawner.spawn(respond.answer(answering, by_head, stall));
+        self.spawner.spawn(respond.answer(answering, Asked { by_head, tunnel }, stall));
     }
 
     /// Tells the peer that no further request is taken; those that are under way are.
@@ -219,6 +220,14 @@ where
         let _ = self.poll_requests(cx);
         Poll::Ready(())
     }
+}
+
+/// What a request is, as far as it matters to how its answer is sent.
+#[derive(Debug, Clone, Copy)]
+struct Asked {
+    by_head: bool,
+    /// Where it asks for another protocol: what its sender is told when that fails.
+    tunnel: Option<Reason>,
 }
 
 /// The way back to who sent a request, until its answer goes out.
@@ -245,7 +254,7 @@ impl Respond {
     }
 
     /// Waits for an answer and sends it; gives up both when the peer resets the stream.
-    async fn answer<H: Host>(self, mut answering: Answering, by_head: bool, mut stall: Stall<H>) {
+    async fn answer<H: Host>(self, mut answering: Answering, asked: Asked, mut stall: Stall<H>) {
         let answer = std::future::poll_fn(|cx| match answering.as_mut().poll(cx) {
             Poll::Ready(answer) => Poll::Ready(Some(answer)),
             Poll::Pending => match &mut self.lock().respond {
@@ -257,7 +266,7 @@ impl Respond {
         let respond = self.lock().respond.take();
         drop(answering);
         if let (Some(answer), Some(respond)) = (answer, respond)
-            && let Some(mut pipe) = send(respond, answer, by_head)
+            && let Some(mut pipe) = send(respond, answer, asked)
         {
             std::future::poll_fn(|cx| pipe.poll_patiently(&mut stall, cx)).await;
         }
@@ -283,18 +292,19 @@ impl Taker for Mutex<Answerable> {
 }
 
 /// Sends the head of `answer`, and says what sends its content, if there is any.
-fn send(mut respond: SendResponse<Bytes>, answer: Response<Body>, by_head: bool) -> Option<Pipe> {
+fn send(mut respond: SendResponse<Bytes>, answer: Response<Body>, asked: Asked) -> Option<Pipe> {
     let (mut head, body) = answer.into_parts();
     super::take_off_connection_specific(&mut head.headers);
-    let whole = body.is_end_stream() || !has_content(by_head, head.status);
+    let whole = body.is_end_stream() || !has_content(asked.by_head, head.status);
     if !whole {
         super::tell_length(&mut head.headers, body.exact_length());
     }
+    let failed = asked.tunnel.filter(|_| head.status.is_success()).unwrap_or(Reason::INTERNAL_ERROR);
     let Ok(stream) = respond.send_response(Response::from_parts(head, ()), whole) else {
         respond.send_reset(Reason::INTERNAL_ERROR);
         return None;
     };
-    (!whole).then(|| Pipe::new(body, stream))
+    (!whole).then(|| Pipe::new(body, stream).failing_as(failed))
 }
 
 /// Makes one field of several cookies (RFC 9113, 8.2.3).

@@ -222,7 +222,7 @@ impl Ends {
 /// The changes of a breaker.
 #[derive(Debug, Default)]
 struct Moves {
-    /// `None` for many breakers that are counted together.
+    /// `None` for many breakers that are counted together, and for that of an endpoint that has left.
     state: Option<BreakerState>,
     counts: BTreeMap<BreakerState, u64>,
 }
@@ -261,6 +261,10 @@ impl Counts {
 
     fn policy(&mut self, event: &PolicyEvent) {
         let decision = event.decision;
+        if decision == Decision::Left {
+            let target = (Arc::clone(&event.upstream), event.endpoint.clone());
+            self.breakers.get_mut(&target).into_iter().for_each(|moves| moves.state = None);
+        }
         let decided = (Arc::clone(&event.upstream), decision);
         *bounded(&mut self.decisions, decided, || (Arc::clone(&self.other), decision)) += 1;
     }

@@ -189,6 +189,8 @@ impl<H: Host> Pool<H> {
         freshness: Freshness,
         place: Option<OwnedSemaphorePermit>,
     ) -> Result<(OwnedSemaphorePermit, Sender<H>, bool), Fault> {
+        // Who goes without a connection may have been the last for whom one was kept.
+        let _last = LettingGo(self);
         let _pending = self.pending.join().ok_or(Fault::Overflow)?;
         let _of_upstream = match &self.together {
             Some((together, _)) => Some(together.pending.join().ok_or(Fault::Overflow)?),
@@ -334,6 +336,15 @@ impl<H: Host> Pool<H> {
 
     fn connections(&self) -> MutexGuard<'_, Connections<H>> {
         self.connections.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Closes what nobody uses, where nobody new will come, when it is dropped.
+struct LettingGo<'a, H: Host>(&'a Pool<H>);
+
+impl<H: Host> Drop for LettingGo<'_, H> {
+    fn drop(&mut self) {
+        self.0.let_go();
     }
 }
 

@@ -80,8 +80,10 @@ struct Look {
 
 #[derive(Debug, PartialEq, Eq)]
 enum Found {
-    /// Nothing new.
+    /// Nothing that would be known yet.
     Nothing,
+    /// What holds already, so that no trouble is left.
+    Unchanged,
     /// Who the members are to be.
     Fleet(Fleet),
     /// Nothing that could be used, and why.
@@ -121,26 +123,41 @@ pub(super) fn follow<H: Host>(upstream: &Arc<Upstream<H>>, spawner: &Spawner<H>,
 }
 
 async fn run<H: Host>(host: H, upstream: Weak<Upstream<H>>, mut watch: Watch) {
-    let mut told = None;
+    let mut told = Told::default();
     loop {
         let Look { found, again } = watch.look(&host).await;
         let Some(upstream) = upstream.upgrade() else { return };
-        match found {
-            Found::Fleet(fleet) => {
-                told = None;
-                upstream.set_members(&fleet);
-            }
-            Found::Nothing => {}
-            // Said again and again, it would drown what else is said.
-            Found::Trouble(fact) if told.as_ref() == Some(&fact) => {}
-            Found::Trouble(fact) => {
-                told = Some(fact.clone());
-                let (at, name) = (host.now(), Arc::clone(upstream.name()));
-                host.report(Report::Source(SourceTrouble { at, upstream: name, fact }));
-            }
+        if let Some(fact) = told.learn(&found) {
+            let (at, name) = (host.now(), Arc::clone(upstream.name()));
+            host.report(Report::Source(SourceTrouble { at, upstream: name, fact }));
+        }
+        if let Found::Fleet(fleet) = &found {
+            upstream.set_members(fleet);
         }
         drop(upstream);
         host.sleep_until(again).await;
+    }
+}
+
+/// What was told of trouble: said again and again while it lasts, it would drown what else is said.
+#[derive(Debug, Default)]
+struct Told(Option<String>);
+
+impl Told {
+    /// What is to be told of what was found.
+    fn learn(&mut self, found: &Found) -> Option<String> {
+        match found {
+            Found::Fleet(_) | Found::Unchanged => {
+                self.0 = None;
+                None
+            }
+            Found::Nothing => None,
+            Found::Trouble(fact) if self.0.as_ref() == Some(fact) => None,
+            Found::Trouble(fact) => {
+                self.0 = Some(fact.clone());
+                self.0.clone()
+            }
+        }
     }
 }
 
@@ -186,6 +203,25 @@ impl Known {
         let changed = self.changed.notified();
         if !self.is_known() {
             changed.await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn trouble_is_told_once_each_time_that_it_comes() {
+        let mut watch = file::Watch::new("payment.endpoints".into(), Duration::from_secs(1));
+        let mut told = Told::default();
+        let mut look = |text: &str| told.learn(&watch.learn(Instant::START, Ok(text.to_owned())).found);
+        let (right, wrong) = ("a:80\n", "a\n");
+        assert_eq!(look(right), None);
+        for _ in 0..2 {
+            let said = [(); 4].map(|()| look(wrong));
+            assert!(said[1].is_some() && said.iter().flatten().count() == 1, "{said:?}");
+            assert_eq!(look(right), None, "it is over");
         }
     }
 }

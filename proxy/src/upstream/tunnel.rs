@@ -54,6 +54,8 @@ pub(super) struct Held<H: Host> {
 struct Ways {
     to_caller: bool,
     to_upstream: bool,
+    /// Whether the upstream's connection was reset before its way had ended; which reading it need not tell again.
+    is_reset: bool,
 }
 
 /// What happens to a tunnel.
@@ -77,7 +79,7 @@ impl<H: Host> Tunnel<H> {
     }
 
     async fn run(mut self, giver: Giver) {
-        let mut ways = Ways { to_caller: true, to_upstream: true };
+        let mut ways = Ways { to_caller: true, to_upstream: true, is_reset: false };
         self.idle.passes();
         let mut sleep = Box::pin(self.host.sleep_until(self.idle.until()));
         let over = loop {
@@ -135,15 +137,18 @@ impl<H: Host> Tunnel<H> {
                     giver.give(frame, false);
                 }
             }
+            Event::Came(None) if ways.is_reset => return Some(Err(Fault::Reset)),
             Event::Came(None) => {
                 self.idle.passes();
                 giver.end(Ok(()));
                 ways.to_caller = false;
             }
             Event::Sent(Ok(())) => ways.to_upstream = false,
-            // Who has said all and closes takes no more.
-            Event::Sent(Err(Unwritten::Stream)) if !ways.to_caller => ways.to_upstream = false,
-            Event::Sent(Err(Unwritten::Stream)) => return Some(Err(Fault::Reset)),
+            // Who takes no more may have said something before, and all of it over HTTP/2.
+            Event::Sent(Err(Unwritten::Stream)) => {
+                ways.to_upstream = false;
+                ways.is_reset = ways.to_caller && self.upload.has_own_connection();
+            }
             Event::Came(Some(Err(fault))) | Event::Sent(Err(Unwritten::Content(fault))) => {
                 return Some(Err(fault));
             }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
+use futures_util::FutureExt;
 use hoplab_proxy::body::Body;
 use hoplab_proxy::host::live::Live;
 use hoplab_proxy::host::{Endpoint, Host, Listener};
@@ -121,6 +122,46 @@ async fn idle_connections_of_one_who_leaves_are_closed_at_once() {
     assert_eq!(answer.unwrap(), "a");
     upstream.set_members(&fleet([]));
     assert_eq!(stream.read(&mut [0; 1]).await.unwrap(), 0);
+}
+
+/// Who waits for a connection of one who leaves may be given one that nobody else may have; and may have gone by then.
+#[tokio::test]
+async fn nor_are_they_kept_for_one_who_has_given_up_waiting() {
+    let lab = Lab::new();
+    let mut listener = lab.host.bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+    let endpoint = Endpoint::from(listener.local_addr().unwrap());
+    let upstream = lab.upstream(&endpoint, "pool = { connections = 2 }");
+    let [mut held, mut waiting] = [(); 2].map(|()| Box::pin(asked(&lab, &upstream)));
+    let serve = async {
+        let mut stream = listener.accept().await.unwrap().stream;
+        assert!(stream.read(&mut [0; 4096]).await.unwrap() > 0);
+        // One is under way longer, and one waits.
+        let under_way = async {
+            let mut stream = listener.accept().await.unwrap().stream;
+            assert!(stream.read(&mut [0; 4096]).await.unwrap() > 0);
+            stream
+        };
+        let other = tokio::select! {
+            biased;
+            _ = held.as_mut() => panic!("nobody has answered"),
+            stream = under_way => stream,
+        };
+        assert!(waiting.as_mut().now_or_never().is_none());
+        upstream.set_members(&fleet([]));
+        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\na").await.unwrap();
+        (stream, other)
+    };
+    let (answer, (mut stream, _other)) = tokio::join!(asked(&lab, &upstream), serve);
+    assert_eq!(answer.unwrap(), "a");
+    // Until it was given back, and is kept for the one who waits.
+    lab.wait_ms(50).await;
+    drop(waiting);
+    let mut byte = [0; 1];
+    tokio::select! {
+        biased;
+        closed = stream.read(&mut byte) => assert_eq!(closed.unwrap(), 0),
+        () = lab.wait_ms(5_000) => panic!("it is kept"),
+    }
 }
 
 /// A retry goes to somebody who was not tried, also when the one that was tried has left, and somebody else has joined.

@@ -126,6 +126,22 @@ async fn who_does_not_read_stops_who_sends() {
 }
 
 #[tokio::test]
+async fn what_an_upstream_said_last_is_told_though_it_takes_no_more() {
+    let lab = Lab::new();
+    let mut backend = Backend::start(&lab).await;
+    let gateway = backend.gateway(&lab, "").await;
+    let (mut client, mut server) = tunnel(&gateway, &mut backend).await;
+    let piece = vec![b'x'; 64 * 1024];
+    while lab.within(Duration::from_millis(100), client.write_all(&piece)).await.is_some() {}
+    server.write_all(b"farewell").await.unwrap();
+    // A socket that is closed with something unread resets the connection.
+    drop(server);
+    assert_eq!(read(&mut client, 8).await, b"farewell");
+    lab.has_spans(1).await;
+    assert_eq!(lab.spans()[0].outcome, Outcome::Failed(Fault::Reset));
+}
+
+#[tokio::test]
 async fn an_offer_that_is_none_is_ignored() {
     let lab = Lab::new();
     let backend = lab.backend(crate::lab::mirror).await;

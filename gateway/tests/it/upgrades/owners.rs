@@ -2,13 +2,16 @@
 
 use std::time::Duration;
 
+use hoplab_gateway::Plan;
 use hoplab_proxy::host::{Host, Listener};
 use hoplab_proxy::server::Drained;
 use hoplab_proxy::telemetry::gauges::Gauge;
 use hoplab_proxy::telemetry::{Fault, Outcome, Report};
+use hoplab_proxy::upstream::Source;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::{ASKED, Backend, SWITCHED, read, read_head, rest, tunnel};
+use crate::fleet::{List, has_changed};
 use crate::lab::{Lab, read_answer};
 
 const GET: &str = "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
@@ -116,6 +119,33 @@ async fn a_tunnel_counts_as_a_request_in_progress() {
     drop(server);
     lab.has_spans(2).await;
     tunnel(&gateway, &mut backend).await;
+}
+
+#[tokio::test]
+async fn a_tunnel_outlives_its_endpoint_s_membership() {
+    let lab = Lab::new();
+    let mut backend = Backend::start(&lab).await;
+    let endpoint = &backend.endpoint;
+    let list = List::new("endpoints-of-tunnels", &format!("{endpoint}\n"));
+    let text = format!("listen = \"127.0.0.1:0\"\n[upstreams.a]\nendpoints = [\"{endpoint}\"]");
+    let mut plan = Plan::read(&text).unwrap();
+    plan.upstreams[0].source = Source::File { path: list.0.clone(), every: Duration::from_millis(5) };
+    let gateway = lab.gateway_of(plan).await;
+    let (mut client, mut server) = tunnel(&gateway, &mut backend).await;
+    list.write("127.0.0.1:9\n");
+    lab.patiently(has_changed(&lab, (1, 1))).await.expect("the list is taken up");
+    for _ in 0..2 {
+        client.write_all(b"?").await.unwrap();
+        assert_eq!(read(&mut server, 1).await, b"?");
+        server.write_all(b"!").await.unwrap();
+        assert_eq!(read(&mut client, 1).await, b"!");
+        lab.wait_ms(20).await;
+    }
+    drop(client);
+    assert_eq!(rest(&mut server).await, b"");
+    drop(server);
+    lab.has_spans(1).await;
+    assert_eq!(lab.spans()[0].outcome, Outcome::Answered(101));
 }
 
 #[tokio::test]

@@ -7,13 +7,14 @@ use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt, TryStreamExt};
 use h2::client::SendRequest;
 use h2::ext::Protocol;
-use h2::{RecvStream, SendStream};
+use h2::{Reason, RecvStream, SendStream};
 use hoplab_proxy::host::{Endpoint, Listener};
 use hoplab_proxy::telemetry::{Fault, Outcome};
 use http::{Method, Request, Response, StatusCode, Version};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::Role;
 
 use super::{ASKED, Backend, Stream, read_head};
@@ -273,12 +274,23 @@ async fn a_refusal_is_told_to_callers_of_either_version_with_its_content() {
 
 #[tokio::test]
 async fn an_http2_upstream_that_takes_no_tunnels_is_not_asked_for_one() {
+    // 99 is as many streams as are opened before the peer has said how many it takes.
+    for streams in [None, Some(99)] {
+        takes_no_tunnels(streams).await;
+    }
+}
+
+async fn takes_no_tunnels(streams: Option<u32>) {
     let lab = Lab::new();
     let (mut listener, endpoint) = lab.bind().await;
     let spawner = lab.spawner();
     lab.spawner().spawn(async move {
         while let Ok(accepted) = listener.accept().await {
-            let mut connection = h2::server::handshake(accepted.stream).await.unwrap();
+            let mut builder = h2::server::Builder::new();
+            if let Some(streams) = streams {
+                builder.max_concurrent_streams(streams);
+            }
+            let mut connection = builder.handshake::<_, Bytes>(accepted.stream).await.unwrap();
             spawner.spawn(async move {
                 while let Some(Ok((request, mut respond))) = connection.accept().await {
                     assert_eq!(request.method(), Method::GET);
@@ -361,4 +373,57 @@ async fn each_way_of_an_http2_stream_ends_by_itself_and_a_reset_ends_both() {
     server.write_all(b"to nobody").await.unwrap();
     lab.has_spans(2).await;
     assert_eq!(lab.spans()[1].outcome, Outcome::Failed(Fault::Cancelled));
+}
+
+#[tokio::test]
+async fn what_an_http2_upstream_said_last_is_told_though_it_takes_no_more() {
+    let lab = Lab::new();
+    let (mut listener, endpoint) = lab.bind().await;
+    lab.spawner().spawn(async move {
+        let mut builder = h2::server::Builder::new();
+        builder.enable_connect_protocol();
+        let stream = listener.accept().await.unwrap().stream;
+        let mut connection = builder.handshake::<_, Bytes>(stream).await.unwrap();
+        while let Some(Ok((request, mut respond))) = connection.accept().await {
+            let mut send = respond.send_response(Response::new(()), false).unwrap();
+            send.send_data(Bytes::from("farewell"), true).unwrap();
+            // What the caller still says is not read: h2 resets the stream, without an error.
+            drop(request);
+        }
+    });
+    let gateway = to(&lab, &endpoint, "http2").await;
+    let mut client = gateway.connect().await;
+    client.write_all(ASKED.as_bytes()).await.unwrap();
+    assert!(read_head(&mut client).await.starts_with("HTTP/1.1 101 "));
+    assert_eq!(super::rest(&mut client).await, b"farewell");
+    lab.has_spans(1).await;
+    assert_eq!(lab.spans()[0].outcome, Outcome::Answered(101));
+}
+
+#[tokio::test]
+async fn an_http2_caller_is_told_of_a_broken_tunnel_in_the_words_of_its_protocol() {
+    let lab = Lab::new();
+    let mut backend = Backend::start(&lab).await;
+    let gateway = backend.gateway(&lab, "").await;
+    for (protocol, reason) in [("websocket", Reason::CANCEL), ("irc", Reason::CONNECT_ERROR)] {
+        let mut client = client(&lab, &gateway).await.ready().await.unwrap();
+        while !client.is_extended_connect_protocol_enabled() {
+            lab.wait_ms(1).await;
+        }
+        let (answer, mut send) = client.send_request(extended(protocol), false).unwrap();
+        let (mut server, asked) = backend.next().await;
+        let accept = field(&asked, "sec-websocket-key").map(|key| derive_accept_key(key.as_bytes()));
+        let head = format!(
+            "HTTP/1.1 101 x\r\nUpgrade: {protocol}\r\nSec-WebSocket-Accept: {}\r\n\r\n",
+            accept.unwrap_or_default()
+        );
+        server.write_all(head.as_bytes()).await.unwrap();
+        let mut content = answer.await.unwrap().into_body();
+        send.send_data(Bytes::from("two"), false).unwrap();
+        assert_eq!(super::read(&mut server, 1).await, b"t");
+        // A socket that is closed with something unread resets the connection.
+        drop(server);
+        let broken = content.data().await.unwrap().unwrap_err();
+        assert_eq!((broken.is_remote(), broken.reason()), (true, Some(reason)), "{protocol}");
+    }
 }

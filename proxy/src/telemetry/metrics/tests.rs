@@ -165,6 +165,16 @@ fn breakers_have_one_state_and_all_their_moves() {
         assert_eq!(value(&metrics, &series("state")), Some(is_in), "{state}");
         assert_eq!(value(&metrics, &series("moves_total")), moves, "{state}");
     }
+    let left = PolicyEvent {
+        at: at(2),
+        upstream: "cart".into(),
+        endpoint: Some("cart-0:80".into()),
+        decision: Decision::Left,
+    };
+    metrics.observe(&Report::Policy(left));
+    let series = |name: &str| format!("hoplab_breaker_{name}{{{labels},state=\"open\"}}");
+    assert_eq!(value(&metrics, &series("state")), None, "who has left has no breaker");
+    assert_eq!(value(&metrics, &series("moves_total")), Some(2.0));
     let whole = "hoplab_breaker_state{upstream=\"payment\",endpoint=\"\",state=\"closed\"}";
     assert_eq!(value(&metrics, whole), Some(1.0));
 }

@@ -12,8 +12,12 @@ use super::super::settings::Limits;
 use super::connect::{Dialed, Label};
 use super::{Pool, sooner};
 use crate::host::{Host, Instant};
-use crate::http2::client::{STREAMS_UNTIL_TOLD, Sender};
+use crate::http2::client::Sender;
 use crate::telemetry::{Fault, Timeline};
+
+/// How many streams are opened on a connection at most before the peer has said how many it allows. RFC 9113, 6.5.2,
+/// advises to allow no fewer than 100.
+const STREAMS_UNTIL_TOLD: u32 = 99;
 
 /// How waiting for a place ended, and who owned the time of opening the connection, where it is on a new one.
 pub(super) type Opened<H> = (Result<Shared<H>, Fault>, Option<Timeline>);
@@ -176,7 +180,7 @@ impl<H: Host> Open<H> {
     /// How many places are to come: on connections that are being opened, and where the peer has yet to say how many
     /// there are.
     fn coming(&self, limits: &Limits) -> u64 {
-        let untold = self.connections.iter().filter(|connection| !connection.is_told());
+        let untold = self.connections.iter().filter(|connection| connection.sender.streams_max().is_none());
         let most = self.most(limits.streams);
         let untold = untold.map(|connection| most.saturating_sub(connection.streams));
         u64::from(self.opening) * u64::from(self.most(limits.streams_of_new()))
@@ -213,8 +217,8 @@ impl<H: Host> Open<H> {
     /// Takes note of how many streams the peer allows now, and of what has come to its end.
     pub(super) fn hear(&mut self) {
         self.connections.retain_mut(|connection| connection.sender.is_open());
-        let told = self.connections.iter().rev().find(|connection| connection.is_told());
-        self.told = told.map(|connection| connection.sender.streams_max()).or(self.told);
+        let told = self.connections.iter().rev().find_map(|connection| connection.sender.streams_max());
+        self.told = told.or(self.told);
     }
 
     /// A request on connection `id` is done.
@@ -284,16 +288,10 @@ impl<H: Host> Open<H> {
 }
 
 impl Connection {
-    /// Whether the peer has said how many streams it allows.
-    fn is_told(&self) -> bool {
-        self.sender.streams_max() != STREAMS_UNTIL_TOLD
-    }
-
     /// Whether it takes another stream; until the peer has said so itself, as it has `told` on other connections.
     fn has_room(&self, limits: &Limits, told: Option<u32>) -> bool {
-        let allowed = self.sender.streams_max();
-        let allowed =
-            if allowed == STREAMS_UNTIL_TOLD { allowed.min(told.unwrap_or(allowed)) } else { allowed };
+        let guess = || told.map_or(STREAMS_UNTIL_TOLD, |told| told.min(STREAMS_UNTIL_TOLD));
+        let allowed = self.sender.streams_max().unwrap_or_else(guess);
         self.streams < limits.streams.min(allowed)
     }
 

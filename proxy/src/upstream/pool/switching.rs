@@ -53,6 +53,11 @@ impl Outlet {
 }
 
 impl Upload {
+    /// Whether nobody else uses the connection, so that it was reset where it takes nothing more.
+    pub(in super::super) fn has_own_connection(&self) -> bool {
+        matches!(self, Self::Http1(_))
+    }
+
     /// Completes once all was sent, the end included, or nothing more can be.
     pub(in super::super) fn poll_sent(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Unwritten>> {
         match self {
@@ -119,7 +124,7 @@ async fn ask_http2<H: Host>(
     // The first request on a connection may be faster than the peer's word on what it takes.
     loop {
         let heard = pool.heard.notified();
-        if shared.sender.is_told() || !shared.sender.is_open() {
+        if shared.sender.streams_max().is_some() || !shared.sender.is_open() {
             break;
         }
         heard.await;

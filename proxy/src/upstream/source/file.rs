@@ -18,7 +18,7 @@ pub(super) struct Watch {
     every: Duration,
     /// What was taken up.
     taken: Option<String>,
-    /// What was seen last.
+    /// What the last look has seen, if it could be read.
     seen: Option<String>,
 }
 
@@ -38,15 +38,16 @@ impl Watch {
 
     fn find(&mut self, read: io::Result<String>) -> Found {
         let trouble = |what: String| Found::Trouble(format!("{}: {what}", self.path.display()));
+        let seen = self.seen.take();
         let text = match read {
             Ok(text) => text,
             Err(error) => return trouble(format!("cannot be read: {error}")),
         };
+        self.seen = Some(text.clone());
         if self.taken.as_ref() == Some(&text) {
-            return Found::Nothing;
+            return Found::Unchanged;
         }
-        if self.taken.is_some() && self.seen.as_ref() != Some(&text) {
-            self.seen = Some(text);
+        if self.taken.is_some() && seen.as_ref() != Some(&text) {
             return Found::Nothing;
         }
         match parse(&text).map(Fleet::of) {
@@ -153,10 +154,24 @@ mod tests {
     fn a_change_is_taken_up_when_it_is_seen_twice() {
         let mut watch = watch();
         assert_eq!(find(&mut watch, "a:80\n"), fleet(&["a"]), "the first time at once");
-        assert_eq!(find(&mut watch, "a:80\n"), Found::Nothing);
+        assert_eq!(find(&mut watch, "a:80\n"), Found::Unchanged);
         assert_eq!(find(&mut watch, "a:80\nb"), Found::Nothing, "it is being written");
         assert_eq!(find(&mut watch, "a:80\nb:80\n"), Found::Nothing);
         assert_eq!(find(&mut watch, "a:80\nb:80\n"), fleet(&["a", "b"]));
+    }
+
+    #[test]
+    fn what_is_seen_twice_is_so_only_in_a_row() {
+        let mut watch = watch();
+        let half = "a:80\n";
+        find(&mut watch, "a:80\nb:80\n");
+        for between in [Ok("a:80\nb:80\n"), Ok("a:80\nb:"), Err(io::ErrorKind::NotFound)] {
+            assert_eq!(find(&mut watch, half), Found::Nothing);
+            watch.learn(Instant::START, between.map(str::to_owned).map_err(Into::into));
+            assert_eq!(find(&mut watch, half), Found::Nothing, "after {between:?}");
+            find(&mut watch, "a:80\nb:80\n");
+        }
+        assert_eq!([(); 2].map(|()| find(&mut watch, half)), [Found::Nothing, fleet(&["a"])]);
     }
 
     #[test]
@@ -169,6 +184,6 @@ mod tests {
         assert_eq!(find(&mut watch, ""), Found::Nothing);
         assert!(trouble(find(&mut watch, "")), "it names nobody");
         assert!(trouble(watch.learn(Instant::START, Err(io::ErrorKind::NotFound.into())).found));
-        assert_eq!(find(&mut watch, "a:80\n"), Found::Nothing, "it is as it was");
+        assert_eq!(find(&mut watch, "a:80\n"), Found::Unchanged, "it is as it was");
     }
 }
