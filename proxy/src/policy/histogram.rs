@@ -69,7 +69,9 @@ mod tests {
             quantile in 0.01..0.999_f64,
         ) {
             let mut histogram = Histogram::new();
-            micros.iter().for_each(|value| histogram.add(Duration::from_micros(*value)));
+            for value in &micros {
+                histogram.add(Duration::from_micros(*value));
+            }
             micros.sort_unstable();
             let exact = micros[((quantile * micros.len() as f64).ceil() as usize).clamp(1, micros.len()) - 1];
             let found = histogram.quantile(quantile).as_micros() as u64;

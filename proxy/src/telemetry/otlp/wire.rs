@@ -169,27 +169,29 @@ pub struct Attribute {
 }
 
 #[derive(Debug, Clone, Serialize)]
-#[serde(rename_all = "camelCase")]
 enum Value {
-    StringValue(String),
+    #[serde(rename = "stringValue")]
+    Text(String),
     /// 64 bits go as text in protobuf's JSON.
-    IntValue(String),
-    BoolValue(bool),
+    #[serde(rename = "intValue")]
+    Number(String),
+    #[serde(rename = "boolValue")]
+    Flag(bool),
 }
 
 /// An attribute that is text.
 pub fn text(key: &'static str, value: impl Into<String>) -> Attribute {
-    Attribute { key, value: Value::StringValue(value.into()) }
+    Attribute { key, value: Value::Text(value.into()) }
 }
 
 /// An attribute that is a number.
 pub fn number(key: &'static str, value: impl Into<u64>) -> Attribute {
-    Attribute { key, value: Value::IntValue(value.into().to_string()) }
+    Attribute { key, value: Value::Number(value.into().to_string()) }
 }
 
 /// An attribute that holds or not.
 pub fn flag(key: &'static str, value: bool) -> Attribute {
-    Attribute { key, value: Value::BoolValue(value) }
+    Attribute { key, value: Value::Flag(value) }
 }
 
 /// What is to know of an `endpoint`, `host:port`, that an attempt was sent to.
