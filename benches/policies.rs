@@ -361,7 +361,7 @@ fn rate_limits(criterion: &mut Criterion) {
         let (mut limiter, mut clock) = (Limiter::new(config), Clock(0));
         hot(&mut group, name, || limiter.admit(clock.now(), black_box(1)));
     }
-    let (mut keyed, mut clock) = (Keyed::new(kinds[0].1, 10_000), Clock(0));
+    let (mut keyed, mut clock) = (Keyed::new(kinds[0].1, 10_000, 1), Clock(0));
     let callers: Vec<_> = (0..10_000).map(|number| format!("caller-{number}")).collect();
     let mut callers = callers.iter().cycle();
     hot(&mut group, "keyed", || {

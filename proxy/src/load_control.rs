@@ -101,7 +101,7 @@ impl<H: Host> LoadControl<H> {
         let by = rate.as_ref().and_then(|rate| rate.by.as_ref()).map(|keys| keys.by.clone());
         let rate = rate.map(|rate| match rate.by {
             None => Rate::Shared(Limiter::new(rate.limit)),
-            Some(keys) => Rate::Keyed(Box::new(Keyed::new(rate.limit, keys.keys_max as usize))),
+            Some(keys) => Rate::Keyed(Box::new(Keyed::new(rate.limit, keys.keys_max as usize, seed))),
         });
         let now = host.now();
         let state = Mutex::new(State {

@@ -14,6 +14,7 @@ pub mod deadline;
 pub mod failfast;
 pub mod health;
 pub mod hedge;
+mod histogram;
 pub mod limit;
 pub mod outlier;
 pub mod priority;

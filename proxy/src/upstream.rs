@@ -306,8 +306,9 @@ impl<H: Host> Upstream<H> {
             discard(attempted, &replay, deadline);
             exchange.enter(Owner::Backoff);
             self.host.sleep_until(self.host.now() + pause).await;
-            exchange.mark(self.host.now());
-            self.refuse_late(deadline)?;
+            let now = self.host.now();
+            exchange.mark(now);
+            self.refuse_late(now, deadline)?;
         }
     }
 

@@ -157,11 +157,17 @@ impl<H: Host> Visit<H> {
     }
 
     fn finish(&mut self, outcome: Outcome) {
+        if self.exchange.is_some() {
+            self.finish_at(outcome, self.host.now());
+        }
+    }
+
+    fn finish_at(&mut self, outcome: Outcome, now: Instant) {
         if let Some(mut exchange) = self.exchange.take() {
             if let (Some(facts), Some(received)) = (&mut exchange.facts, &self.received) {
                 facts.bytes_received = received.load(Ordering::Relaxed);
             }
-            let span = exchange.into_span(self.role, outcome, self.host.now());
+            let span = exchange.into_span(self.role, outcome, now);
             self.host.report(Report::Span(span));
             self.passes.drain(..).for_each(|pass| pass.end(outcome));
         }
@@ -332,14 +338,15 @@ impl<H: Host> Counted<H> {
         Body::breakable(Self { host, visit, body, status, meter, paying: None, reading: false })
     }
 
-    /// From here on, the time belongs to `owner`.
-    fn turn_to(&mut self, owner: Owner) {
+    /// From here on, the time belongs to `owner`; and when that is.
+    fn turn_to(&mut self, owner: Owner) -> Instant {
         let now = self.host.now();
         self.visit.with(|visit| {
             if let Some(exchange) = &mut visit.exchange {
                 exchange.turn(owner, now);
             }
         });
+        now
     }
 
     fn begin_reading(&mut self) {
@@ -351,7 +358,7 @@ impl<H: Host> Counted<H> {
 
     fn hand_over(&mut self, frame: Frame<Bytes>) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
         self.reading = false;
-        self.turn_to(Owner::Downstream);
+        let now = self.turn_to(Owner::Downstream);
         if let Some(trailers) = frame.trailers_ref() {
             self.status = grpc::amounts_to(self.status, trailers.get(grpc::STATUS));
         }
@@ -362,7 +369,7 @@ impl<H: Host> Counted<H> {
                 facts.bytes_sent += frame.data_ref().map_or(0, Bytes::len) as u64;
             }
             if is_last {
-                visit.finish(outcome);
+                visit.finish_at(outcome, now);
             }
         });
         Poll::Ready(Some(Ok(frame)))

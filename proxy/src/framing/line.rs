@@ -81,6 +81,11 @@ impl<'a> Line<'a> {
         if name { Ok(()) } else { Err(Malformed) }
     }
 
+    /// Whether it begins as the fields do that frame content, which most do not: their names need not be compared.
+    pub(super) fn may_frame(self) -> bool {
+        matches!(self.prefix.first(), Some(b'c' | b'C' | b't' | b'T'))
+    }
+
     /// Whether the line is a field with this name, whatever a careless reader makes of white space.
     pub(super) fn names(self, name: &[u8]) -> bool {
         let Some((head, rest)) = self.prefix.split_at_checked(name.len()) else { return false };

@@ -143,6 +143,9 @@ impl Framing {
     /// Reads a field. One length or one coding is all there may be: of equal lengths, too, one reader could take
     /// another than the next (RFC 9110, 8.6, allows to refuse them, and nginx does).
     fn read(&mut self, line: Line<'_>) -> Result<(), Malformed> {
+        if !line.may_frame() {
+            return line.check_start();
+        }
         let framed = self.chunked || self.length.is_some();
         if line.names(b"content-length") {
             let value = line.value().filter(|_| !framed).ok_or(Malformed)?;

@@ -6,7 +6,7 @@
 //! only once every attempt beside each other has failed. `max` is counted over the whole request, so that it
 //! leads to at most 1 + retries + hedges attempts, never to their product.
 
-pub(super) mod latencies;
+mod latencies;
 
 use std::time::Duration;
 

@@ -1,25 +1,19 @@
 //! Spans as OpenTelemetry writes them to files: OTLP's JSON encoding, a `TracesData` object a line
 //! (<https://opentelemetry.io/docs/specs/otel/protocol/file-exporter/>), attributes by the semantic conventions for
-//! HTTP. Owns the line, not where it is written.
+//! HTTP. Owns what a line tells; how it is written is [`wire`]'s, and where, the caller's.
 //!
 //! A hop's stay is a server span; it is the child of the caller's attempt. Each attempt is a client span below it.
 //! The ids of attempts are those that travel in `traceparent`; a server span's is known here alone, so it is drawn
 //! here.
 
-use std::time::SystemTime;
+pub mod wire;
 
-use serde::Serialize;
+use std::time::SystemTime;
 
 use super::calendar::since_epoch;
 use super::{Attempt, Facts, Outcome, Span, SpanIds};
 use crate::instant::Instant;
-
-/// `SPAN_KIND_SERVER` and `SPAN_KIND_CLIENT` of OTLP.
-const SERVER: u8 = 2;
-const CLIENT: u8 = 3;
-
-/// `STATUS_CODE_ERROR` of OTLP.
-const ERROR: u8 = 2;
+use wire::{Kind, ResourceSpans, Status, Traces, UnixNanos, number, text};
 
 /// Writes spans as lines.
 #[derive(Debug)]
@@ -44,13 +38,8 @@ impl Exporter {
         let mut spans = vec![server(span, facts, clock, &id)];
         let attempts = span.attempts.iter().enumerate();
         spans.extend(attempts.map(|(place, attempt)| client(attempt, place, facts, clock, parent)));
-        let resource = Resource { attributes: vec![text("service.name", &self.service)] };
-        let scope = Scope { name: "hoplab", version: env!("CARGO_PKG_VERSION") };
-        let scopes = [ScopeSpans { scope, spans }];
-        serde_json::to_string(&TracesData {
-            resource_spans: [ResourceSpans { resource, scope_spans: scopes }],
-        })
-        .ok()
+        let attributes = vec![text("service.name", self.service.as_str())];
+        Some(Traces::new([ResourceSpans::new(attributes, spans)]).line())
     }
 }
 
@@ -62,9 +51,8 @@ struct Clock {
 }
 
 impl Clock {
-    /// Nanoseconds since 1970, as text, since JSON's numbers do not hold them.
-    fn unix_nanos(self, at: Instant) -> String {
-        (since_epoch(self.arrived) + at.saturating_since(self.start)).as_nanos().to_string()
+    fn unix_nanos(self, at: Instant) -> UnixNanos {
+        UnixNanos((since_epoch(self.arrived) + at.saturating_since(self.start)).as_nanos())
     }
 }
 
@@ -75,69 +63,65 @@ struct Parent<'a> {
     id: &'a str,
 }
 
-fn server(span: &Span, facts: &Facts, clock: Clock, id: &str) -> Wire {
+fn server(span: &Span, facts: &Facts, clock: Clock, id: &str) -> wire::Span {
     let mut attributes = vec![
         text("http.request.method", facts.method.as_str()),
         text("url.path", facts.target.path()),
-        text("client.address", &facts.client.to_string()),
+        text("client.address", facts.client.to_string()),
     ];
     // The client's port is known where the client itself connected; else the peer is another.
     if facts.client.to_canonical() == facts.peer.ip().to_canonical() {
-        attributes.push(number("client.port", u64::from(facts.peer.port())));
+        attributes.push(number("client.port", facts.peer.port()));
     } else {
-        attributes.push(text("network.peer.address", &facts.peer.ip().to_string()));
-        attributes.push(number("network.peer.port", u64::from(facts.peer.port())));
+        attributes.push(text("network.peer.address", facts.peer.ip().to_string()));
+        attributes.push(number("network.peer.port", facts.peer.port()));
     }
     attributes.push(text("hoplab.role", span.role.name()));
     let host = facts.host.as_ref().and_then(|host| host.to_str().ok());
     attributes.extend(host.map(|host| text("server.address", host)));
     attributes.extend(facts.upstream.as_deref().map(|upstream| text("hoplab.upstream", upstream)));
-    attributes
-        .extend(facts.status.map(|status| number("http.response.status_code", u64::from(status.as_u16()))));
+    attributes.extend(facts.status.map(|status| number("http.response.status_code", status.as_u16())));
     attributes.push(number("http.response.body.size", facts.bytes_sent));
     let failed = !span.outcome.is_ok();
-    attributes.extend(failed.then(|| text("error.type", &error(span.outcome))));
-    Wire {
+    attributes.extend(failed.then(|| text("error.type", error(span.outcome))));
+    wire::Span {
         trace_id: span.trace.to_string(),
         span_id: id.to_owned(),
         parent_span_id: span.parent.map(|parent| parent.to_string()),
         name: facts.method.to_string(),
-        kind: SERVER,
+        kind: Kind::Server,
         start_time_unix_nano: clock.unix_nanos(span.start),
         end_time_unix_nano: clock.unix_nanos(span.end),
         attributes,
+        events: Vec::new(),
         status: Status::of(failed),
     }
 }
 
-fn client(attempt: &Attempt, place: usize, facts: &Facts, clock: Clock, parent: Parent<'_>) -> Wire {
+fn client(attempt: &Attempt, place: usize, facts: &Facts, clock: Clock, parent: Parent<'_>) -> wire::Span {
     let mut attributes =
-        vec![text("http.request.method", facts.method.as_str()), text("hoplab.upstream", &attempt.upstream)];
-    if let Some((host, port)) = attempt.endpoint.as_deref().and_then(|endpoint| endpoint.rsplit_once(':')) {
-        attributes.push(text("server.address", host.trim_matches(['[', ']'])));
-        attributes.extend(port.parse().ok().map(|port| number("server.port", port)));
-    }
-    if place > 0 {
-        attributes.push(number("http.request.resend_count", place as u64));
-    }
+        vec![text("http.request.method", facts.method.as_str()), text("hoplab.upstream", &*attempt.upstream)];
+    attributes.extend(attempt.endpoint.iter().flat_map(|endpoint| wire::server(endpoint)));
+    attributes.extend(wire::resent(place));
     // To a client, an answer from 400 on is an error; to a server it is not.
     let failed = match attempt.outcome {
         Outcome::Answered(status) => {
-            attributes.push(number("http.response.status_code", u64::from(status)));
+            attributes.push(number("http.response.status_code", status));
             status >= 400
         }
         Outcome::Failed(_) => true,
     };
-    attributes.extend(failed.then(|| text("error.type", &error(attempt.outcome))));
-    Wire {
+    attributes.extend(failed.then(|| text("error.type", error(attempt.outcome))));
+    wire::Span {
         trace_id: parent.trace.to_owned(),
         span_id: attempt.id.to_string(),
         parent_span_id: Some(parent.id.to_owned()),
         name: facts.method.to_string(),
-        kind: CLIENT,
+        kind: Kind::Client,
         start_time_unix_nano: clock.unix_nanos(attempt.start),
         end_time_unix_nano: clock.unix_nanos(attempt.end),
         attributes,
+        events: Vec::new(),
         status: Status::of(failed),
     }
 }
@@ -147,87 +131,6 @@ fn error(outcome: Outcome) -> String {
         Outcome::Answered(status) => status.to_string(),
         Outcome::Failed(fault) => fault.name().to_owned(),
     }
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct TracesData {
-    resource_spans: [ResourceSpans; 1],
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct ResourceSpans {
-    resource: Resource,
-    scope_spans: [ScopeSpans; 1],
-}
-
-#[derive(Serialize)]
-struct Resource {
-    attributes: Vec<Attribute>,
-}
-
-#[derive(Serialize)]
-struct ScopeSpans {
-    scope: Scope,
-    spans: Vec<Wire>,
-}
-
-#[derive(Serialize)]
-struct Scope {
-    name: &'static str,
-    version: &'static str,
-}
-
-/// A span on the wire.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Wire {
-    trace_id: String,
-    span_id: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    parent_span_id: Option<String>,
-    name: String,
-    kind: u8,
-    start_time_unix_nano: String,
-    end_time_unix_nano: String,
-    attributes: Vec<Attribute>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    status: Option<Status>,
-}
-
-#[derive(Serialize)]
-struct Status {
-    code: u8,
-}
-
-impl Status {
-    /// What went well has none, as the conventions want it.
-    fn of(failed: bool) -> Option<Self> {
-        failed.then_some(Self { code: ERROR })
-    }
-}
-
-#[derive(Serialize)]
-struct Attribute {
-    key: &'static str,
-    value: Value,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-enum Value {
-    StringValue(String),
-    /// 64 bits go as text in protobuf's JSON.
-    IntValue(String),
-}
-
-fn text(key: &'static str, value: &str) -> Attribute {
-    Attribute { key, value: Value::StringValue(value.to_owned()) }
-}
-
-fn number(key: &'static str, value: u64) -> Attribute {
-    Attribute { key, value: Value::IntValue(value.to_string()) }
 }
 
 #[cfg(test)]
@@ -335,6 +238,41 @@ pub(super) mod tests {
         assert_eq!(attribute(second, "server.port"), &json!({"intValue": "8080"}));
         assert_eq!(attribute(second, "http.request.resend_count"), &json!({"intValue": "1"}));
         assert_eq!(second["startTimeUnixNano"], "1767225600000254000");
+    }
+
+    /// Files are compared byte for byte by those who keep them.
+    #[test]
+    fn a_line_is_written_in_one_order() {
+        let mut span = span();
+        span.attempts.truncate(1);
+        let line = Exporter::new("hoplab-gateway", 1).line(&span).unwrap();
+        let expected = [
+            r#"{"resourceSpans":[{"resource":{"attributes":["#,
+            r#"{"key":"service.name","value":{"stringValue":"hoplab-gateway"}}]},"#,
+            r#""scopeSpans":[{"scope":{"name":"hoplab","version":"VERSION"},"spans":["#,
+            r#"{"traceId":"0af7651916cd43dd8448eb211c80319c","spanId":"da26e52fa3730902","#,
+            r#""parentSpanId":"00000000000000b7","name":"POST","kind":2,"#,
+            r#""startTimeUnixNano":"1767225600000250000","endTimeUnixNano":"1767225600000259000","attributes":["#,
+            r#"{"key":"http.request.method","value":{"stringValue":"POST"}},"#,
+            r#"{"key":"url.path","value":{"stringValue":"/cart/\"1\""}},"#,
+            r#"{"key":"client.address","value":{"stringValue":"192.0.2.7"}},"#,
+            r#"{"key":"network.peer.address","value":{"stringValue":"::1"}},"#,
+            r#"{"key":"network.peer.port","value":{"intValue":"5000"}},"#,
+            r#"{"key":"hoplab.role","value":{"stringValue":"gateway"}},"#,
+            r#"{"key":"server.address","value":{"stringValue":"shop.example.com"}},"#,
+            r#"{"key":"hoplab.upstream","value":{"stringValue":"cart"}},"#,
+            r#"{"key":"http.response.status_code","value":{"intValue":"200"}},"#,
+            r#"{"key":"http.response.body.size","value":{"intValue":"7"}}]},"#,
+            r#"{"traceId":"0af7651916cd43dd8448eb211c80319c","spanId":"00000000000000a1","#,
+            r#""parentSpanId":"da26e52fa3730902","name":"POST","kind":3,"#,
+            r#""startTimeUnixNano":"1767225600000251000","endTimeUnixNano":"1767225600000253000","attributes":["#,
+            r#"{"key":"http.request.method","value":{"stringValue":"POST"}},"#,
+            r#"{"key":"hoplab.upstream","value":{"stringValue":"cart"}},"#,
+            r#"{"key":"server.address","value":{"stringValue":"::1"}},"#,
+            r#"{"key":"server.port","value":{"intValue":"8080"}},"#,
+            r#"{"key":"error.type","value":{"stringValue":"reset"}}],"status":{"code":2}}]}]}]}"#,
+        ];
+        assert_eq!(line, expected.concat().replace("VERSION", env!("CARGO_PKG_VERSION")));
     }
 
     #[test]

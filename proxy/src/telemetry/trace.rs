@@ -119,12 +119,25 @@ static DIGITS: [u8; 256] = {
     values
 };
 
-fn hex(mut value: u64, digits: &mut [u8]) {
-    for digit in digits.iter_mut().rev() {
-        *digit = b"0123456789abcdef"[(value & 15) as usize];
-        value >>= 4;
+/// Writes `value` as hexadecimal digits, two a byte.
+fn hex(value: u64, digits: &mut [u8]) {
+    let bytes = value.to_be_bytes();
+    let bytes = &bytes[bytes.len() - digits.len() / 2..];
+    for (pair, byte) in digits.chunks_exact_mut(2).zip(bytes) {
+        pair.copy_from_slice(&PAIRS[usize::from(*byte)]);
     }
 }
+
+/// The two digits of each byte.
+static PAIRS: [[u8; 2]; 256] = {
+    let (mut pairs, mut value) = ([[0; 2]; 256], 0);
+    while value < 256 {
+        let digits = b"0123456789abcdef";
+        pairs[value] = [digits[value >> 4], digits[value & 15]];
+        value += 1;
+    }
+    pairs
+};
 
 impl fmt::Display for TraceId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

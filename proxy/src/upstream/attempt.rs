@@ -118,13 +118,11 @@ impl<H: Host> Upstream<H> {
         let id = self.ids.span();
         let kind = if tried.count == 0 { AttemptKind::First } else { AttemptKind::Retry };
         exchange.begin_attempt(id, &self.name, kind, self.host.now());
-        let chosen = self.state.choose_in_time(exchange, &tried.members, deadline).await;
-        let now = self.host.now();
-        match chosen {
+        match self.state.choose_in_time(exchange, &tried.members, deadline).await {
             Ok(verdict) => Ok(begun(exchange, verdict, id, tried)),
             Err(fault) => {
                 tried.count += 1;
-                exchange.end_attempt(Outcome::Failed(fault), now);
+                exchange.end_attempt(Outcome::Failed(fault), self.host.now());
                 Err(Failed { fault, reach: Reach::Held, endpoint: None })
             }
         }

@@ -52,7 +52,7 @@ impl<H: Host> Clock<'_, H> {
 
     /// When the attempt is over, were the caller to send now.
     pub(super) fn until(&self) -> Instant {
-        let waited = self.replay.waits().until(self.host.now());
+        let waited = self.replay.waits().until(|| self.host.now());
         let deadline = self.limits.deadline(waited);
         let waited_now = waited.saturating_sub(self.waited_before);
         let try_ends = self.per_try.map(|per_try| self.began + per_try + waited_now);

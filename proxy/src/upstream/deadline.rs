@@ -48,12 +48,12 @@ impl<H: Host> Upstream<H> {
         }
         let told = [exchange.told, exchange.deadline].into_iter().flatten().min();
         let limits = Limits { own: now + self.settings.timeout, told };
-        self.refuse_late(limits.deadline(Duration::ZERO)).map(|()| limits)
+        self.refuse_late(now, limits.deadline(Duration::ZERO)).map(|()| limits)
     }
 
     /// When a request within `limits` must be over, were its caller to send what `replay` waits for now.
     pub(super) fn deadline_of(&self, limits: Limits, replay: &Replay<H>) -> Instant {
-        limits.deadline(replay.waits().until(self.host.now()))
+        limits.deadline(replay.waits().until(|| self.host.now()))
     }
 
     /// From when on no attempt is begun for a request that must be over at `deadline`: the upstream would have no
@@ -62,9 +62,9 @@ impl<H: Host> Upstream<H> {
         self.deadline.as_ref().map_or(deadline, |policy| policy.of_next_hop(deadline))
     }
 
-    /// Refuses to begin what could not be done until `deadline`.
-    pub(super) fn refuse_late(&self, deadline: Instant) -> Result<(), Fault> {
-        if self.host.now() < self.begin_by(deadline) {
+    /// Refuses to begin `now` what could not be done until `deadline`.
+    pub(super) fn refuse_late(&self, now: Instant, deadline: Instant) -> Result<(), Fault> {
+        if now < self.begin_by(deadline) {
             return Ok(());
         }
         self.state.decided(None, Decision::DeadlinePassed);

@@ -64,9 +64,9 @@ pub(super) struct Waits {
 }
 
 impl Waits {
-    /// All of it until `now`.
-    pub(super) fn until(self, now: Instant) -> Duration {
-        self.over + self.since.map_or(Duration::ZERO, |since| now.saturating_since(since))
+    /// All of it until now, which is asked for where it is waited for.
+    pub(super) fn until(self, now: impl FnOnce() -> Instant) -> Duration {
+        self.over + self.since.map_or(Duration::ZERO, |since| now().saturating_since(since))
     }
 }
 

@@ -345,12 +345,13 @@ impl<H: Host> Verdict<H> {
         let settled = Settled::Answered(status);
         let is_over = is_received || status.is_server_error();
         self.open = if is_over { Open::Nothing } else { Open::Content(status) };
-        let policies = self.settle_balance(settled);
+        let now = self.shared.host.now();
+        let policies = self.settle_balance(now, settled);
         if is_over {
-            self.settle(policies, settled);
+            self.settle(policies, now, settled);
         } else if let Admission::Probe { round } = self.admission {
             // A probe whose answer streams for ever must not keep everybody else out.
-            self.settle_breaker(policies, settled);
+            self.settle_breaker(policies, now, settled);
             self.admission = Admission::Pass { round };
         }
     }
@@ -358,7 +359,7 @@ impl<H: Host> Verdict<H> {
     /// The content of an answer came to its end; with the trailers it `amounts_to` a status.
     pub(super) fn ended(&mut self, amounts_to: StatusCode) {
         if let Open::Content(_) = std::mem::replace(&mut self.open, Open::Nothing) {
-            self.settle(self.shared.lock(), Settled::Answered(amounts_to));
+            self.settle(self.shared.lock(), self.shared.host.now(), Settled::Answered(amounts_to));
         }
     }
 
@@ -369,16 +370,19 @@ impl<H: Host> Verdict<H> {
 
     /// Tells those who have not heard yet, which is everybody before the head.
     fn close(&mut self, settled: Settled) {
-        let policies = match std::mem::replace(&mut self.open, Open::Nothing) {
-            Open::Whole => self.settle_balance(settled),
-            Open::Content(_) => self.shared.lock(),
-            Open::Nothing => return,
+        let open = std::mem::replace(&mut self.open, Open::Nothing);
+        if matches!(open, Open::Nothing) {
+            return;
+        }
+        let now = self.shared.host.now();
+        let policies = match open {
+            Open::Whole => self.settle_balance(now, settled),
+            Open::Content(_) | Open::Nothing => self.shared.lock(),
         };
-        self.settle(policies, settled);
+        self.settle(policies, now, settled);
     }
 
-    fn settle_balance(&self, settled: Settled) -> MutexGuard<'_, Policies<H>> {
-        let now = self.shared.host.now();
+    fn settle_balance(&self, now: Instant, settled: Settled) -> MutexGuard<'_, Policies<H>> {
         let mut policies = self.shared.lock();
         if policies.members.is_current(self.member.seat) {
             policies.balance.observe(now, self.member.seat.slot, now - self.began, settled.into());
@@ -387,13 +391,13 @@ impl<H: Host> Verdict<H> {
     }
 
     /// Tells breaker and ejection.
-    fn settle(&self, mut policies: MutexGuard<'_, Policies<H>>, settled: Settled) {
+    fn settle(&self, mut policies: MutexGuard<'_, Policies<H>>, now: Instant, settled: Settled) {
         let observed = if policies.members.is_current(self.member.seat) {
-            policies.observe_attempt(self.shared.host.now(), self.member.seat.slot, settled)
+            policies.observe_attempt(now, self.member.seat.slot, settled)
         } else {
             Observed::Nothing
         };
-        self.settle_breaker(policies, settled);
+        self.settle_breaker(policies, now, settled);
         match observed {
             Observed::Nothing => {}
             Observed::Ejected => self.shared.after_ejection(&self.member.label),
@@ -403,8 +407,8 @@ impl<H: Host> Verdict<H> {
         }
     }
 
-    fn settle_breaker(&self, policies: MutexGuard<'_, Policies<H>>, settled: Settled) {
-        let (now, admission) = (self.shared.host.now(), self.admission);
+    fn settle_breaker(&self, policies: MutexGuard<'_, Policies<H>>, now: Instant, settled: Settled) {
+        let admission = self.admission;
         // The breaker of one that has left has gone with it; that of the whole upstream has its probe back.
         let settled = match policies.members.is_current(self.member.seat) {
             true => settled,

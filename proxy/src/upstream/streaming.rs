@@ -201,7 +201,9 @@ impl<H: Host> Streaming<H> {
 
     /// Does what follows from the end of the content.
     fn apply(self, end: End) {
-        let deadline = self.until(self.replay.waits(), self.host.now());
+        let waits = self.replay.waits();
+        // What passed last counts where the caller is waited for; else nobody has to look at the clock.
+        let deadline = self.until(waits, waits.since.map_or(Instant::START, |_| self.host.now()));
         let Self { status, lease, mut verdict, in_flight, replay, .. } = self;
         // An upload that nobody wants any more ends with its connection, or its stream.
         let is_sent = replay.stop();

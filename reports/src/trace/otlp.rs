@@ -1,25 +1,19 @@
 //! Requests as OpenTelemetry's JSON (an `ExportTraceServiceRequest`): a resource a pod, a server span a stay, a client
-//! span an attempt, as the live products write theirs, with segments and changes as events. Times are those of the
-//! simulation's calendar.
+//! span an attempt, written as the live products write theirs ([`wire`]), with segments and changes as events. Times
+//! are those of the simulation's calendar.
 
+use hoplab_proxy::telemetry::otlp::wire::{
+    self, Attribute, Event, Kind, ResourceSpans, Span, Status, Traces, UnixNanos, flag, number, text,
+};
 use hoplab_sim::lens::{Attempt, AttemptKind, Moment, Outcome, Request, Seen, Visit};
 use indexmap::IndexMap;
-use serde_json::{Value, json};
 
 use super::text::said;
-
-/// `SPAN_KIND_INTERNAL`, `SPAN_KIND_SERVER` and `SPAN_KIND_CLIENT` of OTLP.
-const INTERNAL: u8 = 1;
-const SERVER: u8 = 2;
-const CLIENT: u8 = 3;
-
-/// `STATUS_CODE_ERROR` of OTLP.
-const ERROR: u8 = 2;
 
 /// The requests in `seen`.
 pub fn otlp(seen: &Seen) -> String {
     let epoch = seen.epoch.as_nanos();
-    let mut pods: IndexMap<&str, (&str, Vec<Value>)> = IndexMap::new();
+    let mut pods: IndexMap<&str, (&str, Vec<Span>)> = IndexMap::new();
     for request in &seen.requests {
         for (place, visit) in request.visits.iter().enumerate() {
             let service = visit.hop.split(" (").next().unwrap_or_default();
@@ -32,101 +26,79 @@ pub fn otlp(seen: &Seen) -> String {
         }
     }
     let resources = pods.into_iter().map(|(pod, (service, spans))| {
-        let attributes = [text("service.name", service), text("service.instance.id", pod)];
-        let scope = json!({ "name": "hoplab", "version": env!("CARGO_PKG_VERSION") });
-        json!({
-            "resource": { "attributes": attributes },
-            "scopeSpans": [{ "scope": scope, "spans": spans }],
-        })
+        ResourceSpans::new(vec![text("service.name", service), text("service.instance.id", pod)], spans)
     });
-    json!({ "resourceSpans": resources.collect::<Vec<_>>() }).to_string()
+    Traces::new(resources).line()
 }
 
-fn stay(request: &Request, visit: &Visit, epoch: u128, with_changes: bool) -> Value {
-    let mut attributes = vec![text("hoplab.hop", &visit.hop), text("hoplab.endpoint", &request.endpoint)];
+fn stay(request: &Request, visit: &Visit, epoch: u128, with_changes: bool) -> Span {
+    let mut attributes = vec![text("hoplab.hop", &*visit.hop), text("hoplab.endpoint", &*request.endpoint)];
     attributes.extend(answered(&visit.outcome));
-    let mut events: Vec<Value> = Vec::new();
+    let mut events: Vec<Event> = Vec::new();
     let mut from = visit.start_nanos;
     for segment in &visit.segments {
         let took = segment.end_nanos - from;
-        let attributes = [number("hoplab.nanoseconds", took)];
-        events.push(event(segment.owner, epoch + u128::from(from), &attributes));
+        let attributes = vec![number("hoplab.nanoseconds", took)];
+        events.push(event(segment.owner, epoch + u128::from(from), attributes));
         from = segment.end_nanos;
     }
     let changes = request.moments.iter().filter(|moment| with_changes && moment.pod() == visit.pod);
     events.extend(changes.map(|moment| change(moment, epoch)));
-    let mut span = json!({
-        "traceId": request.id,
-        "spanId": format!("{:016x}", visit.id),
-        "name": visit.hop,
-        "kind": if visit.is_client { INTERNAL } else { SERVER },
-        "startTimeUnixNano": (epoch + u128::from(visit.start_nanos)).to_string(),
-        "endTimeUnixNano": (epoch + u128::from(visit.end_nanos)).to_string(),
-        "attributes": attributes,
-        "events": events,
-    });
-    if let Some(parent) = visit.parent {
-        span["parentSpanId"] = json!(format!("{parent:016x}"));
+    Span {
+        trace_id: request.id.clone(),
+        span_id: id(visit.id),
+        parent_span_id: visit.parent.map(id),
+        name: visit.hop.clone(),
+        kind: if visit.is_client { Kind::Internal } else { Kind::Server },
+        start_time_unix_nano: UnixNanos(epoch + u128::from(visit.start_nanos)),
+        end_time_unix_nano: UnixNanos(epoch + u128::from(visit.end_nanos)),
+        attributes,
+        events,
+        status: Status::of(!visit.outcome.is_ok),
     }
-    if !visit.outcome.is_ok {
-        span["status"] = json!({ "code": ERROR });
-    }
-    span
 }
 
-fn client(request: &Request, visit: &Visit, attempt: &Attempt, place: usize, epoch: u128) -> Value {
-    let mut attributes = vec![text("hoplab.upstream", &attempt.upstream)];
-    if let Some((host, port)) = attempt.endpoint.as_deref().and_then(|endpoint| endpoint.rsplit_once(':')) {
-        attributes.push(text("server.address", host));
-        attributes.extend(port.parse().ok().map(|port| number("server.port", port)));
-    }
-    if place > 0 {
-        attributes.push(number("http.request.resend_count", place as u64));
-    }
+fn client(request: &Request, visit: &Visit, attempt: &Attempt, place: usize, epoch: u128) -> Span {
+    let mut attributes = vec![text("hoplab.upstream", &*attempt.upstream)];
+    attributes.extend(attempt.endpoint.iter().flat_map(|endpoint| wire::server(endpoint)));
+    attributes.extend(wire::resent(place));
     let why = match attempt.kind {
         AttemptKind::First => "first",
         AttemptKind::Retry => "retry",
         AttemptKind::Hedge => "hedge",
     };
     attributes.push(text("hoplab.attempt", why));
-    attributes.push(json!({ "key": "hoplab.sent", "value": { "boolValue": attempt.is_sent } }));
+    attributes.push(flag("hoplab.sent", attempt.is_sent));
     attributes.extend(answered(&attempt.outcome));
-    let mut span = json!({
-        "traceId": request.id,
-        "spanId": format!("{:016x}", attempt.id),
-        "parentSpanId": format!("{:016x}", visit.id),
-        "name": format!("→ {}", attempt.upstream),
-        "kind": CLIENT,
-        "startTimeUnixNano": (epoch + u128::from(attempt.start_nanos)).to_string(),
-        "endTimeUnixNano": (epoch + u128::from(attempt.end_nanos)).to_string(),
-        "attributes": attributes,
-    });
-    if !attempt.outcome.is_ok {
-        span["status"] = json!({ "code": ERROR });
+    Span {
+        trace_id: request.id.clone(),
+        span_id: id(attempt.id),
+        parent_span_id: Some(id(visit.id)),
+        name: format!("→ {}", attempt.upstream),
+        kind: Kind::Client,
+        start_time_unix_nano: UnixNanos(epoch + u128::from(attempt.start_nanos)),
+        end_time_unix_nano: UnixNanos(epoch + u128::from(attempt.end_nanos)),
+        attributes,
+        events: Vec::new(),
+        status: Status::of(!attempt.outcome.is_ok),
     }
-    span
 }
 
-fn change(moment: &Moment, epoch: u128) -> Value {
-    event(&said(moment), epoch + u128::from(moment.at_us()) * 1_000, &[])
+fn id(id: u64) -> String {
+    format!("{id:016x}")
 }
 
-fn event(name: &str, at: u128, attributes: &[Value]) -> Value {
-    json!({ "timeUnixNano": at.to_string(), "name": name, "attributes": attributes })
+fn change(moment: &Moment, epoch: u128) -> Event {
+    event(&said(moment), epoch + u128::from(moment.at_us()) * 1_000, Vec::new())
+}
+
+fn event(name: &str, at: u128, attributes: Vec<Attribute>) -> Event {
+    Event { time_unix_nano: UnixNanos(at), name: name.to_owned(), attributes }
 }
 
 /// The status, or what went wrong.
-fn answered(outcome: &Outcome) -> Vec<Value> {
-    let status = outcome.text.parse().ok().map(|status| number("http.response.status_code", status));
-    let error = (!outcome.is_ok).then(|| text("error.type", &outcome.text));
-    status.into_iter().chain(error).collect()
-}
-
-fn text(key: &str, value: &str) -> Value {
-    json!({ "key": key, "value": { "stringValue": value } })
-}
-
-/// 64 bits go as text in protobuf's JSON.
-fn number(key: &str, value: u64) -> Value {
-    json!({ "key": key, "value": { "intValue": value.to_string() } })
+fn answered(outcome: &Outcome) -> impl Iterator<Item = Attribute> {
+    let status = outcome.text.parse::<u64>().ok().map(|status| number("http.response.status_code", status));
+    let error = (!outcome.is_ok).then(|| text("error.type", &*outcome.text));
+    status.into_iter().chain(error)
 }

@@ -14,7 +14,7 @@ use std::time::Duration;
 use rand::{Rng, RngExt};
 
 use crate::host::Instant;
-use crate::policy::hedge::latencies::{BUCKETS, bucket, upper_bound};
+use crate::policy::histogram::Histogram;
 
 /// After so many intervals in a row at the minimum the minRTT is measured anew: it may be that it is wrong.
 const INTERVALS_AT_MIN: u32 = 5;
@@ -47,7 +47,7 @@ pub struct Gradient {
     limit: u32,
     min_rtt: Duration,
     phase: Phase,
-    samples: Samples,
+    samples: Histogram,
     intervals_at_min: u32,
 }
 
@@ -72,7 +72,7 @@ impl Gradient {
             limit: config.limit_min,
             min_rtt: Duration::ZERO,
             phase,
-            samples: Samples::new(),
+            samples: Histogram::new(),
             intervals_at_min: 0,
         }
     }
@@ -120,7 +120,7 @@ impl Gradient {
     /// Ends a measurement that has seen enough.
     fn measured(&mut self, now: Instant, random: &mut impl Rng) {
         let Phase::Measuring { before, .. } = self.phase else { return };
-        if self.samples.total < self.config.min_rtt_requests {
+        if self.samples.total() < u64::from(self.config.min_rtt_requests) {
             return;
         }
         self.min_rtt = self.samples.quantile(self.config.quantile);
@@ -138,7 +138,7 @@ impl Gradient {
 
     fn follow(&mut self, now: Instant, measures_at: Instant) {
         self.phase = Phase::Following { interval_ends: now + self.config.interval, measures_at };
-        if self.samples.total == 0 {
+        if self.samples.total() == 0 {
             return;
         }
         let sample_rtt = self.samples.quantile(self.config.quantile).as_secs_f64();
@@ -154,40 +154,6 @@ impl Gradient {
         if self.intervals_at_min >= INTERVALS_AT_MIN {
             self.measure(now);
         }
-    }
-}
-
-/// Latencies, counted in buckets that are off by at most 3.2 %.
-#[derive(Debug, Clone)]
-struct Samples {
-    counts: Box<[u32]>,
-    total: u32,
-}
-
-impl Samples {
-    fn new() -> Self {
-        Self { counts: vec![0; BUCKETS].into_boxed_slice(), total: 0 }
-    }
-
-    fn add(&mut self, latency: Duration) {
-        self.counts[bucket(latency)] += 1;
-        self.total += 1;
-    }
-
-    /// The latency that a share of `quantile` did not exceed.
-    fn quantile(&self, quantile: f64) -> Duration {
-        let rank = ((quantile * f64::from(self.total)).ceil() as u32).clamp(1, self.total.max(1));
-        let mut seen = 0;
-        let reached = self.counts.iter().position(|count| {
-            seen += count;
-            seen >= rank
-        });
-        upper_bound(reached.unwrap_or(BUCKETS - 1))
-    }
-
-    fn clear(&mut self) {
-        self.counts.fill(0);
-        self.total = 0;
     }
 }
 

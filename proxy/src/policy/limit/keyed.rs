@@ -3,9 +3,10 @@
 //! whoever has more keys than that at his disposal is not held by any of them. Choose `keys_max` above the
 //! number of callers, and put a limit without keys before what must not be overrun.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::hash::{BuildHasher, DefaultHasher, Hasher};
+use std::num::NonZeroUsize;
 
+use lru::LruCache;
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::{Config, Limiter, Verdict};
@@ -15,33 +16,20 @@ use crate::host::Instant;
 const KEY_BYTES_MAX: usize = 64;
 
 /// Of each key, its limit.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Keyed {
     config: Config,
-    keys_max: usize,
-    /// Where in `entries` a key is.
-    places: BTreeMap<Arc<[u8]>, usize>,
-    entries: Vec<Entry>,
-    /// The entries asked for last and the longest time ago; no matter when there is none.
-    newest: usize,
-    oldest: usize,
-}
-
-#[derive(Debug, Clone)]
-struct Entry {
-    key: Arc<[u8]>,
-    limiter: Limiter,
-    /// The entry asked for just after this one; itself when there is none.
-    newer: usize,
-    /// The entry asked for just before this one; itself when there is none.
-    older: usize,
+    limiters: LruCache<Box<[u8]>, Limiter, Seeded>,
 }
 
 impl Keyed {
-    /// No key has come yet; there are at most `keys_max`, at least 1.
-    pub fn new(config: Config, keys_max: usize) -> Self {
-        let keys_max = keys_max.max(1);
-        Self { config, keys_max, places: BTreeMap::new(), entries: Vec::new(), newest: 0, oldest: 0 }
+    /// No key has come yet; there are at most `keys_max`, at least 1. `seed` decides on no verdict, but on how keys
+    /// are hashed: who does not know it cannot choose keys that are slow to look up.
+    pub fn new(config: Config, keys_max: usize, seed: u64) -> Self {
+        // A cache that is made with its bound takes the room for all keys at once.
+        let mut limiters = LruCache::unbounded_with_hasher(Seeded(seed));
+        limiters.resize(NonZeroUsize::new(keys_max).unwrap_or(NonZeroUsize::MIN));
+        Self { config, limiters }
     }
 
     /// Decides on a request of `key` that counts as `cost` requests.
@@ -53,74 +41,32 @@ impl Keyed {
             short.copy_from_slice(&xxh3_128(key).to_le_bytes());
             &short
         };
-        let place = match self.places.get(key) {
-            Some(place) => {
-                let place = *place;
-                self.unlink(place);
-                place
-            }
-            None => self.make_room(key),
-        };
-        self.link(place);
-        self.entries[place].limiter.admit(now, cost)
+        if let Some(limiter) = self.limiters.get_mut(key) {
+            return limiter.admit(now, cost);
+        }
+        let mut limiter = Limiter::new(self.config);
+        let verdict = limiter.admit(now, cost);
+        self.limiters.push(key.into(), limiter);
+        verdict
     }
 
     /// How many keys are kept.
     pub fn keys(&self) -> usize {
-        self.entries.len()
+        self.limiters.len()
     }
+}
 
-    /// A place for a `key` that has none, which is not linked yet.
-    fn make_room(&mut self, key: &[u8]) -> usize {
-        let key: Arc<[u8]> = Arc::from(key);
-        let limiter = Limiter::new(self.config);
-        let place = if self.entries.len() < self.keys_max {
-            let place = self.entries.len();
-            self.entries.push(Entry { key: Arc::clone(&key), limiter, newer: place, older: place });
-            place
-        } else {
-            let place = self.oldest;
-            self.unlink(place);
-            let entry = &mut self.entries[place];
-            self.places.remove(&entry.key);
-            (entry.key, entry.limiter) = (Arc::clone(&key), limiter);
-            place
-        };
-        self.places.insert(key, place);
-        place
-    }
+/// Makes hashers that begin with a seed. The order of keys does not depend on their hashes.
+#[derive(Debug)]
+struct Seeded(u64);
 
-    /// Takes an entry out of the order.
-    fn unlink(&mut self, place: usize) {
-        let Entry { newer, older, .. } = self.entries[place];
-        match (newer == place, older == place) {
-            (true, true) => {}
-            (true, false) => {
-                self.entries[older].newer = older;
-                self.newest = older;
-            }
-            (false, true) => {
-                self.entries[newer].older = newer;
-                self.oldest = newer;
-            }
-            (false, false) => {
-                self.entries[older].newer = newer;
-                self.entries[newer].older = older;
-            }
-        }
-        (self.entries[place].newer, self.entries[place].older) = (place, place);
-    }
+impl BuildHasher for Seeded {
+    type Hasher = DefaultHasher;
 
-    /// Puts an entry that is out of the order at its newest end.
-    fn link(&mut self, place: usize) {
-        if self.entries.len() == 1 {
-            (self.newest, self.oldest) = (place, place);
-            return;
-        }
-        let before = self.newest;
-        self.entries[before].newer = place;
-        self.entries[place].older = before;
-        self.newest = place;
+    fn build_hasher(&self) -> DefaultHasher {
+        let mut hasher = DefaultHasher::new();
+        hasher.write_u64(self.0);
+        hasher
     }
 }
 
@@ -138,7 +84,7 @@ mod tests {
 
     #[test]
     fn keys_do_not_know_of_each_other() {
-        let mut keyed = Keyed::new(one_a_second(), 10);
+        let mut keyed = Keyed::new(one_a_second(), 10, 1);
         for key in [&b"a"[..], b"b", b"", &[7; 1_000], &[7; 1_001]] {
             assert_eq!(keyed.admit(Instant::START, key, 1), Verdict::Pass);
             assert_ne!(keyed.admit(Instant::START, key, 1), Verdict::Pass);
@@ -148,7 +94,7 @@ mod tests {
 
     #[test]
     fn the_key_asked_for_the_longest_time_ago_makes_room() {
-        let mut keyed = Keyed::new(one_a_second(), 2);
+        let mut keyed = Keyed::new(one_a_second(), 2, 1);
         let mut pass = |key: &str| keyed.admit(Instant::START, key.as_bytes(), 1) == Verdict::Pass;
         assert!(pass("a") && pass("b"));
         assert!(!pass("a"), "a is newer than b now");
@@ -163,12 +109,12 @@ mod tests {
         /// order of use, from which it falls when it is the last.
         #[test]
         fn it_is_a_list_of_limits_in_order_of_use(
-            keys_max in 1_usize..6,
+            (keys_max, seed) in (1_usize..6, any::<u64>()),
             steps in prop::collection::vec((0_u8..10, 0_u64..30), 1..300),
         ) {
             let config =
                 Config::SlidingWindow(sliding_window::Config { limit: 2, window: Duration::from_nanos(100) });
-            let mut keyed = Keyed::new(config, keys_max);
+            let mut keyed = Keyed::new(config, keys_max, seed);
             let mut model: Vec<(u8, Limiter)> = Vec::new();
             let mut now = 0;
             for (key, gap) in steps {
@@ -180,7 +126,6 @@ mod tests {
                 model.truncate(keys_max);
                 prop_assert_eq!(keyed.admit(now, &[key], 1), model[0].1.admit(now, 1));
                 prop_assert!(keyed.keys() <= keys_max);
-                prop_assert_eq!(keyed.keys(), keyed.places.len());
                 prop_assert_eq!(keyed.keys(), model.len());
             }
         }

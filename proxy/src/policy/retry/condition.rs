@@ -104,6 +104,7 @@ impl Reach {
 
 impl Condition {
     /// Whether `failure` is one after which to try again; `retriable` are the fields that ask for it.
+    #[inline]
     pub fn covers(self, failure: Failure<'_>, retriable: &[HeaderMatch]) -> bool {
         match failure {
             Failure::Unanswered { reach, .. } => self.covers_silence(reach),
