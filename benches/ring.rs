@@ -183,7 +183,7 @@ pub async fn pod<H: Host>(host: H, turns: Arc<Turns>, index: usize) {
 }
 
 /// How a pod's connections are secured, on either side.
-fn wires<H: Host>(host: &H, ring: Ring, index: usize) -> (Security, Option<ClientTls>) {
+fn wires<H: Host>(host: &H, ring: Ring, index: usize) -> (Security, Option<Terms>) {
     if ring.wires == Wires::Plain {
         return (Security::Plain, None);
     }

@@ -11,6 +11,7 @@ pub mod routes;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::pin;
 
 use hoplab_proxy::host::Host;
 use hoplab_proxy::server::{Drained, Port, PortControl, Security, Settings};
@@ -78,7 +79,12 @@ impl<H: Host> Gateway<H> {
     /// As [`serve`].
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Drained {
         let Self { tasks, port, succession, control: Control { host, spawner, .. } } = self;
-        succession.is_known(&host).await;
+        let mut shutdown = pin!(shutdown);
+        tokio::select! {
+            biased;
+            () = &mut shutdown => return Drained::Clean,
+            () = succession.is_known(&host) => {}
+        }
         drop(succession);
         let drained = port.serve(host, spawner, shutdown).await;
         drop(tasks);

@@ -9,6 +9,7 @@ mod outbound;
 
 use std::io;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -123,10 +124,14 @@ impl<H: Host> Sidecar<H> {
             drop(stop_outbound);
         };
         let outbound = async {
-            succession.is_known(&host).await;
-            drop(succession);
             // The other end is dropped when the inbound side is done.
-            let stopped = async { drop(outbound_stopped.await) };
+            let mut stopped = pin!(async { drop(outbound_stopped.await) });
+            tokio::select! {
+                biased;
+                () = &mut stopped => return,
+                () = succession.is_known(&host) => {}
+            }
+            drop(succession);
             outbound.serve(host.clone(), spawner.clone(), stopped).await;
         };
         tokio::join!(inbound, outbound);

@@ -252,8 +252,7 @@ impl<H: Host, A: Handler> Acceptance<H, A> {
                     Protocol::Http2 => self.speak_http2(secured.stream, connection, end).await,
                 }
             }
-            (_, Security::Strict(_)) => {}
-            (Opening::Http2, Security::Public(_)) => {}
+            (_, Security::Strict(_)) | (Opening::Http2, Security::Public(_)) => {}
             (Opening::Http2, _) => self.speak_http2(stream, connection, end).await,
             (Opening::Http1 | Opening::Tls, _) => self.speak_http1(stream, connection, end).await,
         }

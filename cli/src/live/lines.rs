@@ -258,7 +258,9 @@ mod tests {
         writer.queue().offer(span(2));
         writer.close();
         let texts = [&moved, &path].map(|path| std::fs::read_to_string(path).unwrap());
-        [moved, path].iter().for_each(|path| std::fs::remove_file(path).unwrap());
+        for path in [moved, path] {
+            std::fs::remove_file(path).unwrap();
+        }
         assert_eq!(texts, ["1\n", "2\n"]);
     }
 

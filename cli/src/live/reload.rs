@@ -8,9 +8,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use hoplab_config::file::{self, Loaded};
+use hoplab_proxy::host::Host;
+use hoplab_proxy::host::live::Live;
 use hoplab_proxy::telemetry::Outlets;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::time::{MissedTickBehavior, interval};
 
 use super::outlets::Opened;
 use super::product::Product;
@@ -54,20 +55,19 @@ impl Told {
     /// Follows the file and those that it names, for as long as the product runs.
     pub(super) async fn follow<P: Product>(
         mut self,
+        host: Live,
         mut control: P::Control,
         opened: Arc<Opened>,
         delay: ShutdownDelay,
     ) {
         let mut asked = signal(SignalKind::hangup()).ok();
-        let mut looks = interval(LOOK_EVERY);
-        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut taken_up = self.looks();
         let mut seen = taken_up.clone();
         loop {
             let anew = tokio::select! {
                 biased;
                 () = hung_up(&mut asked) => Some(Anew::Everything),
-                _ = looks.tick() => {
+                () = host.sleep_until(host.now() + LOOK_EVERY) => {
                     let now = self.looks();
                     let is_settled = now == seen;
                     seen = now;
@@ -103,6 +103,7 @@ impl Told {
         delay: &ShutdownDelay,
     ) -> bool {
         let (path, text) = (self.path.clone(), self.text.clone());
+        #[expect(clippy::disallowed_methods, reason = "files block: they have a thread of their own")]
         let read = tokio::task::spawn_blocking(move || match anew {
             Anew::Everything => file::load(&path, P::document),
             Anew::Named => file::load_text(&path, text, P::document),

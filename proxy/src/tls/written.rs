@@ -82,6 +82,7 @@ impl IdentityKeys {
     /// The identity, or `None` when it was noted what is wrong with it.
     pub fn resolve(&self, context: &mut Context<'_>) -> Option<Identity> {
         let Self { certificate, key, authorities } = self;
+        let (certificate, key, authorities) = (certificate.as_ref(), key.as_ref(), authorities.as_ref());
         let (shown, secret) = (text(certificate, context), secret(key, context));
         let trusted = text(authorities, context);
         let credentials = Credentials { certificate: shown?, key: secret?, authorities: trusted? };
@@ -94,7 +95,7 @@ impl IdentityKeys {
 impl CertificateKeys {
     /// The certificate, or `None` when it was noted what is wrong with it.
     fn resolve(&self, context: &mut Context<'_>) -> Option<Certificate> {
-        pair(&self.certificate, &self.key, context)
+        pair(self.certificate.as_ref(), self.key.as_ref(), context)
     }
 }
 
@@ -132,10 +133,10 @@ impl CallKeys {
         context: &mut Context<'_>,
     ) -> Option<Terms> {
         let trusts = self.trusts(place, identity, context);
-        let shows = match (&self.certificate, &self.key) {
+        let shows = match (self.certificate.as_ref(), self.key.as_ref()) {
             (None, None) => Some(None),
             (certificate, key) => {
-                let lone = certificate.as_ref().xor(key.as_ref());
+                let lone = certificate.xor(key);
                 if let Some(lone) = lone {
                     let fact = "a certificate and its key belong together, and only one is named";
                     context.error(lone.place, fact).hint("write both `certificate` and `key`");
@@ -170,9 +171,9 @@ impl CallKeys {
         identity: Option<&Identity>,
         context: &mut Context<'_>,
     ) -> Option<Authorities> {
-        if self.authorities.is_some() {
-            return Authorities::from_pem(&text(&self.authorities, context)?)
-                .map_err(|wrong| note(&wrong, [&None, &None, &self.authorities], context))
+        if let Some(authorities) = &self.authorities {
+            return Authorities::from_pem(&text(Some(authorities), context)?)
+                .map_err(|wrong| note(&wrong, [None, None, Some(authorities)], context))
                 .ok();
         }
         // That there is no identity either is told once.
@@ -186,27 +187,27 @@ impl CallKeys {
 
 /// A certificate with its key; `None` when one is missing, or it was noted what is wrong.
 fn pair(
-    certificate: &Option<At<String>>,
-    key: &Option<At<String>>,
+    certificate: Option<&At<String>>,
+    key: Option<&At<String>>,
     context: &mut Context<'_>,
 ) -> Option<Certificate> {
     let (shown, secret) = (text(certificate, context), secret(key, context));
     Certificate::from_pem(&shown?, &secret?)
-        .map_err(|wrong| note(&wrong, [certificate, key, &None], context))
+        .map_err(|wrong| note(&wrong, [certificate, key, None], context))
         .ok()
 }
 
 /// The text of a file that is named.
-fn text(name: &Option<At<String>>, context: &mut Context<'_>) -> Option<String> {
-    let At { value, place } = name.as_ref()?;
+fn text(name: Option<&At<String>>, context: &mut Context<'_>) -> Option<String> {
+    let At { value, place } = name?;
     let fetched = context.fetch(value, *place);
     fetched.map_err(|why| context.error(*place, why).hint("paths start from this file's folder")).ok()
 }
 
 /// The same of a private key, which is nobody else's business.
-fn secret(name: &Option<At<String>>, context: &mut Context<'_>) -> Option<String> {
+fn secret(name: Option<&At<String>>, context: &mut Context<'_>) -> Option<String> {
     let text = text(name, context)?;
-    let At { value, place } = name.as_ref()?;
+    let At { value, place } = name?;
     // What is no key at all is told as that.
     if text.contains("PRIVATE KEY") && file::is_open_to_all(&context.locate(value, *place)) {
         let hint = format!("chmod o-r {value}");
@@ -216,12 +217,12 @@ fn secret(name: &Option<At<String>>, context: &mut Context<'_>) -> Option<String
 }
 
 /// Notes what is wrong with the certificate, the key or the authorities that are named.
-fn note(wrong: &CredentialsError, named: [&Option<At<String>>; 3], context: &mut Context<'_>) {
+fn note(wrong: &CredentialsError, named: [Option<&At<String>>; 3], context: &mut Context<'_>) {
     let named = match wrong.part() {
         Part::Certificate => named[0],
         Part::Key => named[1],
         Part::Authorities => named[2],
     };
-    let place = named.as_ref().map_or(Place::BEGINNING, |named| named.place);
+    let place = named.map_or(Place::BEGINNING, |named| named.place);
     context.error(place, wrong.to_string()).hint(wrong.hint());
 }
