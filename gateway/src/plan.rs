@@ -39,7 +39,7 @@ pub struct Plan {
     pub routes: Routes,
     /// What all requests meet before their routes.
     pub limits: Settings,
-    /// What the requests of single routes meet after that, and what telemetry says it is about; a [`LimitsId`] is an
+    /// What the requests of single routes meet after that, and what telemetry says it is about; a [`crate::routes::LimitsId`] is an
     /// index into them.
     pub route_limits: Vec<(Arc<str>, Settings)>,
     /// The limits of the accept loop.
@@ -122,6 +122,7 @@ mod tests {
             admin = "127.0.0.1:9901"
             access_log = "stdout"
             spans = "log/spans.jsonl"
+            shutdown_delay = "4s"
             [upstreams.payment]
             endpoints = ["payment-0:8080", "payment-1:8080"]
             protocol = "http2"
@@ -152,6 +153,7 @@ mod tests {
             admin: Some("127.0.0.1:9901".parse().unwrap()),
             access_log: Some(Sink::Stdout),
             spans: Some(Sink::File("log/spans.jsonl".into())),
+            shutdown_delay: std::time::Duration::from_secs(4),
         };
         assert_eq!(plan.outlets, outlets);
         let timeouts: Vec<_> = plan.upstreams.iter().map(|u| u.settings.timeout.as_secs()).collect();
