@@ -34,7 +34,7 @@ pub(crate) fn note(text: &str) {
 /// Prints what is wrong with a file, or worth a look, to standard error.
 pub(crate) fn problems(problems: &Problems) {
     if !problems.is_empty() {
-        eprintln!("{}", problems.render(shows_colours(&stderr())));
+        note(&problems.render(shows_colours(&stderr())));
     }
 }
 

@@ -23,12 +23,13 @@ pub struct Context<'a> {
     sources: Vec<Source>,
     problems: Vec<Problem>,
     fetch: &'a mut Fetch<'a>,
+    followed: Vec<PathBuf>,
 }
 
 impl<'a> Context<'a> {
     /// A context in which nothing is wrong yet. `file` is the first source, number 0.
     pub fn new(file: Source, fetch: &'a mut Fetch<'a>) -> Self {
-        Self { sources: vec![file], problems: Vec::new(), fetch }
+        Self { sources: vec![file], problems: Vec::new(), fetch, followed: Vec::new() }
     }
 
     /// Notes an error; the file cannot be used.
@@ -108,6 +109,17 @@ impl<'a> Context<'a> {
     pub fn fetch(&mut self, name: &str, from: Place) -> Result<String, String> {
         let path = self.beside(name, from.source);
         (self.fetch)(&path)
+    }
+
+    /// As [`Context::fetch`], of a file whose changes count while its reader runs ([`crate::file::Loaded::files`]).
+    pub fn follow(&mut self, name: &str, from: Place) -> Result<String, String> {
+        self.followed.push(self.locate(name, from));
+        self.fetch(name, from)
+    }
+
+    /// The files whose changes count.
+    pub(crate) fn followed(&self) -> &[PathBuf] {
+        &self.followed
     }
 
     /// Where the file is that the text at `from` calls `name`.

@@ -17,7 +17,7 @@ pub struct Loaded<T> {
     pub warnings: Problems,
     /// The text of the file itself.
     pub text: String,
-    /// All files that it was read from, the file itself first.
+    /// The file itself, and those that it names whose changes count as its own.
     pub files: Vec<PathBuf>,
 }
 
@@ -49,12 +49,13 @@ pub fn load_text<T>(
 ) -> Result<Loaded<T>, Problems> {
     let folder = path.parent().unwrap_or(Path::new(""));
     let mut files = vec![path.to_owned()];
-    let mut fetch = |name: &str| {
-        files.push(folder.join(name));
-        fs::read_to_string(folder.join(name)).map_err(|why| unreadable(name, &why))
-    };
+    let mut fetch = |name: &str| fs::read_to_string(folder.join(name)).map_err(|why| unreadable(name, &why));
     let source = Source { path: path.display().to_string(), text: text.clone() };
-    let (value, warnings) = read_from(source, &mut fetch, read)?;
+    let (value, warnings) = read_from(source, &mut fetch, |context| {
+        let read = read(context);
+        files.extend_from_slice(context.followed());
+        read
+    })?;
     Ok(Loaded { value, warnings, text, files })
 }
 

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 
@@ -24,8 +25,8 @@ pub(super) type Format = Box<dyn Fn(&Span) -> Option<String> + Send>;
 /// What is handed in.
 enum Entry {
     Span(Arc<Span>),
-    /// The file may have been moved: another is to be opened.
-    Reopen,
+    /// Wakes the writer, which looks whether its file is to be opened again.
+    Wake,
     End,
 }
 
@@ -33,6 +34,8 @@ enum Entry {
 #[derive(Clone)]
 pub(super) struct Queue {
     spans: SyncSender<Entry>,
+    /// Whether the file may have been moved, and another is to be opened.
+    is_moved: Arc<AtomicBool>,
     lines: &'static str,
     metrics: Metrics,
 }
@@ -69,10 +72,12 @@ impl Writer {
         let out = open(path.as_deref())?;
         metrics.writes(lines, sink);
         let (spans, waiting) = sync_channel(QUEUE_SPANS);
-        let queue = Queue { spans, lines, metrics: metrics.clone() };
+        let is_moved = Arc::new(AtomicBool::new(false));
+        let queue = Queue { spans, is_moved: Arc::clone(&is_moved), lines, metrics: metrics.clone() };
         let pen = Pen {
             out,
             path,
+            is_moved,
             format,
             lines,
             metrics: metrics.clone(),
@@ -92,8 +97,9 @@ impl Writer {
 
     /// Has the file opened again, so that one that was moved away is left; what waits still goes there.
     pub(super) fn reopen(&self) {
-        // One that does not keep up is not waited for: whoever moves files asks again.
-        let _ = self.queue.spans.try_send(Entry::Reopen);
+        self.queue.is_moved.store(true, Ordering::Release);
+        // One that has so much to write looks by itself.
+        let _ = self.queue.spans.try_send(Entry::Wake);
     }
 
     /// Writes what is waiting, and ends.
@@ -109,6 +115,7 @@ struct Pen {
     out: Box<dyn Write + Send>,
     /// The file that is written to.
     path: Option<PathBuf>,
+    is_moved: Arc<AtomicBool>,
     format: Format,
     lines: &'static str,
     metrics: Metrics,
@@ -129,9 +136,8 @@ impl Pen {
                     self.add(&span);
                     self.batch.len() < BATCH_BYTES
                 }
-                Entry::Reopen => {
+                Entry::Wake => {
                     self.write();
-                    self.reopen();
                     true
                 }
                 Entry::End => break,
@@ -163,10 +169,17 @@ impl Pen {
         }
     }
 
+    /// Writes what is there, and opens the file again if it is told to.
     fn write(&mut self) {
-        if self.batch.is_empty() {
-            return;
+        if !self.batch.is_empty() {
+            self.write_batch();
         }
+        if self.is_moved.swap(false, Ordering::AcqRel) {
+            self.reopen();
+        }
+    }
+
+    fn write_batch(&mut self) {
         let written = self.out.write_all(self.batch.as_bytes()).and_then(|()| self.out.flush());
         if let Err(error) = written {
             (0..self.count).for_each(|_| self.metrics.dropped(self.lines));

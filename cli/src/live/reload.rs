@@ -2,6 +2,7 @@
 //! and, as far as certificates and keys go that the file names, whenever these change. What cannot be used is told, and
 //! the product goes on as before.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -28,6 +29,8 @@ pub(super) struct Told {
     text: String,
     /// The file, and those that it names.
     files: Vec<PathBuf>,
+    /// How these looked before they were read.
+    taken_up: Vec<Looks>,
     outlets: Outlets,
     /// Whether the file is taken up when it changes.
     watch: bool,
@@ -49,7 +52,8 @@ impl Told {
     /// What a product was told first, by the file at `path`.
     pub(super) fn new<T>(path: &Path, loaded: &Loaded<T>, outlets: Outlets, watch: bool) -> Self {
         let (text, files) = (loaded.text.clone(), loaded.files.clone());
-        Self { path: path.to_owned(), text, files, outlets, watch }
+        let taken_up = looks(&files);
+        Self { path: path.to_owned(), text, files, taken_up, outlets, watch }
     }
 
     /// Follows the file and those that it names, for as long as the product runs.
@@ -61,17 +65,14 @@ impl Told {
         delay: ShutdownDelay,
     ) {
         let mut asked = signal(SignalKind::hangup()).ok();
-        let mut taken_up = self.looks();
-        let mut seen = taken_up.clone();
+        let mut seen = self.taken_up.clone();
         loop {
             let anew = tokio::select! {
                 biased;
                 () = hung_up(&mut asked) => Some(Anew::Everything),
                 () = host.sleep_until(host.now() + LOOK_EVERY) => {
-                    let now = self.looks();
-                    let is_settled = now == seen;
-                    seen = now;
-                    if is_settled { self.changed(&taken_up, &seen) } else { None }
+                    let before = std::mem::replace(&mut seen, looks(&self.files));
+                    self.changed(&before, &seen)
                 }
             };
             let Some(anew) = anew else { continue };
@@ -80,19 +81,19 @@ impl Told {
             }
             let is_applied = self.take_up::<P>(anew, &mut control, &delay).await;
             opened.metrics().reloaded(is_applied);
-            // What was refused is not tried again until it changes.
-            taken_up = self.looks();
-            seen.clone_from(&taken_up);
+            // What has changed meanwhile is seen to have.
+            seen.clone_from(&self.taken_up);
         }
     }
 
-    /// What is to be read anew, when files looked like `before` and look like `now`.
+    /// What is to be read anew, when files looked like `before` at the last look, and like `now` at this one. What is
+    /// still being written is left alone; so is what nobody goes by.
     fn changed(&self, before: &[Looks], now: &[Looks]) -> Option<Anew> {
-        match before.iter().zip(now).position(|(before, now)| before != now)? {
-            0 if self.watch => Some(Anew::Everything),
-            0 if before[1..] == now[1..] => None,
-            _ => Some(Anew::Named),
+        if self.watch && now[0] != self.taken_up[0] {
+            return (before == now).then_some(Anew::Everything);
         }
+        let is_new = now[1..] != self.taken_up[1..] && before[1..] == now[1..];
+        is_new.then_some(Anew::Named)
     }
 
     /// Has the product do what its files say now; whether it does.
@@ -103,6 +104,8 @@ impl Told {
         delay: &ShutdownDelay,
     ) -> bool {
         let (path, text) = (self.path.clone(), self.text.clone());
+        // What is refused is not tried again until it changes.
+        self.taken_up = looks(&self.files);
         #[expect(clippy::disallowed_methods, reason = "files block: they have a thread of their own")]
         let read = tokio::task::spawn_blocking(move || match anew {
             Anew::Everything => file::load(&path, P::document),
@@ -119,6 +122,10 @@ impl Told {
             }
         };
         terminal::problems(&loaded.warnings);
+        let looked: BTreeMap<_, _> = self.files.iter().zip(&self.taken_up).collect();
+        let look =
+            |path: &PathBuf| looked.get(path).map_or_else(|| Looks::of(path), |looks| (*looks).clone());
+        let taken_up: Vec<Looks> = loaded.files.iter().map(look).collect();
         let outlets = P::outlets(&loaded.value).clone();
         let stays = |outlets: &Outlets| (outlets.admin, outlets.access_log.clone(), outlets.spans.clone());
         if stays(&outlets) != stays(&self.outlets) {
@@ -127,22 +134,25 @@ impl Told {
             return false;
         }
         if let Err(error) = P::apply(control, loaded.value).await {
-            terminal::note(&format!("{name} is not taken up: cannot listen: {error}; all goes on as before"));
+            terminal::note(&format!(
+                "{name} is not taken up: cannot listen there: {error}; all goes on as before"
+            ));
             return false;
         }
         *delay.lock().unwrap_or_else(PoisonError::into_inner) = outlets.shutdown_delay;
         (self.text, self.files, self.outlets) = (loaded.text, loaded.files, outlets);
+        self.taken_up = taken_up;
         match anew {
             Anew::Everything => terminal::note(&format!("{name} is taken up")),
             Anew::Named => terminal::note(&format!("certificates of {name} are taken up")),
         }
         true
     }
+}
 
-    /// How the files look.
-    fn looks(&self) -> Vec<Looks> {
-        self.files.iter().map(|path| Looks::of(path)).collect()
-    }
+/// How files look.
+fn looks(files: &[PathBuf]) -> Vec<Looks> {
+    files.iter().map(|path| Looks::of(path)).collect()
 }
 
 /// Completes when SIGHUP comes; never, where signals cannot be heard.

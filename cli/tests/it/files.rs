@@ -4,7 +4,6 @@ use std::fmt::Write as _;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 use std::time::{Duration, SystemTime};
 
@@ -23,8 +22,7 @@ fn write_identities(folder: &Folder) {
         let id = SpiffeId::of_service(authority.trust_domain(), service).unwrap();
         let credentials = authority.issue(&id, service, SystemTime::now());
         folder.write(&format!("{service}.pem"), &credentials.certificate);
-        let key = folder.write(&format!("{service}-key.pem"), &credentials.key);
-        fs::set_permissions(key, fs::Permissions::from_mode(0o600)).unwrap();
+        folder.write_key(&format!("{service}-key.pem"), &credentials.key);
         folder.write("authorities.pem", &credentials.authorities);
     }
     Public::new().write(folder, "shop", &["shop.example.com"]);

@@ -30,6 +30,7 @@ mod telemetry;
 mod trace;
 mod workflow;
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -52,6 +53,12 @@ impl Folder {
         let path = self.path(name);
         std::fs::write(&path, text).unwrap();
         path
+    }
+
+    /// Writes a private key, which nobody else can read.
+    fn write_key(&self, name: &str, text: &str) {
+        let key = self.write(name, text);
+        std::fs::set_permissions(key, std::fs::Permissions::from_mode(0o600)).unwrap();
     }
 }
 

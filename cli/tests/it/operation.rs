@@ -107,7 +107,7 @@ fn what_cannot_be_taken_up_leaves_all_as_it_was_and_is_told() {
     let admin: SocketAddr = gateway.says().rsplit(' ').next().unwrap().parse().unwrap();
     let elsewhere = format!("listen = \"{}\"", taken.local_addr().unwrap());
     for (text, fact) in [
-        (good.replace("listen = \"127.0.0.1:0\"", &elsewhere), "cannot listen: "),
+        (good.replace("listen = \"127.0.0.1:0\"", &elsewhere), "cannot listen there: "),
         (
             good.replace("admin = \"127.0.0.1:0\"", ""),
             "`admin`, `access_log` and `spans` change with a restart alone",
@@ -210,8 +210,7 @@ impl Public {
         let hosts: Vec<String> = hosts.iter().map(|host| (*host).to_owned()).collect();
         let certificate = CertificateParams::new(hosts).unwrap().signed_by(&key, &self.0).unwrap();
         folder.write(&format!("{name}.pem"), &certificate.pem());
-        let key = folder.write(&format!("{name}-key.pem"), &key.serialize_pem());
-        std::fs::set_permissions(key, std::fs::Permissions::from_mode(0o600)).unwrap();
+        folder.write_key(&format!("{name}-key.pem"), &key.serialize_pem());
     }
 }
 
@@ -284,8 +283,7 @@ fn identity(folder: &Folder, authority: &Authority, service: &str) -> String {
     let credentials = authority.issue(&id, "pod", SystemTime::now());
     folder.write("authorities.pem", &credentials.authorities);
     folder.write(&format!("{service}.pem"), &credentials.certificate);
-    let key = folder.write(&format!("{service}-key.pem"), &credentials.key);
-    std::fs::set_permissions(key, std::fs::Permissions::from_mode(0o600)).unwrap();
+    folder.write_key(&format!("{service}-key.pem"), &credentials.key);
     format!(
         "identity = {{ certificate = \"{service}.pem\", key = \"{service}-key.pem\", authorities = \"authorities.pem\" }}\n"
     )
@@ -363,7 +361,7 @@ fn a_key_that_everybody_can_read_is_told() {
     for fact in [
         "everybody on this machine can read the private key",
         "help: chmod o-r shop-key.pem",
-        "the certificate is for no DNS name, so no client accepts it",
+        "the certificate is for no DNS name and no address, so no client accepts it",
     ] {
         assert!(said.contains(fact), "{said}");
     }

@@ -345,7 +345,7 @@ fn a_sidecar_has_an_admin_port_for_both_its_sides() {
     let id = SpiffeId::of_service(authority.trust_domain(), "order").unwrap();
     let credentials = authority.issue(&id, "order", now + Duration::from_secs(3_600));
     folder.write("order.pem", &credentials.certificate);
-    folder.write("order-key.pem", &credentials.key);
+    folder.write_key("order-key.pem", &credentials.key);
     folder.write("authorities.pem", &credentials.authorities);
     let config = format!(
         "service = \"order\"\nadmin = \"127.0.0.1:0\"\naccess_log = \"access.jsonl\"\n\

@@ -101,6 +101,7 @@ impl<'a> Resolving<'a, '_> {
         let is_whole = self.config.identity.is_some() == self.identity.is_some();
         let tls = written.tls.as_ref().filter(|_| is_whole);
         let tls = tls.and_then(|tls| tls.value.resolve(tls.place, self.identity.as_ref(), self.context));
+        let tls = tls.map(|terms| terms.named_after(&source));
         upstream::Config {
             placements,
             source,

@@ -18,12 +18,14 @@ use super::spiffe::NotSpiffe;
 pub struct Certificate {
     certified: Arc<CertifiedKey>,
     names: Arc<[String]>,
+    is_for_somebody: bool,
 }
 
 impl Certificate {
     /// Reads the certificate, then any intermediates, and the key, which must be that of the certificate.
     pub fn from_pem(certificate: &str, key: &str) -> Result<Self, CredentialsError> {
         let chain = chain(certificate)?;
+        let is_for_somebody = chain.first().is_some_and(is_for_somebody);
         let names = chain.first().and_then(dns_names);
         let names = names.ok_or(CredentialsError::Malformed(Part::Certificate))?;
         let key = match PrivateKeyDer::from_pem_slice(key.as_bytes()) {
@@ -37,12 +39,17 @@ impl Certificate {
             Ok(()) | Err(Error::InconsistentKeys(InconsistentKeys::Unknown)) => {}
             Err(_) => return Err(CredentialsError::Mismatch),
         }
-        Ok(Self { certified: Arc::new(certified), names: names.into() })
+        Ok(Self { certified: Arc::new(certified), names: names.into(), is_for_somebody })
     }
 
     /// The DNS names that it is for, in lower case; `*.example.com` is for one label below.
     pub fn names(&self) -> &[String] {
         &self.names
+    }
+
+    /// Whether it is for a DNS name or an address, as clients demand of the public's servers.
+    pub fn is_for_somebody(&self) -> bool {
+        self.is_for_somebody
     }
 
     pub(super) fn certified(&self) -> &Arc<CertifiedKey> {
@@ -172,4 +179,11 @@ pub(super) fn dns_names(certificate: &CertificateDer<'static>) -> Option<Vec<Str
         _ => None,
     });
     Some(dns.collect())
+}
+
+fn is_for_somebody(certificate: &CertificateDer<'static>) -> bool {
+    let Ok((_, certificate)) = x509_parser::parse_x509_certificate(certificate) else { return false };
+    let names = certificate.subject_alternative_name().ok().flatten();
+    let mut names = names.iter().flat_map(|names| &names.value.general_names);
+    names.any(|name| matches!(name, GeneralName::DNSName(_) | GeneralName::IPAddress(_)))
 }

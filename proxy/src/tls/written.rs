@@ -33,8 +33,8 @@ table! {
 }
 
 table! {
-    /// TLS where callers connect, versions 1.2 and 1.3, with HTTP/2 and HTTP/1.1 by ALPN. Who speaks in the clear is told
-    /// so (400).
+    /// TLS where callers connect, versions 1.2 and 1.3, with HTTP/2 and HTTP/1.1 by ALPN. Who speaks HTTP/1.1 in the clear
+    /// is told so (400).
     pub struct ListenKeys {
         /// What callers are shown: the certificate for the name that they ask for (SNI), an exact name before `*.`; the
         /// first where they ask for none, or for one that no certificate is for.
@@ -48,7 +48,7 @@ table! {
         /// The workload that the upstream must prove to be, whatever its addresses are; `identity` is shown to it.
         pub spiffe: String as Spiffe = "`name` holds",
         /// The name that the upstream's certificate must be for, and that is asked for (SNI).
-        pub name: String as Name = "the host of the endpoint",
+        pub name: String as Name = "the host of the endpoint, or the name whose addresses the endpoints are",
         /// The certificates of the authorities that are trusted: a PEM file, from this file's folder.
         pub authorities: String as Pem = "those of `identity`",
         /// What is shown to an upstream of that `name` which asks for it: a PEM file.
@@ -110,11 +110,14 @@ impl ListenKeys {
         let mut certificates = Vec::new();
         for At { value: keys, place } in written {
             let Some(certificate) = keys.resolve(context) else { continue };
-            if certificate.names().is_empty() {
+            if !certificate.is_for_somebody() {
                 let hint = "issue one with the hosts as DNS names among its subject alternative names";
                 let place = keys.certificate.as_ref().map_or(*place, |named| named.place);
                 context
-                    .warning(place, "the certificate is for no DNS name, so no client accepts it")
+                    .warning(
+                        place,
+                        "the certificate is for no DNS name and no address, so no client accepts it",
+                    )
                     .hint(hint);
             }
             certificates.push(certificate);
@@ -200,7 +203,7 @@ fn pair(
 /// The text of a file that is named.
 fn text(name: Option<&At<String>>, context: &mut Context<'_>) -> Option<String> {
     let At { value, place } = name?;
-    let fetched = context.fetch(value, *place);
+    let fetched = context.follow(value, *place);
     fetched.map_err(|why| context.error(*place, why).hint("paths start from this file's folder")).ok()
 }
 

@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use rustls::pki_types::ServerName;
 use tokio::sync::Notify;
 
 use super::fleet::Fleet;
@@ -22,6 +23,7 @@ use crate::random::stream;
 use crate::tasks::Spawner;
 use crate::telemetry::{Report, SourceTrouble};
 use crate::timer::before;
+use crate::tls::{Expected, Terms};
 
 /// The stream of the upstream's seed for the jitter of questions; others are in `state`.
 const SOURCE_STREAM: u64 = 6;
@@ -62,6 +64,17 @@ impl Source {
     /// The addresses of `name`'s host, each with its port.
     pub fn dns(name: Endpoint) -> Self {
         Self::Dns { name, placement: Placement::default() }
+    }
+}
+
+impl Terms {
+    /// The same for members that are the addresses of a name: who is not said to have another name has that.
+    #[must_use]
+    pub fn named_after(mut self, source: &Source) -> Self {
+        if let (Source::Dns { name, .. }, Expected::Name(unsaid @ None)) = (source, &mut self.expects) {
+            *unsaid = ServerName::try_from(name.host.to_string()).ok();
+        }
+        self
     }
 }
 
@@ -223,5 +236,22 @@ mod tests {
             assert!(said[1].is_some() && said.iter().flatten().count() == 1, "{said:?}");
             assert_eq!(look(right), None, "it is over");
         }
+    }
+
+    #[test]
+    fn who_is_the_addresses_of_a_name_must_have_that_name() {
+        let epoch = std::time::SystemTime::UNIX_EPOCH;
+        let authority = crate::tls::Authority::new(1, "hoplab".parse().unwrap(), epoch);
+        let trusts = crate::tls::Authorities::from_pem(authority.certificate()).unwrap();
+        let of = |name: Option<&str>, source: &Source| {
+            let name = name.map(|name| ServerName::try_from(name.to_owned()).unwrap());
+            let terms = Terms { shows: None, trusts: trusts.clone(), expects: Expected::Name(name) };
+            terms.named_after(source).expects
+        };
+        let dns = Source::dns(Endpoint::new("pay.example.com", 443));
+        let named = |name: &str| Expected::Name(Some(ServerName::try_from(name.to_owned()).unwrap()));
+        assert_eq!(of(None, &dns), named("pay.example.com"));
+        assert_eq!(of(Some("other.example"), &dns), named("other.example"));
+        assert_eq!(of(None, &Source::Listed), Expected::Name(None));
     }
 }
