@@ -72,13 +72,20 @@ pub(super) fn hide(browser: &Browser) {
 
 /// Scrolls the first box that is wider inside than outside with an arrow key.
 pub(super) fn scroll(browser: &Browser) {
-    let chosen = browser.run(
-        "window.box = [...document.querySelectorAll('[tabindex=\"0\"]')].find((one) =>
+    // What was just made narrow is laid out within some frames.
+    let chosen = browser.run_until_done(
+        "const find = () => [...document.querySelectorAll('[tabindex=\"0\"]')].find((one) =>
            one.checkVisibility() && one.scrollWidth > one.clientWidth + 1 && getComputedStyle(one).overflowX === 'auto');
-         if (!window.box) return false;
-         box.focus();
-         window.scrolled = new Promise((done) => box.addEventListener('scroll', () => done(true), { once: true }));
-         return true;",
+         const done = arguments[0];
+         const look = (frames) => {
+           window.box = find();
+           if (!window.box && frames > 0) return requestAnimationFrame(() => look(frames - 1));
+           if (!window.box) return done(false);
+           box.focus();
+           window.scrolled = new Promise((done) => box.addEventListener('scroll', () => done(true), { once: true }));
+           done(true);
+         };
+         look(300);",
     );
     assert_eq!(chosen, true, "nothing scrolls");
     browser.press([key::RIGHT, key::RIGHT]);

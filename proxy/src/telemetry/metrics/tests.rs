@@ -109,7 +109,14 @@ fn value(metrics: &Metrics, series: &str) -> Option<f64> {
 fn nothing_has_happened_yet() {
     let metrics = Metrics::default();
     let version = format!("hoplab_build_info{{version=\"{}\"}}", env!("CARGO_PKG_VERSION"));
-    assert_eq!(samples(&metrics.text()), [(version, 1.0), ("hoplab_panics_total".to_owned(), 0.0)]);
+    let zero = |series: &str| (series.to_owned(), 0.0);
+    let expected = [
+        (version, 1.0),
+        zero("hoplab_panics_total"),
+        zero("hoplab_reloads_total{result=\"refused\"}"),
+        zero("hoplab_reloads_total{result=\"applied\"}"),
+    ];
+    assert_eq!(samples(&metrics.text()), expected);
 }
 
 #[test]
