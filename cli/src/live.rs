@@ -110,16 +110,13 @@ fn run<P: Product>(
                 () = follow => {}
             }
             drop(end);
+            Ok(())
         };
         let desk = async {
             let Some(address) = outlets.admin else { return Ok(()) };
             let listener = host.bind(address).await?;
             terminal::note(&format!("admin listens on {}", listener.local_addr()?));
             admin.serve(host.clone(), listener, async { drop(ended.await) }).await;
-            Ok(())
-        };
-        let product = async {
-            product.await;
             Ok(())
         };
         tokio::try_join!(desk, product).map(|_| ())

@@ -127,19 +127,18 @@ impl Told {
             |path: &PathBuf| looked.get(path).map_or_else(|| Looks::of(path), |looks| (*looks).clone());
         let taken_up: Vec<Looks> = loaded.files.iter().map(look).collect();
         let outlets = P::outlets(&loaded.value).clone();
-        let stays = |outlets: &Outlets| (outlets.admin, outlets.access_log.clone(), outlets.spans.clone());
-        if stays(&outlets) != stays(&self.outlets) {
-            let fact = "`admin`, `access_log` and `spans` change with a restart alone";
-            terminal::note(&format!("{name} is not taken up: {fact}; all goes on as before"));
+        let shutdown_delay = outlets.shutdown_delay;
+        let applied = if outlets == (Outlets { shutdown_delay, ..self.outlets.clone() }) {
+            let applied = P::apply(control, loaded.value).await;
+            applied.map_err(|error| format!("cannot listen there: {error}"))
+        } else {
+            Err("`admin`, `access_log` and `spans` change with a restart alone".to_owned())
+        };
+        if let Err(why) = applied {
+            terminal::note(&format!("{name} is not taken up: {why}; all goes on as before"));
             return false;
         }
-        if let Err(error) = P::apply(control, loaded.value).await {
-            terminal::note(&format!(
-                "{name} is not taken up: cannot listen there: {error}; all goes on as before"
-            ));
-            return false;
-        }
-        *delay.lock().unwrap_or_else(PoisonError::into_inner) = outlets.shutdown_delay;
+        *delay.lock().unwrap_or_else(PoisonError::into_inner) = shutdown_delay;
         (self.text, self.files, self.outlets) = (loaded.text, loaded.files, outlets);
         self.taken_up = taken_up;
         match anew {

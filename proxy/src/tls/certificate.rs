@@ -17,17 +17,15 @@ use super::spiffe::NotSpiffe;
 #[derive(Clone)]
 pub struct Certificate {
     certified: Arc<CertifiedKey>,
-    names: Arc<[String]>,
-    is_for_somebody: bool,
+    hosts: Arc<Hosts>,
 }
 
 impl Certificate {
     /// Reads the certificate, then any intermediates, and the key, which must be that of the certificate.
     pub fn from_pem(certificate: &str, key: &str) -> Result<Self, CredentialsError> {
         let chain = chain(certificate)?;
-        let is_for_somebody = chain.first().is_some_and(is_for_somebody);
-        let names = chain.first().and_then(dns_names);
-        let names = names.ok_or(CredentialsError::Malformed(Part::Certificate))?;
+        let hosts = chain.first().and_then(Hosts::of);
+        let hosts = hosts.ok_or(CredentialsError::Malformed(Part::Certificate))?;
         let key = match PrivateKeyDer::from_pem_slice(key.as_bytes()) {
             Ok(key) => key,
             Err(pem::Error::NoItemsFound) => return Err(CredentialsError::Empty(Part::Key)),
@@ -39,17 +37,17 @@ impl Certificate {
             Ok(()) | Err(Error::InconsistentKeys(InconsistentKeys::Unknown)) => {}
             Err(_) => return Err(CredentialsError::Mismatch),
         }
-        Ok(Self { certified: Arc::new(certified), names: names.into(), is_for_somebody })
+        Ok(Self { certified: Arc::new(certified), hosts: Arc::new(hosts) })
     }
 
     /// The DNS names that it is for, in lower case; `*.example.com` is for one label below.
     pub fn names(&self) -> &[String] {
-        &self.names
+        &self.hosts.names
     }
 
     /// Whether it is for a DNS name or an address, as clients demand of the public's servers.
     pub fn is_for_somebody(&self) -> bool {
-        self.is_for_somebody
+        !self.hosts.names.is_empty() || self.hosts.has_address
     }
 
     pub(super) fn certified(&self) -> &Arc<CertifiedKey> {
@@ -64,7 +62,7 @@ impl Certificate {
 
 impl fmt::Debug for Certificate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Certificate").field("names", &self.names).finish_non_exhaustive()
+        f.debug_struct("Certificate").field("names", &self.hosts.names).finish_non_exhaustive()
     }
 }
 
@@ -169,21 +167,27 @@ pub(super) fn chain(text: &str) -> Result<Vec<CertificateDer<'static>>, Credenti
     if chain.is_empty() { Err(CredentialsError::Empty(Part::Certificate)) } else { Ok(chain) }
 }
 
-/// The DNS names of a certificate; `None` when it cannot be read.
-pub(super) fn dns_names(certificate: &CertificateDer<'static>) -> Option<Vec<String>> {
-    let (_, certificate) = x509_parser::parse_x509_certificate(certificate).ok()?;
-    let names = certificate.subject_alternative_name().ok()?;
-    let names = names.iter().flat_map(|names| &names.value.general_names);
-    let dns = names.filter_map(|name| match name {
-        GeneralName::DNSName(name) => Some(name.to_ascii_lowercase()),
-        _ => None,
-    });
-    Some(dns.collect())
+/// Whom a certificate is for.
+pub(super) struct Hosts {
+    /// DNS names, in lower case.
+    pub(super) names: Vec<String>,
+    /// Whether it is for an address, too.
+    has_address: bool,
 }
 
-fn is_for_somebody(certificate: &CertificateDer<'static>) -> bool {
-    let Ok((_, certificate)) = x509_parser::parse_x509_certificate(certificate) else { return false };
-    let names = certificate.subject_alternative_name().ok().flatten();
-    let mut names = names.iter().flat_map(|names| &names.value.general_names);
-    names.any(|name| matches!(name, GeneralName::DNSName(_) | GeneralName::IPAddress(_)))
+impl Hosts {
+    /// `None` when the certificate cannot be read.
+    pub(super) fn of(certificate: &CertificateDer<'static>) -> Option<Self> {
+        let (_, certificate) = x509_parser::parse_x509_certificate(certificate).ok()?;
+        let alternative = certificate.subject_alternative_name().ok()?;
+        let mut hosts = Self { names: Vec::new(), has_address: false };
+        for name in alternative.iter().flat_map(|names| &names.value.general_names) {
+            match name {
+                GeneralName::DNSName(name) => hosts.names.push(name.to_ascii_lowercase()),
+                GeneralName::IPAddress(_) => hosts.has_address = true,
+                _ => {}
+            }
+        }
+        Some(hosts)
+    }
 }

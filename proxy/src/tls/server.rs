@@ -91,15 +91,10 @@ struct ByName(Vec<Certificate>);
 
 impl ByName {
     /// Those that are for `name`, the best first.
-    fn of<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Certificate> {
-        let below = name.split_once('.').map(|(_, rest)| rest);
-        let exact =
-            self.0.iter().filter(move |certificate| certificate.names().iter().any(|own| own == name));
-        let wild = self.0.iter().filter(move |certificate| {
-            let own = certificate.names().iter().filter_map(|own| own.strip_prefix("*."));
-            own.into_iter().any(|own| Some(own) == below)
-        });
-        exact.chain(wild)
+    fn of(&self, name: &str) -> impl Iterator<Item = &Certificate> {
+        let wildcard = name.split_once('.').map(|(_, above)| format!("*.{above}"));
+        let names = std::iter::once(name.to_owned()).chain(wildcard);
+        names.flat_map(|name| self.0.iter().filter(move |certificate| certificate.names().contains(&name)))
     }
 }
 

@@ -390,7 +390,7 @@ fn visitor(desk: &Desk, name: Option<&str>) -> ClientTls {
 /// The names of the certificate that a client was shown.
 fn shown<S>(secured: &Secured<S>) -> Vec<String> {
     let session = secured.stream.get_ref().1;
-    certificate::dns_names(session.peer_certificates().unwrap().first().unwrap()).unwrap()
+    certificate::Hosts::of(session.peer_certificates().unwrap().first().unwrap()).unwrap().names
 }
 
 #[tokio::test]

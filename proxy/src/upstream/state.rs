@@ -371,13 +371,14 @@ impl<H: Host> Verdict<H> {
     /// Tells those who have not heard yet, which is everybody before the head.
     fn close(&mut self, settled: Settled) {
         let open = std::mem::replace(&mut self.open, Open::Nothing);
-        if matches!(open, Open::Nothing) {
-            return;
-        }
-        let now = self.shared.host.now();
-        let policies = match open {
-            Open::Whole => self.settle_balance(now, settled),
-            Open::Content(_) | Open::Nothing => self.shared.lock(),
+        let now = || self.shared.host.now();
+        let (now, policies) = match open {
+            Open::Whole => {
+                let now = now();
+                (now, self.settle_balance(now, settled))
+            }
+            Open::Content(_) => (now(), self.shared.lock()),
+            Open::Nothing => return,
         };
         self.settle(policies, now, settled);
     }
