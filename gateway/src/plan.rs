@@ -156,7 +156,7 @@ mod tests {
             shutdown_delay: std::time::Duration::from_secs(4),
         };
         assert_eq!(plan.outlets, outlets);
-        let timeouts: Vec<_> = plan.upstreams.iter().map(|u| u.settings.timeout.as_secs()).collect();
+        let timeouts: Vec<_> = plan.upstreams.iter().map(|u| u.settings.timeout.unwrap().as_secs()).collect();
         assert_eq!(timeouts, [2, 1], "in the order of the file");
         assert_eq!(plan.upstreams[0].settings.protocol, Some(upstream::Protocol::Http2));
     }
@@ -181,7 +181,7 @@ mod tests {
             let UpstreamId(upstream) = plan.routes.find(&request(path)).unwrap().upstream;
             let settings = &plan.upstreams[upstream].settings;
             assert_eq!(settings.connect_timeout.as_millis(), 100);
-            settings.timeout.as_secs()
+            settings.timeout.unwrap().as_secs()
         });
         assert_eq!(timeouts, [3, 2]);
         let wrong = text.replace("timeout = \"3s\"", "retry = { per_try_timeout = \"5s\" }");

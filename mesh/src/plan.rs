@@ -218,9 +218,9 @@ mod tests {
         let payment = &plan.services["payment"];
         assert_eq!(payment.id.as_str(), "spiffe://hoplab/ns/default/sa/payment");
         assert_eq!(payment.endpoints.len(), 2);
-        assert_eq!(payment.settings.timeout, Duration::from_secs(2));
+        assert_eq!(payment.settings.timeout, Some(Duration::from_secs(2)));
         assert!(payment.settings.breaker.is_some());
-        assert_eq!(plan.services["cart"].settings.timeout, Duration::from_secs(1));
+        assert_eq!(plan.services["cart"].settings.timeout, Some(Duration::from_secs(1)));
     }
 
     #[test]
@@ -292,9 +292,9 @@ mod tests {
         let cart = &plan.services["cart"];
         let routes: Vec<_> = cart.routes.iter().map(|route| (&*route.path, route.methods.len())).collect();
         assert_eq!(routes, [("/items", 2), ("/", 0)], "the longest path is looked at first");
-        assert_eq!(cart.settings.timeout, Duration::from_secs(1));
+        assert_eq!(cart.settings.timeout, Some(Duration::from_secs(1)));
         let items = cart.routes[0].settings.as_ref().unwrap();
-        assert_eq!(items.timeout, Duration::from_secs(1), "the rest is the service's");
+        assert_eq!(items.timeout, Some(Duration::from_secs(1)), "the rest is the service's");
         assert!(cart.routes[1].settings.is_none(), "it says nothing of its own");
         let wrong = text
             .replace("\"/items/\"", "\"items\"")
@@ -308,7 +308,7 @@ mod tests {
                  write it from the root and without a query, such as `/cart`",
                 "`HE AD` is no method: write it in capitals, such as `GET`",
                 "retry.per_try_timeout: one try may take longer than the whole request: \
-                 make `per_try_timeout` shorter than `timeout`",
+                 make `per_try_timeout` shorter than `timeout`, or take it out",
                 "another route takes the same requests to `/`: \
                  give it another path or method, or take it out",
             ]

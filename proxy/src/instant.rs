@@ -11,6 +11,9 @@ impl Instant {
     /// When the host started.
     pub const START: Self = Self(0);
 
+    /// The end of time, 584 years after the start: when what has no limit is over.
+    pub const NEVER: Self = Self(u64::MAX);
+
     /// The instant `nanos` nanoseconds after the start.
     pub const fn from_nanos(nanos: u64) -> Self {
         Self(nanos)
@@ -35,7 +38,7 @@ impl Instant {
 impl Add<Duration> for Instant {
     type Output = Self;
 
-    /// Saturates at the end of time, 584 years after the start.
+    /// Saturates at [`Instant::NEVER`].
     fn add(self, by: Duration) -> Self {
         Self(self.0.saturating_add(u64::try_from(by.as_nanos()).unwrap_or(u64::MAX)))
     }

@@ -60,7 +60,7 @@ pub use policies::{
     BalanceKeys, BalanceKind, BalancePolicy, BreakerPolicy, BudgetKeys, BudgetPolicy, Contradiction,
     DeadlineField, DeadlinePolicy, FailurePercentagePolicy, FaultStatuses, HealthKeys, HealthPolicy,
     HedgeAfter, HedgePolicy, Initial, OutlierPolicy, Policies, PoolPolicy, QueuePolicy, RetryAfter,
-    RetryPolicy, SuccessRatePolicy, Trailers, WholePolicy, ZonePreference, method,
+    RetryPolicy, SuccessRatePolicy, TimeLimit, Trailers, WholePolicy, ZonePreference, method,
 };
 use pool::Together;
 use replay::Replay;
@@ -345,7 +345,7 @@ impl<H: Host> Upstream<H> {
     ) -> Response<Body> {
         let Answered { head, content, lease, idle, verdict } = answered;
         let host = self.host.clone();
-        let idle = idle.unwrap_or_else(|| Idle::new(host.clone(), tunnel::IDLE_TIMEOUT));
+        let idle = idle.unwrap_or_else(|| Idle::new(host.clone(), settings::STREAM_IDLE_TIMEOUT));
         let mut lease = lease.expect("who has switched is connected");
         let outlet = lease.take_outlet().expect("who has switched can be sent something");
         let upload = outlet.send(idle.watched(upgrade.take_content()));

@@ -391,7 +391,7 @@ impl Deployment {
         // Whoever is asked is told what the application itself says, and nothing of its library's patience.
         let deadline = DeadlinePolicy { own: Some(false), ..DeadlinePolicy::default() }.resolve();
         let settings = Settings {
-            timeout: PATIENCE,
+            timeout: Some(PATIENCE),
             connect_timeout: PATIENCE,
             limits,
             deadline,

@@ -59,11 +59,9 @@ struct Timeouts<'a> {
 impl Timeouts<'_> {
     /// A request of a client that has no timeout of its own.
     fn entrance(&mut self, id: EndpointId) -> Duration {
-        if self.architecture.gateway {
-            timeout(&self.plan.gateway, &self.plan.gateway_routes, id)
-        } else {
-            self.answer(id)
-        }
+        let of_gateway = |plan: &Plan| timeout(&plan.gateway, &plan.gateway_routes, id);
+        let bound = self.architecture.gateway.then(|| of_gateway(self.plan)).flatten();
+        bound.unwrap_or_else(|| self.answer(id))
     }
 
     /// What an endpoint waits for, one after the other; its work has no bound.
@@ -95,13 +93,13 @@ impl Timeouts<'_> {
 
     fn call(&mut self, call: &Call) -> Duration {
         let of_mesh = |plan: &Plan| timeout(&plan.mesh, &plan.mesh_routes, call.target);
-        let bounds = [call.timeout, self.architecture.mesh.then(|| of_mesh(self.plan))];
+        let bounds = [call.timeout, self.architecture.mesh.then(|| of_mesh(self.plan)).flatten()];
         bounds.into_iter().flatten().min().unwrap_or_else(|| self.answer(call.target))
     }
 }
 
-/// The timeout of a proxy for an endpoint: over all attempts, and their pauses.
-fn timeout(services: &[Settings], routes: &[(EndpointId, Settings)], id: EndpointId) -> Duration {
+/// The timeout of a proxy for an endpoint, if it has one: over all attempts, and their pauses.
+fn timeout(services: &[Settings], routes: &[(EndpointId, Settings)], id: EndpointId) -> Option<Duration> {
     let own = routes.iter().find(|(routed, _)| *routed == id).map(|(_, settings)| settings);
     own.unwrap_or(&services[id.service.0]).timeout
 }

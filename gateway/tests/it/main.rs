@@ -29,5 +29,6 @@ mod programs;
 mod reload;
 mod resilience;
 mod routing;
+mod timeouts;
 mod upgrades;
 mod ways;

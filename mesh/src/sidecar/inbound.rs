@@ -2,7 +2,6 @@
 //! the clear where that is allowed. It goes to the app as it came, once: retries are the caller's.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use hoplab_proxy::body::Body;
 use hoplab_proxy::forward::Forwarder;
@@ -13,6 +12,7 @@ use hoplab_proxy::server::{Connection, Handler, Refused, Security};
 use hoplab_proxy::tasks::Spawner;
 use hoplab_proxy::telemetry::Role;
 use hoplab_proxy::tls::{ServerTls, SpiffeId};
+use hoplab_proxy::upstream::settings::STREAM_IDLE_TIMEOUT;
 use hoplab_proxy::upstream::{self, Settings, Succession, Upstream};
 use http::header::HeaderName;
 use http::{HeaderMap, HeaderValue, Request, Response};
@@ -23,10 +23,6 @@ use crate::sidecar::seed_of;
 
 /// Tells the app who is calling, in Envoy's notation.
 const CLIENT_CERTIFICATE: HeaderName = HeaderName::from_static("x-forwarded-client-cert");
-
-/// How long the app may take. Whoever calls decides how long to wait, and goes away; this only
-/// bounds what is left behind by a caller that vanished without a word.
-const APP_TIMEOUT: Duration = Duration::from_hours(1);
 
 /// The inbound side of a sidecar.
 pub(super) struct Inbound<H: Host> {
@@ -49,7 +45,13 @@ impl<H: Host> Inbound<H> {
         let mut app = upstream::Config::new(Arc::clone(&plan.service), vec![plan.inbound.app.clone()]);
         app.protocol = plan.inbound.protocol;
         let deadline = plan.deadline.as_ref().and_then(deadline::Config::receiving);
-        app.settings = Settings { timeout: APP_TIMEOUT, deadline, ..Settings::default() };
+        // Whoever calls decides how long to wait, and goes away; who vanished without a word leaves silence behind.
+        app.settings = Settings {
+            timeout: None,
+            idle_timeout: Some(STREAM_IDLE_TIMEOUT),
+            deadline,
+            ..Settings::default()
+        };
         Self {
             id: plan.identity.id().clone(),
             forwarder: Forwarder::new(host.clone(), Role::Inbound, seed_of(seed, "inbound")),

@@ -223,7 +223,7 @@ async fn a_service_that_takes_too_long_is_given_up() {
     let peers = Arc::default();
     let app = bench.app(Meeting { barrier: Barrier::new(2), peers }).await;
     let payment = bench.before("payment", app).await;
-    let policies = Settings { timeout: Duration::from_millis(30), ..Settings::default() };
+    let policies = Settings { timeout: Some(Duration::from_millis(30)), ..Settings::default() };
     let frontend = bench.calling(&[payment.inbound], policies).await;
     let mut client = bench.client(frontend.outbound).await;
     let answer = client.send(post("payment", &[], Body::empty())).await.unwrap();

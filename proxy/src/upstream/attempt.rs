@@ -59,6 +59,7 @@ impl<H: Host> Answered<H> {
     /// is of no use any more.
     pub(super) fn let_go(&mut self, replay: &Replay<H>, deadline: Instant) -> bool {
         let is_received = self.content.is_received() && !self.has_switched();
+        let deadline = self.idle.iter().map(Idle::until).fold(deadline, Instant::min);
         if let Some(lease) = self.lease.take().filter(|_| is_received && replay.is_sent()) {
             lease.give_back(deadline);
         }
@@ -272,7 +273,7 @@ impl<H: Host> Upstream<H> {
             None => clock.replay.body(),
         };
         clock.idle.iter().for_each(Idle::passes);
-        let request = self.request(head, body, exchange, target, clock.until());
+        let request = self.request(head, body, exchange, target, clock.ends_by());
         exchange.enter(Owner::Upstream(target.id));
         exchange.sent_attempt(lease.connection());
         let interim = exchange.interim.clone();
@@ -313,7 +314,7 @@ impl<H: Host> Upstream<H> {
         Ok(Received { head, content, lease })
     }
 
-    /// The request as this attempt, which is over at `until`, sends it.
+    /// The request as this attempt, whose answer must have ended at `until`, sends it.
     fn request(
         &self,
         head: &Parts,

@@ -24,7 +24,7 @@ pub(super) struct Clock<'a, H: Host> {
     /// How long a try may take.
     pub(super) per_try: Option<Duration>,
     /// How long the caller may keep an attempt waiting.
-    pub(super) patience: Duration,
+    pub(super) patience: Option<Duration>,
     pub(super) idle: Option<Idle<H>>,
     pub(super) began: Instant,
     /// How long the caller had kept earlier attempts waiting.
@@ -50,13 +50,28 @@ impl<H: Host> Clock<'_, H> {
         }
     }
 
-    /// When the attempt is over, were the caller to send now.
+    /// When the head must be there, were the caller to send now.
     pub(super) fn until(&self) -> Instant {
-        let waited = self.replay.waits().until(|| self.host.now());
-        let deadline = self.limits.deadline(waited);
+        let waited = self.waited();
+        self.try_ends(waited).min(self.limits.head(waited))
+    }
+
+    /// By when the upstream is told to have done all, were the caller to send now: it may stream for longer than it takes
+    /// to begin, but where each try has a limit (as Envoy tells it).
+    pub(super) fn ends_by(&self) -> Instant {
+        let waited = self.waited();
+        self.try_ends(waited).min(self.limits.deadline(waited))
+    }
+
+    /// How long the request has waited for its caller.
+    fn waited(&self) -> Duration {
+        self.replay.waits().until(|| self.host.now())
+    }
+
+    /// When the limit of one try is over for a request that has `waited`.
+    fn try_ends(&self, waited: Duration) -> Instant {
         let waited_now = waited.saturating_sub(self.waited_before);
-        let try_ends = self.per_try.map(|per_try| self.began + per_try + waited_now);
-        try_ends.map_or(deadline, |ends| deadline.min(ends))
+        self.per_try.map_or(Instant::NEVER, |per_try| self.began + per_try + waited_now)
     }
 
     /// When to look whether it is late.

@@ -18,6 +18,8 @@ use crate::telemetry::{Decision, Fault};
 pub(super) struct Limits {
     /// The request itself, its answer included, by the upstream's own limit.
     own: Instant,
+    /// The same until the head of its answer.
+    head: Instant,
     /// The same as others said; that holds, whoever kept it waiting.
     told: Option<Instant>,
 }
@@ -29,9 +31,14 @@ impl Limits {
         self.told.map_or(own, |told| own.min(told))
     }
 
+    /// When the head of its answer must be there.
+    pub(super) fn head(&self, waited: Duration) -> Instant {
+        self.deadline(waited).min(self.head + waited)
+    }
+
     /// Until when it may wait for its caller, which has sent nothing `since` then and may be silent for `patience`.
-    pub(super) fn of_wait(&self, since: Instant, patience: Duration) -> Instant {
-        let silent = since + patience;
+    pub(super) fn of_wait(&self, since: Instant, patience: Option<Duration>) -> Instant {
+        let silent = after(since, patience);
         self.told.map_or(silent, |told| silent.min(told))
     }
 }
@@ -47,13 +54,15 @@ impl<H: Host> Upstream<H> {
             exchange.told = [exchange.told, told].into_iter().flatten().min();
         }
         let told = [exchange.told, exchange.deadline].into_iter().flatten().min();
-        let limits = Limits { own: now + self.settings.timeout, told };
+        let own = after(now, self.settings.timeout);
+        let limits = Limits { own, head: after(now, self.settings.head_timeout), told };
         self.refuse_late(now, limits.deadline(Duration::ZERO)).map(|()| limits)
     }
 
-    /// When a request within `limits` must be over, were its caller to send what `replay` waits for now.
+    /// When the head of an answer must be there to a request within `limits`, were its caller to send what `replay` waits
+    /// for now.
     pub(super) fn deadline_of(&self, limits: Limits, replay: &Replay<H>) -> Instant {
-        limits.deadline(replay.waits().until(|| self.host.now()))
+        limits.head(replay.waits().until(|| self.host.now()))
     }
 
     /// From when on no attempt is begun for a request that must be over at `deadline`: the upstream would have no
@@ -80,11 +89,17 @@ impl<H: Host> Upstream<H> {
         Err(Fault::DeadlinePassed)
     }
 
-    /// Tells the upstream what is left of an attempt that is over at `until`.
+    /// Tells the upstream what is left of an attempt whose answer must have ended at `until`.
     pub(super) fn tell_deadline(&self, headers: &mut HeaderMap, exchange: &Exchange, until: Instant) {
         let Some(policy) = &self.deadline else { return };
-        let deadline = if policy.config().own { Some(until) } else { exchange.told };
+        let own = Some(until).filter(|until| policy.config().own && *until < Instant::NEVER);
+        let deadline = own.or(exchange.told);
         let deadline = deadline.map(|deadline| policy.of_next_hop(deadline));
         policy.write(headers, deadline, self.host.now(), || self.host.wall());
     }
+}
+
+/// When `limit` is over that begins at `from`.
+fn after(from: Instant, limit: Option<Duration>) -> Instant {
+    limit.map_or(Instant::NEVER, |limit| from + limit)
 }

@@ -48,7 +48,7 @@ impl<H: Host> Idle<H> {
     /// Until when something must pass.
     pub(super) fn until(&self) -> Instant {
         match self.last_nanos.load(Ordering::Relaxed) {
-            NOTHING => Instant::from_nanos(NOTHING),
+            NOTHING => Instant::NEVER,
             last => Instant::from_nanos(last) + self.timeout,
         }
     }

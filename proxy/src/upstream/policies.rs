@@ -9,6 +9,7 @@ mod deadline;
 mod health;
 mod hedge;
 pub(crate) mod layer;
+mod limit;
 mod outlier;
 mod pool;
 mod queue;
@@ -26,6 +27,8 @@ pub use deadline::{DeadlineField, DeadlinePolicy};
 pub use health::{HealthKeys, HealthPolicy, Initial};
 pub use hedge::{HedgeAfter, HedgePolicy};
 use layer::{layer, whole};
+use limit::Span;
+pub use limit::TimeLimit;
 pub use outlier::{FailurePercentagePolicy, OutlierPolicy, SuccessRatePolicy};
 pub use pool::{PoolPolicy, WholePolicy};
 pub use queue::QueuePolicy;
@@ -39,12 +42,15 @@ layer! {
     /// How an upstream is called. What is left out comes from the layer below, at last from [`Settings`].
     pub struct Policies {
         /// How long a request may take, all its attempts and the whole answer included, less the time that the caller
-        /// lets it wait for content, which may be as long and is answered 408.
-        pub timeout: Duration as AboveZero = settings::TIMEOUT,
+        /// lets it wait for content, which may be as long and is answered 408; `"none"`: any time, as streams take that
+        /// do not end.
+        pub timeout: TimeLimit = settings::TIMEOUT_LIMIT,
+        /// The same until the head of the answer alone, whatever its content takes. The upstream is not told.
+        pub head_timeout: TimeLimit = "as long as the whole",
         /// How long opening a connection may take, the TLS handshake included.
         pub connect_timeout: Duration as AboveZero = settings::CONNECT_TIMEOUT,
         /// How long nothing may pass on a request's stream, either way.
-        pub idle_timeout: Duration as AboveZero = "any time",
+        pub idle_timeout: Duration as AboveZero = "any time; an hour with `timeout = \"none\"`",
         /// What is spoken with the upstream. Sidecars speak HTTP/2 with each other, and a scenario's services what they
         /// say, unless this is written.
         pub protocol: Protocol = "`\"http1\"`",
@@ -112,13 +118,17 @@ impl Policies {
 
     /// The policies with every default filled in, whether they contradict each other or not.
     pub(super) fn settings(&self) -> Settings {
+        let timeout = self.timeout.unwrap_or(settings::TIMEOUT_LIMIT).duration();
         Settings {
-            timeout: self.timeout.unwrap_or(settings::TIMEOUT),
+            timeout,
+            head_timeout: self.head_timeout.and_then(TimeLimit::duration),
             connect_timeout: self.connect_timeout.unwrap_or(settings::CONNECT_TIMEOUT),
-            idle_timeout: self.idle_timeout,
+            idle_timeout: self
+                .idle_timeout
+                .or_else(|| timeout.is_none().then_some(settings::STREAM_IDLE_TIMEOUT)),
             protocol: self.protocol,
             deadline: self.deadline.as_ref().and_then(DeadlinePolicy::resolve),
-            per_try_timeout: self.retry.as_ref().and_then(|retry| retry.per_try_timeout),
+            per_try_timeout: self.per_try_timeout(),
             retry: self.retry.as_ref().map(RetryPolicy::resolve),
             budget: self
                 .retry
@@ -159,43 +169,39 @@ impl Policies {
         Ok(settings)
     }
 
+    fn per_try_timeout(&self) -> Option<Duration> {
+        self.retry.as_ref().and_then(|retry| retry.per_try_timeout).and_then(TimeLimit::duration)
+    }
+
     fn contradictions(&self) -> Vec<Contradiction> {
         let mut found = Vec::new();
-        let per_try = self.retry.as_ref().and_then(|retry| retry.per_try_timeout);
-        let timeout = self.timeout.unwrap_or(settings::TIMEOUT);
-        let unwritten = match self.timeout {
-            Some(_) => String::new(),
-            None => format!(", whose `timeout` is {timeout:?} unless it is written"),
-        };
-        if per_try.is_some_and(|per_try| per_try > timeout) {
-            found.push(Contradiction {
-                key: "retry.per_try_timeout",
-                fact: format!("one try may take longer than the whole request{unwritten}"),
-                hint: "make `per_try_timeout` shorter than `timeout`".to_owned(),
-            });
+        let per_try = self.per_try_timeout();
+        let span = Span::of(self.timeout, self.head_timeout);
+        let whole = Span::of(self.timeout, None);
+        if let Some(head) = self.head_timeout.and_then(TimeLimit::duration)
+            && whole.is_over_after(head)
+        {
+            found.push(whole.contradiction("head_timeout", "its answer can be late"));
+        }
+        if let Some(per_try) = per_try
+            && span.is_shorter_than(per_try)
+        {
+            let fact = "one try may take longer than the whole request";
+            found.push(span.contradicts("retry.per_try_timeout", fact));
         }
         let within = self.retry.as_ref().filter(|retry| retry.is_on()).and_then(|retry| retry.within);
-        if within.is_some_and(|within| within >= timeout) {
-            found.push(Contradiction {
-                key: "retry.within",
-                fact: format!("the request is over before no further attempt is made{unwritten}"),
-                hint: "make `within` shorter than `timeout`, or take it out".to_owned(),
-            });
+        if within.is_some_and(|within| span.is_over_after(within)) {
+            found.push(span.contradiction("retry.within", "no further attempt is made"));
         }
-        if self.idle_timeout.is_some_and(|idle| idle >= timeout) {
-            found.push(Contradiction {
-                key: "idle_timeout",
-                fact: format!("the request is over before its stream can be idle for so long{unwritten}"),
-                hint: "make `idle_timeout` shorter than `timeout`".to_owned(),
-            });
+        if self.idle_timeout.is_some_and(|idle| whole.is_over_after(idle)) {
+            found.push(whole.contradiction("idle_timeout", "its stream can be idle for so long"));
         }
-        found
-            .extend(self.deadline.iter().flat_map(|deadline| deadline.contradictions(self.timeout, per_try)));
-        found.extend(self.hedge.iter().flat_map(|hedge| hedge.contradictions(timeout, &unwritten, per_try)));
+        found.extend(self.deadline.iter().flat_map(|deadline| deadline.contradictions(&span, per_try)));
+        found.extend(self.hedge.iter().flat_map(|hedge| hedge.contradictions(&span, per_try)));
         found.extend(self.retry.iter().filter(|retry| retry.is_on()).flat_map(RetryPolicy::contradictions));
         found.extend(self.balance.iter().flat_map(BalancePolicy::contradictions));
-        found.extend(self.pool.iter().flat_map(|pool| pool.contradictions(timeout, &unwritten)));
-        found.extend(self.queue.iter().flat_map(|queue| queue.contradictions(timeout, &unwritten)));
+        found.extend(self.pool.iter().flat_map(|pool| pool.contradictions(&span)));
+        found.extend(self.queue.iter().flat_map(|queue| queue.contradictions(&span)));
         found.extend(self.breaker.iter().flat_map(BreakerPolicy::contradictions));
         found.extend(self.outlier.iter().flat_map(OutlierPolicy::contradictions));
         found.extend(self.health.iter().flat_map(|health| health.contradictions(self.outlier.is_some())));
@@ -228,7 +234,7 @@ mod tests {
         )
         .unwrap();
         let settings = policies.resolve().unwrap();
-        assert_eq!(settings.timeout, Duration::from_secs(1));
+        assert_eq!(settings.timeout, Some(Duration::from_secs(1)));
         let budget = active::Config { share: 0.2, retries_min: 3 };
         assert_eq!(settings.budget, Some(budget::Config::Active(budget)));
         assert!(matches!(settings.balance.config.algorithm, Algorithm::PeakEwma(_)));
@@ -244,7 +250,7 @@ mod tests {
         let lower = read("timeout = \"1s\"\nretry = { attempts = 2, budget = \"20%\" }").unwrap();
         let upper = read("retry = { attempts = 0 }\nbreaker = { failures = 0 }").unwrap();
         let merged = upper.over(&lower);
-        assert_eq!(merged.timeout, Some(Duration::from_secs(1)));
+        assert_eq!(merged.timeout, Some(TimeLimit::Within(Duration::from_secs(1))));
         let retry = merged.retry.as_ref().unwrap();
         assert_eq!(retry.attempts, Some(0));
         assert!(retry.budget.as_ref().unwrap().resolve().is_some());
@@ -343,5 +349,62 @@ mod tests {
         assert!(
             read("timeout = \"200s\"\nretry = { per_try_timeout = \"180s\" }").unwrap().resolve().is_ok()
         );
+    }
+
+    #[test]
+    fn limits_can_be_switched_off() {
+        let lower =
+            read("timeout = \"1s\"\nhead_timeout = \"500ms\"\nretry.per_try_timeout = \"100ms\"").unwrap();
+        let limits = |text: &str| {
+            let settings = read(text).unwrap().over(&lower).resolve().unwrap();
+            let ms = |limit: Option<Duration>| limit.map(|limit| limit.as_millis());
+            [settings.timeout, settings.head_timeout, settings.per_try_timeout, settings.idle_timeout].map(ms)
+        };
+        assert_eq!(limits(""), [Some(1_000), Some(500), Some(100), None]);
+        let hour = Some(3_600_000);
+        assert_eq!(
+            limits("timeout = \"none\""),
+            [None, Some(500), Some(100), hour],
+            "silence ends it at last"
+        );
+        assert_eq!(limits("head_timeout = \"none\""), [Some(1_000), None, Some(100), None]);
+        let all = "timeout = \"none\"\nhead_timeout = \"none\"\nretry.per_try_timeout = \"none\"\nidle_timeout = \"2h\"";
+        assert_eq!(limits(all), [None, None, None, Some(7_200_000)]);
+    }
+
+    #[test]
+    fn the_time_until_the_head_contradicts_what_comes_after_it() {
+        for (text, key, fact, hint) in [
+            (
+                "head_timeout = \"15s\"",
+                "head_timeout",
+                "the request is over before its answer can be late, whose `timeout` is 15s unless it is written",
+                "make `head_timeout` shorter than `timeout`, or take it out",
+            ),
+            (
+                "timeout = \"none\"\nhead_timeout = \"2s\"\nretry.per_try_timeout = \"3s\"",
+                "retry.per_try_timeout",
+                "one try may take longer than the whole request",
+                "make `per_try_timeout` shorter than `head_timeout`, or take it out",
+            ),
+            (
+                "head_timeout = \"2s\"\nhedge.after = \"2s\"",
+                "hedge.after",
+                "the request is over before its answer is late",
+                "make `after` shorter than `head_timeout`, or take it out",
+            ),
+            (
+                "head_timeout = \"2s\"\nqueue.timeout = \"2s\"",
+                "queue.timeout",
+                "the request is over before it has waited for so long",
+                "make `queue.timeout` shorter than `head_timeout`, or take it out",
+            ),
+        ] {
+            let found = read(text).unwrap().resolve().unwrap_err();
+            assert_eq!((found.len(), found[0].key, &*found[0].fact, &*found[0].hint), (1, key, fact, hint));
+        }
+        let nothing = "timeout = \"none\"\nidle_timeout = \"9h\"\nretry = { per_try_timeout = \"9h\", within = \"9h\" }\n\
+                       hedge.after = \"8h\"\npool.pending_timeout = \"9h\"\ndeadline.reserve = \"1h\"";
+        assert!(read(nothing).unwrap().resolve().is_ok());
     }
 }

@@ -4,12 +4,17 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::{By, FaultStatuses, Policies, Protocol};
+use super::{By, FaultStatuses, Policies, Protocol, TimeLimit};
 use crate::policy::retry::Condition;
 use crate::policy::{balance, breaker, budget, deadline, failfast, health, hedge, outlier, retry};
 
 /// Envoy's route timeout.
 pub const TIMEOUT: Duration = Duration::from_secs(15);
+/// [`TIMEOUT`], as configuration writes it.
+pub const TIMEOUT_LIMIT: TimeLimit = TimeLimit::Within(TIMEOUT);
+/// How long nothing may pass where nothing else ends a stream, so that a caller that vanished without a word is not kept
+/// for ever: in a tunnel (`timeout tunnel 1h` in the manual of `HAProxy`), and without a timeout.
+pub const STREAM_IDLE_TIMEOUT: Duration = Duration::from_hours(1);
 /// Envoy's `connect_timeout`, which includes the TLS handshake.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// None: what the next hop is told is what is left.
@@ -125,8 +130,10 @@ pub const BALANCE_OVERPROVISIONING: f64 = 1.4;
 /// How an upstream is called.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
-    /// How long a request may take, all its attempts and the whole answer included.
-    pub timeout: Duration,
+    /// How long a request may take, all its attempts and the whole answer included; any time when `None`.
+    pub timeout: Option<Duration>,
+    /// How long it may take until the head of its answer, all its attempts included; as long as the whole when `None`.
+    pub head_timeout: Option<Duration>,
     /// How long opening a connection may take, the TLS handshake included.
     pub connect_timeout: Duration,
     /// How long nothing may pass on a request's stream, either way; any time when `None`.

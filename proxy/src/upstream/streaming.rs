@@ -49,7 +49,7 @@ pub(super) struct Streaming<H: Host> {
 pub(super) struct Clock<H> {
     pub(super) limits: Limits,
     /// How long nothing may come either way while the caller has not sent all of its content.
-    pub(super) patience: Duration,
+    pub(super) patience: Option<Duration>,
     pub(super) idle: Option<Idle<H>>,
 }
 

@@ -10,7 +10,6 @@
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::Poll;
-use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
@@ -25,10 +24,6 @@ use crate::host::Host;
 use crate::tasks::Spawner;
 use crate::telemetry::Fault;
 use crate::upgrade::bytes::Unwritten;
-
-/// How long nothing may pass where the policies say nothing, so that a caller that vanished without a word is not kept
-/// for ever (`timeout tunnel 1h` in the manual of `HAProxy`).
-pub(super) const IDLE_TIMEOUT: Duration = Duration::from_hours(1);
 
 /// An attempt whose upstream has switched to another protocol.
 pub(super) struct Tunnel<H: Host> {

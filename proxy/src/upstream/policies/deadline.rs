@@ -8,8 +8,8 @@ use hoplab_config::{Context, Place, Value, way};
 use http::HeaderName;
 use http::header;
 
-use super::Contradiction;
 use super::layer::{layer, whole};
+use super::{Contradiction, Span};
 use crate::policy::deadline::{Config, Field, Notation};
 use crate::upstream::settings;
 
@@ -72,13 +72,8 @@ impl DeadlinePolicy {
         (read, write)
     }
 
-    /// What cannot be told from one key alone; `timeout` is the request's and `per_try` that of an attempt, where they
-    /// are given.
-    pub(super) fn contradictions(
-        &self,
-        timeout: Option<Duration>,
-        per_try: Option<Duration>,
-    ) -> Vec<Contradiction> {
+    /// What cannot be told from one key alone; the request has `span`, and one try of it `per_try`, if that is limited.
+    pub(super) fn contradictions(&self, span: &Span, per_try: Option<Duration>) -> Vec<Contradiction> {
         let mut found = Vec::new();
         let Some(config) = self.resolve() else { return found };
         let mut add = |key, fact: String, hint: &str| {
@@ -101,7 +96,7 @@ impl DeadlinePolicy {
             let fact = format!("`{name}` is read in one notation and written in another");
             add("deadline.write", fact, "write the same notation behind both, or another name");
         }
-        if config.reserve >= timeout.unwrap_or(settings::TIMEOUT) {
+        if span.is_over_after(config.reserve) {
             let fact = "the reserve is as long as the whole request, so that none is ever sent".to_owned();
             add("deadline.reserve", fact, "make `reserve` shorter than `timeout`");
         } else if per_try.is_some_and(|per_try| config.reserve >= per_try) {

@@ -6,8 +6,8 @@ use hoplab_config::form::{Describe, Form};
 use hoplab_config::read::parsed;
 use hoplab_config::{AboveZero, Context, Place, Read, Value, quantity};
 
-use super::Contradiction;
 use super::layer::{layer, whole};
+use super::{Contradiction, Span};
 use crate::policy::hedge;
 use crate::policy::retry::Methods;
 use crate::upstream::settings;
@@ -60,32 +60,24 @@ impl HedgePolicy {
         })
     }
 
-    /// What cannot be told from one key alone; `timeout` is the request's, `unwritten` says where it comes from if it is
-    /// a default, and `per_try` is that of one try, if there is one.
-    pub(super) fn contradictions(
-        &self,
-        timeout: Duration,
-        unwritten: &str,
-        per_try: Option<Duration>,
-    ) -> Vec<Contradiction> {
+    /// What cannot be told from one key alone; the request has `span`, and one try of it `per_try`, if that is limited.
+    pub(super) fn contradictions(&self, span: &Span, per_try: Option<Duration>) -> Vec<Contradiction> {
         let mut found = Vec::new();
         if self.resolve().is_none() {
             return found;
         }
-        let mut add = |key, fact: &str, hint: &str| {
-            found.push(Contradiction { key, fact: fact.to_owned(), hint: hint.to_owned() });
-        };
+        let say =
+            |key, fact: &str, hint: &str| Contradiction { key, fact: fact.to_owned(), hint: hint.to_owned() };
         if let Some(HedgeAfter::Delay(delay)) = self.after {
-            if delay >= timeout {
-                let fact = format!("the request is over before its answer is late{unwritten}");
-                add("hedge.after", &fact, "make `after` shorter than `timeout`");
+            if span.is_over_after(delay) {
+                found.push(span.contradiction("hedge.after", "its answer is late"));
             } else if per_try.is_some_and(|per_try| delay >= per_try) {
                 let fact = "a try is over before its answer is late";
-                add("hedge.after", fact, "make `after` shorter than `per_try_timeout`");
+                found.push(say("hedge.after", fact, "make `after` shorter than `per_try_timeout`"));
             }
             if self.min_samples.is_some() || self.window.is_some() {
                 let fact = "`min_samples` and `window` are for a percentile";
-                add("hedge.after", fact, "leave them out, or write `after = \"p95\"`");
+                found.push(say("hedge.after", fact, "leave them out, or write `after = \"p95\"`"));
             }
         }
         found
@@ -117,6 +109,7 @@ impl Describe for HedgeAfter {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::upstream::TimeLimit;
 
     fn read(text: &str) -> Result<HedgePolicy, String> {
         hoplab_config::read("test.toml", text).map_err(|problems| problems.in_words().join("; "))
@@ -151,7 +144,8 @@ mod tests {
             let error = read(text).unwrap_err();
             assert!(error.starts_with(complaint), "{text}: {error}");
         }
-        let facts = |text: &str| read(text).unwrap().contradictions(Duration::from_secs(1), "", None).len();
+        let span = Span::of(Some(TimeLimit::Within(Duration::from_secs(1))), None);
+        let facts = |text: &str| read(text).unwrap().contradictions(&span, None).len();
         assert_eq!(facts("after = \"1s\""), 1);
         assert_eq!(facts("after = \"50ms\"\nmin_samples = 3"), 1);
         assert_eq!(facts("after = \"p95\"\nmin_samples = 3"), 0);

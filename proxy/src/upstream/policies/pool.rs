@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use hoplab_config::{AboveZero, AtLeastOne};
 
-use super::Contradiction;
 use super::layer::layer;
+use super::{Contradiction, Span};
 use crate::upstream::settings::{self, Limits, Whole};
 
 layer! {
@@ -71,16 +71,11 @@ impl PoolPolicy {
         }
     }
 
-    /// What cannot be told from one key alone; `timeout` is the request's, `unwritten` says where it comes from if it is
-    /// a default.
-    pub(super) fn contradictions(&self, timeout: Duration, unwritten: &str) -> Vec<Contradiction> {
+    /// What cannot be told from one key alone; the request has `span`.
+    pub(super) fn contradictions(&self, span: &Span) -> Vec<Contradiction> {
         let mut found = Vec::new();
-        if self.pending_timeout.is_some_and(|pending| pending >= timeout) {
-            found.push(Contradiction {
-                key: "pool.pending_timeout",
-                fact: format!("the request is over before it has waited for so long{unwritten}"),
-                hint: "make `pending_timeout` shorter than `timeout`, or take it out".to_owned(),
-            });
+        if self.pending_timeout.is_some_and(|pending| span.is_over_after(pending)) {
+            found.push(span.contradiction("pool.pending_timeout", "it has waited for so long"));
         }
         let whole = self.resolve().whole;
         // An endpoint's `requests` count those that wait, too, and so cannot be held against the upstream's.

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use hoplab_config::AboveZero;
 
-use super::Contradiction;
 use super::layer::layer;
+use super::{Contradiction, Span};
 use crate::policy::failfast::Config;
 use crate::upstream::settings::{self, Queue};
 
@@ -30,23 +30,21 @@ impl QueuePolicy {
         (length > 0).then_some(Queue { config: Config { length, patience }, timeout })
     }
 
-    /// What cannot be told from one key alone; `whole` is the request's timeout, `unwritten` says where it comes from if
-    /// it is a default.
-    pub(super) fn contradictions(&self, whole: Duration, unwritten: &str) -> Vec<Contradiction> {
+    /// What cannot be told from one key alone; the request has `span`.
+    pub(super) fn contradictions(&self, span: &Span) -> Vec<Contradiction> {
         let Some(Queue { config, timeout: Some(timeout) }) = self.resolve() else { return Vec::new() };
-        let fact = if timeout >= config.patience {
+        let key = "queue.timeout";
+        if timeout >= config.patience {
             let default = if self.failfast.is_some() { "" } else { " unless it is written" };
             let patience = config.patience;
-            format!(
+            let fact = format!(
                 "all requests fail after a `failfast` of {patience:?}{default}, before one has waited for so long"
-            )
-        } else if timeout >= whole {
-            format!("the request is over before it has waited for so long{unwritten}")
-        } else {
-            return Vec::new();
-        };
-        let hint = "make it shorter than `failfast` and the request's `timeout`, or take it out".to_owned();
-        vec![Contradiction { key: "queue.timeout", fact, hint }]
+            );
+            let hint = "make it shorter than `failfast`, or take it out".to_owned();
+            return vec![Contradiction { key, fact, hint }];
+        }
+        let is_late = span.is_over_after(timeout);
+        is_late.then(|| span.contradiction(key, "it has waited for so long")).into_iter().collect()
     }
 }
 

@@ -7,9 +7,9 @@ use hoplab_config::read::{parsed, texts, texts_form};
 use hoplab_config::{AboveZero, Choice, Context, Place, Read, Value, quantity, way};
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 
-use super::Contradiction;
 use super::budget::BudgetPolicy;
 use super::layer::{layer, whole};
+use super::{Contradiction, TimeLimit};
 use crate::policy::retry::{self, Condition, GrpcCode, HeaderMatch, Jitter, Methods, backoff};
 use crate::upstream::settings;
 
@@ -40,7 +40,7 @@ layer! {
         /// How many requests may be retries: a share of those in flight, `"none"` for any number, or a table.
         pub budget: BudgetPolicy = "none",
         /// How long one attempt may take until its answer begins.
-        pub per_try_timeout: Duration as AboveZero = "any time",
+        pub per_try_timeout: TimeLimit = "any time",
         /// The methods whose requests are sent again although the upstream may have seen them, as under `reset` when a
         /// connection that was kept breaks, which nginx does unasked; gRPC needs `["POST"]`.
         pub methods: Methods = "the idempotent ones",

@@ -31,10 +31,13 @@ fn every_reference_is_resolved_and_every_default_filled_in() {
     assert!(
         matches!(&plan.loads[0].pace, Pace::Open { curve, .. } if curve[..] == [(Duration::ZERO, 200.0)])
     );
-    assert_eq!(plan.gateway[2].timeout, Duration::from_secs(1));
-    assert_eq!(plan.mesh[0].timeout, Duration::from_secs(2));
+    assert_eq!(plan.gateway[2].timeout, Some(Duration::from_secs(1)));
+    assert_eq!(plan.mesh[0].timeout, Some(Duration::from_secs(2)));
     assert_eq!(plan.mesh[0].retry, plan.mesh[1].retry, "a service's policies stand over the defaults");
-    assert_eq!((plan.mesh[1].timeout.as_secs(), plan.mesh[1].breaker.is_some()), (15, false));
+    assert_eq!(
+        (plan.mesh[1].timeout, plan.mesh[1].breaker.is_some()),
+        (Some(Duration::from_secs(15)), false)
+    );
     assert_eq!(plan.gateway_costs.request, Duration::from_micros(80));
     assert_eq!(plan.gateway_costs.handshake, Duration::ZERO, "nothing else is charged");
     assert_eq!(plan.expectations[0].text, "p99 of order.place ≤ 300ms during payment-slow");
