@@ -7,11 +7,11 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::Command;
 use std::time::{Duration, SystemTime};
 
-use hoplab_proxy::tls::{Authority, SpiffeId};
+use hoplab_proxy::tls::Authority;
 
+use crate::certificates::{Public, identity};
 use crate::live::Running;
 use crate::mistakes::MISTAKES;
-use crate::operation::Public;
 use crate::programs;
 use crate::{Folder, code, hoplab, repository, stderr, stdout};
 
@@ -19,11 +19,7 @@ use crate::{Folder, code, hoplab, repository, stderr, stdout};
 fn write_identities(folder: &Folder) {
     let authority = Authority::new(1, "shop".parse().unwrap(), SystemTime::now());
     for service in ["gateway", "order", "payment"] {
-        let id = SpiffeId::of_service(authority.trust_domain(), service).unwrap();
-        let credentials = authority.issue(&id, service, SystemTime::now());
-        folder.write(&format!("{service}.pem"), &credentials.certificate);
-        folder.write_key(&format!("{service}-key.pem"), &credentials.key);
-        folder.write("authorities.pem", &credentials.authorities);
+        identity(folder, &authority, service);
     }
     Public::new().write(folder, "shop", &["shop.example.com"]);
 }

@@ -8,6 +8,7 @@
 #![expect(clippy::unwrap_used, reason = "a test's helpers fail as the test does")]
 
 mod browser;
+mod certificates;
 mod checker;
 mod commands;
 mod explore;

@@ -8,9 +8,9 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
-use hoplab_proxy::tls::{Authority, SpiffeId};
-use rcgen::{CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use hoplab_proxy::tls::Authority;
 
+use crate::certificates::{Public, identity};
 use crate::files::{backend, status};
 use crate::live::Running;
 use crate::programs;
@@ -193,27 +193,6 @@ fn a_gateway_behind_a_balancer_stops_and_loses_nothing() {
     assert_eq!(gateways[0].ends(), (Some(0), served));
 }
 
-/// An authority for DNS names, and what it has signed.
-pub(crate) struct Public(CertifiedIssuer<'static, KeyPair>);
-
-impl Public {
-    pub(crate) fn new() -> Self {
-        let mut parameters = CertificateParams::default();
-        parameters.distinguished_name.push(rcgen::DnType::CommonName, "an authority of hoplab's tests");
-        parameters.is_ca = IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-        Self(CertifiedIssuer::self_signed(parameters, KeyPair::generate().unwrap()).unwrap())
-    }
-
-    /// Writes a certificate for these names and its key, as `name.pem` and `name-key.pem`.
-    pub(crate) fn write(&self, folder: &Folder, name: &str, hosts: &[&str]) {
-        let key = KeyPair::generate().unwrap();
-        let hosts: Vec<String> = hosts.iter().map(|host| (*host).to_owned()).collect();
-        let certificate = CertificateParams::new(hosts).unwrap().signed_by(&key, &self.0).unwrap();
-        folder.write(&format!("{name}.pem"), &certificate.pem());
-        folder.write_key(&format!("{name}-key.pem"), &key.serialize_pem());
-    }
-}
-
 /// What a program says, with its errors.
 fn run(program: &str, arguments: &[&str]) -> String {
     let output = Command::new(program).args(arguments).stdin(Stdio::null()).output().unwrap();
@@ -230,7 +209,7 @@ fn curl_and_openssl_are_content_with_tls() {
     }
     let folder = Folder::new("public-tls");
     let public = Public::new();
-    let authority = folder.write("authority.pem", &public.0.pem());
+    let authority = folder.write("authority.pem", &public.pem());
     let authority = authority.to_str().unwrap();
     public.write(&folder, "shop", &["shop.example.com"]);
     public.write(&folder, "all", &["*.example.com"]);
@@ -275,18 +254,6 @@ fn curl_and_openssl_are_content_with_tls() {
     assert!(said.last().unwrap().starts_with("certificates of "), "{said:?}");
     assert_ne!(serial("shop.example.com"), before);
     assert!(look("shop.example.com", "-tls1_3").contains("Verification: OK"));
-}
-
-/// Writes what a service of the mesh proves its name with; the keys of its file that say so.
-fn identity(folder: &Folder, authority: &Authority, service: &str) -> String {
-    let id = SpiffeId::of_service(authority.trust_domain(), service).unwrap();
-    let credentials = authority.issue(&id, "pod", SystemTime::now());
-    folder.write("authorities.pem", &credentials.authorities);
-    folder.write(&format!("{service}.pem"), &credentials.certificate);
-    folder.write_key(&format!("{service}-key.pem"), &credentials.key);
-    format!(
-        "identity = {{ certificate = \"{service}.pem\", key = \"{service}-key.pem\", authorities = \"authorities.pem\" }}\n"
-    )
 }
 
 /// An app that passes what it is asked on to `payment`, through its sidecar at `outbound`.
