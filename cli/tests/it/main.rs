@@ -22,6 +22,7 @@ mod mistakes;
 mod network;
 mod operation;
 mod outcomes;
+mod peers;
 mod programs;
 mod report;
 mod scenarios;

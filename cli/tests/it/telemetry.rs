@@ -83,7 +83,7 @@ impl Drop for Product {
 }
 
 /// Asks once, over a connection of its own; status and content.
-fn ask(address: SocketAddr, method: &str, path: &str, host: &str, fields: &str) -> (u16, String) {
+pub(crate) fn ask(address: SocketAddr, method: &str, path: &str, host: &str, fields: &str) -> (u16, String) {
     let mut stream = TcpStream::connect(address).unwrap();
     let request = format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{fields}\r\n");
     stream.write_all(request.as_bytes()).unwrap();
