@@ -71,14 +71,14 @@ impl fmt::Debug for Certificate {
 pub struct Authorities(Arc<RootCertStore>);
 
 impl Authorities {
-    /// Reads their certificates, of which there is at least one.
+    /// Reads their certificates, of which there is at least one. Those that cannot be used are passed over, as everybody does:
+    /// bundles of systems have such.
     pub fn from_pem(text: &str) -> Result<Self, CredentialsError> {
         let mut anchors = RootCertStore::empty();
-        for authority in certificates(text, Part::Authorities)? {
-            anchors.add(authority).map_err(|_| CredentialsError::Malformed(Part::Authorities))?;
-        }
-        if anchors.is_empty() {
-            return Err(CredentialsError::Empty(Part::Authorities));
+        match anchors.add_parsable_certificates(certificates(text, Part::Authorities)?) {
+            (0, 0) => return Err(CredentialsError::Empty(Part::Authorities)),
+            (0, _) => return Err(CredentialsError::Malformed(Part::Authorities)),
+            _ => {}
         }
         Ok(Self(Arc::new(anchors)))
     }
