@@ -81,6 +81,22 @@ async fn who_is_called_as_before_stays_who_it_is() {
 }
 
 #[tokio::test]
+async fn who_counts_as_down_until_checked_is_checked_before_anybody_is_sent_there() {
+    let lab = Lab::new();
+    let backend = Backend::start(&lab).await;
+    let gateway = lab.gateway(&svc(&[&backend.endpoint], "")).await;
+    let mut control = gateway.control.clone();
+    for round in 1..=5 {
+        let checked = format!(
+            "timeout = \"{round}s\"\nhealth = {{ tcp = true, interval = \"1m\", initial = \"unhealthy\" }}"
+        );
+        control.apply(plan(&svc(&[&backend.endpoint], &checked))).await.unwrap();
+        let answer = gateway.exchange("GET / HTTP/1.1\r\nhost: svc\r\nconnection: close\r\n\r\n").await;
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    }
+}
+
+#[tokio::test]
 async fn a_bucket_that_is_empty_stays_empty() {
     let lab = Lab::new();
     let backend = Backend::start(&lab).await;

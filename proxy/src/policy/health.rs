@@ -57,6 +57,11 @@ impl Health {
         self.is_healthy
     }
 
+    /// Whether it is down for no other reason than that nothing is known of it yet.
+    pub fn is_awaited(&self) -> bool {
+        !self.is_known && !self.is_healthy
+    }
+
     /// Learns how a check went; what that makes of the endpoint, if something else.
     pub fn observe(&mut self, outcome: Outcome) -> Option<Moved> {
         let passed = outcome == Outcome::Passed;

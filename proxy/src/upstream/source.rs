@@ -174,11 +174,13 @@ impl Told {
     }
 }
 
-/// Waits until it is known who the members of all `upstreams` are, so that nobody is refused for being early. Those of
-/// whom nothing is heard for long have none yet.
+/// Waits until it is known who the members of all `upstreams` are, and how those are who count as down until they are
+/// checked, so that nobody is refused for being early (as Envoy, which warms its clusters). Who is not heard of for long
+/// is not waited for.
 pub async fn known<'a, H: Host>(host: &H, upstreams: impl IntoIterator<Item = &'a Arc<Upstream<H>>>) {
-    let unknown = upstreams.into_iter().filter(|upstream| !upstream.known.is_known());
-    let unknown: Vec<_> = unknown.collect();
+    let is_cold =
+        |upstream: &&Arc<Upstream<H>>| !upstream.known.is_known() || upstream.state.awaits_a_check();
+    let unknown: Vec<_> = upstreams.into_iter().filter(is_cold).collect();
     // Where all members are listed, there is nothing to wait for, and no timer.
     if unknown.is_empty() {
         return;
@@ -186,6 +188,7 @@ pub async fn known<'a, H: Host>(host: &H, upstreams: impl IntoIterator<Item = &'
     let told = async {
         for upstream in unknown {
             upstream.known.told().await;
+            upstream.state.checked().await;
         }
     };
     before(host, host.now() + SOURCES_PATIENCE, told).await;

@@ -75,7 +75,7 @@ impl<H: Host> Succession<H> {
         upstream
     }
 
-    /// Waits until it is known who the members of the new ones are, as a proxy does that starts.
+    /// Waits until it is known who the members of the new ones are, and how they are, as a proxy does that starts.
     pub async fn is_known(&self, host: &H) {
         known(host, &self.new).await;
     }

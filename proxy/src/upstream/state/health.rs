@@ -48,6 +48,12 @@ impl<H: Host> Policies<H> {
         }
     }
 
+    /// Whether a member is down for no other reason than that it was not checked yet.
+    fn awaits_a_check(&self) -> bool {
+        let slots = self.members.slots();
+        self.health.as_ref().is_some_and(|health| slots.iter().any(|slot| health.all[*slot].is_awaited()))
+    }
+
     /// What a check of `endpoint` decides.
     fn checked(&mut self, shared: &Shared<H>, endpoint: usize, outcome: Outcome) -> Vec<Decision> {
         let Self { health, standing, ejection, .. } = self;
@@ -79,6 +85,22 @@ impl<H: Host> Policies<H> {
 }
 
 impl<H: Host> State<H> {
+    /// Whether a member is down for no other reason than that it was not checked yet.
+    pub(in super::super) fn awaits_a_check(&self) -> bool {
+        self.shared.lock().awaits_a_check()
+    }
+
+    /// Completes when no member is.
+    pub(in super::super) async fn checked(&self) {
+        loop {
+            let changed = self.shared.changed.notified();
+            if !self.awaits_a_check() {
+                return;
+            }
+            changed.await;
+        }
+    }
+
     /// Where the checks of the member in this seat are told of.
     pub(in super::super) fn checks_of(&self, seat: Seat) -> Checks<H> {
         Checks { shared: Arc::downgrade(&self.shared), seat }
@@ -102,7 +124,9 @@ impl<H: Host> Checks<H> {
         }
         let slot = self.seat.slot;
         let label = policies.members.label(slot);
+        let was_awaited = policies.awaits_a_check();
         let decisions = outcome.map(|outcome| policies.checked(&shared, slot, outcome)).unwrap_or_default();
+        let is_told = was_awaited && !policies.awaits_a_check();
         let health = policies.health.as_mut()?;
         let longer = match u64::try_from(health.jitter.as_nanos()).unwrap_or(u64::MAX) {
             0 => Duration::ZERO,
@@ -113,7 +137,7 @@ impl<H: Host> Checks<H> {
             shared.decided(label.as_ref(), *decision);
         }
         shared.report_panic();
-        if decisions.iter().any(|decision| *decision != Decision::Unhealthy) {
+        if is_told || decisions.iter().any(|decision| *decision != Decision::Unhealthy) {
             shared.changed.notify_waiters();
         }
         Some(longer)
