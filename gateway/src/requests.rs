@@ -42,9 +42,10 @@ impl<H: Host> Requests<H> {
         let deadlines = plan.upstreams.iter().filter_map(|upstream| upstream.settings.deadline.as_ref());
         let believed = deadlines.flat_map(|deadline| deadline.believed().cloned()).collect();
         let edge = Edge { trusted: plan.trusted, believed };
-        let limited = before
-            .into_iter()
-            .flat_map(|before| before.limits.iter().chain(before.route_limits.iter().flatten()));
+        // Apart, since an upstream may have any name.
+        let mut limited: Vec<_> = before.and_then(|before| before.limits.clone()).into_iter().collect();
+        let limits = LoadControl::after(&mut limited, host.clone(), "gateway", plan.limits, seed);
+        let limited = before.into_iter().flat_map(|before| before.route_limits.iter().flatten());
         let mut limited: Vec<_> = limited.cloned().collect();
         let routed = (1..).zip(plan.route_limits).map(|(number, (name, limits))| {
             LoadControl::after(&mut limited, host.clone(), name, limits, seed.wrapping_sub(number))
@@ -60,7 +61,7 @@ impl<H: Host> Requests<H> {
             paths: plan.paths,
             upstreams: upstreams.collect(),
             routes: plan.routes,
-            limits: LoadControl::after(&mut limited, host.clone(), "gateway", plan.limits, seed),
+            limits,
             route_limits,
         };
         (requests, succession)
