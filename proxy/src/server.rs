@@ -36,8 +36,9 @@ use crate::interim::Interim;
 use crate::message::{self, HeadLimits};
 use crate::stall::Stall;
 use crate::tasks::Spawner;
+use crate::telemetry::{Report, TlsPeer, TlsTrouble};
 use crate::timer::{HostTimer, before};
-use crate::tls::{Opening, Protocol, ServerTls, Sniffed, SpiffeId};
+use crate::tls::{self, Opening, Protocol, ServerTls, Sniffed, SpiffeId};
 use crate::upgrade::Upgrade;
 
 use drain::Drain;
@@ -244,7 +245,14 @@ impl<H: Host, A: Handler> Acceptance<H, A> {
         match (opening, &self.settings.security) {
             (Opening::Tls, Security::Strict(tls) | Security::Permissive(tls) | Security::Public(tls)) => {
                 let handshake = tls.accept(&self.host, stream);
-                let Some(Ok(secured)) = self.patiently(handshake).await else { return };
+                let secured = match self.patiently(handshake).await {
+                    Some(Ok(secured)) => secured,
+                    Some(Err(error)) if tls::is_refusal(&error) => {
+                        return self.not_secured(peer, error.to_string());
+                    }
+                    // Whoever only looks whether somebody listens goes away, too.
+                    Some(Err(_)) | None => return,
+                };
                 connection.secure = true;
                 connection.identity = secured.peer;
                 match secured.protocol {
@@ -252,10 +260,18 @@ impl<H: Host, A: Handler> Acceptance<H, A> {
                     Protocol::Http2 => self.speak_http2(secured.stream, connection, end).await,
                 }
             }
-            (_, Security::Strict(_)) | (Opening::Http2, Security::Public(_)) => {}
+            (_, Security::Strict(_)) | (Opening::Http2, Security::Public(_)) => {
+                self.not_secured(peer, "HTTP in the clear where TLS is demanded".to_owned());
+            }
             (Opening::Http2, _) => self.speak_http2(stream, connection, end).await,
             (Opening::Http1 | Opening::Tls, _) => self.speak_http1(stream, connection, end).await,
         }
+    }
+
+    /// Reports that the connection of `peer` was not secured, and why.
+    fn not_secured(&self, peer: SocketAddr, fact: String) {
+        let (at, with) = (self.host.now(), TlsPeer::Caller(peer));
+        self.host.report(Report::Tls(TlsTrouble { at, with, fact }));
     }
 
     /// Waits for a peer that has not sent a request yet: not for ever, and not while draining.

@@ -17,6 +17,7 @@ pub mod outlets;
 pub mod timeline;
 pub mod trace;
 
+use std::net::SocketAddr;
 use std::sync::{Arc, Weak};
 
 pub use facts::Facts;
@@ -62,6 +63,8 @@ pub enum Report {
     Policy(PolicyEvent),
     /// A source of members is of no use for now.
     Source(SourceTrouble),
+    /// A connection was not secured.
+    Tls(TlsTrouble),
     /// A task of the product panicked: a bug of ours.
     Panicked,
     /// A request arrived at a hop of this role; its span will follow. For those who want
@@ -356,6 +359,26 @@ pub struct SourceTrouble {
     pub upstream: Arc<str>,
     /// What is wrong.
     pub fact: String,
+}
+
+/// A connection was not secured, since one side refuses the other or does not speak TLS.
+#[derive(Debug, Clone)]
+pub struct TlsTrouble {
+    /// When.
+    pub at: Instant,
+    /// Who is at the other end.
+    pub with: TlsPeer,
+    /// What is wrong.
+    pub fact: String,
+}
+
+/// Who is at the other end of a connection that is to be secured.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TlsPeer {
+    /// An endpoint that was connected to.
+    Endpoint(Arc<str>),
+    /// A caller that has connected.
+    Caller(SocketAddr),
 }
 
 /// What a policy decided.

@@ -288,7 +288,7 @@ impl Observer for Probe {
             Report::Breaker(moved) => self.recorder.hear(|state| state.breaker(&self.pod, &moved)),
             Report::Policy(event) => self.recorder.hear(|state| state.policy(&self.pod, &event)),
             // Nobody here wants it.
-            Report::Arrived(_) | Report::Gauges(_) | Report::Source(_) => {}
+            Report::Arrived(_) | Report::Gauges(_) | Report::Source(_) | Report::Tls(_) => {}
             Report::Panicked => panics::is_in(&self.pod),
         }
     }

@@ -303,10 +303,20 @@ fn a_gateway_before_two_strict_sidecars_is_the_gateway_and_mesh_that_is_simulate
     );
     let running = Running::start(&folder, "gateway", &gateway);
     assert_eq!(status(running.addresses[0], "GET", "order", "/"), 200);
-    // Who does not prove its name is not let in, and who proves another is not believed.
-    assert!(!KeepAlive::to(sidecar.addresses[0]).is_answered());
-    let mistaken = Running::start(&folder, "gateway", &gateway.replace("sa/order", "sa/payment"));
-    assert_eq!(status(mistaken.addresses[0], "GET", "order", "/"), 502);
+    // Who does not prove its name is not let in, and who proves another is not believed; why is told, once.
+    let strict = sidecar.addresses[0];
+    for _ in 0..2 {
+        assert!(!KeepAlive::to(strict).is_answered());
+    }
+    assert_eq!(sidecar.says(), "TLS with a caller, 127.0.0.1: HTTP in the clear where TLS is demanded");
+    let mut mistaken = Running::start(&folder, "gateway", &gateway.replace("sa/order", "sa/payment"));
+    for _ in 0..2 {
+        assert_eq!(status(mistaken.addresses[0], "GET", "order", "/"), 502);
+    }
+    let told = mistaken.says();
+    assert!(told.starts_with(&format!("TLS with {strict}: ")) && told.contains("sa/order"), "{told}");
+    mistaken.signal("TERM");
+    assert_eq!(mistaken.ends().1, "served 2 requests, 2 of them failed\n");
     // A sidecar's identity changes on the disk; its connections stay.
     identity(&folder, &authority, "order");
     sidecar.says_until(|line| line.starts_with("certificates of ") && line.ends_with("are taken up"));

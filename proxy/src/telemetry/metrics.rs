@@ -16,6 +16,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use super::{
     Attempt, BreakerMoved, BreakerState, Decision, Gauges, Outcome, PolicyEvent, Report, Role, Sink, Span,
+    TlsPeer,
 };
 use histogram::Histogram;
 use present::Present;
@@ -95,6 +96,12 @@ const RELOADS: Family = Family {
     help: "Configurations that were read while the product ran, by whether they were taken up.",
 };
 
+const TLS_TROUBLES: Family = Family {
+    name: "hoplab_tls_handshake_failures_total",
+    kind: Kind::Counter,
+    help: "Connections that were not secured, by who was at the other end.",
+};
+
 /// What was counted since the start. Cloning gives another handle.
 #[derive(Debug, Clone, Default)]
 pub struct Metrics {
@@ -121,6 +128,10 @@ impl Metrics {
             Report::Breaker(moved) => counts.breaker(moved),
             Report::Policy(event) => counts.policy(event),
             Report::Source(_) => {}
+            Report::Tls(trouble) => {
+                let is_caller = matches!(trouble.with, TlsPeer::Caller(_));
+                counts.tls_troubles[usize::from(is_caller)] += 1;
+            }
             Report::Panicked => counts.served.panicked += 1,
             Report::Arrived(role) => counts.roles.entry(*role).or_default().in_flight += 1,
             Report::Gauges(gauges) => {
@@ -178,6 +189,8 @@ struct Counts {
     dropped: BTreeMap<&'static str, u64>,
     /// Those that were refused, and those that were applied.
     reloads: [u64; 2],
+    /// Those with endpoints, and those with callers.
+    tls_troubles: [u64; 2],
     other: Arc<str>,
 }
 
@@ -193,6 +206,7 @@ impl Default for Counts {
             gauges: Vec::new(),
             dropped: BTreeMap::new(),
             reloads: [0; 2],
+            tls_troubles: [0; 2],
             other: OTHER.into(),
         }
     }
@@ -287,6 +301,10 @@ impl Counts {
         text.family(RELOADS);
         for (result, count) in ["refused", "applied"].into_iter().zip(self.reloads) {
             text.sample("", &[("result", result)], &[], count);
+        }
+        text.family(TLS_TROUBLES);
+        for (peer, count) in ["endpoint", "caller"].into_iter().zip(self.tls_troubles) {
+            text.sample("", &[("peer", peer)], &[], count);
         }
         text.finish()
     }

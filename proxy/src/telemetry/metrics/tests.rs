@@ -115,6 +115,8 @@ fn nothing_has_happened_yet() {
         zero("hoplab_panics_total"),
         zero("hoplab_reloads_total{result=\"refused\"}"),
         zero("hoplab_reloads_total{result=\"applied\"}"),
+        zero("hoplab_tls_handshake_failures_total{peer=\"endpoint\"}"),
+        zero("hoplab_tls_handshake_failures_total{peer=\"caller\"}"),
     ];
     assert_eq!(samples(&metrics.text()), expected);
 }

@@ -17,7 +17,7 @@ use crate::host::{Endpoint, Host, Instant};
 use crate::http2::client as http2;
 use crate::message;
 use crate::tasks::Spawner;
-use crate::telemetry::{ConnectionId, Fault, Owner};
+use crate::telemetry::{ConnectionId, Fault, Owner, Report, TlsPeer, TlsTrouble};
 use crate::timer::before;
 use crate::tls::{self, ClientTls};
 
@@ -123,12 +123,23 @@ impl<H: Host> Connector<H> {
         let secured =
             before(&self.host, deadline, tls.connect(&self.host, &self.endpoint.host, stream)).await;
         exchange.mark(self.host.now());
-        let secured = secured.ok_or(Fault::ConnectTimeout)?.map_err(|_| Fault::Tls)?;
+        let secured = secured.ok_or(Fault::ConnectTimeout)?;
+        let secured = secured.map_err(|error| self.not_secured(error.to_string()))?;
         let agreed = match secured.protocol {
             tls::Protocol::Http1 => Protocol::Http1,
             tls::Protocol::Http2 => Protocol::Http2,
         };
-        if agreed == self.protocol { Ok(Wire::Tls(secured.stream)) } else { Err(Fault::Tls) }
+        if agreed == self.protocol {
+            return Ok(Wire::Tls(secured.stream));
+        }
+        Err(self.not_secured("HTTP/2 was not agreed on (ALPN)".to_owned()))
+    }
+
+    /// Reports that a connection was not secured, and why.
+    fn not_secured(&self, fact: String) -> Fault {
+        let with = TlsPeer::Endpoint(self.endpoint.to_string().into());
+        self.host.report(Report::Tls(TlsTrouble { at: self.host.now(), with, fact }));
+        Fault::Tls
     }
 }
 
