@@ -13,11 +13,13 @@ mod text;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
 
 use super::{
     Attempt, BreakerMoved, BreakerState, Decision, Gauges, Outcome, PolicyEvent, Report, Role, Sink, Span,
     TlsPeer,
 };
+use crate::instant::Instant;
 use histogram::Histogram;
 use present::Present;
 pub use text::CONTENT_TYPE;
@@ -26,6 +28,9 @@ use text::{Family, Kind, Labels, Text};
 /// Edges, breakers and decisions that are told apart: some hundred services with some endpoints each. A histogram of
 /// 19 samples for each of them makes a scrape of 2 MB, what Prometheus still takes in its stride.
 pub const SERIES_MAX: usize = 1024;
+
+/// How long the series of an endpoint that has left are kept, at least: Linkerd's idle time of metrics.
+const LEFT_FOR: Duration = Duration::from_mins(10);
 
 /// The upstream that stands for all beyond the limit; no service's name has parentheses.
 pub const OTHER: &str = "(other)";
@@ -185,6 +190,8 @@ struct Counts {
     unsent: BTreeMap<(Role, Target), BTreeMap<&'static str, u64>>,
     breakers: BTreeMap<Target, Moves>,
     decisions: BTreeMap<(Arc<str>, Decision), u64>,
+    /// Endpoints that have left, and when: scraped for a while, so that their last requests are counted.
+    left: BTreeMap<Target, Instant>,
     gauges: Vec<Weak<dyn Gauges>>,
     dropped: BTreeMap<&'static str, u64>,
     /// Those that were refused, and those that were applied.
@@ -203,6 +210,7 @@ impl Default for Counts {
             unsent: BTreeMap::new(),
             breakers: BTreeMap::new(),
             decisions: BTreeMap::new(),
+            left: BTreeMap::new(),
             gauges: Vec::new(),
             dropped: BTreeMap::new(),
             reloads: [0; 2],
@@ -227,7 +235,7 @@ struct Ends {
 }
 
 impl Ends {
-    fn observe(&mut self, outcome: Outcome, duration: std::time::Duration) {
+    fn observe(&mut self, outcome: Outcome, duration: Duration) {
         *self.outcomes.entry(name(outcome)).or_default() += 1;
         self.durations.observe(duration);
     }
@@ -275,12 +283,30 @@ impl Counts {
 
     fn policy(&mut self, event: &PolicyEvent) {
         let decision = event.decision;
-        if decision == Decision::Left {
-            let target = (Arc::clone(&event.upstream), event.endpoint.clone());
-            self.breakers.get_mut(&target).into_iter().for_each(|moves| moves.state = None);
+        let target = || (Arc::clone(&event.upstream), event.endpoint.clone());
+        match decision {
+            Decision::Left => {
+                self.breakers.get_mut(&target()).into_iter().for_each(|moves| moves.state = None);
+                self.forget_who_left(event.at);
+                self.left.insert(target(), event.at);
+            }
+            Decision::Joined => drop(self.left.remove(&target())),
+            _ => {}
         }
         let decided = (Arc::clone(&event.upstream), decision);
         *bounded(&mut self.decisions, decided, || (Arc::clone(&self.other), decision)) += 1;
+    }
+
+    /// Takes out the series of endpoints that have left long before `now`: where pods come and go there would soon be no
+    /// room for those of others.
+    fn forget_who_left(&mut self, now: Instant) {
+        let is_over = |at: &Instant| now.saturating_since(*at) >= LEFT_FOR;
+        let Self { left, edges, unsent, breakers, .. } = self;
+        let is_kept = |target: &Target| !left.get(target).is_some_and(is_over);
+        edges.retain(|(_, target), _| is_kept(target));
+        unsent.retain(|(_, target), _| is_kept(target));
+        breakers.retain(|target, _| is_kept(target));
+        left.retain(|_, at| !is_over(at));
     }
 
     fn text(&self, now: &Present) -> String {

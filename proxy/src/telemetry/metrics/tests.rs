@@ -268,3 +268,38 @@ fn a_histogram_is_as_long_as_it_says() {
     assert_eq!(of_edge, 19, "as the limit's reason says");
     assert!(text.len() < 16 * 1024, "{} bytes", text.len());
 }
+
+#[test]
+fn who_has_left_is_forgotten_after_a_while_and_leaves_room_for_others() {
+    let metrics = Metrics::default();
+    let minute = 60_000_000;
+    let decide = |endpoint: &str, decision, micros| {
+        let (at, endpoint) = (at(micros), Some(endpoint.into()));
+        metrics.observe(&Report::Policy(PolicyEvent { at, upstream: "cart".into(), endpoint, decision }));
+    };
+    let called = |endpoint: &str| {
+        let answered = attempt("cart", Some(endpoint), Outcome::Answered(200));
+        metrics.observe(&span(Outcome::Answered(200), vec![answered]));
+    };
+    let is_told = |endpoint: &str| metrics.text().contains(&format!("endpoint=\"{endpoint}\""));
+    for endpoint in ["gone:80", "back:80", "new:80"] {
+        called(endpoint);
+        metrics.observe(&moved("cart", Some(endpoint), BreakerState::Open));
+    }
+    decide("gone:80", Decision::Left, 0);
+    decide("back:80", Decision::Left, 0);
+    decide("back:80", Decision::Joined, minute);
+    decide("new:80", Decision::Left, 9 * minute);
+    assert!(is_told("gone:80"), "its last requests may not be scraped yet");
+    decide("other:80", Decision::Left, 10 * minute);
+    assert!(!is_told("gone:80") && is_told("back:80") && is_told("new:80"));
+    // Pods that come and go for a day.
+    for pod in 0..u64::try_from(SERIES_MAX).unwrap() * 2 {
+        let endpoint = format!("pod-{pod}:80");
+        decide(&endpoint, Decision::Joined, (20 + pod) * minute);
+        called(&endpoint);
+        decide(&endpoint, Decision::Left, (20 + pod) * minute);
+        assert!(is_told(&endpoint));
+    }
+    assert!(!metrics.text().contains(OTHER) && !is_told("pod-0:80") && is_told("back:80"));
+}
