@@ -40,6 +40,17 @@ impl Kind {
     }
 }
 
+impl Kind {
+    /// The command that uses such a file.
+    pub(crate) fn command(self) -> &'static str {
+        match self {
+            Self::Scenario | Self::Application => "run",
+            Self::Gateway => "gateway",
+            Self::Sidecar => "sidecar",
+        }
+    }
+}
+
 fn names<T: Keys>() -> Vec<&'static str> {
     T::keys().into_iter().map(|key| key.name).collect()
 }

@@ -6,6 +6,7 @@ mod lines;
 mod outlets;
 mod product;
 mod reload;
+mod troubles;
 
 use std::future::Future;
 use std::io;
@@ -28,6 +29,7 @@ use tokio::sync::oneshot;
 
 use crate::arguments::LiveArguments;
 use crate::end::End;
+use crate::kind::Kind;
 use crate::terminal;
 use outlets::Opened;
 use product::Product;
@@ -49,6 +51,10 @@ fn serve<P: Product>(arguments: &LiveArguments) -> anyhow::Result<End> {
         Ok(loaded) => loaded,
         Err(problems) => {
             terminal::problems(&problems);
+            let kind = Kind::of(&arguments.config);
+            if kind != P::KIND {
+                terminal::note(&format!("help: this looks like a file for `hoplab {}`", kind.command()));
+            }
             return Ok(End::Unusable);
         }
     };
@@ -66,7 +72,11 @@ fn serve<P: Product>(arguments: &LiveArguments) -> anyhow::Result<End> {
     });
     // What was cut is reported when its task is dropped.
     drop(runtime);
-    terminal::note(&in_words(opened.metrics().served()));
+    let served = opened.metrics().served();
+    // What could not even begin says why, and nothing else.
+    if served.requests > 0 || matches!(ended, Ok(Ok(()))) {
+        terminal::note(&in_words(served));
+    }
     if let Some(opened) = Arc::into_inner(opened) {
         opened.close();
     }

@@ -2,6 +2,7 @@
 //! no key of any file.
 
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -24,12 +25,23 @@ pub struct Context<'a> {
     problems: Vec<Problem>,
     fetch: &'a mut Fetch<'a>,
     followed: Vec<PathBuf>,
+    now: Option<SystemTime>,
 }
 
 impl<'a> Context<'a> {
     /// A context in which nothing is wrong yet. `file` is the first source, number 0.
     pub fn new(file: Source, fetch: &'a mut Fetch<'a>) -> Self {
-        Self { sources: vec![file], problems: Vec::new(), fetch, followed: Vec::new() }
+        Self { sources: vec![file], problems: Vec::new(), fetch, followed: Vec::new(), now: None }
+    }
+
+    /// When it is read, where that is known: some things hold for a time.
+    pub fn now(&self) -> Option<SystemTime> {
+        self.now
+    }
+
+    /// Says when it is read.
+    pub(crate) fn set_now(&mut self, now: SystemTime) {
+        self.now = Some(now);
     }
 
     /// Notes an error; the file cannot be used.

@@ -3,6 +3,7 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use crate::context::{Context, read_from};
 use crate::problem::Problems;
@@ -52,11 +53,17 @@ pub fn load_text<T>(
     let mut fetch = |name: &str| fs::read_to_string(folder.join(name)).map_err(|why| unreadable(name, &why));
     let source = Source { path: path.display().to_string(), text: text.clone() };
     let (value, warnings) = read_from(source, &mut fetch, |context| {
+        context.set_now(now());
         let read = read(context);
         files.extend_from_slice(context.followed());
         read
     })?;
     Ok(Loaded { value, warnings, text, files })
+}
+
+#[expect(clippy::disallowed_methods, reason = "a file on a disk is read now, whenever that is")]
+fn now() -> SystemTime {
+    SystemTime::now()
 }
 
 /// Whether everybody on this machine can read the file at `path`. Where files have no such modes, nobody can.

@@ -11,7 +11,8 @@ use hoplab_proxy::host::Endpoint;
 use hoplab_proxy::load_control::LimitsPolicy;
 use hoplab_proxy::telemetry::outlets::OutletKeys;
 use hoplab_proxy::tls::written::IdentityKeys;
-use hoplab_proxy::upstream::{Endpoints, Policies, Protocol};
+use hoplab_proxy::upstream::settings::STREAM_IDLE_TIMEOUT;
+use hoplab_proxy::upstream::{Endpoints, Policies, Protocol, TimeLimit};
 
 /// Where inbound sides listen unless a file says otherwise; Istio's port.
 pub const INBOUND_PORT: u16 = 15006;
@@ -64,6 +65,9 @@ table! {
         pub protocol: Protocol = "`\"http1\"`",
         /// Who may come.
         pub tls: Acceptance = "`\"permissive\"`",
+        /// How long nothing may pass on a request's stream to the app, either way. How long a request may take is for its
+        /// caller to say.
+        pub idle_timeout: TimeLimit = TimeLimit::Within(STREAM_IDLE_TIMEOUT),
         /// What requests to the app meet.
         pub limits: Outlined<LimitsPolicy> = "none",
     }
@@ -75,7 +79,7 @@ pub enum Acceptance {
     /// Everyone: with a certificate of the mesh, or in the clear.
     #[default]
     Permissive,
-    /// Only who shows a certificate of the mesh.
+    /// Only who shows a certificate of the mesh: any workload of the trust domain.
     Strict,
 }
 
@@ -83,14 +87,18 @@ impl Choice for Acceptance {
     const NOUN: &'static str = "way with TLS";
     const WORDS: &'static [(Self, &'static str, &'static str)] = &[
         (Self::Permissive, "permissive", "everyone: with a certificate of the mesh, or in the clear"),
-        (Self::Strict, "strict", "only who shows a certificate of the mesh"),
+        (
+            Self::Strict,
+            "strict",
+            "only who shows a certificate of the mesh, any workload of the trust domain",
+        ),
     ];
 }
 
 table! {
     /// The side that the app's own requests go through.
     pub struct Outbound {
-        /// Where it listens.
+        /// Where it listens, also when this table is left out: a second sidecar on a machine needs another port.
         pub listen: SocketAddr = "`\"127.0.0.1:15001\"`",
     }
 }

@@ -5,6 +5,7 @@ mod resolving;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use hoplab_config::{Context, Fetch, Problems, Source as Text, read_from};
 use hoplab_proxy::host::Endpoint;
@@ -12,6 +13,7 @@ use hoplab_proxy::load_control;
 use hoplab_proxy::policy::deadline;
 use hoplab_proxy::telemetry::Outlets;
 use hoplab_proxy::tls::{Identity, NotSpiffe, SpiffeId, TrustDomain};
+use hoplab_proxy::upstream::settings::STREAM_IDLE_TIMEOUT;
 use hoplab_proxy::upstream::{Placed, Placement, Protocol, Settings, Source};
 use http::Method;
 use indexmap::IndexMap;
@@ -51,6 +53,8 @@ pub struct Inbound {
     pub protocol: Protocol,
     /// Who may come.
     pub tls: Acceptance,
+    /// How long nothing may pass on a request's stream to the app; any time when `None`.
+    pub idle_timeout: Option<Duration>,
     /// What requests to the app meet.
     pub limits: load_control::Settings,
 }
@@ -62,6 +66,7 @@ impl Default for Inbound {
             app: Endpoint::new("127.0.0.1", APP_PORT),
             protocol: Protocol::default(),
             tls: Acceptance::default(),
+            idle_timeout: Some(STREAM_IDLE_TIMEOUT),
             limits: load_control::Settings::default(),
         }
     }
@@ -170,7 +175,7 @@ fn is_name(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, SystemTime};
+    use std::time::SystemTime;
 
     use hoplab_proxy::tls::{Authority, Credentials};
 
@@ -269,7 +274,10 @@ mod tests {
 
     #[test]
     fn limits_stand_at_the_inbound_side() {
-        let text = FILE.to_owned() + "[inbound]\nlimits = { concurrency = 100, priority = {} }\n";
+        let text = FILE.to_owned()
+            + "[inbound]\nidle_timeout = \"none\"\nlimits = { concurrency = 100, priority = {} }\n";
+        assert_eq!(plan(&text).inbound.idle_timeout, None);
+        assert_eq!(plan(FILE).inbound.idle_timeout, Some(Duration::from_hours(1)));
         let limits = plan(&text).inbound.limits;
         assert!(limits.concurrency.is_some() && limits.priority.is_some());
         assert_eq!(
@@ -307,8 +315,8 @@ mod tests {
                 "`items` is no path: \
                  write it from the root and without a query, such as `/cart`",
                 "`HE AD` is no method: write it in capitals, such as `GET`",
-                "retry.per_try_timeout: one try may take longer than the whole request: \
-                 make `per_try_timeout` shorter than `timeout`, or take it out",
+                "retry.per_try_timeout: one try may take longer than the request may: \
+                 make `per_try_timeout` shorter than `timeout`, or write `\"none\"` in the upper layer",
                 "another route takes the same requests to `/`: \
                  give it another path or method, or take it out",
             ]

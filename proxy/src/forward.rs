@@ -106,7 +106,8 @@ impl<H: Host> Forwarder<H> {
         if self.host.wants(Interest::Facts) {
             let sampled = exchange.flags.is_sampled();
             let client = exchange.source.unwrap_or(connection.peer.ip());
-            let facts = Facts::of(request, connection.peer, client, sampled, self.host.wall());
+            let mut facts = Facts::of(request, connection.peer, client, sampled, self.host.wall());
+            facts.identity = connection.identity.as_ref().map(|id| id.as_str().into());
             exchange.facts = Some(Box::new(facts));
         }
     }

@@ -247,11 +247,15 @@ impl<H: Host, A: Handler> Acceptance<H, A> {
                 let handshake = tls.accept(&self.host, stream);
                 let secured = match self.patiently(handshake).await {
                     Some(Ok(secured)) => secured,
-                    Some(Err(error)) if tls::is_refusal(&error) => {
-                        return self.not_secured(peer, error.to_string());
+                    Some(Err((error, stream))) => {
+                        // Whoever only looks whether somebody listens goes away, too.
+                        tls::refusal(&error).into_iter().for_each(|fact| self.not_secured(peer, fact));
+                        if let Some(stream) = stream {
+                            lingering::refuse(&self.host, stream).await;
+                        }
+                        return;
                     }
-                    // Whoever only looks whether somebody listens goes away, too.
-                    Some(Err(_)) | None => return,
+                    None => return,
                 };
                 connection.secure = true;
                 connection.identity = secured.peer;
@@ -260,8 +264,8 @@ impl<H: Host, A: Handler> Acceptance<H, A> {
                     Protocol::Http2 => self.speak_http2(secured.stream, connection, end).await,
                 }
             }
-            (_, Security::Strict(_)) | (Opening::Http2, Security::Public(_)) => {
-                self.not_secured(peer, "HTTP in the clear where TLS is demanded".to_owned());
+            (Opening::Http2, Security::Strict(_) | Security::Public(_)) => {
+                self.not_secured(peer, "it speaks HTTP/2 in the clear".to_owned());
             }
             (Opening::Http2, _) => self.speak_http2(stream, connection, end).await,
             (Opening::Http1 | Opening::Tls, _) => self.speak_http1(stream, connection, end).await,
@@ -376,7 +380,7 @@ impl<H: Host, A: Handler> Acceptance<H, A> {
             handler: Arc::clone(&self.handler),
             connection: Arc::new(connection),
             head_limits: self.settings.head_limits(),
-            must_be_secure: matches!(self.settings.security, Security::Public(_)),
+            must_be_secure: matches!(self.settings.security, Security::Public(_) | Security::Strict(_)),
             lifetime,
         }
     }

@@ -16,8 +16,8 @@ pub mod otlp;
 pub mod outlets;
 pub mod timeline;
 pub mod trace;
+mod troubles;
 
-use std::net::SocketAddr;
 use std::sync::{Arc, Weak};
 
 pub use facts::Facts;
@@ -25,6 +25,7 @@ pub use gauges::Gauges;
 pub use outlets::{Outlets, Sink};
 pub use timeline::Timeline;
 pub use trace::{SpanId, SpanIds, TraceContext, TraceFlags, TraceId};
+pub use troubles::{SourceTrouble, TlsPeer, TlsTrouble};
 
 use crate::instant::Instant;
 
@@ -348,37 +349,6 @@ pub struct PolicyEvent {
     pub endpoint: Option<Arc<str>>,
     /// What was decided.
     pub decision: Decision,
-}
-
-/// It could not be learned who an upstream's members are; the last ones that were known still are.
-#[derive(Debug, Clone)]
-pub struct SourceTrouble {
-    /// When.
-    pub at: Instant,
-    /// Whose members they are.
-    pub upstream: Arc<str>,
-    /// What is wrong.
-    pub fact: String,
-}
-
-/// A connection was not secured, since one side refuses the other or does not speak TLS.
-#[derive(Debug, Clone)]
-pub struct TlsTrouble {
-    /// When.
-    pub at: Instant,
-    /// Who is at the other end.
-    pub with: TlsPeer,
-    /// What is wrong.
-    pub fact: String,
-}
-
-/// Who is at the other end of a connection that is to be secured.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum TlsPeer {
-    /// An endpoint that was connected to.
-    Endpoint(Arc<str>),
-    /// A caller that has connected.
-    Caller(SocketAddr),
 }
 
 /// What a policy decided.

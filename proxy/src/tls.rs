@@ -17,6 +17,7 @@ pub mod spiffe;
 #[cfg(test)]
 mod tests;
 mod verify;
+pub(crate) mod why;
 pub mod written;
 
 use std::error::Error;
@@ -90,23 +91,23 @@ pub enum Protocol {
     Http2,
 }
 
-/// Whether `error`, which a secured stream's user met, is TLS refusing the peer: a certificate that is
-/// not accepted, here or there, or bytes that are no TLS.
+/// Why, if `error`, which a secured stream's user met, is TLS refusing the peer: a certificate that is not accepted, here
+/// or there, or bytes that are no TLS.
 ///
 /// rustls's errors come wrapped in `InvalidData`. HTTP/2 hands on the kind and the text alone, so the
 /// kind must do; in the clear no stream has errors of this kind.
-pub fn is_refusal(error: &(dyn Error + 'static)) -> bool {
+pub fn refusal(error: &(dyn Error + 'static)) -> Option<String> {
     let mut next = Some(error);
     while let Some(error) = next {
         if let Some(error) = error.downcast_ref::<io::Error>() {
-            return error.kind() == io::ErrorKind::InvalidData;
+            return (error.kind() == io::ErrorKind::InvalidData).then(|| why::in_words(error));
         }
         next = match error.downcast_ref::<h2::Error>().and_then(h2::Error::get_io) {
             Some(cause) => Some(cause),
             None => error.source(),
         };
     }
-    false
+    None
 }
 
 /// The host's calendar as rustls asks for it.

@@ -291,7 +291,8 @@ impl<H: Host> Upstream<H> {
             };
             drop(retrying.take());
             let deadline = self.deadline_of(limits, &replay);
-            let begin_by = last.into_iter().fold(self.begin_by(deadline), Instant::min);
+            let in_time = self.begin_by(limits, &replay);
+            let begin_by = last.into_iter().fold(in_time, Instant::min);
             let again = self.again(&head, &replay, &attempted, &mut retries, begin_by);
             let Some((pause, permit)) = again else {
                 let answered = attempted.map_err(|failed| failed.fault)?;
@@ -308,7 +309,7 @@ impl<H: Host> Upstream<H> {
             self.host.sleep_until(self.host.now() + pause).await;
             let now = self.host.now();
             exchange.mark(now);
-            self.refuse_late(now, deadline)?;
+            self.refuse_late(now, in_time)?;
         }
     }
 

@@ -244,7 +244,8 @@ mod tests {
             };
             let answer = async {
                 let (sniffed, _) = Sniffed::new(far).await.unwrap();
-                let mut stream = server.accept(&payment, sniffed).await.unwrap().stream;
+                let mut stream =
+                    server.accept(&payment, sniffed).await.map_err(|(error, _)| error).unwrap().stream;
                 let mut question = Vec::new();
                 stream.read_to_end(&mut question).await.unwrap();
                 stream.write_all(b"!").await.unwrap();

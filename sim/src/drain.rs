@@ -59,9 +59,17 @@ struct Timeouts<'a> {
 impl Timeouts<'_> {
     /// A request of a client that has no timeout of its own.
     fn entrance(&mut self, id: EndpointId) -> Duration {
-        let of_gateway = |plan: &Plan| timeout(&plan.gateway, &plan.gateway_routes, id);
-        let bound = self.architecture.gateway.then(|| of_gateway(self.plan)).flatten();
-        bound.unwrap_or_else(|| self.answer(id))
+        let plan = self.plan;
+        match self.architecture.gateway.then(|| settings(&plan.gateway, &plan.gateway_routes, id)) {
+            Some(Settings { timeout: Some(bound), .. }) => *bound,
+            settings => self.answers(id, settings),
+        }
+    }
+
+    /// What all attempts at an endpoint may wait for, by the `settings` of a proxy, if there is one, that has no timeout.
+    fn answers(&mut self, id: EndpointId, settings: Option<&Settings>) -> Duration {
+        let retries = settings.and_then(|settings| settings.retry.as_ref()).map_or(0, |retry| retry.attempts);
+        self.answer(id).saturating_mul(retries.saturating_add(1))
     }
 
     /// What an endpoint waits for, one after the other; its work has no bound.
@@ -92,16 +100,21 @@ impl Timeouts<'_> {
     }
 
     fn call(&mut self, call: &Call) -> Duration {
-        let of_mesh = |plan: &Plan| timeout(&plan.mesh, &plan.mesh_routes, call.target);
-        let bounds = [call.timeout, self.architecture.mesh.then(|| of_mesh(self.plan)).flatten()];
-        bounds.into_iter().flatten().min().unwrap_or_else(|| self.answer(call.target))
+        let plan = self.plan;
+        let mesh = self.architecture.mesh.then(|| settings(&plan.mesh, &plan.mesh_routes, call.target));
+        let bounds = [call.timeout, mesh.and_then(|settings| settings.timeout)];
+        bounds.into_iter().flatten().min().unwrap_or_else(|| self.answers(call.target, mesh))
     }
 }
 
-/// The timeout of a proxy for an endpoint, if it has one: over all attempts, and their pauses.
-fn timeout(services: &[Settings], routes: &[(EndpointId, Settings)], id: EndpointId) -> Option<Duration> {
+/// How a proxy calls an endpoint. Its timeout is over all attempts, and their pauses.
+fn settings<'p>(
+    services: &'p [Settings],
+    routes: &'p [(EndpointId, Settings)],
+    id: EndpointId,
+) -> &'p Settings {
     let own = routes.iter().find(|(routed, _)| *routed == id).map(|(_, settings)| settings);
-    own.unwrap_or(&services[id.service.0]).timeout
+    own.unwrap_or(&services[id.service.0])
 }
 
 #[cfg(test)]

@@ -1,19 +1,17 @@
 //! A live product's outlets, opened: one observer that hears every report, counts it, and hands spans to whoever
 //! writes lines of them. Owns no format and no number.
 
-use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
 
 use anyhow::Context;
-use hoplab_proxy::host::Instant;
 use hoplab_proxy::telemetry::metrics::Metrics;
 use hoplab_proxy::telemetry::otlp::Exporter;
-use hoplab_proxy::telemetry::{Interest, Observer, Outlets, Report, TlsPeer, TlsTrouble, access_log};
+use hoplab_proxy::telemetry::{Interest, Observer, Outlets, Report, access_log};
 
 use super::lines::{Format, Queue, Writer};
+use super::troubles::Troubles;
 
 /// The outlets of a product that runs.
 pub(super) struct Opened {
@@ -69,34 +67,6 @@ impl Opened {
     }
 }
 
-/// Says why connections are not secured: each reason once a minute, since callers come again and again.
-#[derive(Default)]
-struct Troubles(Mutex<BTreeMap<String, Instant>>);
-
-impl Troubles {
-    const AGAIN: Duration = Duration::from_mins(1);
-    /// How many reasons are told apart; they may have names of callers in them.
-    const MOST: usize = 100;
-
-    fn tell(&self, TlsTrouble { at, with, fact }: &TlsTrouble) {
-        let (reason, said) = match with {
-            TlsPeer::Endpoint(endpoint) => {
-                let said = format!("TLS with {endpoint}: {fact}");
-                (said.clone(), said)
-            }
-            TlsPeer::Caller(caller) => {
-                let said = |who| format!("TLS with {who}: {fact}");
-                (said("a caller".to_owned()), said(format!("a caller, {}", caller.ip())))
-            }
-        };
-        let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        told.retain(|_, last| at.saturating_since(*last) < Self::AGAIN);
-        if told.len() < Self::MOST && told.insert(reason, *at).is_none() {
-            let _ = writeln!(io::stderr(), "{said}");
-        }
-    }
-}
-
 /// Fans reports out.
 struct Hears {
     metrics: Metrics,
@@ -123,7 +93,11 @@ impl Observer for Hears {
             Report::Source(trouble) => {
                 let _ = writeln!(io::stderr(), "members of {}: {}", trouble.upstream, trouble.fact);
             }
-            Report::Tls(trouble) => self.troubles.tell(&trouble),
+            Report::Tls(trouble) => {
+                if let Some(said) = self.troubles.news(&trouble) {
+                    let _ = writeln!(io::stderr(), "{said}");
+                }
+            }
             // Others would drown what is said once in a while.
             Report::Span(_)
             | Report::Policy(_)

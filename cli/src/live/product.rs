@@ -9,8 +9,13 @@ use hoplab_mesh::sidecar::Sidecar;
 use hoplab_proxy::host::live::Live;
 use hoplab_proxy::telemetry::Outlets;
 
+use crate::kind::Kind;
+
 /// A product on this machine.
 pub(super) trait Product: Sized + Send + 'static {
+    /// What its file is.
+    const KIND: Kind;
+
     /// What it is to do.
     type Plan: Send + 'static;
     /// What changes it while it runs.
@@ -35,6 +40,8 @@ pub(super) trait Product: Sized + Send + 'static {
 }
 
 impl Product for Gateway<Live> {
+    const KIND: Kind = Kind::Gateway;
+
     type Plan = hoplab_gateway::Plan;
     type Control = hoplab_gateway::Control<Live>;
 
@@ -72,6 +79,8 @@ impl Product for Gateway<Live> {
 }
 
 impl Product for Sidecar<Live> {
+    const KIND: Kind = Kind::Sidecar;
+
     type Plan = hoplab_mesh::Plan;
     type Control = hoplab_mesh::sidecar::Control<Live>;
 

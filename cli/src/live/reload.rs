@@ -112,12 +112,16 @@ impl Told {
             Anew::Named => file::load_text(&path, text, P::document),
         });
         let name = self.path.display();
+        let what = match anew {
+            Anew::Everything => format!("{name} is"),
+            Anew::Named => format!("certificates of {name} are"),
+        };
         let Ok(read) = read.await else { return false };
         let loaded = match read {
             Ok(loaded) => loaded,
             Err(problems) => {
                 terminal::problems(&problems);
-                terminal::note(&format!("{name} is not taken up: all goes on as before"));
+                terminal::note(&format!("{what} not taken up: all goes on as before"));
                 return false;
             }
         };
@@ -129,22 +133,18 @@ impl Told {
         let outlets = P::outlets(&loaded.value).clone();
         let shutdown_delay = outlets.shutdown_delay;
         let applied = if outlets == (Outlets { shutdown_delay, ..self.outlets.clone() }) {
-            let applied = P::apply(control, loaded.value).await;
-            applied.map_err(|error| format!("cannot listen there: {error}"))
+            P::apply(control, loaded.value).await.map_err(|error| error.to_string())
         } else {
             Err("`admin`, `access_log` and `spans` change with a restart alone".to_owned())
         };
         if let Err(why) = applied {
-            terminal::note(&format!("{name} is not taken up: {why}; all goes on as before"));
+            terminal::note(&format!("{what} not taken up: {why}; all goes on as before"));
             return false;
         }
         *delay.lock().unwrap_or_else(PoisonError::into_inner) = shutdown_delay;
         (self.text, self.files, self.outlets) = (loaded.text, loaded.files, outlets);
         self.taken_up = taken_up;
-        match anew {
-            Anew::Everything => terminal::note(&format!("{name} is taken up")),
-            Anew::Named => terminal::note(&format!("certificates of {name} are taken up")),
-        }
+        terminal::note(&format!("{what} taken up"));
         true
     }
 }

@@ -107,7 +107,7 @@ fn what_cannot_be_taken_up_leaves_all_as_it_was_and_is_told() {
     let admin: SocketAddr = gateway.says().rsplit(' ').next().unwrap().parse().unwrap();
     let elsewhere = format!("listen = \"{}\"", taken.local_addr().unwrap());
     for (text, fact) in [
-        (good.replace("listen = \"127.0.0.1:0\"", &elsewhere), "cannot listen there: "),
+        (good.replace("listen = \"127.0.0.1:0\"", &elsewhere), "cannot listen on 127.0.0.1:"),
         (
             good.replace("admin = \"127.0.0.1:0\"", ""),
             "`admin`, `access_log` and `spans` change with a restart alone",
@@ -305,18 +305,34 @@ fn a_gateway_before_two_strict_sidecars_is_the_gateway_and_mesh_that_is_simulate
     assert_eq!(status(running.addresses[0], "GET", "order", "/"), 200);
     // Who does not prove its name is not let in, and who proves another is not believed; why is told, once.
     let strict = sidecar.addresses[0];
-    for _ in 0..2 {
-        assert!(!KeepAlive::to(strict).is_answered());
-    }
-    assert_eq!(sidecar.says(), "TLS with a caller, 127.0.0.1: HTTP in the clear where TLS is demanded");
+    assert_eq!(status(strict, "GET", "order", "/"), 400);
     let mut mistaken = Running::start(&folder, "gateway", &gateway.replace("sa/order", "sa/payment"));
     for _ in 0..2 {
         assert_eq!(status(mistaken.addresses[0], "GET", "order", "/"), 502);
     }
     let told = mistaken.says();
-    assert!(told.starts_with(&format!("TLS with {strict}: ")) && told.contains("sa/order"), "{told}");
+    let (order, payment) = ("spiffe://shop/ns/default/sa/order", "spiffe://shop/ns/default/sa/payment");
+    assert_eq!(told, format!("TLS with {strict}: it is {order}, and not {payment}"));
     mistaken.signal("TERM");
     assert_eq!(mistaken.ends().1, "served 2 requests, 2 of them failed\n");
+    // Whose own certificate is refused is always told so, too, although that comes behind the handshake.
+    let foreign = Authority::new(2, "shop".parse().unwrap(), SystemTime::now());
+    let credentials =
+        foreign.issue(&"spiffe://shop/ns/default/sa/stranger".parse().unwrap(), "pod", SystemTime::now());
+    folder.write("stranger.pem", &credentials.certificate);
+    folder.write_key("stranger-key.pem", &credentials.key);
+    let stranger = gateway.replace("\"gateway", "\"stranger");
+    let log = folder.path("stranger.log");
+    let stranger = format!("access_log = \"file:{}\"\n{stranger}", log.display());
+    let mut stranger = Running::start(&folder, "gateway", &stranger);
+    for _ in 0..30 {
+        assert_eq!(status(stranger.addresses[0], "GET", "order", "/"), 502);
+    }
+    assert_eq!(stranger.says(), format!("TLS with {strict}: received fatal alert: UnknownCA"));
+    stranger.signal("TERM");
+    assert_eq!(stranger.ends().1, "served 30 requests, 30 of them failed\n");
+    let log = std::fs::read_to_string(log).unwrap();
+    assert_eq!(log.matches("\"fault\":\"tls\"").count(), 30, "{log}");
     // A sidecar's identity changes on the disk; its connections stay.
     identity(&folder, &authority, "order");
     sidecar.says_until(|line| line.starts_with("certificates of ") && line.ends_with("are taken up"));
@@ -342,4 +358,38 @@ fn a_key_that_everybody_can_read_is_told() {
     ] {
         assert!(said.contains(fact), "{said}");
     }
+}
+
+#[test]
+fn a_certificate_that_has_expired_is_told() {
+    let folder = Folder::new("expired");
+    let long_ago = SystemTime::now() - Duration::from_hours(48);
+    let authority = Authority::new(1, "shop".parse().unwrap(), long_ago);
+    let credentials = authority.issue(&"spiffe://shop/ns/default/sa/order".parse().unwrap(), "pod", long_ago);
+    folder.write("authorities.pem", &credentials.authorities);
+    folder.write("order.pem", &credentials.certificate);
+    folder.write_key("order-key.pem", &credentials.key);
+    let identity = "identity = { certificate = \"order.pem\", key = \"order-key.pem\", authorities = \"authorities.pem\" }";
+    folder.write("order.toml", &format!("service = \"order\"\n{identity}\n"));
+    let end = hoplab(&folder, &["check", "order.toml"]);
+    let said = stderr(&end);
+    assert!(code(&end) == 0 && said.contains("the certificate has expired ("), "{said}");
+}
+
+#[test]
+fn what_cannot_begin_says_why_and_nothing_else() {
+    let folder = Folder::new("cannot-begin");
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap();
+    let text = file(&[backend()], "", "");
+    folder.write("taken.toml", &text.replace("127.0.0.1:0", &address.to_string()));
+    let end = hoplab(&folder, &["gateway", "--config", "taken.toml"]);
+    let said = format!("error: cannot serve taken.toml: cannot listen on {address}: Address already in use");
+    assert!(stderr(&end).starts_with(&said) && stderr(&end).lines().count() == 1, "{}", stderr(&end));
+    let identity = identity(&folder, &Authority::new(1, "shop".parse().unwrap(), SystemTime::now()), "order");
+    folder.write("order.toml", &format!("service = \"order\"\n{identity}[inbound]\napp = \"127.0.0.1:1\"\n"));
+    let end = hoplab(&folder, &["gateway", "--config", "order.toml"]);
+    let said = stderr(&end);
+    assert!(said.contains("unknown key \"service\""), "{said}");
+    assert!(said.ends_with("help: this looks like a file for `hoplab sidecar`\n"), "{said}");
 }

@@ -115,6 +115,24 @@ async fn a_bucket_that_is_empty_stays_empty() {
 }
 
 #[tokio::test]
+async fn the_limit_of_a_route_to_an_upstream_called_gateway_is_another_than_that_of_all() {
+    let lab = Lab::new();
+    let backend = Backend::start(&lab).await;
+    let limit = "limits = { rate = { rate = \"1 /h\", burst = 1 } }\n";
+    let upstream = svc(&[&backend.endpoint], "").replace("svc", "gateway");
+    let gateway = lab.gateway(&format!("{limit}{upstream}[[routes]]\nupstream = \"gateway\"\n")).await;
+    let ask = async || {
+        let answer = gateway.exchange("GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").await;
+        answer[9..12].to_owned()
+    };
+    assert_eq!(ask().await, "200");
+    let mut control = gateway.control.clone();
+    let by_route = format!("{upstream}[[routes]]\nupstream = \"gateway\"\n{limit}");
+    control.apply(plan(&by_route)).await.unwrap();
+    assert_eq!((ask().await.as_str(), ask().await.as_str()), ("200", "429"), "it has counted nothing yet");
+}
+
+#[tokio::test]
 async fn a_port_is_left_when_the_other_is_there_and_not_otherwise() {
     let lab = Lab::new();
     let backend = Backend::start(&lab).await;

@@ -75,6 +75,10 @@ impl<'a> Resolving<'a, '_> {
             app: written.app.as_ref().map_or(usual.app, |at| at.value.clone()),
             protocol: written.protocol.as_ref().map(|at| at.value).unwrap_or_default(),
             tls: written.tls.as_ref().map(|at| at.value).unwrap_or_default(),
+            idle_timeout: match &written.idle_timeout {
+                Some(at) => at.value.duration(),
+                None => usual.idle_timeout,
+            },
             limits: limits.unwrap_or_default(),
         }
     }

@@ -12,7 +12,6 @@ use hoplab_proxy::server::{Connection, Handler, Refused, Security};
 use hoplab_proxy::tasks::Spawner;
 use hoplab_proxy::telemetry::Role;
 use hoplab_proxy::tls::{ServerTls, SpiffeId};
-use hoplab_proxy::upstream::settings::STREAM_IDLE_TIMEOUT;
 use hoplab_proxy::upstream::{self, Settings, Succession, Upstream};
 use http::header::HeaderName;
 use http::{HeaderMap, HeaderValue, Request, Response};
@@ -48,7 +47,7 @@ impl<H: Host> Inbound<H> {
         // Whoever calls decides how long to wait, and goes away; who vanished without a word leaves silence behind.
         app.settings = Settings {
             timeout: None,
-            idle_timeout: Some(STREAM_IDLE_TIMEOUT),
+            idle_timeout: plan.inbound.idle_timeout,
             deadline,
             ..Settings::default()
         };

@@ -31,11 +31,12 @@ async fn a_strict_sidecar_takes_no_plain_requests() {
     plan.inbound.tls = Acceptance::Strict;
     let payment = bench.pod(plan).await;
     let mut client = bench.client(payment.inbound).await;
-    assert!(client.send(post("payment", &[], Body::empty())).await.is_err());
+    assert_eq!(client.send(post("payment", &[], Body::empty())).await.unwrap().status(), 400);
+    assert_eq!(bench.spans(Role::Inbound).len(), 1, "it is logged");
     let frontend = bench.calling(&[payment.inbound], Settings::default()).await;
     let mut client = bench.client(frontend.outbound).await;
     assert_eq!(client.send(post("payment", &[], Body::empty())).await.unwrap().status(), 200);
-    assert_eq!(bench.spans(Role::Inbound).len(), 1);
+    assert_eq!(bench.spans(Role::Inbound).len(), 2);
 }
 
 #[tokio::test]

@@ -54,7 +54,10 @@ impl Host for Live {
     type Listener = LiveListener;
 
     async fn bind(&self, address: SocketAddr) -> io::Result<LiveListener> {
-        TcpListener::bind(address).await.map(LiveListener)
+        let bound = TcpListener::bind(address).await;
+        let named =
+            |error: io::Error| io::Error::new(error.kind(), format!("cannot listen on {address}: {error}"));
+        bound.map(LiveListener).map_err(named)
     }
 
     async fn connect(&self, endpoint: &Endpoint) -> io::Result<TcpStream> {

@@ -68,14 +68,28 @@ pub(crate) struct Connected {
 }
 
 /// A request that was not answered, and how far it came.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Unanswered {
     pub(crate) fault: Fault,
     pub(crate) reach: Reach,
+    /// Why, where the peer has refused the handshake.
+    pub(crate) refusal: Option<String>,
+}
+
+impl Unanswered {
+    /// Of a request to a peer that has not refused the handshake.
+    pub(crate) const fn new(fault: Fault, reach: Reach) -> Self {
+        Self { fault, reach, refusal: None }
+    }
+
+    /// Of a request on a connection whose handshake the peer has refused, which may seem open with TLS 1.3.
+    pub(crate) fn refused(why: String) -> Self {
+        Self { fault: Fault::Tls, reach: Reach::Connecting, refusal: Some(why) }
+    }
 }
 
 /// A request whose answer is malformed in a way that `h2` lets pass.
-const MALFORMED: Unanswered = Unanswered { fault: Fault::ProtocolError, reach: Reach::Sent };
+const MALFORMED: Unanswered = Unanswered::new(Fault::ProtocolError, Reach::Sent);
 
 /// Speaks HTTP/2 on `stream`. `changed` hears when the peer changes how many streams it allows, and when the connection
 /// has come to its end.
@@ -215,7 +229,7 @@ impl Sender {
 }
 
 /// A request for another protocol of a peer that does not take any.
-const NO_TUNNELS: Unanswered = Unanswered { fault: Fault::UpgradeUnsupported, reach: Reach::Held };
+const NO_TUNNELS: Unanswered = Unanswered::new(Fault::UpgradeUnsupported, Reach::Held);
 
 /// The content of an answer, as far as its head is what HTTP/2 allows. Consent to another protocol has no length.
 fn received(
@@ -268,18 +282,19 @@ impl Asked {
 fn unsent(error: &h2::Error) -> Unanswered {
     match unanswered(error) {
         refused @ Unanswered { reach: Reach::Connecting, .. } => refused,
-        _ => Unanswered { fault: Fault::Reset, reach: Reach::Unwritten },
+        _ => Unanswered::new(Fault::Reset, Reach::Unwritten),
     }
 }
 
 /// What is to be said of a request to which no answer came. A stream fails with the peer's GOAWAY only when it lies
-/// above its last one. With TLS 1.3 a connection may seem open whose handshake the peer has refused.
+/// above its last one.
 fn unanswered(error: &h2::Error) -> Unanswered {
+    if let Some(why) = tls::refusal(error) {
+        return Unanswered::refused(why);
+    }
     let left_untouched = (error.is_remote() && error.is_go_away())
         || (error.is_reset() && error.reason() == Some(h2::Reason::REFUSED_STREAM));
-    let (fault, reach) = if tls::is_refusal(error) {
-        (Fault::Tls, Reach::Connecting)
-    } else if left_untouched {
+    let (fault, reach) = if left_untouched {
         (Fault::Reset, Reach::Refused)
     } else if error.is_reset() && !error.is_remote() && !error.is_library() {
         // It was reset here, since its content broke off.
@@ -289,5 +304,5 @@ fn unanswered(error: &h2::Error) -> Unanswered {
     } else {
         (Fault::Reset, Reach::Sent)
     };
-    Unanswered { fault, reach }
+    Unanswered::new(fault, reach)
 }

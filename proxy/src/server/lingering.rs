@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use super::stream::Framed;
-use crate::host::Host;
+use crate::host::{Host, Instant};
 use crate::timer::before;
 
 /// nginx's `lingering_time`.
@@ -26,8 +26,20 @@ pub(super) async fn linger<H: Host, S: AsyncRead + AsyncWrite + Unpin>(host: &H,
     if closed.is_none_or(|closed| closed.is_err()) || !stream.is_within_request() {
         return;
     }
+    drain(host, stream.into_inner(), ends).await;
+}
+
+/// Closes `stream`, whose peer was told in the handshake that it is refused, and may be sending requests all the same.
+pub(super) async fn refuse<H: Host, S: AsyncRead + AsyncWrite + Unpin>(host: &H, mut stream: S) {
+    let ends = host.now() + LONGEST;
+    if let Some(Ok(())) = before(host, ends, stream.shutdown()).await {
+        drain(host, stream, ends).await;
+    }
+}
+
+/// Reads and drops what still comes, until `ends` at the latest.
+async fn drain<H: Host>(host: &H, mut stream: impl AsyncRead + Unpin, ends: Instant) {
     let mut piece = vec![0; PIECE_BYTES];
-    let mut stream = stream.into_inner();
     loop {
         let silent = ends.min(host.now() + SILENCE_MAX);
         match before(host, silent, stream.read(&mut piece)).await {

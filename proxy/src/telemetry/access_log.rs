@@ -1,6 +1,7 @@
 //! The access log: one request, one line of JSON. Owns the line, not where it is written.
 //!
 //! `peer` is who connected, and `client` whose request it is: the same address, unless a trusted hop tells another.
+//! `identity` is the workload that the peer has proven to be.
 //! `status` is what the caller was told, `endpoint` who gave that answer, `fault` why the upstream's answer was not it
 //! (or not all of it), and `time_us` says who owned the time between, in nanosecond precision cut to microseconds. The
 //! query is left out of `path`, since queries carry what should not lie in logs: tokens, names, addresses.
@@ -20,6 +21,7 @@ struct Line<'a> {
     trace: String,
     peer: String,
     client: String,
+    identity: Option<&'a str>,
     method: &'a str,
     host: Option<&'a str>,
     path: &'a str,
@@ -49,6 +51,7 @@ pub fn line(span: &Span) -> Option<String> {
         trace: span.trace.to_string(),
         peer: facts.peer.to_string(),
         client: facts.client.to_string(),
+        identity: facts.identity.as_deref(),
         method: facts.method.as_str(),
         host: facts.host.as_ref().and_then(|host| host.to_str().ok()),
         path: facts.target.path(),
@@ -96,6 +99,7 @@ mod tests {
             "trace": "0af7651916cd43dd8448eb211c80319c",
             "peer": "[::1]:5000",
             "client": "192.0.2.7",
+            "identity": "spiffe://shop/ns/default/sa/order",
             "method": "POST",
             "host": "shop.example.com",
             "path": "/cart/\"1\"",

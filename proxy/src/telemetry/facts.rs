@@ -21,6 +21,8 @@ pub struct Facts {
     pub peer: SocketAddr,
     /// The client's address, as trusted hops tell it, or the peer's.
     pub client: IpAddr,
+    /// Which workload the peer has proven to be: its SPIFFE id.
+    pub identity: Option<Arc<str>>,
     /// Whether the trace is recorded: the caller said so, or it begins here.
     pub sampled: bool,
     /// The method.
@@ -82,6 +84,7 @@ impl Facts {
             arrived,
             peer,
             client: peer.ip(),
+            identity: None,
             sampled: false,
             method: Method::from_bytes(b"-").unwrap_or_default(),
             target: Uri::from_static("*"),

@@ -183,6 +183,7 @@ pub(super) mod tests {
                 arrived: UNIX_EPOCH + Duration::from_micros(1_767_225_600_000_250),
                 peer: "[::1]:5000".parse().unwrap(),
                 client: "192.0.2.7".parse().unwrap(),
+                identity: Some("spiffe://shop/ns/default/sa/order".into()),
                 sampled: true,
                 method: Method::POST,
                 target: Uri::from_static("/cart/\"1\"?token=1"),

@@ -3,12 +3,14 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustls::crypto::aws_lc_rs::sign::any_supported_type;
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{Error, InconsistentKeys, RootCertStore};
+use x509_parser::certificate::Validity;
 use x509_parser::extensions::GeneralName;
 
 use super::spiffe::NotSpiffe;
@@ -45,6 +47,11 @@ impl Certificate {
         &self.hosts.names
     }
 
+    /// What is wrong with the time that it is for, at `now`; nothing, as a rule.
+    pub fn out_of_time(&self, now: SystemTime) -> Option<String> {
+        self.certified.cert.first().and_then(|certificate| out_of_time(certificate, now))
+    }
+
     /// Whether it is for a DNS name or an address, as clients demand of the public's servers.
     pub fn is_for_somebody(&self) -> bool {
         !self.hosts.names.is_empty() || self.hosts.has_address
@@ -68,23 +75,31 @@ impl fmt::Debug for Certificate {
 
 /// The authorities whose certificates are believed. Cloning gives another handle.
 #[derive(Debug, Clone)]
-pub struct Authorities(Arc<RootCertStore>);
+pub struct Authorities {
+    anchors: Arc<RootCertStore>,
+    passed_over: usize,
+}
 
 impl Authorities {
     /// Reads their certificates, of which there is at least one. Those that cannot be used are passed over, as everybody does:
     /// bundles of systems have such.
     pub fn from_pem(text: &str) -> Result<Self, CredentialsError> {
         let mut anchors = RootCertStore::empty();
-        match anchors.add_parsable_certificates(certificates(text, Part::Authorities)?) {
+        let passed_over = match anchors.add_parsable_certificates(certificates(text, Part::Authorities)?) {
             (0, 0) => return Err(CredentialsError::Empty(Part::Authorities)),
             (0, _) => return Err(CredentialsError::Malformed(Part::Authorities)),
-            _ => {}
-        }
-        Ok(Self(Arc::new(anchors)))
+            (_, passed_over) => passed_over,
+        };
+        Ok(Self { anchors: Arc::new(anchors), passed_over })
+    }
+
+    /// How many certificates were passed over.
+    pub fn passed_over(&self) -> usize {
+        self.passed_over
     }
 
     pub(super) fn anchors(&self) -> &Arc<RootCertStore> {
-        &self.0
+        &self.anchors
     }
 }
 
@@ -165,6 +180,19 @@ fn certificates(text: &str, part: Part) -> Result<Vec<CertificateDer<'static>>, 
 pub(super) fn chain(text: &str) -> Result<Vec<CertificateDer<'static>>, CredentialsError> {
     let chain = certificates(text, Part::Certificate)?;
     if chain.is_empty() { Err(CredentialsError::Empty(Part::Certificate)) } else { Ok(chain) }
+}
+
+/// What is wrong with the time that a certificate is for, at `now`.
+pub(super) fn out_of_time(certificate: &CertificateDer<'static>, now: SystemTime) -> Option<String> {
+    let (_, certificate) = x509_parser::parse_x509_certificate(certificate).ok()?;
+    let seconds =
+        now.duration_since(UNIX_EPOCH).ok().and_then(|since| i64::try_from(since.as_secs()).ok())?;
+    let Validity { not_before, not_after } = certificate.validity();
+    if seconds > not_after.timestamp() {
+        return Some(format!("the certificate has expired ({not_after}), so nobody accepts it"));
+    }
+    (seconds < not_before.timestamp())
+        .then(|| format!("the certificate is not valid yet ({not_before}), so nobody accepts it"))
 }
 
 /// Whom a certificate is for.

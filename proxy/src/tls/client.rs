@@ -84,7 +84,7 @@ impl ClientTls {
     /// Opens a handshake with `host_name` over `stream` and sees it through.
     ///
     /// In TLS 1.3 the client is done before the server has judged the client's certificate: a
-    /// server's refusal arrives with the first read. [`super::is_refusal`] recognises it.
+    /// server's refusal arrives with the first read. [`super::refusal`] recognises it.
     pub async fn connect<H: Host>(
         &self,
         host: &H,

@@ -55,16 +55,26 @@ impl ServerTls {
     }
 
     /// Answers a handshake. The work is done once the client's first message has come, as in life.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the handshake does. The stream comes back with a client that was told so and may be sending all the same:
+    /// with TLS 1.3 it is done before its certificate is judged.
     pub async fn accept<H: Host>(
         &self,
         host: &H,
         stream: Sniffed<H::Stream>,
-    ) -> io::Result<Secured<Sniffed<H::Stream>>> {
-        let handshake = LazyConfigAcceptor::new(Acceptor::default(), stream).await?;
+    ) -> Result<Secured<Sniffed<H::Stream>>, (io::Error, Option<Sniffed<H::Stream>>)> {
+        let handshake =
+            LazyConfigAcceptor::new(Acceptor::default(), stream).await.map_err(|error| (error, None))?;
         host.work(HANDSHAKE, |_, _| {}).await;
-        let stream = handshake.into_stream(Arc::clone(&self.config)).await?;
+        let accepted = handshake.into_stream(Arc::clone(&self.config)).into_fallible().await;
+        let stream = accepted.map_err(|(error, stream)| (error, Some(stream)))?;
         let (_, session) = stream.get_ref();
-        let peer = if self.is_mutual { Some(SpiffeId::of_peer(session).map_err(refused)?) } else { None };
+        let peer = match self.is_mutual.then(|| SpiffeId::of_peer(session)).transpose() {
+            Ok(peer) => peer,
+            Err(unnamed) => return Err((refused(unnamed), Some(stream.into_inner().0))),
+        };
         Ok(Secured::new(TlsStream::Server(stream), peer))
     }
 }

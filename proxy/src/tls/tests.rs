@@ -103,7 +103,7 @@ async fn meet(desk: &Desk, client: &ClientTls, server: &ServerTls) -> Ends {
     let accept = async {
         let (sniffed, opening) = Sniffed::new(far).await?;
         assert_eq!(opening, Opening::Tls);
-        let mut secured = server.accept(desk, sniffed).await?;
+        let mut secured = server.accept(desk, sniffed).await.map_err(|(error, _)| error)?;
         secured.stream.read_u8().await?;
         secured.stream.write_all(b"!").await?;
         secured.stream.flush().await?;
@@ -121,8 +121,8 @@ async fn call(desk: &Desk, frontend: &Identity, payment: &Identity) -> Ends {
 
 fn assert_refused<T: fmt::Debug>(end: io::Result<T>, why: &str) {
     let error = end.unwrap_err();
-    assert!(is_refusal(&error), "{error}");
-    assert!(error.to_string().contains(why), "{error}");
+    let said = refusal(&error).unwrap_or_else(|| panic!("{error}"));
+    assert!(said.contains(why), "{said}");
 }
 
 #[tokio::test]
@@ -153,7 +153,10 @@ async fn no_session_is_resumed() {
 #[tokio::test]
 async fn another_service_is_not_taken_for_the_expected_one() {
     let (client, server) = call(&desk(), &identity(1, "frontend"), &identity(1, "cart")).await;
-    assert_refused(client, "expected spiffe://hoplab/ns/default/sa/payment, met spiffe://hoplab");
+    assert_refused(
+        client,
+        "it is spiffe://hoplab/ns/default/sa/cart, and not spiffe://hoplab/ns/default/sa/payment",
+    );
     assert_refused(server, "");
 }
 
@@ -187,7 +190,7 @@ async fn another_trust_domain_is_refused_by_either_side_though_its_authority_is_
     let (client, server) = call(&desk(), &near("frontend"), &near("payment")).await;
     assert!(client.is_ok() && server.is_ok());
     let (client, _) = call(&desk(), &near("frontend"), &far("payment")).await;
-    assert_refused(client, "met spiffe://elsewhere/ns/default/sa/payment");
+    assert_refused(client, "it is spiffe://elsewhere/ns/default/sa/payment");
     let (client, server) = call(&desk(), &far("frontend"), &near("payment")).await;
     assert_refused(client, "");
     assert_refused(server, "is not of the trust domain hoplab");
@@ -207,6 +210,30 @@ async fn certificates_are_judged_by_the_hosts_calendar() {
     let desk = Desk { wall: desk().wall - DAY, ..desk() };
     let (client, _) = call(&desk, &frontend, &payment).await;
     assert_refused(client, "not valid yet");
+}
+
+#[test]
+fn what_cannot_be_used_in_a_bundle_is_passed_over() {
+    let good = authority(1).issue(&id("payment"), "pod", desk().wall()).authorities;
+    // A certificate that no parser takes, between text that is none.
+    let odd = "# of a system\n-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n";
+    let passed_over = |text: &str| Authorities::from_pem(text).map(|read| read.passed_over());
+    assert_eq!(passed_over(&good).unwrap(), 0);
+    assert_eq!(passed_over(&format!("{odd}{good}")).unwrap(), 1);
+    assert_eq!(passed_over(odd).unwrap_err(), CredentialsError::Malformed(Part::Authorities));
+    assert_eq!(passed_over("# of a system\n").unwrap_err(), CredentialsError::Empty(Part::Authorities));
+}
+
+#[test]
+fn a_certificate_is_for_a_time() {
+    let payment = identity(1, "payment");
+    let wrong = |now| payment.certificate().out_of_time(now);
+    let now = desk().wall();
+    assert_eq!(wrong(now), None);
+    let (before, after) =
+        (now - Duration::from_hours(24 * 365 * 10), now + Duration::from_hours(24 * 365 * 10));
+    assert!(wrong(before).is_some_and(|fact| fact.starts_with("the certificate is not valid yet (")));
+    assert!(wrong(after).is_some_and(|fact| fact.starts_with("the certificate has expired (")));
 }
 
 #[tokio::test]

@@ -49,7 +49,7 @@ impl ServerCertVerifier for Server {
         verify_server_cert_signed_by_trust_anchor(&parsed, &self.anchors, intermediates, now, algorithms)?;
         let presented = SpiffeId::of_certificate(certificate).map_err(refused)?;
         if presented != self.expected {
-            return Err(refused(format_args!("expected {}, met {presented}", self.expected)));
+            return Err(refused(format_args!("it is {presented}, and not {}", self.expected)));
         }
         Ok(ServerCertVerified::assertion())
     }
@@ -109,7 +109,7 @@ impl ClientCertVerifier for Clients {
         let presented = SpiffeId::of_certificate(certificate).map_err(refused)?;
         if *presented.trust_domain() != self.trust_domain {
             let ours = &self.trust_domain;
-            return Err(refused(format_args!("{presented} is not of the trust domain {ours}")));
+            return Err(refused(format_args!("it is {presented}, which is not of the trust domain {ours}")));
         }
         Ok(verified)
     }

@@ -86,9 +86,12 @@ impl IdentityKeys {
         let (shown, secret) = (text(certificate, context), secret(key, context));
         let trusted = text(authorities, context);
         let credentials = Credentials { certificate: shown?, key: secret?, authorities: trusted? };
-        Identity::from_pem(&credentials)
+        let identity = Identity::from_pem(&credentials)
             .map_err(|wrong| note(&wrong, [certificate, key, authorities], context))
-            .ok()
+            .ok()?;
+        warn_of_time(identity.certificate(), certificate, context);
+        warn_of_passed_over(identity.authorities(), authorities, context);
+        Some(identity)
     }
 }
 
@@ -175,9 +178,11 @@ impl CallKeys {
         context: &mut Context<'_>,
     ) -> Option<Authorities> {
         if let Some(authorities) = &self.authorities {
-            return Authorities::from_pem(&text(Some(authorities), context)?)
+            let trusted = Authorities::from_pem(&text(Some(authorities), context)?)
                 .map_err(|wrong| note(&wrong, [None, None, Some(authorities)], context))
-                .ok();
+                .ok()?;
+            warn_of_passed_over(&trusted, Some(authorities), context);
+            return Some(trusted);
         }
         // That there is no identity either is told once.
         if identity.is_none() && self.spiffe.is_none() {
@@ -195,9 +200,11 @@ fn pair(
     context: &mut Context<'_>,
 ) -> Option<Certificate> {
     let (shown, secret) = (text(certificate, context), secret(key, context));
-    Certificate::from_pem(&shown?, &secret?)
+    let read = Certificate::from_pem(&shown?, &secret?)
         .map_err(|wrong| note(&wrong, [certificate, key, None], context))
-        .ok()
+        .ok()?;
+    warn_of_time(&read, certificate, context);
+    Some(read)
 }
 
 /// The text of a file that is named.
@@ -217,6 +224,24 @@ fn secret(name: Option<&At<String>>, context: &mut Context<'_>) -> Option<String
         context.warning(*place, "everybody on this machine can read the private key").hint(hint);
     }
     Some(text)
+}
+
+/// Notes that a certificate has expired, or is not valid yet. It may be renewed while the product runs.
+fn warn_of_time(certificate: &Certificate, named: Option<&At<String>>, context: &mut Context<'_>) {
+    let fact = context.now().and_then(|now| certificate.out_of_time(now));
+    if let (Some(fact), Some(At { place, .. })) = (fact, named) {
+        context.warning(*place, fact).hint("issue a new one: a product that runs takes it up by itself");
+    }
+}
+
+/// Notes that some of the authorities' certificates cannot be used.
+fn warn_of_passed_over(trusted: &Authorities, named: Option<&At<String>>, context: &mut Context<'_>) {
+    if let (passed_over @ 1.., Some(At { place, .. })) = (trusted.passed_over(), named) {
+        let fact = format!("{passed_over} of the certificates cannot be used, and are passed over");
+        context
+            .warning(*place, fact)
+            .hint("what they have signed is not accepted: take them out, or mend them");
+    }
 }
 
 /// Notes what is wrong with the certificate, the key or the authorities that are named.

@@ -3,6 +3,7 @@
 
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use http::header::{CONNECTION, HOST, HeaderName, TE, TRANSFER_ENCODING};
 use http::request::Parts;
@@ -156,6 +157,7 @@ impl<H: Host> Upstream<H> {
             idle: self.settings.idle_timeout.map(|timeout| Idle::new(self.host.clone(), timeout)),
             began: self.host.now(),
             waited_before: replay.waits().over,
+            has_head: AtomicBool::new(false),
         };
         let mut reach = Reach::Connecting;
         let exchanged = {
@@ -215,7 +217,7 @@ impl<H: Host> Upstream<H> {
         let mut freshness = Freshness::Any;
         loop {
             *reach = Reach::Connecting;
-            let lease = self.connect(exchange, member, freshness, clock.until(), reach).await?;
+            let lease = self.connect(exchange, member, freshness, clock, reach).await?;
             *reach = Reach::Sent;
             let may_be_closed = lease.reused && freshness == Freshness::Any;
             match self.sent(exchange, head, target, clock, lease).await {
@@ -234,13 +236,13 @@ impl<H: Host> Upstream<H> {
         }
     }
 
-    /// A connection to send over, until `until` at the latest.
+    /// A connection to send over, as long as there is time for it.
     async fn connect(
         &self,
         exchange: &mut Exchange,
         member: &Member<H>,
         freshness: Freshness,
-        until: Instant,
+        clock: &Clock<'_, H>,
         reach: &mut Reach,
     ) -> Result<Lease<H>, Fault> {
         let lease = member.pool.acquire(exchange, freshness).await.inspect_err(|fault| {
@@ -248,8 +250,8 @@ impl<H: Host> Upstream<H> {
                 *reach = Reach::Held;
             }
         })?;
-        if let Err(fault) = self.refuse_hopeless(&member.label, until) {
-            lease.give_back(until);
+        if let Err(fault) = self.refuse_hopeless(&member.label, clock) {
+            lease.give_back(clock.until());
             *reach = Reach::Held;
             return Err(fault);
         }
@@ -285,7 +287,8 @@ impl<H: Host> Upstream<H> {
         exchange.mark(self.host.now());
         let (head, content) = match sent {
             Ok(response) => response.into_parts(),
-            Err(Unanswered { fault, reach }) => {
+            Err(Unanswered { fault, reach, refusal }) => {
+                refusal.into_iter().for_each(|why| lease.was_refused(why));
                 if reach == Reach::Unwritten {
                     lease.retire();
                 }
@@ -293,10 +296,13 @@ impl<H: Host> Upstream<H> {
             }
         };
         clock.idle.iter().for_each(Idle::passes);
+        clock.has_head.store(true, Ordering::Relaxed);
         let mut content = Content::new(content);
         content.take_first().map_err(|fault| (fault, Reach::Sent))?;
-        // While the caller has more to say, the two may be waiting for each other.
+        // While the caller has more to say, the two may be waiting for each other; and where the whole has no limit, the first
+        // message of a stream may be long in coming.
         if self.retry.as_ref().is_some_and(Retry::reads_trailers)
+            && self.settings.timeout.is_some()
             && content::ends_in_trailers(&head)
             && clock.replay.is_sent()
         {

@@ -6,6 +6,7 @@
 
 use std::future::poll_fn;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -29,6 +30,8 @@ pub(super) struct Clock<'a, H: Host> {
     pub(super) began: Instant,
     /// How long the caller had kept earlier attempts waiting.
     pub(super) waited_before: Duration,
+    /// Whether the head is there, and what follows it is looked at.
+    pub(super) has_head: AtomicBool,
 }
 
 impl<H: Host> Clock<'_, H> {
@@ -50,17 +53,20 @@ impl<H: Host> Clock<'_, H> {
         }
     }
 
-    /// When the head must be there, were the caller to send now.
+    /// When the attempt is over, were the caller to send now.
     pub(super) fn until(&self) -> Instant {
         let waited = self.waited();
-        self.try_ends(waited).min(self.limits.head(waited))
+        let has_head = self.has_head.load(Ordering::Relaxed);
+        let limit = if has_head { self.limits.deadline(waited) } else { self.limits.head(waited) };
+        self.try_ends(waited).min(limit)
     }
 
-    /// By when the upstream is told to have done all, were the caller to send now: it may stream for longer than it takes
-    /// to begin, but where each try has a limit (as Envoy tells it).
+    /// By when the upstream is told to have done all, were the caller to send now. A limit of the head alone is not told,
+    /// and that of one try only where the whole has one, too (as Envoy tells it): a stream may go on.
     pub(super) fn ends_by(&self) -> Instant {
         let waited = self.waited();
-        self.try_ends(waited).min(self.limits.deadline(waited))
+        let whole = self.limits.deadline(waited);
+        if self.limits.is_limited() { self.try_ends(waited).min(whole) } else { whole }
     }
 
     /// How long the request has waited for its caller.

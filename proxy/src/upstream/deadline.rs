@@ -7,6 +7,7 @@ use std::time::Duration;
 use http::HeaderMap;
 
 use super::Upstream;
+use super::clock::Clock;
 use super::replay::Replay;
 use crate::exchange::Exchange;
 use crate::host::{Host, Instant};
@@ -36,6 +37,11 @@ impl Limits {
         self.deadline(waited).min(self.head + waited)
     }
 
+    /// Whether the request itself has a limit here.
+    pub(super) fn is_limited(&self) -> bool {
+        self.own < Instant::NEVER
+    }
+
     /// Until when it may wait for its caller, which has sent nothing `since` then and may be silent for `patience`.
     pub(super) fn of_wait(&self, since: Instant, patience: Option<Duration>) -> Instant {
         let silent = after(since, patience);
@@ -56,7 +62,7 @@ impl<H: Host> Upstream<H> {
         let told = [exchange.told, exchange.deadline].into_iter().flatten().min();
         let own = after(now, self.settings.timeout);
         let limits = Limits { own, head: after(now, self.settings.head_timeout), told };
-        self.refuse_late(now, limits.deadline(Duration::ZERO)).map(|()| limits)
+        self.refuse_late(now, self.next_hop(limits.deadline(Duration::ZERO))).map(|()| limits)
     }
 
     /// When the head of an answer must be there to a request within `limits`, were its caller to send what `replay` waits
@@ -65,15 +71,23 @@ impl<H: Host> Upstream<H> {
         limits.head(replay.waits().until(|| self.host.now()))
     }
 
-    /// From when on no attempt is begun for a request that must be over at `deadline`: the upstream would have no
-    /// time at all.
-    pub(super) fn begin_by(&self, deadline: Instant) -> Instant {
-        self.deadline.as_ref().map_or(deadline, |policy| policy.of_next_hop(deadline))
+    /// From when on no attempt is begun for a request within `limits`: the upstream would have no time at all.
+    pub(super) fn begin_by(&self, limits: Limits, replay: &Replay<H>) -> Instant {
+        let waited = replay.waits().until(|| self.host.now());
+        limits.head(waited).min(self.next_hop(limits.deadline(waited)))
     }
 
-    /// Refuses to begin `now` what could not be done until `deadline`.
-    pub(super) fn refuse_late(&self, now: Instant, deadline: Instant) -> Result<(), Fault> {
-        if now < self.begin_by(deadline) {
+    /// When the next hop must be done so that `deadline` is kept.
+    fn next_hop(&self, deadline: Instant) -> Instant {
+        match &self.deadline {
+            Some(policy) if deadline < Instant::NEVER => policy.of_next_hop(deadline),
+            _ => deadline,
+        }
+    }
+
+    /// Refuses to begin `now` what had to be begun before `begin_by`.
+    pub(super) fn refuse_late(&self, now: Instant, begin_by: Instant) -> Result<(), Fault> {
+        if now < begin_by {
             return Ok(());
         }
         self.state.decided(None, Decision::DeadlinePassed);
@@ -81,8 +95,8 @@ impl<H: Host> Upstream<H> {
     }
 
     /// Refuses to send what waited too long for its connection, so that the upstream would have no time for it.
-    pub(super) fn refuse_hopeless(&self, endpoint: &Arc<str>, until: Instant) -> Result<(), Fault> {
-        if self.deadline.is_none() || self.host.now() < self.begin_by(until) {
+    pub(super) fn refuse_hopeless(&self, endpoint: &Arc<str>, clock: &Clock<'_, H>) -> Result<(), Fault> {
+        if self.deadline.is_none() || self.host.now() < clock.until().min(self.next_hop(clock.ends_by())) {
             return Ok(());
         }
         self.state.decided(Some(endpoint), Decision::DeadlinePassed);
@@ -93,8 +107,7 @@ impl<H: Host> Upstream<H> {
     pub(super) fn tell_deadline(&self, headers: &mut HeaderMap, exchange: &Exchange, until: Instant) {
         let Some(policy) = &self.deadline else { return };
         let own = Some(until).filter(|until| policy.config().own && *until < Instant::NEVER);
-        let deadline = own.or(exchange.told);
-        let deadline = deadline.map(|deadline| policy.of_next_hop(deadline));
+        let deadline = own.or(exchange.told).map(|deadline| self.next_hop(deadline));
         policy.write(headers, deadline, self.host.now(), || self.host.wall());
     }
 }

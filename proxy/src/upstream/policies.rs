@@ -27,7 +27,7 @@ pub use deadline::{DeadlineField, DeadlinePolicy};
 pub use health::{HealthKeys, HealthPolicy, Initial};
 pub use hedge::{HedgeAfter, HedgePolicy};
 use layer::{layer, whole};
-use limit::Span;
+use limit::Allotted;
 pub use limit::TimeLimit;
 pub use outlier::{FailurePercentagePolicy, OutlierPolicy, SuccessRatePolicy};
 pub use pool::{PoolPolicy, WholePolicy};
@@ -45,12 +45,13 @@ layer! {
         /// lets it wait for content, which may be as long and is answered 408; `"none"`: any time, as streams take that
         /// do not end.
         pub timeout: TimeLimit = settings::TIMEOUT_LIMIT,
-        /// The same until the head of the answer alone, whatever its content takes. The upstream is not told.
+        /// How long a request may take until the head of its answer, all its attempts included, less the time that the
+        /// caller lets it wait for content, which this does not limit. The upstream is not told of it.
         pub head_timeout: TimeLimit = "as long as the whole",
         /// How long opening a connection may take, the TLS handshake included.
         pub connect_timeout: Duration as AboveZero = settings::CONNECT_TIMEOUT,
         /// How long nothing may pass on a request's stream, either way.
-        pub idle_timeout: Duration as AboveZero = "any time; an hour with `timeout = \"none\"`",
+        pub idle_timeout: TimeLimit = "any time; an hour with `timeout = \"none\"`",
         /// What is spoken with the upstream. Sidecars speak HTTP/2 with each other, and a scenario's services what they
         /// say, unless this is written.
         pub protocol: Protocol = "`\"http1\"`",
@@ -123,9 +124,12 @@ impl Policies {
             timeout,
             head_timeout: self.head_timeout.and_then(TimeLimit::duration),
             connect_timeout: self.connect_timeout.unwrap_or(settings::CONNECT_TIMEOUT),
-            idle_timeout: self
-                .idle_timeout
-                .or_else(|| timeout.is_none().then_some(settings::STREAM_IDLE_TIMEOUT)),
+            idle_timeout: match self.idle_timeout {
+                Some(TimeLimit::Within(limit)) => Some(limit),
+                // For ever, also where it would be an hour.
+                Some(TimeLimit::Unlimited) => Some(Duration::MAX),
+                None => timeout.is_none().then_some(settings::STREAM_IDLE_TIMEOUT),
+            },
             protocol: self.protocol,
             deadline: self.deadline.as_ref().and_then(DeadlinePolicy::resolve),
             per_try_timeout: self.per_try_timeout(),
@@ -149,7 +153,7 @@ impl Policies {
             queue: self.queue.as_ref().and_then(QueuePolicy::resolve),
             breaker: self.breaker.as_ref().and_then(BreakerPolicy::resolve),
             balance: self.balance.clone().unwrap_or_default().resolve(),
-            limits: self.pool.clone().unwrap_or_default().resolve(),
+            limits: self.pool.clone().unwrap_or_default().resolve_within(timeout),
             outlier: self.outlier.as_ref().and_then(OutlierPolicy::resolve),
             health: self.health.as_ref().and_then(HealthPolicy::resolve),
             statuses: self.statuses.clone().unwrap_or_default(),
@@ -176,32 +180,32 @@ impl Policies {
     fn contradictions(&self) -> Vec<Contradiction> {
         let mut found = Vec::new();
         let per_try = self.per_try_timeout();
-        let span = Span::of(self.timeout, self.head_timeout);
-        let whole = Span::of(self.timeout, None);
+        let allotted = Allotted::of(self.timeout, self.head_timeout);
+        let whole = Allotted::of(self.timeout, None);
         if let Some(head) = self.head_timeout.and_then(TimeLimit::duration)
             && whole.is_over_after(head)
         {
             found.push(whole.contradiction("head_timeout", "its answer can be late"));
         }
         if let Some(per_try) = per_try
-            && span.is_shorter_than(per_try)
+            && allotted.is_shorter_than(per_try)
         {
-            let fact = "one try may take longer than the whole request";
-            found.push(span.contradicts("retry.per_try_timeout", fact));
+            let fact = "one try may take longer than the request may";
+            found.push(allotted.contradicts("retry.per_try_timeout", fact));
         }
         let within = self.retry.as_ref().filter(|retry| retry.is_on()).and_then(|retry| retry.within);
-        if within.is_some_and(|within| span.is_over_after(within)) {
-            found.push(span.contradiction("retry.within", "no further attempt is made"));
+        if within.is_some_and(|within| allotted.is_over_after(within)) {
+            found.push(allotted.contradiction("retry.within", "no further attempt is made"));
         }
-        if self.idle_timeout.is_some_and(|idle| whole.is_over_after(idle)) {
+        if self.idle_timeout.and_then(TimeLimit::duration).is_some_and(|idle| whole.is_over_after(idle)) {
             found.push(whole.contradiction("idle_timeout", "its stream can be idle for so long"));
         }
-        found.extend(self.deadline.iter().flat_map(|deadline| deadline.contradictions(&span, per_try)));
-        found.extend(self.hedge.iter().flat_map(|hedge| hedge.contradictions(&span, per_try)));
+        found.extend(self.deadline.iter().flat_map(|deadline| deadline.contradictions(&whole, per_try)));
+        found.extend(self.hedge.iter().flat_map(|hedge| hedge.contradictions(&allotted, per_try)));
         found.extend(self.retry.iter().filter(|retry| retry.is_on()).flat_map(RetryPolicy::contradictions));
         found.extend(self.balance.iter().flat_map(BalancePolicy::contradictions));
-        found.extend(self.pool.iter().flat_map(|pool| pool.contradictions(&span)));
-        found.extend(self.queue.iter().flat_map(|queue| queue.contradictions(&span)));
+        found.extend(self.pool.iter().flat_map(|pool| pool.contradictions(&allotted)));
+        found.extend(self.queue.iter().flat_map(|queue| queue.contradictions(&allotted)));
         found.extend(self.breaker.iter().flat_map(BreakerPolicy::contradictions));
         found.extend(self.outlier.iter().flat_map(OutlierPolicy::contradictions));
         found.extend(self.health.iter().flat_map(|health| health.contradictions(self.outlier.is_some())));
@@ -264,7 +268,7 @@ mod tests {
                 "balance = \"best\"",
                 "unknown balance \"best\": there are \"round-robin\", \"random\", \"least-request\", \"peak-ewma\", \"ring\", \"maglev\"",
             ),
-            ("timeout = \"0s\"", "must be above zero: leave the key out for the default"),
+            ("timeout = \"0s\"", "must be above zero: write `\"none\"` for any time"),
             ("timeout = \"-1s\"", "`-1s` is negative: write a duration such as `250us`"),
             ("retry = { on = [\"200\"] }", "unknown retry condition `200`"),
             ("retry = { methods = [\"get\"] }", "`get` is no method: write it in capitals, such as `GET`"),
@@ -315,12 +319,12 @@ mod tests {
             (
                 "timeout = \"1s\"\nretry = { per_try_timeout = \"2s\" }",
                 "retry.per_try_timeout",
-                "one try may take longer than the whole request",
+                "one try may take longer than the request may",
             ),
             (
                 "retry = { per_try_timeout = \"180s\" }",
                 "retry.per_try_timeout",
-                "one try may take longer than the whole request, whose `timeout` is 15s unless it is written",
+                "one try may take longer than the request may, whose `timeout` is 15s unless it is written",
             ),
             (
                 "retry = { within = \"15s\" }",
@@ -379,13 +383,13 @@ mod tests {
                 "head_timeout = \"15s\"",
                 "head_timeout",
                 "the request is over before its answer can be late, whose `timeout` is 15s unless it is written",
-                "make `head_timeout` shorter than `timeout`, or take it out",
+                "make `head_timeout` shorter than `timeout`, or write `\"none\"` in the upper layer",
             ),
             (
                 "timeout = \"none\"\nhead_timeout = \"2s\"\nretry.per_try_timeout = \"3s\"",
                 "retry.per_try_timeout",
-                "one try may take longer than the whole request",
-                "make `per_try_timeout` shorter than `head_timeout`, or take it out",
+                "one try may take longer than the request may",
+                "make `per_try_timeout` shorter than `head_timeout`, or write `\"none\"` in the upper layer",
             ),
             (
                 "head_timeout = \"2s\"\nhedge.after = \"2s\"",

@@ -9,7 +9,7 @@ use http::HeaderName;
 use http::header;
 
 use super::layer::{layer, whole};
-use super::{Contradiction, Span};
+use super::{Allotted, Contradiction};
 use crate::policy::deadline::{Config, Field, Notation};
 use crate::upstream::settings;
 
@@ -72,8 +72,12 @@ impl DeadlinePolicy {
         (read, write)
     }
 
-    /// What cannot be told from one key alone; the request has `span`, and one try of it `per_try`, if that is limited.
-    pub(super) fn contradictions(&self, span: &Span, per_try: Option<Duration>) -> Vec<Contradiction> {
+    /// What cannot be told from one key alone; the request has the time `allotted`, and one try of it `per_try`, if that is limited.
+    pub(super) fn contradictions(
+        &self,
+        allotted: &Allotted,
+        per_try: Option<Duration>,
+    ) -> Vec<Contradiction> {
         let mut found = Vec::new();
         let Some(config) = self.resolve() else { return found };
         let mut add = |key, fact: String, hint: &str| {
@@ -96,9 +100,10 @@ impl DeadlinePolicy {
             let fact = format!("`{name}` is read in one notation and written in another");
             add("deadline.write", fact, "write the same notation behind both, or another name");
         }
-        if span.is_over_after(config.reserve) {
-            let fact = "the reserve is as long as the whole request, so that none is ever sent".to_owned();
-            add("deadline.reserve", fact, "make `reserve` shorter than `timeout`");
+        if allotted.is_over_after(config.reserve) {
+            let fact = "the reserve is as long as the whole request, so that none is ever sent";
+            let Contradiction { key, fact, hint } = allotted.contradicts("deadline.reserve", fact);
+            add(key, fact, &hint);
         } else if per_try.is_some_and(|per_try| config.reserve >= per_try) {
             let fact = "the reserve is as long as a whole try, so that none is ever sent".to_owned();
             add("deadline.reserve", fact, "make `reserve` shorter than `per_try_timeout`");

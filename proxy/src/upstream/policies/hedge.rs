@@ -7,7 +7,7 @@ use hoplab_config::read::parsed;
 use hoplab_config::{AboveZero, Context, Place, Read, Value, quantity};
 
 use super::layer::{layer, whole};
-use super::{Contradiction, Span};
+use super::{Allotted, Contradiction};
 use crate::policy::hedge;
 use crate::policy::retry::Methods;
 use crate::upstream::settings;
@@ -60,8 +60,12 @@ impl HedgePolicy {
         })
     }
 
-    /// What cannot be told from one key alone; the request has `span`, and one try of it `per_try`, if that is limited.
-    pub(super) fn contradictions(&self, span: &Span, per_try: Option<Duration>) -> Vec<Contradiction> {
+    /// What cannot be told from one key alone; the request has the time `allotted`, and one try of it `per_try`, if that is limited.
+    pub(super) fn contradictions(
+        &self,
+        allotted: &Allotted,
+        per_try: Option<Duration>,
+    ) -> Vec<Contradiction> {
         let mut found = Vec::new();
         if self.resolve().is_none() {
             return found;
@@ -69,8 +73,8 @@ impl HedgePolicy {
         let say =
             |key, fact: &str, hint: &str| Contradiction { key, fact: fact.to_owned(), hint: hint.to_owned() };
         if let Some(HedgeAfter::Delay(delay)) = self.after {
-            if span.is_over_after(delay) {
-                found.push(span.contradiction("hedge.after", "its answer is late"));
+            if allotted.is_over_after(delay) {
+                found.push(allotted.contradiction("hedge.after", "its answer is late"));
             } else if per_try.is_some_and(|per_try| delay >= per_try) {
                 let fact = "a try is over before its answer is late";
                 found.push(say("hedge.after", fact, "make `after` shorter than `per_try_timeout`"));
@@ -144,8 +148,8 @@ mod tests {
             let error = read(text).unwrap_err();
             assert!(error.starts_with(complaint), "{text}: {error}");
         }
-        let span = Span::of(Some(TimeLimit::Within(Duration::from_secs(1))), None);
-        let facts = |text: &str| read(text).unwrap().contradictions(&span, None).len();
+        let allotted = Allotted::of(Some(TimeLimit::Within(Duration::from_secs(1))), None);
+        let facts = |text: &str| read(text).unwrap().contradictions(&allotted, None).len();
         assert_eq!(facts("after = \"1s\""), 1);
         assert_eq!(facts("after = \"50ms\"\nmin_samples = 3"), 1);
         assert_eq!(facts("after = \"p95\"\nmin_samples = 3"), 0);

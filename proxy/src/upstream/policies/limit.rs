@@ -1,9 +1,11 @@
-//! Limits of time, as configuration writes them, and what does not fit into those of a request.
+//! Limits of time, as configuration writes them, and what does not fit into those of a request. Not here: what is done
+//! when one is over ([`crate::upstream`]'s `clock`).
 
 use std::time::Duration;
 
 use hoplab_config::form::{Describe, Form, Shown, Word};
-use hoplab_config::{AboveZero, Context, Place, Read, ReadAs, Value};
+use hoplab_config::read::checked;
+use hoplab_config::{Context, Place, Read, Value};
 
 use super::Contradiction;
 use super::layer::whole;
@@ -15,7 +17,7 @@ pub enum TimeLimit {
     /// So long, which is not zero.
     Within(Duration),
     /// Any time.
-    None,
+    Unlimited,
 }
 
 whole!(TimeLimit);
@@ -27,7 +29,7 @@ impl TimeLimit {
     pub fn duration(self) -> Option<Duration> {
         match self {
             Self::Within(duration) => Some(duration),
-            Self::None => None,
+            Self::Unlimited => None,
         }
     }
 }
@@ -35,9 +37,10 @@ impl TimeLimit {
 impl Read for TimeLimit {
     fn read(value: &Value<'_>, place: Place, context: &mut Context<'_>) -> Option<Self> {
         if value.get_ref().as_str() == Some(NONE.name) {
-            return Some(Self::None);
+            return Some(Self::Unlimited);
         }
-        <AboveZero as ReadAs<Duration>>::read(value, place, context).map(Self::Within)
+        let check = |limit: &Duration| if limit.is_zero() { Err("must be above zero") } else { Ok(()) };
+        checked(value, place, context, check, "write `\"none\"` for any time").map(Self::Within)
     }
 }
 
@@ -51,13 +54,13 @@ impl Shown for TimeLimit {
     fn shown(&self) -> Option<String> {
         match self {
             Self::Within(duration) => duration.shown(),
-            Self::None => NONE.name.shown(),
+            Self::Unlimited => NONE.name.shown(),
         }
     }
 }
 
 /// How long a request has until the head of its answer, for those who find what does not fit into it.
-pub(super) struct Span {
+pub(super) struct Allotted {
     /// The shorter one of its limits, if there is any.
     limit: Option<Duration>,
     /// The key that says so.
@@ -66,7 +69,7 @@ pub(super) struct Span {
     unwritten: String,
 }
 
-impl Span {
+impl Allotted {
     /// Under these limits, as they are written.
     pub(super) fn of(timeout: Option<TimeLimit>, head_timeout: Option<TimeLimit>) -> Self {
         let unwritten = match timeout {
@@ -104,10 +107,12 @@ impl Span {
             Some(name) if name != "timeout" => name,
             _ => key,
         };
-        Contradiction {
-            key,
-            fact: format!("{fact}{unwritten}"),
-            hint: format!("make `{name}` shorter than `{limit}`, or take it out"),
-        }
+        // What a lower layer says cannot be taken out.
+        let way_out = match name {
+            "head_timeout" | "per_try_timeout" | "idle_timeout" => "write `\"none\"` in the upper layer",
+            _ => "take it out",
+        };
+        let hint = format!("make `{name}` shorter than `{limit}`, or {way_out}");
+        Contradiction { key, fact: format!("{fact}{unwritten}"), hint }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use hoplab_config::{AboveZero, AtLeastOne};
 
 use super::layer::layer;
-use super::{Contradiction, Span};
+use super::{Allotted, Contradiction};
 use crate::upstream::settings::{self, Limits, Whole};
 
 layer! {
@@ -17,7 +17,7 @@ layer! {
         pub pending: u32 = settings::PENDING_MAX,
         /// How long one may wait so, whatever else its time allows: then it fails with 503, or with 504 as
         /// `connect-timeout` where it is the opening that has taken most of the time; `"0s"` switches off.
-        pub pending_timeout: Duration = "any time",
+        pub pending_timeout: Duration = "any time; an hour with `timeout = \"none\"`",
         /// Requests that have a connection or wait for one at most.
         pub requests: u32 as AtLeastOne = "unlimited",
         /// HTTP/1.1 connections that are kept idle at most.
@@ -53,7 +53,14 @@ layer! {
 }
 
 impl PoolPolicy {
-    pub(super) fn resolve(&self) -> Limits {
+    /// The limits of requests that have this `timeout`. Without one who waits does so for as long as a stream may be silent.
+    pub(super) fn resolve_within(&self, timeout: Option<Duration>) -> Limits {
+        let limits = self.resolve();
+        let silence = timeout.is_none().then_some(settings::STREAM_IDLE_TIMEOUT);
+        Limits { pending_timeout: limits.pending_timeout.or(silence), ..limits }
+    }
+
+    fn resolve(&self) -> Limits {
         let usual = Limits::default();
         Limits {
             connections: self.connections,
@@ -71,11 +78,11 @@ impl PoolPolicy {
         }
     }
 
-    /// What cannot be told from one key alone; the request has `span`.
-    pub(super) fn contradictions(&self, span: &Span) -> Vec<Contradiction> {
+    /// What cannot be told from one key alone; the request has the time `allotted`.
+    pub(super) fn contradictions(&self, allotted: &Allotted) -> Vec<Contradiction> {
         let mut found = Vec::new();
-        if self.pending_timeout.is_some_and(|pending| span.is_over_after(pending)) {
-            found.push(span.contradiction("pool.pending_timeout", "it has waited for so long"));
+        if self.pending_timeout.is_some_and(|pending| allotted.is_over_after(pending)) {
+            found.push(allotted.contradiction("pool.pending_timeout", "it has waited for so long"));
         }
         let whole = self.resolve().whole;
         // An endpoint's `requests` count those that wait, too, and so cannot be held against the upstream's.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use hoplab_config::AboveZero;
 
 use super::layer::layer;
-use super::{Contradiction, Span};
+use super::{Allotted, Contradiction};
 use crate::policy::failfast::Config;
 use crate::upstream::settings::{self, Queue};
 
@@ -30,8 +30,8 @@ impl QueuePolicy {
         (length > 0).then_some(Queue { config: Config { length, patience }, timeout })
     }
 
-    /// What cannot be told from one key alone; the request has `span`.
-    pub(super) fn contradictions(&self, span: &Span) -> Vec<Contradiction> {
+    /// What cannot be told from one key alone; the request has the time `allotted`.
+    pub(super) fn contradictions(&self, allotted: &Allotted) -> Vec<Contradiction> {
         let Some(Queue { config, timeout: Some(timeout) }) = self.resolve() else { return Vec::new() };
         let key = "queue.timeout";
         if timeout >= config.patience {
@@ -43,8 +43,8 @@ impl QueuePolicy {
             let hint = "make it shorter than `failfast`, or take it out".to_owned();
             return vec![Contradiction { key, fact, hint }];
         }
-        let is_late = span.is_over_after(timeout);
-        is_late.then(|| span.contradiction(key, "it has waited for so long")).into_iter().collect()
+        let is_late = allotted.is_over_after(timeout);
+        is_late.then(|| allotted.contradiction(key, "it has waited for so long")).into_iter().collect()
     }
 }
 

@@ -124,7 +124,7 @@ impl<H: Host> Connector<H> {
             before(&self.host, deadline, tls.connect(&self.host, &self.endpoint.host, stream)).await;
         exchange.mark(self.host.now());
         let secured = secured.ok_or(Fault::ConnectTimeout)?;
-        let secured = secured.map_err(|error| self.not_secured(error.to_string()))?;
+        let secured = secured.map_err(|error| self.not_secured(tls::why::in_words(&error)))?;
         let agreed = match secured.protocol {
             tls::Protocol::Http1 => Protocol::Http1,
             tls::Protocol::Http2 => Protocol::Http2,
@@ -132,11 +132,11 @@ impl<H: Host> Connector<H> {
         if agreed == self.protocol {
             return Ok(Wire::Tls(secured.stream));
         }
-        Err(self.not_secured("HTTP/2 was not agreed on (ALPN)".to_owned()))
+        Err(self.not_secured("it does not speak HTTP/2 (ALPN)".to_owned()))
     }
 
     /// Reports that a connection was not secured, and why.
-    fn not_secured(&self, fact: String) -> Fault {
+    pub(super) fn not_secured(&self, fact: String) -> Fault {
         let with = TlsPeer::Endpoint(self.endpoint.to_string().into());
         self.host.report(Report::Tls(TlsTrouble { at: self.host.now(), with, fact }));
         Fault::Tls

@@ -8,7 +8,6 @@ use crate::framing;
 use crate::host::Instant;
 use crate::http2::client::Unanswered;
 use crate::policy::retry::Reach;
-use crate::telemetry::Fault;
 use crate::tls;
 
 /// A connection and how it was used.
@@ -88,15 +87,11 @@ impl Idle {
     }
 }
 
-/// What is to be said of a request to which no answer came, and of which nothing was written, or something. With TLS 1.3
-/// a connection may seem open whose handshake the peer has refused.
+/// What is to be said of a request to which no answer came, and of which nothing was written, or something.
 pub(super) fn unanswered(error: &hyper::Error, unwritten: bool) -> Unanswered {
-    let (fault, reach) = if tls::is_refusal(error) {
-        (Fault::Tls, Reach::Connecting)
-    } else if unwritten {
-        (framing::fault_of(error), Reach::Unwritten)
-    } else {
-        (framing::fault_of(error), Reach::Sent)
-    };
-    Unanswered { fault, reach }
+    match tls::refusal(error) {
+        Some(why) => Unanswered::refused(why),
+        None if unwritten => Unanswered::new(framing::fault_of(error), Reach::Unwritten),
+        None => Unanswered::new(framing::fault_of(error), Reach::Sent),
+    }
 }

@@ -66,7 +66,7 @@ impl<H: Host> Lease<H> {
                 kept.requests += 1;
                 match kept.sender.send(request, interim).await {
                     Ok(answer) if message::has_too_many_fields(answer.headers()) => {
-                        Err(Unanswered { fault: Fault::ProtocolError, reach: Reach::Sent })
+                        Err(Unanswered::new(Fault::ProtocolError, Reach::Sent))
                     }
                     Ok(answer) => Ok(answer.map(Body::answer)),
                     Err(mut error) => {
@@ -103,6 +103,11 @@ impl<H: Host> Lease<H> {
     /// The way to send the upstream bytes, where it has switched to another protocol.
     pub(in super::super) fn take_outlet(&mut self) -> Option<Outlet> {
         self.outlet.take()
+    }
+
+    /// Reports that the peer has refused the connection's handshake, and why.
+    pub(in super::super) fn was_refused(&self, why: String) {
+        let _ = self.pool.connector.not_secured(why);
     }
 
     /// Whom the connection leads to, where the endpoint stands for several.

@@ -99,7 +99,7 @@ async fn ask_http1(
         let unwritten = error.take_message().is_some();
         http1::unanswered(&error.into_error(), unwritten)
     })?;
-    let broken = |fault| Unanswered { fault, reach: Reach::Sent };
+    let broken = |fault| Unanswered::new(fault, Reach::Sent);
     if message::has_too_many_fields(answer.headers()) {
         return Err(broken(Fault::ProtocolError));
     }

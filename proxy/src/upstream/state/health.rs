@@ -124,7 +124,7 @@ impl<H: Host> Checks<H> {
         }
         let slot = self.seat.slot;
         let label = policies.members.label(slot);
-        let was_awaited = policies.awaits_a_check();
+        let was_awaited = policies.health.as_ref().is_some_and(|health| health.all[slot].is_awaited());
         let decisions = outcome.map(|outcome| policies.checked(&shared, slot, outcome)).unwrap_or_default();
         let is_told = was_awaited && !policies.awaits_a_check();
         let health = policies.health.as_mut()?;
