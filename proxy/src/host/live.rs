@@ -1,6 +1,6 @@
 //! The real machine: tokio's sockets and clock, the operating system's names and calendar.
 //!
-//! The one file of the products that names a socket type. Work costs nothing here, since the
+//! With `stream`, the one place of the products that names a socket type. Work costs nothing here, since the
 //! processor was really spent; reports go to the [`Observer`] that the binary passed in.
 
 #![expect(
@@ -10,6 +10,7 @@
 )]
 
 mod names;
+mod stream;
 
 use std::io::{self, Read};
 use std::net::SocketAddr;
@@ -22,6 +23,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::{Accepted, Endpoint, Host, Instant, Listener, Resolved, Work};
 use crate::telemetry::{Interest, Observer, Owner, Report};
+pub use stream::LiveStream;
 
 /// The longest file that is read; a list of 10,000 endpoints is a third of it.
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
@@ -50,7 +52,7 @@ impl Live {
 }
 
 impl Host for Live {
-    type Stream = TcpStream;
+    type Stream = LiveStream;
     type Listener = LiveListener;
 
     async fn bind(&self, address: SocketAddr) -> io::Result<LiveListener> {
@@ -60,10 +62,8 @@ impl Host for Live {
         bound.map(LiveListener).map_err(named)
     }
 
-    async fn connect(&self, endpoint: &Endpoint) -> io::Result<TcpStream> {
-        let stream = TcpStream::connect((&*endpoint.host, endpoint.port)).await?;
-        stream.set_nodelay(true)?;
-        Ok(stream)
+    async fn connect(&self, endpoint: &Endpoint) -> io::Result<LiveStream> {
+        LiveStream::new(TcpStream::connect((&*endpoint.host, endpoint.port)).await?)
     }
 
     async fn resolve(&self, name: &str) -> io::Result<Resolved> {
@@ -120,12 +120,12 @@ fn read(path: &Path) -> io::Result<String> {
 pub struct LiveListener(TcpListener);
 
 impl Listener for LiveListener {
-    type Stream = TcpStream;
+    type Stream = LiveStream;
 
-    async fn accept(&mut self) -> io::Result<Accepted<TcpStream>> {
+    async fn accept(&mut self) -> io::Result<Accepted<LiveStream>> {
         let (stream, peer) = self.0.accept().await?;
-        stream.set_nodelay(true)?;
         let original_destination = original_destination(&stream)?;
+        let stream = LiveStream::new(stream)?;
         Ok(Accepted { stream, peer, original_destination })
     }
 

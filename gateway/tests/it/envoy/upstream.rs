@@ -162,7 +162,7 @@ async fn serve(host: &Live, mut stream: <Live as Host>::Stream, script: &Script)
             Act::Bytes(bytes) => return stream.write_all(bytes.as_bytes()).await,
             Act::Silence => drop(read_head(&mut stream).await?),
             Act::Close => return Ok(()),
-            Act::Abort => return stream.set_zero_linger(),
+            Act::Abort => return stream.socket().set_zero_linger(),
             act => panic!("{act:?} is none of HTTP/1.1"),
         }
     }
