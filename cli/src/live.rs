@@ -8,11 +8,12 @@ mod product;
 mod reload;
 mod troubles;
 
+use std::convert::Infallible;
 use std::future::Future;
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context as _;
 use hoplab_config::file::{self, Loaded};
@@ -34,6 +35,10 @@ use crate::terminal;
 use outlets::Opened;
 use product::Product;
 use reload::{ShutdownDelay, Told};
+
+/// How often the runtime has something to wake for, in any case: often enough for the shortest timeouts that are usual,
+/// and too seldom to be felt.
+const PULSE: Duration = Duration::from_millis(250);
 
 /// Serves as the gateway.
 pub(crate) fn gateway(arguments: &LiveArguments) -> anyhow::Result<End> {
@@ -66,9 +71,14 @@ fn serve<P: Product>(arguments: &LiveArguments) -> anyhow::Result<End> {
     let runtime = runtime(arguments.workers).context("cannot start the runtime")?;
     let ended = runtime.block_on(async {
         let host = Live::new(opened.observer());
-        let product = run::<P>(arguments, host, loaded, seed, Arc::clone(&opened));
+        let product = run::<P>(arguments, host.clone(), loaded, seed, Arc::clone(&opened));
         #[expect(clippy::disallowed_methods, reason = "the product is one task, so that it runs on a worker")]
-        tokio::spawn(product).await
+        let product = tokio::spawn(product);
+        tokio::select! {
+            biased;
+            ended = product => ended,
+            never = pulse(host) => match never {},
+        }
     });
     // What was cut is reported when its task is dropped.
     drop(runtime);
@@ -92,6 +102,14 @@ fn runtime(workers: usize) -> io::Result<Runtime> {
     match workers {
         0 | 1 => Builder::new_current_thread().enable_all().build(),
         workers => Builder::new_multi_thread().worker_threads(workers).enable_all().build(),
+    }
+}
+
+/// Keeps a timer that is due sooner than those of requests. Where one of these is the next to be due, tokio has the
+/// runtime woken (a write to its eventfd, and a wait that ends for nothing): for each request that comes alone.
+async fn pulse(host: Live) -> Infallible {
+    loop {
+        host.sleep_until(host.now() + PULSE).await;
     }
 }
 
