@@ -73,35 +73,37 @@ impl<H: Host> Handler for Requests<H> {
         self.forwarder.note_refused(refused, connection);
     }
 
-    async fn handle(
+    fn handle(
         self: Arc<Self>,
         mut request: Request<Body>,
         connection: Arc<Connection>,
-    ) -> Response<Body> {
+    ) -> impl Future<Output = Response<Body>> + Send {
         let path = self.paths.settle(request.uri_mut());
-        let mut visit = self.forwarder.arrive(&mut request, &connection).await;
-        if path.is_err() {
-            return self.forwarder.refuse(visit, Fault::Malformed);
-        }
-        if let Some(limits) = &self.limits
-            && let Err(refusal) = visit.pass(limits, request.headers(), &connection).await
-        {
-            return self.forwarder.turn_away(visit, refusal);
-        }
-        match self.routes.find(&request) {
-            Ok(route) => {
-                let limits = route.limits.and_then(|LimitsId(limits)| self.route_limits[limits].as_ref());
-                if let Some(limits) = limits
-                    && let Err(refusal) = visit.pass(limits, request.headers(), &connection).await
-                {
-                    return self.forwarder.turn_away(visit, refusal);
-                }
-                self.forwarder.forward(visit, request, &self.upstreams[route.upstream.0]).await
+        async move {
+            let mut visit = self.forwarder.arrive(&mut request, &connection).await;
+            if path.is_err() {
+                return self.forwarder.refuse(visit, Fault::Malformed);
             }
-            Err(Miss::NotFound) => self.forwarder.refuse(visit, Fault::NoRoute),
-            Err(Miss::Method(methods)) => {
-                let answer = message::allow(StatusCode::METHOD_NOT_ALLOWED, &methods);
-                self.forwarder.decline(visit, answer)
+            if let Some(limits) = &self.limits
+                && let Err(refusal) = visit.pass(limits, request.headers(), &connection).await
+            {
+                return self.forwarder.turn_away(visit, refusal);
+            }
+            match self.routes.find(&request) {
+                Ok(route) => {
+                    let limits = route.limits.and_then(|LimitsId(limits)| self.route_limits[limits].as_ref());
+                    if let Some(limits) = limits
+                        && let Err(refusal) = visit.pass(limits, request.headers(), &connection).await
+                    {
+                        return self.forwarder.turn_away(visit, refusal);
+                    }
+                    self.forwarder.forward(visit, request, &self.upstreams[route.upstream.0]).await
+                }
+                Err(Miss::NotFound) => self.forwarder.refuse(visit, Fault::NoRoute),
+                Err(Miss::Method(methods)) => {
+                    let answer = message::allow(StatusCode::METHOD_NOT_ALLOWED, &methods);
+                    self.forwarder.decline(visit, answer)
+                }
             }
         }
     }

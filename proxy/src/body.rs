@@ -28,7 +28,8 @@ enum Kind {
     Request(Incoming),
     Answer(Incoming),
     Handed(Taker),
-    Http2(Content),
+    /// Boxed, since it is three times as large as the others, and every message is moved about with room for it.
+    Http2(Box<Content>),
     Boxed(Pin<Box<dyn Breakable + Send>>),
 }
 
@@ -84,7 +85,7 @@ impl Body {
 
     /// The content of a message that comes over HTTP/2.
     pub(crate) fn http2(content: Content) -> Self {
-        if content.is_end_stream() { Self::empty() } else { Self(Kind::Http2(content)) }
+        if content.is_end_stream() { Self::empty() } else { Self(Kind::Http2(Box::new(content))) }
     }
 
     /// Content of another kind.
@@ -153,7 +154,7 @@ impl HttpBody for Body {
                 Pin::new(incoming).poll_frame(cx).map_err(|error| framing::fault_of(&error))
             }
             Kind::Handed(taker) => Pin::new(taker).poll_frame(cx),
-            Kind::Http2(content) => Pin::new(content).poll_frame(cx),
+            Kind::Http2(content) => Pin::new(&mut **content).poll_frame(cx),
             Kind::Boxed(body) => body.as_mut().poll_frame(cx),
         }
     }

@@ -113,51 +113,47 @@ impl<H: Host> Forwarder<H> {
     }
 
     /// Sends `request` to `upstream` and hands on its answer, or the answer that says why there is none.
-    pub async fn forward(
+    pub fn forward(
         &self,
         mut visit: Visit<H>,
         request: Request<Body>,
         upstream: &Arc<Upstream<H>>,
-    ) -> Response<Body> {
+    ) -> impl Future<Output = Response<Body>> + Send {
         let (mut head, body) = request.into_parts();
-        if let Err(refusal) = headers::settle_demands(&mut head.headers) {
-            let answer = refusal.answer_to(&head.headers);
-            return visit.answer(Outcome::Failed(Fault::Malformed), self.dated(answer));
-        }
-        if headers::is_last_hop(&head.method, &mut head.headers) {
-            let answer = self.answer_as_last_hop(&head);
-            return visit.answer(Outcome::Answered(answer.status().as_u16()), answer);
-        }
-        self.dress_request(&mut head, &mut visit);
-        visit.goes_to(upstream.name());
-        let body = visit.meter_request(body, upstream.is_secure()).await;
-        if let Some(upgrade) = visit.exchange().upgrade.clone() {
-            // Boxed, since it is rare: the future of every request would hold the room for it.
-            return Box::pin(self.forward_upgrade(
-                visit,
-                Request::from_parts(head, body),
-                &upgrade,
-                upstream,
-            ))
-            .await;
-        }
-        let sent = upstream.send(visit.exchange(), Request::from_parts(head, body)).await;
-        match sent {
-            Ok(answer) => self.hand_on(visit, answer, upstream).await,
-            Err(fault) => self.refuse_as(visit, fault, upstream.status_of(fault)),
+        async move {
+            if let Err(refusal) = headers::settle_demands(&mut head.headers) {
+                let answer = refusal.answer_to(&head.headers);
+                return visit.answer(Outcome::Failed(Fault::Malformed), self.dated(answer));
+            }
+            if headers::is_last_hop(&head.method, &mut head.headers) {
+                let answer = self.answer_as_last_hop(&head);
+                return visit.answer(Outcome::Answered(answer.status().as_u16()), answer);
+            }
+            self.dress_request(&mut head, &mut visit);
+            visit.goes_to(upstream.name());
+            let body = visit.meter_request(body, upstream.is_secure()).await;
+            if let Some(upgrade) = visit.exchange().upgrade.clone() {
+                // Boxed, since it is rare: the future of every request would hold the room for it.
+                return Box::pin(self.forward_upgrade(visit, &head, body, &upgrade, upstream)).await;
+            }
+            match upstream.send_parts(visit.exchange(), &head, body).await {
+                Ok(answer) => self.hand_on(visit, answer, upstream).await,
+                Err(fault) => self.refuse_as(visit, fault, upstream.status_of(fault)),
+            }
         }
     }
 
-    /// Sends a `request` for another protocol to `upstream`, and connects the two where that consents.
+    /// Sends a request for another protocol to `upstream`, and connects the two where that consents.
     async fn forward_upgrade(
         &self,
         mut visit: Visit<H>,
-        request: Request<Body>,
+        head: &Parts,
+        body: Body,
         upgrade: &Upgrade,
         upstream: &Arc<Upstream<H>>,
     ) -> Response<Body> {
         upgrade.put_content(visit.meter_request(upgrade.take_content(), upstream.is_secure()).await);
-        let answer = match upstream.send(visit.exchange(), request).await {
+        let answer = match upstream.send_parts(visit.exchange(), head, body).await {
             Ok(answer) => answer,
             Err(fault) => return self.refuse_as(visit, fault, upstream.status_of(fault)),
         };
@@ -248,22 +244,24 @@ impl<H: Host> Forwarder<H> {
     }
 
     /// Hands on an upstream's answer; its content pays and is measured as it passes.
-    async fn hand_on(
+    fn hand_on(
         &self,
         mut visit: Visit<H>,
         answer: Response<Body>,
         upstream: &Upstream<H>,
-    ) -> Response<Body> {
+    ) -> impl Future<Output = Response<Body>> + Send {
         let (mut head, body) = answer.into_parts();
         self.dress_answer(&mut head);
         let amounts_to = grpc::amounts_to(head.status, head.headers.get(grpc::STATUS));
         visit.answers(head.status, 0);
         let meter = Meter::of(&visit, upstream.is_secure());
-        if let Some(bytes) = body.exact_length().filter(|bytes| *bytes > 0) {
-            visit.work(meter.work(bytes)).await;
+        async move {
+            if let Some(bytes) = body.exact_length().filter(|bytes| *bytes > 0) {
+                visit.work(meter.work(bytes)).await;
+            }
+            let counted = Counted::body(visit, body, meter, amounts_to);
+            self.dated(Response::from_parts(head, counted))
         }
-        let counted = Counted::body(visit, body, meter, amounts_to);
-        self.dated(Response::from_parts(head, counted))
     }
 
     /// TRACE and OPTIONS that must go no further (RFC 9110, 7.6.2) are answered as their target would.

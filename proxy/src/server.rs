@@ -54,7 +54,8 @@ use wire::{Sending, Sent, Wire};
 /// Answers requests.
 pub trait Handler: Send + Sync + 'static {
     /// Answers one request, whose target is in origin form and whose host stands in `Host`. The
-    /// future is dropped when the caller goes away.
+    /// future is dropped when the caller goes away. Each request's is moved into a box, so its size counts: an `async`
+    /// block holds once what an `async fn` holds twice, its arguments.
     fn handle(
         self: Arc<Self>,
         request: Request<Body>,
@@ -415,9 +416,10 @@ impl<H: Host, A: Handler> Answers<H, A> {
                     wire.may_switch(said);
                     head.extensions.insert(Arc::new(upgrade));
                 }
-                let answering = handler.handle(Request::from_parts(head, content), connection);
+                let answering: Answering =
+                    Box::pin(handler.handle(Request::from_parts(head, content), connection));
                 match &self.lifetime {
-                    None => Box::pin(answering),
+                    None => answering,
                     Some(lifetime) => Box::pin(lifetime.clone().keep(answering)),
                 }
             }

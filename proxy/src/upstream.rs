@@ -32,6 +32,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
 use hoplab_config::Choice;
+use http::request::Parts;
 use http::{Request, Response, StatusCode};
 
 use crate::body::Body;
@@ -265,6 +266,16 @@ impl<H: Host> Upstream<H> {
         request: Request<Body>,
     ) -> Result<Response<Body>, Fault> {
         let (head, body) = request.into_parts();
+        self.send_parts(exchange, &head, body).await
+    }
+
+    /// As [`Upstream::send`], of a request whose head stays where it is.
+    pub(crate) async fn send_parts(
+        self: &Arc<Self>,
+        exchange: &mut Exchange,
+        head: &Parts,
+        body: Body,
+    ) -> Result<Response<Body>, Fault> {
         let limits = self.limits(exchange, &head.headers)?;
         if exchange.upgrade.as_ref().is_some_and(|upgrade| upgrade.lacks_key())
             && self.protocol == Protocol::Http2
@@ -285,15 +296,15 @@ impl<H: Host> Upstream<H> {
         loop {
             replay.begin_round();
             let attempted = if hedges > 0 {
-                self.race(exchange, &head, &replay, &mut tried, &mut hedges, limits).await
+                self.race(exchange, head, &replay, &mut tried, &mut hedges, limits).await
             } else {
-                self.attempt(exchange, &head, &replay, &mut tried, limits).await
+                self.attempt(exchange, head, &replay, &mut tried, limits).await
             };
             drop(retrying.take());
             let deadline = self.deadline_of(limits, &replay);
             let in_time = self.begin_by(limits, &replay);
             let begin_by = last.into_iter().fold(in_time, Instant::min);
-            let again = self.again(&head, &replay, &attempted, &mut retries, begin_by);
+            let again = self.again(head, &replay, &attempted, &mut retries, begin_by);
             let Some((pause, permit)) = again else {
                 let answered = attempted.map_err(|failed| failed.fault)?;
                 return Ok(match &exchange.upgrade {

@@ -29,8 +29,8 @@ pub struct Visit<H: Host> {
     grpc: bool,
     /// Ends the connection of a caller that does not read, where its answer breaks off.
     cutter: Option<Cutter>,
-    /// Gone once the span was reported.
-    exchange: Option<Exchange>,
+    /// Gone once the span was reported. Boxed, since a visit is moved from stage to stage.
+    exchange: Option<Box<Exchange>>,
     /// The places that it takes up until then.
     passes: Vec<Pass<H>>,
     /// How much of the request's content was read, where somebody wants to know.
@@ -40,7 +40,7 @@ pub struct Visit<H: Host> {
 impl<H: Host> Visit<H> {
     pub(super) fn new(host: H, role: Role, exchange: Exchange, connection: &Connection, grpc: bool) -> Self {
         let secure = connection.secure;
-        let (exchange, passes) = (Some(exchange), Vec::new());
+        let (exchange, passes) = (Some(Box::new(exchange)), Vec::new());
         let cutter = connection.cutter();
         Self { host, role, secure, grpc, cutter, exchange, passes, received: None }
     }
@@ -295,7 +295,6 @@ pub(super) struct Counted<H: Host> {
 }
 
 /// A visit that goes on while content passes.
-#[expect(clippy::large_enum_variant, reason = "most are their own, and a box would cost each an allocation")]
 enum Stay<H: Host> {
     /// Content is at hand: it ends as it is read.
     Own(Visit<H>),
@@ -351,7 +350,8 @@ impl<H: Host> Counted<H> {
 
     fn begin_reading(&mut self) {
         if !std::mem::replace(&mut self.reading, true) {
-            let attempt = self.visit.with(|visit| visit.exchange.as_ref().and_then(Exchange::attempt));
+            let attempt =
+                self.visit.with(|visit| visit.exchange.as_ref().and_then(|exchange| exchange.attempt()));
             self.turn_to(attempt.map_or(Owner::Downstream, Owner::Upstream));
         }
     }

@@ -10,6 +10,7 @@ use rand::Rng;
 
 use crate::body::Body;
 use crate::host::{Host, Instant};
+use crate::http2::server::Answering;
 use crate::random;
 
 /// How old a connection may become (gRPC's `MAX_CONNECTION_AGE`).
@@ -43,8 +44,8 @@ impl<H: Host> Lifetime<H> {
         Self { host, ends }
     }
 
-    /// Waits for an answer.
-    pub(super) async fn keep(self, answering: impl Future<Output = Response<Body>>) -> Response<Body> {
+    /// Waits for an answer, which is boxed: an `async fn` would hold it twice, before its first poll and after.
+    pub(super) async fn keep(self, answering: Answering) -> Response<Body> {
         let answer = answering.await;
         // With another protocol it ends in any case.
         let is_last = self.host.now() >= self.ends && answer.status() != StatusCode::SWITCHING_PROTOCOLS;

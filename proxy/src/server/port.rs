@@ -101,9 +101,12 @@ impl<H: Host, A> Clone for PortControl<H, A> {
 }
 
 impl<H: Host, A: Handler> Handler for Shared<H, A> {
-    async fn handle(self: Arc<Self>, request: Request<Body>, connection: Arc<Connection>) -> Response<Body> {
-        let handler = self.handler.load_full();
-        handler.handle(request, connection).await
+    fn handle(
+        self: Arc<Self>,
+        request: Request<Body>,
+        connection: Arc<Connection>,
+    ) -> impl Future<Output = Response<Body>> + Send {
+        self.handler.load_full().handle(request, connection)
     }
 
     fn note_refused(&self, refused: Refused<'_>, connection: &Connection) {
