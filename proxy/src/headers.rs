@@ -82,22 +82,28 @@ static END_TO_END: [&str; 31] = [
 /// Takes off the fields of one hop. `TE: trailers` stays, since what it asks for is end to end.
 pub(crate) fn strip_hop_by_hop(headers: &mut HeaderMap) {
     // Few messages have any: looking through the names that are there is cheaper than looking each one up.
-    let of_this_hop: Vec<_> = headers.keys().filter(|name| is_hop_by_hop(name)).cloned().collect();
-    if of_this_hop.contains(&CONNECTION) {
+    let is_of_this_hop = |name: &&HeaderName| is_hop_by_hop(name) || **name == TE;
+    let of_this_hop: Vec<_> = headers.keys().filter(is_of_this_hop).cloned().collect();
+    if of_this_hop.contains(&CONNECTION) && !headers.get_all(CONNECTION).iter().all(names_nothing_else) {
         for name in named_by_connection(headers) {
             headers.remove(name);
         }
     }
-    for name in of_this_hop {
+    for name in of_this_hop.iter().filter(|name| **name != TE) {
         headers.remove(name);
     }
-    if headers.contains_key(TE) {
+    if of_this_hop.contains(&TE) {
         let trailers = members(headers, &TE).any(|member| member.eq_ignore_ascii_case(b"trailers"));
         headers.remove(TE);
         if trailers {
             headers.insert(TE, HeaderValue::from_static("trailers"));
         }
     }
+}
+
+/// Whether a line of `Connection` says what most do: it names nothing that is not taken off in any case.
+fn names_nothing_else(line: &HeaderValue) -> bool {
+    line.as_bytes().eq_ignore_ascii_case(b"keep-alive")
 }
 
 fn named_by_connection(headers: &HeaderMap) -> Vec<HeaderName> {
