@@ -41,6 +41,10 @@ const METHODS: [Method; 8] = [
     Method::TRACE,
 ];
 
+/// How many fields most requests are given on their way through, so that there is room for them at once: who the client
+/// is, what it spoke, `Via`, and the trace.
+const FIELDS_ADDED: usize = 4;
+
 /// Fields that could be used against the caller if they were repeated (RFC 9110, 9.3.8).
 const SECRETS: [HeaderName; 3] = [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION];
 
@@ -78,6 +82,7 @@ impl<H: Host> Forwarder<H> {
         request: &mut Request<Body>,
         connection: &Connection,
     ) -> impl Future<Output = Visit<H>> + Send + use<H> {
+        request.headers_mut().reserve(FIELDS_ADDED);
         let context = TraceContext::read(request.headers());
         let mut exchange = Exchange::of(context, &self.ids, self.host.now());
         if context.is_none() && self.host.wants(Interest::Traces) {
