@@ -67,8 +67,19 @@ pub trait Host: Clone + Send + Sync + Unpin + 'static {
         None
     }
 
-    /// Time since the host started.
+    /// Time since the host started. It may stand still during a [turn](Host::turn), but for a wait that ends in it: as of
+    /// when the turn first looked. So what two tasks note may be out of order where they run beside each other.
     fn now(&self) -> Instant;
+
+    /// As [`Host::now`], looked at within the turn, too: for what others are told of the time that is left.
+    fn now_anew(&self) -> Instant {
+        self.now()
+    }
+
+    /// Does a task's turn: what it does until it waits.
+    fn turn<T>(&self, turn: impl FnOnce() -> T) -> T {
+        turn()
+    }
 
     /// Completes once [`Host::now`] has reached `deadline`; deadlines complete in their order.
     fn sleep_until(&self, deadline: Instant) -> impl Future<Output = ()> + Send + Sync + 'static;

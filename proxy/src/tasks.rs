@@ -80,7 +80,7 @@ impl<H: Host, F: Future<Output = ()>> Future for Watched<H, F> {
         let this = self.project();
         let Some(task) = this.task.as_pin_mut() else { return Poll::Ready(()) };
         ready!(this.host.poll_running(context));
-        watched(this.host.as_ref(), || task.poll(context))
+        watched(this.host.as_ref(), || this.host.turn(|| task.poll(context)))
     }
 }
 

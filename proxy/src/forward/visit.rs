@@ -164,6 +164,8 @@ impl<H: Host> Visit<H> {
 
     fn finish_at(&mut self, outcome: Outcome, now: Instant) {
         if let Some(mut exchange) = self.exchange.take() {
+            // Who breaks the answer off may have another's time.
+            let now = now.max(exchange.timeline.last());
             if let (Some(facts), Some(received)) = (&mut exchange.facts, &self.received) {
                 facts.bytes_received = received.load(Ordering::Relaxed);
             }

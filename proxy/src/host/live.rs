@@ -11,6 +11,7 @@
 
 mod names;
 mod stream;
+mod turn;
 
 use std::io::{self, Read};
 use std::net::SocketAddr;
@@ -18,6 +19,7 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
+use futures_util::FutureExt;
 use rustls::crypto::CryptoProvider;
 use tokio::net::{TcpListener, TcpStream};
 
@@ -79,11 +81,20 @@ impl Host for Live {
     }
 
     fn now(&self) -> Instant {
-        Instant::from_nanos(u64::try_from(self.shared.start.elapsed().as_nanos()).unwrap_or(u64::MAX))
+        turn::now_since(self.shared.start)
+    }
+
+    fn now_anew(&self) -> Instant {
+        turn::since(self.shared.start)
+    }
+
+    fn turn<T>(&self, turn: impl FnOnce() -> T) -> T {
+        turn::take(turn)
     }
 
     fn sleep_until(&self, deadline: Instant) -> impl Future<Output = ()> + Send + Sync + 'static {
-        tokio::time::sleep_until(self.shared.start + deadline.saturating_since(Instant::START))
+        let deadline = self.shared.start + deadline.saturating_since(Instant::START);
+        tokio::time::sleep_until(deadline).map(|()| turn::look_again())
     }
 
     fn wall(&self) -> SystemTime {

@@ -108,7 +108,7 @@ impl<H: Host> Upstream<H> {
         let Some(policy) = &self.deadline else { return };
         let own = Some(until).filter(|until| policy.config().own && *until < Instant::NEVER);
         let deadline = own.or(exchange.told).map(|deadline| self.next_hop(deadline));
-        policy.write(headers, deadline, self.host.now(), || self.host.wall());
+        policy.write(headers, deadline, self.host.now_anew(), || self.host.wall());
     }
 }
 

@@ -229,7 +229,7 @@ impl<H: Host> Source<H> {
             waker.wake();
         }
         if let Some(since) = self.waits_since.take() {
-            self.waited += self.host.now() - since;
+            self.waited += self.host.now().saturating_since(since);
             self.resumes.drain(..).for_each(Waker::wake);
         }
     }

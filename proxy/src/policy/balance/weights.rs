@@ -98,7 +98,8 @@ impl Weights {
         let weight = u64::from(self.configured[endpoint]);
         match (self.since[endpoint], self.slow_start) {
             (Some(since), Some(slow_start)) if now < self.warm_at && now < since + slow_start => {
-                let warmed = (now - since).as_nanos() * u128::from(WHOLE) / slow_start.as_nanos();
+                let warmed =
+                    now.saturating_since(since).as_nanos() * u128::from(WHOLE) / slow_start.as_nanos();
                 weight * u64::try_from(warmed).unwrap_or(WHOLE).clamp(LEAST, WHOLE)
             }
             _ => weight * WHOLE,
