@@ -250,7 +250,9 @@ impl<H: Host, A: Handler> Acceptance<H, A> {
                     Some(Ok(secured)) => secured,
                     Some(Err((error, stream))) => {
                         // Whoever only looks whether somebody listens goes away, too.
-                        tls::refusal(&error).into_iter().for_each(|fact| self.not_secured(peer, fact));
+                        if let Some(fact) = tls::refusal(&error) {
+                            self.not_secured(peer, fact);
+                        }
                         if let Some(stream) = stream {
                             lingering::refuse(&self.host, stream).await;
                         }

@@ -323,7 +323,7 @@ fn a_gateway_before_two_strict_sidecars_is_the_gateway_and_mesh_that_is_simulate
     folder.write_key("stranger-key.pem", &credentials.key);
     let stranger = gateway.replace("\"gateway", "\"stranger");
     let log = folder.path("stranger.log");
-    let stranger = format!("access_log = \"file:{}\"\n{stranger}", log.display());
+    let stranger = format!("access_log = \"{}\"\n{stranger}", log.display());
     let mut stranger = Running::start(&folder, "gateway", &stranger);
     for _ in 0..30 {
         assert_eq!(status(stranger.addresses[0], "GET", "order", "/"), 502);

@@ -343,7 +343,7 @@ fn a_sidecar_has_an_admin_port_for_both_its_sides() {
     let now = SystemTime::now();
     let authority = Authority::new(1, "hoplab".parse().unwrap(), now);
     let id = SpiffeId::of_service(authority.trust_domain(), "order").unwrap();
-    let credentials = authority.issue(&id, "order", now + Duration::from_secs(3_600));
+    let credentials = authority.issue(&id, "order", now);
     folder.write("order.pem", &credentials.certificate);
     folder.write_key("order-key.pem", &credentials.key);
     folder.write("authorities.pem", &credentials.authorities);

@@ -288,7 +288,9 @@ impl<H: Host> Upstream<H> {
         let (head, content) = match sent {
             Ok(response) => response.into_parts(),
             Err(Unanswered { fault, reach, refusal }) => {
-                refusal.into_iter().for_each(|why| lease.was_refused(why));
+                if let Some(why) = refusal {
+                    lease.was_refused(why);
+                }
                 if reach == Reach::Unwritten {
                     lease.retire();
                 }
