@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::quantity;
 
 /// What may be written for something.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub enum Form {
     /// A text in a notation.
     Text {
@@ -44,6 +44,13 @@ pub enum Form {
     },
     /// One of these forms.
     Either(Vec<Form>),
+    /// A form with a name, by which it may stand within itself.
+    Named {
+        /// Its name, which no other has: `step`.
+        name: &'static str,
+        /// What it is.
+        form: fn() -> Form,
+    },
 }
 
 impl Form {
@@ -57,6 +64,7 @@ impl Form {
                 inner => format!("`{key} = [{}]`", inner.example()),
             },
             Self::Either(forms) => forms.first().map_or_else(String::new, |first| first.written(key)),
+            Self::Named { form, .. } => form().written(key),
             form => format!("`{key} = {}`", form.example()),
         }
     }
@@ -69,7 +77,7 @@ impl Form {
             Self::Number { least } => format!("{least:?}"),
             Self::Truth => "true".to_owned(),
             Self::Either(forms) => forms.first().map_or_else(String::new, Self::example),
-            Self::List(_) | Self::Table(_) | Self::Names { .. } => "…".to_owned(),
+            Self::List(_) | Self::Table(_) | Self::Names { .. } | Self::Named { .. } => "…".to_owned(),
         }
     }
 }
@@ -84,7 +92,7 @@ pub struct Word {
 }
 
 /// A key of a table.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Key {
     /// Its name.
     pub name: &'static str,
@@ -106,25 +114,50 @@ pub trait Describe {
 
 /// What stands behind the `=` of a key in a table of keys: the default.
 pub trait Shown {
-    /// Whether there is no default, so that the key must be there.
-    const IS_REQUIRED: bool = false;
-
     /// The default, as it would be written or in words.
     fn shown(&self) -> Option<String>;
+
+    /// What it means that the key is left out.
+    fn absence(&self) -> Absence {
+        Absence::Default
+    }
+}
+
+/// What it means that a key is left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Absence {
+    /// Its default holds.
+    Default,
+    /// It is missing; the way out is an example of it.
+    Missing,
+    /// It is missing; the way out is this, where one can be named.
+    MissingWith(Option<&'static str>),
 }
 
 /// Behind the `=` of a key: it must be there.
-pub const REQUIRED: Required = Required;
+pub const REQUIRED: Required = Required(Absence::Missing);
 
 /// See [`REQUIRED`].
 #[derive(Debug, Clone, Copy)]
-pub struct Required;
+pub struct Required(Absence);
+
+impl Required {
+    /// The same, where no example would help: what belongs there depends on the rest of the file.
+    pub const BARE: Self = Self(Absence::MissingWith(None));
+
+    /// The same, with what to do when it is missing.
+    pub const fn hinted(hint: &'static str) -> Self {
+        Self(Absence::MissingWith(Some(hint)))
+    }
+}
 
 impl Shown for Required {
-    const IS_REQUIRED: bool = true;
-
     fn shown(&self) -> Option<String> {
         None
+    }
+
+    fn absence(&self) -> Absence {
+        self.0
     }
 }
 
@@ -157,9 +190,9 @@ shown_as_written! {
     f64 => |number| format!("{number:?}"),
 }
 
-/// Whether the `=` of a key says that it must be there.
-pub fn is_required<T: Shown>(_: &T) -> bool {
-    T::IS_REQUIRED
+/// The name of a key, of which `written` is the identifier: `for` of `r#for`.
+pub fn name(written: &'static str) -> &'static str {
+    written.strip_prefix("r#").unwrap_or(written)
 }
 
 /// The text of a doc comment, line by line.

@@ -14,6 +14,17 @@ pub trait Keys: Sized {
     fn take(table: &mut Table<'_, '_>, context: &mut Context<'_>) -> Self;
 }
 
+/// Two tables in one.
+impl<A: Keys, B: Keys> Keys for (A, B) {
+    fn keys() -> Vec<Key> {
+        [A::keys(), B::keys()].concat()
+    }
+
+    fn take(table: &mut Table<'_, '_>, context: &mut Context<'_>) -> Self {
+        (A::take(table, context), B::take(table, context))
+    }
+}
+
 /// The names of the keys at the top of a text, as far as it is TOML.
 pub fn names_of(text: &str) -> Vec<String> {
     let (table, _) = toml::de::DeTable::parse_recoverable(text);
@@ -29,6 +40,18 @@ macro_rules! reader {
     };
     ($reader:ty) => {
         $reader
+    };
+}
+
+/// What it means that a key is left out.
+#[macro_export]
+#[doc(hidden)]
+macro_rules! absence {
+    () => {
+        $crate::form::Absence::Default
+    };
+    ($default:expr) => {
+        $crate::form::Shown::absence(&$default)
     };
 }
 
@@ -60,55 +83,58 @@ macro_rules! way {
 macro_rules! key {
     ([$($doc:literal)+] $key:ident: $value:ty [$($reader:ty)?] [$($default:expr)?]) => {
         $crate::form::Key {
-            name: stringify!($key),
+            name: $crate::form::name(stringify!($key)),
             about: $crate::form::about(&[$($doc),+]),
             form: <$crate::reader!($($reader)?) as $crate::read::ReadAs<$value>>::form(),
             default: None $(.or_else(|| $crate::form::Shown::shown(&$default)))?,
-            is_required: false $(|| $crate::form::is_required(&$default))?,
+            is_required: $crate::absence!($($default)?) != $crate::form::Absence::Default,
         }
     };
 }
 
 /// A table whose values keep their places: `pub key: Type as Reader = default`, of which reader and default may be left
-/// out; `REQUIRED` for a default says that there is none. After `..` the keys of another table may stand in this one.
+/// out; `REQUIRED` for a default says that there is none. After each `..` the keys of another table may stand in this one.
+/// A key that is a word of Rust is written `r#for`.
 #[macro_export]
 macro_rules! table {
     (
         $(#[$table_meta:meta])*
-        pub struct $table:ident {
+        $visible:vis struct $table:ident {
             $(
                 $(#[doc = $doc:literal])+
-                pub $key:ident: $value:ty $(as $reader:ty)? $(= $default:expr)?,
+                $key_visible:vis $key:ident: $value:ty $(as $reader:ty)? $(= $default:expr)?,
             )*
             $(
                 ..
                 $(#[doc = $rest_doc:literal])+
-                pub $rest:ident: $rest_type:ty,
-            )?
+                $rest_visible:vis $rest:ident: $rest_type:ty,
+            )*
         }
     ) => {
         $(#[$table_meta])*
         #[derive(Debug, Clone, Default)]
-        pub struct $table {
-            $($(#[doc = $doc])+ pub $key: Option<$crate::At<$value>>,)*
-            $($(#[doc = $rest_doc])+ pub $rest: $rest_type,)?
+        $visible struct $table {
+            $($(#[doc = $doc])+ $key_visible $key: Option<$crate::At<$value>>,)*
+            $($(#[doc = $rest_doc])+ $rest_visible $rest: $rest_type,)*
         }
 
         impl $crate::Keys for $table {
             fn keys() -> Vec<$crate::form::Key> {
-                let keys = vec![$($crate::key!([$($doc)+] $key: $value [$($reader)?] [$($default)?]),)*];
-                $(let keys = [keys, <$rest_type as $crate::Keys>::keys()].concat();)?
-                keys
+                [
+                    vec![$($crate::key!([$($doc)+] $key: $value [$($reader)?] [$($default)?]),)*],
+                    $(<$rest_type as $crate::Keys>::keys(),)*
+                ]
+                .concat()
             }
 
             fn take(table: &mut $crate::Table<'_, '_>, context: &mut $crate::Context<'_>) -> Self {
                 Self {
                     $($key: table.take::<$crate::reader!($($reader)?), $value>(
-                        stringify!($key),
-                        false $(|| $crate::form::is_required(&$default))?,
+                        $crate::form::name(stringify!($key)),
+                        $crate::absence!($($default)?),
                         context,
                     ),)*
-                    $($rest: <$rest_type as $crate::Keys>::take(table, context),)?
+                    $($rest: <$rest_type as $crate::Keys>::take(table, context),)*
                 }
             }
         }

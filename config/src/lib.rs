@@ -23,7 +23,7 @@ mod syntax;
 pub mod table;
 
 pub use context::{Context, Fetch, read, read_from, read_value, read_with};
-pub use form::{Describe, REQUIRED};
+pub use form::{Describe, REQUIRED, Required};
 pub use keys::Keys;
 pub use outline::{Outline, Outlined};
 pub use place::{At, Place};

@@ -2,7 +2,8 @@
 //! other.
 
 use crate::context::Context;
-use crate::form::{Describe, Form};
+use crate::form::{Describe, Form, Key};
+use crate::keys::Keys;
 use crate::place::Place;
 use crate::read::{Read, Value};
 use crate::table::{Table, place_of};
@@ -17,10 +18,20 @@ pub struct Outline {
 impl Outline {
     /// The outline of `value`, which stands at `place`.
     pub fn of(value: &Value<'_>, place: Place) -> Self {
-        let keys = value.get_ref().as_table().into_iter().flatten().map(|(key, value)| {
+        let keys = value.get_ref().as_table().into_iter().flatten();
+        let entries = keys.map(|(key, value)| {
             let name: &str = key.get_ref().as_ref();
-            (name.to_owned(), Self::of(value, place_of(Place::new(place.source, key.span()), value)))
+            (name, Place::new(place.source, key.span()), value)
         });
+        Self::of_entries(place, entries)
+    }
+
+    /// The outline of a table at `place` with these entries: the name of each, the place of that, and its value.
+    pub(crate) fn of_entries<'v, 'i: 'v>(
+        place: Place,
+        entries: impl Iterator<Item = (&'v str, Place, &'v Value<'i>)>,
+    ) -> Self {
+        let keys = entries.map(|(name, key, value)| (name.to_owned(), Self::of(value, place_of(key, value))));
         Self { place: Some(place), keys: keys.collect() }
     }
 
@@ -75,5 +86,16 @@ impl<T: Read> Read for Outlined<T> {
 impl<T: Describe> Describe for Outlined<T> {
     fn form() -> Form {
         T::form()
+    }
+}
+
+impl<T: Keys> Keys for Outlined<T> {
+    fn keys() -> Vec<Key> {
+        T::keys()
+    }
+
+    fn take(table: &mut Table<'_, '_>, context: &mut Context<'_>) -> Self {
+        let outline = table.outline();
+        Self { value: T::take(table, context), outline }
     }
 }

@@ -244,6 +244,12 @@ impl Read for u64 {
     }
 }
 
+impl Describe for u64 {
+    fn form() -> Form {
+        Form::Whole { least: 0, most: Self::MAX }
+    }
+}
+
 /// Reads a whole number that must be small.
 fn small<T: TryFrom<u64>>(value: &Value<'_>, place: Place, context: &mut Context<'_>) -> Option<T> {
     let number = u64::read(value, place, context)?;

@@ -45,6 +45,7 @@ fn written(form: &Form) -> String {
         Form::List(inner) => format!("a list: {}", written(inner)),
         Form::Table(_) => "a table".to_owned(),
         Form::Names { .. } => "a table by name".to_owned(),
+        Form::Named { form, .. } => written(&form()),
         Form::Either(forms) => {
             let forms: Vec<String> = forms.iter().map(written).collect();
             forms.join(" or ")

@@ -42,14 +42,18 @@ fn described(key: &Key, definitions: &mut Map<String, Value>) -> Value {
         Some(other) if *other != schema => schema,
         _ => {
             definitions.insert(key.name.to_owned(), schema);
-            // Beside `$ref` nothing else would count.
-            json!({ "allOf": [{ "$ref": format!("#/definitions/{}", key.name) }] })
+            referred(key.name)
         }
     };
     if let Value::Object(schema) = &mut schema {
         schema.insert("description".to_owned(), json!(about));
     }
     schema
+}
+
+/// What is written down under this name. Beside `$ref` nothing else would count.
+fn referred(name: &str) -> Value {
+    json!({ "allOf": [{ "$ref": format!("#/definitions/{name}") }] })
 }
 
 fn form(form: &Form, definitions: &mut Map<String, Value>) -> Value {
@@ -65,6 +69,15 @@ fn form(form: &Form, definitions: &mut Map<String, Value>) -> Value {
         Form::List(inner) => json!({ "type": "array", "items": self::form(inner, definitions) }),
         Form::Names { of, each } => {
             json!({ "type": "object", "title": of, "additionalProperties": self::form(each, definitions) })
+        }
+        Form::Named { name, form } => {
+            if !definitions.contains_key(*name) {
+                // Known from here on, since it may stand within itself.
+                definitions.insert((*name).to_owned(), Value::Null);
+                let schema = self::form(&form(), definitions);
+                definitions.insert((*name).to_owned(), schema);
+            }
+            referred(name)
         }
         Form::Either(forms) => {
             json!({ "anyOf": forms.iter().map(|form| self::form(form, definitions)).collect::<Vec<_>>() })

@@ -5,7 +5,8 @@ use toml::Spanned;
 use toml::de::DeValue;
 
 use crate::context::Context;
-use crate::form::{Describe, Form};
+use crate::form::{Absence, Describe, Form};
+use crate::outline::Outline;
 use crate::place::{At, Place};
 use crate::read::{Read, ReadAs, Value, wrong_type};
 
@@ -50,19 +51,21 @@ impl<'v, 'i> Table<'v, 'i> {
         T::read(value, place, context).map(|value| At { value, place })
     }
 
-    /// The value of `key`, if it is there and right, read in a way of its own; notes its absence when it `is_required`.
+    /// The value of `key`, if it is there and right, read in a way of its own; notes its `absence` where that is a mistake.
     pub fn take<R: ReadAs<T>, T>(
         &mut self,
         key: &'static str,
-        is_required: bool,
+        absence: Absence,
         context: &mut Context<'_>,
     ) -> Option<At<T>> {
         self.known.push(key);
         let Some((value, place)) = self.entry(key) else {
-            if is_required {
-                let hint = format!("write {}", R::form().written(key));
-                context.error(self.place, format!("missing key \"{key}\"")).hint(hint);
-            }
+            let hint = match absence {
+                Absence::Default => return None,
+                Absence::Missing => Some(format!("write {}", R::form().written(key))),
+                Absence::MissingWith(hint) => hint.map(str::to_owned),
+            };
+            context.error(self.place, format!("missing key \"{key}\"")).hint = hint;
             return None;
         };
         R::read(value, place, context).map(|value| At { value, place })
@@ -110,6 +113,12 @@ impl<'v, 'i> Table<'v, 'i> {
     /// Where `key` stands, if it does.
     pub fn key_place(&self, key: &str) -> Option<Place> {
         self.entries.iter().find(|entry| entry.key.value == key).map(|entry| entry.key.place)
+    }
+
+    /// Where its keys stand.
+    pub(crate) fn outline(&self) -> Outline {
+        let entries = self.entries.iter().map(|entry| (&*entry.key.value, entry.key.place, entry.value));
+        Outline::of_entries(self.place, entries)
     }
 
     /// Notes every key that was not asked for.

@@ -73,7 +73,11 @@ macro_rules! layer {
             fn take(table: &mut hoplab_config::Table<'_, '_>, context: &mut hoplab_config::Context<'_>) -> Self {
                 Self {
                     $($key: table
-                        .take::<hoplab_config::reader!($($reader)?), $value>(stringify!($key), false, context)
+                        .take::<hoplab_config::reader!($($reader)?), $value>(
+                            stringify!($key),
+                            hoplab_config::form::Absence::Default,
+                            context,
+                        )
                         .map(|at| at.value),)*
                 }
             }
