@@ -23,8 +23,9 @@ mod slow;
 mod slow_reader;
 mod vanish;
 
+use hoplab_config::form::{Form, Key};
 use hoplab_config::quantity::Duration as Quantity;
-use hoplab_config::{At, Context, Table};
+use hoplab_config::{At, Context, Keys, Table};
 
 use crate::scenario::plan::application::{Service, ServiceId};
 use crate::scenario::plan::target::{Between, Side, Target};
@@ -37,11 +38,10 @@ pub(crate) use run::Run;
 pub(crate) trait Fault: Sized {
     /// What names it in a scenario.
     const KEY: &'static str;
+    /// What it is, for who writes one.
+    const ABOUT: &'static str;
     /// What stands in a scenario's table under that key.
-    type Written;
-
-    /// Reads the table; what is left in it afterwards is refused.
-    fn read(table: &mut Table<'_, '_>, context: &mut Context<'_>) -> Option<Self::Written>;
+    type Written: Keys;
 
     /// Finds what was named among the `surroundings`; `lasts` is how long the fault does.
     fn resolve(
@@ -100,6 +100,17 @@ impl Aim {
     }
 }
 
+/// The key of a kind, which stands alone in its entry.
+fn key<F: Fault>() -> Key {
+    Key {
+        name: F::KEY,
+        about: F::ABOUT.to_owned(),
+        form: Form::Table(F::Written::keys()),
+        default: None,
+        is_required: false,
+    }
+}
+
 /// What stands for a fault that is wrong, so that expectations may refer to it.
 pub(crate) fn nothing() -> Kind {
     Kind::Crash(crash::Crash { target: Target { service: ServiceId(0), replica: None } })
@@ -116,12 +127,18 @@ macro_rules! kinds {
         }
 
         /// What a fault does, as it is written.
+        #[derive(Debug, Clone)]
         pub(crate) enum Written {
             $($kind(<$file::$kind as Fault>::Written),)*
         }
 
         /// The kinds of faults, by their keys in a scenario.
         pub const KINDS: [&str; [$(stringify!($file)),*].len()] = [$(<$file::$kind as Fault>::KEY),*];
+
+        /// The key of each kind, with what stands under it.
+        pub(crate) fn keys() -> Vec<Key> {
+            vec![$(key::<$file::$kind>()),*]
+        }
 
         impl Kind {
             /// The key that names it in a scenario.
@@ -166,12 +183,12 @@ macro_rules! kinds {
                 place: usize,
                 mut table: Table<'_, '_>,
                 context: &mut Context<'_>,
-            ) -> Option<Self> {
-                let of_kinds: [fn(&mut Table<'_, '_>, &mut Context<'_>) -> Option<Self>; KINDS.len()] =
-                    [$(|table, context| Some(Self::$kind($file::$kind::read(table, context)?))),*];
-                let written = of_kinds[place](&mut table, context)?;
+            ) -> Self {
+                let of_kinds: [fn(&mut Table<'_, '_>, &mut Context<'_>) -> Self; KINDS.len()] =
+                    [$(|table, context| Self::$kind(Keys::take(table, context))),*];
+                let written = of_kinds[place](&mut table, context);
                 table.refuse_rest(context);
-                Some(written)
+                written
             }
 
             /// Finds what was named.

@@ -18,7 +18,7 @@ pub(crate) mod schema;
 
 pub use overrides::Overrides;
 pub use read::{application, load, parse};
-pub use schema::tables;
+pub use schema::{application_keys, keys, tables};
 
 /// The longest run, and the longest time of anything in it: timers reach 18 simulated hours, and answers are waited for
 /// after the load has ended.

@@ -1,7 +1,7 @@
 //! `bandwidth`: what passes between two sides of the network shares less than there was.
 
 use hoplab_config::quantity::Bandwidth as Quantity;
-use hoplab_config::{At, Context, Table};
+use hoplab_config::{Context, Required, table};
 
 use super::dice::{Dice, Drawing, Entries};
 use super::of_network::{Effect, OfNetwork};
@@ -20,23 +20,24 @@ pub struct Narrowed {
     pub capacity: Capacity,
 }
 
-/// As it is written.
-pub(crate) struct Written {
-    bandwidth: Option<At<Quantity>>,
-    queue: Option<At<Queue>>,
+table! {
+    /// As it is written.
+    pub(crate) struct Written {
+        /// What all that passes shares, each way.
+        is: Quantity = Required::BARE,
+        /// How much may wait, each way; what comes then is dropped.
+        queue: Queue = "unlimited",
+    }
 }
 
 impl Effect for Narrowed {
     const NAME: &'static str = "bandwidth";
+    const ABOUT: &'static str = "All that passes shares less.";
     type Written = Written;
-
-    fn read(table: &mut Table<'_, '_>, context: &mut Context<'_>) -> Self::Written {
-        Written { bandwidth: table.required("is", context), queue: table.optional("queue", context) }
-    }
 
     fn resolve(written: Self::Written, context: &mut Context<'_>) -> Option<Self> {
         let queue = written.queue.and_then(|at| network::queue(&at, context));
-        Some(Self { capacity: Capacity { bits_per_second: written.bandwidth?.value.0, queue } })
+        Some(Self { capacity: Capacity { bits_per_second: written.is?.value.0, queue } })
     }
 
     fn in_words(&self, between: &str) -> String {

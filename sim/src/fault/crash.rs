@@ -13,6 +13,7 @@ pub struct Crash {
 
 impl OfPods for Crash {
     const NAME: &'static str = "crash";
+    const ABOUT: &'static str = "Pods stop at once and start anew at the end.";
     const WORDS: &'static str = "is down";
     const RENEWS: bool = true;
 

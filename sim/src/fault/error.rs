@@ -1,11 +1,12 @@
 //! `error`: services answer a share of their requests with an error at once. They ask about it themselves.
 
+use hoplab_config::form::Form;
 use hoplab_config::quantity::{Duration as Quantity, Share};
-use hoplab_config::{At, Context, Table};
+use hoplab_config::{At, Context, Read, table, way};
 use toml_edit::Value;
 
 use super::dice::{Dice, Drawing, Entries};
-use super::sides::{WrittenTarget, percent, pods, target};
+use super::sides::{WrittenTarget, percent, pods};
 use super::{Aim, Fault, Run};
 use crate::call::CallKey;
 use crate::pods::Place;
@@ -36,26 +37,28 @@ impl Error {
     }
 }
 
-/// As it is written.
-pub(crate) struct Written {
-    target: WrittenTarget,
-    endpoint: Option<At<String>>,
-    status: Option<At<u32>>,
-    share: Option<At<Share>>,
+table! {
+    /// As it is written.
+    pub(crate) struct Written {
+        /// Only requests to this endpoint of the service.
+        endpoint: String as EndpointName = "all",
+        /// The status of the answers.
+        status: u32 as Status = "`500`",
+        /// The share of requests that is answered so.
+        share: Share = "`\"100%\"`",
+        ..
+        /// Where.
+        target: WrittenTarget,
+    }
 }
+
+way!(EndpointName: String, Form::Text { what: "an endpoint of the service", example: "charge" }, String::read);
+way!(Status: u32, Form::Whole { least: 400, most: 599 }, u32::read);
 
 impl Fault for Error {
     const KEY: &'static str = "error";
+    const ABOUT: &'static str = "Requests are answered with an error at once.";
     type Written = Written;
-
-    fn read(table: &mut Table<'_, '_>, context: &mut Context<'_>) -> Option<Self::Written> {
-        Some(Written {
-            target: target(table, context),
-            endpoint: table.optional("endpoint", context),
-            status: table.optional("status", context),
-            share: table.optional("share", context),
-        })
-    }
 
     fn resolve(
         written: Self::Written,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use hoplab_config::quantity::Duration as Quantity;
-use hoplab_config::{At, Context, Table};
+use hoplab_config::{Context, Required, table};
 
 use super::dice::{Dice, Drawing, Entries, text};
 use super::of_network::{Effect, OfNetwork};
@@ -24,19 +24,20 @@ pub struct Added {
     pub steady_for: Duration,
 }
 
-/// As it is written.
-pub(crate) struct Written {
-    add: Option<At<Distribution>>,
-    steady_for: Option<At<Quantity>>,
+table! {
+    /// As it is written.
+    pub(crate) struct Written {
+        /// How much longer, one way: a distribution over time.
+        add: Distribution = Required::BARE,
+        /// How long that stays alike; at least 10us.
+        steady_for: Quantity = "twice its mean, at least 1 ms",
+    }
 }
 
 impl Effect for Added {
     const NAME: &'static str = "latency";
+    const ABOUT: &'static str = "Packets take longer.";
     type Written = Written;
-
-    fn read(table: &mut Table<'_, '_>, context: &mut Context<'_>) -> Self::Written {
-        Written { add: table.required("add", context), steady_for: table.optional("steady_for", context) }
-    }
 
     fn resolve(written: Self::Written, context: &mut Context<'_>) -> Option<Self> {
         let steady_for = network::steady_for(written.steady_for.as_ref(), context);

@@ -1,7 +1,7 @@
 //! `loss`: segments between two sides of the network are lost, and sent again later.
 
 use hoplab_config::quantity::Share;
-use hoplab_config::{At, Context, Table};
+use hoplab_config::{Context, Required, table};
 
 use super::dice::{Dice, Drawing, Entries};
 use super::of_network::{Effect, OfNetwork};
@@ -18,16 +18,21 @@ pub struct Lost {
     pub share: f64,
 }
 
+table! {
+    /// As it is written.
+    pub(crate) struct Written {
+        /// Of the segments.
+        share: Share = Required::BARE,
+    }
+}
+
 impl Effect for Lost {
     const NAME: &'static str = "loss";
-    type Written = Option<At<Share>>;
+    const ABOUT: &'static str = "Segments are lost and sent again.";
+    type Written = Written;
 
-    fn read(table: &mut Table<'_, '_>, context: &mut Context<'_>) -> Self::Written {
-        table.required("share", context)
-    }
-
-    fn resolve(share: Self::Written, _: &mut Context<'_>) -> Option<Self> {
-        Some(Self { share: share?.value.0 })
+    fn resolve(written: Self::Written, _: &mut Context<'_>) -> Option<Self> {
+        Some(Self { share: written.share?.value.0 })
     }
 
     fn in_words(&self, between: &str) -> String {

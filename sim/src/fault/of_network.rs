@@ -3,10 +3,10 @@
 //! file of its own.
 
 use hoplab_config::quantity::Duration as Quantity;
-use hoplab_config::{At, Context, Table};
+use hoplab_config::{At, Context, Keys};
 
 use super::dice::{Dice, Drawing, Entries};
-use super::sides::{WrittenBetween, between, directed};
+use super::sides::{Directed, between};
 use super::{Aim, Fault, Run};
 use crate::scenario::plan::application::Service;
 use crate::scenario::plan::target::{Between, Target};
@@ -17,11 +17,10 @@ use crate::world::ImpairmentKind;
 pub(crate) trait Effect: Sized {
     /// What names it in a scenario.
     const NAME: &'static str;
+    /// What it is, for who writes one.
+    const ABOUT: &'static str;
     /// What stands in a scenario's table beside the sides.
-    type Written;
-
-    /// Reads that.
-    fn read(table: &mut Table<'_, '_>, context: &mut Context<'_>) -> Self::Written;
+    type Written: Keys;
 
     /// What it means.
     fn resolve(written: Self::Written, context: &mut Context<'_>) -> Option<Self>;
@@ -47,14 +46,11 @@ pub struct OfNetwork<E> {
 
 impl<E: Effect> Fault for OfNetwork<E> {
     const KEY: &'static str = E::NAME;
-    type Written = (WrittenBetween, E::Written);
-
-    fn read(table: &mut Table<'_, '_>, context: &mut Context<'_>) -> Option<Self::Written> {
-        Some((directed(table, context)?, E::read(table, context)))
-    }
+    const ABOUT: &'static str = E::ABOUT;
+    type Written = (Directed, E::Written);
 
     fn resolve(
-        (between, effect): Self::Written,
+        (Directed(between), effect): Self::Written,
         _: Option<&At<Quantity>>,
         surroundings: &Surroundings<'_>,
         context: &mut Context<'_>,

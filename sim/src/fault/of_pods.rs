@@ -2,10 +2,10 @@
 //! here: what they do, each in a file of its own.
 
 use hoplab_config::quantity::Duration as Quantity;
-use hoplab_config::{At, Context, Table};
+use hoplab_config::{At, Context};
 
 use super::dice::{Dice, Drawing, Entries};
-use super::sides::{WrittenTarget, pods, target};
+use super::sides::{WrittenTarget, pods};
 use super::{Aim, Fault, Run};
 use crate::scenario::plan::application::Service;
 use crate::scenario::plan::target::Target;
@@ -15,6 +15,8 @@ use crate::scenario::resolve::surroundings::Surroundings;
 pub(super) trait OfPods: Sized {
     /// What names it in a scenario.
     const NAME: &'static str;
+    /// What it is, for who writes one.
+    const ABOUT: &'static str;
     /// What becomes of them, in words: `is down`.
     const WORDS: &'static str;
     /// Whether they begin anew because of it.
@@ -32,11 +34,8 @@ pub(super) trait OfPods: Sized {
 
 impl<T: OfPods> Fault for T {
     const KEY: &'static str = T::NAME;
+    const ABOUT: &'static str = T::ABOUT;
     type Written = WrittenTarget;
-
-    fn read(table: &mut Table<'_, '_>, context: &mut Context<'_>) -> Option<Self::Written> {
-        Some(target(table, context))
-    }
 
     fn resolve(
         written: Self::Written,

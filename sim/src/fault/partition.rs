@@ -1,6 +1,6 @@
 //! `partition`: nothing passes between two sides of the network.
 
-use hoplab_config::{Context, Table};
+use hoplab_config::{Context, table};
 
 use super::dice::{Dice, Drawing, Entries};
 use super::of_network::{Effect, OfNetwork};
@@ -13,13 +13,17 @@ pub(super) type Partition = OfNetwork<Nothing>;
 #[derive(Debug, Clone)]
 pub struct Nothing;
 
+table! {
+    /// As it is written: nothing beside the sides.
+    pub(crate) struct Written {}
+}
+
 impl Effect for Nothing {
     const NAME: &'static str = "partition";
-    type Written = ();
+    const ABOUT: &'static str = "Nothing passes.";
+    type Written = Written;
 
-    fn read(_: &mut Table<'_, '_>, _: &mut Context<'_>) -> Self::Written {}
-
-    fn resolve((): Self::Written, _: &mut Context<'_>) -> Option<Self> {
+    fn resolve(_: Self::Written, _: &mut Context<'_>) -> Option<Self> {
         Some(Self)
     }
 

@@ -17,6 +17,8 @@ pub struct Pause {
 
 impl OfPods for Pause {
     const NAME: &'static str = "pause";
+    const ABOUT: &'static str = "Applications stand still (`SIGSTOP`, a long collection of garbage) and go on at \
+                                the end; kernels and sidecars live.";
     const WORDS: &'static str = "stands still";
     const RENEWS: bool = false;
 

@@ -1,10 +1,10 @@
 //! `reset`: connections between two sides of the network are reset, once, at the start.
 
 use hoplab_config::quantity::Duration as Quantity;
-use hoplab_config::{At, Context, Table};
+use hoplab_config::{At, Context};
 
 use super::dice::{Dice, Drawing, Entries};
-use super::sides::{WrittenBetween, between, sides};
+use super::sides::{BothWays, between};
 use super::{Aim, Fault, Run};
 use crate::scenario::plan::application::Service;
 use crate::scenario::plan::target::{Between, Target};
@@ -19,19 +19,16 @@ pub struct Reset {
 
 impl Fault for Reset {
     const KEY: &'static str = "reset";
-    type Written = WrittenBetween;
-
-    fn read(table: &mut Table<'_, '_>, context: &mut Context<'_>) -> Option<Self::Written> {
-        sides(table, context)
-    }
+    const ABOUT: &'static str = "Connections break, once, at the start.";
+    type Written = BothWays;
 
     fn resolve(
-        written: Self::Written,
+        BothWays(between): Self::Written,
         _: Option<&At<Quantity>>,
         surroundings: &Surroundings<'_>,
         context: &mut Context<'_>,
     ) -> Option<Self> {
-        Some(Self { between: surroundings.between(written, context)? })
+        Some(Self { between: surroundings.between(between, context)? })
     }
 
     fn in_words(&self, services: &[Service]) -> String {

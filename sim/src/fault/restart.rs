@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use hoplab_config::quantity::Duration as Quantity;
-use hoplab_config::{At, Context, Table};
+use hoplab_config::{At, Context, table};
 use hoplab_proxy::host::Host;
 
 use super::dice::{Dice, Drawing, Entries, rounded, text};
-use super::sides::{WrittenTarget, pods, target};
+use super::sides::{WrittenTarget, pods};
 use super::{Aim, Fault, Run};
 use crate::pods::Place;
 use crate::scenario::plan::application::Service;
@@ -28,24 +28,23 @@ pub struct Restart {
     pub down: Duration,
 }
 
-/// As it is written.
-pub(crate) struct Written {
-    target: WrittenTarget,
-    drain: Option<At<Quantity>>,
-    down: Option<At<Quantity>>,
+table! {
+    /// As it is written.
+    pub(crate) struct Written {
+        /// For how long a pod may finish what it has begun, while it takes no new connection.
+        drain: Quantity = "`\"0s\"`",
+        /// How long a pod is away after that.
+        down: Quantity = DOWN,
+        ..
+        /// Where.
+        target: WrittenTarget,
+    }
 }
 
 impl Fault for Restart {
     const KEY: &'static str = "restart";
+    const ABOUT: &'static str = "Pods are restarted one after the other, at equal parts of `for`.";
     type Written = Written;
-
-    fn read(table: &mut Table<'_, '_>, context: &mut Context<'_>) -> Option<Self::Written> {
-        Some(Written {
-            target: target(table, context),
-            drain: table.optional("drain", context),
-            down: table.optional("down", context),
-        })
-    }
 
     fn resolve(
         written: Self::Written,

@@ -1,46 +1,100 @@
 //! Where faults bite: pods of a service, and two sides of the network, as they are written and as people say them.
 //! Not here: finding them among a scenario's services (`crate::scenario::resolve`).
 
+use hoplab_config::form::{Form, Key};
 use hoplab_config::quantity::Share;
-use hoplab_config::{At, Context, Table};
+use hoplab_config::{At, Context, Keys, Read, Required, Table, key, table, way};
 
 use crate::scenario::plan::application::Service;
 use crate::scenario::plan::target::{Between, Side, Target, Ways};
 
-/// Pods of a service: `service = "payment", replica = 0`.
-pub(crate) struct WrittenTarget {
-    pub(crate) service: Option<At<String>>,
-    pub(crate) replica: Option<At<u32>>,
+table! {
+    /// Pods of a service: `service = "payment", replica = 0`.
+    pub(crate) struct WrittenTarget {
+        /// Of which service.
+        pub(crate) service: String as ServiceName = Required::BARE,
+        /// Which of its pods, from 0 on.
+        pub(crate) replica: u32 = "all",
+    }
+}
+
+way!(ServiceName: String, Form::Text { what: "a service", example: "payment" }, String::read);
+way!(pub(super) Party: String, party(), String::read);
+way!(Two: Vec<At<String>>, Form::List(Box::new(party())), Vec::read);
+
+/// Who stands at one end of a connection.
+fn party() -> Form {
+    Form::Text { what: "a service, a pod, `client` or `gateway`", example: "payment-0" }
 }
 
 /// Two sides of the network: `between = ["client", "payment"]`, or `from = "client", to = "payment"`, or a target and
 /// everything else.
+#[derive(Debug, Clone)]
 pub(crate) enum WrittenSides {
     Between(At<Vec<At<String>>>),
     OneWay { from: Option<At<String>>, to: Option<At<String>> },
     Around(WrittenTarget),
 }
 
-/// Reads which pods.
-pub(super) fn target(table: &mut Table<'_, '_>, context: &mut Context<'_>) -> WrittenTarget {
-    WrittenTarget { service: table.required("service", context), replica: table.optional("replica", context) }
-}
-
-/// Two sides of the network, and of how many connections between them: `connections = "10%"`.
+/// Two sides of the network, `None` when that was noted as a problem, and of how many connections between them:
+/// `connections = "10%"`.
+#[derive(Debug, Clone)]
 pub(crate) struct WrittenBetween {
-    pub(crate) sides: WrittenSides,
+    pub(crate) sides: Option<WrittenSides>,
     pub(crate) connections: Option<At<Share>>,
 }
 
-/// Reads which sides.
-pub(super) fn sides(table: &mut Table<'_, '_>, context: &mut Context<'_>) -> Option<WrittenBetween> {
-    Some(WrittenBetween { sides: ways(table, &["between", "service"], context)?, connections: None })
+/// Sides, both ways.
+#[derive(Debug, Clone)]
+pub(crate) struct BothWays(pub(super) WrittenBetween);
+
+/// Sides, one way or both, and of how many connections.
+#[derive(Debug, Clone)]
+pub(crate) struct Directed(pub(super) WrittenBetween);
+
+impl Keys for BothWays {
+    fn keys() -> Vec<Key> {
+        vec![
+            key!(["Two sides; or `service`, for all its traffic."] between: Vec<At<String>> [Two] []),
+            key!(["A service, for all its traffic."] service: String [ServiceName] []),
+            key!(["With `service`: which of its pods, from 0 on."] replica: u32 [] ["all"]),
+        ]
+    }
+
+    fn take(table: &mut Table<'_, '_>, context: &mut Context<'_>) -> Self {
+        Self(WrittenBetween { sides: sides(table, &["between", "service"], context), connections: None })
+    }
 }
 
-/// Reads which sides, which way, and of how many connections.
-pub(super) fn directed(table: &mut Table<'_, '_>, context: &mut Context<'_>) -> Option<WrittenBetween> {
-    let connections = table.optional("connections", context);
-    Some(WrittenBetween { sides: ways(table, &["between", "from", "service"], context)?, connections })
+impl Keys for Directed {
+    fn keys() -> Vec<Key> {
+        let one_way = vec![
+            key!(["Instead of `between`, with `to`: one way only."] from: String [Party] []),
+            key!(["Instead of `between`, with `from`: one way only."] to: String [Party] []),
+            key!(["Only so many of their connections, drawn for each."] connections: Share [] ["`\"100%\"`"]),
+        ];
+        [BothWays::keys(), one_way].concat()
+    }
+
+    fn take(table: &mut Table<'_, '_>, context: &mut Context<'_>) -> Self {
+        let connections = table.optional("connections", context);
+        Self(WrittenBetween { sides: sides(table, &["between", "from", "service"], context), connections })
+    }
+}
+
+/// Reads what one of these `keys` begins; where that is wrong, it is all that is wrong with them.
+fn sides(
+    table: &mut Table<'_, '_>,
+    keys: &[&'static str],
+    context: &mut Context<'_>,
+) -> Option<WrittenSides> {
+    let sides = ways(table, keys, context);
+    if sides.is_none() {
+        for key in ["between", "from", "to", "service", "replica"] {
+            table.pass(key);
+        }
+    }
+    sides
 }
 
 /// Reads what one of these `keys` begins.
@@ -49,9 +103,6 @@ fn ways(table: &mut Table<'_, '_>, keys: &[&'static str], context: &mut Context<
         && !keys.contains(&"from")
     {
         context.error(place, "this is both ways").hint("write `between = [\"order\", \"payment\"]`");
-        for key in ["from", "to"] {
-            table.pass(key);
-        }
         return None;
     }
     // `to` alone lacks its `from`.
@@ -78,7 +129,7 @@ fn ways(table: &mut Table<'_, '_>, keys: &[&'static str], context: &mut Context<
         "from" => {
             WrittenSides::OneWay { from: table.required("from", context), to: table.required("to", context) }
         }
-        _ => WrittenSides::Around(target(table, context)),
+        _ => WrittenSides::Around(Keys::take(table, context)),
     })
 }
 

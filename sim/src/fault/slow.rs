@@ -1,11 +1,11 @@
 //! `slow`: the cores of pods take several times as long for the same work, while it lasts.
 
 use hoplab_config::quantity::Duration as Quantity;
-use hoplab_config::{At, Context, Table};
+use hoplab_config::{At, Context, Required, table};
 use toml_edit::Value;
 
 use super::dice::{Dice, Drawing, Entries};
-use super::sides::{WrittenTarget, pods, target};
+use super::sides::{WrittenTarget, pods};
 use super::{Aim, Fault, Run};
 use crate::figures::{Unit, number};
 use crate::scenario::plan::application::Service;
@@ -22,19 +22,22 @@ pub struct Slow {
     pub times: f64,
 }
 
-/// As it is written.
-pub(crate) struct Written {
-    target: WrittenTarget,
-    times: Option<At<f64>>,
+table! {
+    /// As it is written.
+    pub(crate) struct Written {
+        /// How many times as long.
+        times: f64 = Required::BARE,
+        ..
+        /// Where.
+        target: WrittenTarget,
+    }
 }
 
 impl Fault for Slow {
     const KEY: &'static str = "slow";
+    const ABOUT: &'static str =
+        "Work takes so many times as long while it lasts, also what is under way or waits.";
     type Written = Written;
-
-    fn read(table: &mut Table<'_, '_>, context: &mut Context<'_>) -> Option<Self::Written> {
-        Some(Written { target: target(table, context), times: table.required("times", context) })
-    }
 
     fn resolve(
         written: Self::Written,

@@ -1,11 +1,12 @@
 //! `slow_reader`: programs read each of their connections slowly (a phone, a consumer that cannot keep up): what they
 //! are sent waits in their kernels until these are full, then in whoever sends it.
 
+use hoplab_config::form::Key;
 use hoplab_config::quantity::{Bandwidth as Quantity, Duration};
-use hoplab_config::{At, Context, Table};
+use hoplab_config::{At, Context, Keys, Required, Table, key};
 
 use super::dice::{Dice, Drawing, Entries};
-use super::sides::side;
+use super::sides::{Party, side};
 use super::{Aim, Fault, Run};
 use crate::scenario::plan::application::Service;
 use crate::scenario::plan::target::{Between, Side, Target, Ways};
@@ -21,16 +22,21 @@ pub struct SlowReader {
 }
 
 /// As it is written.
+#[derive(Debug, Clone)]
 pub(crate) struct Written {
     reader: Option<At<String>>,
     reads: Option<At<Quantity>>,
 }
 
-impl Fault for SlowReader {
-    const KEY: &'static str = "slow_reader";
-    type Written = Written;
+impl Keys for Written {
+    fn keys() -> Vec<Key> {
+        vec![
+            key!(["Whose programs."] reader: String [Party] [Required::BARE]),
+            key!(["How much they read of each of their connections."] reads: Quantity [] [Required::BARE]),
+        ]
+    }
 
-    fn read(table: &mut Table<'_, '_>, context: &mut Context<'_>) -> Option<Self::Written> {
+    fn take(table: &mut Table<'_, '_>, context: &mut Context<'_>) -> Self {
         let reader = match table.key_place("service").filter(|_| !table.has("reader")) {
             Some(place) => {
                 let hint = "write `reader = \"payment\"`, or `\"payment-0\"`, `\"client\"`, `\"gateway\"`";
@@ -42,8 +48,15 @@ impl Fault for SlowReader {
             }
             None => table.required("reader", context),
         };
-        Some(Written { reader, reads: table.required("reads", context) })
+        Self { reader, reads: table.required("reads", context) }
     }
+}
+
+impl Fault for SlowReader {
+    const KEY: &'static str = "slow_reader";
+    const ABOUT: &'static str = "Programs read their connections slowly: what they are sent waits in their \
+                                kernels until these are full, then in whoever sends it.";
+    type Written = Written;
 
     fn resolve(
         written: Self::Written,

@@ -16,6 +16,7 @@ pub struct Vanish {
 
 impl OfPods for Vanish {
     const NAME: &'static str = "vanish";
+    const ABOUT: &'static str = "Machines are gone without a word and start anew at the end; nobody is told.";
     const WORDS: &'static str = "is gone without a word";
     const RENEWS: bool = true;
 

@@ -7,7 +7,7 @@ use hoplab_config::{Context, Fetch, Problems, Source, file, read_from};
 use super::overrides::Overrides;
 use super::plan::Plan;
 use super::resolve;
-use super::schema::{App, File};
+use super::schema::{self, App, File};
 
 /// Reads the scenario at `path`, and the files that it names relative to itself.
 pub fn load(path: &Path, overrides: &Overrides) -> Result<Plan, Problems> {
@@ -29,7 +29,7 @@ pub fn parse(sources: &[Source], overrides: &Overrides) -> Result<Plan, Problems
 
 /// The number of services of an application, which is read by itself; names are only looked up where a scenario uses it.
 pub fn application(context: &mut Context<'_>) -> Option<usize> {
-    context.document::<App>(0).map(|app| app.services.len())
+    context.document::<App>(0).map(|app| schema::named(app.services).len())
 }
 
 fn document(overrides: &Overrides, context: &mut Context<'_>) -> Option<Plan> {

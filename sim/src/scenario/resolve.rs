@@ -23,9 +23,9 @@ use hoplab_config::{At, Context, Named, Place, Problems};
 
 use super::overrides::Overrides;
 use super::plan::{Plan, ProxyCores};
-use super::schema::policies::Cores;
+use super::schema::policies::{Cores, SHARED};
 use super::schema::topology::Service;
-use super::schema::{self, App, File};
+use super::schema::{self, App, File, named, said};
 use crate::costs::Costs;
 use crate::scenario::LONGEST;
 use names::Names;
@@ -42,27 +42,30 @@ struct Window {
 /// The plan for `file`. Only worth anything if no error was noted; `None` when half of what it refers
 /// to is missing, so that more errors would only confuse.
 pub(super) fn resolve(file: File, overrides: &Overrides, context: &mut Context<'_>) -> Option<Plan> {
-    let window = window(&file.scenario, overrides, context);
-    let compared = architectures::compared(file.compare.as_ref(), context);
+    let scenario = said(file.scenario);
+    let window = window(&scenario, overrides, context);
+    let compared = architectures::compared(file.compare.as_ref().map(|at| &at.value), context);
     let architectures = architectures::chosen(&compared, overrides, context);
-    let network = network::network(file.network, context);
-    let written = services(&file.scenario, file.services, context)?;
+    let network = network::network(said(file.network), context);
+    let written = services(&scenario, named(file.services), context)?;
     let names = Names::of(&written, context);
-    let places = bounds::Places::of(&written, &file.loads);
-    let asks_without_end = restless::first(&file.loads);
+    let loads = named(file.load);
+    let places = bounds::Places::of(&written, &loads);
+    let asks_without_end = restless::first(&loads);
     let services = topology::services(written, &names, &network, context);
     let noted = context.count();
-    let loads = loads::loads(file.loads, &names, &network.zones, context);
+    let loads = loads::loads(loads, &names, &network.zones, context);
     let loads_are_right = context.count() == noted && loads.iter().all(|load| !load.mix.is_empty());
     bounds::in_all(&services, &loads, window.duration, &places, context);
-    bounds::points(&file.sweep.0, context);
+    let sweep = said(file.sweep).0;
+    bounds::points(&sweep, context);
     let surroundings = surroundings::Surroundings {
         names: &names,
         services: &services,
         loads: &loads,
         architectures: &architectures,
     };
-    let faults = faults::resolve(file.faults, &window, &surroundings, context);
+    let faults = faults::resolve(said(file.faults), &window, &surroundings, context);
     let expectations = expectations::Expectations {
         names: &names,
         services: &services,
@@ -72,23 +75,25 @@ pub(super) fn resolve(file: File, overrides: &Overrides, context: &mut Context<'
         compared: &compared,
         chosen: &architectures,
     };
-    let expectations = expectations.resolve(file.expectations, context);
-    let gateway_cores = gateway_cores(file.gateway.cores.as_ref(), context);
-    let sidecar_cores = proxy_cores(file.mesh.cores.as_ref(), context);
-    let gateway_nic = network.nic_of(file.gateway.bandwidth.map(|at| at.value.0));
-    let direct = connections::direct_balance(file.direct.balance.as_ref(), &compared, context);
+    let expectations = expectations.resolve(said(file.expect), context);
+    let (mut gateway, mut mesh) = (said(file.gateway), said(file.mesh));
+    let (gateway_layers, mesh_layers) = (gateway.take_layers(), mesh.take_layers());
+    let gateway_cores = gateway_cores(gateway.cores.as_ref(), context);
+    let sidecar_cores = proxy_cores(mesh.cores.as_ref(), context);
+    let gateway_nic = network.nic_of(gateway.bandwidth.map(|at| at.value.0));
+    let direct = connections::direct_balance(said(file.direct).balance.as_ref(), &compared, context);
     let gateway_protocol =
-        connections::gateway_protocol(file.gateway.protocol.as_ref(), &services, &loads, context);
-    let gateway_keep_alive = connections::kept_for(file.gateway.keep_alive, context);
-    let gateway_max_connection_age = connections::kept_for(file.gateway.max_connection_age, context);
-    let gateway_zone = file.gateway.zone.and_then(|name| topology::zone(&name, &network.zones, context));
-    let gateway = layers::resolve(&file.gateway.layers, &names, context);
-    connections::refuse_for_grpc(&services, &gateway.services, &file.gateway.layers, context);
-    let mesh = layers::resolve(&file.mesh.layers, &names, context);
-    connections::refuse_for_grpc(&services, &mesh.services, &file.mesh.layers, context);
-    let invariants = explore::invariants(file.invariants, context);
-    let explore = explore::explore(file.explore, &names, context);
-    let scenario = file.scenario;
+        connections::gateway_protocol(gateway.protocol.as_ref(), &services, &loads, context);
+    let gateway_keep_alive = connections::kept_for(gateway.keep_alive, context);
+    let gateway_max_connection_age = connections::kept_for(gateway.max_connection_age, context);
+    let gateway_zone = gateway.zone.and_then(|name| topology::zone(&name, &network.zones, context));
+    let gateway = layers::resolve(&gateway_layers, &names, context);
+    connections::refuse_for_grpc(&services, &gateway.services, &gateway_layers, context);
+    let mesh = layers::resolve(&mesh_layers, &names, context);
+    connections::refuse_for_grpc(&services, &mesh.services, &mesh_layers, context);
+    let invariants = explore::invariants(said(file.invariants), context);
+    let explore = explore::explore(said(file.explore), &names, context);
+    let (gateway_costs, sidecar_costs) = costs(said(file.costs));
     let plan = Plan {
         name: stem(&context.sources()[0].path).to_owned(),
         title: scenario
@@ -118,11 +123,11 @@ pub(super) fn resolve(file: File, overrides: &Overrides, context: &mut Context<'
         loads,
         gateway_cores,
         sidecar_cores,
-        gateway_costs: file.costs.gateway.map_or(Costs::GATEWAY, costs),
-        sidecar_costs: file.costs.sidecar.map_or(Costs::SIDECAR, costs),
+        gateway_costs,
+        sidecar_costs,
         faults,
         expectations,
-        sweep: file.sweep.0,
+        sweep,
         search: file.search.map(|at| at.value),
         invariants,
         explore,
@@ -183,7 +188,7 @@ fn services(
 
 fn app(path: &At<String>, context: &mut Context<'_>) -> Option<Named<Service>> {
     match context.open(&path.value, path.place) {
-        Ok(source) => context.document::<App>(source).map(|app| app.services),
+        Ok(source) => context.document::<App>(source).map(|app| named(app.services)),
         Err(why) => {
             context.error(path.place, why).hint("the path is relative to the scenario file");
             None
@@ -191,10 +196,15 @@ fn app(path: &At<String>, context: &mut Context<'_>) -> Option<Named<Service>> {
     }
 }
 
-fn costs(cost: schema::Cost) -> Costs {
+/// What a request costs at the gateway, and at a sidecar.
+fn costs(written: schema::Costs) -> (Costs, Costs) {
     let duration =
         |at: Option<At<hoplab_config::quantity::Duration>>| at.map_or(Duration::ZERO, |at| at.value.0);
-    Costs { latency: duration(cost.latency), request: duration(cost.cpu), ..Costs::default() }
+    let of = |at: At<schema::Cost>| {
+        let schema::Cost { latency, cpu } = at.value;
+        Costs { latency: duration(latency), request: duration(cpu), ..Costs::default() }
+    };
+    (written.gateway.map_or(Costs::GATEWAY, of), written.sidecar.map_or(Costs::SIDECAR, of))
 }
 
 /// A file's name without folders and extension.
@@ -231,10 +241,10 @@ fn proxy_cores(written: Option<&At<Cores>>, context: &mut Context<'_>) -> ProxyC
             let cores = Some(&At { value: cores, place });
             ProxyCores::Own(bounds::count("core", cores, bounds::CORES_MAX, context))
         }
-        Some(At { value: Cores::Name(name), .. }) if name == "shared" => ProxyCores::Shared,
+        Some(At { value: Cores::Name(name), .. }) if name == SHARED => ProxyCores::Shared,
         Some(At { value: Cores::Name(name), place }) => {
             let name = At { value: name.clone(), place: *place };
-            context.unknown("use of cores", &name, ["shared"]);
+            context.unknown("use of cores", &name, [SHARED]);
             ProxyCores::Own(PROXY_CORES)
         }
     }

@@ -1,4 +1,5 @@
-//! What a scenario file may say, as it was written: each table a type, each value with its place.
+//! What a scenario file may say, as it was written: each table a list of keys, each value with its place. Readers and
+//! the schema for editors come from the same lists.
 //! Units and types are checked here; what needs a second look elsewhere (names, order, sums) is
 //! resolved into a plan. No files are opened but through the reader's context.
 
@@ -13,10 +14,9 @@ pub(super) mod policies;
 pub(super) mod sweep;
 pub(super) mod topology;
 
+use hoplab_config::form::{Form, Key, Word};
 use hoplab_config::quantity::Duration;
-use hoplab_config::{At, Context, Named, Place, Read, Table};
-use toml::Spanned;
-use toml::de::DeValue;
+use hoplab_config::{At, Keys, Named, Names, Read, Required, table, way};
 
 use super::grid::Search;
 use direct::Direct;
@@ -28,155 +28,134 @@ use policies::{Gateway, Mesh};
 use sweep::Sweep;
 use topology::Service;
 
-/// A scenario file.
-pub(super) struct File {
-    pub(super) scenario: Scenario,
-    pub(super) compare: Option<Compare>,
-    pub(super) network: Network,
-    pub(super) services: Named<Service>,
-    pub(super) loads: Named<Load>,
-    pub(super) direct: Direct,
-    pub(super) gateway: Gateway,
-    pub(super) mesh: Mesh,
-    pub(super) costs: Costs,
-    pub(super) faults: Vec<At<Fault>>,
-    pub(super) expectations: Vec<At<Expect>>,
-    pub(super) sweep: Sweep,
-    pub(super) search: Option<At<Search>>,
-    pub(super) invariants: explore::Invariants,
-    pub(super) explore: explore::Explore,
+table! {
+    /// A scenario file.
+    pub(super) struct File {
+        /// What it is called, how long it runs, and what it is seeded with.
+        pub(super) scenario: Scenario = Required::BARE,
+        /// What is run beside each other.
+        pub(super) compare: Compare = "all four architectures",
+        /// The wires between pods.
+        pub(super) network: Network,
+        /// The services, each by its name; what the scenario says lies over what its application says, key by key.
+        pub(super) services: Names<Service>,
+        /// Where requests come from, each by its name: `rate` or `users`.
+        pub(super) load: Names<Load>,
+        /// How services are reached where no proxy stands at the caller's side: by clients that have no gateway, and by
+        /// services outside a mesh.
+        pub(super) direct: Direct,
+        /// The gateway: the keys of its live file that a scenario does not know by itself.
+        pub(super) gateway: Gateway,
+        /// The sidecars: the keys of their live file that a scenario does not know by itself.
+        pub(super) mesh: Mesh,
+        /// What proxies cost.
+        pub(super) costs: Costs = "as measured",
+        /// What goes wrong: each of exactly one kind, within the run.
+        pub(super) faults: Vec<At<Fault>> = "none",
+        /// What must hold of the result.
+        pub(super) expect: Vec<At<Expect>> = "nothing",
+        /// What `hoplab sweep` runs: every value of each key with every value of the others. `hoplab run` runs the file as
+        /// it stands.
+        pub(super) sweep: Sweep = "none",
+        /// What `hoplab sweep` looks for at each point of the grid: the highest value of a key at which all expectations
+        /// hold, by halving.
+        pub(super) search: Search = "none",
+        /// The bounds of what must always hold.
+        pub(super) invariants: explore::Invariants,
+        /// What `hoplab explore` draws; a range is the smallest and the largest value, or one that is always taken.
+        pub(super) explore: explore::Explore,
+    }
 }
 
-impl Read for File {
-    fn read(value: &Spanned<DeValue<'_>>, place: Place, context: &mut Context<'_>) -> Option<Self> {
-        let mut table = Table::open(value, place, context)?;
-        let file = Self {
-            scenario: table.required("scenario", context).map(|at| at.value).unwrap_or_default(),
-            compare: table.optional("compare", context).map(|at| at.value),
-            network: table.optional("network", context).map(|at| at.value).unwrap_or_default(),
-            services: table.named("services", context),
-            loads: table.named("load", context),
-            direct: table.optional("direct", context).map(|at| at.value).unwrap_or_default(),
-            gateway: table.optional("gateway", context).map(|at| at.value).unwrap_or_default(),
-            mesh: table.optional("mesh", context).map(|at| at.value).unwrap_or_default(),
-            costs: table.optional("costs", context).map(|at| at.value).unwrap_or_default(),
-            faults: table.optional("faults", context).map(|at| at.value).unwrap_or_default(),
-            expectations: table.optional("expect", context).map(|at| at.value).unwrap_or_default(),
-            sweep: table.optional("sweep", context).map(|at| at.value).unwrap_or_default(),
-            search: table.optional("search", context),
-            invariants: table.optional("invariants", context).map(|at| at.value).unwrap_or_default(),
-            explore: table.optional("explore", context).map(|at| at.value).unwrap_or_default(),
-        };
-        table.refuse_rest(context);
-        Some(file)
-    }
+/// The keys of a scenario file.
+pub fn keys() -> Vec<Key> {
+    File::keys()
+}
+
+/// The keys of an application file.
+pub fn application_keys() -> Vec<Key> {
+    App::keys()
 }
 
 /// The tables of a scenario file.
 pub fn tables() -> Vec<&'static str> {
-    let names = [
-        "scenario",
-        "compare",
-        "network",
-        "services",
-        "load",
-        "direct",
-        "gateway",
-        "mesh",
-        "costs",
-        "faults",
-        "expect",
-        "sweep",
-        "search",
-        "invariants",
-        "explore",
-    ];
-    names.into()
+    keys().into_iter().map(|key| key.name).collect()
 }
 
-/// An application file: services that several scenarios share.
-pub(super) struct App {
-    pub(super) services: Named<Service>,
-}
-
-impl Read for App {
-    fn read(value: &Spanned<DeValue<'_>>, place: Place, context: &mut Context<'_>) -> Option<Self> {
-        let mut table = Table::open(value, place, context)?;
-        let app = Self { services: table.named("services", context) };
-        table.refuse_rest(context);
-        Some(app)
+table! {
+    /// An application file: services that several scenarios share.
+    pub(super) struct App {
+        /// The services, each by its name.
+        pub(super) services: Names<Service>,
     }
 }
 
-/// `[scenario]`.
-#[derive(Default)]
-pub(super) struct Scenario {
-    pub(super) title: Option<At<String>>,
-    pub(super) app: Option<At<String>>,
-    pub(super) duration: Option<At<Duration>>,
-    pub(super) warmup: Option<At<Duration>>,
-    pub(super) seed: Option<At<u64>>,
-}
-
-impl Read for Scenario {
-    fn read(value: &Spanned<DeValue<'_>>, place: Place, context: &mut Context<'_>) -> Option<Self> {
-        let mut table = Table::open(value, place, context)?;
-        let scenario = Self {
-            title: table.optional("title", context),
-            app: table.optional("app", context),
-            duration: table.required("duration", context),
-            warmup: table.optional("warmup", context),
-            seed: table.optional("seed", context),
-        };
-        table.refuse_rest(context);
-        Some(scenario)
+table! {
+    /// `[scenario]`.
+    pub(super) struct Scenario {
+        /// One line for headings.
+        pub(super) title: String as Title = "the file's name",
+        /// An application file, relative to this one: services that several scenarios share.
+        pub(super) app: String as Path = "none",
+        /// How long there is load, warm-up included. Answers are then waited for until the longest timeout allows no
+        /// request to be open, for 30 s at least.
+        pub(super) duration: Duration = Required::BARE,
+        /// What is measured but not reported, from the start on.
+        pub(super) warmup: Duration = "`\"0s\"`",
+        /// What all random streams are seeded with.
+        pub(super) seed: u64 = "`1`",
     }
 }
 
-/// `[compare]`.
-pub(super) struct Compare {
-    pub(super) architectures: Option<At<Vec<At<String>>>>,
-}
+way!(Title: String, Form::Text { what: "a line", example: "A retry storm" }, String::read);
+way!(Path: String, Form::Text { what: "a path", example: "apps/shop.toml" }, String::read);
 
-impl Read for Compare {
-    fn read(value: &Spanned<DeValue<'_>>, place: Place, context: &mut Context<'_>) -> Option<Self> {
-        let mut table = Table::open(value, place, context)?;
-        let compare = Self { architectures: table.required("architectures", context) };
-        table.refuse_rest(context);
-        Some(compare)
+table! {
+    /// `[compare]`.
+    pub(super) struct Compare {
+        /// The architectures that are run.
+        pub(super) architectures: Vec<At<String>> as Architectures = Required::BARE,
     }
 }
 
-/// `[costs]`.
-#[derive(Default)]
-pub(super) struct Costs {
-    pub(super) gateway: Option<Cost>,
-    pub(super) sidecar: Option<Cost>,
-}
+way!(pub(super) Architectures: Vec<At<String>>, Form::List(Box::new(words(ARCHITECTURES))), Vec::read);
 
-impl Read for Costs {
-    fn read(value: &Spanned<DeValue<'_>>, place: Place, context: &mut Context<'_>) -> Option<Self> {
-        let mut table = Table::open(value, place, context)?;
-        let costs = Self {
-            gateway: table.optional("gateway", context).map(|at| at.value),
-            sidecar: table.optional("sidecar", context).map(|at| at.value),
-        };
-        table.refuse_rest(context);
-        Some(costs)
+/// How architectures are called; what they mean is resolved.
+const ARCHITECTURES: [&str; 5] = ["direct", "gateway", "mesh", "gateway+mesh", "mesh+gateway"];
+
+table! {
+    /// `[costs]`.
+    pub(super) struct Costs {
+        /// Of the gateway.
+        pub(super) gateway: Cost = "as measured",
+        /// Of each sidecar.
+        pub(super) sidecar: Cost = "as measured",
     }
 }
 
-/// `gateway = { latency = …, cpu = … }`.
-pub(super) struct Cost {
-    pub(super) latency: Option<At<Duration>>,
-    pub(super) cpu: Option<At<Duration>>,
+table! {
+    /// `gateway = { latency = …, cpu = … }`: what a request costs; nothing else is charged.
+    pub(super) struct Cost {
+        /// What a request takes on no core.
+        pub(super) latency: Duration = "`\"0us\"`",
+        /// What a request takes on a core.
+        pub(super) cpu: Duration = "`\"0us\"`",
+    }
 }
 
-impl Read for Cost {
-    fn read(value: &Spanned<DeValue<'_>>, place: Place, context: &mut Context<'_>) -> Option<Self> {
-        let mut table = Table::open(value, place, context)?;
-        let cost = Self { latency: table.optional("latency", context), cpu: table.optional("cpu", context) };
-        table.refuse_rest(context);
-        Some(cost)
-    }
+way!(pub(super) Counted: u32, Form::Whole { least: 1, most: u32::MAX.into() }, u32::read);
+
+/// What was written for a table, or nothing of it.
+pub(super) fn said<T: Default>(written: Option<At<T>>) -> T {
+    written.map(|at| at.value).unwrap_or_default()
+}
+
+/// What stands under each name.
+pub(super) fn named<T>(written: Option<At<Names<T>>>) -> Named<T> {
+    said(written).0
+}
+
+/// One of these words, which mean something elsewhere.
+fn words(names: impl IntoIterator<Item = &'static str>) -> Form {
+    Form::Word(names.into_iter().map(|name| Word { name, about: "" }).collect())
 }

@@ -2,6 +2,7 @@
 
 mod mistakes;
 mod plans;
+mod schema;
 mod strange;
 
 use hoplab_config::Problems;

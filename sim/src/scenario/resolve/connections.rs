@@ -14,20 +14,6 @@ use crate::scenario::plan::architecture::Architecture;
 use crate::scenario::plan::connections::{DirectBalance, Protocol};
 use crate::scenario::schema::policies::Layers;
 
-/// What a service speaks.
-pub(super) fn protocol(written: Option<&At<String>>, context: &mut Context<'_>) -> Protocol {
-    let Some(name) = written else { return Protocol::default() };
-    match name.value.as_str() {
-        "http1" => Protocol::Http1,
-        "http2" => Protocol::Http2,
-        "grpc" => Protocol::Grpc,
-        _ => {
-            context.unknown("protocol", name, ["http1", "http2", "grpc"]);
-            Protocol::default()
-        }
-    }
-}
-
 /// How long connections are kept; for no time is not at all.
 pub(super) fn kept_for(written: Option<At<Quantity>>, context: &mut Context<'_>) -> Option<Duration> {
     let At { value, place } = written?;
@@ -40,25 +26,18 @@ pub(super) fn kept_for(written: Option<At<Quantity>>, context: &mut Context<'_>)
 
 /// How requests are spread without a proxy, which somebody should be in one of the `architectures`.
 pub(super) fn direct_balance(
-    written: Option<&At<String>>,
+    written: Option<&At<DirectBalance>>,
     architectures: &[Architecture],
     context: &mut Context<'_>,
 ) -> DirectBalance {
-    let Some(name) = written else { return DirectBalance::default() };
+    let Some(written) = written else { return DirectBalance::default() };
     let proxied = |architecture: &Architecture| architecture.gateway && architecture.mesh;
     if !architectures.is_empty() && architectures.iter().all(proxied) {
         context
-            .warning(name.place, "nobody calls a service without a proxy")
+            .warning(written.place, "nobody calls a service without a proxy")
             .hint("it says something of \"direct\", \"gateway\" and \"mesh\"");
     }
-    match name.value.as_str() {
-        "per-request" => DirectBalance::PerRequest,
-        "per-connection" => DirectBalance::PerConnection,
-        _ => {
-            context.unknown("way to balance without a proxy", name, ["per-request", "per-connection"]);
-            DirectBalance::default()
-        }
-    }
+    written.value
 }
 
 /// Notes an endpoint of a gRPC service that would not be asked with POST, which is all that gRPC does.
@@ -72,27 +51,20 @@ pub(super) fn refuse_method(method: &Method, place: Place, context: &mut Context
 
 /// What clients speak with the gateway.
 pub(super) fn gateway_protocol(
-    written: Option<&At<String>>,
+    written: Option<&At<Http>>,
     services: &[Service],
     loads: &[Load],
     context: &mut Context<'_>,
 ) -> Option<Http> {
-    let name = written?;
-    match name.value.as_str() {
-        "http1" => {
-            let asked = loads.iter().flat_map(|load| &load.mix).map(|(asked, _)| &services[asked.service.0]);
-            if let Some(service) = asked.into_iter().find(|service| service.protocol == Protocol::Grpc) {
-                let fact = format!("\"{}\" speaks gRPC, which is HTTP/2", service.name);
-                context.error(name.place, fact).hint("write \"http2\", or leave it out");
-            }
-            Some(Http::Http1)
-        }
-        "http2" => Some(Http::Http2),
-        _ => {
-            context.unknown("protocol", name, ["http1", "http2"]);
-            None
+    let &At { value: protocol, place } = written?;
+    if protocol == Http::Http1 {
+        let asked = loads.iter().flat_map(|load| &load.mix).map(|(asked, _)| &services[asked.service.0]);
+        if let Some(service) = asked.into_iter().find(|service| service.protocol == Protocol::Grpc) {
+            let fact = format!("\"{}\" speaks gRPC, which is HTTP/2", service.name);
+            context.error(place, fact).hint("write \"http2\", or leave it out");
         }
     }
+    Some(protocol)
 }
 
 /// Notes what services that speak gRPC cannot do: answer health checks over plain HTTP, or speak HTTP/1.1. `settings` are

@@ -14,7 +14,7 @@ use crate::invariants::Invariant;
 use crate::scenario::plan::{
     Architecture, During, EndpointId, Expectation, Fault, Load, Metric, Service, ServiceId,
 };
-use crate::scenario::schema::expect::Expect;
+use crate::scenario::schema::expect::{CONTAINERS, Expect};
 use crate::world::ContainerKind;
 use bounds::{closed_form, limit};
 use sentence::{figure, sentence};
@@ -51,9 +51,9 @@ impl Expectations<'_> {
         let metric = self.metric(&expect, context);
         let of = expect.of.as_ref().map(|name| self.of(name, metric, context));
         let edge = expect.edge.as_ref().map(|edge| self.edge(edge, metric, context));
-        let architectures = self.architectures(expect.architectures.as_ref(), context);
+        let architectures = self.architectures(expect.r#in.as_ref(), context);
         let during = expect.during.as_ref().map_or(Some(During::All), |name| self.during(name, context));
-        if !expect.bounded {
+        if !expect.bounded.0 {
             let hint = "say what is all right: `max = \"300ms\"`, or `min`, or both";
             context.error(place, "an expectation without \"min\", \"max\" or \"value\"").hint(hint);
         }
@@ -314,10 +314,9 @@ fn container(figure: Figure, expect: &Expect, context: &mut Context<'_>) -> Opti
     let others = expect.container.is_none().then_some("which containers: `container = \"sidecar\"`");
     refuse_parts(figure, "containers", others, &parts, context);
     let Some(name) = &expect.container else { return Some(Metric::Container(figure, None)) };
-    let kinds = || [ContainerKind::Application, ContainerKind::Sidecar, ContainerKind::Gateway].into_iter();
-    let known = kinds().find(|known| known.name() == name.value);
+    let known = CONTAINERS.into_iter().find(|known| known.name() == name.value);
     if known.is_none() {
-        context.unknown("kind of container", name, kinds().map(ContainerKind::name));
+        context.unknown("kind of container", name, CONTAINERS.map(ContainerKind::name));
     }
     known.map(|known| Metric::Container(figure, Some(known)))
 }

@@ -33,10 +33,10 @@ pub(super) fn explore(written: written::Explore, names: &Names, context: &mut Co
     for at in written.times.iter().flat_map(|list| &list.value) {
         bounds::factor(at, context);
     }
-    let lasts = range(written.lasts, |at| at.0, default.lasts, context);
+    let lasts = range(written.r#for, |at| at.0, default.lasts, context);
     let add = range(written.add, |at| at.0, default.add, context);
     Explore {
-        weights: written.faults.map_or(vec![1.0; FAULT_KINDS.len()], |faults| weights(faults, context)),
+        weights: written.faults.map_or(vec![1.0; FAULT_KINDS.len()], |at| weights(at.value.0, context)),
         at_most: written
             .at_most
             .map_or(default.at_most, |at| bounds::count("fault", Some(&at), bounds::DRAWN_MAX, context)),

@@ -26,9 +26,9 @@ pub(super) fn resolve(
     let mut all: Vec<Fault> = Vec::new();
     for At { value: fault, .. } in faults {
         let at = fault.at.as_ref().map_or(Duration::ZERO, |at| at.value.0);
-        let lasts = fault.lasts.as_ref().map_or(Duration::ZERO, |lasts| lasts.value.0);
+        let lasts = fault.r#for.as_ref().map_or(Duration::ZERO, |lasts| lasts.value.0);
         check_time(&fault, window, context);
-        let kind = fault.kind.and_then(|kind| kind.resolve(fault.lasts.as_ref(), surroundings, context));
+        let kind = fault.kind.0.and_then(|kind| kind.resolve(fault.r#for.as_ref(), surroundings, context));
         let Some(name) = fault.name else { continue };
         names::check("a fault", &name, context);
         if TAKEN.contains(&name.value.as_str()) {
@@ -45,7 +45,7 @@ pub(super) fn resolve(
 }
 
 fn check_time(fault: &written::Fault, window: &Window, context: &mut Context<'_>) {
-    let (Some(at), Some(lasts)) = (&fault.at, &fault.lasts) else { return };
+    let (Some(at), Some(lasts)) = (&fault.at, &fault.r#for) else { return };
     let duration = window.duration;
     let ends = format!("which ends at {}", Quantity(duration));
     if lasts.value.0.is_zero() {

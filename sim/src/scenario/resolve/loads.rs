@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use hoplab_config::quantity::Rate;
-use hoplab_config::{At, Context, Named, Place};
+use hoplab_config::{At, Context, Named, Names as Mix, Place};
 use http::{HeaderName, HeaderValue};
 
 use super::names::{self, Names};
 use super::{bounds, limit, topology};
 use crate::distribution::{Distribution, Sizes};
 use crate::scenario::plan::{Arrivals, EndpointId, Load, Pace, Zone};
-use crate::scenario::schema::load as written;
+use crate::scenario::schema::{load as written, named};
 
 /// Resolves every load.
 pub(super) fn loads(
@@ -27,10 +27,11 @@ pub(super) fn loads(
     for (name, load) in loads {
         names::check("a load", &name, context);
         let Some(mut load) = load else { continue };
-        let mix = mix(std::mem::take(&mut load.mix), load.mix_place, names, context);
+        let place = name.place;
+        let mix = load.mix.take().map(|at| mix(at, names, context)).unwrap_or_default();
         let send_deadline =
             super::send_deadline(load.send_deadline.as_ref(), load.timeout.is_some(), context);
-        let headers = headers(std::mem::take(&mut load.headers), context);
+        let headers = headers(named(load.headers.take()), context);
         let request = load.request.take().map_or(Sizes::ZERO, |at| at.value);
         let timeout = limit(load.timeout.clone(), context);
         let sessions = load
@@ -38,7 +39,7 @@ pub(super) fn loads(
             .as_ref()
             .map(|at| bounds::count("session", Some(at), bounds::SESSIONS_MAX, context));
         let zone = load.zone.as_ref().and_then(|name| topology::zone(name, zones, context));
-        let pace = match (load.says_rate, load.says_users) {
+        let pace = match (load.says.rate, load.says.users) {
             (true, false) => open(load, context),
             (false, true) => closed(load, context),
             (both, _) => {
@@ -48,7 +49,7 @@ pub(super) fn loads(
                     "a load without \"rate\" or \"users\""
                 };
                 let hint = "\"rate\" sends whether or not answers come, \"users\" wait for theirs: write one";
-                context.error(load.place, fact).hint(hint);
+                context.error(place, fact).hint(hint);
                 None
             }
         };
@@ -74,14 +75,7 @@ fn open(load: written::Load, context: &mut Context<'_>) -> Option<Pace> {
         let hint = "\"think\" goes with \"users\", who wait for their answers";
         context.error(think.place, "\"think\" beside \"rate\"").hint(hint);
     }
-    let arrivals = load.arrivals.map_or(Arrivals::Poisson, |name| match name.value.as_str() {
-        "poisson" => Arrivals::Poisson,
-        "uniform" => Arrivals::Uniform,
-        _ => {
-            context.unknown("arrivals", &name, ["poisson", "uniform"]);
-            Arrivals::Poisson
-        }
-    });
+    let arrivals = load.arrivals.map_or(Arrivals::Poisson, |at| at.value);
     let At { value: written::Curve(points), place } = load.rate?;
     Some(Pace::Open { curve: curve(points, place, context), arrivals })
 }
@@ -152,12 +146,11 @@ fn headers(
 }
 
 fn mix(
-    mix: Named<f64>,
-    place: Option<Place>,
+    At { value: Mix(mix), place }: At<Mix<f64>>,
     names: &Names,
     context: &mut Context<'_>,
 ) -> Vec<(EndpointId, f64)> {
-    if let Some(place) = place.filter(|_| mix.is_empty()) {
+    if mix.is_empty() {
         context.error(place, "an empty mix").hint("say what is requested: `{ \"service.endpoint\" = 1 }`");
     }
     let mut all = Vec::new();

@@ -26,13 +26,12 @@ impl Names {
                     .error(name.place, fact)
                     .hint("the name stands for one end of the traffic in every scenario");
             }
-            for (name, _) in &service.endpoints {
+            for (name, _) in service.endpoints() {
                 check("an endpoint", name, context);
             }
         }
         refuse_pods(services, context);
-        let endpoints =
-            |service: &Service| service.endpoints.iter().map(|(name, _)| name.value.clone()).collect();
+        let endpoints = |service: &Service| service.endpoints().map(|(name, _)| name.value.clone()).collect();
         Self(services.iter().map(|(name, service)| (name.value.clone(), endpoints(service))).collect())
     }
 

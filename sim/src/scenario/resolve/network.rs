@@ -8,10 +8,8 @@ use hoplab_config::{At, Context};
 
 use super::{names, topology};
 use crate::distribution::Distribution;
-use crate::scenario::plan::network::{
-    self, BetweenZones, Capacity, CongestionControl, Line, Network, Queue, Zone,
-};
-use crate::scenario::schema::network as written;
+use crate::scenario::plan::network::{self, BetweenZones, Capacity, Line, Network, Queue, Zone};
+use crate::scenario::schema::{named, network as written, said};
 
 /// The network's latency when the file does not say: a wire for nothing would flatter chatty services.
 const LATENCY: Duration = Duration::from_micros(250);
@@ -20,49 +18,37 @@ const STEADY_MIN: Duration = Duration::from_micros(10);
 
 /// The network that is written.
 pub(super) fn network(written: written::Network, context: &mut Context<'_>) -> Network {
-    let shared = steady_for(written.line.steady_for.as_ref(), context);
+    let shared = steady_for(written.weather.steady_for.as_ref(), context);
     let nic = capacity(&written.capacity, context);
-    let line = line(written.line, shared, None);
+    let line = line(written.latency, written.weather, shared, None);
     let mut zones = Vec::new();
-    for (name, zone) in written.zones {
+    for (name, zone) in named(written.zones) {
         names::check("a zone", &name, context);
         let zone = zone.unwrap_or_default();
-        let steady_for = steady_for(zone.line.steady_for.as_ref(), context).or(shared);
+        let steady_for = steady_for(zone.weather.steady_for.as_ref(), context).or(shared);
         let access = capacity(&zone.capacity, context);
         zones.push(Zone {
             name: name.value,
-            line: self::line(zone.line, steady_for, line.jitter.as_ref()),
+            line: self::line(zone.latency, zone.weather, steady_for, line.jitter.as_ref()),
             access,
         });
     }
-    let congestion = written.congestion.map(|name| congestion(&name, context)).unwrap_or_default();
+    let congestion = said(written.congestion);
     let mut network = Network { line, nic, congestion, zones, between: Vec::new() };
-    for pair in written.between.map(|at| at.value).unwrap_or_default() {
-        between(pair.value, shared, &mut network, context);
+    for pair in said(written.between) {
+        between(pair, shared, &mut network, context);
     }
     network
 }
 
-fn congestion(name: &At<String>, context: &mut Context<'_>) -> CongestionControl {
-    match name.value.as_str() {
-        "cubic" => CongestionControl::Cubic,
-        "reno" => CongestionControl::Reno,
-        "bbr" => CongestionControl::Bbr,
-        _ => {
-            context.unknown("congestion control", name, ["cubic", "reno", "bbr"]);
-            CongestionControl::default()
-        }
-    }
-}
-
 /// Adds a pair of zones, key by key over what would lie between them otherwise.
 fn between(
-    pair: written::BetweenZones,
+    At { value: pair, place }: At<written::BetweenZones>,
     shared: Option<Duration>,
     network: &mut Network,
     context: &mut Context<'_>,
 ) {
-    let own = steady_for(pair.line.steady_for.as_ref(), context);
+    let own = steady_for(pair.weather.steady_for.as_ref(), context);
     let trunk = capacity(&pair.capacity, context);
     let Some(names) = pair.zones else { return };
     let [one, other] = &names.value[..] else {
@@ -80,15 +66,15 @@ fn between(
     }
     if network.between.iter().any(|known| known.joins(first, second)) {
         let fact = format!("\"{}\" and \"{}\" for a second time", one.value, other.value);
-        context.error(pair.place, fact).hint("it is the same both ways: write all of it in one table");
+        context.error(place, fact).hint("it is the same both ways: write all of it in one table");
         return;
     }
     let otherwise = network.line_between(Some(first), Some(second)).clone();
-    let line = match pair.line.latency {
-        Some(_) => line(pair.line, own.or(shared), network.line.jitter.as_ref()),
+    let line = match pair.latency {
+        Some(_) => line(pair.latency, pair.weather, own.or(shared), network.line.jitter.as_ref()),
         None => Line {
             steady_for: own.unwrap_or(otherwise.steady_for),
-            jitter: pair.line.jitter.map(|at| at.value).or(otherwise.jitter),
+            jitter: pair.weather.jitter.map(|at| at.value).or(otherwise.jitter),
             latency: otherwise.latency,
         },
     };
@@ -139,11 +125,16 @@ pub(crate) fn steady_for(written: Option<&At<Quantity>>, context: &mut Context<'
 }
 
 /// What lies between two pods as it is `written`; its jitter is that of `all` unless it has its own.
-fn line(written: written::Line, steady_for: Option<Duration>, all: Option<&Distribution>) -> Line {
-    let latency = written.latency.map_or(Distribution::Constant(LATENCY), |at| at.value);
+fn line(
+    latency: Option<At<Distribution>>,
+    weather: written::Weather,
+    steady_for: Option<Duration>,
+    all: Option<&Distribution>,
+) -> Line {
+    let latency = latency.map_or(Distribution::Constant(LATENCY), |at| at.value);
     Line {
         steady_for: steady_for.unwrap_or_else(|| network::steady_for(&latency)),
-        jitter: written.jitter.map(|at| at.value).or_else(|| all.cloned()),
+        jitter: weather.jitter.map(|at| at.value).or_else(|| all.cloned()),
         latency,
     }
 }

@@ -69,7 +69,7 @@ impl Surroundings<'_> {
             }
             share
         });
-        let between = match written.sides {
+        let between = match written.sides? {
             WrittenSides::Around(target) => Between {
                 a: Side::Pods(self.target(target, context)?),
                 b: None,

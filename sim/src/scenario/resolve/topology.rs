@@ -11,10 +11,9 @@ use super::names::Names;
 use super::{bounds, limit};
 use crate::distribution::Sizes;
 use crate::scenario::plan::{
-    Call, DeadlineUse, Endpoint, EndpointId, Network, OnCancel, OnError, Once, Overload, Protocol, Service,
-    ServiceId, Step, Zone, ZoneId,
+    Call, Endpoint, EndpointId, Network, OnError, Overload, Protocol, Service, ServiceId, Step, Zone, ZoneId,
 };
-use crate::scenario::schema::topology as written;
+use crate::scenario::schema::{named, said, topology as written};
 
 /// Resolves `services`; index and endpoint index of each are as in `names`.
 pub(super) fn services(
@@ -31,9 +30,9 @@ pub(super) fn services(
     let mut resolver = Resolver { names, calls: Calls::new() };
     let mut all = Vec::new();
     for (index, (name, service)) in services.into_iter().enumerate() {
-        let protocol = connections::protocol(service.protocol.as_ref(), context);
+        let protocol = said(service.protocol);
         let endpoints =
-            resolver.endpoints((ServiceId(index), &name.value), protocol, service.endpoints, context);
+            resolver.endpoints((ServiceId(index), &name.value), protocol, named(service.endpoints), context);
         let replicas = bounds::replicas(service.replicas.as_ref(), context);
         let here = service.zone.and_then(|name| zone(&name, zones, context));
         let zones = match service.zones {
@@ -56,8 +55,8 @@ pub(super) fn services(
             weights: weights.unwrap_or_else(|| vec![1; replicas as usize]),
             ranks,
             overload: service.overload.and_then(|written| overload(written.value, context)),
-            deadline: service.deadline.map_or(DeadlineUse::Ignore, |name| deadline(&name, context)),
-            on_cancel: service.on_cancel.map_or(OnCancel::Stop, |name| on_cancel(&name, context)),
+            deadline: said(service.deadline),
+            on_cancel: said(service.on_cancel),
             protocol,
             keep_alive: connections::kept_for(service.keep_alive, context),
             max_connection_age: connections::kept_for(service.max_connection_age, context),
@@ -143,14 +142,6 @@ fn overload(written: written::Overload, context: &mut Context<'_>) -> Option<Ove
     Some(Overload { above: above.value.0 as u32, times: bounds::factor(&times, context) })
 }
 
-fn once(written: written::Once) -> Once {
-    match written {
-        written::Once::No => Once::Never,
-        written::Once::Call => Once::Call,
-        written::Once::Request => Once::Request,
-    }
-}
-
 struct Resolver<'a> {
     names: &'a Names,
     calls: Calls,
@@ -176,7 +167,7 @@ impl Resolver<'_> {
             let endpoint = Endpoint {
                 method: method(endpoint.method, context),
                 path: path(endpoint.path, usual, context),
-                once: endpoint.once.map_or(Once::Never, |at| once(at.value)),
+                once: said(endpoint.once),
                 response: endpoint.response.map_or(Sizes::ZERO, |at| at.value),
                 steps: self.steps(id, endpoint.steps.map(|at| at.value).unwrap_or_default(), context),
                 name: name.value,
@@ -209,7 +200,8 @@ impl Resolver<'_> {
             written::Step::Work(work) => Some(Step::Work(work)),
             written::Step::Sleep(sleep) => Some(Step::Sleep(sleep)),
             written::Step::Call(call) => self.call(caller, *call, context).map(Step::Call),
-            written::Step::All { branches, at_most } => {
+            written::Step::All(written::AllStep { all, at_most }) => {
+                let branches = all?;
                 if branches.value.is_empty() {
                     context.error(branches.place, "nothing to do at once");
                 }
@@ -222,52 +214,24 @@ impl Resolver<'_> {
         }
     }
 
-    fn call(&mut self, caller: EndpointId, call: written::Call, context: &mut Context<'_>) -> Option<Call> {
-        let place = call.target.place;
-        let target = self.names.endpoint(&call.target, context);
+    fn call(
+        &mut self,
+        caller: EndpointId,
+        call: written::CallStep,
+        context: &mut Context<'_>,
+    ) -> Option<Call> {
+        let written = call.call?;
+        let target = self.names.endpoint(&written, context);
         let request = call.request.map_or(Sizes::ZERO, |at| at.value);
         let send_deadline =
             super::send_deadline(call.send_deadline.as_ref(), call.timeout.is_some(), context);
         let timeout = limit(call.timeout, context);
         let times = bounds::count("call", call.times.as_ref(), bounds::CALLS_MAX, context);
         let chance = call.chance.map_or(1.0, |at| at.value.0);
-        let on_error = call.on_error.map_or(OnError::Fail, |at| on_error(&at, context));
+        let on_error = call.on_error.map_or(OnError::Fail, |at| at.value);
         let target = target?;
-        self.calls.entry(caller).or_default().push((target, place));
+        self.calls.entry(caller).or_default().push((target, written.place));
         Some(Call { target, request, timeout, send_deadline, times, chance, on_error })
-    }
-}
-
-fn deadline(name: &At<String>, context: &mut Context<'_>) -> DeadlineUse {
-    match name.value.as_str() {
-        "ignore" => DeadlineUse::Ignore,
-        "forward" => DeadlineUse::Forward,
-        _ => {
-            context.unknown("use of deadlines", name, ["forward", "ignore"]);
-            DeadlineUse::Ignore
-        }
-    }
-}
-
-fn on_cancel(name: &At<String>, context: &mut Context<'_>) -> OnCancel {
-    match name.value.as_str() {
-        "stop" => OnCancel::Stop,
-        "continue" => OnCancel::Continue,
-        _ => {
-            context.unknown("answer to a cancellation", name, ["stop", "continue"]);
-            OnCancel::Stop
-        }
-    }
-}
-
-fn on_error(name: &At<String>, context: &mut Context<'_>) -> OnError {
-    match name.value.as_str() {
-        "fail" => OnError::Fail,
-        "ignore" => OnError::Ignore,
-        _ => {
-            context.unknown("answer to an error", name, ["fail", "ignore"]);
-            OnError::Fail
-        }
     }
 }
 

@@ -1,20 +1,29 @@
 //! How services are reached where no proxy stands in between: `[direct]`.
 
-use hoplab_config::{At, Context, Place, Read, Table};
-use toml::Spanned;
-use toml::de::DeValue;
+use hoplab_config::{Choice, table};
 
-/// `[direct]`.
-#[derive(Default)]
-pub(in crate::scenario) struct Direct {
-    pub(in crate::scenario) balance: Option<At<String>>,
+use crate::scenario::plan::connections::DirectBalance;
+
+table! {
+    /// `[direct]`.
+    pub(in crate::scenario) struct Direct {
+        /// Who gets a request.
+        pub(in crate::scenario) balance: DirectBalance = "`\"per-request\"`",
+    }
 }
 
-impl Read for Direct {
-    fn read(value: &Spanned<DeValue<'_>>, place: Place, context: &mut Context<'_>) -> Option<Self> {
-        let mut table = Table::open(value, place, context)?;
-        let direct = Self { balance: table.optional("balance", context) };
-        table.refuse_rest(context);
-        Some(direct)
-    }
+impl Choice for DirectBalance {
+    const NOUN: &'static str = "way to balance without a proxy";
+    const WORDS: &'static [(Self, &'static str, &'static str)] = &[
+        (
+            Self::PerRequest,
+            "per-request",
+            "each request goes to the next pod in turn, as with a balancing client library",
+        ),
+        (
+            Self::PerConnection,
+            "per-connection",
+            "each new connection is given a pod at random and stays there, as behind kube-proxy",
+        ),
+    ];
 }

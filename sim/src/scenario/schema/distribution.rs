@@ -1,6 +1,7 @@
 //! Durations and sizes that may vary, as texts: `"exp(10ms)"`, `"empirical(times.csv)"`, whose file is read here. Not
 //! here: the notation ([`crate::distribution`]).
 
+use hoplab_config::form::{Describe, Form};
 use hoplab_config::{Context, Place, Read, quantity, suggest, wrong_type};
 use toml::Spanned;
 use toml::de::DeValue;
@@ -30,6 +31,18 @@ impl Read for Distribution {
             }
             Err(wrong) => no_distribution(&wrong, place, context),
         }
+    }
+}
+
+impl Describe for Distribution {
+    fn form() -> Form {
+        Form::Text { what: "a duration or a distribution", example: "exp(10ms)" }
+    }
+}
+
+impl Describe for Sizes {
+    fn form() -> Form {
+        Form::Text { what: "a size or a distribution of sizes", example: "exp(1 KiB)" }
     }
 }
 

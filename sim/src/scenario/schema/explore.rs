@@ -1,58 +1,58 @@
 //! What is drawn at random, `[explore]`, and what must always hold, `[invariants]`.
 
+use hoplab_config::form::{Describe, Form, Key};
 use hoplab_config::quantity::{Bandwidth, Duration, Share};
-use hoplab_config::{At, Context, Named, Names, Place, Read, Table};
-use toml::Spanned;
-use toml::de::DeValue;
+use hoplab_config::{At, Names, Read, table, way};
 
-/// `[explore]`.
-#[derive(Default)]
-pub(in crate::scenario) struct Explore {
-    pub(in crate::scenario) faults: Option<Named<f64>>,
-    pub(in crate::scenario) at_most: Option<At<u32>>,
-    pub(in crate::scenario) services: Option<At<Vec<At<String>>>>,
-    pub(in crate::scenario) lasts: Option<At<Vec<At<Duration>>>>,
-    pub(in crate::scenario) times: Option<At<Vec<At<f64>>>>,
-    pub(in crate::scenario) add: Option<At<Vec<At<Duration>>>>,
-    pub(in crate::scenario) share: Option<At<Vec<At<Share>>>>,
-    pub(in crate::scenario) bandwidth: Option<At<Vec<At<Bandwidth>>>>,
-}
+use super::Counted;
+use crate::fault::KINDS;
 
-impl Read for Explore {
-    fn read(value: &Spanned<DeValue<'_>>, place: Place, context: &mut Context<'_>) -> Option<Self> {
-        let mut table = Table::open(value, place, context)?;
-        let explore = Self {
-            faults: table.optional::<Names<f64>>("faults", context).map(|names| names.value.0),
-            at_most: table.optional("at_most", context),
-            services: table.optional("services", context),
-            lasts: table.optional("for", context),
-            times: table.optional("times", context),
-            add: table.optional("add", context),
-            share: table.optional("share", context),
-            bandwidth: table.optional("bandwidth", context),
-        };
-        table.refuse_rest(context);
-        Some(explore)
+table! {
+    /// `[explore]`.
+    pub(in crate::scenario) struct Explore {
+        /// How often each kind is drawn in relation to the others; kinds that are not named are not drawn.
+        pub(in crate::scenario) faults: Names<f64> as Weights = "all alike",
+        /// How many faults a run has at most, beside those that are written.
+        pub(in crate::scenario) at_most: u32 as Counted = 3,
+        /// Where they may be.
+        pub(in crate::scenario) services: Vec<At<String>> = "all",
+        /// Range of how long they last.
+        pub(in crate::scenario) r#for: Vec<At<Duration>> = "`[\"500ms\", \"10s\"]`",
+        /// Range of how many times as long work takes.
+        pub(in crate::scenario) times: Vec<At<f64>> = "`[2, 100]`",
+        /// Range of how much later packets come.
+        pub(in crate::scenario) add: Vec<At<Duration>> = "`[\"1ms\", \"500ms\"]`",
+        /// Range of which share of requests or segments.
+        pub(in crate::scenario) share: Vec<At<Share>> = "`[\"1%\", \"100%\"]`",
+        /// Range of how narrow, or how fast a slow reader reads.
+        pub(in crate::scenario) bandwidth: Vec<At<Bandwidth>> = "`[\"1 Mbps\", \"100 Mbps\"]`",
     }
 }
 
-/// `[invariants]`.
-#[derive(Default)]
-pub(in crate::scenario) struct Invariants {
-    pub(in crate::scenario) settle: Option<At<Duration>>,
-    pub(in crate::scenario) slower: Option<At<f64>>,
-    pub(in crate::scenario) errors: Option<At<Share>>,
+way!(Weights: Names<f64>, weights(), Names::read);
+
+/// A weight for each kind of fault.
+fn weights() -> Form {
+    let key = |name| Key {
+        name,
+        about: format!("How often `{name}` is drawn in relation to the others."),
+        form: f64::form(),
+        default: None,
+        is_required: false,
+    };
+    Form::Table(KINDS.map(key).into())
 }
 
-impl Read for Invariants {
-    fn read(value: &Spanned<DeValue<'_>>, place: Place, context: &mut Context<'_>) -> Option<Self> {
-        let mut table = Table::open(value, place, context)?;
-        let invariants = Self {
-            settle: table.optional("settle", context),
-            slower: table.optional("slower", context),
-            errors: table.optional("errors", context),
-        };
-        table.refuse_rest(context);
-        Some(invariants)
+table! {
+    /// `[invariants]`.
+    pub(in crate::scenario) struct Invariants {
+        /// How long after the last fault everything must be as before.
+        pub(in crate::scenario) settle: Duration = "`\"10s\"`",
+        /// How many times as long an endpoint's median may then be.
+        pub(in crate::scenario) slower: f64 as Slower = "`2`",
+        /// By how much the share of failed requests may then be higher.
+        pub(in crate::scenario) errors: Share = "`\"1%\"`",
     }
 }
+
+way!(Slower: f64, Form::Number { least: 1.0 }, f64::read);

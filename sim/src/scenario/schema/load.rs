@@ -1,69 +1,80 @@
 //! Where requests come from: `[load.NAME]`.
 
+use hoplab_config::form::{Describe, Form, Key};
 use hoplab_config::quantity::{Duration, Rate};
-use hoplab_config::{At, Context, Named, Place, Read, Table};
-use toml::Spanned;
-use toml::de::DeValue;
+use hoplab_config::{At, Choice, Context, Keys, Names, Place, Read, Required, Table, Value, table};
 
+use super::Counted;
 use crate::distribution::{Distribution, Sizes};
+use crate::scenario::plan::load::Arrivals;
 
-/// `[load.NAME]`.
-pub(in crate::scenario) struct Load {
-    /// Where it begins.
-    pub(in crate::scenario) place: Place,
-    pub(in crate::scenario) rate: Option<At<Curve>>,
-    pub(in crate::scenario) arrivals: Option<At<String>>,
-    pub(in crate::scenario) users: Option<At<u32>>,
-    pub(in crate::scenario) think: Option<At<Distribution>>,
-    /// Where the mix begins; `None` when there is none.
-    pub(in crate::scenario) mix_place: Option<Place>,
-    pub(in crate::scenario) mix: Named<f64>,
-    pub(in crate::scenario) headers: Named<Values>,
-    pub(in crate::scenario) request: Option<At<Sizes>>,
-    pub(in crate::scenario) timeout: Option<At<Duration>>,
-    pub(in crate::scenario) send_deadline: Option<At<bool>>,
-    pub(in crate::scenario) sessions: Option<At<u32>>,
-    pub(in crate::scenario) zone: Option<At<String>>,
-    /// Whether it says `rate`, right or wrong.
-    pub(in crate::scenario) says_rate: bool,
-    /// Whether it says `users`, right or wrong.
-    pub(in crate::scenario) says_users: bool,
-}
-
-impl Read for Load {
-    fn read(value: &Spanned<DeValue<'_>>, place: Place, context: &mut Context<'_>) -> Option<Self> {
-        let mut table = Table::open(value, place, context)?;
-        let load = Self {
-            place,
-            says_rate: table.has("rate"),
-            says_users: table.has("users"),
-            rate: table.optional("rate", context),
-            arrivals: table.optional("arrivals", context),
-            users: table.optional("users", context),
-            think: table.optional("think", context),
-            mix_place: table.key_place("mix"),
-            mix: table.named("mix", context),
-            headers: table.named("headers", context),
-            request: table.optional("request", context),
-            timeout: table.optional("timeout", context),
-            send_deadline: table.optional("send_deadline", context),
-            sessions: table.optional("sessions", context),
-            zone: table.optional("zone", context),
-        };
-        if load.mix_place.is_none() {
-            let fact = "missing key \"mix\"";
-            context.error(place, fact).hint("say what is requested: `mix = { \"service.endpoint\" = 1 }`");
-        }
-        table.refuse_rest(context);
-        Some(load)
+table! {
+    /// `[load.NAME]`.
+    pub(in crate::scenario) struct Load {
+        /// Open loop: how many requests are sent, or how many at points in time, linear between them.
+        pub(in crate::scenario) rate: Curve = "`rate` or `users` is required",
+        /// With `rate`: how requests are spread.
+        pub(in crate::scenario) arrivals: Arrivals = "`\"poisson\"`",
+        /// Closed loop: how many wait for their answers.
+        pub(in crate::scenario) users: u32 as Counted = "`rate` or `users` is required",
+        /// With `users`: the pause before each request.
+        pub(in crate::scenario) think: Distribution = "`\"0s\"`",
+        /// What is requested: endpoints, such as `"order.place"`, with weights above zero.
+        pub(in crate::scenario) mix: Names<f64> =
+            Required::hinted("say what is requested: `mix = { \"service.endpoint\" = 1 }`"),
+        /// Header fields, each with a text, or with one of several, drawn anew for each request. Services do not pass them
+        /// on.
+        pub(in crate::scenario) headers: Names<Values> = "none",
+        /// What its requests contain.
+        pub(in crate::scenario) request: Sizes = "`\"0 B\"`",
+        /// When the client gives up.
+        pub(in crate::scenario) timeout: Duration = "none",
+        /// `true`: `timeout` is told as `grpc-timeout`.
+        pub(in crate::scenario) send_deadline: bool = false,
+        /// Each request belongs to one of so many sessions, at random, and says its number in the field `x-session` and the
+        /// cookie `session`; services pass it on with their calls.
+        pub(in crate::scenario) sessions: u32 as Counted = "none",
+        /// Where its clients stand.
+        pub(in crate::scenario) zone: String = "none",
+        ..
+        /// What it says of its kind.
+        pub(in crate::scenario) says: Says,
     }
 }
 
+/// What a load says of its kind, right or wrong. No keys of its own.
+#[derive(Debug, Clone, Copy, Default)]
+pub(in crate::scenario) struct Says {
+    /// Whether it says `rate`.
+    pub(in crate::scenario) rate: bool,
+    /// Whether it says `users`.
+    pub(in crate::scenario) users: bool,
+}
+
+impl Keys for Says {
+    fn keys() -> Vec<Key> {
+        Vec::new()
+    }
+
+    fn take(table: &mut Table<'_, '_>, _: &mut Context<'_>) -> Self {
+        Self { rate: table.has("rate"), users: table.has("users") }
+    }
+}
+
+impl Choice for Arrivals {
+    const NOUN: &'static str = "arrivals";
+    const WORDS: &'static [(Self, &'static str, &'static str)] = &[
+        (Self::Poisson, "poisson", "a Poisson process: exponential gaps"),
+        (Self::Uniform, "uniform", "equal gaps"),
+    ];
+}
+
 /// What a header field may say: one text, or a list to draw from.
+#[derive(Debug, Clone)]
 pub(in crate::scenario) struct Values(pub(in crate::scenario) At<Vec<At<String>>>);
 
 impl Read for Values {
-    fn read(value: &Spanned<DeValue<'_>>, place: Place, context: &mut Context<'_>) -> Option<Self> {
+    fn read(value: &Value<'_>, place: Place, context: &mut Context<'_>) -> Option<Self> {
         let values = if value.get_ref().is_array() {
             Vec::read(value, place, context)?
         } else {
@@ -73,17 +84,28 @@ impl Read for Values {
     }
 }
 
+impl Describe for Values {
+    fn form() -> Form {
+        Form::Either(vec![String::form(), Vec::<At<String>>::form()])
+    }
+}
+
 /// A rate over time: one for all of it, or points to draw lines between.
+#[derive(Debug, Clone)]
 pub(in crate::scenario) struct Curve(pub(in crate::scenario) Vec<At<Point>>);
 
-/// `{ at = "10s", rate = "200 rps" }`.
-pub(in crate::scenario) struct Point {
-    pub(in crate::scenario) at: Option<At<Duration>>,
-    pub(in crate::scenario) rate: Option<At<Rate>>,
+table! {
+    /// `{ at = "10s", rate = "200 rps" }`.
+    pub(in crate::scenario) struct Point {
+        /// When.
+        pub(in crate::scenario) at: Duration = Required::BARE,
+        /// How many requests are sent then.
+        pub(in crate::scenario) rate: Rate = Required::BARE,
+    }
 }
 
 impl Read for Curve {
-    fn read(value: &Spanned<DeValue<'_>>, place: Place, context: &mut Context<'_>) -> Option<Self> {
+    fn read(value: &Value<'_>, place: Place, context: &mut Context<'_>) -> Option<Self> {
         if value.get_ref().is_array() {
             return Vec::read(value, place, context).map(Self);
         }
@@ -93,11 +115,8 @@ impl Read for Curve {
     }
 }
 
-impl Read for Point {
-    fn read(value: &Spanned<DeValue<'_>>, place: Place, context: &mut Context<'_>) -> Option<Self> {
-        let mut table = Table::open(value, place, context)?;
-        let point = Self { at: table.required("at", context), rate: table.required("rate", context) };
-        table.refuse_rest(context);
-        Some(point)
+impl Describe for Curve {
+    fn form() -> Form {
+        Form::Either(vec![Rate::form(), Vec::<At<Point>>::form()])
     }
 }

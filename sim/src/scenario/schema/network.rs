@@ -1,118 +1,101 @@
 //! The wires between pods: `[network]`.
 
+use hoplab_config::form::{Describe, Form};
 use hoplab_config::quantity::{Bandwidth, Duration, Size};
-use hoplab_config::{At, Context, Named, Place, Read, Table, wrong_type};
-use toml::Spanned;
+use hoplab_config::{At, Choice, Context, Names, Place, Read, Required, Value, table, wrong_type};
 use toml::de::DeValue;
 
 use crate::distribution::Distribution;
+use crate::scenario::plan::network::CongestionControl;
 
-/// `[network]`.
-#[derive(Default)]
-pub(in crate::scenario) struct Network {
-    pub(in crate::scenario) line: Line,
-    pub(in crate::scenario) capacity: Capacity,
-    pub(in crate::scenario) congestion: Option<At<String>>,
-    pub(in crate::scenario) zones: Named<Zone>,
-    pub(in crate::scenario) between: Option<At<Vec<At<BetweenZones>>>>,
-}
-
-impl Read for Network {
-    fn read(value: &Spanned<DeValue<'_>>, place: Place, context: &mut Context<'_>) -> Option<Self> {
-        let mut table = Table::open(value, place, context)?;
-        let latency = table.optional("latency", context);
-        let network = Self {
-            line: Line::read(latency, &mut table, context),
-            capacity: Capacity::read(&mut table, context),
-            congestion: table.optional("congestion", context),
-            zones: table.named("zones", context),
-            between: table.optional("between", context),
-        };
-        table.refuse_rest(context);
-        Some(network)
+table! {
+    /// `[network]`.
+    pub(in crate::scenario) struct Network {
+        /// How long a packet takes between any two pods, one way: a distribution over time.
+        pub(in crate::scenario) latency: Distribution = "`\"250us\"`",
+        /// How TCP deals with congestion.
+        pub(in crate::scenario) congestion: CongestionControl = "`\"cubic\"`",
+        /// Zones by name: one way to anywhere outside the zone; the longer of two between two zones.
+        pub(in crate::scenario) zones: Names<Zone> = "none",
+        /// What lies between two zones instead, the same both ways; each key is as without the table when left out.
+        pub(in crate::scenario) between: Vec<At<BetweenZones>> = "none",
+        ..
+        /// How the latency changes.
+        pub(in crate::scenario) weather: Weather,
+        ..
+        /// Of each pod's NIC.
+        pub(in crate::scenario) capacity: Capacity,
     }
 }
 
-/// `zones.NAME = { latency = … }`.
-#[derive(Default)]
-pub(in crate::scenario) struct Zone {
-    pub(in crate::scenario) line: Line,
-    pub(in crate::scenario) capacity: Capacity,
-}
-
-impl Read for Zone {
-    fn read(value: &Spanned<DeValue<'_>>, place: Place, context: &mut Context<'_>) -> Option<Self> {
-        let mut table = Table::open(value, place, context)?;
-        let latency = table.required("latency", context);
-        let line = Line::read(latency, &mut table, context);
-        let zone = Self { line, capacity: Capacity::read(&mut table, context) };
-        table.refuse_rest(context);
-        Some(zone)
+table! {
+    /// `zones.NAME = { latency = … }`.
+    pub(in crate::scenario) struct Zone {
+        /// How long a packet takes to anywhere outside the zone, one way.
+        pub(in crate::scenario) latency: Distribution = Required::BARE,
+        ..
+        /// How the latency changes.
+        pub(in crate::scenario) weather: Weather,
+        ..
+        /// What all that leaves the zone shares, and likewise all that enters it.
+        pub(in crate::scenario) capacity: Capacity,
     }
 }
 
-/// `{ zones = ["near", "far"], latency = … }`.
-pub(in crate::scenario) struct BetweenZones {
-    /// Where it begins.
-    pub(in crate::scenario) place: Place,
-    pub(in crate::scenario) zones: Option<At<Vec<At<String>>>>,
-    pub(in crate::scenario) line: Line,
-    pub(in crate::scenario) capacity: Capacity,
-}
-
-impl Read for BetweenZones {
-    fn read(value: &Spanned<DeValue<'_>>, place: Place, context: &mut Context<'_>) -> Option<Self> {
-        let mut table = Table::open(value, place, context)?;
-        let zones = table.required("zones", context);
-        let latency = table.optional("latency", context);
-        let line = Line::read(latency, &mut table, context);
-        let between = Self { place, zones, line, capacity: Capacity::read(&mut table, context) };
-        table.refuse_rest(context);
-        Some(between)
+table! {
+    /// `{ zones = ["near", "far"], latency = … }`.
+    pub(in crate::scenario) struct BetweenZones {
+        /// The two zones.
+        pub(in crate::scenario) zones: Vec<At<String>> = Required::BARE,
+        /// How long a packet takes between them, one way.
+        pub(in crate::scenario) latency: Distribution = "the longer of theirs",
+        ..
+        /// How the latency changes.
+        pub(in crate::scenario) weather: Weather,
+        ..
+        /// What all that passes between them shares, each way.
+        pub(in crate::scenario) capacity: Capacity,
     }
 }
 
-/// What lies between two pods.
-#[derive(Default)]
-pub(in crate::scenario) struct Line {
-    pub(in crate::scenario) latency: Option<At<Distribution>>,
-    pub(in crate::scenario) steady_for: Option<At<Duration>>,
-    pub(in crate::scenario) jitter: Option<At<Distribution>>,
-}
-
-impl Line {
-    /// Reads what stands beside a latency.
-    fn read(latency: Option<At<Distribution>>, table: &mut Table<'_, '_>, context: &mut Context<'_>) -> Self {
-        Self {
-            latency,
-            steady_for: table.optional("steady_for", context),
-            jitter: table.optional("jitter", context),
-        }
+table! {
+    /// How the latency between two pods changes.
+    pub(in crate::scenario) struct Weather {
+        /// How long a latency that varies stays alike; at least 10us.
+        pub(in crate::scenario) steady_for: Duration = "the network's; there twice the mean latency, at least 1 ms",
+        /// What each packet takes besides, drawn for itself, so that packets overtake each other.
+        pub(in crate::scenario) jitter: Distribution = "the network's; there none",
     }
 }
 
-/// How much something carries, and how much may wait for it.
-#[derive(Default)]
-pub(in crate::scenario) struct Capacity {
-    pub(in crate::scenario) bandwidth: Option<At<Bandwidth>>,
-    pub(in crate::scenario) queue: Option<At<Queue>>,
+table! {
+    /// How much something carries, and how much may wait for it.
+    pub(in crate::scenario) struct Capacity {
+        /// What all that passes shares, each way.
+        pub(in crate::scenario) bandwidth: Bandwidth = "unlimited",
+        /// How much may wait behind the packet that is being sent, each way; what comes then is dropped.
+        pub(in crate::scenario) queue: Queue = "unlimited",
+    }
 }
 
-impl Capacity {
-    fn read(table: &mut Table<'_, '_>, context: &mut Context<'_>) -> Self {
-        Self { bandwidth: table.optional("bandwidth", context), queue: table.optional("queue", context) }
-    }
+impl Choice for CongestionControl {
+    const NOUN: &'static str = "congestion control";
+    const WORDS: &'static [(Self, &'static str, &'static str)] = &[
+        (Self::Cubic, "cubic", "RFC 9438"),
+        (Self::Reno, "reno", "RFC 5681"),
+        (Self::Bbr, "bbr", "version 1: by rate and round trip, not by losses"),
+    ];
 }
 
 /// `queue`: a number of packets, or a size.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) enum Queue {
     Packets(u32),
     Bytes(Size),
 }
 
 impl Read for Queue {
-    fn read(value: &Spanned<DeValue<'_>>, place: Place, context: &mut Context<'_>) -> Option<Self> {
+    fn read(value: &Value<'_>, place: Place, context: &mut Context<'_>) -> Option<Self> {
         match value.get_ref() {
             DeValue::String(text) => {
                 let (number, unit) = text.trim().split_once(' ').unwrap_or((text.trim(), ""));
@@ -131,5 +114,11 @@ impl Read for Queue {
                 None
             }
         }
+    }
+}
+
+impl Describe for Queue {
+    fn form() -> Form {
+        Form::Either(vec![Form::Whole { least: 1, most: u32::MAX.into() }, Size::form()])
     }
 }

@@ -2,12 +2,13 @@
 //! table a service. A policy's own keys are the proxy's; they are read one by one and laid over each
 //! other, so that all that is wrong with a table is found at once.
 
+use hoplab_config::form::{Describe, Form, Key, Word};
 use hoplab_config::quantity::{Bandwidth, Duration};
-use hoplab_config::{At, Context, Keys, Named, Outline, Outlined, Place, Read, Table};
+use hoplab_config::{At, Context, Keys, Named, Names, Outlined, Place, Read, Table, Value, table};
 use hoplab_proxy::load_control::LimitsPolicy;
-use hoplab_proxy::upstream::Policies;
-use toml::Spanned;
-use toml::de::DeValue;
+use hoplab_proxy::upstream::{Policies, Protocol};
+
+use super::named;
 
 /// Policies in layers: those of a service stand over the defaults.
 #[derive(Default)]
@@ -20,45 +21,149 @@ pub(in crate::scenario) struct Layers {
     pub(in crate::scenario) routes: Named<Called>,
 }
 
-/// How something is called, and what requests to it meet where they arrive.
-#[derive(Default)]
-pub(in crate::scenario) struct Called {
-    pub(in crate::scenario) policies: Outlined<Policies>,
-    pub(in crate::scenario) limits: Option<At<Outlined<LimitsPolicy>>>,
-}
-
-impl Read for Called {
-    fn read(value: &Spanned<DeValue<'_>>, place: Place, context: &mut Context<'_>) -> Option<Self> {
-        let mut table = Table::open(value, place, context)?;
-        let limits = table.optional("limits", context);
-        let policies =
-            Outlined { value: Policies::take(&mut table, context), outline: Outline::of(value, place) };
-        table.refuse_rest(context);
-        Some(Self { policies, limits })
+table! {
+    /// How something is called, and what requests to it meet where they arrive.
+    pub(in crate::scenario) struct Called {
+        /// Load control where its requests arrive.
+        pub(in crate::scenario) limits: Outlined<LimitsPolicy> = "none",
+        ..
+        /// How it is called.
+        pub(in crate::scenario) policies: Outlined<Policies>,
     }
 }
 
-/// `[gateway]`: the live file's keys, less what a scenario knows by itself (where to listen, where
-/// the upstreams are, which requests go where).
-#[derive(Default)]
-pub(in crate::scenario) struct Gateway {
-    pub(in crate::scenario) layers: Layers,
-    pub(in crate::scenario) zone: Option<At<String>>,
-    pub(in crate::scenario) cores: Option<At<Cores>>,
-    pub(in crate::scenario) bandwidth: Option<At<Bandwidth>>,
-    pub(in crate::scenario) protocol: Option<At<String>>,
-    pub(in crate::scenario) keep_alive: Option<At<Duration>>,
-    pub(in crate::scenario) max_connection_age: Option<At<Duration>>,
+table! {
+    /// `[gateway]`: the live file's keys, less what a scenario knows by itself (where to listen, where
+    /// the upstreams are, which requests go where).
+    pub(in crate::scenario) struct Gateway {
+        /// Policies for one endpoint each, such as `"order.place"`, over its service's; it then has breakers, budgets,
+        /// health checks and connections of its own. Its `limits` its requests meet after those of all.
+        pub(in crate::scenario) routes: Names<Called> = "none",
+        /// Policies for one service each, over the defaults, key by key.
+        pub(in crate::scenario) upstreams: Names<Outlined<Policies>> = "none",
+        /// Where it stands.
+        pub(in crate::scenario) zone: String = "none",
+        /// Its cores.
+        pub(in crate::scenario) cores: Cores = 2,
+        /// Of its NIC.
+        pub(in crate::scenario) bandwidth: Bandwidth = "the network's",
+        /// What clients speak with it; what it speaks with services is a policy.
+        pub(in crate::scenario) protocol: Protocol = "what the service speaks that they ask",
+        /// How long it lets a client's connection be idle.
+        pub(in crate::scenario) keep_alive: Duration = "as for a service",
+        /// How old a client's connection may become.
+        pub(in crate::scenario) max_connection_age: Duration = "as for a service",
+        /// Policies for every service.
+        pub(in crate::scenario) defaults: Outlined<Policies> = "none",
+        /// Load control of all its requests.
+        pub(in crate::scenario) limits: Outlined<LimitsPolicy> = "none",
+        ..
+        /// Refuses keys of the live file.
+        pub(in crate::scenario) live: LiveGateway,
+    }
+}
+
+table! {
+    /// `[mesh]`: the live sidecar's keys, less what a scenario knows by itself.
+    pub(in crate::scenario) struct Mesh {
+        /// Policies for one service each, over the defaults, key by key, and limits at the inbound sidecar of each of its
+        /// pods, over the mesh's.
+        pub(in crate::scenario) services: Names<Called> = "none",
+        /// Policies for one endpoint each, such as `"order.place"`, over its service's; it then has breakers, budgets,
+        /// health checks and connections of its own.
+        pub(in crate::scenario) routes: Names<Outlined<Policies>> = "none",
+        /// Of each sidecar: its own, or `"shared"`: the application's, ahead of what waits there.
+        pub(in crate::scenario) cores: Cores = 2,
+        /// Policies for every service.
+        pub(in crate::scenario) defaults: Outlined<Policies> = "none",
+        /// Load control of the requests to each service, at each of its pods.
+        pub(in crate::scenario) limits: Outlined<LimitsPolicy> = "none",
+        ..
+        /// Refuses keys of the live file.
+        pub(in crate::scenario) live: LiveSidecar,
+    }
+}
+
+impl Gateway {
+    /// Its policies; nothing of them is left.
+    pub(in crate::scenario) fn take_layers(&mut self) -> Layers {
+        Layers {
+            defaults: self.defaults.take(),
+            limits: self.limits.take(),
+            services: called(self.upstreams.take()),
+            routes: named(self.routes.take()),
+        }
+    }
+}
+
+impl Mesh {
+    /// Its policies; nothing of them is left.
+    pub(in crate::scenario) fn take_layers(&mut self) -> Layers {
+        Layers {
+            defaults: self.defaults.take(),
+            limits: self.limits.take(),
+            services: named(self.services.take()),
+            routes: called(self.routes.take()),
+        }
+    }
+}
+
+/// Where no limits may stand.
+fn called(policies: Option<At<Names<Outlined<Policies>>>>) -> Named<Called> {
+    let called = |policies| Called { policies, limits: None };
+    named(policies).into_iter().map(|(name, policies)| (name, policies.map(called))).collect()
+}
+
+/// Keys of a live file that a scenario has no use for: they are refused with the reason.
+macro_rules! live {
+    ($($(#[$meta:meta])* $live:ident: [$($key:literal),+], $hint:literal;)+) => { $(
+        $(#[$meta])*
+        #[derive(Debug, Clone, Copy, Default)]
+        pub(in crate::scenario) struct $live;
+
+        impl Keys for $live {
+            fn keys() -> Vec<Key> {
+                Vec::new()
+            }
+
+            fn take(table: &mut Table<'_, '_>, context: &mut Context<'_>) -> Self {
+                refuse(&[$($key),+], $hint, table, context);
+                Self
+            }
+        }
+    )+ };
+}
+
+live! {
+    /// Refuses what only a live gateway has.
+    LiveGateway: ["listen", "drain_timeout"], "a scenario's gateway serves every endpoint, on port 8080";
+    /// Refuses what only a live sidecar has.
+    LiveSidecar: ["service", "zone", "inbound", "outbound", "identity"],
+        "a scenario's sidecars are told by the mesh itself";
+}
+
+fn refuse(keys: &[&str], hint: &str, table: &mut Table<'_, '_>, context: &mut Context<'_>) {
+    for key in keys {
+        if let Some(place) = table.key_place(key) {
+            let fact = format!("\"{key}\" is not there yet in a scenario");
+            context.error(place, fact).hint(hint);
+        }
+        table.pass(key);
+    }
 }
 
 /// `cores = 2`, or `cores = "shared"`.
+#[derive(Debug, Clone)]
 pub(in crate::scenario) enum Cores {
     Number(u32),
     Name(String),
 }
 
+/// The word that stands for the application's cores.
+pub(in crate::scenario) const SHARED: &str = "shared";
+
 impl Read for Cores {
-    fn read(value: &Spanned<DeValue<'_>>, place: Place, context: &mut Context<'_>) -> Option<Self> {
+    fn read(value: &Value<'_>, place: Place, context: &mut Context<'_>) -> Option<Self> {
         match value.get_ref().as_str() {
             Some(name) => Some(Self::Name(name.to_owned())),
             None => u32::read(value, place, context).map(Self::Number),
@@ -66,66 +171,9 @@ impl Read for Cores {
     }
 }
 
-impl Read for Gateway {
-    fn read(value: &Spanned<DeValue<'_>>, place: Place, context: &mut Context<'_>) -> Option<Self> {
-        let mut table = Table::open(value, place, context)?;
-        for key in ["listen", "drain_timeout"] {
-            if let Some(place) = table.key_place(key) {
-                let fact = format!("\"{key}\" is not there yet in a scenario");
-                context.error(place, fact).hint("a scenario's gateway serves every endpoint, on port 8080");
-            }
-            table.pass(key);
-        }
-        let routes = table.named("routes", context);
-        let services = called(table.named::<Outlined<Policies>>("upstreams", context));
-        let zone = table.optional("zone", context);
-        let cores = table.optional("cores", context);
-        let bandwidth = table.optional("bandwidth", context);
-        let protocol = table.optional("protocol", context);
-        let keep_alive = table.optional("keep_alive", context);
-        let max_connection_age = table.optional("max_connection_age", context);
-        let layers = Layers { services, routes, ..layers(table, context) };
-        Some(Self { layers, zone, cores, bandwidth, protocol, keep_alive, max_connection_age })
+impl Describe for Cores {
+    fn form() -> Form {
+        let shared = Word { name: SHARED, about: "the application's" };
+        Form::Either(vec![Form::Whole { least: 1, most: u32::MAX.into() }, Form::Word(vec![shared])])
     }
-}
-
-/// `[mesh]`: the live sidecar's keys, less what a scenario knows by itself.
-#[derive(Default)]
-pub(in crate::scenario) struct Mesh {
-    pub(in crate::scenario) layers: Layers,
-    pub(in crate::scenario) cores: Option<At<Cores>>,
-}
-
-impl Read for Mesh {
-    fn read(value: &Spanned<DeValue<'_>>, place: Place, context: &mut Context<'_>) -> Option<Self> {
-        let mut table = Table::open(value, place, context)?;
-        for key in ["service", "zone", "inbound", "outbound", "identity"] {
-            if let Some(place) = table.key_place(key) {
-                let fact = format!("\"{key}\" is not there yet in a scenario");
-                context.error(place, fact).hint("a scenario's sidecars are told by the mesh itself");
-            }
-            table.pass(key);
-        }
-        let services = table.named("services", context);
-        let routes = called(table.named::<Outlined<Policies>>("routes", context));
-        let cores = table.optional("cores", context);
-        Some(Self { layers: Layers { services, routes, ..layers(table, context) }, cores })
-    }
-}
-
-/// Where no limits may stand.
-fn called(policies: Named<Outlined<Policies>>) -> Named<Called> {
-    let called = |policies| Called { policies, limits: None };
-    policies.into_iter().map(|(name, policies)| (name, policies.map(called))).collect()
-}
-
-/// What both say besides; all else is unknown.
-fn layers(mut table: Table<'_, '_>, context: &mut Context<'_>) -> Layers {
-    let layers = Layers {
-        defaults: table.optional("defaults", context),
-        limits: table.optional("limits", context),
-        ..Layers::default()
-    };
-    table.refuse_rest(context);
-    layers
 }

@@ -1,60 +1,68 @@
 //! Services, their endpoints, and what those do: `[services.NAME]`, in a scenario or an application.
 
+use hoplab_config::form::{Describe, Form, Word};
 use hoplab_config::quantity::{Bandwidth, Duration, Rate, Share};
-use hoplab_config::{At, Context, Named, Place, Read, Table};
-use toml::Spanned;
+use hoplab_config::{At, Choice, Context, Keys, Names, Place, Read, Required, Table, Value, table, way};
+use hoplab_proxy::upstream::{PRIORITY_MAX, WEIGHT_MAX};
 use toml::de::DeValue;
 
+use super::{Counted, named};
 use crate::distribution::{Distribution, Sizes};
+use crate::scenario::plan::application::{DeadlineUse, OnCancel, OnError, Once};
+use crate::scenario::plan::connections::Protocol;
 
-/// `[services.NAME]`.
-#[derive(Default)]
-pub(in crate::scenario) struct Service {
-    pub(in crate::scenario) replicas: Option<At<u32>>,
-    pub(in crate::scenario) cores: Option<At<u32>>,
-    pub(in crate::scenario) queue: Option<At<u32>>,
-    pub(in crate::scenario) zone: Option<At<String>>,
-    pub(in crate::scenario) zones: Option<At<Vec<At<String>>>>,
-    pub(in crate::scenario) weights: Option<At<Vec<At<u32>>>>,
-    pub(in crate::scenario) priorities: Option<At<Vec<At<u32>>>>,
-    pub(in crate::scenario) backups: Option<At<u32>>,
-    pub(in crate::scenario) bandwidth: Option<At<Bandwidth>>,
-    pub(in crate::scenario) overload: Option<At<Overload>>,
-    pub(in crate::scenario) deadline: Option<At<String>>,
-    pub(in crate::scenario) on_cancel: Option<At<String>>,
-    pub(in crate::scenario) protocol: Option<At<String>>,
-    pub(in crate::scenario) keep_alive: Option<At<Duration>>,
-    pub(in crate::scenario) max_connection_age: Option<At<Duration>>,
-    pub(in crate::scenario) endpoints: Named<Endpoint>,
-}
-
-impl Read for Service {
-    fn read(value: &Spanned<DeValue<'_>>, place: Place, context: &mut Context<'_>) -> Option<Self> {
-        let mut table = Table::open(value, place, context)?;
-        let service = Self {
-            replicas: table.optional("replicas", context),
-            cores: table.optional("cores", context),
-            queue: table.optional("queue", context),
-            zone: table.optional("zone", context),
-            zones: table.optional("zones", context),
-            weights: table.optional("weights", context),
-            priorities: table.optional("priorities", context),
-            backups: table.optional("backups", context),
-            bandwidth: table.optional("bandwidth", context),
-            overload: table.optional("overload", context),
-            deadline: table.optional("deadline", context),
-            on_cancel: table.optional("on_cancel", context),
-            protocol: table.optional("protocol", context),
-            keep_alive: table.optional("keep_alive", context),
-            max_connection_age: table.optional("max_connection_age", context),
-            endpoints: table.named("endpoints", context),
-        };
-        table.refuse_rest(context);
-        Some(service)
+table! {
+    /// `[services.NAME]`.
+    pub(in crate::scenario) struct Service {
+        /// Pods.
+        pub(in crate::scenario) replicas: u32 as Counted = 1,
+        /// Cores of the application in each pod.
+        pub(in crate::scenario) cores: u32 as Counted = 1,
+        /// How many may wait for a core in a pod, at whichever step; beyond it, 503 at once.
+        pub(in crate::scenario) queue: u32 = "unlimited",
+        /// Where its pods stand.
+        pub(in crate::scenario) zone: String = "none",
+        /// Where each pod stands.
+        pub(in crate::scenario) zones: Vec<At<String>> = "all in `zone`",
+        /// How many requests each pod is to get in relation to the others.
+        pub(in crate::scenario) weights: Vec<At<u32>> as Weights = "all `1`",
+        /// When each pod is asked: proxies ask those of the lowest number first.
+        pub(in crate::scenario) priorities: Vec<At<u32>> as Priorities = "all `0`",
+        /// How many pods, the last ones, are backups.
+        pub(in crate::scenario) backups: u32 = "none",
+        /// Of the NIC of each of its pods.
+        pub(in crate::scenario) bandwidth: Bandwidth = "the network's",
+        /// What too many requests do to a pod.
+        pub(in crate::scenario) overload: Overload = "none",
+        /// What it makes of the deadline of a request.
+        pub(in crate::scenario) deadline: DeadlineUse = "`\"ignore\"`",
+        /// What it does when its caller hangs up, or the deadline that it forwards is over.
+        pub(in crate::scenario) on_cancel: OnCancel = "`\"stop\"`",
+        /// What it speaks with whoever calls it.
+        pub(in crate::scenario) protocol: Protocol = "`\"http1\"`",
+        /// How long it lets a connection be idle before it closes it.
+        pub(in crate::scenario) keep_alive: Duration = "`\"75s\"`; for ever for HTTP/2",
+        /// How old a connection may become, a tenth more or less, by the seed.
+        pub(in crate::scenario) max_connection_age: Duration = "unlimited",
+        /// What it answers, by name: called as `"service.endpoint"`.
+        pub(in crate::scenario) endpoints: Names<Endpoint> = "none",
     }
 }
 
+way!(Weights: Vec<At<u32>>, listed(1, WEIGHT_MAX), Vec::read);
+way!(Priorities: Vec<At<u32>>, listed(0, PRIORITY_MAX.into()), Vec::read);
+
+/// A list of whole numbers, one a pod.
+fn listed(least: u32, most: u32) -> Form {
+    Form::List(Box::new(Form::Whole { least: least.into(), most: most.into() }))
+}
+
 impl Service {
+    /// Its endpoints.
+    pub(in crate::scenario) fn endpoints(&self) -> impl Iterator<Item = &(At<String>, Option<Endpoint>)> {
+        self.endpoints.iter().flat_map(|at| &at.value.0)
+    }
+
     /// Takes over what `other` says, key by key; endpoints by name, those that are new come last.
     pub(in crate::scenario) fn overlay(&mut self, other: Self) {
         self.replicas = other.replicas.or(self.replicas.take());
@@ -72,77 +80,101 @@ impl Service {
         self.protocol = other.protocol.or(self.protocol.take());
         self.keep_alive = other.keep_alive.or(self.keep_alive.take());
         self.max_connection_age = other.max_connection_age.or(self.max_connection_age.take());
-        for (name, endpoint) in other.endpoints {
-            let mut known = self.endpoints.iter_mut();
-            match known.find(|(known, _)| known.value == name.value) {
+        let Some(Names(own)) = self.endpoints.as_mut().map(|at| &mut at.value) else {
+            self.endpoints = other.endpoints;
+            return;
+        };
+        for (name, endpoint) in named(other.endpoints) {
+            match own.iter_mut().find(|(known, _)| known.value == name.value) {
                 Some((_, known)) => known.get_or_insert_default().overlay(endpoint.unwrap_or_default()),
-                None => self.endpoints.push((name, endpoint)),
+                None => own.push((name, endpoint)),
             }
         }
     }
 }
 
-/// `overload = { above = "300 rps", times = 10 }`.
-pub(in crate::scenario) struct Overload {
-    pub(in crate::scenario) above: Option<At<Rate>>,
-    pub(in crate::scenario) times: Option<At<f64>>,
+impl Choice for Protocol {
+    const NOUN: &'static str = "protocol";
+    const WORDS: &'static [(Self, &'static str, &'static str)] = &[
+        (Self::Http1, "http1", "HTTP/1.1"),
+        (Self::Http2, "http2", "in the clear by prior knowledge"),
+        (Self::Grpc, "grpc", "over HTTP/2: framed messages, and the status in trailers"),
+    ];
 }
 
-impl Read for Overload {
-    fn read(value: &Spanned<DeValue<'_>>, place: Place, context: &mut Context<'_>) -> Option<Self> {
-        let mut table = Table::open(value, place, context)?;
-        let overload =
-            Self { above: table.required("above", context), times: table.required("times", context) };
-        table.refuse_rest(context);
-        Some(overload)
+impl Choice for DeadlineUse {
+    const NOUN: &'static str = "use of deadlines";
+    const WORDS: &'static [(Self, &'static str, &'static str)] = &[
+        (Self::Forward, "forward", "it heeds `grpc-timeout`, and tells each call what is left"),
+        (Self::Ignore, "ignore", "it is lost here"),
+    ];
+}
+
+impl Choice for OnCancel {
+    const NOUN: &'static str = "answer to a cancellation";
+    const WORDS: &'static [(Self, &'static str, &'static str)] = &[
+        (Self::Stop, "stop", "at once"),
+        (
+            Self::Continue,
+            "continue",
+            "to the end, as a server does that looks at its connections only to write",
+        ),
+    ];
+}
+
+table! {
+    /// `overload = { above = "300 rps", times = 10 }`: while more requests than that came to a pod within the last second,
+    /// work there takes so many times as long.
+    pub(in crate::scenario) struct Overload {
+        /// More requests than this.
+        pub(in crate::scenario) above: Rate = Required::BARE,
+        /// How many times as long work takes, also what is under way.
+        pub(in crate::scenario) times: f64 = Required::BARE,
     }
 }
 
-/// `[services.NAME.endpoints.NAME]`.
-#[derive(Default)]
-pub(in crate::scenario) struct Endpoint {
-    pub(in crate::scenario) method: Option<At<String>>,
-    pub(in crate::scenario) path: Option<At<String>>,
-    pub(in crate::scenario) response: Option<At<Sizes>>,
-    pub(in crate::scenario) once: Option<At<Once>>,
-    pub(in crate::scenario) steps: Option<At<Vec<At<Step>>>>,
-}
-
-impl Read for Endpoint {
-    fn read(value: &Spanned<DeValue<'_>>, place: Place, context: &mut Context<'_>) -> Option<Self> {
-        let mut table = Table::open(value, place, context)?;
-        let endpoint = Self {
-            method: table.optional("method", context),
-            path: table.optional("path", context),
-            response: table.optional("response", context),
-            once: table.optional("once", context),
-            steps: table.optional("steps", context),
-        };
-        table.refuse_rest(context);
-        Some(endpoint)
+table! {
+    /// `[services.NAME.endpoints.NAME]`.
+    pub(in crate::scenario) struct Endpoint {
+        /// With which method it answers; gRPC knows POST alone.
+        pub(in crate::scenario) method: String as Method = "`\"POST\"`",
+        /// At which path it answers.
+        pub(in crate::scenario) path: String as Path = "`\"/NAME\"`; of gRPC `\"/SERVICE/NAME\"`",
+        /// What its answer contains.
+        pub(in crate::scenario) response: Sizes = "`\"0 B\"`",
+        /// How often it may complete its steps: `true`, once for each logical call, however often proxies send it;
+        /// `"request"`, once for each request of a client as a whole.
+        pub(in crate::scenario) once: Once = false,
+        /// What it does, in order.
+        pub(in crate::scenario) steps: Vec<At<Step>> = "`[]`",
     }
 }
 
-/// `once`: `true`, `false` or `"request"`.
-#[derive(Clone, Copy)]
-pub(in crate::scenario) enum Once {
-    No,
-    Call,
-    Request,
-}
+way!(Method: String, Form::Text { what: "a method", example: "GET" }, String::read);
+way!(Path: String, Form::Text { what: "a path", example: "/cart" }, String::read);
 
+/// `true`, `false` or `"request"`.
 impl Read for Once {
-    fn read(value: &Spanned<DeValue<'_>>, place: Place, context: &mut Context<'_>) -> Option<Self> {
+    fn read(value: &Value<'_>, place: Place, context: &mut Context<'_>) -> Option<Self> {
         match value.get_ref() {
-            DeValue::String(text) if text == "request" => Some(Self::Request),
+            DeValue::String(text) if text == REQUEST.name => Some(Self::Request),
             DeValue::String(text) => {
                 let hint =
                     "write `true`: once for each call; or \"request\": once for each request of a client";
                 context.error(place, format!("once for each \"{text}\"?")).hint(hint);
                 None
             }
-            _ => bool::read(value, place, context).map(|once| if once { Self::Call } else { Self::No }),
+            _ => bool::read(value, place, context).map(|once| if once { Self::Call } else { Self::Never }),
         }
+    }
+}
+
+/// Once for each request of a client.
+const REQUEST: Word = Word { name: "request", about: "once for each request of a client" };
+
+impl Describe for Once {
+    fn form() -> Form {
+        Form::Either(vec![Form::Truth, Form::Word(vec![REQUEST])])
     }
 }
 
@@ -156,27 +188,71 @@ impl Endpoint {
     }
 }
 
-/// A step of an endpoint: a table with one of these keys.
+/// A step of an endpoint: a table of one of these kinds.
+#[derive(Debug, Clone)]
 pub(in crate::scenario) enum Step {
     Work(Distribution),
     Sleep(Distribution),
-    Call(Box<Call>),
-    All { branches: At<Vec<At<Step>>>, at_most: Option<At<u32>> },
+    Call(Box<CallStep>),
+    All(AllStep),
 }
 
-/// `{ call = "service.endpoint", … }`.
-pub(in crate::scenario) struct Call {
-    pub(in crate::scenario) target: At<String>,
-    pub(in crate::scenario) request: Option<At<Sizes>>,
-    pub(in crate::scenario) timeout: Option<At<Duration>>,
-    pub(in crate::scenario) send_deadline: Option<At<bool>>,
-    pub(in crate::scenario) times: Option<At<u32>>,
-    pub(in crate::scenario) chance: Option<At<Share>>,
-    pub(in crate::scenario) on_error: Option<At<String>>,
+table! {
+    /// `{ work = "5ms" }`.
+    pub(in crate::scenario) struct WorkStep {
+        /// Occupies a core for so long.
+        pub(in crate::scenario) work: Distribution = Required::BARE,
+    }
+}
+
+table! {
+    /// `{ sleep = "5ms" }`.
+    pub(in crate::scenario) struct SleepStep {
+        /// Waits so long without a core.
+        pub(in crate::scenario) sleep: Distribution = Required::BARE,
+    }
+}
+
+table! {
+    /// `{ call = "service.endpoint", … }`.
+    pub(in crate::scenario) struct CallStep {
+        /// Calls an endpoint.
+        pub(in crate::scenario) call: String as Target = Required::BARE,
+        /// What the request contains.
+        pub(in crate::scenario) request: Sizes = "`\"0 B\"`",
+        /// When the caller gives up.
+        pub(in crate::scenario) timeout: Duration = "none",
+        /// `true`: `timeout` is told as `grpc-timeout`, also where the service ignores deadlines.
+        pub(in crate::scenario) send_deadline: bool = false,
+        /// How often, one after the other.
+        pub(in crate::scenario) times: u32 as Counted = 1,
+        /// How likely it is that the call is made.
+        pub(in crate::scenario) chance: Share = "`\"100%\"`",
+        /// What a failed call does to the caller.
+        pub(in crate::scenario) on_error: OnError = "`\"fail\"`",
+    }
+}
+
+table! {
+    /// `{ all = [ … ], at_most = 2 }`.
+    pub(in crate::scenario) struct AllStep {
+        /// Steps to do at once.
+        pub(in crate::scenario) all: Vec<At<Step>> = Required::BARE,
+        /// How many at a time.
+        pub(in crate::scenario) at_most: u32 as Counted = "all",
+    }
+}
+
+way!(Target: String, Form::Text { what: "an endpoint", example: "payment.charge" }, String::read);
+
+impl Choice for OnError {
+    const NOUN: &'static str = "answer to an error";
+    const WORDS: &'static [(Self, &'static str, &'static str)] =
+        &[(Self::Fail, "fail", "it answers 500"), (Self::Ignore, "ignore", "it goes on")];
 }
 
 impl Read for Step {
-    fn read(value: &Spanned<DeValue<'_>>, place: Place, context: &mut Context<'_>) -> Option<Self> {
+    fn read(value: &Value<'_>, place: Place, context: &mut Context<'_>) -> Option<Self> {
         const KINDS: [&str; 4] = ["work", "sleep", "call", "all"];
         let mut table = Table::open(value, place, context)?;
         let kinds: Vec<&str> = KINDS.into_iter().filter(|kind| table.has(kind)).collect();
@@ -189,27 +265,20 @@ impl Read for Step {
             return None;
         }
         let step = match kinds[0] {
-            "work" => table.optional("work", context).map(|at| Self::Work(at.value)),
-            "sleep" => table.optional("sleep", context).map(|at| Self::Sleep(at.value)),
-            "call" => call(&mut table, context).map(Box::new).map(Self::Call),
-            _ => {
-                let branches = table.optional("all", context);
-                let at_most = table.optional("at_most", context);
-                branches.map(|branches| Self::All { branches, at_most })
-            }
+            "work" => WorkStep::take(&mut table, context).work.map(|at| Self::Work(at.value)),
+            "sleep" => SleepStep::take(&mut table, context).sleep.map(|at| Self::Sleep(at.value)),
+            "call" => Some(Self::Call(Box::new(CallStep::take(&mut table, context)))),
+            _ => Some(Self::All(AllStep::take(&mut table, context))),
         };
         table.refuse_rest(context);
         step
     }
 }
 
-fn call(table: &mut Table<'_, '_>, context: &mut Context<'_>) -> Option<Call> {
-    let target = table.optional("call", context);
-    let request = table.optional("request", context);
-    let timeout = table.optional("timeout", context);
-    let send_deadline = table.optional("send_deadline", context);
-    let times = table.optional("times", context);
-    let chance = table.optional("chance", context);
-    let on_error = table.optional("on_error", context);
-    target.map(|target| Call { target, request, timeout, send_deadline, times, chance, on_error })
+impl Describe for Step {
+    fn form() -> Form {
+        let forms =
+            || Form::Either(vec![WorkStep::form(), SleepStep::form(), CallStep::form(), AllStep::form()]);
+        Form::Named { name: "step", form: forms }
+    }
 }

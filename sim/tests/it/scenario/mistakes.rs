@@ -3,7 +3,7 @@
 
 use hoplab_sim::scenario::Overrides;
 
-use super::{GOOD, complaint, read};
+use super::{GOOD, complaint, read, schema};
 
 /// One test a mistake: the right text, and the wrong one in its place.
 macro_rules! mistakes {
@@ -15,7 +15,11 @@ macro_rules! mistakes {
                 assert!(text.contains($right), "{}", $right);
                 text = text.replacen($right, $wrong, 1);
             )+
-            insta::assert_snapshot!(complaint(&text));
+            let told = complaint(&text);
+            if let Some(complaints) = schema::complaints(&text).filter(|_| told.contains("unknown key")) {
+                assert!(!complaints.is_empty(), "the schema takes a key that the reader refuses");
+            }
+            insta::assert_snapshot!(told);
         }
     )+ };
 }

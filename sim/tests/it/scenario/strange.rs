@@ -3,7 +3,7 @@
 
 use proptest::prelude::*;
 
-use super::{GOOD, read};
+use super::{GOOD, read, schema};
 
 /// Something done to a text.
 #[derive(Debug, Clone)]
@@ -63,7 +63,11 @@ proptest! {
             if text.is_empty() { text } else { apply(&text, change) }
         });
         match read(&text, &[]) {
-            Ok(plan) => prop_assert!(!plan.warnings.has_errors()),
+            Ok(plan) => {
+                prop_assert!(!plan.warnings.has_errors());
+                let complaints = schema::complaints(&text).unwrap_or_default();
+                prop_assert!(complaints.is_empty(), "the schema refuses what is read: {complaints:?}");
+            }
             Err(problems) => {
                 prop_assert!(problems.has_errors());
                 for problem in problems.iter() {
