@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 use hoplab_config::quantity;
 
 use crate::kind::Kind;
@@ -47,7 +47,7 @@ pub(crate) enum Command {
     Sidecar(LiveArguments),
     /// Print what every key of a gateway's and a sidecar's file is, as Markdown
     Reference,
-    /// Print a JSON Schema of a gateway's or a sidecar's file, for editors
+    /// Print a JSON Schema of a file that people write, for editors
     Schema(SchemaArguments),
 }
 
@@ -363,16 +363,7 @@ pub(crate) struct LiveArguments {
 pub(crate) struct SchemaArguments {
     /// Whose file
     #[arg(value_enum)]
-    pub(crate) kind: LiveKind,
-}
-
-/// The products that serve real traffic.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub(crate) enum LiveKind {
-    /// `hoplab gateway`
-    Gateway,
-    /// `hoplab sidecar`
-    Sidecar,
+    pub(crate) kind: Kind,
 }
 
 /// A whole number above zero.

@@ -1,5 +1,6 @@
-//! `hoplab reference` and `hoplab schema`: every key of the live files, in words and for editors, from the tables by
-//! which they are read. The prose between the tables stands in `reference/`.
+//! `hoplab reference` and `hoplab schema`: every key of the live files in words, and of these and of scenarios for editors,
+//! from the tables by which they are read. The prose between the tables stands in `reference/`; that of scenarios, with
+//! their keys, in `scenarios/README.md`.
 
 use hoplab_config::form::Key;
 use hoplab_config::{Keys, reference, schema};
@@ -7,8 +8,9 @@ use hoplab_proxy::load_control::LimitsPolicy;
 use hoplab_proxy::tls::written::{CallKeys, CertificateKeys, IdentityKeys, ListenKeys};
 use hoplab_proxy::upstream::Policies;
 
-use crate::arguments::{LiveKind, SchemaArguments};
+use crate::arguments::SchemaArguments;
 use crate::end::End;
+use crate::kind::Kind;
 use crate::terminal;
 
 /// Prints the reference page; `config/README.md` is what it prints.
@@ -20,8 +22,10 @@ pub(crate) fn reference() -> anyhow::Result<End> {
 /// Prints the schema of a file; `config/schemas/` has what it prints.
 pub(crate) fn schema(arguments: &SchemaArguments) -> anyhow::Result<End> {
     let (title, keys) = match arguments.kind {
-        LiveKind::Gateway => ("A hoplab gateway", hoplab_gateway::Config::keys()),
-        LiveKind::Sidecar => ("A hoplab sidecar", hoplab_mesh::Config::keys()),
+        Kind::Scenario => ("A hoplab scenario", hoplab_sim::scenario::keys()),
+        Kind::Application => ("A hoplab application", hoplab_sim::scenario::application_keys()),
+        Kind::Gateway => ("A hoplab gateway", hoplab_gateway::Config::keys()),
+        Kind::Sidecar => ("A hoplab sidecar", hoplab_mesh::Config::keys()),
     };
     terminal::line(&serde_json::to_string_pretty(&schema::schema(title, &keys))?)?;
     Ok(End::Well)

@@ -72,6 +72,8 @@ fn reference_and_schemas_say_what_is_read() {
     let folder = Folder::new("reference");
     for (arguments, file) in [
         (&["reference"][..], "config/README.md"),
+        (&["schema", "scenario"], "config/schemas/scenario.json"),
+        (&["schema", "application"], "config/schemas/application.json"),
         (&["schema", "gateway"], "config/schemas/gateway.json"),
         (&["schema", "sidecar"], "config/schemas/sidecar.json"),
     ] {
