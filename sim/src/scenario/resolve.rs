@@ -213,9 +213,10 @@ fn stem(path: &str) -> &str {
     name.strip_suffix(".toml").unwrap_or(name)
 }
 
-/// The first paragraph of the comment that opens the file.
+/// The first paragraph of the comment that opens the file, below what is for editors.
 fn question(text: &str) -> String {
-    let comment = text.lines().map_while(|line| line.trim().strip_prefix('#')).map(str::trim);
+    let lines = text.lines().skip_while(|line| line.starts_with("#:"));
+    let comment = lines.map_while(|line| line.trim().strip_prefix('#')).map(str::trim);
     comment.take_while(|line| !line.is_empty()).collect::<Vec<_>>().join(" ")
 }
 

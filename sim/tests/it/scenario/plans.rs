@@ -71,6 +71,12 @@ fn a_scenario_lies_over_its_application_key_by_key() {
 }
 
 #[test]
+fn the_question_stands_below_what_is_for_editors() {
+    let text = format!("#:schema https://example.com/scenario.json\n{GOOD}");
+    assert_eq!(read(&text, &[]).unwrap().question, "Is this a good scenario?");
+}
+
+#[test]
 fn overrides_win_and_expectations_follow() {
     let overrides = Overrides {
         architectures: Some(vec!["mesh+gateway".to_owned(), "direct".to_owned()]),
