@@ -10,13 +10,16 @@ pub(crate) fn in_words(error: &io::Error) -> String {
     match cause {
         Some(Error::InvalidCertificate(wrong)) => of_certificate(wrong),
         Some(Error::NoCertificatesPresented) => "it shows no certificate".to_owned(),
-        Some(Error::AlertReceived(alert)) => format!("it refuses us ({alert:?})"),
         Some(Error::InvalidMessage(InvalidMessage::InvalidContentType)) => "it does not speak TLS".to_owned(),
         Some(Error::PeerIncompatible(PeerIncompatible::SupportedVersionsExtensionRequired)) => {
             "it does not speak TLS 1.3".to_owned()
         }
         _ if error.kind() == io::ErrorKind::UnexpectedEof => "it closed the connection".to_owned(),
-        _ => error.to_string(),
+        // HTTP/2 hands on the text alone.
+        _ => match error.to_string().strip_prefix("received fatal alert: ") {
+            Some(alert) => format!("it refuses us ({alert})"),
+            None => error.to_string(),
+        },
     }
 }
 
