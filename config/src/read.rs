@@ -56,9 +56,19 @@ impl ReadAs<Duration> for AboveZero {
     }
 
     fn read(value: &Value<'_>, place: Place, context: &mut Context<'_>) -> Option<Duration> {
-        let check = |duration: &Duration| if duration.is_zero() { Err("must be above zero") } else { Ok(()) };
-        checked(value, place, context, check, "leave the key out for the default")
+        above_zero(value, place, context, "leave the key out for the default")
     }
+}
+
+/// Reads a duration that is not zero; else that is noted, with this hint.
+pub fn above_zero(
+    value: &Value<'_>,
+    place: Place,
+    context: &mut Context<'_>,
+    hint: &str,
+) -> Option<Duration> {
+    let check = |duration: &Duration| if duration.is_zero() { Err("must be above zero") } else { Ok(()) };
+    checked(value, place, context, check, hint)
 }
 
 /// A number that is not zero.

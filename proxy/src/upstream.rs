@@ -301,8 +301,8 @@ impl<H: Host> Upstream<H> {
                 self.attempt(exchange, head, &replay, &mut tried, limits).await
             };
             drop(retrying.take());
-            let deadline = self.deadline_of(limits, &replay);
-            let in_time = self.begin_by(limits, &replay);
+            let waited = replay.waited();
+            let in_time = self.begin_by(limits, waited);
             let begin_by = last.into_iter().fold(in_time, Instant::min);
             let again = self.again(head, &replay, &attempted, &mut retries, begin_by);
             let Some((pause, permit)) = again else {
@@ -315,7 +315,7 @@ impl<H: Host> Upstream<H> {
                 });
             };
             retrying = Some(permit);
-            discard(attempted, &replay, deadline);
+            discard(attempted, &replay, limits.head(waited));
             exchange.enter(Owner::Backoff);
             self.host.sleep_until(self.host.now() + pause).await;
             let now = self.host.now();

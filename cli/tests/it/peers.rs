@@ -137,6 +137,14 @@ fn free() -> SocketAddr {
     TcpListener::bind("127.0.0.2:0").unwrap().local_addr().unwrap()
 }
 
+/// An authority that is trusted, and in the folder another one, which has signed nothing.
+fn authorities(folder: &Folder) -> Public {
+    let public = Public::new();
+    folder.write("authority.pem", &public.pem());
+    folder.write("stranger.pem", &Public::new().pem());
+    public
+}
+
 #[test]
 fn nginx_is_called_over_tls_by_the_name_that_is_said() {
     let test = "peers::nginx_is_called_over_tls_by_the_name_that_is_said";
@@ -144,9 +152,7 @@ fn nginx_is_called_over_tls_by_the_name_that_is_said() {
         return;
     }
     let folder = Folder::new("nginx-behind");
-    let (public, stranger) = (Public::new(), Public::new());
-    folder.write("authority.pem", &public.pem());
-    folder.write("stranger.pem", &stranger.pem());
+    let public = authorities(&folder);
     for name in ["pay", "ship", "bank", "shop"] {
         public.write(&folder, name, &[&format!("{name}.example.com")]);
     }
@@ -217,9 +223,7 @@ fn nginx_calls_the_gateway_over_tls_and_keeps_its_connection() {
         return;
     }
     let folder = Folder::new("nginx-before");
-    let (public, stranger) = (Public::new(), Public::new());
-    folder.write("authority.pem", &public.pem());
-    folder.write("stranger.pem", &stranger.pem());
+    let public = authorities(&folder);
     public.write(&folder, "shop", &["shop.example.com"]);
     public.write(&folder, "all", &["*.example.com"]);
     let gateway = format!(

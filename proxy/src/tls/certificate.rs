@@ -19,15 +19,15 @@ use super::spiffe::NotSpiffe;
 #[derive(Clone)]
 pub struct Certificate {
     certified: Arc<CertifiedKey>,
-    hosts: Arc<Hosts>,
+    scope: Arc<Scope>,
 }
 
 impl Certificate {
     /// Reads the certificate, then any intermediates, and the key, which must be that of the certificate.
     pub fn from_pem(certificate: &str, key: &str) -> Result<Self, CredentialsError> {
         let chain = chain(certificate)?;
-        let hosts = chain.first().and_then(Hosts::of);
-        let hosts = hosts.ok_or(CredentialsError::Malformed(Part::Certificate))?;
+        let scope = chain.first().and_then(Scope::of);
+        let scope = scope.ok_or(CredentialsError::Malformed(Part::Certificate))?;
         let key = match PrivateKeyDer::from_pem_slice(key.as_bytes()) {
             Ok(key) => key,
             Err(pem::Error::NoItemsFound) => return Err(CredentialsError::Empty(Part::Key)),
@@ -39,22 +39,28 @@ impl Certificate {
             Ok(()) | Err(Error::InconsistentKeys(InconsistentKeys::Unknown)) => {}
             Err(_) => return Err(CredentialsError::Mismatch),
         }
-        Ok(Self { certified: Arc::new(certified), hosts: Arc::new(hosts) })
+        Ok(Self { certified: Arc::new(certified), scope: Arc::new(scope) })
     }
 
     /// The DNS names that it is for, in lower case; `*.example.com` is for one label below.
     pub fn names(&self) -> &[String] {
-        &self.hosts.names
+        &self.scope.names
     }
 
     /// What is wrong with the time that it is for, at `now`; nothing, as a rule.
     pub fn out_of_time(&self, now: SystemTime) -> Option<String> {
-        self.certified.cert.first().and_then(|certificate| out_of_time(certificate, now))
+        let seconds = i64::try_from(now.duration_since(UNIX_EPOCH).ok()?.as_secs()).ok()?;
+        let Validity { not_before, not_after } = &self.scope.validity;
+        if seconds > not_after.timestamp() {
+            return Some(format!("the certificate has expired ({not_after}), so nobody accepts it"));
+        }
+        (seconds < not_before.timestamp())
+            .then(|| format!("the certificate is not valid yet ({not_before}), so nobody accepts it"))
     }
 
     /// Whether it is for a DNS name or an address, as clients demand of the public's servers.
     pub fn is_for_somebody(&self) -> bool {
-        !self.hosts.names.is_empty() || self.hosts.has_address
+        !self.scope.names.is_empty() || self.scope.has_address
     }
 
     pub(super) fn certified(&self) -> &Arc<CertifiedKey> {
@@ -69,7 +75,7 @@ impl Certificate {
 
 impl fmt::Debug for Certificate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Certificate").field("names", &self.hosts.names).finish_non_exhaustive()
+        f.debug_struct("Certificate").field("names", &self.scope.names).finish_non_exhaustive()
     }
 }
 
@@ -182,40 +188,29 @@ pub(super) fn chain(text: &str) -> Result<Vec<CertificateDer<'static>>, Credenti
     if chain.is_empty() { Err(CredentialsError::Empty(Part::Certificate)) } else { Ok(chain) }
 }
 
-/// What is wrong with the time that a certificate is for, at `now`.
-pub(super) fn out_of_time(certificate: &CertificateDer<'static>, now: SystemTime) -> Option<String> {
-    let (_, certificate) = x509_parser::parse_x509_certificate(certificate).ok()?;
-    let seconds =
-        now.duration_since(UNIX_EPOCH).ok().and_then(|since| i64::try_from(since.as_secs()).ok())?;
-    let Validity { not_before, not_after } = certificate.validity();
-    if seconds > not_after.timestamp() {
-        return Some(format!("the certificate has expired ({not_after}), so nobody accepts it"));
-    }
-    (seconds < not_before.timestamp())
-        .then(|| format!("the certificate is not valid yet ({not_before}), so nobody accepts it"))
-}
-
-/// Whom a certificate is for.
-pub(super) struct Hosts {
+/// Whom a certificate is for, and when.
+pub(super) struct Scope {
     /// DNS names, in lower case.
     pub(super) names: Vec<String>,
     /// Whether it is for an address, too.
     has_address: bool,
+    validity: Validity,
 }
 
-impl Hosts {
+impl Scope {
     /// `None` when the certificate cannot be read.
     pub(super) fn of(certificate: &CertificateDer<'static>) -> Option<Self> {
         let (_, certificate) = x509_parser::parse_x509_certificate(certificate).ok()?;
         let alternative = certificate.subject_alternative_name().ok()?;
-        let mut hosts = Self { names: Vec::new(), has_address: false };
+        let validity = certificate.validity().clone();
+        let mut scope = Self { names: Vec::new(), has_address: false, validity };
         for name in alternative.iter().flat_map(|names| &names.value.general_names) {
             match name {
-                GeneralName::DNSName(name) => hosts.names.push(name.to_ascii_lowercase()),
-                GeneralName::IPAddress(_) => hosts.has_address = true,
+                GeneralName::DNSName(name) => scope.names.push(name.to_ascii_lowercase()),
+                GeneralName::IPAddress(_) => scope.has_address = true,
                 _ => {}
             }
         }
-        Some(hosts)
+        Some(scope)
     }
 }

@@ -417,7 +417,7 @@ fn visitor(desk: &Desk, name: Option<&str>) -> ClientTls {
 /// The names of the certificate that a client was shown.
 fn shown<S>(secured: &Secured<S>) -> Vec<String> {
     let session = secured.stream.get_ref().1;
-    certificate::Hosts::of(session.peer_certificates().unwrap().first().unwrap()).unwrap().names
+    certificate::Scope::of(session.peer_certificates().unwrap().first().unwrap()).unwrap().names
 }
 
 #[tokio::test]

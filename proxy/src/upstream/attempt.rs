@@ -106,7 +106,7 @@ impl<H: Host> Upstream<H> {
         tried: &mut Tried,
         limits: Limits,
     ) -> Attempted<H> {
-        let begun = self.begin(exchange, tried, self.deadline_of(limits, replay)).await?;
+        let begun = self.begin(exchange, tried, limits.head(replay.waited())).await?;
         self.carry(exchange, head, replay, begun, limits).await
     }
 

@@ -55,7 +55,7 @@ impl<H: Host> Clock<'_, H> {
 
     /// When the attempt is over, were the caller to send now.
     pub(super) fn until(&self) -> Instant {
-        let waited = self.waited();
+        let waited = self.replay.waited();
         let has_head = self.has_head.load(Ordering::Relaxed);
         let limit = if has_head { self.limits.deadline(waited) } else { self.limits.head(waited) };
         self.try_ends(waited).min(limit)
@@ -64,14 +64,9 @@ impl<H: Host> Clock<'_, H> {
     /// By when the upstream is told to have done all, were the caller to send now. A limit of the head alone is not told,
     /// and that of one try only where the whole has one, too (as Envoy tells it): a stream may go on.
     pub(super) fn ends_by(&self) -> Instant {
-        let waited = self.waited();
+        let waited = self.replay.waited();
         let whole = self.limits.deadline(waited);
         if self.limits.is_limited() { self.try_ends(waited).min(whole) } else { whole }
-    }
-
-    /// How long the request has waited for its caller.
-    fn waited(&self) -> Duration {
-        self.replay.waits().until(|| self.host.now())
     }
 
     /// When the limit of one try is over for a request that has `waited`.

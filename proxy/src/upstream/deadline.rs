@@ -8,7 +8,6 @@ use http::HeaderMap;
 
 use super::Upstream;
 use super::clock::Clock;
-use super::replay::Replay;
 use crate::exchange::Exchange;
 use crate::host::{Host, Instant};
 use crate::telemetry::{Decision, Fault};
@@ -62,18 +61,12 @@ impl<H: Host> Upstream<H> {
         let told = [exchange.told, exchange.deadline].into_iter().flatten().min();
         let own = after(now, self.settings.timeout);
         let limits = Limits { own, head: after(now, self.settings.head_timeout), told };
-        self.refuse_late(now, self.next_hop(limits.deadline(Duration::ZERO))).map(|()| limits)
+        self.refuse_late(now, self.begin_by(limits, Duration::ZERO)).map(|()| limits)
     }
 
-    /// When the head of an answer must be there to a request within `limits`, were its caller to send what `replay` waits
-    /// for now.
-    pub(super) fn deadline_of(&self, limits: Limits, replay: &Replay<H>) -> Instant {
-        limits.head(replay.waits().until(|| self.host.now()))
-    }
-
-    /// From when on no attempt is begun for a request within `limits`: the upstream would have no time at all.
-    pub(super) fn begin_by(&self, limits: Limits, replay: &Replay<H>) -> Instant {
-        let waited = replay.waits().until(|| self.host.now());
+    /// From when on no attempt is begun for a request within `limits` that has `waited` for its caller: the upstream would
+    /// have no time at all.
+    pub(super) fn begin_by(&self, limits: Limits, waited: Duration) -> Instant {
         limits.head(waited).min(self.next_hop(limits.deadline(waited)))
     }
 

@@ -68,7 +68,7 @@ impl<H: Host> Upstream<H> {
     ) -> Attempted<H> {
         let mut lanes = Lanes::of(exchange, self.host.clone());
         let mut lane = lanes.open();
-        let begun = self.begin(&mut lane.exchange, tried, self.deadline_of(limits, replay)).await?;
+        let begun = self.begin(&mut lane.exchange, tried, limits.head(replay.waited())).await?;
         let start = self.host.now();
         let mut runners = vec![self.run(lane, head, replay, begun, limits)];
         let delay = self.state.hedge(Hedge::delay).flatten();
@@ -100,7 +100,7 @@ impl<H: Host> Upstream<H> {
                 }
                 return attempted;
             }
-            held = set_aside(held, (lane, attempted), replay, self.deadline_of(limits, replay));
+            held = set_aside(held, (lane, attempted), replay, limits.head(replay.waited()));
         }
     }
 
@@ -116,7 +116,7 @@ impl<H: Host> Upstream<H> {
         let number = lane.number;
         let future = async move {
             let attempted = self.carry(&mut lane.exchange, head, replay, begun, limits).await;
-            let until = self.deadline_of(limits, replay);
+            let until = limits.head(replay.waited());
             if self.is_good(&attempted) { attempted } else { self.received(attempted, replay, until).await }
         };
         Runner { lane: number, future: Box::pin(future) }

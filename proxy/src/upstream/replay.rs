@@ -63,13 +63,6 @@ pub(super) struct Waits {
     pub(super) since: Option<Instant>,
 }
 
-impl Waits {
-    /// All of it until now, which is asked for where it is waited for.
-    pub(super) fn until(self, now: impl FnOnce() -> Instant) -> Duration {
-        self.over + self.since.map_or(Duration::ZERO, |since| now().saturating_since(since))
-    }
-}
-
 impl<H: Host> Replay<H> {
     /// `body`, of which at most `keep_bytes_max` are kept.
     pub(super) fn new(body: Body, keep_bytes_max: u64, host: &H) -> Self {
@@ -127,6 +120,15 @@ impl<H: Host> Replay<H> {
         self.source.as_ref().map_or_else(Waits::default, |source| {
             let source = lock(source);
             Waits { over: source.waited, since: source.waits_since }
+        })
+    }
+
+    /// All of that until now. The clock is looked at where the caller is waited for.
+    pub(super) fn waited(&self) -> Duration {
+        self.source.as_ref().map_or(Duration::ZERO, |source| {
+            let source = lock(source);
+            let since = source.waits_since.map(|since| source.host.now().saturating_since(since));
+            source.waited + since.unwrap_or_default()
         })
     }
 

@@ -72,7 +72,8 @@ impl DeadlinePolicy {
         (read, write)
     }
 
-    /// What cannot be told from one key alone; the request has the time `allotted`, and one try of it `per_try`, if that is limited.
+    /// What cannot be told from one key alone; the request has the time `allotted`, and one try of it `per_try`, if that is
+    /// limited.
     pub(super) fn contradictions(
         &self,
         allotted: &Allotted,

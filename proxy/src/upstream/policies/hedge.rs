@@ -60,7 +60,8 @@ impl HedgePolicy {
         })
     }
 
-    /// What cannot be told from one key alone; the request has the time `allotted`, and one try of it `per_try`, if that is limited.
+    /// What cannot be told from one key alone; the request has the time `allotted`, and one try of it `per_try`, if that is
+    /// limited.
     pub(super) fn contradictions(
         &self,
         allotted: &Allotted,

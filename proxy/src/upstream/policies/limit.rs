@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use hoplab_config::form::{Describe, Form, Shown, Word};
-use hoplab_config::read::checked;
+use hoplab_config::read::above_zero;
 use hoplab_config::{Context, Place, Read, Value};
 
 use super::Contradiction;
@@ -39,8 +39,7 @@ impl Read for TimeLimit {
         if value.get_ref().as_str() == Some(NONE.name) {
             return Some(Self::Unlimited);
         }
-        let check = |limit: &Duration| if limit.is_zero() { Err("must be above zero") } else { Ok(()) };
-        checked(value, place, context, check, "write `\"none\"` for any time").map(Self::Within)
+        above_zero(value, place, context, "write `\"none\"` for any time").map(Self::Within)
     }
 }
 
