@@ -45,10 +45,18 @@ pub(crate) enum Command {
     Gateway(LiveArguments),
     /// Serve real traffic as a mesh sidecar, until SIGTERM
     Sidecar(LiveArguments),
+    /// List the known systems that architectures can name, as in `gateway:kong`, or show one with its sources
+    Profiles(ProfilesArguments),
     /// Print what every key of a gateway's and a sidecar's file is, as Markdown
     Reference,
     /// Print a JSON Schema of a file that people write, for editors
     Schema(SchemaArguments),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ProfilesArguments {
+    /// One of hoplab's, or a file of one's own; all of hoplab's are listed without it
+    pub(crate) name: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -3,12 +3,13 @@
 use std::path::Path;
 
 use hoplab_config::{Context, Problems, file};
-use hoplab_sim::scenario::{self, Overrides};
+use hoplab_sim::scenario::{self, Overrides, profile};
 
 use crate::arguments::CheckArguments;
 use crate::end::End;
 use crate::kind::Kind;
 use crate::plural::plural;
+use crate::profiles;
 use crate::terminal;
 
 /// Reads every file; [`End::Unusable`] when one is wrong.
@@ -23,6 +24,7 @@ pub(crate) fn check(arguments: &CheckArguments) -> anyhow::Result<End> {
             }),
             Kind::Gateway => described(path, hoplab_gateway::Plan::document, gateway),
             Kind::Sidecar => described(path, hoplab_mesh::Plan::document, sidecar),
+            Kind::Profile => described(path, profile::document, profiles::summary),
         };
         match read {
             Ok((summary, warnings)) => {

@@ -147,7 +147,7 @@ fn other_run(baseline: &Baseline, origin: &Origin, plan: &Plan, update: bool) ->
             plan.scale
         ));
     }
-    let mut run: Vec<&str> = plan.architectures.iter().map(|architecture| architecture.name()).collect();
+    let mut run: Vec<&str> = plan.architectures.iter().map(|architecture| &*architecture.name).collect();
     run.sort_unstable();
     let recorded = baseline.scopes();
     (recorded != run).then(|| {

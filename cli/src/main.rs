@@ -18,6 +18,7 @@ mod merge;
 mod place;
 mod plan;
 mod plural;
+mod profiles;
 mod reference;
 mod replay;
 mod report;
@@ -54,6 +55,7 @@ fn main() -> ExitCode {
         Command::Gate(arguments) => gate::gate(&arguments),
         Command::Gateway(arguments) => live::gateway(&arguments),
         Command::Sidecar(arguments) => live::sidecar(&arguments),
+        Command::Profiles(arguments) => profiles::profiles(&arguments),
         Command::Reference => reference::reference(),
         Command::Schema(arguments) => reference::schema(&arguments),
     };

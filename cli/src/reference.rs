@@ -26,6 +26,7 @@ pub(crate) fn schema(arguments: &SchemaArguments) -> anyhow::Result<End> {
         Kind::Application => ("A hoplab application", hoplab_sim::scenario::application_keys()),
         Kind::Gateway => ("A hoplab gateway", hoplab_gateway::Config::keys()),
         Kind::Sidecar => ("A hoplab sidecar", hoplab_mesh::Config::keys()),
+        Kind::Profile => ("A hoplab profile", hoplab_sim::scenario::profile::keys()),
     };
     terminal::line(&serde_json::to_string_pretty(&schema::schema(title, &keys))?)?;
     Ok(End::Well)

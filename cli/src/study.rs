@@ -197,7 +197,7 @@ fn command(study: &Study) -> String {
     let mut text = format!("hoplab {name} {}", quoted(Path::new(&study.sources[0].path)));
     // What differs from the file was asked for.
     if let Ok(file) = scenario::parse(&study.sources, &Overrides::default()) {
-        if !file.architectures.iter().map(|of| of.name()).eq(study.architectures.iter()) {
+        if !file.architectures.iter().map(|of| &*of.name).eq(study.architectures.iter().map(String::as_str)) {
             let _ = write!(text, " --arch {}", study.architectures.join(","));
         }
         if file.seed != study.seed {

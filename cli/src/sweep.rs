@@ -85,10 +85,10 @@ impl Pieces {
             for (place, architecture) in base.architectures.iter().enumerate() {
                 let expected = base.expectations.iter().any(|expect| expect.architectures.contains(&place));
                 if expected {
-                    let name = architecture.name();
-                    searches.extend((0..search_points.len()).map(|point| (point, name.to_owned())));
+                    let name = &architecture.name;
+                    searches.extend((0..search_points.len()).map(|point| (point, name.to_string())));
                 } else {
-                    eprintln!("nothing is expected under {}: no search there", architecture.name());
+                    eprintln!("nothing is expected under {}: no search there", &architecture.name);
                 }
             }
             if searches.is_empty() {

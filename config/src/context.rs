@@ -54,6 +54,11 @@ impl<'a> Context<'a> {
         self.note(Severity::Error, None, fact.into())
     }
 
+    /// Notes an error at a place, or in no file.
+    pub fn error_at(&mut self, place: Option<Place>, fact: impl Into<String>) -> &mut Problem {
+        self.note(Severity::Error, place, fact.into())
+    }
+
     /// Notes something to check before the result is trusted.
     pub fn warning(&mut self, place: Place, fact: impl Into<String>) -> &mut Problem {
         self.note(Severity::Warning, Some(place), fact.into())
@@ -115,6 +120,16 @@ impl<'a> Context<'a> {
         let text = (self.fetch)(&path)?;
         self.sources.push(Source { path, text });
         Ok(self.sources.len() - 1)
+    }
+
+    /// The index of a source that the reader brings along: called `path`, with `text`, unless one of that path was kept.
+    pub fn open_own(&mut self, path: &str, text: &str) -> usize {
+        if let Some(index) = self.sources.iter().position(|source| source.path == path) {
+            return index;
+        }
+        let text = (self.fetch)(path).unwrap_or_else(|_| text.to_owned());
+        self.sources.push(Source { path: path.to_owned(), text });
+        self.sources.len() - 1
     }
 
     /// The text of a file of another kind, which the text at `from` calls `name`.

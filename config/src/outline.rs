@@ -44,6 +44,17 @@ impl Outline {
         self.keys.iter().find(|(name, _)| name == first)?.1.find(rest)
     }
 
+    /// The dotted paths of all values in it that are no tables, and where they stand, in the order of the text.
+    pub fn leaves(&self) -> Vec<(String, Place)> {
+        let below = |(name, inner): &(String, Self)| match inner.keys[..] {
+            [] => inner.place.map(|place| (name.clone(), place)).into_iter().collect::<Vec<_>>(),
+            _ => inner.leaves().into_iter().map(|(path, place)| (format!("{name}.{path}"), place)).collect(),
+        };
+        let mut leaves: Vec<_> = self.keys.iter().flat_map(below).collect();
+        leaves.sort_by_key(|(_, place)| *place);
+        leaves
+    }
+
     /// Where the longest beginning of a dotted path stands that does, and how many keys long it is.
     fn nearest(&self, path: &str) -> Option<(usize, Place)> {
         let (first, rest) = path.split_once('.').unwrap_or((path, ""));

@@ -84,7 +84,7 @@ impl Summary {
             schema: SCHEMA,
             kind: "explore".to_owned(),
             scenario: plan.name.clone(),
-            architectures: plan.architectures.iter().map(|of| of.name().to_owned()).collect(),
+            architectures: plan.architectures.iter().map(|of| of.name.to_string()).collect(),
             seed: plan.seed,
             seeds: seen.len() as u64,
             digest: Journal::digest_of(seen.iter().map(|of| ("seed", of.digest.as_str()))),

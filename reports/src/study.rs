@@ -87,7 +87,7 @@ impl Study {
             version: VERSION.to_owned(),
             scenario: plan.name.clone(),
             sources: plan.sources.clone(),
-            architectures: plan.architectures.iter().map(|of| of.name().to_owned()).collect(),
+            architectures: plan.architectures.iter().map(|of| of.name.to_string()).collect(),
             seed: plan.seed,
             seeds,
             scale: plan.scale,

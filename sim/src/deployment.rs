@@ -28,7 +28,7 @@ use crate::random;
 use crate::record;
 use crate::recorder::Recorder;
 use crate::scenario::plan::{
-    Architecture, DirectBalance, EndpointId, Plan, ProxyCores, Service, ServiceId, ZoneId,
+    Architecture, DirectBalance, EndpointId, Gateway, Mesh, Plan, ProxyCores, Service, ServiceId, ZoneId,
 };
 use crate::service;
 use crate::world::{Container, ContainerKind, CoresOf, PodConfig, PodId, SimHost, World};
@@ -56,7 +56,7 @@ pub(crate) struct Deployment {
 
 impl Deployment {
     /// The pods that a world of `plan` under `architecture` must have.
-    pub(crate) fn pod_configs(plan: &Plan, architecture: Architecture) -> Vec<PodConfig> {
+    pub(crate) fn pod_configs(plan: &Plan, architecture: &Architecture) -> Vec<PodConfig> {
         let own = |kind, cores| Container { kind, cores: CoresOf::Own(cores) };
         let client = |zone: &Option<ZoneId>| PodConfig {
             name: client_name(plan, *zone),
@@ -64,12 +64,13 @@ impl Deployment {
             nic: plan.network.nic,
             containers: vec![own(ContainerKind::Client, None)],
         };
-        let gateway = architecture.gateway.then(|| {
-            let container = own(ContainerKind::Gateway, Some(plan.gateway_cores));
-            let (zone, nic) = (plan.gateway_zone, plan.gateway_nic);
-            PodConfig { name: "gateway-0".to_owned(), zone, nic, containers: vec![container] }
+        let gateway = architecture.gateway.as_ref().map(|gateway| PodConfig {
+            name: "gateway-0".to_owned(),
+            zone: gateway.zone,
+            nic: gateway.nic,
+            containers: vec![own(ContainerKind::Gateway, Some(gateway.cores))],
         });
-        let sidecar = architecture.mesh.then(|| match plan.sidecar_cores {
+        let sidecar = architecture.mesh.as_ref().map(|mesh| match mesh.cores {
             ProxyCores::Own(cores) => own(ContainerKind::Sidecar, Some(cores)),
             ProxyCores::Shared => Container { kind: ContainerKind::Sidecar, cores: CoresOf::Shared },
         });
@@ -96,19 +97,19 @@ impl Deployment {
     pub(crate) fn start(
         world: &World,
         plan: &Arc<Plan>,
-        architecture: Architecture,
+        architecture: &Architecture,
         recorder: &Recorder,
         faults: &Faults,
     ) -> Self {
         let replicas = plan.services.iter().map(|service| service.replicas);
-        let pods = Pods::new(world, architecture.gateway, replicas, plan.client_zones().len());
+        let pods = Pods::new(world, architecture.gateway.is_some(), replicas, plan.client_zones().len());
         let trust_domain = "hoplab".parse().expect("the name is a trust domain's");
         let observer = recorder.observer(None, "client-0");
         let epoch = world.host(pods.clients()[0], ContainerKind::Client, Costs::default(), observer).wall();
         let deployment = Self {
             pods,
             plan: Arc::clone(plan),
-            architecture,
+            architecture: architecture.clone(),
             recorder: recorder.clone(),
             awaited: Awaited::default(),
             faults: faults.clone(),
@@ -121,8 +122,8 @@ impl Deployment {
                 deployment.start_pod(Place { service, replica });
             }
         }
-        if let Some(pod) = deployment.pods.gateway() {
-            deployment.start_gateway(pod);
+        if let (Some(pod), Some(gateway)) = (deployment.pods.gateway(), &architecture.gateway) {
+            deployment.start_gateway(pod, gateway);
         }
         deployment
     }
@@ -141,18 +142,18 @@ impl Deployment {
         let hits = self.plan.faults.iter().enumerate().map(|(index, fault)| record::FaultHits {
             name: fault.name.clone(),
             hits: faults.hits(index, self.pods.world()),
-            applies: self.architecture.gateway || !fault.kind.aim().is_at_gateway(),
+            applies: self.architecture.gateway.is_some() || !fault.kind.aim().is_at_gateway(),
         });
         hits.collect()
     }
 
     /// What each kind of container that there is has taken.
     pub(crate) fn resources(&self) -> IndexMap<String, record::Resources> {
-        let Architecture { gateway, mesh } = self.architecture;
+        let Architecture { gateway, mesh, .. } = &self.architecture;
         let kinds = [
             (ContainerKind::Application, true),
-            (ContainerKind::Sidecar, mesh),
-            (ContainerKind::Gateway, gateway),
+            (ContainerKind::Sidecar, mesh.is_some()),
+            (ContainerKind::Gateway, gateway.is_some()),
         ];
         let reported = self.plan.duration.saturating_sub(self.plan.warmup);
         let resources = |(kind, _): (ContainerKind, bool)| {
@@ -193,10 +194,10 @@ impl Deployment {
         let asked = self.plan.requested_services();
         let upstreams = (0..self.plan.services.len()).map(|service| {
             asked.contains(&service).then(|| {
-                let (endpoints, spoken) = match (self.architecture.gateway, self.architecture.mesh) {
-                    (true, _) => (vec![Endpoint::new("gateway-0", GATEWAY_PORT)], self.plan.gateway_protocol),
-                    (false, true) => (self.reached(service, INBOUND_PORT), None),
-                    (false, false) => (self.reached(service, APP_PORT), None),
+                let (endpoints, spoken) = match (&self.architecture.gateway, &self.architecture.mesh) {
+                    (Some(gateway), _) => (vec![Endpoint::new("gateway-0", GATEWAY_PORT)], gateway.protocol),
+                    (None, Some(_)) => (self.reached(service, INBOUND_PORT), None),
+                    (None, None) => (self.reached(service, APP_PORT), None),
                 };
                 let protocol = spoken.unwrap_or(self.plan.services[service].protocol.http());
                 let config = self.plain(service, endpoints, protocol);
@@ -213,11 +214,12 @@ impl Deployment {
         let kind = ContainerKind::Application;
         let host = self.host(pod, kind, &name, Some(place.service), Costs::default());
         let stopped = self.pods.stopped(place);
-        if self.architecture.mesh {
-            self.start_service(pod, place, &host, std::future::pending());
-            self.start_sidecar(pod, place, &name, stopped);
-        } else {
-            self.start_service(pod, place, &host, stopped);
+        match &self.architecture.mesh {
+            Some(mesh) => {
+                self.start_service(pod, place, &host, std::future::pending());
+                self.start_sidecar(pod, place, mesh, stopped);
+            }
+            None => self.start_service(pod, place, &host, stopped),
         }
     }
 
@@ -234,7 +236,7 @@ impl Deployment {
         let called = self.plan.services[place.service].callees();
         let upstreams = (0..self.plan.services.len()).map(|callee| {
             called.contains(&callee).then(|| {
-                let endpoints = if self.architecture.mesh {
+                let endpoints = if self.architecture.mesh.is_some() {
                     vec![Endpoint::new("127.0.0.1", OUTBOUND_PORT)]
                 } else {
                     self.reached(callee, APP_PORT)
@@ -261,13 +263,14 @@ impl Deployment {
 
     /// The gateway routes by host, one upstream a service that clients ask. Under a mesh it is part of
     /// it: it proves its name and speaks HTTP/2 to the inbound sidecars.
-    fn start_gateway(&self, pod: PodId) {
-        let host = self.host(pod, ContainerKind::Gateway, "gateway-0", None, self.plan.gateway_costs);
-        let identity = self.architecture.mesh.then(|| self.identity("gateway", "gateway-0", &host));
+    fn start_gateway(&self, pod: PodId, gateway: &Gateway) {
+        let costs = gateway.costs.clone();
+        let host = self.host(pod, ContainerKind::Gateway, "gateway-0", None, costs);
+        let identity = self.architecture.mesh.as_ref().map(|_| self.identity("gateway", "gateway-0", &host));
         let upstream = |service: usize, settings: &Settings| {
             let name = self.plan.services[service].name.as_str();
             let settings = settings.clone();
-            let (placements, zone) = (self.placements(service), Some(self.zone(self.plan.gateway_zone)));
+            let (placements, zone) = (self.placements(service), Some(self.zone(gateway.zone)));
             match &identity {
                 None => {
                     let endpoints = self.endpoints(service, APP_PORT);
@@ -286,14 +289,14 @@ impl Deployment {
             }
         };
         let asked = self.plan.requested_services();
-        let upstreams = asked.iter().map(|service| upstream(*service, &self.plan.gateway[*service]));
+        let upstreams = asked.iter().map(|service| upstream(*service, &gateway.calls.services[*service]));
         let mut plan = hoplab_gateway::Plan::by_host(upstreams.collect());
-        plan.routes = plan.routes.and(self.routes(&asked));
-        let routed = self.plan.gateway_routes.iter();
+        plan.routes = plan.routes.and(self.routes(&asked, gateway));
+        let routed = gateway.calls.routes.iter();
         plan.upstreams.extend(routed.map(|(id, settings)| upstream(id.service.0, settings)));
-        plan.limits = self.plan.gateway_limits.clone();
-        plan.server.keep(self.plan.gateway_keep_alive, self.plan.gateway_max_connection_age);
-        let limited = self.plan.gateway_route_limits.iter();
+        plan.limits = gateway.limits.clone();
+        plan.server.keep(gateway.keep_alive, gateway.max_connection_age);
+        let limited = gateway.route_limits.iter();
         let name = |id: &EndpointId| self.plan.services[id.service.0].name.as_str().into();
         plan.route_limits = limited.map(|(id, limits)| (name(id), limits.clone())).collect();
         let serving =
@@ -305,9 +308,9 @@ impl Deployment {
 
     /// A route for each endpoint of the services of which some have policies or limits of their own: to an upstream of its own,
     /// which come after those of the `asked` services, or to its service's.
-    fn routes(&self, asked: &[usize]) -> Vec<Route> {
-        let own = &self.plan.gateway_routes;
-        let limited = &self.plan.gateway_route_limits;
+    fn routes(&self, asked: &[usize], gateway: &Gateway) -> Vec<Route> {
+        let own = &gateway.calls.routes;
+        let limited = &gateway.route_limits;
         let mut routes = Vec::new();
         for (position, &service) in asked.iter().enumerate() {
             let mut routed = own.iter().map(|(id, _)| id).chain(limited.iter().map(|(id, _)| id));
@@ -331,8 +334,8 @@ impl Deployment {
     }
 
     /// A route for each endpoint of a service of which some have policies of their own.
-    fn mesh_routes(&self, service: usize) -> Vec<hoplab_mesh::plan::Route> {
-        let own = || self.plan.mesh_routes.iter().filter(|(id, _)| id.service.0 == service);
+    fn mesh_routes(&self, service: usize, mesh: &Mesh) -> Vec<hoplab_mesh::plan::Route> {
+        let own = || mesh.calls.routes.iter().filter(|(id, _)| id.service.0 == service);
         let endpoints = self.plan.services[service].endpoints.iter().enumerate();
         let routes = endpoints.map(|(number, endpoint)| hoplab_mesh::plan::Route {
             path: endpoint.path.clone(),
@@ -350,27 +353,28 @@ impl Deployment {
         &self,
         pod: PodId,
         place: Place,
-        name: &str,
+        mesh: &Mesh,
         shutdown: impl Future<Output = ()> + Send + 'static,
     ) {
-        let kind = ContainerKind::Sidecar;
-        let host = self.host(pod, kind, name, Some(place.service), self.plan.sidecar_costs);
         let service = &self.plan.services[place.service];
-        let identity = self.identity(&service.name, name, &host);
+        let name = format!("{}-{}", service.name, place.replica);
+        let kind = ContainerKind::Sidecar;
+        let host = self.host(pod, kind, &name, Some(place.service), mesh.costs.clone());
+        let identity = self.identity(&service.name, &name, &host);
         let mut sidecar = hoplab_mesh::plan::Plan::new(service.name.as_str(), identity);
-        sidecar.deadline.clone_from(&self.plan.mesh[place.service].deadline);
-        sidecar.inbound.limits = self.plan.mesh_limits[place.service].clone();
+        sidecar.deadline.clone_from(&mesh.calls.services[place.service].deadline);
+        sidecar.inbound.limits = mesh.limits[place.service].clone();
         sidecar.inbound.protocol = service.protocol.http();
         sidecar.zone = Some(self.zone(service.zones[place.replica as usize]));
         for callee in self.plan.services[place.service].callees() {
             let placed = self.endpoints(callee, INBOUND_PORT).into_iter().zip(self.placements(callee));
             let endpoints = placed.map(|(endpoint, placement)| Placed { endpoint, placement }).collect();
             let called = sidecar
-                .service(&self.plan.services[callee].name, endpoints, self.plan.mesh[callee].clone())
+                .service(&self.plan.services[callee].name, endpoints, mesh.calls.services[callee].clone())
                 .expect("the plan's names are DNS labels");
-            self.mesh_routes(callee).into_iter().for_each(|route| called.route(route));
+            self.mesh_routes(callee, mesh).into_iter().for_each(|route| called.route(route));
         }
-        let seed = self.seed(name, u64::MAX);
+        let seed = self.seed(&name, u64::MAX);
         let serving = hoplab_mesh::sidecar::serve(host.clone(), sidecar, seed, shutdown);
         self.pods.world().spawn(pod, &host, async move {
             serving.await.expect("a pod's ports are free when it starts");

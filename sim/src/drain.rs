@@ -24,7 +24,7 @@ pub(crate) const DRAIN: Duration = Duration::from_secs(30);
 const GRAIN: Duration = Duration::from_millis(10);
 
 /// Waits until every request has ended, or none can be waited for any longer.
-pub(crate) async fn drain(recorder: &Recorder, host: &impl Host, plan: &Plan, architecture: Architecture) {
+pub(crate) async fn drain(recorder: &Recorder, host: &impl Host, plan: &Plan, architecture: &Architecture) {
     let begun = host.now();
     let give_up = Instant::START + plan.duration + patience(plan, architecture);
     if recorder.open() == 0 || begun >= give_up {
@@ -41,7 +41,7 @@ pub(crate) async fn drain(recorder: &Recorder, host: &impl Host, plan: &Plan, ar
 }
 
 /// How long a request may be open after it was to be sent.
-fn patience(plan: &Plan, architecture: Architecture) -> Duration {
+fn patience(plan: &Plan, architecture: &Architecture) -> Duration {
     let mut timeouts = Timeouts { plan, architecture, of_answers: BTreeMap::new() };
     let asked = plan.loads.iter().flat_map(|load| load.mix.iter().map(move |(id, _)| (load, *id)));
     let longest = asked.map(|(load, id)| load.timeout.unwrap_or_else(|| timeouts.entrance(id))).max();
@@ -52,15 +52,14 @@ fn patience(plan: &Plan, architecture: Architecture) -> Duration {
 /// How long timeouts let requests take.
 struct Timeouts<'a> {
     plan: &'a Plan,
-    architecture: Architecture,
+    architecture: &'a Architecture,
     of_answers: BTreeMap<EndpointId, Duration>,
 }
 
 impl Timeouts<'_> {
     /// A request of a client that has no timeout of its own.
     fn entrance(&mut self, id: EndpointId) -> Duration {
-        let plan = self.plan;
-        match self.architecture.gateway.then(|| settings(&plan.gateway, &plan.gateway_routes, id)) {
+        match self.architecture.gateway.as_ref().map(|gateway| gateway.calls.of(id)) {
             Some(Settings { timeout: Some(bound), .. }) => *bound,
             settings => self.answers(id, settings),
         }
@@ -100,21 +99,10 @@ impl Timeouts<'_> {
     }
 
     fn call(&mut self, call: &Call) -> Duration {
-        let plan = self.plan;
-        let mesh = self.architecture.mesh.then(|| settings(&plan.mesh, &plan.mesh_routes, call.target));
+        let mesh = self.architecture.mesh.as_ref().map(|mesh| mesh.calls.of(call.target));
         let bounds = [call.timeout, mesh.and_then(|settings| settings.timeout)];
         bounds.into_iter().flatten().min().unwrap_or_else(|| self.answers(call.target, mesh))
     }
-}
-
-/// How a proxy calls an endpoint. Its timeout is over all attempts, and their pauses.
-fn settings<'p>(
-    services: &'p [Settings],
-    routes: &'p [(EndpointId, Settings)],
-    id: EndpointId,
-) -> &'p Settings {
-    let own = routes.iter().find(|(routed, _)| *routed == id).map(|(_, settings)| settings);
-    own.unwrap_or(&services[id.service.0])
 }
 
 #[cfg(test)]
@@ -133,7 +121,7 @@ mod tests {
         );
         let source = Source { path: "it.toml".to_owned(), text };
         let plan = parse(&[source], &Overrides::default()).unwrap_or_else(|wrong| panic!("{wrong}"));
-        let all = plan.architectures.iter().map(|architecture| patience(&plan, *architecture).as_secs());
+        let all = plan.architectures.iter().map(|architecture| patience(&plan, architecture).as_secs());
         all.collect::<Vec<_>>().try_into().unwrap()
     }
 

@@ -73,7 +73,7 @@ impl Exploration {
     pub fn of(plan: &Arc<Plan>) -> Result<Self, CannotExplore> {
         let mut base = Draft::of(&plan.sources)?;
         base.inline_app()?;
-        let names: Vec<String> = plan.architectures.iter().map(|of| of.name().to_owned()).collect();
+        let names: Vec<String> = plan.architectures.iter().map(|of| of.name.to_string()).collect();
         keep_architectures(&mut base, &names)?;
         let reported = plan.duration.saturating_sub(plan.warmup);
         let from = plan.warmup + reported.mul_f64(0.2);
@@ -115,7 +115,7 @@ impl Drawn {
     pub fn failing(&self, seen: &Seen) -> Result<Draft, NotEdited> {
         let mut draft = self.draft.clone();
         let is_broken_in = |name: &&String| seen.broken.iter().any(|broken| broken.architecture == **name);
-        let compared: Vec<String> = self.plan.architectures.iter().map(|of| of.name().to_owned()).collect();
+        let compared: Vec<String> = self.plan.architectures.iter().map(|of| of.name.to_string()).collect();
         let architectures: Vec<String> = compared.iter().filter(is_broken_in).cloned().collect();
         keep_architectures(&mut draft, &architectures)?;
         let mut invariants: Vec<&str> = seen.broken.iter().filter_map(Broken::invariant).collect();

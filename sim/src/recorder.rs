@@ -133,7 +133,7 @@ impl Recorder {
     /// A recorder for a run of `plan` under `architecture`; `stalls` says when connections stood still.
     pub fn new(
         plan: &Arc<Plan>,
-        architecture: Architecture,
+        architecture: &Architecture,
         limits: Limits,
         journal: Journal,
         stalls: Stalls,
@@ -152,7 +152,7 @@ impl Recorder {
         let recovering = recovering.filter_map(|id| endpoints.iter().position(|known| *known == id));
         let names = plan.services.iter().enumerate().map(|(index, service)| (service.name.clone(), index));
         let state = State {
-            architecture,
+            architecture: architecture.clone(),
             limits,
             journal,
             stalls,
@@ -366,8 +366,8 @@ impl State {
     fn attempts(&mut self, hop: Hop, span: &Span, intended: Instant) {
         let leaves = match hop.role {
             Role::Gateway | Role::Outbound => true,
-            Role::Client => !self.architecture.gateway,
-            Role::Service => !self.architecture.mesh,
+            Role::Client => self.architecture.gateway.is_none(),
+            Role::Service => self.architecture.mesh.is_none(),
             Role::Inbound => false,
         };
         if !leaves {

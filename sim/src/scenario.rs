@@ -12,6 +12,7 @@ pub mod grid;
 mod overrides;
 pub(crate) mod phases;
 pub mod plan;
+pub mod profile;
 mod read;
 pub(crate) mod resolve;
 pub(crate) mod schema;

@@ -72,7 +72,7 @@ pub(crate) fn simulate(
         Some(simulated)
     });
     simulated.map_err(|Panic { pod, place, message }| {
-        let architecture = plan.architectures[index].name().to_owned();
+        let architecture = plan.architectures[index].name.to_string();
         Panicked { architecture, seed: plan.seed, pod, place, message }
     })
 }
@@ -85,7 +85,7 @@ fn in_a_world(
     disturb: &(dyn Fn() + Sync),
     lens: &Lens,
 ) -> Option<Simulated> {
-    let architecture = plan.architectures[index];
+    let architecture = &plan.architectures[index];
     let (journal, stalls) = (Journal::new(), Stalls::default());
     let config = world::Config {
         network: plan.network.clone(),

@@ -107,7 +107,7 @@ pub fn plan_at(
     for (key, value) in settings {
         draft.set(key, value.toml.as_str()).map_err(|error| refused(key, &value.label, error.to_string()))?;
     }
-    let chosen = base.architectures.iter().map(|of| of.name().to_owned()).collect();
+    let chosen = base.architectures.iter().map(|of| of.name.to_string()).collect();
     let overrides = Overrides {
         architectures: Some(architectures.unwrap_or(chosen)),
         seed: Some(base.seed),

@@ -8,6 +8,7 @@
 //! Not here: what runs in the pods, and what goes wrong when.
 
 mod backlog;
+mod busy;
 mod clock;
 mod connection;
 mod cores;
@@ -276,6 +277,9 @@ impl World {
         let pod = self.pod(pod);
         let container = pod.containers.iter().find(|container| container.kind == kind).cloned();
         let container = container.unwrap_or_else(|| panic!("{} has no {}", pod.name, kind.name()));
+        if costs.latency.grows() {
+            container.cores.watch();
+        }
         SimHost::new(Arc::clone(&self.shared), pod, container, costs, observer)
     }
 

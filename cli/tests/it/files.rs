@@ -74,6 +74,7 @@ fn reference_and_schemas_say_what_is_read() {
         (&["reference"][..], "config/README.md"),
         (&["schema", "scenario"], "config/schemas/scenario.json"),
         (&["schema", "application"], "config/schemas/application.json"),
+        (&["schema", "profile"], "config/schemas/profile.json"),
         (&["schema", "gateway"], "config/schemas/gateway.json"),
         (&["schema", "sidecar"], "config/schemas/sidecar.json"),
     ] {

@@ -118,7 +118,7 @@ impl Policies {
     }
 
     /// The policies with every default filled in, whether they contradict each other or not.
-    pub(super) fn settings(&self) -> Settings {
+    pub fn settings(&self) -> Settings {
         let timeout = self.timeout.unwrap_or(settings::TIMEOUT_LIMIT).duration();
         Settings {
             timeout,

@@ -11,7 +11,7 @@ use crate::simulation::{Panicked, Simulated};
 /// The record of `plan`, from what came of each of its architectures, in their order.
 pub(super) fn record(plan: &Plan, simulated: Vec<Result<Simulated, Panicked>>) -> Result<Record, Panicked> {
     let simulated: Vec<Simulated> = simulated.into_iter().collect::<Result<_, _>>()?;
-    let names: Vec<String> = plan.architectures.iter().map(|of| of.name().to_owned()).collect();
+    let names: Vec<String> = plan.architectures.iter().map(|of| of.name.to_string()).collect();
     let (seen, ends): (Vec<_>, Vec<_>) = simulated.into_iter().map(|of| (of.seen, of.ends)).unzip();
     let architectures: IndexMap<_, _> = names.into_iter().zip(seen).collect();
     let digests = architectures.iter().map(|(name, seen)| (name.as_str(), seen.digest.as_str()));

@@ -144,20 +144,21 @@ fn edges(plan: &Plan) -> Vec<String> {
 /// Everything that the policies of `plan` could decide, in the order of its services.
 fn states(plan: &Plan) -> Vec<String> {
     let mut all = Vec::new();
-    if plan.architectures.iter().any(|of| of.gateway) {
+    for gateway in plan.architectures.iter().filter_map(|of| of.gateway.as_ref()) {
         for service in plan.requested_services() {
-            of_upstream("gateway", &plan.services[service].name, &plan.gateway[service], &mut all);
+            let settings = &gateway.calls.services[service];
+            of_upstream("gateway", &plan.services[service].name, settings, &mut all);
         }
-        of_limits("gateway", &plan.gateway_limits, &mut all);
+        of_limits("gateway", &gateway.limits, &mut all);
     }
-    if plan.architectures.iter().any(|of| of.mesh) {
+    for mesh in plan.architectures.iter().filter_map(|of| of.mesh.as_ref()) {
         let edges = plan.edges();
         for (index, service) in plan.services.iter().enumerate() {
             if edges.iter().any(|(caller, callee)| caller.is_some() && *callee == index) {
-                of_upstream("mesh", &service.name, &plan.mesh[index], &mut all);
+                of_upstream("mesh", &service.name, &mesh.calls.services[index], &mut all);
             }
         }
-        for limits in &plan.mesh_limits {
+        for limits in &mesh.limits {
             of_limits("mesh", limits, &mut all);
         }
     }

@@ -44,7 +44,7 @@ impl<'a> Drawing<'a> {
         let calls = |other: &&Service| other.name != name && other.callees().contains(&self.service);
         let mut pairs: Vec<_> = services.iter().filter(calls).map(|caller| [&*caller.name, name]).collect();
         let is_entered_by =
-            |gateway| self.is_asked_for() && architectures.iter().any(|of| of.gateway == gateway);
+            |gateway| self.is_asked_for() && architectures.iter().any(|of| of.gateway.is_some() == gateway);
         if is_entered_by(false) {
             pairs.push([CLIENT, name]);
         }

@@ -11,17 +11,16 @@ pub(crate) mod explore;
 pub(crate) mod load;
 pub(crate) mod network;
 pub(crate) mod party;
+pub(crate) mod products;
 pub(crate) mod target;
 
 use std::time::Duration;
 
 use hoplab_config::Problems;
 pub use hoplab_config::Source;
-use hoplab_proxy::load_control;
-use hoplab_proxy::upstream::{Protocol as Http, Settings};
 
 use super::grid::{Axis, Search};
-use crate::costs::Costs;
+use super::profile::Profile;
 
 pub use application::{
     Call, DeadlineUse, Endpoint, EndpointId, OnCancel, OnError, Once, Overload, Service, ServiceId, Step,
@@ -33,6 +32,7 @@ pub use explore::Explore;
 pub use load::{Arrivals, Load, Pace};
 pub use network::{BetweenZones, Capacity, CongestionControl, Line, Network, Queue, Zone, ZoneId};
 pub use party::Party;
+pub use products::{Calls, Gateway, Mesh, ProxyCores};
 pub use target::{Between, Side, Target, Ways};
 
 pub use crate::fault::{KINDS as FAULT_KINDS, Kind as FaultKind};
@@ -64,38 +64,6 @@ pub struct Plan {
     pub loads: Vec<Load>,
     /// How services are reached where no proxy stands in between.
     pub direct: DirectBalance,
-    /// Where the gateway stands.
-    pub gateway_zone: Option<ZoneId>,
-    /// What each direction of the gateway's NIC carries; without limit when `None`.
-    pub gateway_nic: Option<Capacity>,
-    /// How long the gateway lets a client's connection be idle; as its server does by itself when `None`.
-    pub gateway_keep_alive: Option<Duration>,
-    /// What clients speak with the gateway; what the service speaks that they ask when `None`.
-    pub gateway_protocol: Option<Http>,
-    /// How old it lets one become, a tenth more or less.
-    pub gateway_max_connection_age: Option<Duration>,
-    /// The gateway's policies, per service that is called; index as `services`.
-    pub gateway: Vec<Settings>,
-    /// The gateway's policies for single endpoints, where they have some of their own.
-    pub gateway_routes: Vec<(EndpointId, Settings)>,
-    /// What all requests meet at the gateway.
-    pub gateway_limits: load_control::Settings,
-    /// What requests to single endpoints meet at the gateway after that.
-    pub gateway_route_limits: Vec<(EndpointId, load_control::Settings)>,
-    /// The mesh's policies, per service that is called; index as `services`.
-    pub mesh: Vec<Settings>,
-    /// The mesh's policies for single endpoints, over those of their services.
-    pub mesh_routes: Vec<(EndpointId, Settings)>,
-    /// What requests meet at the inbound sides of a service's pods; index as `services`.
-    pub mesh_limits: Vec<load_control::Settings>,
-    /// Cores of the gateway; at least 1.
-    pub gateway_cores: u32,
-    /// Whose cores each sidecar works on.
-    pub sidecar_cores: ProxyCores,
-    /// What a gateway's work costs.
-    pub gateway_costs: Costs,
-    /// What a sidecar's work costs.
-    pub sidecar_costs: Costs,
     /// What goes wrong, in the order of the file.
     pub faults: Vec<Fault>,
     /// What must hold, in the order of the file.
@@ -108,6 +76,8 @@ pub struct Plan {
     pub invariants: Invariants,
     /// What exploration draws from.
     pub explore: Explore,
+    /// The known systems that the architectures behave by.
+    pub profiles: Vec<Profile>,
     /// The texts that the plan was made from, the scenario file first.
     pub sources: Vec<Source>,
     /// What should be checked before the result is trusted.
@@ -180,15 +150,6 @@ impl Default for Invariants {
     fn default() -> Self {
         Self { settle: Duration::from_secs(10), slower: 2.0, errors: 0.01 }
     }
-}
-
-/// Whose cores a proxy beside an application works on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ProxyCores {
-    /// So many of its own; at least 1.
-    Own(u32),
-    /// The application's, ahead of what waits there.
-    Shared,
 }
 
 /// Something that goes wrong for a while.

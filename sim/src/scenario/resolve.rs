@@ -13,22 +13,22 @@ mod layers;
 mod loads;
 pub(crate) mod names;
 pub(crate) mod network;
+mod products;
 mod restless;
 pub(crate) mod surroundings;
 mod topology;
 
 use std::time::Duration;
 
-use hoplab_config::{At, Context, Named, Place, Problems};
+use hoplab_config::{At, Context, Named, Problems};
 
 use super::overrides::Overrides;
-use super::plan::{Plan, ProxyCores};
-use super::schema::policies::{Cores, SHARED};
+use super::plan::Plan;
 use super::schema::topology::Service;
 use super::schema::{self, App, File, named, said};
-use crate::costs::Costs;
 use crate::scenario::LONGEST;
 use names::Names;
+use products::Products;
 
 /// The seed when the file does not say.
 const SEED: u64 = 1;
@@ -45,7 +45,7 @@ pub(super) fn resolve(file: File, overrides: &Overrides, context: &mut Context<'
     let scenario = said(file.scenario);
     let window = window(&scenario, overrides, context);
     let compared = architectures::compared(file.compare.as_ref().map(|at| &at.value), context);
-    let architectures = architectures::chosen(&compared, overrides, context);
+    let chosen = architectures::chosen(&compared, overrides, context);
     let network = network::network(said(file.network), context);
     let written = services(&scenario, named(file.services), context)?;
     let names = Names::of(&written, context);
@@ -63,7 +63,7 @@ pub(super) fn resolve(file: File, overrides: &Overrides, context: &mut Context<'
         names: &names,
         services: &services,
         loads: &loads,
-        architectures: &architectures,
+        architectures: &chosen,
     };
     let faults = faults::resolve(said(file.faults), &window, &surroundings, context);
     let expectations = expectations::Expectations {
@@ -73,27 +73,16 @@ pub(super) fn resolve(file: File, overrides: &Overrides, context: &mut Context<'
         loads_are_right,
         faults: &faults,
         compared: &compared,
-        chosen: &architectures,
+        chosen: &chosen,
     };
     let expectations = expectations.resolve(said(file.expect), context);
-    let (mut gateway, mut mesh) = (said(file.gateway), said(file.mesh));
-    let (gateway_layers, mesh_layers) = (gateway.take_layers(), mesh.take_layers());
-    let gateway_cores = gateway_cores(gateway.cores.as_ref(), context);
-    let sidecar_cores = proxy_cores(mesh.cores.as_ref(), context);
-    let gateway_nic = network.nic_of(gateway.bandwidth.map(|at| at.value.0));
     let direct = connections::direct_balance(said(file.direct).balance.as_ref(), &compared, context);
-    let gateway_protocol =
-        connections::gateway_protocol(gateway.protocol.as_ref(), &services, &loads, context);
-    let gateway_keep_alive = connections::kept_for(gateway.keep_alive, context);
-    let gateway_max_connection_age = connections::kept_for(gateway.max_connection_age, context);
-    let gateway_zone = gateway.zone.and_then(|name| topology::zone(&name, &network.zones, context));
-    let gateway = layers::resolve(&gateway_layers, &names, context);
-    connections::refuse_for_grpc(&services, &gateway.services, &gateway_layers, context);
-    let mesh = layers::resolve(&mesh_layers, &names, context);
-    connections::refuse_for_grpc(&services, &mesh.services, &mesh_layers, context);
+    let among = products::Among { names: &names, services: &services, loads: &loads, network: &network };
+    let mut products = Products::new(said(file.gateway), said(file.mesh), said(file.costs), among);
+    let architectures = products.architectures(&chosen, context);
+    let profiles = products.into_profiles();
     let invariants = explore::invariants(said(file.invariants), context);
     let explore = explore::explore(said(file.explore), &names, context);
-    let (gateway_costs, sidecar_costs) = costs(said(file.costs));
     let plan = Plan {
         name: stem(&context.sources()[0].path).to_owned(),
         title: scenario
@@ -107,30 +96,15 @@ pub(super) fn resolve(file: File, overrides: &Overrides, context: &mut Context<'
         architectures,
         network,
         direct,
-        gateway_zone,
-        gateway_nic,
-        gateway_protocol,
-        gateway_keep_alive,
-        gateway_max_connection_age,
-        gateway: gateway.services,
-        gateway_routes: gateway.routes,
-        gateway_limits: gateway.limits,
-        gateway_route_limits: gateway.route_limits,
-        mesh: mesh.services,
-        mesh_routes: mesh.routes,
-        mesh_limits: mesh.service_limits,
         services,
         loads,
-        gateway_cores,
-        sidecar_cores,
-        gateway_costs,
-        sidecar_costs,
         faults,
         expectations,
         sweep,
         search: file.search.map(|at| at.value),
         invariants,
         explore,
+        profiles,
         sources: context.sources().to_vec(),
         warnings: Problems::default(),
     };
@@ -196,17 +170,6 @@ fn app(path: &At<String>, context: &mut Context<'_>) -> Option<Named<Service>> {
     }
 }
 
-/// What a request costs at the gateway, and at a sidecar.
-fn costs(written: schema::Costs) -> (Costs, Costs) {
-    let duration =
-        |at: Option<At<hoplab_config::quantity::Duration>>| at.map_or(Duration::ZERO, |at| at.value.0);
-    let of = |at: At<schema::Cost>| {
-        let schema::Cost { latency, cpu } = at.value;
-        Costs { latency: duration(latency), request: duration(cpu), ..Costs::default() }
-    };
-    (written.gateway.map_or(Costs::GATEWAY, of), written.sidecar.map_or(Costs::SIDECAR, of))
-}
-
 /// A file's name without folders and extension.
 fn stem(path: &str) -> &str {
     let name = path.rsplit_once('/').map_or(path, |(_, name)| name);
@@ -218,37 +181,6 @@ fn question(text: &str) -> String {
     let lines = text.lines().skip_while(|line| line.starts_with("#:"));
     let comment = lines.map_while(|line| line.trim().strip_prefix('#')).map(str::trim);
     comment.take_while(|line| !line.is_empty()).collect::<Vec<_>>().join(" ")
-}
-
-/// Cores of a proxy that says nothing: as many workers as Istio gives an Envoy.
-const PROXY_CORES: u32 = 2;
-
-fn gateway_cores(written: Option<&At<Cores>>, context: &mut Context<'_>) -> u32 {
-    match proxy_cores(written, context) {
-        ProxyCores::Own(cores) => cores,
-        ProxyCores::Shared => {
-            let place = written.map_or(Place::BEGINNING, |at| at.place);
-            let hint = "it stands alone in its pod: write how many cores it has";
-            context.error(place, "the gateway has no application to share cores with").hint(hint);
-            PROXY_CORES
-        }
-    }
-}
-
-fn proxy_cores(written: Option<&At<Cores>>, context: &mut Context<'_>) -> ProxyCores {
-    match written {
-        None => ProxyCores::Own(PROXY_CORES),
-        Some(&At { value: Cores::Number(cores), place }) => {
-            let cores = Some(&At { value: cores, place });
-            ProxyCores::Own(bounds::count("core", cores, bounds::CORES_MAX, context))
-        }
-        Some(At { value: Cores::Name(name), .. }) if name == SHARED => ProxyCores::Shared,
-        Some(At { value: Cores::Name(name), place }) => {
-            let name = At { value: name.clone(), place: *place };
-            context.unknown("use of cores", &name, [SHARED]);
-            ProxyCores::Own(PROXY_CORES)
-        }
-    }
 }
 
 /// A time limit; zero is none that could be kept.

@@ -3,6 +3,7 @@
 //! Units and types are checked here; what needs a second look elsewhere (names, order, sums) is
 //! resolved into a plan. No files are opened but through the reader's context.
 
+pub(super) mod costs;
 pub(super) mod direct;
 mod distribution;
 pub(super) mod expect;
@@ -19,6 +20,7 @@ use hoplab_config::quantity::Duration;
 use hoplab_config::{At, Keys, Named, Names, Read, Required, table, way};
 
 use super::grid::Search;
+use costs::Costs;
 use direct::Direct;
 use expect::Expect;
 use fault::Fault;
@@ -49,7 +51,7 @@ table! {
         /// The sidecars: the keys of their live file that a scenario does not know by itself.
         pub(super) mesh: Mesh,
         /// What proxies cost.
-        pub(super) costs: Costs = "as measured",
+        pub(super) costs: Costs = "those of its profiles, else as measured",
         /// What goes wrong: each of exactly one kind, within the run.
         pub(super) faults: Vec<At<Fault>> = "none",
         /// What must hold of the result.
@@ -118,29 +120,13 @@ table! {
     }
 }
 
-way!(pub(super) Architectures: Vec<At<String>>, Form::List(Box::new(words(ARCHITECTURES))), Vec::read);
+way!(pub(super) Architectures: Vec<At<String>>, Form::List(Box::new(architectures())), Vec::read);
 
-/// How architectures are called; what they mean is resolved.
-const ARCHITECTURES: [&str; 5] = ["direct", "gateway", "mesh", "gateway+mesh", "mesh+gateway"];
-
-table! {
-    /// `[costs]`.
-    pub(super) struct Costs {
-        /// Of the gateway.
-        pub(super) gateway: Cost = "as measured",
-        /// Of each sidecar.
-        pub(super) sidecar: Cost = "as measured",
-    }
-}
-
-table! {
-    /// `gateway = { latency = …, cpu = … }`: what a request costs; nothing else is charged.
-    pub(super) struct Cost {
-        /// What a request takes on no core.
-        pub(super) latency: Duration = "`\"0us\"`",
-        /// What a request takes on a core.
-        pub(super) cpu: Duration = "`\"0us\"`",
-    }
+/// How architectures are called; what they mean, and which profiles there are, is resolved.
+fn architectures() -> Form {
+    let known = words(["direct", "gateway", "mesh", "gateway+mesh", "mesh+gateway"]);
+    let profiled = Form::Text { what: "an architecture with profiles", example: "gateway:kong+mesh:linkerd" };
+    Form::Either(vec![known, profiled])
 }
 
 way!(pub(super) Counted: u32, Form::Whole { least: 1, most: u32::MAX.into() }, u32::read);

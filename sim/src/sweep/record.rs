@@ -234,7 +234,7 @@ impl Sweep {
             scale: plan.scale,
             digest,
             axes: plan.sweep.iter().map(Axis::of).collect(),
-            architectures: plan.architectures.iter().map(|of| of.name().to_owned()).collect(),
+            architectures: plan.architectures.iter().map(|of| of.name.to_string()).collect(),
             points,
             search,
         }

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use hoplab_proxy::host::Instant;
 
+use super::busy::Busy;
 use super::clock::Clock;
 use super::lock;
 use super::meter::{ContainerKind, Meters};
@@ -42,6 +43,8 @@ struct State {
     /// How many there are; `None`: as many as are asked for.
     count: Option<u32>,
     busy: u32,
+    /// How busy they are, while somebody wants to know.
+    lately: Option<Busy>,
     ahead: Line,
     behind: Line,
     pace: Pace,
@@ -62,6 +65,7 @@ impl Cores {
         let state = State {
             count,
             busy: 0,
+            lately: None,
             ahead: Line::default(),
             behind: Line::default(),
             pace: Pace::default(),
@@ -89,6 +93,17 @@ impl Cores {
     /// Whether a core is free right now.
     pub(super) fn has_free(&self) -> bool {
         self.state().has_free()
+    }
+
+    /// Keeps account of how busy they are from now on.
+    pub(super) fn watch(&self) {
+        self.state().lately.get_or_insert_default();
+    }
+
+    /// Which share of them was busy lately, 0 to 1, where that is watched.
+    pub(super) fn busy(&self) -> f64 {
+        let now = self.clock.now();
+        self.state().busy_lately(now)
     }
 
     /// From now on work takes so many `times` as long, also what is under way, until it is lifted. It has hit
@@ -151,12 +166,25 @@ impl State {
         self.count.is_none_or(|count| self.busy < count)
     }
 
+    /// Takes a core that is free.
+    fn take(&mut self, now: Instant) {
+        self.busy_lately(now);
+        self.busy += 1;
+    }
+
     /// Gives a core back: to the next one that waits, if any.
-    fn release(&mut self) {
-        match self.ahead.next().or_else(|| self.behind.next()) {
-            Some(next) => next.wake(),
-            None => self.busy -= 1,
+    fn release(&mut self, now: Instant) {
+        if let Some(next) = self.ahead.next().or_else(|| self.behind.next()) {
+            next.wake();
+            return;
         }
+        self.busy_lately(now);
+        self.busy -= 1;
+    }
+
+    fn busy_lately(&mut self, now: Instant) -> f64 {
+        let share = self.count.map_or(0.0, |count| f64::from(self.busy) / f64::from(count));
+        self.lately.as_mut().map_or(0.0, |lately| lately.average(now, share))
     }
 
     fn repace(&mut self, now: Instant) {
@@ -212,7 +240,7 @@ impl Core<'_> {
 impl Drop for Core<'_> {
     fn drop(&mut self) {
         lock(&self.cores.meters).released(self.kind, self.cores.clock.now());
-        self.cores.state().release();
+        self.cores.state().release(self.cores.clock.now());
     }
 }
 
@@ -241,7 +269,7 @@ impl Claim<'_> {
         let mut state = self.cores.state();
         match self.place {
             None if state.has_free() => {
-                state.busy += 1;
+                state.take(self.cores.clock.now());
                 Poll::Ready(())
             }
             None => {
@@ -259,7 +287,7 @@ impl Drop for Claim<'_> {
         let Some(place) = self.place else { return };
         let mut state = self.cores.state();
         if !state.line(self.lane).leave(place) {
-            state.release();
+            state.release(self.cores.clock.now());
         }
     }
 }

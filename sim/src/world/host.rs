@@ -6,6 +6,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -17,6 +18,7 @@ use rustls::{KeyLog, NoKeyLog};
 use super::{Pod, Running, Shared, SimListener, SimStream, lock, stream};
 use crate::costs::{Costs, Price};
 use crate::crypto;
+use crate::random;
 
 /// The calendar's time at the start of every simulation: 2026-01-01T00:00:00Z.
 pub(super) const EPOCH: Duration = Duration::from_secs(1_767_225_600);
@@ -36,6 +38,8 @@ struct Machine {
     pod: Arc<Pod>,
     container: Running,
     costs: Costs,
+    /// How many latencies it has drawn.
+    draws: AtomicU64,
     observer: Arc<dyn Observer>,
 }
 
@@ -51,7 +55,9 @@ impl SimHost {
         costs: Costs,
         observer: Arc<dyn Observer>,
     ) -> Self {
-        Self { machine: Arc::new(Machine { shared, pod, container, costs, observer }) }
+        Self {
+            machine: Arc::new(Machine { shared, pod, container, costs, draws: AtomicU64::new(0), observer }),
+        }
     }
 
     /// Occupies one of the container's cores with what takes `work` at full pace, first come first served; no time
@@ -102,6 +108,30 @@ impl SimHost {
             let share = price.tls.as_secs_f64() / on_core.as_secs_f64();
             enters(Owner::Cpu, started + if slowed { took.mul_f64(share) } else { price.tls });
         }
+    }
+}
+
+impl SimHost {
+    /// Occupies a core for `after` as soon as one is free. Nobody waits for it; a crash ends it.
+    fn pay_later(&self, after: Duration) {
+        let host = self.clone();
+        let work = async move {
+            let Running { kind, ref cores, lane, .. } = host.machine.container;
+            cores.core(kind, lane).await.work(after).await;
+        };
+        lock(&self.machine.pod.tasks).spawner(self.clone()).spawn(work);
+    }
+
+    /// What a request takes besides, by how busy the container's cores are.
+    fn latency(&self) -> Duration {
+        let Machine { shared, pod, container, costs, draws, .. } = &*self.machine;
+        if let Some(always) = costs.latency.constant() {
+            return always;
+        }
+        let seed = lock(&shared.wire).links.seed();
+        let entity = random::join(random::key(&pod.name), random::key(container.kind.name()));
+        let mut random = random::stream(seed, "proxy latency", entity, draws.fetch_add(1, Ordering::Relaxed));
+        costs.latency.exceeded_with(container.cores.busy(), random::unit(&mut random))
     }
 }
 
@@ -156,10 +186,14 @@ impl Host for SimHost {
         if price.tls + price.cpu > Duration::ZERO {
             self.pay(price, &mut enters).await;
         }
-        if !price.latency.is_zero() {
+        if !price.after.is_zero() {
+            self.pay_later(price.after);
+        }
+        let latency = (0..work.requests).map(|_| self.latency()).sum::<Duration>();
+        if !latency.is_zero() {
             let from = self.now();
             enters(Owner::Latency, from);
-            self.sleep_until(from + price.latency).await;
+            self.sleep_until(from + latency).await;
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod mistakes;
 mod plans;
+mod profiles;
 mod schema;
 mod strange;
 

@@ -202,7 +202,7 @@ fn a_proxy_has_cores_of_its_own_or_goes_ahead_of_what_waits() {
     let costs = Costs {
         request: Duration::from_micros(80),
         handshake: Duration::from_micros(20),
-        latency: Duration::from_micros(500),
+        latency: Duration::from_micros(500).into(),
         ..Costs::default()
     };
     let run = |cores: CoresOf| {
@@ -211,7 +211,8 @@ fn a_proxy_has_cores_of_its_own_or_goes_ahead_of_what_waits() {
         config.pods[0].containers.push(Container { kind: ContainerKind::Sidecar, cores });
         world::run(config, async |world| {
             let app = host(&world, 0);
-            let sidecar = world.host(PodId(0), ContainerKind::Sidecar, costs, std::sync::Arc::new(Deaf));
+            let sidecar =
+                world.host(PodId(0), ContainerKind::Sidecar, costs.clone(), std::sync::Arc::new(Deaf));
             let proxy = async {
                 sidecar.sleep_until(Instant::from_nanos(1_000)).await;
                 let mut turns = Vec::new();

@@ -6,6 +6,7 @@ use toml_edit::visit_mut::{self, VisitMut};
 use toml_edit::{DocumentMut, Formatted, Item, Key, Table, TableLike, Value};
 
 use super::{NotEdited, walk};
+use crate::scenario::profile::is_shipped;
 
 /// Lays the services of `document` over those of its application and forgets about the application.
 pub(super) fn lay_under(document: &mut DocumentMut, beside: &mut Vec<Source>) -> Result<(), NotEdited> {
@@ -99,8 +100,9 @@ fn put_services(document: &mut DocumentMut, services: Table) {
     }
 }
 
-/// Measurements lie right beside the scenario, each under a name of its own.
-fn bring_beside(document: &mut DocumentMut, beside: &mut [Source]) {
+/// Measurements and profiles lie right beside the scenario, each under a name of its own; hoplab's profiles nowhere.
+fn bring_beside(document: &mut DocumentMut, beside: &mut Vec<Source>) {
+    beside.retain(|source| !is_shipped(&source.path));
     let names: Vec<(String, String)> = beside
         .iter()
         .enumerate()

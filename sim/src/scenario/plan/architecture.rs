@@ -1,22 +1,17 @@
-//! The architectures that are compared. Not here: what runs under each (`crate::deployment`).
+//! The architectures that are compared, each with what it is made of. Not here: what runs under each
+//! (`crate::deployment`).
 
-/// How traffic enters and how services talk.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+use std::sync::Arc;
+
+use super::products::{Gateway, Mesh};
+
+/// How traffic enters and how services talk. Cheap to clone.
+#[derive(Debug, Clone)]
 pub struct Architecture {
-    /// Whether clients enter through a gateway.
-    pub gateway: bool,
-    /// Whether every service has a sidecar.
-    pub mesh: bool,
-}
-
-impl Architecture {
-    /// Its name in scenario files and results: `direct`, `gateway`, `mesh`, `gateway+mesh`.
-    pub fn name(self) -> &'static str {
-        match (self.gateway, self.mesh) {
-            (false, false) => "direct",
-            (true, false) => "gateway",
-            (false, true) => "mesh",
-            (true, true) => "gateway+mesh",
-        }
-    }
+    /// Its name in scenario files and results: `direct`, `gateway`, `mesh`, `gateway:kong+mesh:linkerd`.
+    pub name: Arc<str>,
+    /// What clients enter through; they ask services themselves when `None`.
+    pub gateway: Option<Arc<Gateway>>,
+    /// What stands beside services; they call each other themselves when `None`.
+    pub mesh: Option<Arc<Mesh>>,
 }

@@ -1,18 +1,40 @@
-//! What is compared: the names of architectures, and which of them this run takes.
+//! What is compared: the names of architectures, and which of them this run takes. Not here: what their parts do
+//! ([`super::products`]).
 
-use hoplab_config::{Context, suggest};
+use std::fmt;
+
+use hoplab_config::{At, Context, Place, suggest};
 
 use crate::scenario::overrides::Overrides;
-use crate::scenario::plan::Architecture;
 use crate::scenario::schema::Compare;
 
-/// What is compared when the file does not say, and everything there is.
-const ALL: [Architecture; 4] = [
-    Architecture { gateway: false, mesh: false },
-    Architecture { gateway: true, mesh: false },
-    Architecture { gateway: false, mesh: true },
-    Architecture { gateway: true, mesh: true },
-];
+/// An architecture by its name.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Compared {
+    /// What clients enter through.
+    pub(super) gateway: Option<Part>,
+    /// What stands beside services.
+    pub(super) mesh: Option<Part>,
+}
+
+/// A part of an architecture.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Part {
+    /// The profile that it behaves by: `kong` in `gateway:kong`; hoplab's own product when `None`.
+    pub(super) profile: Option<String>,
+    /// Where the file says so; nowhere when it was asked for outside.
+    pub(super) place: Option<Place>,
+}
+
+impl PartialEq for Part {
+    /// Wherever it is said.
+    fn eq(&self, other: &Self) -> bool {
+        self.profile == other.profile
+    }
+}
+
+impl Eq for Part {}
+
 /// Parts of architectures that are not there yet.
 const LATER: [&str; 4] = ["ambient", "waypoint", "bff", "microgateway"];
 
@@ -21,18 +43,42 @@ enum Refused {
     Later(String),
     Unknown,
     Twice(String),
+    Nameless,
+}
+
+impl Compared {
+    /// What is compared when the file does not say.
+    fn all() -> Vec<Self> {
+        let part = |is_there: bool| is_there.then(Part::default);
+        let all = [(false, false), (true, false), (false, true), (true, true)];
+        all.map(|(gateway, mesh)| Self { gateway: part(gateway), mesh: part(mesh) }).to_vec()
+    }
+}
+
+impl fmt::Display for Compared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let parts = [("gateway", &self.gateway), ("mesh", &self.mesh)];
+        let mut said = false;
+        for (name, part) in parts.into_iter().filter_map(|(name, part)| Some((name, part.as_ref()?))) {
+            let joint = if said { "+" } else { "" };
+            let profile = part.profile.as_ref().map_or_else(String::new, |profile| format!(":{profile}"));
+            write!(f, "{joint}{name}{profile}")?;
+            said = true;
+        }
+        if said { Ok(()) } else { f.write_str("direct") }
+    }
 }
 
 /// The architectures that the file compares.
-pub(super) fn compared(compare: Option<&Compare>, context: &mut Context<'_>) -> Vec<Architecture> {
-    let Some(compare) = compare else { return ALL.to_vec() };
+pub(super) fn compared(compare: Option<&Compare>, context: &mut Context<'_>) -> Vec<Compared> {
+    let Some(compare) = compare else { return Compared::all() };
     let Some(list) = &compare.architectures else { return Vec::new() };
     if list.value.is_empty() {
         context.error(list.place, "nothing is compared").hint("write, say, `[\"direct\", \"mesh\"]`");
     }
     let mut all = Vec::new();
     for name in &list.value {
-        match parse(&name.value) {
+        match parse(&name.value, Some(name.place)) {
             Ok(architecture) if all.contains(&architecture) => {
                 context.error(name.place, format!("\"{}\" is compared twice", name.value));
             }
@@ -48,14 +94,14 @@ pub(super) fn compared(compare: Option<&Compare>, context: &mut Context<'_>) -> 
 
 /// The architectures that this run takes: those asked for, else those that the file compares.
 pub(super) fn chosen(
-    compared: &[Architecture],
+    compared: &[Compared],
     overrides: &Overrides,
     context: &mut Context<'_>,
-) -> Vec<Architecture> {
+) -> Vec<Compared> {
     let Some(names) = &overrides.architectures else { return compared.to_vec() };
     let mut all = Vec::new();
     for name in names {
-        match parse(name) {
+        match parse(name, None) {
             Ok(architecture) if !all.contains(&architecture) => all.push(architecture),
             Ok(_) => {}
             Err(refused) => {
@@ -71,40 +117,53 @@ pub(super) fn chosen(
 }
 
 /// The architecture that is called `name`; the order of its parts does not matter.
-pub(super) fn find(name: &str) -> Option<Architecture> {
-    parse(name).ok()
+pub(super) fn find(name: &At<String>) -> Option<Compared> {
+    parse(&name.value, Some(name.place)).ok()
 }
 
-fn parse(name: &str) -> Result<Architecture, Refused> {
-    let mut architecture = Architecture { gateway: false, mesh: false };
+fn parse(name: &str, written_at: Option<Place>) -> Result<Compared, Refused> {
+    let mut architecture = Compared::default();
     if name == "direct" {
         return Ok(architecture);
     }
     for part in name.split('+') {
         let (part, profile) =
             part.split_once(':').map_or((part, None), |(part, profile)| (part, Some(profile)));
-        let flag = match part {
+        let place = match part {
             "gateway" => &mut architecture.gateway,
             "mesh" => &mut architecture.mesh,
             _ if LATER.contains(&part) => return Err(Refused::Later(format!("\"{part}\""))),
             _ => return Err(Refused::Unknown),
         };
-        if profile.is_some() {
-            return Err(Refused::Later(format!("a profile, as in \"{name}\",")));
+        if profile.is_some_and(|profile| !is_profile(profile)) {
+            return Err(Refused::Nameless);
         }
-        if std::mem::replace(flag, true) {
+        if place.replace(Part { profile: profile.map(str::to_owned), place: written_at }).is_some() {
             return Err(Refused::Twice(part.to_owned()));
         }
     }
     Ok(architecture)
 }
 
+/// Whether a profile can be called so, which is also a file's name.
+fn is_profile(name: &str) -> bool {
+    let allowed = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-');
+    name.starts_with(|first: char| first.is_ascii_lowercase()) && name.bytes().all(allowed)
+}
+
 fn words(name: &str, refused: &Refused) -> (String, String) {
-    let known = ALL.map(Architecture::name);
+    let known: Vec<String> = Compared::all().iter().map(ToString::to_string).collect();
     let list = format!("there are \"{}\"", known.join("\", \""));
     match refused {
         Refused::Later(what) => (format!("{what} is not there yet"), list),
         Refused::Twice(part) => (format!("\"{name}\" has \"{part}\" twice"), list),
-        Refused::Unknown => (format!("unknown architecture \"{name}\""), suggest::hint(name, known)),
+        Refused::Nameless => {
+            let hint = "lower-case letters, digits and hyphens, as in \"gateway:kong+mesh:linkerd\"";
+            (format!("\"{name}\" has a profile that can have no such name"), hint.to_owned())
+        }
+        Refused::Unknown => {
+            let hint = suggest::hint(name, known.iter().map(String::as_str));
+            (format!("unknown architecture \"{name}\""), hint)
+        }
     }
 }

@@ -8,9 +8,9 @@ use hoplab_proxy::upstream::settings::Check;
 use hoplab_proxy::upstream::{Protocol as Http, Settings};
 use http::Method;
 
+use super::architectures::Compared;
 use crate::scenario::plan::Load;
 use crate::scenario::plan::application::Service;
-use crate::scenario::plan::architecture::Architecture;
 use crate::scenario::plan::connections::{DirectBalance, Protocol};
 use crate::scenario::schema::policies::Layers;
 
@@ -27,11 +27,11 @@ pub(super) fn kept_for(written: Option<At<Quantity>>, context: &mut Context<'_>)
 /// How requests are spread without a proxy, which somebody should be in one of the `architectures`.
 pub(super) fn direct_balance(
     written: Option<&At<DirectBalance>>,
-    architectures: &[Architecture],
+    architectures: &[Compared],
     context: &mut Context<'_>,
 ) -> DirectBalance {
     let Some(written) = written else { return DirectBalance::default() };
-    let proxied = |architecture: &Architecture| architecture.gateway && architecture.mesh;
+    let proxied = |architecture: &Compared| architecture.gateway.is_some() && architecture.mesh.is_some();
     if !architectures.is_empty() && architectures.iter().all(proxied) {
         context
             .warning(written.place, "nobody calls a service without a proxy")
@@ -68,11 +68,12 @@ pub(super) fn gateway_protocol(
 }
 
 /// Notes what services that speak gRPC cannot do: answer health checks over plain HTTP, or speak HTTP/1.1. `settings` are
-/// those of each of the `services`.
+/// those of each of the `services`, which follow from `layers` and what is `usual`.
 pub(super) fn refuse_for_grpc(
     services: &[Service],
     settings: &[Settings],
     layers: &Layers,
+    usual: Option<Place>,
     context: &mut Context<'_>,
 ) {
     for (service, settings) in services.iter().zip(settings) {
@@ -83,8 +84,7 @@ pub(super) fn refuse_for_grpc(
             continue;
         }
         let own = layers.services.iter().find(|(name, _)| name.value == service.name);
-        let place = own.map(|(name, _)| name.place).or(layers.defaults.as_ref().map(|at| at.place));
-        let place = place.unwrap_or(Place::BEGINNING);
+        let place = own.map(|(name, _)| name.place).or(usual).unwrap_or(Place::BEGINNING);
         if is_http {
             let fact = format!("health.http: \"{}\" speaks gRPC and answers no GET", service.name);
             context.error(place, fact).hint("check it with `health = { grpc = \"\" }`, or with `tcp = true`");

@@ -7,13 +7,11 @@ mod sentence;
 use hoplab_config::{At, Context, Place};
 use hoplab_proxy::telemetry::Decision;
 
-use super::architectures;
+use super::architectures::{self, Compared};
 use super::names::Names;
 use crate::figures::{Figure, Subject};
 use crate::invariants::Invariant;
-use crate::scenario::plan::{
-    Architecture, During, EndpointId, Expectation, Fault, Load, Metric, Service, ServiceId,
-};
+use crate::scenario::plan::{During, EndpointId, Expectation, Fault, Load, Metric, Service, ServiceId};
 use crate::scenario::schema::expect::{CONTAINERS, Expect};
 use crate::world::ContainerKind;
 use bounds::{closed_form, limit};
@@ -32,9 +30,9 @@ pub(super) struct Expectations<'a> {
     pub(super) loads_are_right: bool,
     pub(super) faults: &'a [Fault],
     /// What the file compares.
-    pub(super) compared: &'a [Architecture],
+    pub(super) compared: &'a [Compared],
     /// What this run takes.
-    pub(super) chosen: &'a [Architecture],
+    pub(super) chosen: &'a [Compared],
 }
 
 impl Expectations<'_> {
@@ -190,9 +188,11 @@ impl Expectations<'_> {
         }
         let mut all = Vec::new();
         for name in &names.value {
-            let found = architectures::find(&name.value);
-            if !found.is_some_and(|found| self.compared.contains(&found)) && !self.compared.is_empty() {
-                context.unknown("architecture", name, self.compared.iter().map(|known| known.name()));
+            let found = architectures::find(name);
+            let is_compared = found.as_ref().is_some_and(|found| self.compared.contains(found));
+            if !is_compared && !self.compared.is_empty() {
+                let known: Vec<String> = self.compared.iter().map(ToString::to_string).collect();
+                context.unknown("architecture", name, known.iter().map(String::as_str));
             }
             all.extend(found.and_then(|found| self.chosen.iter().position(|chosen| *chosen == found)));
         }

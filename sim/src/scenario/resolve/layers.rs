@@ -1,7 +1,7 @@
 //! What the policies and limits of a gateway or a mesh mean: laid over each other, for each service and for single
 //! endpoints, with every default filled in. What contradicts itself is noted where it was written.
 
-use hoplab_config::{Context, Named, Outline, Outlined};
+use hoplab_config::{At, Context, Named, Outline, Outlined, Place};
 use hoplab_proxy::load_control::{self, LimitsPolicy};
 use hoplab_proxy::upstream::{Contradiction, Policies, Settings};
 
@@ -23,27 +23,71 @@ pub(super) struct Resolved {
     pub(super) route_limits: Vec<(EndpointId, load_control::Settings)>,
 }
 
-/// Resolves the `layers` of a gateway or a mesh.
-pub(super) fn resolve(layers: &Layers, names: &Names, context: &mut Context<'_>) -> Resolved {
-    let (defaults, outline) = parts(layers.defaults.as_ref().map(|at| &at.value));
-    let below: Vec<&Outline> = outline.into_iter().collect();
-    let usual = settings(&defaults, &below, context);
-    let (limits, limits_outline) = parts(layers.limits.as_ref().map(|at| &at.value));
-    let usual_limits = limits_of(&limits, &limits_outline.into_iter().collect::<Vec<_>>(), context);
+/// What holds for all services, in layers, the upper ones first.
+#[derive(Default)]
+pub(super) struct Usual<'a> {
+    /// How they are called: what the scenario says.
+    pub(super) defaults: Option<&'a Outlined<Policies>>,
+    /// What its profile says of that, in layers.
+    pub(super) profile: Vec<&'a Outlined<Policies>>,
+    /// What requests meet where they arrive, in layers, the profile's among them.
+    pub(super) limits: Vec<&'a Outlined<LimitsPolicy>>,
+    /// Where the uppermost says how services are called.
+    pub(super) place: Option<Place>,
+}
+
+impl<'a> Usual<'a> {
+    /// What is said of calls and of limits in layers, the scenario's first.
+    pub(super) fn of(
+        layers: impl Iterator<Item = (&'a Option<At<Outlined<Policies>>>, &'a Option<At<Outlined<LimitsPolicy>>>)>,
+    ) -> Self {
+        let mut usual = Self::default();
+        for (number, (defaults, limits)) in layers.enumerate() {
+            let policies = defaults.as_ref().map(|at| &at.value);
+            match number {
+                0 => usual.defaults = policies,
+                _ => usual.profile.extend(policies),
+            }
+            usual.limits.extend(limits.as_ref().map(|at| &at.value));
+            usual.place = usual.place.or(defaults.as_ref().map(|at| at.place));
+        }
+        usual
+    }
+}
+
+/// Policies laid over each other, and where they were written.
+#[derive(Clone)]
+struct Laid<'a> {
+    policies: Policies,
+    /// In the scenario, the upper layers first.
+    own: Vec<&'a Outline>,
+    /// In profiles.
+    profile: Vec<&'a Outline>,
+}
+
+/// Resolves the `layers` of a gateway or a mesh, over what is `usual`.
+pub(super) fn resolve(
+    layers: &Layers,
+    usual: &Usual<'_>,
+    names: &Names,
+    context: &mut Context<'_>,
+) -> Resolved {
+    let shared = Laid::of(usual);
+    let of_all = shared.settings(context);
+    let (limits, limits_below) = stacked(&usual.limits, LimitsPolicy::over);
+    let limits_of_all = limits_of(&limits, &limits_below, context);
     let count = names.services().count();
-    let mut policies = vec![(defaults, below); count];
-    let mut services = vec![usual; count];
-    let mut service_limits = vec![usual_limits.clone(); count];
+    let mut laid = vec![shared; count];
+    let mut services = vec![of_all; count];
+    let mut service_limits = vec![limits_of_all.clone(); count];
     for (ServiceId(index), called) in
         known(&layers.services, |name, context| names.service(name, context), context)
     {
-        let (own, below) = &mut policies[index];
-        *own = called.policies.value.over(own);
-        below.insert(0, &called.policies.outline);
-        services[index] = settings(own, below, context);
+        laid[index] = laid[index].below(&called.policies);
+        services[index] = laid[index].settings(context);
         if let Some(written) = &called.limits {
-            let layers: Vec<&Outline> =
-                std::iter::once(&written.value.outline).chain(limits_outline).collect();
+            let own = std::iter::once(&written.value.outline);
+            let layers: Vec<&Outline> = own.chain(limits_below.iter().copied()).collect();
             service_limits[index] = limits_of(&written.value.value.over(&limits), &layers, context);
         }
     }
@@ -53,18 +97,50 @@ pub(super) fn resolve(layers: &Layers, names: &Names, context: &mut Context<'_>)
             route_limits.push((id, limits_of(&written.value.value, &[&written.value.outline], context)));
         }
         if called.policies.value != Policies::default() || called.limits.is_none() {
-            let (shared, below) = &policies[id.service.0];
-            let layers: Vec<&Outline> =
-                std::iter::once(&called.policies.outline).chain(below.iter().copied()).collect();
-            routes.push((id, settings(&called.policies.value.over(shared), &layers, context)));
+            routes.push((id, laid[id.service.0].below(&called.policies).settings(context)));
         }
     }
-    Resolved { services, routes, limits: usual_limits, service_limits, route_limits }
+    Resolved { services, routes, limits: limits_of_all, service_limits, route_limits }
 }
 
-/// What was written, with where: nothing when it was left out.
-fn parts<T: Clone + Default>(written: Option<&Outlined<T>>) -> (T, Option<&Outline>) {
-    written.map_or_else(|| (T::default(), None), |written| (written.value.clone(), Some(&written.outline)))
+impl<'a> Laid<'a> {
+    fn of(usual: &Usual<'a>) -> Self {
+        let all: Vec<_> = usual.defaults.into_iter().chain(usual.profile.iter().copied()).collect();
+        let (policies, _) = stacked(&all, Policies::over);
+        Self {
+            policies,
+            own: usual.defaults.into_iter().map(|layer| &layer.outline).collect(),
+            profile: usual.profile.iter().map(|layer| &layer.outline).collect(),
+        }
+    }
+
+    /// These below `upper` ones.
+    fn below(&self, upper: &'a Outlined<Policies>) -> Self {
+        let own = std::iter::once(&upper.outline).chain(self.own.iter().copied()).collect();
+        Self { policies: upper.value.over(&self.policies), own, profile: self.profile.clone() }
+    }
+
+    /// What they mean. What a profile says where the scenario does not is a default, which gives way to what the scenario
+    /// says, and contradicts nothing.
+    fn settings(&self, context: &mut Context<'_>) -> Settings {
+        let mut found = self.policies.resolve().err().unwrap_or_default();
+        if !self.profile.is_empty() {
+            found
+                .retain(|contradiction| self.own.iter().any(|layer| layer.find(contradiction.key).is_some()));
+        }
+        let layers: Vec<&Outline> = self.own.iter().chain(&self.profile).copied().collect();
+        Contradiction::note_all(found, &layers, context);
+        self.policies.settings()
+    }
+}
+
+/// What is written in `layers`, the upper ones first, with where; nothing when nobody writes anything.
+fn stacked<'a, T: Clone + Default>(
+    layers: &[&'a Outlined<T>],
+    over: fn(&T, &T) -> T,
+) -> (T, Vec<&'a Outline>) {
+    let merged = layers.iter().rev().fold(T::default(), |below, layer| over(&layer.value, &below));
+    (merged, layers.iter().map(|layer| &layer.outline).collect())
 }
 
 /// Those that are about something known; the others are noted.
@@ -79,13 +155,6 @@ fn known<'a, T>(
         found.extend(id.zip(called.as_ref()));
     }
     found
-}
-
-fn settings(policies: &Policies, layers: &[&Outline], context: &mut Context<'_>) -> Settings {
-    policies.resolve().unwrap_or_else(|found| {
-        Contradiction::note_all(found, layers, context);
-        Settings::default()
-    })
 }
 
 fn limits_of(

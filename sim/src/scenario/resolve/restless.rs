@@ -21,13 +21,12 @@ pub(super) fn refuse(plan: &Plan, place: Place, context: &mut Context<'_>) {
     if context.has_errors() || network_takes_time(plan) {
         return;
     }
-    let Some(architecture) =
-        plan.architectures.iter().find(|architecture| !proxies_take_time(plan, **architecture))
+    let Some(architecture) = plan.architectures.iter().find(|architecture| !proxies_take_time(architecture))
     else {
         return;
     };
     for load in plan.loads.iter().filter(|load| asks_without_end(plan, load)) {
-        let name = architecture.name();
+        let name = &architecture.name;
         let fact = format!("\"{}\" asks without end at one instant under \"{name}\"", load.name);
         let hint = "nothing takes time: write a \"think\", a network \"latency\" or some \"work\"";
         context.error(place, fact).hint(hint);
@@ -54,9 +53,9 @@ fn network_takes_time(plan: &Plan) -> bool {
         || plan.faults.iter().any(|fault| matches!(fault.kind, Kind::Latency(_) | Kind::Bandwidth(_)))
 }
 
-fn proxies_take_time(plan: &Plan, architecture: Architecture) -> bool {
-    let takes = |costs: &Costs| *costs != Costs::default();
-    (architecture.gateway && takes(&plan.gateway_costs)) || (architecture.mesh && takes(&plan.sidecar_costs))
+fn proxies_take_time(Architecture { gateway, mesh, .. }: &Architecture) -> bool {
+    let costs = [gateway.as_ref().map(|gateway| &gateway.costs), mesh.as_ref().map(|mesh| &mesh.costs)];
+    costs.into_iter().flatten().any(Costs::take_time)
 }
 
 fn endpoint_takes_time(plan: &Plan, id: EndpointId) -> bool {

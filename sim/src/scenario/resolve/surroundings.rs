@@ -4,10 +4,10 @@
 use hoplab_config::quantity::Share;
 use hoplab_config::{At, Context, Place};
 
+use super::architectures::Compared;
 use super::names::Names;
 use crate::fault::sides::{WrittenBetween, WrittenSides, WrittenTarget};
 use crate::scenario::plan::application::{Endpoint, Service, ServiceId};
-use crate::scenario::plan::architecture::Architecture;
 use crate::scenario::plan::load::Load;
 use crate::scenario::plan::party::{CLIENT, GATEWAY};
 use crate::scenario::plan::target::{Between, Side, Target, Ways};
@@ -17,7 +17,7 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) names: &'a Names,
     pub(super) services: &'a [Service],
     pub(super) loads: &'a [Load],
-    pub(super) architectures: &'a [Architecture],
+    pub(super) architectures: &'a [Compared],
 }
 
 impl Surroundings<'_> {
@@ -133,7 +133,7 @@ impl Surroundings<'_> {
     }
 
     fn check_gateway(&self, place: Place, context: &mut Context<'_>) {
-        if !self.architectures.iter().any(|architecture| architecture.gateway) {
+        if !self.architectures.iter().any(|architecture| architecture.gateway.is_some()) {
             let hint = "the fault will touch nothing, which makes the run invalid";
             context.warning(place, "none of the architectures has a gateway").hint(hint);
         }

@@ -10,12 +10,10 @@ use hoplab_proxy::upstream::{Policies, Protocol};
 
 use super::named;
 
-/// Policies in layers: those of a service stand over the defaults.
+/// Policies for parts of an application, over those for all of it.
 #[derive(Default)]
 pub(in crate::scenario) struct Layers {
-    pub(in crate::scenario) defaults: Option<At<Outlined<Policies>>>,
-    /// What requests meet where they arrive.
-    pub(in crate::scenario) limits: Option<At<Outlined<LimitsPolicy>>>,
+    /// For one service each.
     pub(in crate::scenario) services: Named<Called>,
     /// For one endpoint each.
     pub(in crate::scenario) routes: Named<Called>,
@@ -43,10 +41,22 @@ table! {
         pub(in crate::scenario) upstreams: Names<Outlined<Policies>> = "none",
         /// Where it stands.
         pub(in crate::scenario) zone: String = "none",
-        /// Its cores.
-        pub(in crate::scenario) cores: Cores = 2,
         /// Of its NIC.
         pub(in crate::scenario) bandwidth: Bandwidth = "the network's",
+        ..
+        /// What it does.
+        pub(in crate::scenario) manners: GatewayManners,
+        ..
+        /// Refuses keys of the live file.
+        pub(in crate::scenario) live: LiveGateway,
+    }
+}
+
+table! {
+    /// What a gateway does wherever it stands, in a scenario or in a profile.
+    pub(in crate::scenario) struct GatewayManners {
+        /// Its cores.
+        pub(in crate::scenario) cores: Cores = 2,
         /// What clients speak with it; what it speaks with services is a policy.
         pub(in crate::scenario) protocol: Protocol = "what the service speaks that they ask",
         /// How long it lets a client's connection be idle.
@@ -57,9 +67,6 @@ table! {
         pub(in crate::scenario) defaults: Outlined<Policies> = "none",
         /// Load control of all its requests.
         pub(in crate::scenario) limits: Outlined<LimitsPolicy> = "none",
-        ..
-        /// Refuses keys of the live file.
-        pub(in crate::scenario) live: LiveGateway,
     }
 }
 
@@ -72,39 +79,38 @@ table! {
         /// Policies for one endpoint each, such as `"order.place"`, over its service's; it then has breakers, budgets,
         /// health checks and connections of its own.
         pub(in crate::scenario) routes: Names<Outlined<Policies>> = "none",
-        /// Of each sidecar: its own, or `"shared"`: the application's, ahead of what waits there.
-        pub(in crate::scenario) cores: Cores = 2,
-        /// Policies for every service.
-        pub(in crate::scenario) defaults: Outlined<Policies> = "none",
-        /// Load control of the requests to each service, at each of its pods.
-        pub(in crate::scenario) limits: Outlined<LimitsPolicy> = "none",
+        ..
+        /// What its sidecars do.
+        pub(in crate::scenario) manners: MeshManners,
         ..
         /// Refuses keys of the live file.
         pub(in crate::scenario) live: LiveSidecar,
     }
 }
 
+table! {
+    /// What sidecars do wherever they stand, in a scenario or in a profile.
+    pub(in crate::scenario) struct MeshManners {
+        /// Of each sidecar: its own, or `"shared"`: the application's, ahead of what waits there.
+        pub(in crate::scenario) cores: Cores = 2,
+        /// Policies for every service.
+        pub(in crate::scenario) defaults: Outlined<Policies> = "none",
+        /// Load control of the requests to each service, at each of its pods.
+        pub(in crate::scenario) limits: Outlined<LimitsPolicy> = "none",
+    }
+}
+
 impl Gateway {
     /// Its policies; nothing of them is left.
     pub(in crate::scenario) fn take_layers(&mut self) -> Layers {
-        Layers {
-            defaults: self.defaults.take(),
-            limits: self.limits.take(),
-            services: called(self.upstreams.take()),
-            routes: named(self.routes.take()),
-        }
+        Layers { services: called(self.upstreams.take()), routes: named(self.routes.take()) }
     }
 }
 
 impl Mesh {
     /// Its policies; nothing of them is left.
     pub(in crate::scenario) fn take_layers(&mut self) -> Layers {
-        Layers {
-            defaults: self.defaults.take(),
-            limits: self.limits.take(),
-            services: named(self.services.take()),
-            routes: called(self.routes.take()),
-        }
+        Layers { services: named(self.services.take()), routes: called(self.routes.take()) }
     }
 }
 

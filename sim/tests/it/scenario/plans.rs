@@ -31,15 +31,20 @@ fn every_reference_is_resolved_and_every_default_filled_in() {
     assert!(
         matches!(&plan.loads[0].pace, Pace::Open { curve, .. } if curve[..] == [(Duration::ZERO, 200.0)])
     );
-    assert_eq!(plan.gateway[2].timeout, Some(Duration::from_secs(1)));
-    assert_eq!(plan.mesh[0].timeout, Some(Duration::from_secs(2)));
-    assert_eq!(plan.mesh[0].retry, plan.mesh[1].retry, "a service's policies stand over the defaults");
+    let gateway = plan.architectures[1].gateway.as_ref().unwrap();
+    let mesh = plan.architectures[2].mesh.as_ref().unwrap();
+    assert_eq!(gateway.calls.services[2].timeout, Some(Duration::from_secs(1)));
+    assert_eq!(mesh.calls.services[0].timeout, Some(Duration::from_secs(2)));
     assert_eq!(
-        (plan.mesh[1].timeout, plan.mesh[1].breaker.is_some()),
+        mesh.calls.services[0].retry, mesh.calls.services[1].retry,
+        "a service's policies stand over the defaults"
+    );
+    assert_eq!(
+        (mesh.calls.services[1].timeout, mesh.calls.services[1].breaker.is_some()),
         (Some(Duration::from_secs(15)), false)
     );
-    assert_eq!(plan.gateway_costs.request, Duration::from_micros(80));
-    assert_eq!(plan.gateway_costs.handshake, Duration::ZERO, "nothing else is charged");
+    assert_eq!(gateway.costs.request, Duration::from_micros(80));
+    assert_eq!(gateway.costs.handshake, Duration::ZERO, "nothing else is charged");
     assert_eq!(plan.expectations[0].text, "p99 of order.place ≤ 300ms during payment-slow");
     assert_eq!(plan.expectations[0].architectures, [2]);
 }
@@ -84,7 +89,7 @@ fn overrides_win_and_expectations_follow() {
         scale: 2.0,
     };
     let plan: Plan = parse(&read(GOOD, &[]).unwrap().sources, &overrides).unwrap();
-    let names: Vec<_> = plan.architectures.iter().map(|architecture| architecture.name()).collect();
+    let names: Vec<_> = plan.architectures.iter().map(|architecture| &*architecture.name).collect();
     assert_eq!(names, ["gateway+mesh", "direct"]);
     assert_eq!(
         (plan.seed, plan.duration, plan.warmup),

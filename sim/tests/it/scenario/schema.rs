@@ -19,6 +19,10 @@ fn schema_of_applications() -> Value {
     hoplab_config::schema::schema("A hoplab application", &hoplab_sim::scenario::application_keys())
 }
 
+fn schema_of_profiles() -> Value {
+    hoplab_config::schema::schema("A hoplab profile", &hoplab_sim::scenario::profile::keys())
+}
+
 /// What the schema has against a scenario, each with where it is; `None` when the text is no TOML.
 pub(super) fn complaints(text: &str) -> Option<Vec<String>> {
     complaints_of(&schema(), text)
@@ -142,8 +146,12 @@ fn every_scenario_of_the_repository_meets_it() {
     let files = files(&root());
     for path in &files {
         let text = std::fs::read_to_string(path).unwrap();
-        let is_application = path.parent().unwrap().ends_with("apps");
-        let schema = if is_application { schema_of_applications() } else { schema() };
+        let folder = path.parent().unwrap();
+        let schema = match folder.file_name().and_then(|name| name.to_str()) {
+            Some("apps") => schema_of_applications(),
+            Some("profiles") => schema_of_profiles(),
+            _ => schema(),
+        };
         assert_eq!(complaints_of(&schema, &text), Some(Vec::new()), "{}", path.display());
     }
     assert!(files.len() > 50, "{}", files.len());

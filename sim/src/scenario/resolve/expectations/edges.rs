@@ -54,7 +54,7 @@ impl Expectations<'_> {
         if subject == Some(Subject::Edges) {
             let hint = "write \"client -> order\", which is through the gateway where there is one";
             context.error(edge.place, "calls are those of clients and services").hint(hint);
-        } else if !self.compared.is_empty() && !self.compared.iter().any(|of| of.gateway) {
+        } else if !self.compared.is_empty() && !self.compared.iter().any(|of| of.gateway.is_some()) {
             context.error(edge.place, "none of the architectures has a gateway").hint("name another edge");
         }
     }

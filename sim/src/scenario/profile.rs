@@ -1,0 +1,102 @@
+//! Profiles: known systems as data, `profiles/NAME.toml`. A profile has what a system does when nobody says otherwise, what
+//! it costs, and where each figure comes from. It may stand over another one; the scenario stands over all.
+//!
+//! Read it in this order: `written` (the keys), `chain` (which file a name means, and what it stands over), [`figures`]
+//! (where a value comes from), `shipped` (those that hoplab has). Not here: what becomes of it in an architecture
+//! (`super::resolve`).
+
+mod chain;
+pub mod figures;
+mod shipped;
+pub(super) mod written;
+
+use hoplab_config::form::Key;
+use hoplab_config::{Context, Keys, Problems, Source, read_from};
+
+pub(super) use chain::Chain;
+pub use figures::{Basis, Figure};
+pub(super) use shipped::is_shipped;
+pub use shipped::names as shipped;
+
+/// A known system, as its profile tells it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Profile {
+    /// What it is called in architectures: `kong` in `gateway:kong`.
+    pub name: String,
+    /// Its name for headings.
+    pub title: String,
+    /// Of which version its defaults and figures are.
+    pub version: Option<String>,
+    /// When its sources were read: a date.
+    pub as_of: Option<String>,
+    /// When the system ended, if it has: a date.
+    pub ended: Option<String>,
+    /// What the system does that is not modelled, a sentence each.
+    pub left_out: Vec<String>,
+    /// The profiles that it stands over, the nearest first.
+    pub extends: Vec<String>,
+    /// Whether it can be a gateway.
+    pub is_gateway: bool,
+    /// Whether it can be a mesh.
+    pub is_mesh: bool,
+    /// What its figures are taken from, the nearest profile's first.
+    pub sources: Vec<Evidence>,
+    /// Every key that it says, and that those say on which it stands and it does not, in the order of the files.
+    pub figures: Vec<Figure>,
+}
+
+/// What figures are taken from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Evidence {
+    /// What its figures call it, in the file of which profile.
+    pub name: String,
+    /// That profile.
+    pub profile: String,
+    /// What it is: a title, a repository with a path.
+    pub title: String,
+    /// Where it is found.
+    pub at: Option<String>,
+    /// Of when it is.
+    pub date: Option<String>,
+    /// Of which version.
+    pub version: Option<String>,
+    /// On which machines its figures were measured.
+    pub hardware: Option<String>,
+    /// How they were measured.
+    pub method: Option<String>,
+}
+
+/// The keys of a profile's file.
+pub fn keys() -> Vec<Key> {
+    written::File::keys()
+}
+
+/// The profile in the file of `context`.
+pub fn document(context: &mut Context<'_>) -> Option<Profile> {
+    let chain = Chain::of_file(context)?;
+    let profile = chain.profile(context);
+    (!context.has_errors()).then_some(profile)
+}
+
+/// The profile that hoplab has under this name.
+pub fn of_hoplab(name: &str) -> Option<Profile> {
+    let text = shipped::text(name)?;
+    let file = Source { path: shipped::path(name), text: text.to_owned() };
+    let fetch = &mut |name: &str| Err(format!("there is no file \"{name}\""));
+    read_from(file, fetch, document).ok().map(|(profile, _)| profile)
+}
+
+/// The profile called `name` among the texts of a run, which were kept with it.
+pub fn of_run(name: &str, texts: &[Source]) -> Result<Profile, Problems> {
+    let empty = Source { path: String::new(), text: String::new() };
+    let (first, others) = texts.split_first().unwrap_or((&empty, &[]));
+    let fetch = &mut |name: &str| {
+        let found = others.iter().find(|source| source.path == name);
+        found.map(|source| source.text.clone()).ok_or_else(|| format!("there is no file \"{name}\""))
+    };
+    let read = |context: &mut Context<'_>| {
+        let chain = Chain::open(name, None, context)?;
+        Some(chain.profile(context))
+    };
+    read_from(first.clone(), fetch, read).map(|(profile, _)| profile)
+}

@@ -1,0 +1,228 @@
+//! What a gateway and a mesh are: what the scenario says of them, with every default filled in, for each architecture that
+//! this run takes.
+
+use std::sync::Arc;
+
+use hoplab_config::{At, Context, Place};
+
+use super::architectures::{Compared, Part};
+use super::layers::Usual;
+use super::names::Names;
+use super::{bounds, connections, layers, topology};
+use crate::costs::Costs;
+use crate::scenario::plan::products::{Calls, Gateway, Mesh, ProxyCores};
+use crate::scenario::plan::{Architecture, Load, Network, Service};
+use crate::scenario::profile::{Chain, Profile};
+use crate::scenario::schema::costs::{self as written, Cost};
+use crate::scenario::schema::policies::{self, Cores, GatewayManners, Layers, MeshManners, SHARED};
+
+/// Cores of a proxy that says nothing: as many workers as Istio gives an Envoy.
+const PROXY_CORES: u32 = 2;
+
+/// What the file says of its products, and what they stand among.
+pub(super) struct Products<'a> {
+    gateway: policies::Gateway,
+    gateway_layers: Layers,
+    mesh: policies::Mesh,
+    mesh_layers: Layers,
+    costs: written::Costs,
+    among: Among<'a>,
+    /// The profiles that architectures name.
+    profiles: Vec<Named>,
+}
+
+/// What products stand among.
+#[derive(Clone, Copy)]
+pub(super) struct Among<'a> {
+    pub(super) names: &'a Names,
+    pub(super) services: &'a [Service],
+    pub(super) loads: &'a [Load],
+    pub(super) network: &'a Network,
+}
+
+/// A profile by the name that architectures call it.
+struct Named {
+    name: String,
+    chain: Chain,
+    profile: Profile,
+}
+
+impl<'a> Products<'a> {
+    /// What a file says, of a gateway, a mesh and what they cost.
+    pub(super) fn new(
+        mut gateway: policies::Gateway,
+        mut mesh: policies::Mesh,
+        costs: written::Costs,
+        among: Among<'a>,
+    ) -> Self {
+        let (gateway_layers, mesh_layers) = (gateway.take_layers(), mesh.take_layers());
+        Self { gateway, gateway_layers, mesh, mesh_layers, costs, among, profiles: Vec::new() }
+    }
+
+    /// The architectures that are `chosen`. What is said of a part that none of them has is looked at, too.
+    pub(super) fn architectures(
+        &mut self,
+        chosen: &[Compared],
+        context: &mut Context<'_>,
+    ) -> Vec<Architecture> {
+        self.profiles = named(chosen, context);
+        let gateways = each(chosen.iter().map(|of| &of.gateway), |part| self.gateway(part, context));
+        let meshes = each(chosen.iter().map(|of| &of.mesh), |part| self.mesh(part, context));
+        let architecture = |of: &Compared| Architecture {
+            name: of.to_string().into(),
+            gateway: of.gateway.as_ref().map(|part| found(&gateways, part)),
+            mesh: of.mesh.as_ref().map(|part| found(&meshes, part)),
+        };
+        chosen.iter().map(architecture).collect()
+    }
+
+    /// The profiles that the architectures name.
+    pub(super) fn into_profiles(self) -> Vec<Profile> {
+        self.profiles.into_iter().map(|named| named.profile).collect()
+    }
+
+    /// The profile of `part`, which is to be a `kind`, if it names one.
+    fn profile(&self, part: &Part, kind: &'static str, context: &mut Context<'_>) -> Option<&Chain> {
+        let name = part.profile.as_deref()?;
+        let Named { chain, profile, .. } = self.profiles.iter().find(|named| named.name == name)?;
+        let parts = chain.parts();
+        if parts.contains(&kind) {
+            return Some(chain);
+        }
+        let hint = match parts[..] {
+            [] => "its profile has neither `[gateway]` nor `[mesh]`".to_owned(),
+            _ => format!("{} is a {}", profile.title, parts.join(" and a ")),
+        };
+        context.error_at(part.place, format!("\"{name}\" is no {kind}")).hint(hint);
+        None
+    }
+
+    fn gateway(&self, part: &Part, context: &mut Context<'_>) -> Gateway {
+        let Among { names, services, loads, network } = self.among;
+        let written = &self.gateway;
+        let profile = self.profile(part, "gateway", context);
+        let below = profile.map(Chain::gateway).unwrap_or_default();
+        let manners: Vec<&GatewayManners> =
+            std::iter::once(&written.manners).chain(below.iter().map(|layer| &layer.manners)).collect();
+        let protocol = manners.iter().find_map(|layer| layer.protocol.as_ref());
+        let keep_alive = manners.iter().find_map(|layer| layer.keep_alive.clone());
+        let max_connection_age = manners.iter().find_map(|layer| layer.max_connection_age.clone());
+        let usual = Usual::of(manners.iter().map(|layer| (&layer.defaults, &layer.limits)));
+        let layers = &self.gateway_layers;
+        let resolved = layers::resolve(layers, &usual, names, context);
+        connections::refuse_for_grpc(services, &resolved.services, layers, usual.place, context);
+        let zone = written.zone.as_ref();
+        let costs = below.iter().filter_map(|layer| layer.costs.as_ref());
+        Gateway {
+            profile: part.profile.as_deref().map(Arc::from),
+            zone: zone.and_then(|name| topology::zone(name, &network.zones, context)),
+            nic: network.nic_of(written.bandwidth.as_ref().map(|at| at.value.0)),
+            keep_alive: connections::kept_for(keep_alive, context),
+            max_connection_age: connections::kept_for(max_connection_age, context),
+            protocol: connections::gateway_protocol(protocol, services, loads, context),
+            calls: Calls { services: resolved.services, routes: resolved.routes },
+            limits: resolved.limits,
+            route_limits: resolved.route_limits,
+            cores: gateway_cores(manners.iter().find_map(|layer| layer.cores.as_ref()), context),
+            costs: self::costs(self.costs.gateway.as_ref(), costs, Costs::GATEWAY),
+        }
+    }
+
+    fn mesh(&self, part: &Part, context: &mut Context<'_>) -> Mesh {
+        let Among { names, services, .. } = self.among;
+        let profile = self.profile(part, "mesh", context);
+        let below = profile.map(Chain::mesh).unwrap_or_default();
+        let manners: Vec<&MeshManners> =
+            std::iter::once(&self.mesh.manners).chain(below.iter().map(|layer| &layer.manners)).collect();
+        let usual = Usual::of(manners.iter().map(|layer| (&layer.defaults, &layer.limits)));
+        let layers = &self.mesh_layers;
+        let resolved = layers::resolve(layers, &usual, names, context);
+        connections::refuse_for_grpc(services, &resolved.services, layers, usual.place, context);
+        let costs = below.iter().filter_map(|layer| layer.costs.as_ref());
+        Mesh {
+            profile: part.profile.as_deref().map(Arc::from),
+            calls: Calls { services: resolved.services, routes: resolved.routes },
+            limits: resolved.service_limits,
+            cores: proxy_cores(manners.iter().find_map(|layer| layer.cores.as_ref()), context),
+            costs: self::costs(self.costs.sidecar.as_ref(), costs, Costs::SIDECAR),
+        }
+    }
+}
+
+/// The profiles that are named by the architectures that are `chosen`, each once.
+fn named(chosen: &[Compared], context: &mut Context<'_>) -> Vec<Named> {
+    let parts = chosen.iter().flat_map(|of| [&of.gateway, &of.mesh]).flatten();
+    let mut all = Vec::<(&str, Option<Place>)>::new();
+    for part in parts {
+        let name = part.profile.as_deref().filter(|name| all.iter().all(|(known, _)| known != name));
+        all.extend(name.map(|name| (name, part.place)));
+    }
+    let named = |(name, place): (&str, Option<Place>)| {
+        let chain = Chain::open(name, place, context)?;
+        let profile = chain.profile(context);
+        if let (Some(ended), Some(place)) = (&profile.ended, place) {
+            let hint = "it is there for the record";
+            context.warning(place, format!("{} ended on {ended}", profile.title)).hint(hint);
+        }
+        Some(Named { name: name.to_owned(), chain, profile })
+    };
+    all.into_iter().filter_map(named).collect()
+}
+
+/// What each different part is made into; hoplab's own where there is none.
+fn each<'p, T>(
+    parts: impl Iterator<Item = &'p Option<Part>>,
+    mut make: impl FnMut(&Part) -> T,
+) -> Vec<(Part, Arc<T>)> {
+    let mut all = Vec::<Part>::new();
+    for part in parts.flatten() {
+        if !all.contains(part) {
+            all.push(part.clone());
+        }
+    }
+    if all.is_empty() {
+        all.push(Part::default());
+    }
+    all.into_iter().map(|part| (part.clone(), Arc::new(make(&part)))).collect()
+}
+
+fn found<T>(made: &[(Part, Arc<T>)], part: &Part) -> Arc<T> {
+    let made = made.iter().find(|(of, _)| of == part);
+    Arc::clone(&made.expect("every part was made").1)
+}
+
+/// What its work costs: as is `written`, and nothing besides; else as its profile says, in layers, over what is `usual`.
+fn costs<'a>(written: Option<&At<Cost>>, profile: impl Iterator<Item = &'a At<Cost>>, usual: Costs) -> Costs {
+    match written {
+        Some(at) => Cost::over(&[&at.value], Costs::default()),
+        None => Cost::over(&profile.map(|at| &at.value).collect::<Vec<_>>(), usual),
+    }
+}
+
+fn gateway_cores(written: Option<&At<Cores>>, context: &mut Context<'_>) -> u32 {
+    match proxy_cores(written, context) {
+        ProxyCores::Own(cores) => cores,
+        ProxyCores::Shared => {
+            let place = written.map_or(Place::BEGINNING, |at| at.place);
+            let hint = "it stands alone in its pod: write how many cores it has";
+            context.error(place, "the gateway has no application to share cores with").hint(hint);
+            PROXY_CORES
+        }
+    }
+}
+
+fn proxy_cores(written: Option<&At<Cores>>, context: &mut Context<'_>) -> ProxyCores {
+    match written {
+        None => ProxyCores::Own(PROXY_CORES),
+        Some(&At { value: Cores::Number(cores), place }) => {
+            let cores = Some(&At { value: cores, place });
+            ProxyCores::Own(bounds::count("core", cores, bounds::CORES_MAX, context))
+        }
+        Some(At { value: Cores::Name(name), .. }) if name == SHARED => ProxyCores::Shared,
+        Some(At { value: Cores::Name(name), place }) => {
+            let name = At { value: name.clone(), place: *place };
+            context.unknown("use of cores", &name, [SHARED]);
+            ProxyCores::Own(PROXY_CORES)
+        }
+    }
+}
