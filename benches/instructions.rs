@@ -197,6 +197,7 @@ fn retry_wanted(calls: usize) {
         headers: Vec::new(),
         methods: retry::Methods::default(),
         reads_trailers: true,
+        candidates: retry::Candidates::default(),
         backoff,
         told: None,
     });

@@ -124,6 +124,7 @@ fn retries(criterion: &mut Criterion) {
         headers: Vec::new(),
         methods: retry::Methods::default(),
         reads_trailers: true,
+        candidates: retry::Candidates::default(),
         backoff,
         told: None,
     });

@@ -28,6 +28,7 @@ mod owners;
 mod programs;
 mod reload;
 mod resilience;
+mod retries;
 mod routing;
 mod timeouts;
 mod upgrades;

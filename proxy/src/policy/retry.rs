@@ -28,6 +28,8 @@ pub struct Config {
     pub methods: Methods,
     /// Whether codes of gRPC are looked for in trailers, too, which are waited for then.
     pub reads_trailers: bool,
+    /// Which endpoints it may go to.
+    pub candidates: Candidates,
     /// How long to pause.
     pub backoff: backoff::Config,
     /// How `Retry-After` is honoured; it is not when `None`.
@@ -41,6 +43,18 @@ pub struct Told {
     pub max: Duration,
     /// Whether it may be a date; Envoy ignores those.
     pub dates: bool,
+}
+
+/// Which endpoints a retry may go to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Candidates {
+    /// One that was not tried yet, while there is one: Envoy's `previous_hosts`, which Istio writes.
+    #[default]
+    Others,
+    /// Any: balancing chooses as it always does, as in plain Envoy and Kong.
+    Any,
+    /// The one before, while it may be asked: `HAProxy` without `redispatch`.
+    Same,
 }
 
 /// Some methods.
@@ -119,6 +133,11 @@ impl Retry {
         self.config.reads_trailers && self.config.on.iter().any(|condition| condition.is_grpc())
     }
 
+    /// Which endpoints it may go to.
+    pub fn candidates(&self) -> Candidates {
+        self.config.candidates
+    }
+
     /// The pauses of a request.
     pub fn backoff(&self) -> Backoff {
         Backoff::new(self.config.backoff)
@@ -155,6 +174,7 @@ mod tests {
             headers: Vec::new(),
             methods: Methods::default(),
             reads_trailers: true,
+            candidates: Candidates::Others,
             backoff: backoff::Config {
                 base: Duration::from_millis(25),
                 max: Duration::from_millis(250),

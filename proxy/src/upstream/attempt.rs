@@ -20,14 +20,14 @@ use super::member::{Member, Seat};
 use super::pool::{Freshness, Lease};
 use super::replay::Replay;
 use super::settings;
-use super::state::Verdict;
+use super::state::{Sought, Verdict};
 use super::{Protocol, Upstream};
 use crate::body::Body;
 use crate::exchange::Exchange;
 use crate::grpc;
 use crate::host::{Host, Instant};
 use crate::http2::client::Unanswered;
-use crate::policy::retry::{Reach, Retry};
+use crate::policy::retry::{Candidates, Reach, Retry};
 use crate::random;
 use crate::telemetry::{AttemptKind, Fault, Outcome, Owner, SpanId, TraceContext};
 use crate::timer::before;
@@ -120,7 +120,8 @@ impl<H: Host> Upstream<H> {
         let id = self.ids.span();
         let kind = if tried.count == 0 { AttemptKind::First } else { AttemptKind::Retry };
         exchange.begin_attempt(id, &self.name, kind, self.host.now());
-        match self.state.choose_in_time(exchange, &tried.members, deadline).await {
+        let sought = self.sought(exchange, tried);
+        match self.state.choose_in_time(exchange, sought, deadline).await {
             Ok(verdict) => Ok(begun(exchange, verdict, id, tried)),
             Err(fault) => {
                 tried.count += 1;
@@ -130,9 +131,21 @@ impl<H: Host> Upstream<H> {
         }
     }
 
+    /// Where an attempt may go after those of `tried`.
+    fn sought<'a>(&self, exchange: &Exchange, tried: &'a Tried) -> Sought<'a> {
+        let key = exchange.key;
+        let tried = tried.members.as_slice();
+        match self.retry.as_ref().map(Retry::candidates).unwrap_or_default() {
+            Candidates::Others => Sought { key, tried, same: None },
+            Candidates::Any => Sought { key, tried: &[], same: None },
+            Candidates::Same => Sought { key, tried, same: tried.last().copied() },
+        }
+    }
+
     /// Chooses where an attempt beside others goes; none is made when nobody can take it now.
     pub(super) fn begin_beside(&self, exchange: &mut Exchange, tried: &mut Tried) -> Option<Begun<H>> {
-        let verdict = self.state.choose(exchange.key, &tried.members).ok()?;
+        let sought = Sought { key: exchange.key, tried: &tried.members, same: None };
+        let verdict = self.state.choose(sought).ok()?;
         let id = self.ids.span();
         exchange.begin_attempt(id, &self.name, AttemptKind::Hedge, self.host.now());
         Some(begun(exchange, verdict, id, tried))

@@ -135,9 +135,10 @@ impl<H: Host> State<H> {
         Self { shared: Arc::new(Shared { host, upstream, policies, queue, changed, ejected }) }
     }
 
-    /// Chooses an endpoint: one that was not tried and whose breaker admits, else any whose breaker admits. `key` is
-    /// what consistent hashing tells requests apart by.
-    pub(super) fn choose(&self, key: Option<u64>, tried: &[Seat]) -> Result<Verdict<H>, Fault> {
+    /// Chooses an endpoint: the same again where that is asked for and may be, else one that was not tried and whose breaker
+    /// admits, else any whose breaker admits.
+    pub(super) fn choose(&self, sought: Sought<'_>) -> Result<Verdict<H>, Fault> {
+        let Sought { key, tried, same } = sought;
         let now = self.shared.host.now();
         let mut policies = self.shared.lock();
         if policies.merge(now) {
@@ -150,8 +151,12 @@ impl<H: Host> State<H> {
             breakers.of(endpoint).is_none_or(|breaker| breaker.admission(now) != Admission::Reject)
         };
         let is_tried = |slot: usize| tried.iter().any(|seat| seat.slot == slot && members.is_current(*seat));
-        let member = balance
-            .pick(now, key, |endpoint| !is_tried(endpoint) && admits(endpoint), random)
+        let may_be_asked =
+            |seat: &Seat| members.is_current(*seat) && balance.is_usable(seat.slot) && admits(seat.slot);
+        let member = same
+            .filter(may_be_asked)
+            .map(|seat| seat.slot)
+            .or_else(|| balance.pick(now, key, |endpoint| !is_tried(endpoint) && admits(endpoint), random))
             .or_else(|| balance.pick(now, key, admits, random))
             .and_then(|endpoint| members.of(endpoint))
             .ok_or(match balance.healthy() {
@@ -295,6 +300,17 @@ pub(super) struct Verdict<H: Host> {
     #[expect(dead_code, reason = "counts as long as it lives")]
     active: Option<Active<H>>,
     open: Open,
+}
+
+/// What is sought for an attempt.
+#[derive(Clone, Copy)]
+pub(super) struct Sought<'a> {
+    /// What consistent hashing tells requests apart by.
+    pub(super) key: Option<u64>,
+    /// Whom to avoid while there is somebody else.
+    pub(super) tried: &'a [Seat],
+    /// Whom to prefer to all others.
+    pub(super) same: Option<Seat>,
 }
 
 /// How a member stands.

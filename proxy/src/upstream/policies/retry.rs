@@ -10,7 +10,7 @@ use http::{HeaderName, HeaderValue, Method, StatusCode};
 use super::budget::BudgetPolicy;
 use super::layer::{layer, whole};
 use super::{Contradiction, TimeLimit};
-use crate::policy::retry::{self, Condition, GrpcCode, HeaderMatch, Jitter, Methods, backoff};
+use crate::policy::retry::{self, Candidates, Condition, GrpcCode, HeaderMatch, Jitter, Methods, backoff};
 use crate::upstream::settings;
 
 layer! {
@@ -28,6 +28,8 @@ layer! {
         pub on: Vec<Condition> as Conditions = "`[\"connect-failure\", \"refused-stream\"]`",
         /// For `retriable-headers`: fields of an answer, `"x-should-retry"` or `"x-verdict: again"`.
         pub headers: Vec<HeaderMatch> as HeaderMatches = "none",
+        /// Which endpoints a retry may go to.
+        pub endpoints: Candidates = "`\"others\"`",
         /// The base and the cap of the back-off.
         pub backoff: quantity::Spread =
             quantity::Spread { from: settings::BACKOFF_BASE, to: settings::BACKOFF_MAX },
@@ -75,7 +77,7 @@ pub enum Trailers {
     Ignore,
 }
 
-whole!(Jitter, Methods, RetryAfter, Trailers, Vec<HeaderMatch>);
+whole!(Candidates, Jitter, Methods, RetryAfter, Trailers, Vec<HeaderMatch>);
 
 impl RetryPolicy {
     pub(super) fn resolve(&self) -> retry::Config {
@@ -87,6 +89,7 @@ impl RetryPolicy {
             headers: self.headers.clone().unwrap_or_default(),
             methods: self.methods.clone().unwrap_or_default(),
             reads_trailers: self.trailers.unwrap_or_default() == Trailers::Read,
+            candidates: self.endpoints.unwrap_or_default(),
             backoff: backoff::Config {
                 base: self.backoff.map_or(settings::BACKOFF_BASE, |backoff| backoff.from),
                 max: self.backoff.map_or(settings::BACKOFF_MAX, |backoff| backoff.to),
@@ -153,6 +156,27 @@ impl Choice for Trailers {
             Self::Ignore,
             "ignore",
             "the head alone counts, as in Envoy, so that only a call that fails without a message is retried",
+        ),
+    ];
+}
+
+impl Choice for Candidates {
+    const NOUN: &'static str = "choice of endpoints";
+    const WORDS: &'static [(Self, &'static str, &'static str)] = &[
+        (
+            Self::Others,
+            "others",
+            "one that was not tried yet, while there is one, as with Envoy's `previous_hosts`",
+        ),
+        (
+            Self::Any,
+            "any",
+            "balancing chooses as it always does, and may choose the same one again, as in Envoy and Kong unasked",
+        ),
+        (
+            Self::Same,
+            "same",
+            "the one before, while it is a member that may be asked, else another; `HAProxy` without `redispatch`",
         ),
     ];
 }
@@ -291,6 +315,10 @@ mod tests {
             (
                 "jitter = \"half\"",
                 "unknown jitter \"half\": there are \"full\", \"equal\", \"decorrelated\", \"none\"",
+            ),
+            (
+                "endpoints = \"new\"",
+                "unknown choice of endpoints \"new\": there are \"others\", \"any\", \"same\"",
             ),
             (
                 "retry_after = \"obey\"",

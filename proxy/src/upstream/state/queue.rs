@@ -7,26 +7,25 @@ use std::sync::Arc;
 
 use tokio::sync::futures::Notified;
 
-use super::{Policies, Shared, State, Verdict};
+use super::{Policies, Shared, Sought, State, Verdict};
 use crate::exchange::Exchange;
 use crate::host::{Host, Instant};
 use crate::policy::failfast::{Admission, Failfast};
 use crate::telemetry::{Decision, Fault, Owner};
 use crate::timer::before;
-use crate::upstream::member::Seat;
 
 impl<H: Host> State<H> {
     /// As [`State::choose`], but waits for an endpoint when none is usable, until `deadline` at the latest.
     pub(in super::super) async fn choose_in_time(
         &self,
         exchange: &mut Exchange,
-        tried: &[Seat],
+        sought: Sought<'_>,
         deadline: Instant,
     ) -> Result<Verdict<H>, Fault> {
-        let Some(queue) = self.shared.queue else { return self.choose(exchange.key, tried) };
+        let Some(queue) = self.shared.queue else { return self.choose(sought) };
         // Before anybody is asked: what changes in between is heard of.
         let changed = self.shared.changed.notified();
-        match self.choose(exchange.key, tried) {
+        match self.choose(sought) {
             Err(fault) if is_unusable(fault) => {}
             chosen => {
                 self.shared.with_queue(|queue, _| queue.observe_usable());
@@ -42,7 +41,7 @@ impl<H: Host> State<H> {
         exchange.enter(Owner::Pool);
         let gives_up = queue.timeout.map(|timeout| self.shared.host.now() + timeout);
         // Boxed, since it is rare: the future of every request would hold the room for it.
-        let chosen = Box::pin(self.wait(exchange.key, tried, changed, until, (gives_up, deadline))).await;
+        let chosen = Box::pin(self.wait(sought, changed, until, (gives_up, deadline))).await;
         exchange.mark(self.shared.host.now());
         drop(place);
         chosen
@@ -50,8 +49,7 @@ impl<H: Host> State<H> {
 
     async fn wait<'a>(
         &'a self,
-        key: Option<u64>,
-        tried: &[Seat],
+        sought: Sought<'_>,
         mut changed: Notified<'a>,
         mut until: Instant,
         (gives_up, deadline): (Option<Instant>, Instant),
@@ -63,7 +61,7 @@ impl<H: Host> State<H> {
             let usable = self.shared.usable_at(now).filter(|usable| *usable > now).unwrap_or(until);
             before(&self.shared.host, until.min(late).min(usable), changed).await;
             changed = self.shared.changed.notified();
-            match self.choose(key, tried) {
+            match self.choose(sought) {
                 Err(fault) if is_unusable(fault) => {}
                 chosen => {
                     self.shared.with_queue(|queue, _| queue.observe_usable());

@@ -199,7 +199,7 @@ impl Trial {
     /// Sends a request: to a member, whoever was one before; to nobody where nobody is usable alone.
     fn request(&mut self, key: Option<u64>) {
         let state = &self.upstream.state;
-        let verdict = match state.choose(key, &[]) {
+        let verdict = match state.choose(Sought { key, tried: &[], same: None }) {
             Ok(verdict) => verdict,
             Err(fault) => {
                 let is_usable = state.stands(self.host.now()).iter().any(|stand| stand.is_in);
