@@ -1,5 +1,5 @@
 //! How long to pause before a retry: exponential, capped, with one of the four jitters that M. Brooker compared
-//! ("Exponential Backoff And Jitter", AWS Architecture Blog, 2015). Owns no clock; the caller draws.
+//! ("Exponential Backoff And Jitter", AWS Architecture Blog, 2015), or with Linkerd's. Owns no clock; the caller draws.
 //!
 //! The ceiling of retry N is 2^(N - 1) · base for all of them, so that they differ in jitter alone. That is what
 //! Envoy 1.40 does (measured; its documentation says 2^N - 1).
@@ -29,6 +29,8 @@ pub enum Jitter {
     Equal,
     /// Uniform between the base and three times the pause before.
     Decorrelated,
+    /// The ceiling, and up to as much again, at most the longest pause: Linkerd's, whose `jitter` is 1.0.
+    Added,
     /// The ceiling itself.
     None,
 }
@@ -55,6 +57,7 @@ impl Backoff {
             Jitter::Full => between(Duration::ZERO, ceiling, random),
             Jitter::Equal => between(ceiling / 2, ceiling, random),
             Jitter::Decorrelated => between(base, self.previous.saturating_mul(3), random).min(max),
+            Jitter::Added => between(ceiling, ceiling.saturating_mul(2), random).min(max),
             Jitter::None => ceiling,
         };
         self.previous = pause;
@@ -66,7 +69,7 @@ impl Backoff {
     pub fn pause_as_told(&mut self, wanted: Duration, random: &mut impl Rng) -> Duration {
         self.previous = match self.config.jitter {
             Jitter::None => wanted,
-            Jitter::Full | Jitter::Equal | Jitter::Decorrelated => {
+            Jitter::Full | Jitter::Equal | Jitter::Decorrelated | Jitter::Added => {
                 between(wanted, wanted.saturating_add(wanted / 2), random)
             }
         };
@@ -103,6 +106,7 @@ mod tests {
             (Jitter::Full, 12_500),
             (Jitter::Equal, 18_750),
             (Jitter::Decorrelated, 50_000),
+            (Jitter::Added, 37_500),
             (Jitter::None, 25_000),
         ] {
             let mean_us = mean_first_pause_us(jitter);
@@ -119,6 +123,21 @@ mod tests {
             assert!((wanted..=wanted * 3 / 2).contains(&pause));
         }
         assert_eq!(backoff(Jitter::None).pause_as_told(wanted, &mut random), wanted);
+    }
+
+    #[test]
+    fn added_jitter_waits_as_linkerd_does() {
+        let mut random = ChaCha8Rng::seed_from_u64(1);
+        for (retry, from_ms, to_ms) in
+            [(1, 25, 50), (2, 50, 100), (3, 100, 200), (4, 200, 250), (5, 250, 250)]
+        {
+            let pauses = (0..1_000).map(|_| backoff(Jitter::Added).pause(retry, &mut random).as_millis());
+            let pauses: Vec<_> = pauses.collect();
+            let (least, most) = (pauses.iter().min().unwrap(), pauses.iter().max().unwrap());
+            let near = (to_ms - from_ms) / 10;
+            assert!((from_ms..=from_ms + near).contains(least), "retry {retry}: {least} ms");
+            assert!((to_ms - near - 1..=to_ms).contains(most), "retry {retry}: {most} ms");
+        }
     }
 
     proptest! {

@@ -187,6 +187,7 @@ impl Choice for Jitter {
         (Self::Full, "full", "anything up to the back-off"),
         (Self::Equal, "equal", "half of it, and anything up to the other half"),
         (Self::Decorrelated, "decorrelated", "from the base up to three times the last pause"),
+        (Self::Added, "added", "the back-off, and up to as much again, at most the cap, as in Linkerd"),
         (Self::None, "none", "exactly the back-off"),
     ];
 }
@@ -314,7 +315,7 @@ mod tests {
             ("headers = [\"a b\"]", "`a b` is no header: write a name such as `x-should-retry`"),
             (
                 "jitter = \"half\"",
-                "unknown jitter \"half\": there are \"full\", \"equal\", \"decorrelated\", \"none\"",
+                "unknown jitter \"half\": there are \"full\", \"equal\", \"decorrelated\", \"added\", \"none\"",
             ),
             (
                 "endpoints = \"new\"",
