@@ -34,6 +34,8 @@ impl Fault {
             Self::Malformed => StatusCode::BAD_REQUEST,
             Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::RateLimited => StatusCode::TOO_MANY_REQUESTS,
+            Self::ContentTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::FieldsTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::NoEndpoint
             | Self::BreakerOpen
             | Self::Throttled
@@ -63,7 +65,7 @@ impl Fault {
         match self {
             Self::Cancelled => 1,
             Self::Timeout | Self::DeadlinePassed | Self::RequestTimeout | Self::TunnelIdle => 4,
-            Self::RateLimited => grpc::RESOURCE_EXHAUSTED,
+            Self::RateLimited | Self::ContentTooLarge | Self::FieldsTooLarge => grpc::RESOURCE_EXHAUSTED,
             // As gRPC's own servers answer a method that they do not have.
             Self::NoRoute | Self::UpgradeUnsupported => grpc::UNIMPLEMENTED,
             Self::Malformed => 13,
@@ -127,6 +129,8 @@ impl Fault {
             Self::RequestTimeout => "request-timeout",
             Self::UpgradeUnsupported => "upgrade-unsupported",
             Self::TunnelIdle => "tunnel-idle",
+            Self::ContentTooLarge => "content-too-large",
+            Self::FieldsTooLarge => "fields-too-large",
         }
     }
 
@@ -156,7 +160,9 @@ impl Fault {
             | Self::RequestTimeout
             | Self::DeadlinePassed
             | Self::UpgradeUnsupported
-            | Self::TunnelIdle => false,
+            | Self::TunnelIdle
+            | Self::ContentTooLarge
+            | Self::FieldsTooLarge => false,
         }
     }
 }
@@ -188,6 +194,8 @@ impl fmt::Display for Fault {
             Self::RequestTimeout => "the content of the request did not come in time",
             Self::UpgradeUnsupported => "the upstream does not switch to the protocol that was asked for",
             Self::TunnelIdle => "nothing passed through the tunnel for too long",
+            Self::ContentTooLarge => "the request has more content than is allowed",
+            Self::FieldsTooLarge => "the header fields of the request are larger than is allowed",
         })
     }
 }

@@ -136,6 +136,7 @@ impl<H: Host> Forwarder<H> {
             }
             self.dress_request(&mut head, &mut visit);
             visit.goes_to(upstream.name());
+            let body = visit.limit(body);
             let body = visit.meter_request(body, upstream.is_secure()).await;
             if let Some(upgrade) = visit.exchange().upgrade.clone() {
                 // Boxed, since it is rare: the future of every request would hold the room for it.

@@ -1,13 +1,15 @@
 //! Load control: what stands between the arrival of a request and what is done for it, at a gateway (for all
 //! requests, and for those of a route) and at a sidecar's inbound side. A request meets, in this order, the rate
-//! limit (which may delay it), admission control, and the concurrency limit with its priorities; what is refused
-//! is answered at once and costs no more than that.
+//! limits of size, the rate limit (which may delay it), admission control, and the concurrency limit with its
+//! priorities; what is refused is answered at once and costs no more than that. Content whose length nobody has told is
+//! counted as it comes.
 //!
 //! Read it in this order: [`LimitsPolicy`] (what may be written), [`Settings`] (what it means),
 //! `LoadControl::admit` (what it does), `Pass` (the place that an admitted request holds until its answer's
 //! last byte). The policies themselves know no request and stand in [`crate::policy`].
 
 pub mod settings;
+mod size;
 mod written;
 
 use std::net::IpAddr;
@@ -17,6 +19,7 @@ use std::time::Duration;
 use http::{HeaderMap, StatusCode};
 use rand::rngs::ChaCha8Rng;
 
+use crate::body::Body;
 use crate::exchange::Exchange;
 use crate::headers;
 use crate::host::{Host, Instant};
@@ -97,7 +100,7 @@ impl<H: Host> LoadControl<H> {
         if settings.is_empty() {
             return None;
         }
-        let Settings { rate, admission, concurrency, priority } = settings.clone();
+        let Settings { rate, admission, concurrency, priority, size: _ } = settings.clone();
         let by = rate.as_ref().and_then(|rate| rate.by.as_ref()).map(|keys| keys.by.clone());
         let rate = rate.map(|rate| match rate.by {
             None => Rate::Shared(Limiter::new(rate.limit)),
@@ -141,6 +144,9 @@ impl<H: Host> LoadControl<H> {
         headers: &HeaderMap,
         connection: &Connection,
     ) -> Result<Pass<H>, Refusal> {
+        if let Some((decision, fault)) = self.settings.size.exceeded(headers) {
+            return Err(self.refuse(decision, fault));
+        }
         let now = self.host.now();
         let source = exchange.source.unwrap_or(connection.peer.ip());
         let verdict = self.limit(now, headers, source, connection);
@@ -236,6 +242,20 @@ pub(crate) struct Pass<H: Host> {
 }
 
 impl<H: Host> Pass<H> {
+    /// The request's content, which breaks off where it is more than may be.
+    pub(crate) fn limit(&self, content: Body) -> Body {
+        let control = &self.control;
+        match control.settings.size.content {
+            Some(most) if content.exact_length().is_none_or(|length| length > most) => {
+                let control = Arc::clone(control);
+                size::limited(content, most, move || {
+                    control.refuse(Decision::ContentTooLarge, Fault::ContentTooLarge).fault
+                })
+            }
+            _ => content,
+        }
+    }
+
     /// The request ends.
     pub(crate) fn end(mut self, outcome: Outcome) {
         self.outcome = Some(outcome);
@@ -271,7 +291,9 @@ fn succeeded(outcome: Outcome) -> Option<bool> {
             | Fault::RequestTimeout
             | Fault::DeadlinePassed
             | Fault::UpgradeUnsupported
-            | Fault::TunnelIdle,
+            | Fault::TunnelIdle
+            | Fault::ContentTooLarge
+            | Fault::FieldsTooLarge,
         ) => None,
         Outcome::Failed(fault) => Some(!fault.status().is_server_error()),
     }

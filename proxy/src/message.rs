@@ -149,16 +149,11 @@ impl HeadLimits {
     }
 
     fn check(self, head: &Parts) -> Result<(), Refusal> {
-        let of_field = |name: &HeaderName, value: &HeaderValue| name.as_str().len() + value.len();
         let target = head.uri.path_and_query().map_or(0, |target| target.as_str().len());
         let (mut fields, mut bytes) = (head.headers.len(), target);
-        bytes += head.headers.iter().map(|(name, value)| of_field(name, value)).sum::<usize>();
+        bytes += head.headers.iter().map(bytes_of).sum::<usize>();
         if fields > self.fields || bytes > self.bytes {
-            let added = ADDED_BY_HOPS.iter().flat_map(|name| {
-                let lines = if name == VIA { VIA_LINES } else { 1 };
-                head.headers.get_all(name).iter().take(lines).map(move |value| of_field(name, value))
-            });
-            let (count, sum) = added.fold((0, 0), |(count, sum), bytes| (count + 1, sum + bytes));
+            let (count, sum) = added_by_hops(&head.headers);
             fields -= count;
             bytes -= Self::ADDED_BYTES.min(sum);
         }
@@ -167,6 +162,28 @@ impl HeadLimits {
         }
         if bytes > self.bytes { Err(Refusal::HeadTooLarge) } else { Ok(()) }
     }
+}
+
+/// The bytes of a request's fields as a limit on them counts: names, values, and four for what stands between and behind
+/// them in HTTP/1.1; but for those that hops add, as [`HeadLimits`] leaves them out.
+pub fn fields_bytes(fields: &HeaderMap) -> u64 {
+    const BESIDE: usize = b": \r\n".len();
+    let all = fields.iter().map(bytes_of).sum::<usize>() + fields.len() * BESIDE;
+    let (count, bytes) = added_by_hops(fields);
+    (all - HeadLimits::ADDED_BYTES.min(bytes + count * BESIDE)) as u64
+}
+
+/// How many fields hops have added, as far as they count for nothing, and of how many bytes.
+fn added_by_hops(fields: &HeaderMap) -> (usize, usize) {
+    let added = ADDED_BY_HOPS.iter().flat_map(|name| {
+        let lines = if name == VIA { VIA_LINES } else { 1 };
+        fields.get_all(name).iter().take(lines).map(move |value| bytes_of((name, value)))
+    });
+    added.fold((0, 0), |(count, sum), bytes| (count + 1, sum + bytes))
+}
+
+fn bytes_of((name, value): (&HeaderName, &HeaderValue)) -> usize {
+    name.as_str().len() + value.len()
 }
 
 /// Checks the head of a request as it was read, and brings it into its inner form.

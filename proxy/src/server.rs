@@ -46,7 +46,7 @@ pub use lifetime::ConnectionAge;
 use lifetime::{Lifetime, closing};
 use lingering::linger;
 pub use port::{Port, PortControl};
-pub use settings::{DRAIN_TIMEOUT, SEND_TIMEOUT, Settings};
+pub use settings::{DRAIN_TIMEOUT, HEAD_BYTES_MAX, SEND_TIMEOUT, Settings};
 use stream::Framed;
 pub(crate) use wire::Cutter;
 use wire::{Sending, Sent, Wire};

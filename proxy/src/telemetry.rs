@@ -298,6 +298,10 @@ pub enum Fault {
     UpgradeUnsupported,
     /// Nothing passed through the tunnel of another protocol for too long.
     TunnelIdle,
+    /// The request has more content than may be.
+    ContentTooLarge,
+    /// The fields of the request's head are larger than may be.
+    FieldsTooLarge,
 }
 
 /// The state of a circuit breaker.
@@ -404,11 +408,15 @@ pub enum Decision {
     Joined,
     /// An endpoint left them.
     Left,
+    /// A request was refused because it has more content than may be.
+    ContentTooLarge,
+    /// A request was refused because the fields of its head are larger than may be.
+    FieldsTooLarge,
 }
 
 impl Decision {
     /// All of them, in their order.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 27] = [
         Self::Retried,
         Self::RetryBudgetSpent,
         Self::RetryBodyTooLong,
@@ -434,6 +442,8 @@ impl Decision {
         Self::EjectionRefused,
         Self::Joined,
         Self::Left,
+        Self::ContentTooLarge,
+        Self::FieldsTooLarge,
     ];
 
     /// Its name in records, metrics and expectations.
@@ -464,6 +474,8 @@ impl Decision {
             Self::EjectionRefused => "ejection-refused",
             Self::Joined => "joined",
             Self::Left => "left",
+            Self::ContentTooLarge => "content-too-large",
+            Self::FieldsTooLarge => "fields-too-large",
         }
     }
 }

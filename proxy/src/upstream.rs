@@ -61,7 +61,7 @@ pub use policies::{
     BalanceKeys, BalanceKind, BalancePolicy, BreakerPolicy, BudgetKeys, BudgetPolicy, Contradiction,
     DeadlineField, DeadlinePolicy, FailurePercentagePolicy, FaultStatuses, HealthKeys, HealthPolicy,
     HedgeAfter, HedgePolicy, Initial, OutlierPolicy, Policies, PoolPolicy, QueuePolicy, RetryAfter,
-    RetryPolicy, SuccessRatePolicy, TimeLimit, Trailers, WholePolicy, ZonePreference, method,
+    RetryPolicy, SizeLimit, SuccessRatePolicy, TimeLimit, Trailers, WholePolicy, ZonePreference, method,
 };
 use pool::Together;
 use replay::Replay;

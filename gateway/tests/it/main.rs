@@ -30,6 +30,7 @@ mod reload;
 mod resilience;
 mod retries;
 mod routing;
+mod sizes;
 mod timeouts;
 mod upgrades;
 mod ways;

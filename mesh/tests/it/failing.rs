@@ -3,12 +3,15 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use bytes::Bytes;
 use hoplab_proxy::body::Body;
 use hoplab_proxy::host::{Host, Listener};
 use hoplab_proxy::server::{Connection, Handler};
 use hoplab_proxy::telemetry::{Fault, Outcome, Role};
 use hoplab_proxy::upstream::Settings;
 use http::{Request, Response};
+use http_body::Frame;
+use http_body_util::StreamBody;
 
 use crate::bench::{ANY_PORT, Bench, Echo, post, settings};
 
@@ -108,4 +111,30 @@ async fn a_pod_that_starts_anew_is_connected_to_anew() {
     let _second = bench.pod(plan).await;
     let answer = client.send(Request::get("/").header("host", "payment").body(Body::empty()).unwrap());
     assert_eq!(answer.await.unwrap().status(), 200);
+}
+
+#[tokio::test]
+async fn content_is_limited_before_the_app() {
+    let bench = Bench::new();
+    let mut plan = bench.plan("payment");
+    plan.inbound.app = bench.app(Echo).await.into();
+    plan.inbound.limits.size.content = Some(10);
+    let payment = bench.pod(plan).await;
+    let frontend = bench.calling(&[payment.inbound], Settings::default()).await;
+    for (length, status) in [(10, 200), (11, 413)] {
+        let told = Body::from(Bytes::from(vec![b'x'; length]));
+        let frames = vec![b'x'; length].into_iter().map(|byte| Ok(Frame::data(Bytes::from(vec![byte]))));
+        let untold = Body::boxed(StreamBody::new(futures_util::stream::iter(frames)));
+        for (content, attempts) in [(told, 0), (untold, 1)] {
+            let mut client = bench.client(frontend.outbound).await;
+            let answer = client.send(post("payment", &[], content)).await.unwrap();
+            assert_eq!(answer.status(), status, "{length}");
+            if status == 413 {
+                let inbound = bench.spans(Role::Inbound);
+                let span = inbound.last().unwrap();
+                assert_eq!(span.outcome, Outcome::Failed(Fault::ContentTooLarge));
+                assert_eq!(span.attempts.len(), attempts);
+            }
+        }
+    }
 }

@@ -62,6 +62,11 @@ impl<H: Host> Visit<H> {
         Ok(())
     }
 
+    /// The request's content, which breaks off where it is more than it may be.
+    pub(super) fn limit(&self, body: Body) -> Body {
+        self.passes.iter().fold(body, |body, pass| pass.limit(body))
+    }
+
     /// Whether the request is gRPC.
     pub(super) fn is_grpc(&self) -> bool {
         self.grpc

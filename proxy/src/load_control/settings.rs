@@ -47,6 +47,8 @@ pub const SHARES: [f64; 4] = [1.0, 0.9, 0.8, 0.7];
 /// What is limited, in the order in which a request meets it.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Settings {
+    /// How large requests may be.
+    pub size: Size,
     /// How many requests may come in a while.
     pub rate: Option<RateLimit>,
     /// When requests are refused because too few succeed.
@@ -62,6 +64,15 @@ impl Settings {
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
+}
+
+/// How large requests may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Size {
+    /// Bytes of content at most; any number when `None`.
+    pub content: Option<u64>,
+    /// Bytes of the head's fields at most, as [`crate::message::fields_bytes`] counts them.
+    pub fields: Option<u64>,
 }
 
 /// A rate limit, and what has one of its own.

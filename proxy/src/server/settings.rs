@@ -17,6 +17,9 @@ pub const SEND_TIMEOUT: Duration = Duration::from_mins(5);
 /// Less than the 30 s after which Kubernetes kills.
 pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(25);
 
+/// How many bytes a request's head may have unless it is said otherwise.
+pub const HEAD_BYTES_MAX: usize = 64 * 1024;
+
 /// The limits of an accept loop.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -75,7 +78,7 @@ impl Default for Settings {
             security: Security::Plain,
             connections_max: 16_384,
             streams_max: 1024,
-            head_bytes_max: 64 * 1024,
+            head_bytes_max: HEAD_BYTES_MAX,
             headers_max: 100,
             idle_timeout: IDLE_TIMEOUT,
             http2_idle_timeout: Some(Duration::from_hours(1)),

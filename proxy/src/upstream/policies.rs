@@ -28,7 +28,7 @@ pub use health::{HealthKeys, HealthPolicy, Initial};
 pub use hedge::{HedgeAfter, HedgePolicy};
 use layer::{layer, whole};
 use limit::Allotted;
-pub use limit::TimeLimit;
+pub use limit::{SizeLimit, TimeLimit};
 pub use outlier::{FailurePercentagePolicy, OutlierPolicy, SuccessRatePolicy};
 pub use pool::{PoolPolicy, WholePolicy};
 pub use queue::QueuePolicy;

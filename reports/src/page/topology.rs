@@ -173,6 +173,8 @@ const SAID: [(&str, &[&str]); 5] = [
             "concurrency-limited",
             "admission-refused",
             "priority-shed",
+            "content-too-large",
+            "fields-too-large",
             "deadline-passed",
             "throttled",
         ],

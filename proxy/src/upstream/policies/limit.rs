@@ -1,11 +1,11 @@
-//! Limits of time, as configuration writes them, and what does not fit into those of a request. Not here: what is done
+//! Limits of time and of size, as configuration writes them, and what does not fit into those of a request. Not here: what is done
 //! when one is over ([`crate::upstream`]'s `clock`).
 
 use std::time::Duration;
 
 use hoplab_config::form::{Describe, Form, Shown, Word};
 use hoplab_config::read::above_zero;
-use hoplab_config::{Context, Place, Read, Value};
+use hoplab_config::{Context, Place, Read, Value, quantity};
 
 use super::Contradiction;
 use super::layer::whole;
@@ -54,6 +54,53 @@ impl Shown for TimeLimit {
         match self {
             Self::Within(duration) => duration.shown(),
             Self::Unlimited => NONE.name.shown(),
+        }
+    }
+}
+
+/// How much something may be. `"none"` switches off what a lower layer, or a default, says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SizeLimit {
+    /// So many bytes.
+    Within(u64),
+    /// Any number.
+    Unlimited,
+}
+
+whole!(SizeLimit);
+
+const ANY_SIZE: Word = Word { name: "none", about: "any size" };
+
+impl SizeLimit {
+    /// How many bytes, if that is limited.
+    pub fn bytes(self) -> Option<u64> {
+        match self {
+            Self::Within(bytes) => Some(bytes),
+            Self::Unlimited => None,
+        }
+    }
+}
+
+impl Read for SizeLimit {
+    fn read(value: &Value<'_>, place: Place, context: &mut Context<'_>) -> Option<Self> {
+        if value.get_ref().as_str() == Some(ANY_SIZE.name) {
+            return Some(Self::Unlimited);
+        }
+        quantity::Size::read(value, place, context).map(|size| Self::Within(size.0))
+    }
+}
+
+impl Describe for SizeLimit {
+    fn form() -> Form {
+        Form::Either(vec![quantity::Size::form(), Form::Word(vec![ANY_SIZE])])
+    }
+}
+
+impl Shown for SizeLimit {
+    fn shown(&self) -> Option<String> {
+        match self {
+            Self::Within(bytes) => quantity::Size(*bytes).shown(),
+            Self::Unlimited => ANY_SIZE.name.shown(),
         }
     }
 }
