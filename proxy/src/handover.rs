@@ -1,7 +1,7 @@
 //! The content of an answer between the one who owns its attempt and the caller who reads it: frames that were asked
 //! for, whether there are more, and what broke. A caller that waits asks for some bytes, so that what is there leaves
-//! together; beyond that nothing is read ahead, and a slow caller slows the upstream down as it did without a task
-//! between. But the owner goes on where the caller stands still, and knows which of the two is waited for. Owns no time,
+//! together; beyond that nothing is read ahead unless the owner may, up to a limit, and a slow caller slows the upstream down
+//! as it did without a task between. But the owner goes on where the caller stands still, and knows which of the two is waited for. Owns no time,
 //! no connection and no task.
 
 use std::collections::VecDeque;
@@ -38,6 +38,10 @@ struct Shared {
     frames: VecDeque<Frame<Bytes>>,
     /// How much was asked for and not given yet.
     wanted_bytes: usize,
+    /// How much was given and not taken yet.
+    unread_bytes: u64,
+    /// How much may be, whatever was asked for.
+    unread_bytes_max: u64,
     /// Whether the caller waits.
     is_waiting: bool,
     /// How the content ended, once it has.
@@ -53,9 +57,10 @@ struct Shared {
     taker: Option<Waker>,
 }
 
-/// Two ends of a handover; the content is as long as `length` says.
-pub(crate) fn handover(length: SizeHint) -> (Giver, Taker) {
-    let shared = Shared { wanted_bytes: WANTED_BYTES, ..Shared::default() };
+/// Two ends of a handover; the content is as long as `length` says, and so much of it may be given unasked as is to lie
+/// unread.
+pub(crate) fn handover(length: SizeHint, unread_bytes_max: u64) -> (Giver, Taker) {
+    let shared = Shared { wanted_bytes: WANTED_BYTES, unread_bytes_max, ..Shared::default() };
     let shared = Arc::new(Mutex::new(shared));
     (Giver(Arc::clone(&shared)), Taker { shared, left: length })
 }
@@ -80,11 +85,18 @@ fn wake(waker: Option<Waker>) {
     }
 }
 
+impl Shared {
+    /// Whether more may be given unasked.
+    fn has_room(&self) -> bool {
+        self.unread_bytes < self.unread_bytes_max
+    }
+}
+
 impl Giver {
-    /// Completes when the caller has asked for more than it was given.
+    /// Completes when the caller has asked for more than it was given, or more may be given unasked.
     pub(crate) fn poll_wanted(&self, cx: &mut Context<'_>) -> Poll<()> {
         let mut shared = lock(&self.0);
-        if shared.wanted_bytes > 0 {
+        if shared.wanted_bytes > 0 || shared.has_room() {
             return Poll::Ready(());
         }
         shared.giver = Some(cx.waker().clone());
@@ -101,9 +113,10 @@ impl Giver {
         Poll::Pending
     }
 
-    /// Whether the caller has read everything and waits for more.
+    /// Whether the caller has read everything and waits for more, or more would be taken all the same.
     pub(crate) fn is_waited_for(&self) -> bool {
-        lock(&self.0).is_waiting
+        let shared = lock(&self.0);
+        shared.is_waiting || shared.has_room()
     }
 
     /// Gives a frame that was wanted, and says whether it is the last.
@@ -111,6 +124,7 @@ impl Giver {
         let mut shared = lock(&self.0);
         let bytes = frame.data_ref().map_or(0, Bytes::len);
         shared.wanted_bytes = shared.wanted_bytes.saturating_sub(bytes);
+        shared.unread_bytes += bytes as u64;
         shared.frames.push_back(frame);
         shared.is_waiting = false;
         if is_last {
@@ -203,8 +217,13 @@ impl Body for Taker {
     ) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
         let mut shared = lock(&self.shared);
         if let Some(frame) = shared.frames.pop_front() {
+            let bytes = frame.data_ref().map_or(0, Bytes::len) as u64;
+            let was_full = !shared.has_room();
+            shared.unread_bytes -= bytes;
+            let giver = if was_full && shared.has_room() { shared.giver.take() } else { None };
             drop(shared);
-            self.left = less(&self.left, frame.data_ref().map_or(0, Bytes::len) as u64);
+            wake(giver);
+            self.left = less(&self.left, bytes);
             return Poll::Ready(Some(Ok(frame)));
         }
         if let Some(end) = shared.end {
@@ -271,7 +290,7 @@ mod tests {
 
     #[test]
     fn a_caller_that_waits_asks_for_some_bytes_and_one_that_does_not_for_none() {
-        let (giver, mut taker) = handover(SizeHint::with_exact(100 + WANTED_BYTES as u64));
+        let (giver, mut taker) = handover(SizeHint::with_exact(100 + WANTED_BYTES as u64), 0);
         assert!(is_asked(&giver) && !giver.is_waited_for(), "some may come with the head");
         giver.give(data(50), false);
         assert!(is_asked(&giver));
@@ -289,8 +308,20 @@ mod tests {
     }
 
     #[test]
+    fn more_may_be_given_than_was_asked_for() {
+        let (giver, mut taker) = handover(SizeHint::default(), 2 * WANTED_BYTES as u64);
+        for _ in 0..2 {
+            assert!(is_asked(&giver) && giver.is_waited_for(), "though nobody reads");
+            giver.give(data(WANTED_BYTES), false);
+        }
+        assert!(!is_asked(&giver) && !giver.is_waited_for());
+        taker.frame().now_or_never().unwrap().unwrap().unwrap();
+        assert!(is_asked(&giver), "there is room again");
+    }
+
+    #[test]
     fn the_last_frame_is_known_as_such() {
-        let (giver, mut taker) = handover(SizeHint::default());
+        let (giver, mut taker) = handover(SizeHint::default(), 0);
         giver.give(data(1), true);
         drop(giver);
         assert!(!taker.is_end_stream());
@@ -301,7 +332,7 @@ mod tests {
 
     #[test]
     fn what_breaks_off_is_told_though_nobody_reads() {
-        let (giver, mut taker) = handover(SizeHint::default());
+        let (giver, mut taker) = handover(SizeHint::default(), 0);
         let told = Arc::new(Mutex::new(None));
         let note = Arc::clone(&told);
         taker.on_break(Box::new(move |fault| *note.lock().unwrap() = Some(fault)));
@@ -314,7 +345,7 @@ mod tests {
 
     #[test]
     fn an_owner_that_vanishes_breaks_the_content_off() {
-        let (giver, mut taker) = handover(SizeHint::default());
+        let (giver, mut taker) = handover(SizeHint::default(), 0);
         drop(giver);
         assert_eq!(taker.frame().now_or_never().unwrap().unwrap().unwrap_err(), Fault::Reset);
     }
@@ -326,7 +357,7 @@ mod tests {
             let told = Arc::clone(&told);
             taker.on_over(Box::new(move |over| *told.lock().unwrap() = Some(over)));
         };
-        let (giver, mut taker) = handover(SizeHint::default());
+        let (giver, mut taker) = handover(SizeHint::default(), 0);
         note(&mut taker);
         giver.give(data(1), false);
         giver.end(Ok(()));
@@ -336,14 +367,14 @@ mod tests {
         drop(taker);
         giver.over(Ok(()));
         assert_eq!(told.lock().unwrap().take(), Some(Ok(())));
-        let (giver, mut taker) = handover(SizeHint::default());
+        let (giver, mut taker) = handover(SizeHint::default(), 0);
         note(&mut taker);
         giver.give(data(1), false);
         giver.over(Ok(()));
         assert_eq!(*told.lock().unwrap(), None, "nobody has read it");
         drop(taker);
         assert_eq!(told.lock().unwrap().take(), Some(Ok(())));
-        let (giver, mut taker) = handover(SizeHint::default());
+        let (giver, mut taker) = handover(SizeHint::default(), 0);
         giver.over(Err(Fault::Reset));
         note(&mut taker);
         assert_eq!(told.lock().unwrap().take(), Some(Err(Fault::Reset)));
@@ -351,7 +382,7 @@ mod tests {
 
     #[test]
     fn a_caller_that_leaves_is_noticed() {
-        let (giver, taker) = handover(SizeHint::default());
+        let (giver, taker) = handover(SizeHint::default(), 0);
         let mut abandoned = poll_fn(|cx| giver.poll_abandoned(cx)).boxed();
         assert!(abandoned.as_mut().now_or_never().is_none());
         drop(taker);

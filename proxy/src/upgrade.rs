@@ -70,7 +70,7 @@ impl Upgrade {
         }
         head.headers.remove(CONTENT_LENGTH);
         let key = head.headers.get(SEC_WEBSOCKET_KEY).cloned();
-        let (giver, taker) = handover(SizeHint::default());
+        let (giver, taker) = handover(SizeHint::default(), 0);
         let content = Mutex::new(Body::handed(taker));
         Some((Self { protocols, caller: Caller::Http1 { key }, content }, giver))
     }

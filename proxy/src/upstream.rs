@@ -8,6 +8,7 @@ mod affinity;
 mod again;
 mod attempt;
 mod breakers;
+mod buffering;
 mod clock;
 mod content;
 mod deadline;
@@ -37,6 +38,7 @@ use http::{Request, Response, StatusCode};
 
 use crate::body::Body;
 use crate::exchange::Exchange;
+use crate::grpc;
 use crate::host::{Endpoint, Host, Instant};
 use crate::tasks::Spawner;
 use crate::telemetry::gauges::{EndpointGauge, Gauge};
@@ -58,10 +60,11 @@ use idle::Idle;
 use member::Template;
 pub use placement::{PRIORITY_MAX, Placed, Placement, WEIGHT_MAX, rank};
 pub use policies::{
-    BalanceKeys, BalanceKind, BalancePolicy, BreakerPolicy, BudgetKeys, BudgetPolicy, Contradiction,
-    DeadlineField, DeadlinePolicy, FailurePercentagePolicy, FaultStatuses, HealthKeys, HealthPolicy,
-    HedgeAfter, HedgePolicy, Initial, OutlierPolicy, Policies, PoolPolicy, QueuePolicy, RetryAfter,
-    RetryPolicy, SizeLimit, SuccessRatePolicy, TimeLimit, Trailers, WholePolicy, ZonePreference, method,
+    BalanceKeys, BalanceKind, BalancePolicy, BreakerPolicy, BudgetKeys, BudgetPolicy, BufferPolicy,
+    Contradiction, DeadlineField, DeadlinePolicy, FailurePercentagePolicy, FaultStatuses, HealthKeys,
+    HealthPolicy, HedgeAfter, HedgePolicy, Initial, OutlierPolicy, Policies, PoolPolicy, QueuePolicy,
+    RetryAfter, RetryPolicy, SizeLimit, SuccessRatePolicy, TimeLimit, Trailers, WholePolicy, ZonePreference,
+    method,
 };
 use pool::Together;
 use replay::Replay;
@@ -282,13 +285,20 @@ impl<H: Host> Upstream<H> {
         {
             return Err(Fault::Malformed);
         }
+        let is_taken_in = self.takes_in(exchange, head, &body);
+        let (body, limits) = match is_taken_in {
+            // Boxed, since it is rare: the future of every request would hold the room for it.
+            Some(most) => Box::pin(self.take_in(exchange, head, body, limits, most)).await?,
+            None => (body, limits),
+        };
         exchange.key =
             self.settings.balance.by.as_ref().and_then(|by| by.key(&head.headers, exchange.source));
         let in_flight = self.state.enter().inspect_err(|fault| self.note_unsent(exchange, *fault))?;
         // Two tunnels for one caller would be one too many.
         let mut hedges = if exchange.upgrade.is_some() { 0 } else { self.hedges(&head.method) };
         let repeats = self.retry.is_some() || hedges > 0;
-        let replay = Replay::new(body, if repeats { self.settings.body_limit } else { 0 }, &self.host);
+        let kept = if is_taken_in.is_some() { u64::MAX } else { self.settings.body_limit };
+        let replay = Replay::new(body, if repeats { kept } else { 0 }, &self.host);
         let mut retries = self.retries();
         let mut tried = Tried::default();
         let mut retrying = None;
@@ -343,8 +353,20 @@ impl<H: Host> Upstream<H> {
         let clock = streaming::Clock { limits, patience: self.settings.timeout, idle };
         let spawner = self.spawner.clone();
         let ends_by = None;
-        let streaming =
-            Streaming { host, spawner, status, content, lease, verdict, in_flight, replay, clock, ends_by };
+        let buffer = self.settings.buffer.answers.filter(|_| !grpc::is_grpc(&head.headers)).unwrap_or(0);
+        let streaming = Streaming {
+            host,
+            spawner,
+            status,
+            content,
+            lease,
+            verdict,
+            in_flight,
+            replay,
+            clock,
+            ends_by,
+            buffer,
+        };
         Response::from_parts(head, streaming.body())
     }
 

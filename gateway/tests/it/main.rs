@@ -4,6 +4,7 @@
 
 mod answers;
 mod balance;
+mod buffering;
 mod cases;
 mod deadlines;
 mod drain;

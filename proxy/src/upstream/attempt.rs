@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use http::header::{CONNECTION, HOST, HeaderName, TE, TRANSFER_ENCODING};
+use http::header::{CONNECTION, CONTENT_LENGTH, HOST, HeaderName, TE, TRANSFER_ENCODING};
 use http::request::Parts;
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderValue, Method, Request, StatusCode, Uri, Version, response};
@@ -362,11 +362,11 @@ impl<H: Host> Upstream<H> {
                     headers.insert(CONNECTION, HeaderValue::from_static("te"));
                 }
                 // hyper leaves out the content of these methods unless it is told how it is framed.
-                if matches!(head.method, Method::GET | Method::HEAD)
-                    && !request.body().is_end_stream()
-                    && request.body().exact_length().is_none()
-                {
-                    headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+                if matches!(head.method, Method::GET | Method::HEAD) && !request.body().is_end_stream() {
+                    match request.body().exact_length() {
+                        None => headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked")),
+                        Some(length) => headers.insert(CONTENT_LENGTH, HeaderValue::from(length)),
+                    };
                 }
                 if let Some(upgrade) = &exchange.upgrade {
                     upgrade.ask_http1(&mut headers, || target.nonce());

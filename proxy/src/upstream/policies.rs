@@ -5,6 +5,7 @@
 mod balance;
 mod breaker;
 mod budget;
+mod buffer;
 mod deadline;
 mod health;
 mod hedge;
@@ -23,6 +24,7 @@ use hoplab_config::{AboveZero, Context, Outline, Place};
 pub use balance::{BalanceKeys, BalancePolicy, Kind as BalanceKind, Preference as ZonePreference};
 pub use breaker::BreakerPolicy;
 pub use budget::{BudgetKeys, BudgetPolicy};
+pub use buffer::BufferPolicy;
 pub use deadline::{DeadlineField, DeadlinePolicy};
 pub use health::{HealthKeys, HealthPolicy, Initial};
 pub use hedge::{HedgeAfter, HedgePolicy};
@@ -69,6 +71,8 @@ layer! {
         pub balance: BalancePolicy = "`\"round-robin\"`",
         /// How many connections and waiting requests there may be.
         pub pool: PoolPolicy = "as its keys say",
+        /// What is taken in before it is passed on, or faster than that.
+        pub buffer: BufferPolicy = "nothing",
         /// When to stop using an endpoint that stands out.
         pub outlier: OutlierPolicy = "never",
         /// How endpoints are asked whether they are well.
@@ -153,6 +157,7 @@ impl Policies {
             queue: self.queue.as_ref().and_then(QueuePolicy::resolve),
             breaker: self.breaker.as_ref().and_then(BreakerPolicy::resolve),
             balance: self.balance.clone().unwrap_or_default().resolve(),
+            buffer: self.buffer.as_ref().map(BufferPolicy::resolve).unwrap_or_default(),
             limits: self.pool.clone().unwrap_or_default().resolve_within(timeout),
             outlier: self.outlier.as_ref().and_then(OutlierPolicy::resolve),
             health: self.health.as_ref().and_then(HealthPolicy::resolve),
@@ -206,6 +211,7 @@ impl Policies {
         found.extend(self.balance.iter().flat_map(BalancePolicy::contradictions));
         found.extend(self.pool.iter().flat_map(|pool| pool.contradictions(&allotted)));
         found.extend(self.queue.iter().flat_map(|queue| queue.contradictions(&allotted)));
+        found.extend(self.buffer.iter().flat_map(BufferPolicy::contradictions));
         found.extend(self.breaker.iter().flat_map(BreakerPolicy::contradictions));
         found.extend(self.outlier.iter().flat_map(OutlierPolicy::contradictions));
         found.extend(self.health.iter().flat_map(|health| health.contradictions(self.outlier.is_some())));

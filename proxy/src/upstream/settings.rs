@@ -31,6 +31,8 @@ pub const BACKOFF_BASE: Duration = Duration::from_millis(25);
 pub const BACKOFF_MAX: Duration = Duration::from_millis(250);
 /// Envoy's `max_interval` of the rate-limited back-off.
 pub const RETRY_AFTER_MAX: Duration = Duration::from_secs(300);
+/// nginx's `proxy_max_temp_file_size`.
+pub const BUFFER_MAX: u64 = 1 << 30;
 /// How much of a request's content is kept for another attempt, in bytes, as in Linkerd.
 pub const BODY_LIMIT: u64 = 64 * 1024;
 /// Envoy's `max_retries` and `min_retry_concurrency`.
@@ -160,6 +162,8 @@ pub struct Settings {
     pub queue: Option<Queue>,
     /// How endpoints are chosen.
     pub balance: Balance,
+    /// What is taken in before it is passed on, or faster than that.
+    pub buffer: Buffer,
     /// How many connections and waiting requests there may be.
     pub limits: Limits,
     /// When to stop using an endpoint that stands out; never when `None`.
@@ -184,6 +188,15 @@ pub struct Queue {
     pub config: failfast::Config,
     /// How long each of them; until all fail when `None`.
     pub timeout: Option<Duration>,
+}
+
+/// What is taken in before it is passed on, or faster than that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Buffer {
+    /// Requests, whole, of at most so many bytes of content; they pass as they come when `None`.
+    pub requests: Option<u64>,
+    /// Answers, of which at most so many bytes are kept; they are read at their callers' pace when `None`.
+    pub answers: Option<u64>,
 }
 
 /// How endpoints are chosen.

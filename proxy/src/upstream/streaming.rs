@@ -1,6 +1,6 @@
 //! The last stage of an attempt: its answer's content is under way. What did not come whole with the head is owned by a
 //! task from here to the last byte, whether or not the caller reads: it holds the connection, the deadline, the idle
-//! timer and the verdict, and hands frames over as the caller takes them. `select` says what happened, `apply` what
+//! timer and the verdict, and hands frames over as the caller takes them, or up to a limit as they come. `select` says what happened, `apply` what
 //! follows.
 //!
 //! Not here: everything until the head, which runs in the request's own future: a server polls that in any case.
@@ -43,6 +43,8 @@ pub(super) struct Streaming<H: Host> {
     pub(super) clock: Clock<H>,
     /// Until when the end is waited for, once the caller has gone on with all bytes.
     pub(super) ends_by: Option<Instant>,
+    /// How many bytes are taken from the upstream beyond what the caller has read.
+    pub(super) buffer: u64,
 }
 
 /// How long the content may take.
@@ -87,7 +89,7 @@ impl<H: Host> Streaming<H> {
             self.apply(End::Whole);
             return Body::from(bytes);
         }
-        let (giver, taker) = handover(self.content.size_hint());
+        let (giver, taker) = handover(self.content.size_hint(), self.buffer);
         let mut context = Context::from_waker(Waker::noop());
         // What is there leaves together with the head.
         while self.is_full() || giver.poll_wanted(&mut context).is_ready() {

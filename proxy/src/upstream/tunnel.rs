@@ -68,7 +68,7 @@ enum Event {
 impl<H: Host> Tunnel<H> {
     /// What the upstream sends, as the caller reads it.
     pub(super) fn body(self, spawner: &Spawner<H>) -> Body {
-        let (giver, taker) = handover(SizeHint::default());
+        let (giver, taker) = handover(SizeHint::default(), 0);
         spawner.spawn(self.run(giver));
         Body::handed(taker)
     }
