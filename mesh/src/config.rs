@@ -12,7 +12,7 @@ use hoplab_proxy::load_control::LimitsPolicy;
 use hoplab_proxy::telemetry::outlets::OutletKeys;
 use hoplab_proxy::tls::written::IdentityKeys;
 use hoplab_proxy::upstream::settings::STREAM_IDLE_TIMEOUT;
-use hoplab_proxy::upstream::{Endpoints, Policies, Protocol, TimeLimit};
+use hoplab_proxy::upstream::{Endpoints, Policies, Protocol, RetryPolicy, TimeLimit};
 
 /// Where inbound sides listen unless a file says otherwise; Istio's port.
 pub const INBOUND_PORT: u16 = 15006;
@@ -68,6 +68,9 @@ table! {
         /// How long nothing may pass on a request's stream to the app, either way. How long a request may take is for its
         /// caller to say.
         pub idle_timeout: TimeLimit = TimeLimit::Within(STREAM_IDLE_TIMEOUT),
+        /// When requests to the app are tried again, beside what their callers do: as Istio does with
+        /// `{ attempts = 2, on = ["reset-before-request"] }`.
+        pub retry: Outlined<RetryPolicy> = "never",
         /// What requests to the app meet.
         pub limits: Outlined<LimitsPolicy> = "none",
     }
@@ -100,7 +103,32 @@ table! {
     pub struct Outbound {
         /// Where it listens, also when this table is left out: a second sidecar on a machine needs another port.
         pub listen: SocketAddr = "`\"127.0.0.1:15001\"`",
+        /// How connections to other pods are secured.
+        pub tls: Protection = "`\"mutual\"`",
     }
+}
+
+/// How connections to other pods are secured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Protection {
+    /// By mutual TLS, as the mesh's workloads.
+    #[default]
+    Mutual,
+    /// Not at all.
+    None,
+}
+
+impl Choice for Protection {
+    const NOUN: &'static str = "way with TLS";
+    const WORDS: &'static [(Self, &'static str, &'static str)] = &[
+        (Self::Mutual, "mutual", "by mutual TLS: either side proves its name"),
+        (
+            Self::None,
+            "none",
+            "they are in the clear, as in AWS App Mesh and plain Envoy unasked: nobody learns who calls, and a sidecar that \
+             is `strict` takes nothing",
+        ),
+    ];
 }
 
 table! {

@@ -13,12 +13,12 @@ use hoplab_proxy::load_control;
 use hoplab_proxy::policy::deadline;
 use hoplab_proxy::telemetry::Outlets;
 use hoplab_proxy::tls::{Identity, NotSpiffe, SpiffeId, TrustDomain};
-use hoplab_proxy::upstream::settings::STREAM_IDLE_TIMEOUT;
+use hoplab_proxy::upstream::settings::{Retries, STREAM_IDLE_TIMEOUT};
 use hoplab_proxy::upstream::{Placed, Placement, Protocol, Settings, Source};
 use http::Method;
 use indexmap::IndexMap;
 
-use crate::config::{APP_PORT, Acceptance, Config, INBOUND, OUTBOUND};
+use crate::config::{APP_PORT, Acceptance, Config, INBOUND, OUTBOUND, Protection};
 use resolving::Resolving;
 
 /// A sidecar that can be served.
@@ -34,6 +34,8 @@ pub struct Plan {
     pub inbound: Inbound,
     /// Where the side listens that the app's own requests go through.
     pub outbound: SocketAddr,
+    /// How that side secures its connections.
+    pub outbound_tls: Protection,
     /// How the app is called as far as deadlines go: as callers call it.
     pub deadline: Option<deadline::Config>,
     /// The services that the app may call, by their names.
@@ -55,6 +57,8 @@ pub struct Inbound {
     pub tls: Acceptance,
     /// How long nothing may pass on a request's stream to the app; any time when `None`.
     pub idle_timeout: Option<Duration>,
+    /// When requests to the app are tried again; never when `None`.
+    pub retry: Option<Retries>,
     /// What requests to the app meet.
     pub limits: load_control::Settings,
 }
@@ -67,6 +71,7 @@ impl Default for Inbound {
             protocol: Protocol::default(),
             tls: Acceptance::default(),
             idle_timeout: Some(STREAM_IDLE_TIMEOUT),
+            retry: None,
             limits: load_control::Settings::default(),
         }
     }
@@ -125,6 +130,7 @@ impl Plan {
             identity,
             inbound: Inbound::default(),
             outbound: OUTBOUND,
+            outbound_tls: Protection::default(),
             deadline: None,
             services: IndexMap::new(),
             outlets: Outlets::default(),
@@ -268,6 +274,24 @@ mod tests {
             complaints(&text, "order"),
             [
                 "the file of `key` holds no PEM item of its kind: name a PEM file with `PRIVATE KEY` in its first line"
+            ]
+        );
+    }
+
+    #[test]
+    fn the_app_may_be_asked_again_and_others_in_the_clear() {
+        assert_eq!((plan(FILE).inbound.retry, plan(FILE).outbound_tls), (None, Protection::Mutual));
+        let text = FILE.to_owned()
+            + "[inbound.retry]\nattempts = 2\non = [\"reset-before-request\"]\n[outbound]\ntls = \"none\"\n";
+        let open = plan(&text);
+        assert_eq!(open.outbound_tls, Protection::None);
+        assert_eq!(open.inbound.retry.unwrap().retry.attempts, 2);
+        let text = text.replace("attempts = 2", "headers = [\"x-again\"]").replace("\"none\"", "\"off\"");
+        assert_eq!(
+            complaints(&text, "order"),
+            [
+                "headers: nothing looks at these headers: add \"retriable-headers\" to `on`",
+                "unknown way with TLS \"off\": there are \"mutual\", \"none\"",
             ]
         );
     }

@@ -33,6 +33,7 @@ impl<'a> Resolving<'a, '_> {
         let trust_domain = identity.as_ref().map(|identity| identity.id().trust_domain().clone());
         let services = self.services(trust_domain.as_ref());
         let (inbound, outbound) = (self.inbound(), config.outbound.as_ref());
+        let outbound_tls = outbound.and_then(|outbound| outbound.value.tls.as_ref()).map(|at| at.value);
         let outbound =
             outbound.and_then(|outbound| outbound.value.listen.as_ref()).map_or(OUTBOUND, |at| at.value);
         if share_a_port(inbound.listen, outbound) {
@@ -45,6 +46,7 @@ impl<'a> Resolving<'a, '_> {
         let mut plan = Plan::new(config.service.as_ref()?.value.as_str(), identity?);
         plan.zone = config.zone.as_ref().map(|zone| Arc::from(zone.value.as_str()));
         plan.deadline = self.defaults().deadline.as_ref().and_then(DeadlinePolicy::resolve);
+        plan.outbound_tls = outbound_tls.unwrap_or_default();
         (plan.inbound, plan.outbound, plan.services, plan.outlets) = (inbound, outbound, services, outlets);
         Some(plan)
     }
@@ -70,7 +72,11 @@ impl<'a> Resolving<'a, '_> {
                 load_control::Settings::default()
             })
         });
+        let retry = written.retry.as_ref().and_then(|At { value: Outlined { value, outline }, .. }| {
+            value.resolve_alone().map_err(|found| self.refuse(found, &[outline])).ok()
+        });
         Inbound {
+            retry,
             listen: written.listen.as_ref().map_or(usual.listen, |at| at.value),
             app: written.app.as_ref().map_or(usual.app, |at| at.value.clone()),
             protocol: written.protocol.as_ref().map(|at| at.value).unwrap_or_default(),

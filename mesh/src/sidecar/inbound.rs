@@ -1,5 +1,6 @@
 //! The inbound side: what comes for the app, over mutual TLS from other sidecars and gateways, or in
-//! the clear where that is allowed. It goes to the app as it came, once: retries are the caller's.
+//! the clear where that is allowed. It goes to the app as it came, and once unless the plan says otherwise: retries are
+//! the caller's.
 
 use std::sync::Arc;
 
@@ -51,6 +52,9 @@ impl<H: Host> Inbound<H> {
             deadline,
             ..Settings::default()
         };
+        if let Some(retries) = &plan.inbound.retry {
+            app.settings = app.settings.retrying(retries.clone());
+        }
         Self {
             id: plan.identity.id().clone(),
             forwarder: Forwarder::new(host.clone(), Role::Inbound, seed_of(seed, "inbound")),

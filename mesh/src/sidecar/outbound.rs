@@ -1,5 +1,5 @@
 //! The outbound side: what the app sends to other services. The request's authority names the
-//! service; a pod of it is chosen and asked over mutual TLS, under the policies for that service, or
+//! service; a pod of it is chosen and asked, over mutual TLS unless the plan says otherwise, under the policies for that service, or
 //! for that path of it.
 
 use std::sync::Arc;
@@ -15,6 +15,7 @@ use hoplab_proxy::tls::Terms;
 use hoplab_proxy::upstream::{Config, Protocol, Settings, Succession, Upstream};
 use http::{Request, Response};
 
+use crate::config::Protection;
 use crate::plan::{Plan, Route};
 use crate::sidecar::directory::{Directory, Pods};
 use crate::sidecar::seed_of;
@@ -72,7 +73,10 @@ impl<H: Host> Outbound<H> {
             config.source.clone_from(&service.source);
             config.zone.clone_from(&plan.zone);
             config.protocol = Protocol::Http2;
-            config.tls = Some(Terms::mutual(&plan.identity, service.id.clone()));
+            config.tls = match plan.outbound_tls {
+                Protection::Mutual => Some(Terms::mutual(&plan.identity, service.id.clone())),
+                Protection::None => None,
+            };
             let mut open = |settings: &Settings, purpose: &str| {
                 let config = Config { settings: settings.clone(), ..config.clone() };
                 succession.upstream(host, spawner, config, seed_of(seed, purpose))

@@ -8,7 +8,8 @@ use hoplab_proxy::body::Body;
 use hoplab_proxy::host::{Host, Listener};
 use hoplab_proxy::server::{Connection, Handler};
 use hoplab_proxy::telemetry::{Fault, Outcome, Role};
-use hoplab_proxy::upstream::Settings;
+use hoplab_proxy::upstream::settings::Retries;
+use hoplab_proxy::upstream::{Policies, Settings};
 use http::{Request, Response};
 use http_body::Frame;
 use http_body_util::StreamBody;
@@ -137,4 +138,29 @@ async fn content_is_limited_before_the_app() {
             }
         }
     }
+}
+
+#[tokio::test]
+async fn a_sidecar_may_ask_its_own_app_again() {
+    let bench = Bench::new();
+    let app = nobody(&bench).await;
+    for (retry, attempts) in
+        [("", 1), ("retry = { attempts = 2, on = [\"reset-before-request\"], backoff = \"0ms..1ms\" }", 3)]
+    {
+        let mut plan = bench.plan("payment");
+        plan.inbound.app = app.into();
+        plan.inbound.retry = retries(retry);
+        let payment = bench.pod(plan).await;
+        let frontend = bench.calling(&[payment.inbound], Settings::default()).await;
+        let mut client = bench.client(frontend.outbound).await;
+        let answer = client.send(post("payment", &[], Body::from(Bytes::from("42")))).await.unwrap();
+        assert_eq!(answer.status(), 503);
+        assert_eq!(bench.spans(Role::Inbound).last().unwrap().attempts.len(), attempts);
+        assert_eq!(bench.spans(Role::Outbound).last().unwrap().attempts.len(), 1, "callers do as they did");
+    }
+}
+
+fn retries(text: &str) -> Option<Retries> {
+    let policies: Policies = hoplab_config::read("test.toml", text).unwrap();
+    policies.retry.map(|retry| retry.resolve_alone().unwrap())
 }

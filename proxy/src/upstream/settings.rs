@@ -181,6 +181,30 @@ impl Default for Settings {
     }
 }
 
+/// All that a policy of retries says by itself.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Retries {
+    /// When to try again.
+    pub retry: retry::Config,
+    /// See [`Settings::retry_within`].
+    pub within: Option<Duration>,
+    /// See [`Settings::per_try_timeout`].
+    pub per_try_timeout: Option<Duration>,
+    /// See [`Settings::budget`].
+    pub budget: Option<budget::Config>,
+    /// See [`Settings::body_limit`].
+    pub body_limit: u64,
+}
+
+impl Settings {
+    /// The same, where requests are tried again as `retries` say.
+    #[must_use]
+    pub fn retrying(self, retries: Retries) -> Self {
+        let Retries { retry, within, per_try_timeout, budget, body_limit } = retries;
+        Self { retry: Some(retry), retry_within: within, per_try_timeout, budget, body_limit, ..self }
+    }
+}
+
 /// How requests wait when no endpoint is usable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Queue {

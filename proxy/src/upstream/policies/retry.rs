@@ -9,9 +9,9 @@ use http::{HeaderName, HeaderValue, Method, StatusCode};
 
 use super::budget::BudgetPolicy;
 use super::layer::{layer, whole};
-use super::{Contradiction, TimeLimit};
+use super::{Contradiction, Policies, TimeLimit};
 use crate::policy::retry::{self, Candidates, Condition, GrpcCode, HeaderMatch, Jitter, Methods, backoff};
-use crate::upstream::settings;
+use crate::upstream::settings::{self, Retries, Settings};
 
 layer! {
     /// When to try again. `attempts = 0` switches off what a lower layer says.
@@ -100,6 +100,25 @@ impl RetryPolicy {
                 Some(RetryAfter::Seconds) => Some(told(false)),
                 Some(RetryAfter::Ignore) | None => None,
             },
+        }
+    }
+
+    /// What it says of requests that may take any time, by itself; or what contradicts itself, by its keys here.
+    pub fn resolve_alone(&self) -> Result<Retries, Vec<Contradiction>> {
+        let retry = self.resolve();
+        let policies = Policies {
+            timeout: Some(TimeLimit::Unlimited),
+            retry: Some(self.clone()),
+            ..Policies::default()
+        };
+        match policies.resolve() {
+            Ok(Settings { retry_within: within, per_try_timeout, budget, body_limit, .. }) => {
+                Ok(Retries { retry, within, per_try_timeout, budget, body_limit })
+            }
+            Err(found) => {
+                let here = |key: &'static str| key.strip_prefix("retry.").unwrap_or(key);
+                Err(found.into_iter().map(|found| Contradiction { key: here(found.key), ..found }).collect())
+            }
         }
     }
 
@@ -337,6 +356,19 @@ mod tests {
             let error = read(text).unwrap_err();
             assert!(error.starts_with(complaint), "{text}: {error}");
         }
+    }
+
+    #[test]
+    fn a_policy_of_retries_stands_by_itself() {
+        let retries =
+            read("attempts = 2\non = [\"reset-before-request\"]\nbudget = \"20%\"\nwithin = \"1h\"").unwrap();
+        let retries = retries.resolve_alone().unwrap();
+        assert_eq!((retries.retry.attempts, retries.within), (2, Some(Duration::from_hours(1))));
+        assert!(retries.budget.is_some() && retries.body_limit == settings::BODY_LIMIT);
+        let settings = Settings::default().retrying(retries.clone());
+        assert_eq!((settings.retry, settings.budget), (Some(retries.retry), retries.budget));
+        let found = read("headers = [\"x-should-retry\"]").unwrap().resolve_alone().unwrap_err();
+        assert_eq!(found[0].key, "headers");
     }
 
     #[test]
