@@ -36,6 +36,9 @@ pub struct Exchange {
     /// The client's address, where it is known: limits and hashing may go by it. Behind hops that are trusted, it is
     /// what they tell; else it is that of who connected.
     pub source: Option<IpAddr>,
+    /// The number of the connection that the request came over, among those that were accepted where it came: workers
+    /// take turns in them.
+    pub(crate) caller: u64,
     /// What consistent hashing tells the request apart by, where its upstream wants to know.
     pub(crate) key: Option<u64>,
     /// What was asked for, where somebody wants to know.
@@ -62,6 +65,7 @@ impl Exchange {
             deadline: None,
             told: None,
             source: None,
+            caller: 0,
             key: None,
             facts: None,
             interim: None,
@@ -170,8 +174,8 @@ impl Exchange {
     /// An exchange beside this one, for an attempt that may run beside others; it starts `now`.
     pub(crate) fn branch(&self, now: Instant) -> Self {
         let branch = Self::start(self.trace, self.parent, now);
-        let Self { flags, deadline, told, source, key, .. } = *self;
-        Self { flags, deadline, told, source, key, interim: self.interim.clone(), ..branch }
+        let Self { flags, deadline, told, source, caller, key, .. } = *self;
+        Self { flags, deadline, told, source, caller, key, interim: self.interim.clone(), ..branch }
     }
 
     /// Takes out what was gathered until `now`; what was still going on is closed.

@@ -90,6 +90,7 @@ impl<H: Host> Forwarder<H> {
         }
         let peer = connection.peer.ip();
         let settle = |edge: &Edge| edge.settle(request.headers_mut(), connection);
+        exchange.caller = connection.number;
         exchange.source = Some(self.edge.as_ref().map_or(peer, settle));
         exchange.interim = request.extensions().get().cloned().or_else(|| connection.interim());
         exchange.upgrade = request.extensions().get().cloned();

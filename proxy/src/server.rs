@@ -82,6 +82,8 @@ pub struct Connection {
     pub peer: SocketAddr,
     /// Where the peer wanted to go before the connection was redirected here.
     pub original_destination: SocketAddr,
+    /// Which one it is of those that were accepted at its port, which count from 0.
+    pub(crate) number: u64,
     /// Whether it is secured.
     pub secure: bool,
     /// Which workload the peer has proven to be; `None` in the clear, and when it did not have to.
@@ -98,6 +100,7 @@ impl Connection {
         Self {
             peer,
             original_destination,
+            number: 0,
             secure: false,
             identity: None,
             wire: None,
@@ -182,7 +185,8 @@ async fn serve_by<H: Host, A: Handler>(
             () = &mut shutdown => break,
             (permit, accepted) = acceptance.next(&mut listener, &permits) => {
                 acceptance.settings = settings();
-                let connection = acceptance.clone().serve(accepted, acceptance.end_of(accepted_before));
+                let end = acceptance.end_of(accepted_before);
+                let connection = acceptance.clone().serve(accepted, accepted_before, end);
                 accepted_before += 1;
                 acceptance.spawner.spawn(async move {
                     connection.await;
@@ -237,11 +241,12 @@ impl<H: Host, A: Handler> Acceptance<H, A> {
         self.settings.age.map(|age| self.host.now() + age.of(accepted_before))
     }
 
-    /// Serves one connection to its end, which is due at `end`.
-    async fn serve(self, accepted: Accepted<H::Stream>, end: Option<Instant>) {
+    /// Serves the connection of this `number` to its end, which is due at `end`.
+    async fn serve(self, accepted: Accepted<H::Stream>, number: u64, end: Option<Instant>) {
         let Accepted { stream, peer, original_destination } = accepted;
         self.host.work(Work { connections: 1, ..Work::default() }, |_, _| {}).await;
         let mut connection = Connection::new(peer, original_destination);
+        connection.number = number;
         let Some(Ok((stream, opening))) = self.patiently(Sniffed::new(stream)).await else { return };
         match (opening, &self.settings.security) {
             (Opening::Tls, Security::Strict(tls) | Security::Permissive(tls) | Security::Public(tls)) => {

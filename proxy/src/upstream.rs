@@ -177,7 +177,7 @@ impl<H: Host> Upstream<H> {
             tls: tls.clone(),
             connect_timeout: settings.connect_timeout,
             limits: settings.limits,
-            together: Together::new(settings.limits.whole),
+            together: Together::new(&settings.limits),
         };
         let enlist = |seat, spec: &_| template.member(seat, spec);
         let state = State::new(host.clone(), &config, &settings, seed, enlist);
@@ -221,7 +221,7 @@ impl<H: Host> Upstream<H> {
         let changes = self.state.set_members(fleet, |seat, spec| self.template.member(seat, spec));
         for left in &changes.left {
             left.left.notify_one();
-            left.pool.close();
+            left.close();
         }
         if let Some(checking) = &self.checking {
             changes.joined.iter().for_each(|joined| checking.begin(joined, &self.state));
@@ -392,15 +392,15 @@ impl<H: Host> Upstream<H> {
 impl<H: Host> Gauges for Upstream<H> {
     fn read(&self) -> Vec<Gauge> {
         let endpoints = self.state.stands(self.host.now()).into_iter().map(|stand| {
-            let pool = &stand.member.pool;
-            let pending = pool.pending_now();
+            let site = &stand.member.site;
+            let pending = site.pending_now();
             Gauge::Endpoint(EndpointGauge {
                 upstream: Arc::clone(&self.name),
                 endpoint: Arc::clone(&stand.member.label),
                 is_in: stand.is_in,
                 is_ejected: stand.is_ejected,
-                connections: pool.connections_now(),
-                in_flight: pool.requests_now().saturating_sub(pending),
+                connections: site.connections_now(),
+                in_flight: site.requests_now().saturating_sub(pending),
                 pending,
             })
         });

@@ -35,3 +35,4 @@ mod sizes;
 mod timeouts;
 mod upgrades;
 mod ways;
+mod workers;

@@ -258,7 +258,8 @@ impl<H: Host> Upstream<H> {
         clock: &Clock<'_, H>,
         reach: &mut Reach,
     ) -> Result<Lease<H>, Fault> {
-        let lease = member.pool.acquire(exchange, freshness).await.inspect_err(|fault| {
+        let pool = member.pool(exchange.caller);
+        let lease = pool.acquire(exchange, freshness).await.inspect_err(|fault| {
             if matches!(fault, Fault::Overflow | Fault::PendingTimeout) {
                 *reach = Reach::Held;
             }

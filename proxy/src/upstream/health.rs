@@ -16,7 +16,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, Uri, Version, response};
 use http_body_util::BodyExt;
 
 use super::member::Member;
-use super::pool::{Connector, Freshness, Lease, Pool, is_of_this_machine};
+use super::pool::{Connector, Freshness, Lease, Pool, Site, is_of_this_machine};
 use super::settings::{self, Check, Limits};
 use super::state::{Checks, State};
 use super::{ClientTls, Config, Protocol, secured};
@@ -98,7 +98,10 @@ impl<H: Host> Checking<H> {
         let checker = Checker {
             host: self.host.clone(),
             endpoint: member.endpoint.clone(),
-            pool: Pool::new(connector, self.spawner.clone(), limits(&self.settings), None),
+            pool: {
+                let limits = limits(&self.settings);
+                Pool::new(connector, self.spawner.clone(), limits, Site::new(&limits, self.protocol), None)
+            },
             protocol: self.protocol,
             target: self.target.clone(),
             settings: self.settings.clone(),

@@ -1,4 +1,4 @@
-//! Connections to one endpoint. HTTP/1.1: one request at a time each, idle ones taken last in first
+//! Connections of one worker to one endpoint. HTTP/1.1: one request at a time each, idle ones taken last in first
 //! out and closed after a while. HTTP/2: many requests at a time on each; whoever comes while one is
 //! being opened waits for it.
 //!
@@ -29,8 +29,8 @@ use crate::telemetry::{Fault, Owner};
 use crate::timer::before;
 
 pub(super) use connect::{Connector, is_of_this_machine};
-pub(super) use count::Together;
 use count::{Count, Slot};
+pub(super) use count::{Site, Together};
 use http1::{Idle, Kept};
 use http2::Open;
 pub(super) use lease::Lease;
@@ -38,7 +38,7 @@ use lease::{Permit, Sender};
 pub(super) use switching::Upload;
 use turns::Turn;
 
-/// The connections to one endpoint.
+/// The connections of one worker to one endpoint.
 pub(super) struct Pool<H: Host> {
     connector: Connector<H>,
     spawner: Spawner<H>,
@@ -46,12 +46,12 @@ pub(super) struct Pool<H: Host> {
     permits: Arc<Semaphore>,
     /// HTTP/1.1 connections that are being opened, when there is a limit on them.
     ramp: Option<Semaphore>,
+    /// What counts for the endpoint, whichever worker has it.
+    site: Arc<Site>,
     /// Connections that are open or are being opened.
     open: Arc<Count>,
     /// Requests that wait for a connection.
     pending: Arc<Count>,
-    /// Requests that have a connection or wait for one.
-    requests: Arc<Count>,
     /// Whether nobody new will come, so that connections are kept for those alone who wait.
     is_closing: AtomicBool,
     /// What counts for the upstream as a whole, where that has limits, and the pool's number there.
@@ -77,11 +77,12 @@ pub(super) enum Freshness {
 }
 
 impl<H: Host> Pool<H> {
-    /// The pool of one endpoint, which counts `together` with those of others.
+    /// A pool of one endpoint, which counts with its `site`'s others, and `together` with those of other endpoints.
     pub(super) fn new(
         connector: Connector<H>,
         spawner: Spawner<H>,
         limits: Limits,
+        site: Arc<Site>,
         together: Option<Arc<Together>>,
     ) -> Arc<Self> {
         let (connections, permits) = match connector.protocol {
@@ -102,9 +103,9 @@ impl<H: Host> Pool<H> {
             permits: Arc::new(semaphore(permits)),
             ramp: limits.ramp.map(|ramp| semaphore(ramp.into())),
             limits,
+            site,
             open: Count::new(None),
-            pending: Count::new(Some(limits.pending)),
-            requests: Count::new(limits.requests),
+            pending: Count::new(None),
             is_closing: AtomicBool::new(false),
             together: together.map(|together| {
                 let number = together.number();
@@ -113,21 +114,6 @@ impl<H: Host> Pool<H> {
             connections: Mutex::new(connections),
             heard: Notify::new(),
         })
-    }
-
-    /// How many connections are open or are being opened.
-    pub(super) fn connections_now(&self) -> u32 {
-        self.open.now()
-    }
-
-    /// How many requests wait for a connection.
-    pub(super) fn pending_now(&self) -> u32 {
-        self.pending.now()
-    }
-
-    /// How many requests have a connection or wait for one.
-    pub(super) fn requests_now(&self) -> u32 {
-        self.requests.now()
     }
 
     /// Nobody new will come: idle connections are closed now, and others once they are given back and nobody waits for
@@ -153,7 +139,7 @@ impl<H: Host> Pool<H> {
         exchange: &mut Exchange,
         freshness: Freshness,
     ) -> Result<Lease<H>, Fault> {
-        let request = self.requests.join().ok_or(Fault::Overflow)?;
+        let request = self.site.requests.join().ok_or(Fault::Overflow)?;
         let place = Arc::clone(&self.permits).try_acquire_owned().ok();
         let in_turn = place.is_some() && !self.is_waited_for();
         let ready = if in_turn { self.ready(freshness) } else { None };
@@ -191,7 +177,8 @@ impl<H: Host> Pool<H> {
     ) -> Result<(OwnedSemaphorePermit, Sender<H>, bool), Fault> {
         // Who goes without a connection may have been the last for whom one was kept.
         let _last = LettingGo(self);
-        let _pending = self.pending.join().ok_or(Fault::Overflow)?;
+        let _of_endpoint = self.site.pending.join().ok_or(Fault::Overflow)?;
+        let _pending = self.pending.add();
         let _of_upstream = match &self.together {
             Some((together, _)) => Some(together.pending.join().ok_or(Fault::Overflow)?),
             None => None,
@@ -292,9 +279,9 @@ impl<H: Host> Pool<H> {
         Ok((Sender::Http1(Kept::new(dialed, host.now())), false))
     }
 
-    /// Room for one more connection, unless the upstream has as many as it may.
+    /// Room for one more connection, unless the endpoint or the upstream has as many as it may.
     fn slot(&self) -> Option<Slot> {
-        Slot::take(&self.open, self.together.as_ref().map(|(together, _)| together))
+        Slot::take(&self.open, &self.site, self.together.as_ref().map(|(together, _)| together))
     }
 
     /// Takes back an HTTP/1.1 connection whose answer was read.

@@ -71,6 +71,8 @@ pub const BREAKER_PROBES: u32 = 1;
 pub const BREAKER_WINDOW: Duration = Duration::from_secs(10);
 /// Hystrix's `requestVolumeThreshold`.
 pub const BREAKER_MIN_REQUESTS: u32 = 20;
+/// One: Linkerd's proxy, and whoever shares connections between its workers.
+pub const WORKERS: u32 = 1;
 /// Envoy's `max_connections`, here per endpoint.
 pub const CONNECTIONS_MAX: u32 = 1024;
 /// One, as in hyper's and Go's clients: all requests share it.
@@ -320,7 +322,10 @@ pub struct Whole {
 /// How many connections and requests there may be, per endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Connections at most.
+    /// How many workers have connections of their own; what follows counts for all of them together, unless it says
+    /// otherwise.
+    pub workers: u32,
+    /// Connections at most, but each worker may have one.
     pub connections: Option<u32>,
     /// Requests that wait for one at most, its opening included.
     pub pending: u32,
@@ -330,7 +335,7 @@ pub struct Limits {
     pub requests: Option<u32>,
     /// What the upstream may have as a whole, besides.
     pub whole: Whole,
-    /// HTTP/1.1 connections that are kept idle at most.
+    /// HTTP/1.1 connections that are kept idle at most, by each worker.
     pub idle: Option<u32>,
     /// How long a connection may be idle.
     pub idle_timeout: Option<Duration>,
@@ -340,7 +345,7 @@ pub struct Limits {
     pub requests_per_connection: Option<u32>,
     /// Requests at a time on one HTTP/2 connection at most.
     pub streams: u32,
-    /// Connections that are being opened at a time at most.
+    /// Connections that are being opened at a time at most, by each worker.
     pub ramp: Option<u32>,
     /// After how long a silence an HTTP/2 connection with requests on it is pinged.
     pub keep_alive: Option<Duration>,
@@ -357,6 +362,7 @@ impl Default for Limits {
     /// Those of a pool that nobody has written anything about.
     fn default() -> Self {
         Self {
+            workers: WORKERS,
             connections: None,
             pending: PENDING_MAX,
             pending_timeout: None,
@@ -379,7 +385,7 @@ impl Limits {
         self.connections.unwrap_or(CONNECTIONS_MAX)
     }
 
-    /// HTTP/2 connections at most.
+    /// HTTP/2 connections at most, of each worker unless a number is said.
     pub fn connections_http2(&self) -> u32 {
         self.connections.unwrap_or(CONNECTIONS_HTTP2_MAX)
     }

@@ -11,6 +11,12 @@ use crate::upstream::settings::{self, Limits, Whole};
 layer! {
     /// How many connections and requests there may be, per endpoint. A request over a limit fails with 503.
     pub struct PoolPolicy {
+        /// As how many workers the proxy behaves, each of which has connections of its own, as in Envoy, nginx and Kong. A
+        /// caller's connection belongs to one of them, in turn as they are accepted; a request uses, and waits for, that
+        /// worker's connections alone. `connections`, `pending` and `requests` count for all workers together, but a worker
+        /// without any connection may open one in any case; `idle` and `ramp` are each worker's, and so is HTTP/2's one
+        /// connection.
+        pub workers: u32 as AtLeastOne = settings::WORKERS,
         /// Connections at most.
         pub connections: u32 as AtLeastOne = "`1024`; `1` for HTTP/2",
         /// Requests that wait for a connection or stream, its opening included, as in Envoy: with `0` none ever opens.
@@ -63,6 +69,7 @@ impl PoolPolicy {
     fn resolve(&self) -> Limits {
         let usual = Limits::default();
         Limits {
+            workers: self.workers.unwrap_or(usual.workers),
             connections: self.connections,
             pending: self.pending.unwrap_or(usual.pending),
             pending_timeout: self.pending_timeout.filter(|timeout| !timeout.is_zero()),
@@ -132,7 +139,7 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_said_with_a_way_out() {
-        for key in ["connections", "requests", "requests_per_connection", "streams", "ramp"] {
+        for key in ["workers", "connections", "requests", "requests_per_connection", "streams", "ramp"] {
             let error = read(&format!("{key} = 0")).unwrap_err();
             assert!(error.starts_with("must be at least 1"), "{key}: {error}");
         }

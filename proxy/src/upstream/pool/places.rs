@@ -138,7 +138,8 @@ impl<H: Host> Pool<H> {
 
     /// Who owns the time of those who wait for an HTTP/2 connection.
     fn owner_of_wait(&self) -> Owner {
-        let further = Slot::is_free(&self.open, self.together.as_ref().map(|(together, _)| together));
+        let further =
+            Slot::is_free(&self.open, &self.site, self.together.as_ref().map(|(together, _)| together));
         match &*self.connections() {
             Connections::Http2(open) if !open.is_coming(&self.limits, further) => Owner::Pool,
             _ => Owner::Connect,

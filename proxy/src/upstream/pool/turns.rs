@@ -1,7 +1,7 @@
-//! Who waits for a connection where an upstream has limits as a whole, in the order of coming, over all its pools: what
-//! one of them frees another may have. Who is woken looks for itself, and waits on at its place when there is nothing.
+//! Who waits for a connection where pools have limits together, in the order of coming, over all pools of an upstream:
+//! what one of them frees another may have. Who is woken looks for itself, and waits on at its place when there is nothing.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
@@ -44,11 +44,9 @@ impl Turns {
 
     /// There may be room for another connection, in whichever pool.
     pub(super) fn wake(&self) {
-        let waiting = self.lock();
-        for (place, waiter) in waiting.iter().enumerate() {
-            if waiting.iter().take(place).all(|before| before.pool != waiter.pool) {
-                waiter.woken.notify_one();
-            }
+        let mut woken = BTreeSet::new();
+        for waiter in self.lock().iter().filter(|waiter| woken.insert(waiter.pool)) {
+            waiter.woken.notify_one();
         }
     }
 

@@ -124,6 +124,8 @@ fn policies() -> impl Strategy<Value = String> {
         "health = { tcp = true, interval = \"1s\", timeout = \"500ms\", initial = \"unhealthy\" }",
         "pool = { connections = 2, requests = 4 }",
         "pool = { connections = 2, upstream = { connections = 3, requests = 5, pending = 2 } }",
+        "pool = { workers = 2, connections = 3, requests = 5, pending = 2 }",
+        "pool = { workers = 3, connections = 2, upstream = { connections = 4, requests = 5 } }",
     ];
     let rest = prop::sample::subsequence(rest.to_vec(), 0..5);
     (balance, more, rest).prop_map(|(balance, more, rest)| {
@@ -155,6 +157,8 @@ struct Trial {
     upstream: Arc<Upstream<Bench>>,
     wanted: Vec<Wanted>,
     held: Vec<Held>,
+    /// How many requests there were, each of a caller of its own.
+    callers: u64,
     most: usize,
 }
 
@@ -171,7 +175,7 @@ impl Trial {
             ..Config::new("it", Vec::new())
         };
         let upstream = Upstream::new(host.clone(), &tasks.spawner(host.clone()), config, 1);
-        Self { host, tasks, upstream, wanted: Vec::new(), held: Vec::new(), most: 0 }
+        Self { host, tasks, upstream, wanted: Vec::new(), held: Vec::new(), callers: 0, most: 0 }
     }
 
     async fn take(&mut self, step: &Step) {
@@ -214,7 +218,8 @@ impl Trial {
         assert!(self.wanted.iter().any(is_wanted), "{} is no member", member.id);
         let (end, ended) = oneshot::channel();
         self.held.push(Held { seat: member.seat, end });
-        self.tasks.spawner(self.host.clone()).spawn(hold(self.host.clone(), verdict, ended));
+        self.tasks.spawner(self.host.clone()).spawn(hold(self.host.clone(), self.callers, verdict, ended));
+        self.callers += 1;
     }
 
     /// Ends a request. One of a member that has left moves nobody's breaker or standing.
@@ -281,7 +286,7 @@ impl Trial {
         self.probe(600, &mut seen).await;
         assert_eq!(seen.len(), 6, "only {seen:?} are asked");
         for stand in self.upstream.state.stands(self.host.now()) {
-            let pool = &stand.member.pool;
+            let pool = &stand.member.site;
             assert_eq!((pool.requests_now(), pool.pending_now()), (0, 0), "{}", stand.member.id);
         }
         if let Some(together) = &self.upstream.template.together {
@@ -321,13 +326,13 @@ fn key_of(number: u64) -> u64 {
 }
 
 /// Has a connection until it is told how the attempt ends.
-async fn hold(host: Bench, mut verdict: Verdict<Bench>, ended: oneshot::Receiver<How>) {
+async fn hold(host: Bench, caller: u64, mut verdict: Verdict<Bench>, ended: oneshot::Receiver<How>) {
     let mut exchange = Exchange::start(TraceId(1), None, host.now());
     let member = Arc::clone(verdict.member());
     let mut lease = None;
     let how = {
         let acquired = async {
-            lease = member.pool.acquire(&mut exchange, Freshness::Any).await.ok();
+            lease = member.pool(caller).acquire(&mut exchange, Freshness::Any).await.ok();
             std::future::pending::<()>().await;
         };
         tokio::select! {
