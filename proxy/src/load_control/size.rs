@@ -17,12 +17,12 @@ use crate::telemetry::{Decision, Fault};
 impl Size {
     /// What of it a request with these fields exceeds, as far as they tell.
     pub(super) fn exceeded(&self, fields: &HeaderMap) -> Option<(Decision, Fault)> {
-        if self.fields.is_some_and(|most| message::fields_bytes(fields) > most) {
-            return Some((Decision::FieldsTooLarge, Fault::FieldsTooLarge));
-        }
         let told = || fields.get(CONTENT_LENGTH)?.to_str().ok()?.parse::<u64>().ok();
-        let is_exceeded = self.content.is_some_and(|most| told().is_some_and(|told| told > most));
-        is_exceeded.then_some((Decision::ContentTooLarge, Fault::ContentTooLarge))
+        if self.content.is_some_and(|most| told().is_some_and(|told| told > most)) {
+            return Some((Decision::ContentTooLarge, Fault::ContentTooLarge));
+        }
+        let is_exceeded = self.fields.is_some_and(|most| message::fields_bytes(fields) > most);
+        is_exceeded.then_some((Decision::FieldsTooLarge, Fault::FieldsTooLarge))
     }
 }
 
