@@ -21,7 +21,7 @@ pub(crate) fn profiles(arguments: &ProfilesArguments) -> anyhow::Result<End> {
         terminal::line(page(&profile).trim_end())?;
         return Ok(End::Well);
     }
-    if !name.ends_with(".toml") {
+    if Path::new(name).extension().is_none_or(|extension| extension != "toml") {
         let hint = suggest::hint(name, profile::shipped());
         bail!("there is no profile \"{name}\": {hint} A file's path ends in .toml");
     }

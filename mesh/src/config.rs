@@ -137,6 +137,8 @@ table! {
         /// The inbound sides of its pods: a list of `host:port` or of tables with what balancing goes by, or where such a list
         /// is told: a file of its own, or a name whose addresses they are.
         pub endpoints: Endpoints = REQUIRED,
+        /// How connections to them are secured: `"none"` for what is outside of the mesh, such as a database.
+        pub tls: Protection = "as `outbound` says",
         /// What of it is called in ways of its own; the longest path is looked at first.
         pub routes: Vec<At<Outlined<Route>>> = "none",
         ..

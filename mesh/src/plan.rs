@@ -88,6 +88,9 @@ pub struct Service {
     pub placements: Vec<Placement>,
     /// Where else it is learned which pods it has.
     pub source: Source,
+    /// How connections to them are secured, where not as the side's are: what is outside of the mesh is spoken with in the
+    /// clear.
+    pub tls: Option<Protection>,
     /// How it is called.
     pub settings: Settings,
     /// What of it is called in ways of its own; the longest path comes first.
@@ -114,6 +117,13 @@ impl Route {
 }
 
 impl Service {
+    /// It is outside of the mesh: it is spoken with in the clear, in its own `protocol`, on all the routes that it has.
+    pub fn outside(&mut self, protocol: Protocol) {
+        self.tls = Some(Protection::None);
+        let routed = self.routes.iter_mut().filter_map(|route| route.settings.as_mut());
+        routed.chain([&mut self.settings]).for_each(|settings| settings.protocol = Some(protocol));
+    }
+
     /// Adds a route.
     pub fn route(&mut self, route: Route) {
         self.routes.push(route);
@@ -147,7 +157,7 @@ impl Plan {
         let id = id_of(self.identity.id().trust_domain(), name)?;
         let (endpoints, placements) = Placed::split(endpoints);
         let source = Source::Listed;
-        let service = Service { id, endpoints, placements, source, settings, routes: Vec::new() };
+        let service = Service { id, endpoints, placements, source, tls: None, settings, routes: Vec::new() };
         Ok(self.services.entry(name.into()).insert_entry(service).into_mut())
     }
 

@@ -46,6 +46,7 @@ mod format;
 pub mod gate;
 mod grouped;
 pub mod index;
+mod money;
 mod names;
 mod outcomes;
 mod owners;

@@ -7,6 +7,7 @@ pub(crate) mod frame;
 mod graph;
 mod layout;
 mod pairs;
+mod profiles;
 pub(crate) mod shell;
 pub(crate) mod svg;
 mod tables;
@@ -50,6 +51,7 @@ pub fn page(record: &Record) -> String {
             (breakers(record))
             (policies(record))
             (slowest(record))
+            @if let Some(profiles) = profiles::profiles(record) { (profiles) }
             (details::details(record))
         }
         (foot(record))
@@ -63,7 +65,7 @@ pub(crate) fn panels(record: &Record) -> usize {
 }
 
 /// The parts of a page, for the links at its top.
-const PARTS: [(&str, &str); 11] = [
+const PARTS: [(&str, &str); 12] = [
     ("graph", "service graph"),
     ("time", "over time"),
     ("costs", "what each costs"),
@@ -74,6 +76,7 @@ const PARTS: [(&str, &str); 11] = [
     ("goodput", "goodput and retries"),
     ("breakers", "breakers and ejections"),
     ("policies", "policies"),
+    ("profiles", "known systems"),
     ("details", "all the figures"),
 ];
 
@@ -119,6 +122,7 @@ fn facts(record: &Record) -> Markup {
     let is_there = |id: &str| match id {
         "pairs" => !record.paired.is_empty(),
         "heat" => Heat::of(record).is_some(),
+        "profiles" => record.architectures.keys().any(|name| name.contains(':')),
         _ => true,
     };
     html! {

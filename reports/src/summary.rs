@@ -2,6 +2,7 @@
 //! added, never renamed. Owns the file's shape, not where it lies.
 
 mod intervals;
+mod money;
 mod paired;
 mod resources;
 mod verdict;
@@ -16,10 +17,12 @@ use hoplab_sim::record::{
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize, Serializer};
 
+use crate::money::spent;
 use crate::scope::scope;
 pub use crate::verdict::{Cited, Reason, Rule};
 pub use intervals::Intervals;
 use intervals::millionths;
+pub use money::Money;
 pub use paired::{Difference, Paired, Spread};
 pub use resources::Resources;
 pub use verdict::Verdict;
@@ -105,6 +108,9 @@ pub struct Architecture {
     /// What each kind of container took of its machines: `application`, `sidecar`, `gateway`.
     #[serde(default)]
     pub resources: IndexMap<String, Resources>,
+    /// What it costs at the scenario's prices; left out where it has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub money: Option<Money>,
     /// What became of the connections that each party opened to another, per `caller → callee`, and of the packets on
     /// them: those that were lost, dropped, sent again, refused, reset.
     #[serde(default)]
@@ -277,6 +283,10 @@ impl Architecture {
                 .iter()
                 .map(|(kind, of)| (kind.clone(), Resources::of(of)))
                 .collect(),
+            money: record
+                .prices
+                .as_ref()
+                .map(|prices| Money::of(prices, &spent(record, prices, architecture))),
             network: architecture.network.clone(),
             faults: architecture.faults.iter().map(Fault::of).collect(),
             violations: architecture.violations.clone(),

@@ -2,6 +2,7 @@
 //! Owns the text, not the terminal: the caller says how wide it is and whether it takes colours.
 
 pub(crate) mod breakers;
+mod money;
 pub(crate) mod network;
 pub(crate) mod resources;
 mod trust;
@@ -51,6 +52,7 @@ pub fn table(record: &Record, dir: Option<&Path>, look: Look) -> String {
         added_rows(record),
         trust::paired(record),
         resources::rows(record),
+        money::rows(record),
         network::rows(record),
     ];
     for (title, rows) in grids.into_iter().flatten() {

@@ -10,6 +10,7 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use hoplab_gateway::routes::{HostPattern, LimitsId, Route, UpstreamId};
+use hoplab_mesh::config::Protection;
 use hoplab_proxy::host::{Endpoint, Host};
 use hoplab_proxy::tasks::Tasks;
 use hoplab_proxy::tls::{Authority, Identity, SpiffeId, Terms};
@@ -23,10 +24,11 @@ use crate::costs::Costs;
 use crate::crowd::Crowd;
 use crate::faults::Faults;
 use crate::load::{ClientPod, Clients};
-use crate::pods::{Place, Pods};
+use crate::pods::{Instance, Place, Pods};
 use crate::random;
 use crate::record;
 use crate::recorder::Recorder;
+use crate::scenario::plan::party::GATEWAY;
 use crate::scenario::plan::{
     Architecture, DirectBalance, EndpointId, Gateway, Mesh, Plan, ProxyCores, Service, ServiceId, ZoneId,
 };
@@ -64,17 +66,20 @@ impl Deployment {
             nic: plan.network.nic,
             containers: vec![own(ContainerKind::Client, None)],
         };
-        let gateway = architecture.gateway.as_ref().map(|gateway| PodConfig {
-            name: "gateway-0".to_owned(),
-            zone: gateway.zone,
-            nic: gateway.nic,
-            containers: vec![own(ContainerKind::Gateway, Some(gateway.cores))],
+        let gateways = architecture.gateway.iter().flat_map(|gateway| {
+            (0..gateway.replicas).map(|replica| PodConfig {
+                name: gateway_name(replica),
+                zone: gateway.zone,
+                nic: gateway.nic,
+                containers: vec![own(ContainerKind::Gateway, Some(gateway.cores))],
+            })
         });
         let sidecar = architecture.mesh.as_ref().map(|mesh| match mesh.cores {
             ProxyCores::Own(cores) => own(ContainerKind::Sidecar, Some(cores)),
             ProxyCores::Shared => Container { kind: ContainerKind::Sidecar, cores: CoresOf::Shared },
         });
-        let services = plan.services.iter().flat_map(|service| {
+        let services = plan.services.iter().enumerate().flat_map(|(index, service)| {
+            let sidecar = architecture.beside(index).and(sidecar);
             let replica = move |replica: u32| {
                 let application = own(ContainerKind::Application, Some(service.cores));
                 let containers = std::iter::once(application).chain(sidecar).collect();
@@ -90,7 +95,7 @@ impl Deployment {
         let zones = plan.client_zones();
         let (first, others) = zones.split_at(1);
         let clients = |zones: &[Option<ZoneId>]| zones.iter().map(client).collect::<Vec<_>>();
-        clients(first).into_iter().chain(gateway).chain(services).chain(clients(others)).collect()
+        clients(first).into_iter().chain(gateways).chain(services).chain(clients(others)).collect()
     }
 
     /// Starts what runs in the pods of a world that has [`Deployment::pod_configs`].
@@ -102,7 +107,8 @@ impl Deployment {
         faults: &Faults,
     ) -> Self {
         let replicas = plan.services.iter().map(|service| service.replicas);
-        let pods = Pods::new(world, architecture.gateway.is_some(), replicas, plan.client_zones().len());
+        let gateways = architecture.gateway.as_ref().map_or(0, |gateway| gateway.replicas);
+        let pods = Pods::new(world, gateways, replicas, plan.client_zones().len());
         let trust_domain = "hoplab".parse().expect("the name is a trust domain's");
         let observer = recorder.observer(None, "client-0");
         let epoch = world.host(pods.clients()[0], ContainerKind::Client, Costs::default(), observer).wall();
@@ -119,11 +125,11 @@ impl Deployment {
         deployment.name_services();
         for service in 0..plan.services.len() {
             for replica in 0..plan.services[service].replicas {
-                deployment.start_pod(Place { service, replica });
+                deployment.start_pod(Place { service, replica }.into());
             }
         }
-        if let (Some(pod), Some(gateway)) = (deployment.pods.gateway(), &architecture.gateway) {
-            deployment.start_gateway(pod, gateway);
+        for replica in 0..gateways {
+            deployment.start_pod(Instance::Gateway(replica));
         }
         deployment
     }
@@ -164,10 +170,25 @@ impl Deployment {
                 cores_peak: used.cores_peak,
                 connections_peak: used.connections_peak,
                 bytes: used.bytes,
+                memory: self.memory(kind, used.connections_peak),
             };
             (kind.name().to_owned(), resources)
         };
         kinds.into_iter().filter(|(_, is_there)| *is_there).map(resources).collect()
+    }
+
+    /// Memory that the proxies of a kind take, with so many connections.
+    fn memory(&self, kind: ContainerKind, connections: u64) -> u64 {
+        let Architecture { gateway, mesh, .. } = &self.architecture;
+        let of = match kind {
+            ContainerKind::Gateway => gateway.as_ref().map(|of| (&of.costs, of.replicas)),
+            ContainerKind::Sidecar => mesh.as_ref().map(|of| {
+                let members = self.plan.services.iter().zip(&of.members).filter(|(_, is_member)| **is_member);
+                (&of.costs, members.map(|(service, _)| service.replicas).sum())
+            }),
+            ContainerKind::Client | ContainerKind::Application => None,
+        };
+        of.map_or(0, |(costs, pods)| costs.memory * u64::from(pods) + costs.connection_memory * connections)
     }
 
     /// The clients, ready to send.
@@ -194,10 +215,9 @@ impl Deployment {
         let asked = self.plan.requested_services();
         let upstreams = (0..self.plan.services.len()).map(|service| {
             asked.contains(&service).then(|| {
-                let (endpoints, spoken) = match (&self.architecture.gateway, &self.architecture.mesh) {
-                    (Some(gateway), _) => (vec![Endpoint::new("gateway-0", GATEWAY_PORT)], gateway.protocol),
-                    (None, Some(_)) => (self.reached(service, INBOUND_PORT), None),
-                    (None, None) => (self.reached(service, APP_PORT), None),
+                let (endpoints, spoken) = match &self.architecture.gateway {
+                    Some(gateway) => (gateways(gateway), gateway.protocol),
+                    None => (self.reached(service), None),
                 };
                 let protocol = spoken.unwrap_or(self.plan.services[service].protocol.http());
                 let config = self.plain(service, endpoints, protocol);
@@ -207,14 +227,23 @@ impl Deployment {
         ClientPod { zone, upstreams: upstreams.collect(), host }
     }
 
-    /// Starts a service's pod: the service, and its sidecar under a mesh. Also after a crash.
-    pub(crate) fn start_pod(&self, place: Place) {
+    /// Starts what runs in a pod. Also after a crash.
+    pub(crate) fn start_pod(&self, instance: Instance) {
+        match (instance, &self.architecture.gateway) {
+            (Instance::Gateway(replica), Some(gateway)) => self.start_gateway(replica, gateway),
+            (Instance::Gateway(_), None) => {}
+            (Instance::Service(place), _) => self.start_service_pod(place),
+        }
+    }
+
+    /// Starts a service's pod: the service, and its sidecar under a mesh.
+    fn start_service_pod(&self, place: Place) {
         let pod = self.pods.id(place);
         let name = format!("{}-{}", self.plan.services[place.service].name, place.replica);
         let kind = ContainerKind::Application;
         let host = self.host(pod, kind, &name, Some(place.service), Costs::default());
-        let stopped = self.pods.stopped(place);
-        match &self.architecture.mesh {
+        let stopped = self.pods.stopped(place.into());
+        match self.architecture.beside(place.service) {
             Some(mesh) => {
                 self.start_service(pod, place, &host, std::future::pending());
                 self.start_sidecar(pod, place, mesh, stopped);
@@ -236,10 +265,9 @@ impl Deployment {
         let called = self.plan.services[place.service].callees();
         let upstreams = (0..self.plan.services.len()).map(|callee| {
             called.contains(&callee).then(|| {
-                let endpoints = if self.architecture.mesh.is_some() {
-                    vec![Endpoint::new("127.0.0.1", OUTBOUND_PORT)]
-                } else {
-                    self.reached(callee, APP_PORT)
+                let endpoints = match self.architecture.beside(place.service) {
+                    Some(_) => vec![Endpoint::new("127.0.0.1", OUTBOUND_PORT)],
+                    None => self.reached(callee),
                 };
                 let seed = self.seed(&name, callee as u64);
                 let protocol = self.plan.services[callee].protocol.http();
@@ -263,27 +291,30 @@ impl Deployment {
 
     /// The gateway routes by host, one upstream a service that clients ask. Under a mesh it is part of
     /// it: it proves its name and speaks HTTP/2 to the inbound sidecars.
-    fn start_gateway(&self, pod: PodId, gateway: &Gateway) {
-        let costs = gateway.costs.clone();
-        let host = self.host(pod, ContainerKind::Gateway, "gateway-0", None, costs);
-        let identity = self.architecture.mesh.as_ref().map(|_| self.identity("gateway", "gateway-0", &host));
+    fn start_gateway(&self, replica: u32, gateway: &Gateway) {
+        let (pod, name) = (self.pods.id(Instance::Gateway(replica)), gateway_name(replica));
+        let stopped = self.pods.stopped(Instance::Gateway(replica));
+        let host = self.host(pod, ContainerKind::Gateway, &name, None, gateway.costs.clone());
+        let identity = self.architecture.mesh.as_ref().map(|_| self.identity("gateway", &name, &host));
         let upstream = |service: usize, settings: &Settings| {
             let name = self.plan.services[service].name.as_str();
             let settings = settings.clone();
             let (placements, zone) = (self.placements(service), Some(self.zone(gateway.zone)));
-            match &identity {
+            let beside = self.architecture.beside(service);
+            match identity.as_ref().zip(beside) {
                 None => {
                     let endpoints = self.endpoints(service, APP_PORT);
                     let protocol = self.plan.services[service].protocol.http();
                     let config = upstream::Config::new(name, endpoints);
                     upstream::Config { placements, zone, settings, protocol, ..config }
                 }
-                Some(identity) => upstream::Config {
+                Some((identity, mesh)) => upstream::Config {
                     placements,
                     zone,
                     settings,
                     protocol: Http::Http2,
-                    tls: Some(Terms::mutual(identity, self.spiffe_id(name))),
+                    tls: (mesh.tls == Protection::Mutual)
+                        .then(|| Terms::mutual(identity, self.spiffe_id(name))),
                     ..upstream::Config::new(name, self.endpoints(service, INBOUND_PORT))
                 },
             }
@@ -299,8 +330,8 @@ impl Deployment {
         let limited = gateway.route_limits.iter();
         let name = |id: &EndpointId| self.plan.services[id.service.0].name.as_str().into();
         plan.route_limits = limited.map(|(id, limits)| (name(id), limits.clone())).collect();
-        let serving =
-            hoplab_gateway::serve(host.clone(), plan, self.seed("gateway", 0), std::future::pending());
+        let seed = self.seed("gateway", replica.into());
+        let serving = hoplab_gateway::serve(host.clone(), plan, seed, stopped);
         self.pods.world().spawn(pod, &host, async move {
             serving.await.expect("a pod's ports are free when it starts");
         });
@@ -365,14 +396,20 @@ impl Deployment {
         sidecar.deadline.clone_from(&mesh.calls.services[place.service].deadline);
         sidecar.inbound.limits = mesh.limits[place.service].clone();
         sidecar.inbound.protocol = service.protocol.http();
+        sidecar.inbound.retry.clone_from(&mesh.inbound_retry);
+        sidecar.outbound_tls = mesh.tls;
         sidecar.zone = Some(self.zone(service.zones[place.replica as usize]));
         for callee in self.plan.services[place.service].callees() {
-            let placed = self.endpoints(callee, INBOUND_PORT).into_iter().zip(self.placements(callee));
+            let placed = self.endpoints(callee, self.port(callee)).into_iter().zip(self.placements(callee));
             let endpoints = placed.map(|(endpoint, placement)| Placed { endpoint, placement }).collect();
+            let Service { name, protocol, .. } = &self.plan.services[callee];
             let called = sidecar
-                .service(&self.plan.services[callee].name, endpoints, mesh.calls.services[callee].clone())
+                .service(name, endpoints, mesh.calls.services[callee].clone())
                 .expect("the plan's names are DNS labels");
             self.mesh_routes(callee, mesh).into_iter().for_each(|route| called.route(route));
+            if self.architecture.beside(callee).is_none() {
+                called.outside(protocol.http());
+            }
         }
         let seed = self.seed(&name, u64::MAX);
         let serving = hoplab_mesh::sidecar::serve(host.clone(), sidecar, seed, shutdown);
@@ -406,6 +443,9 @@ impl Deployment {
 
     /// Gives services addresses of their own, where connections are what is spread.
     fn name_services(&self) {
+        if self.architecture.gateway.as_ref().is_some_and(|gateway| gateway.replicas > 1) {
+            self.pods.world().name_service(GATEWAY, self.pods.gateways());
+        }
         if self.plan.direct == DirectBalance::PerConnection {
             for (index, service) in self.plan.services.iter().enumerate() {
                 let places = (0..service.replicas).map(|replica| Place { service: index, replica });
@@ -415,14 +455,21 @@ impl Deployment {
         }
     }
 
-    /// Where whoever has no proxy finds a service: at each of its pods, or at its own address.
-    fn reached(&self, service: usize, port: u16) -> Vec<Endpoint> {
+    /// Where whoever has no proxy finds a service: at each of its pods, or at its own address; its sidecars, where it has
+    /// some.
+    fn reached(&self, service: usize) -> Vec<Endpoint> {
+        let port = self.port(service);
         match self.plan.direct {
             DirectBalance::PerRequest => self.endpoints(service, port),
             DirectBalance::PerConnection => {
                 vec![Endpoint::new(self.plan.services[service].name.as_str(), port)]
             }
         }
+    }
+
+    /// Where its pods take requests.
+    fn port(&self, service: usize) -> u16 {
+        if self.architecture.beside(service).is_some() { INBOUND_PORT } else { APP_PORT }
     }
 
     fn endpoints(&self, service: usize, port: u16) -> Vec<Endpoint> {
@@ -462,6 +509,21 @@ impl Deployment {
     /// What decides on span ids, among others: no two upstreams may share one.
     fn seed(&self, purpose: &str, number: u64) -> u64 {
         random::join(random::join(self.plan.seed, random::key(purpose)), number)
+    }
+}
+
+/// What a gateway's pod is called.
+fn gateway_name(replica: u32) -> String {
+    format!("gateway-{replica}")
+}
+
+/// Where clients find the gateway: at each of its pods, or behind a balancer of layer 4, which gives each connection one of
+/// them.
+fn gateways(gateway: &Gateway) -> Vec<Endpoint> {
+    let name = |name: String| Endpoint::new(name, GATEWAY_PORT);
+    match gateway.balancer {
+        DirectBalance::PerConnection if gateway.replicas > 1 => vec![name(GATEWAY.to_owned())],
+        _ => (0..gateway.replicas).map(|replica| name(gateway_name(replica))).collect(),
     }
 }
 

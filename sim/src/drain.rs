@@ -78,28 +78,31 @@ impl Timeouts<'_> {
         }
         let plan = self.plan;
         let steps = &plan.services[id.service.0].endpoints[id.endpoint].steps;
-        let longest = self.steps(steps);
+        let longest = self.steps(id.service.0, steps);
         self.of_answers.insert(id, longest);
         longest
     }
 
-    fn steps(&mut self, steps: &[Step]) -> Duration {
-        steps.iter().fold(Duration::ZERO, |sum, step| sum.saturating_add(self.step(step)).min(PATIENCE))
+    /// What a service waits for in these steps.
+    fn steps(&mut self, caller: usize, steps: &[Step]) -> Duration {
+        steps
+            .iter()
+            .fold(Duration::ZERO, |sum, step| sum.saturating_add(self.step(caller, step)).min(PATIENCE))
     }
 
-    fn step(&mut self, step: &Step) -> Duration {
+    fn step(&mut self, caller: usize, step: &Step) -> Duration {
         match step {
             Step::Work(_) | Step::Sleep(_) => Duration::ZERO,
-            Step::Call(call) => self.call(call).saturating_mul(call.times),
-            Step::All { branches, at_most } if *at_most < branches.len() => self.steps(branches),
+            Step::Call(call) => self.call(caller, call).saturating_mul(call.times),
+            Step::All { branches, at_most } if *at_most < branches.len() => self.steps(caller, branches),
             Step::All { branches, .. } => {
-                branches.iter().map(|branch| self.step(branch)).max().unwrap_or_default()
+                branches.iter().map(|branch| self.step(caller, branch)).max().unwrap_or_default()
             }
         }
     }
 
-    fn call(&mut self, call: &Call) -> Duration {
-        let mesh = self.architecture.mesh.as_ref().map(|mesh| mesh.calls.of(call.target));
+    fn call(&mut self, caller: usize, call: &Call) -> Duration {
+        let mesh = self.architecture.beside(caller).map(|mesh| mesh.calls.of(call.target));
         let bounds = [call.timeout, mesh.and_then(|settings| settings.timeout)];
         bounds.into_iter().flatten().min().unwrap_or_else(|| self.answers(call.target, mesh))
     }

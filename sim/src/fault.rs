@@ -28,7 +28,7 @@ use hoplab_config::quantity::Duration as Quantity;
 use hoplab_config::{At, Context, Keys, Table};
 
 use crate::scenario::plan::application::{Service, ServiceId};
-use crate::scenario::plan::target::{Between, Side, Target};
+use crate::scenario::plan::target::{Between, Side, Target, Workload};
 use crate::scenario::resolve::surroundings::Surroundings;
 use dice::{Dice, Drawing, Entries};
 
@@ -88,15 +88,15 @@ impl Aim {
     /// The services, by index.
     pub(crate) fn services(self) -> Vec<usize> {
         let service = |side| match side {
-            Side::Pods(target) => Some(target.service.0),
-            Side::Clients | Side::Gateway => None,
+            Side::Pods(target) => target.service().map(|service| service.0),
+            Side::Clients => None,
         };
         self.sides().filter_map(service).collect()
     }
 
     /// Whether it is aimed at the gateway.
     pub(crate) fn is_at_gateway(self) -> bool {
-        self.sides().any(|side| side == Side::Gateway)
+        self.sides().any(|side| matches!(side, Side::Pods(Target { workload: Workload::Gateway, .. })))
     }
 }
 
@@ -113,7 +113,7 @@ fn key<F: Fault>() -> Key {
 
 /// What stands for a fault that is wrong, so that expectations may refer to it.
 pub(crate) fn nothing() -> Kind {
-    Kind::Crash(crash::Crash { target: Target { service: ServiceId(0), replica: None } })
+    Kind::Crash(crash::Crash { target: Target::of_service(ServiceId(0), None) })
 }
 
 /// Writes out, for each kind, what must be known of every one.

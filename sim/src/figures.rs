@@ -90,6 +90,8 @@ pub enum Figure {
     ConnectionsPeak,
     /// Bytes sent to other pods.
     BytesSent,
+    /// The memory of proxies, in bytes.
+    Memory,
     /// Packets that left a pod for another.
     Packets,
     /// Of these, those that a fault has taken.
@@ -234,7 +236,7 @@ impl Figure {
     pub const P999: Self = Self::Percentile(Rank(999_000_000));
 
     /// Every figure, and of the percentiles those that are named, in the order of a baseline's lines.
-    pub const ALL: [Self; 48] = [
+    pub const ALL: [Self; 49] = [
         Self::Sent,
         Self::Answered,
         Self::Failed,
@@ -271,6 +273,7 @@ impl Figure {
         Self::CoresPeak,
         Self::ConnectionsPeak,
         Self::BytesSent,
+        Self::Memory,
         Self::Packets,
         Self::PacketsLost,
         Self::PacketsDropped,

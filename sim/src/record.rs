@@ -11,6 +11,7 @@ mod latencies;
 mod network;
 mod paired;
 mod policies;
+mod prices;
 mod resources;
 mod traffic;
 mod violation;
@@ -34,6 +35,7 @@ pub(crate) use latencies::summed;
 pub use network::Network;
 pub use paired::{Difference, Paired};
 pub use policies::{Decided, PolicyEvent, decided};
+pub use prices::{Money, Prices};
 pub use resources::Resources;
 pub use traffic::{Percentile, Requests, Seed, Traffic, Within};
 pub use violation::{Violation, violated};
@@ -78,6 +80,9 @@ pub struct Record {
     pub window_us: u64,
     /// The services and who calls whom.
     pub graph: Graph,
+    /// What machines cost in money, where the scenario says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prices: Option<Prices>,
     /// What went wrong, in the order of the file.
     pub faults: Vec<Fault>,
     /// What was seen under each architecture, in the order of the file.

@@ -367,7 +367,7 @@ impl State {
         let leaves = match hop.role {
             Role::Gateway | Role::Outbound => true,
             Role::Client => self.architecture.gateway.is_none(),
-            Role::Service => self.architecture.mesh.is_none(),
+            Role::Service => hop.service.is_none_or(|service| self.architecture.beside(service).is_none()),
             Role::Inbound => false,
         };
         if !leaves {

@@ -141,7 +141,8 @@ impl<'a> Resolving<'a, '_> {
         };
         let id = id_of(trust_domain?, &name.value).ok()?;
         let settings = settings?;
-        let mut service = Service { id, endpoints, placements, source, settings, routes: Vec::new() };
+        let tls = written.tls.as_ref().map(|at| at.value);
+        let mut service = Service { id, endpoints, placements, source, tls, settings, routes: Vec::new() };
         for route in routes {
             service.route(route);
         }

@@ -73,7 +73,7 @@ impl<H: Host> Outbound<H> {
             config.source.clone_from(&service.source);
             config.zone.clone_from(&plan.zone);
             config.protocol = Protocol::Http2;
-            config.tls = match plan.outbound_tls {
+            config.tls = match service.tls.unwrap_or(plan.outbound_tls) {
                 Protection::Mutual => Some(Terms::mutual(&plan.identity, service.id.clone())),
                 Protection::None => None,
             };

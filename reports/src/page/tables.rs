@@ -13,6 +13,7 @@ use crate::added;
 use crate::charts::Ink;
 use crate::column;
 use crate::format::{count, moment, plural};
+use crate::money::amount;
 use crate::outcomes::{mark, mark_class};
 use crate::page::frame::{self, folded, section};
 use crate::palette::{self, SLOTS};
@@ -60,7 +61,12 @@ pub(crate) fn costs(record: &Record) -> Markup {
         return html! {};
     }
     let note = html! { "What an architecture costs: in time, by who takes it, and in processors, connections and bytes." };
-    folded("costs", "What each architecture costs", &note, &html! { (added(record)) (resources(record)) })
+    folded(
+        "costs",
+        "What each architecture costs",
+        &note,
+        &html! { (added(record)) (resources(record)) (money(record)) },
+    )
 }
 
 /// That there are requests whose response times nobody knows.
@@ -116,6 +122,8 @@ fn resources(record: &Record) -> Markup {
     let times: Vec<_> = rows.iter().map(|(_, _, _, of)| Some(of.processor_us as f64)).collect();
     let amounts: Vec<_> = rows.iter().map(|(_, _, _, of)| of.bytes).collect();
     let (times, amounts) = (column::durations(&times), column::amounts(&amounts));
+    let memory: Vec<_> = rows.iter().map(|(_, _, _, of)| of.memory).collect();
+    let (has_memory, memory) = (memory.iter().any(|bytes| *bytes > 0), column::amounts(&memory));
     let busy = busy(rows.iter().map(|(_, _, _, of)| Some(*of)));
     html! {
         h3 { "What it takes" }
@@ -123,7 +131,8 @@ fn resources(record: &Record) -> Markup {
             thead { tr {
                 th scope="col" { "architecture" } th.text scope="col" { "containers" } th scope="col" { "processor time" }
                 th scope="col" { "cores busy" } th scope="col" { "at most" }
-                th scope="col" { "connections at most" } th scope="col" { "sent" }
+                th scope="col" { "connections at most" } @if has_memory { th scope="col" { "memory" } }
+                th scope="col" { "sent" }
             } }
             tbody { @for (index, (name, slot, kind, of)) in rows.into_iter().enumerate() { tr class={ "of-" (slot % SLOTS) } {
                 th scope="row" { (swatch(slot)) (name) }
@@ -132,12 +141,41 @@ fn resources(record: &Record) -> Markup {
                 td { (busy[index]) }
                 td { (count(of.cores_peak)) }
                 td { (count(of.connections_peak)) }
+                @if has_memory { td { (memory[index]) } }
                 td { (amounts[index]) }
             } } }
         } }))
         p.note {
             "Of all containers of a kind together, after the warm-up and while there was load. A connection counts at \
              each of its ends; what is sent to other pods counts for the outermost container, headers included."
+        }
+    }
+}
+
+/// What each architecture costs at the scenario's prices; nothing where it has none.
+fn money(record: &Record) -> Markup {
+    let Some((prices, all)) = crate::money::of(record) else { return html! {} };
+    let rows = architectures(record).zip(&all);
+    let kinds: IndexSet<&str> =
+        all.iter().flat_map(|(_, money)| money.by_kind.keys().map(String::as_str)).collect();
+    html! {
+        h3 { "What it costs" }
+        (frame::scroll("what each architecture costs in money", &html! { table {
+            thead { tr {
+                th scope="col" { "architecture" }
+                @for kind in &kinds { th scope="col" { (kind) " an hour" } }
+                th scope="col" { "an hour" } th scope="col" { "a million requests" }
+            } }
+            tbody { @for ((name, _, slot), (_, money)) in rows { tr class={ "of-" (slot % SLOTS) } {
+                th scope="row" { (swatch(slot)) (name) }
+                @for kind in &kinds { td { (money.by_kind.get(*kind).map_or_else(|| "–".to_owned(), |hour| amount(*hour))) } }
+                td { (amount(money.hour)) }
+                td { (money.million_requests.map_or_else(|| "–".to_owned(), amount)) }
+            } } }
+        } }))
+        p.note {
+            "In " (prices.currency) ", at the prices of the scenario: busy cores over the utilisation that is paid for, memory of \
+             proxies, bytes sent to other pods, and requests that a managed gateway charges for."
         }
     }
 }

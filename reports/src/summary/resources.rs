@@ -18,6 +18,9 @@ pub struct Resources {
     pub connections_peak: u64,
     /// Bytes that the pods whose outermost container this is sent to others; of several seeds, in all of them.
     pub bytes: u64,
+    /// Bytes of memory that proxies take, all of them, as far as it is known what they cost; left out where it is not.
+    #[serde(default, skip_serializing_if = "super::is_zero")]
+    pub memory_bytes: u64,
 }
 
 impl Resources {
@@ -29,6 +32,7 @@ impl Resources {
             cores_busy_peak: of.cores_peak,
             connections_peak: of.connections_peak,
             bytes: of.bytes,
+            memory_bytes: of.memory,
         }
     }
 }

@@ -18,20 +18,26 @@ pub(super) fn rows(record: &Record) -> Option<Grid> {
     let kinds: Vec<_> = KINDS.into_iter().filter(|(kind, _)| is_there(kind)).collect();
     let mut head = vec![String::new()];
     head.extend(kinds.iter().map(|(_, label)| (*label).to_owned()));
+    let has_memory = record.architectures.values().any(|seen| all(seen).memory > 0);
+    head.extend(has_memory.then(|| "memory".to_owned()));
     head.extend(["connections", "sent"].map(str::to_owned));
     let mut rows = vec![head];
     let known = record.architectures.iter().filter(|(_, seen)| !seen.resources.is_empty());
     let sent = column::amounts(&known.clone().map(|(_, seen)| all(seen).bytes).collect::<Vec<_>>());
+    let memory = column::amounts(&known.clone().map(|(_, seen)| all(seen).memory).collect::<Vec<_>>());
     let cores = kinds.iter().map(|(kind, _)| cores(known.clone().map(|(_, seen)| seen.resources.get(*kind))));
     let cores: Vec<Vec<String>> = cores.collect();
     for (index, ((name, seen), sent)) in known.zip(sent).enumerate() {
         let mut row = vec![printable(name)];
         row.extend(cores.iter().map(|column| column[index].clone()));
+        row.extend(has_memory.then(|| memory[index].clone()));
         row.extend([count(all(seen).connections_peak), sent]);
         rows.push(row);
     }
-    let title = "Cores busy on average (at most), connections open at most, and bytes on the wire";
-    (rows.len() > 1).then(|| (title.to_owned(), rows))
+    let memory = if has_memory { "memory of proxies, " } else { "" };
+    let title =
+        format!("Cores busy on average (at most), {memory}connections open at most, and bytes on the wire");
+    (rows.len() > 1).then_some((title, rows))
 }
 
 /// The cells of a kind of container, `0.49 (8)`: the mean, and the peak.

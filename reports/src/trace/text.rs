@@ -417,6 +417,7 @@ mod tests {
             duration_us: 1_000_000,
             warmup_us: 0,
             window_us: 1_000,
+            prices: None,
             graph: Graph { services: Vec::new(), edges: Vec::new() },
             faults: Vec::new(),
             architectures: IndexMap::new(),

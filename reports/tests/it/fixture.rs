@@ -124,6 +124,7 @@ pub(crate) fn boutique() -> Record {
         duration_us: 30_000_000,
         warmup_us: 5_000_000,
         window_us: 250_000,
+        prices: None,
         graph: graph(),
         faults: vec![Fault {
             name: "payment-slow".into(),
@@ -221,6 +222,7 @@ fn resources(kind: &Kind) -> IndexMap<String, Resources> {
         cores_peak,
         connections_peak,
         bytes,
+        memory: 0,
     };
     let application = of(12_300_000, 9, 140, if kind.proxies > 1.0 { 0 } else { 81_000_000 });
     let mut all = IndexMap::from([("application".to_owned(), application)]);

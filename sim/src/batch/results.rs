@@ -30,6 +30,7 @@ pub(super) fn record(plan: &Plan, simulated: Vec<Result<Simulated, Panicked>>) -
         warmup_us: plan.warmup.as_micros() as u64,
         window_us: plan.window_width().as_micros() as u64,
         graph: graph(plan),
+        prices: plan.prices.clone(),
         faults: plan.faults.iter().map(|of| fault(plan, of)).collect(),
         architectures,
         paired: IndexMap::new(),

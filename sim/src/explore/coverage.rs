@@ -154,7 +154,10 @@ fn states(plan: &Plan) -> Vec<String> {
     for mesh in plan.architectures.iter().filter_map(|of| of.mesh.as_ref()) {
         let edges = plan.edges();
         for (index, service) in plan.services.iter().enumerate() {
-            if edges.iter().any(|(caller, callee)| caller.is_some() && *callee == index) {
+            if edges
+                .iter()
+                .any(|(caller, callee)| caller.is_some_and(|caller| mesh.members[caller]) && *callee == index)
+            {
                 of_upstream("mesh", &service.name, &mesh.calls.services[index], &mut all);
             }
         }

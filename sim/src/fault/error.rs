@@ -2,14 +2,14 @@
 
 use hoplab_config::form::Form;
 use hoplab_config::quantity::{Duration as Quantity, Share};
-use hoplab_config::{At, Context, Read, table, way};
+use hoplab_config::{At, Context, Place, Read, table, way};
 use toml_edit::Value;
 
 use super::dice::{Dice, Drawing, Entries};
 use super::sides::{WrittenTarget, percent, pods};
 use super::{Aim, Fault, Run};
 use crate::call::CallKey;
-use crate::pods::Place;
+use crate::pods;
 use crate::random;
 use crate::scenario::plan::application::Service;
 use crate::scenario::plan::target::Target;
@@ -30,7 +30,14 @@ pub struct Error {
 
 impl Error {
     /// Whether the request `key` to `endpoint` at `place` is to fail; `fault` is which of the plan's this is.
-    pub(crate) fn fails(&self, seed: u64, fault: usize, place: Place, endpoint: usize, key: CallKey) -> bool {
+    pub(crate) fn fails(
+        &self,
+        seed: u64,
+        fault: usize,
+        place: pods::Place,
+        endpoint: usize,
+        key: CallKey,
+    ) -> bool {
         place.is_in(self.target)
             && self.endpoint.is_none_or(|only| only == endpoint)
             && random::happens(&mut random::stream(seed, "fault", key.0, fault as u64), self.share)
@@ -66,8 +73,13 @@ impl Fault for Error {
         surroundings: &Surroundings<'_>,
         context: &mut Context<'_>,
     ) -> Option<Self> {
+        let place = written.target.service.as_ref().map_or(Place::BEGINNING, |at| at.place);
         let target = surroundings.target(written.target, context);
-        let service = target.map(|target| target.service);
+        if target.is_some_and(|target| target.service().is_none()) {
+            let hint = "name a service: what it answers comes through the gateway";
+            context.error(place, "the gateway has no answers of its own").hint(hint);
+        }
+        let service = target.and_then(Target::service);
         let named = written.endpoint.is_some();
         let endpoint = service
             .zip(written.endpoint)
@@ -80,7 +92,8 @@ impl Fault for Error {
     }
 
     fn in_words(&self, services: &[Service]) -> String {
-        let named = |index: usize| &*services[self.target.service.0].endpoints[index].name;
+        let of = self.target.service().map(|service| &services[service.0]);
+        let named = |index: usize| of.map_or("requests", |service| &*service.endpoints[index].name);
         let (pods, share) = (pods(services, self.target), percent(self.share));
         let endpoint = self.endpoint.map_or("requests", named);
         format!("{pods} answers {share} % of {endpoint} with {}", self.status)

@@ -9,7 +9,7 @@ use hoplab_proxy::host::Host;
 use super::dice::{Dice, Drawing, Entries, rounded, text};
 use super::sides::{WrittenTarget, pods};
 use super::{Aim, Fault, Run};
-use crate::pods::Place;
+use crate::pods::Instance;
 use crate::scenario::plan::application::Service;
 use crate::scenario::plan::target::Target;
 use crate::scenario::resolve::surroundings::Surroundings;
@@ -102,7 +102,7 @@ impl Fault for Restart {
 impl Restart {
     /// A pod that drains is told to stop, and is killed when its time is over, whether it is done or not. It is held
     /// from the first on, so that one that crashes while it drains is not brought back for the rest of that.
-    async fn restart(&self, run: &Run<'_>, pod: Place) {
+    async fn restart(&self, run: &Run<'_>, pod: Instance) {
         let host = &run.host;
         let killed = host.now() + self.drain;
         run.pods.hold(pod);

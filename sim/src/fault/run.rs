@@ -3,15 +3,15 @@
 use hoplab_proxy::host::{Host, Instant};
 
 use crate::faults::Faults;
-use crate::pods::{Place, Pods};
+use crate::pods::{Instance, Pods};
 use crate::scenario::plan::target::{Between, Target};
 use crate::world::{Impairment, ImpairmentKind, PodId, SimHost, Trouble};
 
 /// A fault while it is carried out.
 pub(crate) struct Run<'a> {
     pub(crate) pods: &'a Pods,
-    /// Starts what runs in a service's pod.
-    pub(crate) start_pod: &'a dyn Fn(Place),
+    /// Starts what runs in a pod.
+    pub(crate) start_pod: &'a dyn Fn(Instance),
     /// Where the time is read.
     pub(crate) host: SimHost,
     pub(crate) faults: &'a Faults,
@@ -48,7 +48,7 @@ impl Run<'_> {
     }
 
     /// Lets go of a pod that was killed, which starts anew when nobody else holds it.
-    pub(super) fn let_go(&self, pod: Place) {
+    pub(super) fn let_go(&self, pod: Instance) {
         if self.pods.let_go(pod) {
             (self.start_pod)(pod);
         }

@@ -6,19 +6,20 @@ use hoplab_config::quantity::Share;
 use hoplab_config::{At, Context, Keys, Read, Required, Table, key, table, way};
 
 use crate::scenario::plan::application::Service;
-use crate::scenario::plan::target::{Between, Side, Target, Ways};
+use crate::scenario::plan::party::GATEWAY;
+use crate::scenario::plan::target::{Between, Side, Target, Ways, Workload};
 
 table! {
-    /// Pods of a service: `service = "payment", replica = 0`.
+    /// Pods of a service, or of the gateway: `service = "payment", replica = 0`.
     pub(crate) struct WrittenTarget {
-        /// Of which service.
+        /// Of which service, or of `gateway`.
         pub(crate) service: String as ServiceName = Required::BARE,
         /// Which of its pods, from 0 on.
         pub(crate) replica: u32 = "all",
     }
 }
 
-way!(ServiceName: String, Form::Text { what: "a service", example: "payment" }, String::read);
+way!(ServiceName: String, Form::Text { what: "a service, or `gateway`", example: "payment" }, String::read);
 way!(pub(super) Party: String, party(), String::read);
 way!(Two: Vec<At<String>>, Form::List(Box::new(party())), Vec::read);
 
@@ -135,8 +136,13 @@ fn ways(table: &mut Table<'_, '_>, keys: &[&'static str], context: &mut Context<
 
 /// Pods as people say them: `payment-0`.
 pub(super) fn pods(services: &[Service], target: Target) -> String {
-    let name = &services[target.service.0].name;
-    target.replica.map_or_else(|| name.clone(), |replica| format!("{name}-{replica}"))
+    let Target { workload, .. } = target;
+    let name = match workload {
+        Workload::Gateway if target.replica.is_none() => return "the gateway".to_owned(),
+        Workload::Gateway => GATEWAY,
+        Workload::Service(service) => &services[service.0].name,
+    };
+    target.replica.map_or_else(|| name.to_owned(), |replica| format!("{name}-{replica}"))
 }
 
 /// A side as people say it: `the gateway`.
@@ -144,7 +150,6 @@ pub(super) fn side(services: &[Service], side: Side) -> String {
     match side {
         Side::Pods(target) => pods(services, target),
         Side::Clients => "clients".to_owned(),
-        Side::Gateway => "the gateway".to_owned(),
     }
 }
 

@@ -121,6 +121,8 @@ impl Figure {
             Self::BytesSent => containers("bytes_sent", "bytes sent")
                 .count(Better::Less, |scope| scope.resources(|of| of.bytes as f64))
                 .gated("bytes.sent", "0"),
+            Self::Memory => containers("memory", "memory in bytes")
+                .count(Better::Less, |scope| scope.resources(|of| of.memory as f64)),
             Self::Packets => {
                 network("packets", "packets").count(Better::Less, |scope| scope.network(|of| of.packets))
             }

@@ -9,6 +9,7 @@ use hoplab_proxy::telemetry::Outcome;
 
 use crate::figures::words::percent;
 use crate::record::{Architecture, BreakerChange};
+use crate::scenario::plan::party::GATEWAY;
 use crate::scenario::plan::{Fault, Invariants, Plan};
 
 /// With fewer requests before or after, shares of failures are not compared.
@@ -65,10 +66,9 @@ pub(super) fn breakers(
 fn started_anew(plan: &Plan, pod: &str, at_us: u64) -> bool {
     let anew = |fault: &Fault| {
         fault.kind.renews().is_some_and(|target| {
-            let service = &plan.services[target.service.0];
-            let mut replicas =
-                (0..service.replicas).filter(|at| target.replica.is_none_or(|only| only == *at));
-            let is_hit = replicas.any(|replica| format!("{}-{replica}", service.name) == pod);
+            let name = target.service().map_or(GATEWAY, |service| &plan.services[service.0].name);
+            let number = pod.strip_prefix(name).and_then(|rest| rest.strip_prefix('-')?.parse::<u32>().ok());
+            let is_hit = number.is_some_and(|number| target.replica.is_none_or(|only| only == number));
             is_hit && (fault.at + fault.lasts).as_micros() as u64 > at_us
         })
     };

@@ -194,6 +194,7 @@ pub(super) fn resources<'a>(
             cores_peak: sum.cores_peak.max(of.cores_peak),
             connections_peak: sum.connections_peak.max(of.connections_peak),
             bytes: sum.bytes + of.bytes,
+            memory: sum.memory.max(of.memory),
         };
     }
     let mean = |(kind, (sum, seeds)): (String, (Resources, u32))| {

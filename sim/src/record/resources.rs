@@ -18,6 +18,9 @@ pub struct Resources {
     /// Bytes that their pods sent to others, headers and repetitions included, which are those of the outermost
     /// container: under a mesh the sidecars'. Of several seeds, in all of them.
     pub bytes: u64,
+    /// Bytes of memory that proxies take, as far as it is known what they cost: all of them, with the most connections.
+    #[serde(default)]
+    pub memory: u64,
 }
 
 impl Sum for Resources {
@@ -29,6 +32,7 @@ impl Sum for Resources {
             cores_peak: sum.cores_peak + of.cores_peak,
             connections_peak: sum.connections_peak + of.connections_peak,
             bytes: sum.bytes + of.bytes,
+            memory: sum.memory + of.memory,
         })
     }
 }

@@ -21,6 +21,7 @@ pub use hoplab_config::Source;
 
 use super::grid::{Axis, Search};
 use super::profile::Profile;
+use crate::record::Prices;
 
 pub use application::{
     Call, DeadlineUse, Endpoint, EndpointId, OnCancel, OnError, Once, Overload, Service, ServiceId, Step,
@@ -33,7 +34,7 @@ pub use load::{Arrivals, Load, Pace};
 pub use network::{BetweenZones, Capacity, CongestionControl, Line, Network, Queue, Zone, ZoneId};
 pub use party::Party;
 pub use products::{Calls, Gateway, Mesh, ProxyCores};
-pub use target::{Between, Side, Target, Ways};
+pub use target::{Between, Side, Target, Ways, Workload};
 
 pub use crate::fault::{KINDS as FAULT_KINDS, Kind as FaultKind};
 
@@ -64,6 +65,8 @@ pub struct Plan {
     pub loads: Vec<Load>,
     /// How services are reached where no proxy stands in between.
     pub direct: DirectBalance,
+    /// What machines cost in money, where that is said.
+    pub prices: Option<Prices>,
     /// What goes wrong, in the order of the file.
     pub faults: Vec<Fault>,
     /// What must hold, in the order of the file.

@@ -11,6 +11,7 @@ mod explore;
 mod faults;
 mod layers;
 mod loads;
+mod members;
 pub(crate) mod names;
 pub(crate) mod network;
 mod products;
@@ -59,11 +60,14 @@ pub(super) fn resolve(file: File, overrides: &Overrides, context: &mut Context<'
     bounds::in_all(&services, &loads, window.duration, &places, context);
     let sweep = said(file.sweep).0;
     bounds::points(&sweep, context);
+    let gateway = said(file.gateway);
+    let gateways = bounds::replicas(gateway.replicas.as_ref(), context);
     let surroundings = surroundings::Surroundings {
         names: &names,
         services: &services,
         loads: &loads,
         architectures: &chosen,
+        gateways,
     };
     let faults = faults::resolve(said(file.faults), &window, &surroundings, context);
     let expectations = expectations::Expectations {
@@ -78,9 +82,10 @@ pub(super) fn resolve(file: File, overrides: &Overrides, context: &mut Context<'
     let expectations = expectations.resolve(said(file.expect), context);
     let direct = connections::direct_balance(said(file.direct).balance.as_ref(), &compared, context);
     let among = products::Among { names: &names, services: &services, loads: &loads, network: &network };
-    let mut products = Products::new(said(file.gateway), said(file.mesh), said(file.costs), among);
+    let mut products = Products::new((gateway, gateways), said(file.mesh), said(file.costs), among);
     let architectures = products.architectures(&chosen, context);
     let profiles = products.into_profiles();
+    let prices = file.prices.and_then(|at| at.value.resolve(context));
     let invariants = explore::invariants(said(file.invariants), context);
     let explore = explore::explore(said(file.explore), &names, context);
     let plan = Plan {
@@ -105,6 +110,7 @@ pub(super) fn resolve(file: File, overrides: &Overrides, context: &mut Context<'
         invariants,
         explore,
         profiles,
+        prices,
         sources: context.sources().to_vec(),
         warnings: Problems::default(),
     };

@@ -12,6 +12,7 @@ pub(super) mod fault;
 pub(super) mod load;
 pub(crate) mod network;
 pub(super) mod policies;
+pub(super) mod prices;
 pub(super) mod sweep;
 pub(super) mod topology;
 
@@ -27,6 +28,7 @@ use fault::Fault;
 use load::Load;
 use network::Network;
 use policies::{Gateway, Mesh};
+use prices::Prices;
 use sweep::Sweep;
 use topology::Service;
 
@@ -52,6 +54,8 @@ table! {
         pub(super) mesh: Mesh,
         /// What proxies cost.
         pub(super) costs: Costs = "those of its profiles, else as measured",
+        /// What machines cost in money; then it is told what each architecture costs.
+        pub(super) prices: Prices = "nothing is told of money",
         /// What goes wrong: each of exactly one kind, within the run.
         pub(super) faults: Vec<At<Fault>> = "none",
         /// What must hold of the result.

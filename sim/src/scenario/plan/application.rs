@@ -43,6 +43,8 @@ pub struct Service {
     pub keep_alive: Option<Duration>,
     /// How old it lets a connection become, a tenth more or less.
     pub max_connection_age: Option<Duration>,
+    /// Whether it is a store: no sidecar ever stands beside it.
+    pub is_store: bool,
     /// What it answers.
     pub endpoints: Vec<Endpoint>,
 }

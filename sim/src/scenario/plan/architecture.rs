@@ -15,3 +15,10 @@ pub struct Architecture {
     /// What stands beside services; they call each other themselves when `None`.
     pub mesh: Option<Arc<Mesh>>,
 }
+
+impl Architecture {
+    /// What stands beside a service; nothing where it has no sidecar.
+    pub(crate) fn beside(&self, service: usize) -> Option<&Arc<Mesh>> {
+        self.mesh.as_ref().filter(|mesh| mesh.members[service])
+    }
+}

@@ -4,10 +4,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use hoplab_mesh::config::Protection;
 use hoplab_proxy::load_control;
+use hoplab_proxy::upstream::settings::Retries;
 use hoplab_proxy::upstream::{Protocol as Http, Settings};
 
 use super::application::EndpointId;
+use super::connections::DirectBalance;
 use super::network::{Capacity, ZoneId};
 use crate::costs::Costs;
 
@@ -16,6 +19,10 @@ use crate::costs::Costs;
 pub struct Gateway {
     /// The profile that it behaves by; hoplab's own gateway when `None`.
     pub profile: Option<Arc<str>>,
+    /// Its pods; at least 1.
+    pub replicas: u32,
+    /// How clients spread over several.
+    pub balancer: DirectBalance,
     /// Where it stands.
     pub zone: Option<ZoneId>,
     /// What each direction of its NIC carries; without limit when `None`.
@@ -38,11 +45,17 @@ pub struct Gateway {
     pub costs: Costs,
 }
 
-/// What stands beside services: a sidecar at each pod.
+/// What stands beside services: a sidecar at each pod of its members.
 #[derive(Debug, Clone)]
 pub struct Mesh {
     /// The profile that it behaves by; hoplab's own sidecars when `None`.
     pub profile: Option<Arc<str>>,
+    /// Which services have sidecars; an entry a service. The others speak with them in the clear.
+    pub members: Vec<bool>,
+    /// How connections between sidecars are secured.
+    pub tls: Protection,
+    /// When a sidecar asks its own application again; never when `None`.
+    pub inbound_retry: Option<Retries>,
     /// How services call each other.
     pub calls: Calls,
     /// What requests meet at the inbound sides of a service's pods; an entry a service.

@@ -2,13 +2,40 @@
 
 use super::application::ServiceId;
 
-/// Pods of a service.
+/// Pods of a service, or of the gateway.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Target {
-    /// The service.
-    pub service: ServiceId,
+    /// Whose.
+    pub workload: Workload,
     /// One of its pods; all when `None`.
     pub replica: Option<u32>,
+}
+
+/// What has pods that faults may be aimed at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Workload {
+    /// The gateway.
+    Gateway,
+    /// A service.
+    Service(ServiceId),
+}
+
+impl Target {
+    /// All pods of the gateway.
+    pub(crate) const GATEWAY: Self = Self { workload: Workload::Gateway, replica: None };
+
+    /// Pods of a service.
+    pub(crate) fn of_service(service: ServiceId, replica: Option<u32>) -> Self {
+        Self { workload: Workload::Service(service), replica }
+    }
+
+    /// The service, where they are a service's.
+    pub(crate) fn service(self) -> Option<ServiceId> {
+        match self.workload {
+            Workload::Gateway => None,
+            Workload::Service(service) => Some(service),
+        }
+    }
 }
 
 /// Two sides of the network, between which a fault works.
@@ -36,10 +63,8 @@ pub enum Ways {
 /// One side of a fault in the network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Side {
-    /// Pods of a service.
+    /// Pods of a service, or of the gateway.
     Pods(Target),
     /// Whoever sends load.
     Clients,
-    /// The gateway.
-    Gateway,
 }

@@ -3,7 +3,8 @@
 
 use hoplab_config::{At, Context, Named, Outline, Outlined, Place};
 use hoplab_proxy::load_control::{self, LimitsPolicy};
-use hoplab_proxy::upstream::{Contradiction, Policies, Settings};
+use hoplab_proxy::upstream::settings::Retries;
+use hoplab_proxy::upstream::{Contradiction, Policies, RetryPolicy, Settings};
 
 use super::names::Names;
 use crate::scenario::plan::application::{EndpointId, ServiceId};
@@ -132,6 +133,19 @@ impl<'a> Laid<'a> {
         Contradiction::note_all(found, &layers, context);
         self.policies.settings()
     }
+}
+
+/// When sidecars ask their own applications again, as these layers say, the scenario's first.
+pub(super) fn inbound_retry<'a>(
+    layers: impl Iterator<Item = &'a Option<At<Outlined<RetryPolicy>>>>,
+    context: &mut Context<'_>,
+) -> Option<Retries> {
+    let layers: Vec<&Outlined<RetryPolicy>> = layers.flatten().map(|at| &at.value).collect();
+    let (policy, outlines) = stacked(&layers, RetryPolicy::over);
+    if layers.is_empty() {
+        return None;
+    }
+    policy.resolve_alone().map_err(|found| Contradiction::note_all(found, &outlines, context)).ok()
 }
 
 /// What is written in `layers`, the upper ones first, with where; nothing when nobody writes anything.

@@ -8,10 +8,12 @@ use hoplab_config::{At, Context, Place};
 use super::architectures::{Compared, Part};
 use super::layers::Usual;
 use super::names::Names;
-use super::{bounds, connections, layers, topology};
+use super::{bounds, connections, layers, members, topology};
+use hoplab_mesh::config::Protection;
+
 use crate::costs::Costs;
 use crate::scenario::plan::products::{Calls, Gateway, Mesh, ProxyCores};
-use crate::scenario::plan::{Architecture, Load, Network, Service};
+use crate::scenario::plan::{Architecture, DirectBalance, Load, Network, Service};
 use crate::scenario::profile::{Chain, Profile};
 use crate::scenario::schema::costs::{self as written, Cost};
 use crate::scenario::schema::policies::{self, Cores, GatewayManners, Layers, MeshManners, SHARED};
@@ -22,6 +24,7 @@ const PROXY_CORES: u32 = 2;
 /// What the file says of its products, and what they stand among.
 pub(super) struct Products<'a> {
     gateway: policies::Gateway,
+    gateways: u32,
     gateway_layers: Layers,
     mesh: policies::Mesh,
     mesh_layers: Layers,
@@ -48,15 +51,15 @@ struct Named {
 }
 
 impl<'a> Products<'a> {
-    /// What a file says, of a gateway, a mesh and what they cost.
+    /// What a file says, of a gateway and how many pods it has, of a mesh and of what they cost.
     pub(super) fn new(
-        mut gateway: policies::Gateway,
+        (mut gateway, gateways): (policies::Gateway, u32),
         mut mesh: policies::Mesh,
         costs: written::Costs,
         among: Among<'a>,
     ) -> Self {
         let (gateway_layers, mesh_layers) = (gateway.take_layers(), mesh.take_layers());
-        Self { gateway, gateway_layers, mesh, mesh_layers, costs, among, profiles: Vec::new() }
+        Self { gateway, gateways, gateway_layers, mesh, mesh_layers, costs, among, profiles: Vec::new() }
     }
 
     /// The architectures that are `chosen`. What is said of a part that none of them has is looked at, too.
@@ -115,6 +118,8 @@ impl<'a> Products<'a> {
         let costs = below.iter().filter_map(|layer| layer.costs.as_ref());
         Gateway {
             profile: part.profile.as_deref().map(Arc::from),
+            replicas: self.gateways,
+            balancer: written.balancer.as_ref().map_or(DirectBalance::PerConnection, |at| at.value),
             zone: zone.and_then(|name| topology::zone(name, &network.zones, context)),
             nic: network.nic_of(written.bandwidth.as_ref().map(|at| at.value.0)),
             keep_alive: connections::kept_for(keep_alive, context),
@@ -141,6 +146,12 @@ impl<'a> Products<'a> {
         let costs = below.iter().filter_map(|layer| layer.costs.as_ref());
         Mesh {
             profile: part.profile.as_deref().map(Arc::from),
+            tls: manners
+                .iter()
+                .find_map(|layer| layer.tls.as_ref())
+                .map_or_else(Protection::default, |at| at.value),
+            inbound_retry: layers::inbound_retry(manners.iter().map(|layer| &layer.inbound_retry), context),
+            members: members::resolve(&self.mesh, services, names, context),
             calls: Calls { services: resolved.services, routes: resolved.routes },
             limits: resolved.service_limits,
             cores: proxy_cores(manners.iter().find_map(|layer| layer.cores.as_ref()), context),

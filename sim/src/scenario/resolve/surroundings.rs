@@ -10,7 +10,7 @@ use crate::fault::sides::{WrittenBetween, WrittenSides, WrittenTarget};
 use crate::scenario::plan::application::{Endpoint, Service, ServiceId};
 use crate::scenario::plan::load::Load;
 use crate::scenario::plan::party::{CLIENT, GATEWAY};
-use crate::scenario::plan::target::{Between, Side, Target, Ways};
+use crate::scenario::plan::target::{Between, Side, Target, Ways, Workload};
 
 /// What faults are resolved against.
 pub(crate) struct Surroundings<'a> {
@@ -18,17 +18,31 @@ pub(crate) struct Surroundings<'a> {
     pub(super) services: &'a [Service],
     pub(super) loads: &'a [Load],
     pub(super) architectures: &'a [Compared],
+    /// How many pods a gateway has.
+    pub(super) gateways: u32,
 }
 
 impl Surroundings<'_> {
     /// How many pods `target` means.
     pub(crate) fn pods_of(&self, target: Target) -> u32 {
-        target.replica.map_or(self.services[target.service.0].replicas, |_| 1)
+        let all = || match target.workload {
+            Workload::Gateway => self.gateways,
+            Workload::Service(service) => self.services[service.0].replicas,
+        };
+        target.replica.map_or_else(all, |_| 1)
     }
 
     /// Finds the pods that are written.
     pub(crate) fn target(&self, target: WrittenTarget, context: &mut Context<'_>) -> Option<Target> {
         let name = target.service?;
+        if name.value == GATEWAY {
+            self.check_gateway(name.place, context);
+            let replica = match target.replica {
+                None => None,
+                Some(replica) => Some(self.gateway(&replica, context)?),
+            };
+            return Some(Target { replica, ..Target::GATEWAY });
+        }
         if let Some((service, number)) = self.names.pod(&name.value) {
             let service = &self.services[service.0].name;
             let hint = format!("write `service = \"{service}\", replica = {number}`");
@@ -44,20 +58,17 @@ impl Surroundings<'_> {
             None => None,
             Some(replica) => Some(self.replica(service, &replica, context)?),
         };
-        Some(Target { service, replica })
+        Some(Target::of_service(service, replica))
+    }
+
+    /// One of the gateway's pods.
+    fn gateway(&self, replica: &At<u32>, context: &mut Context<'_>) -> Option<u32> {
+        numbered(GATEWAY, self.gateways, replica, context)
     }
 
     fn replica(&self, service: ServiceId, replica: &At<u32>, context: &mut Context<'_>) -> Option<u32> {
         let Service { name, replicas, .. } = &self.services[service.0];
-        if replica.value < *replicas {
-            return Some(replica.value);
-        }
-        let hint = match replicas - 1 {
-            0 => format!("its only pod is {name}-0: leave the replica out"),
-            last => format!("its pods are {name}-0 to {name}-{last}: write {last} or less"),
-        };
-        context.error(replica.place, format!("\"{name}\" has no replica {}", replica.value)).hint(hint);
-        None
+        numbered(name, *replicas, replica, context)
     }
 
     /// Finds the sides that are written.
@@ -101,18 +112,23 @@ impl Surroundings<'_> {
     /// A side by its name: an end of the traffic, a service, or one of its pods.
     pub(crate) fn side(&self, name: &At<String>, context: &mut Context<'_>) -> Option<Side> {
         if let Some(service) = self.names.find(&name.value) {
-            return Some(Side::Pods(Target { service, replica: None }));
+            return Some(Side::Pods(Target::of_service(service, None)));
         }
         if let Some((service, number)) = self.names.pod(&name.value) {
             let replica = At { value: number, place: name.place };
             let replica = Some(self.replica(service, &replica, context)?);
-            return Some(Side::Pods(Target { service, replica }));
+            return Some(Side::Pods(Target::of_service(service, replica)));
+        }
+        if let Some(number) = name.value.strip_prefix("gateway-").and_then(|number| number.parse().ok()) {
+            self.check_gateway(name.place, context);
+            let replica = self.gateway(&At { value: number, place: name.place }, context)?;
+            return Some(Side::Pods(Target { replica: Some(replica), ..Target::GATEWAY }));
         }
         match name.value.as_str() {
             CLIENT => Some(Side::Clients),
             GATEWAY => {
                 self.check_gateway(name.place, context);
-                Some(Side::Gateway)
+                Some(Side::Pods(Target::GATEWAY))
             }
             _ => {
                 let known = [CLIENT, GATEWAY].into_iter().chain(self.names.services());
@@ -125,8 +141,8 @@ impl Surroundings<'_> {
     /// The same side; the only pod of a service is the service.
     fn all_of(&self, side: Side) -> Side {
         match side {
-            Side::Pods(Target { service, .. }) if self.services[service.0].replicas == 1 => {
-                Side::Pods(Target { service, replica: None })
+            Side::Pods(target) if self.pods_of(Target { replica: None, ..target }) == 1 => {
+                Side::Pods(Target { replica: None, ..target })
             }
             side => side,
         }
@@ -154,4 +170,17 @@ impl Surroundings<'_> {
         }
         reached[service.0]
     }
+}
+
+/// One of so many pods of what is called `name`.
+fn numbered(name: &str, pods: u32, replica: &At<u32>, context: &mut Context<'_>) -> Option<u32> {
+    if replica.value < pods {
+        return Some(replica.value);
+    }
+    let hint = match pods.saturating_sub(1) {
+        0 => format!("its only pod is {name}-0: leave the replica out"),
+        last => format!("its pods are {name}-0 to {name}-{last}: write {last} or less"),
+    };
+    context.error(replica.place, format!("\"{name}\" has no replica {}", replica.value)).hint(hint);
+    None
 }

@@ -60,6 +60,7 @@ pub(super) fn services(
             protocol,
             keep_alive: connections::kept_for(service.keep_alive, context),
             max_connection_age: connections::kept_for(service.max_connection_age, context),
+            is_store: service.store.is_some_and(|at| at.value),
             endpoints,
         });
     }

@@ -4,11 +4,13 @@
 
 use hoplab_config::form::{Describe, Form, Key, Word};
 use hoplab_config::quantity::{Bandwidth, Duration};
-use hoplab_config::{At, Context, Keys, Named, Names, Outlined, Place, Read, Table, Value, table};
+use hoplab_config::{At, Context, Keys, Named, Names, Outlined, Place, Read, Table, Value, table, way};
+use hoplab_mesh::config::Protection;
 use hoplab_proxy::load_control::LimitsPolicy;
-use hoplab_proxy::upstream::{Policies, Protocol};
+use hoplab_proxy::upstream::{Policies, Protocol, RetryPolicy};
 
-use super::named;
+use super::{Counted, named};
+use crate::scenario::plan::connections::DirectBalance;
 
 /// Policies for parts of an application, over those for all of it.
 #[derive(Default)]
@@ -39,6 +41,10 @@ table! {
         pub(in crate::scenario) routes: Names<Called> = "none",
         /// Policies for one service each, over the defaults, key by key.
         pub(in crate::scenario) upstreams: Names<Outlined<Policies>> = "none",
+        /// Its pods.
+        pub(in crate::scenario) replicas: u32 as Counted = 1,
+        /// How clients spread over several.
+        pub(in crate::scenario) balancer: DirectBalance = "`\"per-connection\"`",
         /// Where it stands.
         pub(in crate::scenario) zone: String = "none",
         /// Of its NIC.
@@ -79,6 +85,10 @@ table! {
         /// Policies for one endpoint each, such as `"order.place"`, over its service's; it then has breakers, budgets,
         /// health checks and connections of its own.
         pub(in crate::scenario) routes: Names<Outlined<Policies>> = "none",
+        /// The services that have sidecars.
+        pub(in crate::scenario) only: Vec<At<String>> as Services = "all but stores",
+        /// The services that have none; they speak in the clear with those that have.
+        pub(in crate::scenario) except: Vec<At<String>> as Services = "stores",
         ..
         /// What its sidecars do.
         pub(in crate::scenario) manners: MeshManners,
@@ -93,12 +103,18 @@ table! {
     pub(in crate::scenario) struct MeshManners {
         /// Of each sidecar: its own, or `"shared"`: the application's, ahead of what waits there.
         pub(in crate::scenario) cores: Cores = 2,
+        /// How connections between sidecars are secured.
+        pub(in crate::scenario) tls: Protection = "`\"mutual\"`",
+        /// When a sidecar asks its own application again.
+        pub(in crate::scenario) inbound_retry: Outlined<RetryPolicy> = "never",
         /// Policies for every service.
         pub(in crate::scenario) defaults: Outlined<Policies> = "none",
         /// Load control of the requests to each service, at each of its pods.
         pub(in crate::scenario) limits: Outlined<LimitsPolicy> = "none",
     }
 }
+
+way!(Services: Vec<At<String>>, Form::List(Box::new(Form::Text { what: "a service", example: "order" })), Vec::read);
 
 impl Gateway {
     /// Its policies; nothing of them is left.

@@ -44,6 +44,8 @@ table! {
         pub(in crate::scenario) keep_alive: Duration = "`\"75s\"`; for ever for HTTP/2",
         /// How old a connection may become, a tenth more or less, by the seed.
         pub(in crate::scenario) max_connection_age: Duration = "unlimited",
+        /// `true`: a database or a cache, beside which no sidecar ever stands.
+        pub(in crate::scenario) store: bool = false,
         /// What it answers, by name: called as `"service.endpoint"`.
         pub(in crate::scenario) endpoints: Names<Endpoint> = "none",
     }
@@ -80,6 +82,7 @@ impl Service {
         self.protocol = other.protocol.or(self.protocol.take());
         self.keep_alive = other.keep_alive.or(self.keep_alive.take());
         self.max_connection_age = other.max_connection_age.or(self.max_connection_age.take());
+        self.store = other.store.or(self.store.take());
         let Some(Names(own)) = self.endpoints.as_mut().map(|at| &mut at.value) else {
             self.endpoints = other.endpoints;
             return;

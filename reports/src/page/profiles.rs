@@ -1,0 +1,81 @@
+//! The known systems that a run's architectures behave by: what each figure is taken from, and what is assumed. Read from
+//! the texts that were kept with the run.
+
+use hoplab_sim::record::Record;
+use hoplab_sim::scenario::profile::{self, Basis, Evidence, Profile};
+use indexmap::IndexSet;
+use maud::{Markup, html};
+
+use super::frame::{folded, scroll};
+use crate::format::plural;
+
+/// The section; nothing where no architecture names a profile.
+pub(super) fn profiles(record: &Record) -> Option<Markup> {
+    let all = named(record);
+    if all.is_empty() {
+        return None;
+    }
+    let assumed =
+        all.iter().flat_map(|profile| &profile.figures).filter(|of| of.basis == Basis::Assumed).count();
+    let note = html! {
+        "What hoplab knows of the systems that were compared, and from whom. "
+        (plural(assumed as u64, "value")) " of them nobody has published: change them where you know better, in a profile \
+         of your own."
+    };
+    Some(folded("profiles", "Known systems", &note, &html! { @for profile in &all { (told(profile)) } }))
+}
+
+/// The profiles that the architectures name.
+fn named(record: &Record) -> Vec<Profile> {
+    let parts = record.architectures.keys().flat_map(|name| name.split('+'));
+    let names: IndexSet<&str> = parts.filter_map(|part| Some(part.split_once(':')?.1)).collect();
+    // A record of another hoplab may say what this one cannot read.
+    names.into_iter().filter_map(|name| profile::of_run(name, &record.sources).ok()).collect()
+}
+
+fn told(profile: &Profile) -> Markup {
+    let of = |basis: Basis| profile.figures.iter().filter(|figure| figure.basis == basis).count();
+    html! {
+        h3 { (profile.title) @if let Some(version) = &profile.version { " " (version) } }
+        p.note {
+            @if let Some(ended) = &profile.ended { "Ended on " (ended) ". " }
+            @if let Some(as_of) = &profile.as_of { "Sources read on " (as_of) ". " }
+            (of(Basis::Published)) " values published, " (of(Basis::Derived)) " derived, " (of(Basis::Assumed)) " assumed."
+        }
+        (scroll(&format!("values of {}", profile.title), &html! { table {
+            thead { tr {
+                th.text scope="col" { "key" } th.text scope="col" { "value" } th.text scope="col" { "is" }
+                th.text scope="col" { "from" }
+            } }
+            tbody { @for figure in &profile.figures { tr {
+                th.text scope="row" { code { (figure.key) } }
+                td.text { code { (figure.value.split_whitespace().collect::<Vec<_>>().join(" ")) } }
+                td.text { (figure.basis.name()) }
+                td.text {
+                    @if let Some(source) = &figure.source { (source) }
+                    @if let Some(how) = &figure.how { @if figure.source.is_some() { ": " } (how) }
+                    @if figure.profile != profile.name { " (" (figure.profile) ")" }
+                }
+            } } }
+        } }))
+        @if !profile.sources.is_empty() { ul.sources { @for source in &profile.sources { li { (evidence(source)) } } } }
+        @if !profile.left_out.is_empty() {
+            p.note { "Not modelled:" }
+            ul { @for sentence in &profile.left_out { li { (sentence) } } }
+        }
+    }
+}
+
+fn evidence(of: &Evidence) -> Markup {
+    let said = [("version", &of.version), ("of", &of.date), ("on", &of.hardware)];
+    html! {
+        strong { (of.name) } ": "
+        @match &of.at {
+            Some(at) if at.starts_with("https://") => a href=(at) { (of.title) },
+            Some(at) => { (of.title) ", " (at) },
+            None => { (of.title) },
+        }
+        @for (what, text) in said { @if let Some(text) = text { ", " (what) " " (text) } }
+        @if let Some(method) = &of.method { "; " (method) }
+    }
+}
