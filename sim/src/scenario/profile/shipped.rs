@@ -11,7 +11,7 @@ macro_rules! shipped {
     };
 }
 
-shipped!["kong"];
+shipped!["aws-api-gateway", "haproxy", "kong", "nginx-plus", "sentinelgateway", "traefik",];
 
 /// The names of the profiles that hoplab has.
 pub fn names() -> Vec<&'static str> {
