@@ -11,7 +11,21 @@ macro_rules! shipped {
     };
 }
 
-shipped!["aws-api-gateway", "haproxy", "kong", "nginx-plus", "sentinelgateway", "traefik",];
+shipped![
+    "app-mesh",
+    "aws-api-gateway",
+    "consul-connect",
+    "ecs-service-connect",
+    "envoy",
+    "haproxy",
+    "istio",
+    "istio-ambient",
+    "kong",
+    "linkerd",
+    "nginx-plus",
+    "sentinelgateway",
+    "traefik",
+];
 
 /// The names of the profiles that hoplab has.
 pub fn names() -> Vec<&'static str> {
