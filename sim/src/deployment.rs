@@ -7,7 +7,6 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::time::Duration;
 
 use hoplab_gateway::routes::{HostPattern, LimitsId, Route, UpstreamId};
 use hoplab_mesh::config::Protection;
@@ -29,6 +28,7 @@ use crate::random;
 use crate::record;
 use crate::recorder::Recorder;
 use crate::scenario::plan::party::GATEWAY;
+use crate::scenario::plan::products::PATIENCE;
 use crate::scenario::plan::{
     Architecture, DirectBalance, EndpointId, Gateway, Mesh, Plan, ProxyCores, Service, ServiceId, ZoneId,
 };
@@ -39,9 +39,6 @@ const APP_PORT: u16 = 8080;
 const GATEWAY_PORT: u16 = 8080;
 const OUTBOUND_PORT: u16 = 15001;
 const INBOUND_PORT: u16 = 15006;
-
-/// How long an application waits for an answer when the scenario sets no timeout.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(3_600);
 
 /// The pods of a run and what runs in them. Cloning gives another handle.
 pub(crate) struct Deployment {
@@ -213,18 +210,25 @@ impl Deployment {
         let spawner = self.client_tasks.spawner(host.clone());
         let purpose = if zone.is_none() { "client" } else { &name };
         let asked = self.plan.requested_services();
-        let upstreams = (0..self.plan.services.len()).map(|service| {
-            asked.contains(&service).then(|| {
-                let (endpoints, spoken) = match &self.architecture.gateway {
-                    Some(gateway) => (gateways(gateway), gateway.protocol),
-                    None => (self.reached(service), None),
-                };
-                let protocol = spoken.unwrap_or(self.plan.services[service].protocol.http());
-                let config = self.plain(service, endpoints, protocol);
-                Upstream::new(host.clone(), &spawner, config, self.seed(purpose, service as u64))
-            })
+        let upstream = |service: usize, own: Option<&Settings>, purpose: &str| {
+            let (endpoints, spoken) = match &self.architecture.gateway {
+                Some(gateway) => (gateways(gateway), gateway.protocol),
+                None => (self.reached(service), None),
+            };
+            let protocol = spoken.unwrap_or(self.plan.services[service].protocol.http());
+            let config = self.by_itself(service, endpoints, protocol, own);
+            Upstream::new(host.clone(), &spawner, config, self.seed(purpose, service as u64))
+        };
+        let upstreams = (0..self.plan.services.len())
+            .map(|service| asked.contains(&service).then(|| upstream(service, None, purpose)));
+        let loads = self.plan.loads.iter().zip(&self.architecture.applications.loads).enumerate();
+        let own = loads.filter(|(_, (load, _))| load.zone == zone).flat_map(|(index, (load, own))| {
+            let purpose = format!("{purpose} of {}", load.name);
+            let asked = own.iter().flat_map(|own| load.mix.iter().map(move |(id, _)| (id.service.0, own)));
+            let upstream = &upstream;
+            asked.map(move |(service, own)| ((index, service), upstream(service, Some(own), &purpose)))
         });
-        ClientPod { zone, upstreams: upstreams.collect(), host }
+        ClientPod { zone, upstreams: upstreams.collect(), of_loads: own.collect(), host: host.clone() }
     }
 
     /// Starts what runs in a pod. Also after a crash.
@@ -271,7 +275,11 @@ impl Deployment {
                 };
                 let seed = self.seed(&name, callee as u64);
                 let protocol = self.plan.services[callee].protocol.http();
-                Upstream::new(host.clone(), &spawner, self.plain(callee, endpoints, protocol), seed)
+                let own = self.architecture.applications.calls.get(&(place.service, callee));
+                let mut config = self.by_itself(callee, endpoints, protocol, own);
+                config.zone =
+                    Some(self.zone(self.plan.services[place.service].zones[place.replica as usize]));
+                Upstream::new(host.clone(), &spawner, config, seed)
             })
         });
         let service = Arc::new(service::Service {
@@ -423,22 +431,23 @@ impl Deployment {
         Identity::from_pem(&credentials).expect("the authority's own certificates are sound")
     }
 
-    /// An upstream as an application's HTTP library is: round robin, patient, without policies, and with as many
-    /// connections as it wants, or over HTTP/2 one, which its requests share.
-    fn plain(&self, service: usize, endpoints: Vec<Endpoint>, protocol: Http) -> upstream::Config {
+    /// An upstream as an application's HTTP library is, with policies of its own or as [`plain`].
+    fn by_itself(
+        &self,
+        service: usize,
+        endpoints: Vec<Endpoint>,
+        protocol: Http,
+        own: Option<&Settings>,
+    ) -> upstream::Config {
         let name = self.plan.services[service].name.as_str();
-        let connections = (protocol == Http::Http1).then_some(u32::MAX);
-        let limits = Limits { connections, pending: u32::MAX, ..Limits::default() };
-        // Whoever is asked is told what the application itself says, and nothing of its library's patience.
-        let deadline = DeadlinePolicy { own: Some(false), ..DeadlinePolicy::default() }.resolve();
-        let settings = Settings {
-            timeout: Some(PATIENCE),
-            connect_timeout: PATIENCE,
-            limits,
-            deadline,
-            ..Settings::default()
-        };
-        upstream::Config { settings, protocol, ..upstream::Config::new(name, endpoints) }
+        // Balancing goes by what pods are where each is asked by its own name.
+        let is_listed = own.is_some() && *endpoints == self.endpoints(service, self.port(service));
+        let settings = own.cloned().unwrap_or_else(|| plain(protocol));
+        let mut config = upstream::Config { settings, protocol, ..upstream::Config::new(name, endpoints) };
+        if is_listed {
+            config.placements = self.placements(service);
+        }
+        config
     }
 
     /// Gives services addresses of their own, where connections are what is spread.
@@ -509,6 +518,21 @@ impl Deployment {
     /// What decides on span ids, among others: no two upstreams may share one.
     fn seed(&self, purpose: &str, number: u64) -> u64 {
         random::join(random::join(self.plan.seed, random::key(purpose)), number)
+    }
+}
+
+/// How an application's HTTP library calls: round robin, patient, without policies, and with as many connections as it wants,
+/// or over HTTP/2 one, which its requests share.
+fn plain(protocol: Http) -> Settings {
+    let connections = (protocol == Http::Http1).then_some(u32::MAX);
+    // Whoever is asked is told what the application itself says, and nothing of its library's patience.
+    let deadline = DeadlinePolicy { own: Some(false), ..DeadlinePolicy::default() }.resolve();
+    Settings {
+        timeout: Some(PATIENCE),
+        connect_timeout: PATIENCE,
+        limits: Limits { connections, pending: u32::MAX, ..Limits::default() },
+        deadline,
+        ..Settings::default()
     }
 }
 

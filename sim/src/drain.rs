@@ -11,8 +11,8 @@ use std::time::Duration;
 use hoplab_proxy::host::{Host, Instant};
 use hoplab_proxy::upstream::Settings;
 
-use crate::deployment::PATIENCE;
 use crate::recorder::Recorder;
+use crate::scenario::plan::products::PATIENCE;
 use crate::scenario::plan::{Architecture, Call, EndpointId, Plan, Step};
 
 /// How long after the load answers are waited for at least, and at most where no timeout says how long a request may
@@ -43,8 +43,14 @@ pub(crate) async fn drain(recorder: &Recorder, host: &impl Host, plan: &Plan, ar
 /// How long a request may be open after it was to be sent.
 fn patience(plan: &Plan, architecture: &Architecture) -> Duration {
     let mut timeouts = Timeouts { plan, architecture, of_answers: BTreeMap::new() };
-    let asked = plan.loads.iter().flat_map(|load| load.mix.iter().map(move |(id, _)| (load, *id)));
-    let longest = asked.map(|(load, id)| load.timeout.unwrap_or_else(|| timeouts.entrance(id))).max();
+    let loads = plan.loads.iter().zip(&architecture.applications.loads);
+    let asked = loads.flat_map(|(load, own)| load.mix.iter().map(move |(id, _)| (load, own, *id)));
+    let longest = asked.map(|(load, own, id)| match (load.timeout, own) {
+        (Some(timeout), _) => timeout,
+        (None, Some(own)) => tried(timeouts.entrance(id), own),
+        (None, None) => timeouts.entrance(id),
+    });
+    let longest = longest.max();
     // By the end of the longest it is over, and not before.
     (longest.unwrap_or_default().min(PATIENCE) + Duration::from_millis(1)).max(DRAIN)
 }
@@ -103,9 +109,24 @@ impl Timeouts<'_> {
 
     fn call(&mut self, caller: usize, call: &Call) -> Duration {
         let mesh = self.architecture.beside(caller).map(|mesh| mesh.calls.of(call.target));
-        let bounds = [call.timeout, mesh.and_then(|settings| settings.timeout)];
-        bounds.into_iter().flatten().min().unwrap_or_else(|| self.answers(call.target, mesh))
+        let attempt = |timeouts: &mut Self| {
+            let bound = mesh.and_then(|settings| settings.timeout);
+            bound.unwrap_or_else(|| timeouts.answers(call.target, mesh))
+        };
+        if let Some(timeout) = call.timeout {
+            return timeout;
+        }
+        match self.architecture.applications.calls.get(&(caller, call.target.service.0)) {
+            Some(own) => tried(attempt(self), own),
+            None => attempt(self),
+        }
     }
+}
+
+/// How long whoever has these settings may take, where one attempt takes so long.
+fn tried(attempt: Duration, own: &Settings) -> Duration {
+    let retries = own.retry.as_ref().map_or(0, |retry| retry.attempts);
+    own.timeout.unwrap_or(PATIENCE).min(attempt.saturating_mul(retries.saturating_add(1)))
 }
 
 #[cfg(test)]

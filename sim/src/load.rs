@@ -1,6 +1,7 @@
 //! Load: clients that send requests at the times the scenario says, whether or not the system
 //! keeps up (open loop), or after thinking (closed loop). Latency counts from the intended send.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,6 +42,17 @@ pub(crate) struct ClientPod {
     pub(crate) host: SimHost,
     /// How to reach each service, by its index; `None` for those that clients never call.
     pub(crate) upstreams: Vec<Option<Arc<Upstream<SimHost>>>>,
+    /// The same of loads that call in a way of their own, by load and service.
+    pub(crate) of_loads: BTreeMap<(usize, usize), Arc<Upstream<SimHost>>>,
+}
+
+impl ClientPod {
+    /// How clients of a load reach a service that they ask.
+    fn upstream(&self, load: usize, service: usize) -> Arc<Upstream<SimHost>> {
+        let own = self.of_loads.get(&(load, service));
+        let upstream = own.or(self.upstreams[service].as_ref());
+        Arc::clone(upstream.expect("whatever is asked has an upstream"))
+    }
 }
 
 impl Clients {
@@ -98,7 +110,7 @@ impl Clients {
         pod.host.asks(&load.name);
         self.recorder.sent(trace, target, at);
         self.recorder.called(trace, None, target.service.0);
-        let upstream = pod.upstreams[target.service.0].clone().expect("whatever is asked has an upstream");
+        let upstream = pod.upstream(load_index, target.service.0);
         let mut exchange = Exchange::start(trace, None, at);
         exchange.flags = TraceFlags::SAMPLED;
         exchange.enter(Owner::Pool);

@@ -33,7 +33,7 @@ pub use explore::Explore;
 pub use load::{Arrivals, Load, Pace};
 pub use network::{BetweenZones, Capacity, CongestionControl, Line, Network, Queue, Zone, ZoneId};
 pub use party::Party;
-pub use products::{Calls, Gateway, Mesh, ProxyCores};
+pub use products::{Applications, Calls, Gateway, Mesh, ProxyCores};
 pub use target::{Between, Side, Target, Ways, Workload};
 
 pub use crate::fault::{KINDS as FAULT_KINDS, Kind as FaultKind};

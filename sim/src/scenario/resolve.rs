@@ -4,8 +4,10 @@
 
 mod architectures;
 pub(crate) mod bounds;
+mod calls;
 mod connections;
 mod cycles;
+mod double_retries;
 mod expectations;
 mod explore;
 mod faults;
@@ -25,6 +27,8 @@ use hoplab_config::{At, Context, Named, Problems};
 
 use super::overrides::Overrides;
 use super::plan::Plan;
+use super::schema::calls::Calls;
+use super::schema::load::Load;
 use super::schema::topology::Service;
 use super::schema::{self, App, File, named, said};
 use crate::scenario::LONGEST;
@@ -48,9 +52,10 @@ pub(super) fn resolve(file: File, overrides: &Overrides, context: &mut Context<'
     let compared = architectures::compared(file.compare.as_ref().map(|at| &at.value), context);
     let chosen = architectures::chosen(&compared, overrides, context);
     let network = network::network(said(file.network), context);
-    let written = services(&scenario, named(file.services), context)?;
+    let mut written = services(&scenario, named(file.services), context)?;
     let names = Names::of(&written, context);
-    let loads = named(file.load);
+    let mut loads = named(file.load);
+    let calls = own_calls(said(file.calls), file.library.map(|at| at.value), &mut written, &mut loads);
     let places = bounds::Places::of(&written, &loads);
     let asks_without_end = restless::first(&loads);
     let services = topology::services(written, &names, &network, context);
@@ -82,8 +87,9 @@ pub(super) fn resolve(file: File, overrides: &Overrides, context: &mut Context<'
     let expectations = expectations.resolve(said(file.expect), context);
     let direct = connections::direct_balance(said(file.direct).balance.as_ref(), &compared, context);
     let among = products::Among { names: &names, services: &services, loads: &loads, network: &network };
-    let mut products = Products::new((gateway, gateways), said(file.mesh), said(file.costs), among);
+    let mut products = Products::new((gateway, gateways), (said(file.mesh), calls), said(file.costs), among);
     let architectures = products.architectures(&chosen, context);
+    double_retries::warn(&architectures, &services, &loads, products.calls_said_at(), context);
     let profiles = products.into_profiles();
     let prices = file.prices.and_then(|at| at.value.resolve(context));
     let invariants = explore::invariants(said(file.invariants), context);
@@ -173,6 +179,22 @@ fn app(path: &At<String>, context: &mut Context<'_>) -> Option<Named<Service>> {
             context.error(path.place, why).hint("the path is relative to the scenario file");
             None
         }
+    }
+}
+
+/// How applications and clients call by themselves, taken out of what is written.
+fn own_calls(
+    all: Calls,
+    library: Option<Calls>,
+    services: &mut [(At<String>, Service)],
+    loads: &mut Named<Load>,
+) -> calls::Written {
+    calls::Written {
+        all,
+        services: services.iter_mut().map(|(_, service)| said(service.calls.take())).collect(),
+        library,
+        // A load of which nothing could be read is left out.
+        loads: loads.iter_mut().filter_map(|(_, load)| load.as_mut()).map(|load| load.calls.take()).collect(),
     }
 }
 

@@ -3,6 +3,7 @@
 //! Units and types are checked here; what needs a second look elsewhere (names, order, sums) is
 //! resolved into a plan. No files are opened but through the reader's context.
 
+pub(super) mod calls;
 pub(super) mod costs;
 pub(super) mod direct;
 mod distribution;
@@ -21,6 +22,7 @@ use hoplab_config::quantity::Duration;
 use hoplab_config::{At, Keys, Named, Names, Read, Required, table, way};
 
 use super::grid::Search;
+use calls::Calls;
 use costs::Costs;
 use direct::Direct;
 use expect::Expect;
@@ -48,6 +50,10 @@ table! {
         /// How services are reached where no proxy stands at the caller's side: by clients that have no gateway, and by
         /// services outside a mesh.
         pub(super) direct: Direct,
+        /// How applications call by themselves in every architecture, whatever stands beside them.
+        pub(super) calls: Calls = "as a plain HTTP library",
+        /// How applications call under the architecture `library`, over what they do by themselves.
+        pub(super) library: Calls = "as `mesh` says",
         /// The gateway: the keys of its live file that a scenario does not know by itself.
         pub(super) gateway: Gateway,
         /// The sidecars: the keys of their live file that a scenario does not know by itself.
@@ -128,7 +134,8 @@ way!(pub(super) Architectures: Vec<At<String>>, Form::List(Box::new(architecture
 
 /// How architectures are called; what they mean, and which profiles there are, is resolved.
 fn architectures() -> Form {
-    let known = words(["direct", "gateway", "mesh", "gateway+mesh", "mesh+gateway"]);
+    let known =
+        words(["direct", "gateway", "mesh", "gateway+mesh", "mesh+gateway", "library", "gateway+library"]);
     let profiled = Form::Text { what: "an architecture with profiles", example: "gateway:kong+mesh:linkerd" };
     Form::Either(vec![known, profiled])
 }

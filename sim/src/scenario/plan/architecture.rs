@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::products::{Gateway, Mesh};
+use super::products::{Applications, Gateway, Mesh};
 
 /// How traffic enters and how services talk. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -14,6 +14,8 @@ pub struct Architecture {
     pub gateway: Option<Arc<Gateway>>,
     /// What stands beside services; they call each other themselves when `None`.
     pub mesh: Option<Arc<Mesh>>,
+    /// How applications and clients call by themselves, with a library or without.
+    pub applications: Arc<Applications>,
 }
 
 impl Architecture {

@@ -1,6 +1,7 @@
 //! The products of an architecture, each with its policies resolved and its costs. Not here: where they listen and whom
 //! they find, which the deployment says.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -81,6 +82,18 @@ impl Calls {
         let own = self.routes.iter().find(|(routed, _)| *routed == id).map(|(_, settings)| settings);
         own.unwrap_or(&self.services[id.service.0])
     }
+}
+
+/// How long an application waits for an answer when nobody sets a timeout.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(3_600);
+
+/// How applications and clients call by themselves; as a plain HTTP library does where there is no entry.
+#[derive(Debug, Clone)]
+pub struct Applications {
+    /// By the services that call and are called, by index.
+    pub calls: BTreeMap<(usize, usize), Settings>,
+    /// By load, whatever it asks.
+    pub loads: Vec<Option<Settings>>,
 }
 
 /// Whose cores a proxy beside an application works on.

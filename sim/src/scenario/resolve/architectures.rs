@@ -15,6 +15,8 @@ pub(super) struct Compared {
     pub(super) gateway: Option<Part>,
     /// What stands beside services.
     pub(super) mesh: Option<Part>,
+    /// Whether services call by a library with policies.
+    pub(super) has_library: bool,
 }
 
 /// A part of an architecture.
@@ -51,13 +53,15 @@ impl Compared {
     fn all() -> Vec<Self> {
         let part = |is_there: bool| is_there.then(Part::default);
         let all = [(false, false), (true, false), (false, true), (true, true)];
-        all.map(|(gateway, mesh)| Self { gateway: part(gateway), mesh: part(mesh) }).to_vec()
+        all.map(|(gateway, mesh)| Self { gateway: part(gateway), mesh: part(mesh), has_library: false })
+            .to_vec()
     }
 }
 
 impl fmt::Display for Compared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let parts = [("gateway", &self.gateway), ("mesh", &self.mesh)];
+        let library = self.has_library.then(Part::default);
+        let parts = [("gateway", &self.gateway), ("mesh", &self.mesh), ("library", &library)];
         let mut said = false;
         for (name, part) in parts.into_iter().filter_map(|(name, part)| Some((name, part.as_ref()?))) {
             let joint = if said { "+" } else { "" };
@@ -129,6 +133,15 @@ fn parse(name: &str, written_at: Option<Place>) -> Result<Compared, Refused> {
     for part in name.split('+') {
         let (part, profile) =
             part.split_once(':').map_or((part, None), |(part, profile)| (part, Some(profile)));
+        if part == "library" {
+            if profile.is_some() {
+                return Err(Refused::Later("a profile of a library".to_owned()));
+            }
+            if std::mem::replace(&mut architecture.has_library, true) {
+                return Err(Refused::Twice(part.to_owned()));
+            }
+            continue;
+        }
         let place = match part {
             "gateway" => &mut architecture.gateway,
             "mesh" => &mut architecture.mesh,
@@ -152,7 +165,8 @@ fn is_profile(name: &str) -> bool {
 }
 
 fn words(name: &str, refused: &Refused) -> (String, String) {
-    let known: Vec<String> = Compared::all().iter().map(ToString::to_string).collect();
+    let mut known: Vec<String> = Compared::all().iter().map(ToString::to_string).collect();
+    known.push("library".to_owned());
     let list = format!("there are \"{}\"", known.join("\", \""));
     match refused {
         Refused::Later(what) => (format!("{what} is not there yet"), list),

@@ -6,13 +6,14 @@ use std::sync::Arc;
 use hoplab_config::{At, Context, Place};
 
 use super::architectures::{Compared, Part};
+use super::calls::{self, Layer};
 use super::layers::Usual;
 use super::names::Names;
 use super::{bounds, connections, layers, members, topology};
 use hoplab_mesh::config::Protection;
 
 use crate::costs::Costs;
-use crate::scenario::plan::products::{Calls, Gateway, Mesh, ProxyCores};
+use crate::scenario::plan::products::{Applications, Calls, Gateway, Mesh, ProxyCores};
 use crate::scenario::plan::{Architecture, DirectBalance, Load, Network, Service};
 use crate::scenario::profile::{Chain, Profile};
 use crate::scenario::schema::costs::{self as written, Cost};
@@ -28,6 +29,7 @@ pub(super) struct Products<'a> {
     gateway_layers: Layers,
     mesh: policies::Mesh,
     mesh_layers: Layers,
+    calls: calls::Written,
     costs: written::Costs,
     among: Among<'a>,
     /// The profiles that architectures name.
@@ -54,12 +56,22 @@ impl<'a> Products<'a> {
     /// What a file says, of a gateway and how many pods it has, of a mesh and of what they cost.
     pub(super) fn new(
         (mut gateway, gateways): (policies::Gateway, u32),
-        mut mesh: policies::Mesh,
+        (mut mesh, calls): (policies::Mesh, calls::Written),
         costs: written::Costs,
         among: Among<'a>,
     ) -> Self {
         let (gateway_layers, mesh_layers) = (gateway.take_layers(), mesh.take_layers());
-        Self { gateway, gateways, gateway_layers, mesh, mesh_layers, costs, among, profiles: Vec::new() }
+        Self {
+            gateway,
+            gateways,
+            gateway_layers,
+            mesh,
+            mesh_layers,
+            calls,
+            costs,
+            among,
+            profiles: Vec::new(),
+        }
     }
 
     /// The architectures that are `chosen`. What is said of a part that none of them has is looked at, too.
@@ -71,12 +83,26 @@ impl<'a> Products<'a> {
         self.profiles = named(chosen, context);
         let gateways = each(chosen.iter().map(|of| &of.gateway), |part| self.gateway(part, context));
         let meshes = each(chosen.iter().map(|of| &of.mesh), |part| self.mesh(part, context));
+        let applications =
+            |has_library, context: &mut Context<'_>| Arc::new(self.applications(has_library, context));
+        let [alone, with_library] = [false, true].map(|has_library| {
+            let is_asked = chosen.iter().any(|of| of.has_library == has_library);
+            is_asked.then(|| applications(has_library, context))
+        });
         let architecture = |of: &Compared| Architecture {
+            applications: if of.has_library { &with_library } else { &alone }
+                .clone()
+                .expect("it was asked for"),
             name: of.to_string().into(),
             gateway: of.gateway.as_ref().map(|part| found(&gateways, part)),
             mesh: of.mesh.as_ref().map(|part| found(&meshes, part)),
         };
         chosen.iter().map(architecture).collect()
+    }
+
+    /// Where applications or clients are told how to call, if they are.
+    pub(super) fn calls_said_at(&self) -> Option<Place> {
+        self.calls.place()
     }
 
     /// The profiles that the architectures name.
@@ -98,6 +124,20 @@ impl<'a> Products<'a> {
         };
         context.error_at(part.place, format!("\"{name}\" is no {kind}")).hint(hint);
         None
+    }
+
+    /// How applications call, by a library or without one.
+    fn applications(&self, has_library: bool, context: &mut Context<'_>) -> Applications {
+        let Among { names, services, .. } = self.among;
+        let library = match (&self.calls.library, has_library) {
+            (_, false) => None,
+            (Some(written), true) => Some(Layer::of(written, names, context)),
+            (None, true) => {
+                let defaults = self.mesh.manners.defaults.as_ref();
+                Some(Layer::of_mesh(defaults, &self.mesh_layers.services, names, context))
+            }
+        };
+        calls::applications(&self.calls, library, services, names, context)
     }
 
     fn gateway(&self, part: &Part, context: &mut Context<'_>) -> Gateway {

@@ -2,7 +2,9 @@
 
 use hoplab_config::form::{Describe, Form, Key};
 use hoplab_config::quantity::{Duration, Rate};
-use hoplab_config::{At, Choice, Context, Keys, Names, Place, Read, Required, Table, Value, table};
+use hoplab_config::{At, Choice, Context, Keys, Names, Outlined, Place, Read, Required, Table, Value, table};
+
+use hoplab_proxy::upstream::Policies;
 
 use super::Counted;
 use crate::distribution::{Distribution, Sizes};
@@ -34,6 +36,8 @@ table! {
         /// Each request belongs to one of so many sessions, at random, and says its number in the field `x-session` and the
         /// cookie `session`; services pass it on with their calls.
         pub(in crate::scenario) sessions: u32 as Counted = "none",
+        /// How its clients call by themselves: policies, such as `retry`; a phone that tries again.
+        pub(in crate::scenario) calls: Outlined<Policies> = "as a plain HTTP library",
         /// Where its clients stand.
         pub(in crate::scenario) zone: String = "none",
         ..

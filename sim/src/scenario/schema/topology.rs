@@ -6,6 +6,7 @@ use hoplab_config::{At, Choice, Context, Keys, Names, Place, Read, Required, Tab
 use hoplab_proxy::upstream::{PRIORITY_MAX, WEIGHT_MAX};
 use toml::de::DeValue;
 
+use super::calls::Calls;
 use super::{Counted, named};
 use crate::distribution::{Distribution, Sizes};
 use crate::scenario::plan::application::{DeadlineUse, OnCancel, OnError, Once};
@@ -46,6 +47,8 @@ table! {
         pub(in crate::scenario) max_connection_age: Duration = "unlimited",
         /// `true`: a database or a cache, beside which no sidecar ever stands.
         pub(in crate::scenario) store: bool = false,
+        /// How it calls others by itself, over `calls` of all.
+        pub(in crate::scenario) calls: Calls = "as all do",
         /// What it answers, by name: called as `"service.endpoint"`.
         pub(in crate::scenario) endpoints: Names<Endpoint> = "none",
     }
@@ -83,6 +86,7 @@ impl Service {
         self.keep_alive = other.keep_alive.or(self.keep_alive.take());
         self.max_connection_age = other.max_connection_age.or(self.max_connection_age.take());
         self.store = other.store.or(self.store.take());
+        self.calls = other.calls.or(self.calls.take());
         let Some(Names(own)) = self.endpoints.as_mut().map(|at| &mut at.value) else {
             self.endpoints = other.endpoints;
             return;
