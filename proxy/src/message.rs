@@ -165,7 +165,7 @@ impl HeadLimits {
 }
 
 /// The bytes of a request's fields as a limit on them counts: names, values, and four for what stands between and behind
-/// them in HTTP/1.1; but for those that hops add, as [`HeadLimits`] leaves them out.
+/// them in HTTP/1.1; but for those that hops add, as they are left out of the limit on the whole head.
 pub fn fields_bytes(fields: &HeaderMap) -> u64 {
     const BESIDE: usize = b": \r\n".len();
     let all = fields.iter().map(bytes_of).sum::<usize>() + fields.len() * BESIDE;
