@@ -84,9 +84,21 @@ async fn what_was_read_whole_is_sent_with_its_length_or_its_trailers() {
 
 #[tokio::test]
 async fn more_than_is_taken_in_is_refused_before_anybody_is_asked() {
+    // The narrower one refuses, once.
+    for (buffered, limited) in [("1 KiB", "none"), ("1 KiB", "1 MiB"), ("1 MiB", "1 KiB")] {
+        refused_once(buffered, limited).await;
+    }
+}
+
+async fn refused_once(buffered: &str, limited: &str) {
     let lab = Lab::new();
     let backend = lab.backend(mirror).await;
-    let gateway = gateway(&lab, &backend, "buffer = { requests = true, max = \"1 KiB\" }").await;
+    let gateway = lab
+        .gateway(&format!(
+            "limits.content = \"{limited}\"\n[upstreams.it]\nendpoints = [\"{backend}\"]\n\
+             buffer = {{ requests = true, max = \"{buffered}\" }}\n"
+        ))
+        .await;
     let told = post("Content-Length: 1025\r\n") + &"x".repeat(1025);
     let chunk = "x".repeat(1025);
     let untold = post("Transfer-Encoding: chunked\r\n") + &format!("401\r\n{chunk}\r\n0\r\n\r\n");

@@ -44,17 +44,12 @@ impl<H: Host> Upstream<H> {
         exchange.enter(Owner::Downstream);
         let read = self.read_whole(body, limits, most).await;
         exchange.mark(self.host.now());
-        let body = read.inspect_err(|fault| {
-            if *fault == Fault::ContentTooLarge {
-                self.state.decided(None, Decision::ContentTooLarge);
-            }
-        })?;
-        Ok((body, self.limits(exchange, &head.headers)?))
+        Ok((read?, self.limits(exchange, &head.headers)?))
     }
 
     async fn read_whole(&self, mut body: Body, limits: Limits, most: u64) -> Result<Body, Fault> {
         if body.exact_length().is_some_and(|length| length > most) {
-            return Err(Fault::ContentTooLarge);
+            return Err(self.too_large());
         }
         let patience = [self.settings.timeout, self.settings.idle_timeout].into_iter().flatten().min();
         let mut whole = Whole::default();
@@ -66,9 +61,14 @@ impl<H: Host> Upstream<H> {
                 Some(Some(frame)) => whole.put(frame?),
             }
             if whole.bytes > most {
-                return Err(Fault::ContentTooLarge);
+                return Err(self.too_large());
             }
         }
+    }
+
+    fn too_large(&self) -> Fault {
+        self.state.decided(None, Decision::ContentTooLarge);
+        Fault::ContentTooLarge
     }
 }
 
