@@ -30,6 +30,7 @@
 //! not at all), `seal` (the checksum of a part).
 
 mod added;
+mod adoption;
 pub mod alteration;
 mod axis;
 mod charts;

@@ -1,6 +1,7 @@
 //! `summary.json`: the figures of a run that programs, gates and reviewers read. A contract: keys are
 //! added, never renamed. Owns the file's shape, not where it lies.
 
+mod adoption;
 mod intervals;
 mod money;
 mod paired;
@@ -17,9 +18,11 @@ use hoplab_sim::record::{
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize, Serializer};
 
+use crate::adoption::steps;
 use crate::money::spent;
 use crate::scope::scope;
 pub use crate::verdict::{Cited, Reason, Rule};
+pub use adoption::Step;
 pub use intervals::Intervals;
 use intervals::millionths;
 pub use money::Money;
@@ -49,6 +52,9 @@ pub struct Summary {
     pub verdict: Verdict,
     /// The figures by architecture, in the order of the scenario.
     pub architectures: IndexMap<String, Architecture>,
+    /// What each phase of an adoption gained and cost over the one before it; left out where there is none.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub adoption: IndexMap<String, Step>,
 }
 
 /// One architecture in figures.
@@ -240,6 +246,7 @@ impl Summary {
                 .iter()
                 .map(|(name, seen)| (name.clone(), Architecture::of(record, name, seen)))
                 .collect(),
+            adoption: steps(record).iter().map(|step| (step.name.to_owned(), Step::of(step))).collect(),
         }
     }
 

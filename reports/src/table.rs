@@ -1,6 +1,7 @@
 //! The table on the terminal: what each architecture costs, and whether what was expected holds.
 //! Owns the text, not the terminal: the caller says how wide it is and whether it takes colours.
 
+pub(crate) mod adoption;
 pub(crate) mod breakers;
 mod money;
 pub(crate) mod network;
@@ -51,6 +52,7 @@ pub fn table(record: &Record, dir: Option<&Path>, look: Look) -> String {
         trust::intervals(record),
         added_rows(record),
         trust::paired(record),
+        adoption::rows(record),
         resources::rows(record),
         money::rows(record),
         network::rows(record),

@@ -79,15 +79,18 @@ pub fn join(records: Vec<Record>) -> Result<Record, Mismatch> {
             (name.clone(), joined)
         })
         .collect();
-    let paired = first.paired.keys().map(|name| {
-        let all: Vec<&Paired> = records.iter().filter_map(|record| record.paired.get(name)).collect();
-        (name.clone(), paired(&all, &resamples))
-    });
-    let paired = paired.collect();
+    let joined = |of: fn(&Record) -> &IndexMap<String, Paired>| -> IndexMap<String, Paired> {
+        let joined = of(first).keys().map(|name| {
+            let all: Vec<&Paired> = records.iter().filter_map(|record| of(record).get(name)).collect();
+            (name.clone(), paired(&all, &resamples))
+        });
+        joined.collect()
+    };
+    let (paired, adoption) = (joined(|record| &record.paired), joined(|record| &record.adoption));
     let digests: Vec<String> = records.iter().map(|record| record.digest.clone()).collect();
     let digest = Journal::digest_of(digests.iter().map(|digest| ("seed", digest.as_str())));
     let first = records.into_iter().next().ok_or(Mismatch::Nothing)?;
-    Ok(Record { digest, seeds: Some(Seeds { digests }), architectures, paired, ..first })
+    Ok(Record { digest, seeds: Some(Seeds { digests }), architectures, paired, adoption, ..first })
 }
 
 /// What was run, as the record has its text.

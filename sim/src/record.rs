@@ -90,6 +90,9 @@ pub struct Record {
     /// Each architecture but the baseline (`direct`, or the first) against it, request by request.
     #[serde(default)]
     pub paired: IndexMap<String, Paired>,
+    /// Each phase of an adoption against the one before it, the first one against the baseline, request by request.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub adoption: IndexMap<String, Paired>,
 }
 
 /// Consecutive seeds whose runs were joined into one record.

@@ -70,11 +70,9 @@ fn evidence(of: &Evidence) -> Markup {
     let said = [("version", &of.version), ("of", &of.date), ("on", &of.hardware)];
     html! {
         strong { (of.name) } ": "
-        @match &of.at {
-            Some(at) if at.starts_with("https://") => a href=(at) { (of.title) },
-            Some(at) => { (of.title) ", " (at) },
-            None => { (of.title) },
-        }
+        (of.title)
+        // Without its scheme: a page names nothing that is to be fetched.
+        @if let Some(at) = &of.at { ", " (at.trim_start_matches("https://")) }
         @for (what, text) in said { @if let Some(text) = text { ", " (what) " " (text) } }
         @if let Some(method) = &of.method { "; " (method) }
     }

@@ -65,7 +65,7 @@ pub(crate) fn costs(record: &Record) -> Markup {
         "costs",
         "What each architecture costs",
         &note,
-        &html! { (added(record)) (resources(record)) (money(record)) },
+        &html! { (added(record)) (adoption(record)) (resources(record)) (money(record)) },
     )
 }
 
@@ -149,6 +149,24 @@ fn resources(record: &Record) -> Markup {
             "Of all containers of a kind together, after the warm-up and while there was load. A connection counts at \
              each of its ends; what is sent to other pods counts for the outermost container, headers included."
         }
+    }
+}
+
+/// What each phase of an adoption gained and cost; nothing where there is none.
+fn adoption(record: &Record) -> Markup {
+    let Some((title, rows)) = crate::table::adoption::rows(record) else { return html! {} };
+    let (head, rows) = rows.split_first().expect("a grid has a head");
+    html! {
+        h3 { "Phase by phase" }
+        (frame::scroll("what each phase of the adoption gained and cost", &html! { table {
+            thead { tr { @for cell in head { th scope="col" { (cell) } } } }
+            tbody { @for row in rows { tr {
+                @for (index, cell) in row.iter().enumerate() {
+                    @if index == 0 { th scope="row" { (cell) } } @else { td { (cell) } }
+                }
+            } } }
+        } }))
+        p.note { (title) "." }
     }
 }
 

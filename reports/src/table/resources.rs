@@ -24,7 +24,10 @@ pub(super) fn rows(record: &Record) -> Option<Grid> {
     let mut rows = vec![head];
     let known = record.architectures.iter().filter(|(_, seen)| !seen.resources.is_empty());
     let sent = column::amounts(&known.clone().map(|(_, seen)| all(seen).bytes).collect::<Vec<_>>());
-    let memory = column::amounts(&known.clone().map(|(_, seen)| all(seen).memory).collect::<Vec<_>>());
+    let taken: Vec<u64> = known.clone().map(|(_, seen)| all(seen).memory).collect();
+    let memory = column::amounts(&taken).into_iter().zip(taken);
+    let memory: Vec<String> =
+        memory.map(|(text, bytes)| if bytes == 0 { "–".to_owned() } else { text }).collect();
     let cores = kinds.iter().map(|(kind, _)| cores(known.clone().map(|(_, seen)| seen.resources.get(*kind))));
     let cores: Vec<Vec<String>> = cores.collect();
     for (index, ((name, seen), sent)) in known.zip(sent).enumerate() {

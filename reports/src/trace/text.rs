@@ -418,6 +418,7 @@ mod tests {
             warmup_us: 0,
             window_us: 1_000,
             prices: None,
+            adoption: IndexMap::new(),
             graph: Graph { services: Vec::new(), edges: Vec::new() },
             faults: Vec::new(),
             architectures: IndexMap::new(),

@@ -125,6 +125,7 @@ pub(crate) fn boutique() -> Record {
         warmup_us: 5_000_000,
         window_us: 250_000,
         prices: None,
+        adoption: IndexMap::new(),
         graph: graph(),
         faults: vec![Fault {
             name: "payment-slow".into(),

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use hoplab_reports::{Look, table};
-use hoplab_sim::record::{Interval, Intervals};
+use hoplab_reports::{Look, Summary, table};
+use hoplab_sim::record::{Interval, Intervals, Paired, Prices};
 
 use crate::fixture;
 
@@ -89,4 +89,41 @@ fn a_name_cannot_steer_the_terminal() {
     record.title = "clear\u{1b}[2Jed\r\n\u{7}".into();
     let text = table(&record, None, Look::PLAIN);
     assert!(!text.contains('\u{1b}') && !text.contains('\u{7}'), "{text}");
+}
+
+/// The grids that only some scenarios have.
+#[test]
+fn money_memory_and_phases_are_told_where_there_are_some() {
+    let mut record = fixture::boutique();
+    record.prices = Some(Prices {
+        currency: "USD".to_owned(),
+        core_hour: 0.04,
+        gib_hour: 0.005,
+        gib_sent: 0.01,
+        million_requests: 1.0,
+        utilisation: 0.6,
+    });
+    for kind in ["sidecar", "gateway"] {
+        for seen in record.architectures.values_mut() {
+            seen.resources.entry(kind.to_owned()).and_modify(|of| of.memory = 300_000_000);
+        }
+    }
+    let steps = [("gateway", "direct"), ("gateway+mesh", "gateway")];
+    record.adoption = steps
+        .into_iter()
+        .map(|(name, before)| {
+            let paired = record.paired[name].clone();
+            (name.to_owned(), Paired { baseline: before.to_owned(), ..paired })
+        })
+        .collect();
+    let text = table(&record, None, Look::PLAIN);
+    let from = text.find("Phase by phase").unwrap();
+    let rest = &text[from..];
+    insta::assert_snapshot!(&rest[..rest.find("Expectations").unwrap_or(rest.len())]);
+    let summary = Summary::of(&record);
+    let money = summary.architectures["gateway"].money.clone().unwrap();
+    assert!((money.hour_by_kind.values().sum::<f64>() - money.hour).abs() < 1e-4, "{money:?}");
+    assert_eq!(summary.adoption["gateway+mesh"].paired.baseline, "gateway");
+    let page = hoplab_reports::page::page(&record);
+    assert!(page.contains("Phase by phase") && page.contains("a million requests"));
 }

@@ -5,7 +5,7 @@ use indexmap::IndexMap;
 use crate::journal::Journal;
 use crate::pairs::{self, Ends};
 use crate::record::{Fault, Graph, Node, Paired, Record, SCHEMA, VERSION};
-use crate::scenario::plan::{self, Plan};
+use crate::scenario::plan::{self, Architecture, Plan};
 use crate::simulation::{Panicked, Simulated};
 
 /// The record of `plan`, from what came of each of its architectures, in their order.
@@ -34,8 +34,10 @@ pub(super) fn record(plan: &Plan, simulated: Vec<Result<Simulated, Panicked>>) -
         faults: plan.faults.iter().map(|of| fault(plan, of)).collect(),
         architectures,
         paired: IndexMap::new(),
+        adoption: IndexMap::new(),
     };
     record.paired = paired(plan, &record, &ends);
+    record.adoption = adoption(plan, &record, &ends);
     Ok(record)
 }
 
@@ -68,4 +70,17 @@ fn paired(plan: &Plan, record: &Record, ends: &[Ends]) -> IndexMap<String, Paire
     let endpoints: Vec<String> = record.architectures[baseline].endpoints.keys().cloned().collect();
     let others = names().filter(|(name, _)| *name != baseline);
     others.map(|(name, to)| (name.clone(), pairs::compare(plan, baseline, &endpoints, from, to))).collect()
+}
+
+/// Each phase of an adoption against the one before it, the first one against the baseline.
+fn adoption(plan: &Plan, record: &Record, ends: &[Ends]) -> IndexMap<String, Paired> {
+    let all = || plan.architectures.iter().zip(ends);
+    let start = all().find(|(of, _)| !of.is_phase && Some(&*of.name) == record.baseline());
+    let phases: Vec<_> = start.into_iter().chain(all().filter(|(of, _)| of.is_phase)).collect();
+    let step = |pair: &[(&Architecture, &Ends)]| {
+        let [(before, from), (phase, to)] = pair else { unreachable!("windows of two") };
+        let endpoints: Vec<String> = record.architectures[&*before.name].endpoints.keys().cloned().collect();
+        (phase.name.to_string(), pairs::compare(plan, &before.name, &endpoints, from, to))
+    };
+    phases.windows(2).map(step).collect()
 }

@@ -193,6 +193,8 @@ fn of_upstream(
 
 fn of_limits(product: &str, limits: &hoplab_proxy::load_control::Settings, all: &mut Vec<String>) {
     let possible = [
+        (limits.size.content.is_some(), "content-too-large"),
+        (limits.size.fields.is_some(), "fields-too-large"),
         (limits.rate.is_some(), "rate-limited"),
         (limits.admission.is_some(), "admission-refused"),
         (limits.concurrency.is_some(), "concurrency-limited"),

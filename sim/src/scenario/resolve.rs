@@ -16,6 +16,7 @@ mod loads;
 mod members;
 pub(crate) mod names;
 pub(crate) mod network;
+mod phases;
 mod products;
 mod restless;
 pub(crate) mod surroundings;
@@ -49,8 +50,9 @@ struct Window {
 pub(super) fn resolve(file: File, overrides: &Overrides, context: &mut Context<'_>) -> Option<Plan> {
     let scenario = said(file.scenario);
     let window = window(&scenario, overrides, context);
-    let compared = architectures::compared(file.compare.as_ref().map(|at| &at.value), context);
-    let chosen = architectures::chosen(&compared, overrides, context);
+    let phases = phases::resolve(file.adoption, context);
+    let compared = architectures::compared(file.compare.as_ref(), &phases, context);
+    let chosen = architectures::chosen(&compared, &phases, overrides, context);
     let network = network::network(said(file.network), context);
     let mut written = services(&scenario, named(file.services), context)?;
     let names = Names::of(&written, context);
@@ -87,7 +89,8 @@ pub(super) fn resolve(file: File, overrides: &Overrides, context: &mut Context<'
     let expectations = expectations.resolve(said(file.expect), context);
     let direct = connections::direct_balance(said(file.direct).balance.as_ref(), &compared, context);
     let among = products::Among { names: &names, services: &services, loads: &loads, network: &network };
-    let mut products = Products::new((gateway, gateways), (said(file.mesh), calls), said(file.costs), among);
+    let mut products =
+        Products::new((gateway, gateways), (said(file.mesh), calls), (said(file.costs), phases), among);
     let architectures = products.architectures(&chosen, context);
     double_retries::warn(&architectures, &services, &loads, products.calls_said_at(), context);
     let profiles = products.into_profiles();

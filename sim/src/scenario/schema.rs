@@ -3,6 +3,7 @@
 //! Units and types are checked here; what needs a second look elsewhere (names, order, sums) is
 //! resolved into a plan. No files are opened but through the reader's context.
 
+pub(super) mod adoption;
 pub(super) mod calls;
 pub(super) mod costs;
 pub(super) mod direct;
@@ -22,6 +23,7 @@ use hoplab_config::quantity::Duration;
 use hoplab_config::{At, Keys, Named, Names, Read, Required, table, way};
 
 use super::grid::Search;
+use adoption::Adoption;
 use calls::Calls;
 use costs::Costs;
 use direct::Direct;
@@ -41,6 +43,8 @@ table! {
         pub(super) scenario: Scenario = Required::BARE,
         /// What is run beside each other.
         pub(super) compare: Compare = "all four architectures",
+        /// How a system is adopted, phase by phase; each is compared like an architecture, and with the one before it.
+        pub(super) adoption: Adoption = "none",
         /// The wires between pods.
         pub(super) network: Network,
         /// The services, each by its name; what the scenario says lies over what its application says, key by key.

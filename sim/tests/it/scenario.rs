@@ -2,6 +2,7 @@
 
 mod mistakes;
 mod plans;
+mod products;
 mod profiles;
 mod schema;
 mod strange;

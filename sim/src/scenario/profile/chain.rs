@@ -4,7 +4,7 @@
 use hoplab_config::{At, Context, Outline, Outlined, Place, keys, suggest};
 use hoplab_proxy::upstream::{Contradiction, Policies};
 
-use super::written::{File, Gateway, Mesh};
+use super::written::{File, Gateway, Mesh, Part};
 use super::{Evidence, Profile, figures, shipped};
 
 /// A profile with those that it stands over.
@@ -68,12 +68,21 @@ impl Chain {
 
     /// The system as a gateway, in layers, the upper ones first; none when it cannot be one.
     pub(in crate::scenario) fn gateway(&self) -> Vec<&Gateway> {
-        self.layers.iter().filter_map(|layer| layer.file.gateway.as_ref()).map(|at| &at.value.value).collect()
+        let layers = self.layers.iter().filter(|_| self.can_be(Part::Gateway));
+        layers.filter_map(|layer| layer.file.gateway.as_ref()).map(|at| &at.value.value).collect()
     }
 
     /// The system as a mesh, likewise.
     pub(in crate::scenario) fn mesh(&self) -> Vec<&Mesh> {
-        self.layers.iter().filter_map(|layer| layer.file.mesh.as_ref()).map(|at| &at.value.value).collect()
+        let layers = self.layers.iter().filter(|_| self.can_be(Part::Mesh));
+        layers.filter_map(|layer| layer.file.mesh.as_ref()).map(|at| &at.value.value).collect()
+    }
+
+    /// Whether it says nothing against being this part.
+    fn can_be(&self, part: Part) -> bool {
+        let mut abouts = self.layers.iter().filter_map(|layer| layer.file.profile.as_ref());
+        let parts = abouts.find_map(|about| about.value.parts.as_ref());
+        parts.is_none_or(|parts| parts.value.iter().any(|at| at.value == part))
     }
 
     /// When the system ended, if it has.
@@ -93,7 +102,11 @@ impl Chain {
         let mut all = Vec::<figures::Figure>::new();
         for Layer { name, source, file } in &self.layers {
             let below = figures::of(name, file, *source, context);
-            let new = below.into_iter().filter(|figure| all.iter().all(|upper| upper.key != figure.key));
+            let is_meant = |figure: &figures::Figure| {
+                let part = if figure.key.starts_with("gateway") { Part::Gateway } else { Part::Mesh };
+                self.can_be(part) && all.iter().all(|upper| upper.key != figure.key)
+            };
+            let new = below.into_iter().filter(is_meant);
             let new: Vec<_> = new.collect();
             all.extend(new);
         }

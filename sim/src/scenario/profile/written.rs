@@ -36,6 +36,8 @@ table! {
         pub(in crate::scenario) ended: String as Date = "it has not",
         /// A profile that it stands over, key by key: one beside it, or one of hoplab's.
         pub(in crate::scenario) extends: String as Name = "none",
+        /// Which parts of an architecture it can be, of those that it and what it stands over describe.
+        pub(in crate::scenario) parts: Vec<At<Part>> = "all of them",
         /// What the system does that is not modelled, a sentence each.
         pub(in crate::scenario) left_out: Vec<At<String>> as Sentences = "nothing",
     }
@@ -73,6 +75,9 @@ table! {
 table! {
     /// The system as a mesh: what a scenario's `[mesh]` may say, with what each sidecar costs.
     pub(in crate::scenario) struct Mesh {
+        /// `4`: its proxies pass connections on and see no requests, so that what a scenario says of requests holds for nothing
+        /// there.
+        pub(in crate::scenario) layer: u32 as Layer = 7,
         /// What the work of each sidecar costs.
         pub(in crate::scenario) costs: Cost = "hoplab's own",
         ..
@@ -95,6 +100,7 @@ table! {
     }
 }
 
+way!(Layer: u32, Form::Whole { least: 4, most: 7 }, u32::read);
 way!(Title: String, Form::Text { what: "a line", example: "Kong Gateway" }, String::read);
 way!(Version: String, Form::Text { what: "a version", example: "3.10.0" }, String::read);
 way!(Date: String, Form::Text { what: "a date", example: "2026-11-26" }, String::read);
@@ -110,6 +116,21 @@ way!(
     Form::List(Box::new(Form::Text { what: "a key with its tables", example: "gateway.costs.cpu" })),
     Vec::read
 );
+
+/// A part of an architecture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::scenario) enum Part {
+    Gateway,
+    Mesh,
+}
+
+impl Choice for Part {
+    const NOUN: &'static str = "part of an architecture";
+    const WORDS: &'static [(Self, &'static str, &'static str)] = &[
+        (Self::Gateway, "gateway", "what clients enter through"),
+        (Self::Mesh, "mesh", "what stands beside services"),
+    ];
+}
 
 impl Choice for Basis {
     const NOUN: &'static str = "basis";

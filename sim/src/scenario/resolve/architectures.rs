@@ -5,6 +5,7 @@ use std::fmt;
 
 use hoplab_config::{At, Context, Place, suggest};
 
+use super::phases::Phase;
 use crate::scenario::overrides::Overrides;
 use crate::scenario::schema::Compare;
 
@@ -17,6 +18,8 @@ pub(super) struct Compared {
     pub(super) mesh: Option<Part>,
     /// Whether services call by a library with policies.
     pub(super) has_library: bool,
+    /// The name of the phase of an adoption that it is, if it is one.
+    phase: Option<String>,
 }
 
 /// A part of an architecture.
@@ -26,12 +29,14 @@ pub(super) struct Part {
     pub(super) profile: Option<String>,
     /// Where the file says so; nowhere when it was asked for outside.
     pub(super) place: Option<Place>,
+    /// Which phase of an adoption it is in, if it is in one.
+    pub(super) phase: Option<usize>,
 }
 
 impl PartialEq for Part {
     /// Wherever it is said.
     fn eq(&self, other: &Self) -> bool {
-        self.profile == other.profile
+        self.profile == other.profile && self.phase == other.phase
     }
 }
 
@@ -53,13 +58,31 @@ impl Compared {
     fn all() -> Vec<Self> {
         let part = |is_there: bool| is_there.then(Part::default);
         let all = [(false, false), (true, false), (false, true), (true, true)];
-        all.map(|(gateway, mesh)| Self { gateway: part(gateway), mesh: part(mesh), has_library: false })
+        all.map(|(gateway, mesh)| Self { gateway: part(gateway), mesh: part(mesh), ..Self::default() })
             .to_vec()
+    }
+}
+
+impl Compared {
+    /// Whether it is a phase of an adoption.
+    pub(super) fn is_phase(&self) -> bool {
+        self.phase.is_some()
+    }
+
+    /// The same as a phase of an adoption, the `number`th, which is called so.
+    pub(super) fn in_phase(mut self, number: usize, name: String) -> Self {
+        for part in [&mut self.gateway, &mut self.mesh].into_iter().flatten() {
+            part.phase = Some(number);
+        }
+        Self { phase: Some(name), ..self }
     }
 }
 
 impl fmt::Display for Compared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(phase) = &self.phase {
+            return f.write_str(phase);
+        }
         let library = self.has_library.then(Part::default);
         let parts = [("gateway", &self.gateway), ("mesh", &self.mesh), ("library", &library)];
         let mut said = false;
@@ -73,16 +96,24 @@ impl fmt::Display for Compared {
     }
 }
 
-/// The architectures that the file compares.
-pub(super) fn compared(compare: Option<&Compare>, context: &mut Context<'_>) -> Vec<Compared> {
-    let Some(compare) = compare else { return Compared::all() };
+/// The architectures that the file compares; `phases` of an adoption are among them when it does not say.
+pub(super) fn compared(
+    compare: Option<&At<Compare>>,
+    phases: &[Phase],
+    context: &mut Context<'_>,
+) -> Vec<Compared> {
+    let of_phases = phases.iter().map(|phase| phase.compared.clone());
+    let Some(At { value: compare, place }) = compare else {
+        let direct = std::iter::once(Compared::default());
+        return if phases.is_empty() { Compared::all() } else { direct.chain(of_phases).collect() };
+    };
     let Some(list) = &compare.architectures else { return Vec::new() };
     if list.value.is_empty() {
         context.error(list.place, "nothing is compared").hint("write, say, `[\"direct\", \"mesh\"]`");
     }
     let mut all = Vec::new();
     for name in &list.value {
-        match parse(&name.value, Some(name.place)) {
+        match parse_among(phases, &name.value, Some(name.place)) {
             Ok(architecture) if all.contains(&architecture) => {
                 context.error(name.place, format!("\"{}\" is compared twice", name.value));
             }
@@ -93,19 +124,41 @@ pub(super) fn compared(compare: Option<&Compare>, context: &mut Context<'_>) -> 
             }
         }
     }
+    if !phases.is_empty() && all.iter().all(|of| of.phase.is_none()) {
+        let hint = "name them among `architectures`, or leave `[compare]` out";
+        context.warning(*place, "no phase of the adoption is compared").hint(hint);
+    }
     all
+}
+
+/// The architecture that is called `name`; why there is none is noted.
+pub(super) fn named(name: &At<String>, context: &mut Context<'_>) -> Option<Compared> {
+    let parsed = parse(&name.value, Some(name.place));
+    parsed
+        .map_err(|refused| {
+            let (fact, hint) = words(&name.value, &refused);
+            context.error(name.place, fact).hint(hint);
+        })
+        .ok()
+}
+
+/// A phase, or the architecture that is called `name`.
+fn parse_among(phases: &[Phase], name: &str, written_at: Option<Place>) -> Result<Compared, Refused> {
+    let phase = phases.iter().find(|phase| phase.compared.phase.as_deref() == Some(name));
+    phase.map_or_else(|| parse(name, written_at), |phase| Ok(phase.compared.clone()))
 }
 
 /// The architectures that this run takes: those asked for, else those that the file compares.
 pub(super) fn chosen(
     compared: &[Compared],
+    phases: &[Phase],
     overrides: &Overrides,
     context: &mut Context<'_>,
 ) -> Vec<Compared> {
     let Some(names) = &overrides.architectures else { return compared.to_vec() };
     let mut all = Vec::new();
     for name in names {
-        match parse(name, None) {
+        match parse_among(phases, name, None) {
             Ok(architecture) if !all.contains(&architecture) => all.push(architecture),
             Ok(_) => {}
             Err(refused) => {
@@ -151,7 +204,10 @@ fn parse(name: &str, written_at: Option<Place>) -> Result<Compared, Refused> {
         if profile.is_some_and(|profile| !is_profile(profile)) {
             return Err(Refused::Nameless);
         }
-        if place.replace(Part { profile: profile.map(str::to_owned), place: written_at }).is_some() {
+        if place
+            .replace(Part { profile: profile.map(str::to_owned), place: written_at, phase: None })
+            .is_some()
+        {
             return Err(Refused::Twice(part.to_owned()));
         }
     }

@@ -79,7 +79,7 @@ impl<'a> Layer<'a> {
 /// How applications and clients call in an architecture, where its `library`, if it has one, says this.
 pub(super) fn applications(
     written: &Written,
-    library: Option<Layer<'_>>,
+    library: Option<&Layer<'_>>,
     services: &[Service],
     names: &Names,
     context: &mut Context<'_>,
@@ -89,7 +89,7 @@ pub(super) fn applications(
     let mut calls = BTreeMap::new();
     for (caller, (service, own)) in services.iter().zip(&own).enumerate() {
         for callee in service.callees() {
-            let layers = library.iter().chain([own, &all]).flat_map(|layer| layer.of_callee(callee));
+            let layers = library.into_iter().chain([own, &all]).flat_map(|layer| layer.of_callee(callee));
             let layers: Vec<_> = layers.collect();
             let protocol = services[callee].protocol.http();
             calls.extend(settings(&layers, protocol, context).map(|settings| ((caller, callee), settings)));

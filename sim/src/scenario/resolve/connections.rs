@@ -72,7 +72,7 @@ pub(super) fn gateway_protocol(
 pub(super) fn refuse_for_grpc(
     services: &[Service],
     settings: &[Settings],
-    layers: &Layers,
+    layers: &[&Layers],
     usual: Option<Place>,
     context: &mut Context<'_>,
 ) {
@@ -83,7 +83,8 @@ pub(super) fn refuse_for_grpc(
         if service.protocol != Protocol::Grpc || !(is_http || is_http1) {
             continue;
         }
-        let own = layers.services.iter().find(|(name, _)| name.value == service.name);
+        let mut services = layers.iter().flat_map(|layers| &layers.services);
+        let own = services.find(|(name, _)| name.value == service.name);
         let place = own.map(|(name, _)| name.place).or(usual).unwrap_or(Place::BEGINNING);
         if is_http {
             let fact = format!("health.http: \"{}\" speaks gRPC and answers no GET", service.name);

@@ -188,7 +188,8 @@ impl Expectations<'_> {
         }
         let mut all = Vec::new();
         for name in &names.value {
-            let found = architectures::find(name);
+            let phase = self.compared.iter().find(|known| known.to_string() == name.value).cloned();
+            let found = phase.or_else(|| architectures::find(name));
             let is_compared = found.as_ref().is_some_and(|found| self.compared.contains(found));
             if !is_compared && !self.compared.is_empty() {
                 let known: Vec<String> = self.compared.iter().map(ToString::to_string).collect();

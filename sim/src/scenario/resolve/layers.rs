@@ -27,8 +27,8 @@ pub(super) struct Resolved {
 /// What holds for all services, in layers, the upper ones first.
 #[derive(Default)]
 pub(super) struct Usual<'a> {
-    /// How they are called: what the scenario says.
-    pub(super) defaults: Option<&'a Outlined<Policies>>,
+    /// How they are called: what the scenario says, in layers.
+    pub(super) defaults: Vec<&'a Outlined<Policies>>,
     /// What its profile says of that, in layers.
     pub(super) profile: Vec<&'a Outlined<Policies>>,
     /// What requests meet where they arrive, in layers, the profile's among them.
@@ -38,17 +38,16 @@ pub(super) struct Usual<'a> {
 }
 
 impl<'a> Usual<'a> {
-    /// What is said of calls and of limits in layers, the scenario's first.
+    /// What is said of calls and of limits in layers, so many of them the scenario's `own`, which come first.
     pub(super) fn of(
+        own: usize,
         layers: impl Iterator<Item = (&'a Option<At<Outlined<Policies>>>, &'a Option<At<Outlined<LimitsPolicy>>>)>,
     ) -> Self {
         let mut usual = Self::default();
         for (number, (defaults, limits)) in layers.enumerate() {
             let policies = defaults.as_ref().map(|at| &at.value);
-            match number {
-                0 => usual.defaults = policies,
-                _ => usual.profile.extend(policies),
-            }
+            let said = if number < own { &mut usual.defaults } else { &mut usual.profile };
+            said.extend(policies);
             usual.limits.extend(limits.as_ref().map(|at| &at.value));
             usual.place = usual.place.or(defaults.as_ref().map(|at| at.place));
         }
@@ -66,51 +65,71 @@ struct Laid<'a> {
     profile: Vec<&'a Outline>,
 }
 
-/// Resolves the `layers` of a gateway or a mesh, over what is `usual`.
+/// Resolves the `layers` of a gateway or a mesh, the upper one first, over what is `usual`.
 pub(super) fn resolve(
-    layers: &Layers,
+    layers: &[&Layers],
     usual: &Usual<'_>,
     names: &Names,
     context: &mut Context<'_>,
 ) -> Resolved {
     let shared = Laid::of(usual);
     let of_all = shared.settings(context);
-    let (limits, limits_below) = stacked(&usual.limits, LimitsPolicy::over);
-    let limits_of_all = limits_of(&limits, &limits_below, context);
+    let limited = stacked(&usual.limits, LimitsPolicy::over);
+    let limits_of_all = limits_of(&limited.0, &limited.1, context);
     let count = names.services().count();
-    let mut laid = vec![shared; count];
+    let (mut laid, mut limited) = (vec![shared; count], vec![limited; count]);
     let mut services = vec![of_all; count];
     let mut service_limits = vec![limits_of_all.clone(); count];
-    for (ServiceId(index), called) in
-        known(&layers.services, |name, context| names.service(name, context), context)
-    {
+    let of_services = layers
+        .iter()
+        .rev()
+        .flat_map(|layers| known(&layers.services, |name, context| names.service(name, context), context));
+    for (ServiceId(index), called) in of_services.collect::<Vec<_>>() {
         laid[index] = laid[index].below(&called.policies);
         services[index] = laid[index].settings(context);
-        if let Some(written) = &called.limits {
-            let own = std::iter::once(&written.value.outline);
-            let layers: Vec<&Outline> = own.chain(limits_below.iter().copied()).collect();
-            service_limits[index] = limits_of(&written.value.value.over(&limits), &layers, context);
+        if let Some(At { value: written, .. }) = &called.limits {
+            let (limits, outlines) = &mut limited[index];
+            *limits = written.value.over(limits);
+            outlines.insert(0, &written.outline);
+            service_limits[index] = limits_of(limits, outlines, context);
         }
     }
-    let (mut routes, mut route_limits) = (Vec::new(), Vec::new());
-    for (id, called) in known(&layers.routes, |name, context| names.endpoint(name, context), context) {
+    let (routes, route_limits) = routes(layers, &laid, names, context);
+    Resolved { services, routes, limits: limits_of_all, service_limits, route_limits }
+}
+
+/// Policies of single endpoints, and limits of them.
+type Routes = (Vec<(EndpointId, Settings)>, Vec<(EndpointId, load_control::Settings)>);
+
+/// What `layers`, the upper one first, say of single endpoints, over how their services are called.
+fn routes(layers: &[&Layers], services: &[Laid<'_>], names: &Names, context: &mut Context<'_>) -> Routes {
+    let (mut routes, mut limits) = (Vec::<(EndpointId, Laid<'_>)>::new(), Vec::new());
+    let written = layers
+        .iter()
+        .rev()
+        .flat_map(|layers| known(&layers.routes, |name, context| names.endpoint(name, context), context));
+    for (id, called) in written.collect::<Vec<_>>() {
         if let Some(written) = &called.limits {
-            route_limits.push((id, limits_of(&written.value.value, &[&written.value.outline], context)));
+            limits.retain(|(other, _)| *other != id);
+            limits.push((id, limits_of(&written.value.value, &[&written.value.outline], context)));
         }
         if called.policies.value != Policies::default() || called.limits.is_none() {
-            routes.push((id, laid[id.service.0].below(&called.policies).settings(context)));
+            match routes.iter_mut().find(|(other, _)| *other == id) {
+                Some((_, below)) => *below = below.below(&called.policies),
+                None => routes.push((id, services[id.service.0].below(&called.policies))),
+            }
         }
     }
-    Resolved { services, routes, limits: limits_of_all, service_limits, route_limits }
+    (routes.into_iter().map(|(id, laid)| (id, laid.settings(context))).collect(), limits)
 }
 
 impl<'a> Laid<'a> {
     fn of(usual: &Usual<'a>) -> Self {
-        let all: Vec<_> = usual.defaults.into_iter().chain(usual.profile.iter().copied()).collect();
+        let all: Vec<_> = usual.defaults.iter().chain(&usual.profile).copied().collect();
         let (policies, _) = stacked(&all, Policies::over);
         Self {
             policies,
-            own: usual.defaults.into_iter().map(|layer| &layer.outline).collect(),
+            own: usual.defaults.iter().map(|layer| &layer.outline).collect(),
             profile: usual.profile.iter().map(|layer| &layer.outline).collect(),
         }
     }

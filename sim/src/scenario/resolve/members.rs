@@ -4,16 +4,19 @@ use hoplab_config::{At, Context};
 
 use super::names::Names;
 use crate::scenario::plan::{Service, ServiceId};
-use crate::scenario::schema::policies::Mesh;
+use crate::scenario::schema::policies::MeshTuning;
 
-/// For each of the `services`, whether it has sidecars in the mesh as `written`.
+/// For each of the `services`, whether it has sidecars in the mesh as `written`, the upper layer first: the first that says
+/// something of it says it.
 pub(super) fn resolve(
-    written: &Mesh,
+    written: &[&MeshTuning],
     services: &[Service],
     names: &Names,
     context: &mut Context<'_>,
 ) -> Vec<bool> {
     let could = || services.iter().map(|service| !service.is_store).collect::<Vec<_>>();
+    let says = |tuning: &&&MeshTuning| tuning.only.is_some() || tuning.except.is_some();
+    let Some(written) = written.iter().find(says) else { return could() };
     let (list, is_in) = match (&written.only, &written.except) {
         (None, None) => return could(),
         (Some(only), Some(except)) => {

@@ -9,6 +9,7 @@ use super::architectures::{Compared, Part};
 use super::calls::{self, Layer};
 use super::layers::Usual;
 use super::names::Names;
+use super::phases::Phase;
 use super::{bounds, connections, layers, members, topology};
 use hoplab_mesh::config::Protection;
 
@@ -17,7 +18,9 @@ use crate::scenario::plan::products::{Applications, Calls, Gateway, Mesh, ProxyC
 use crate::scenario::plan::{Architecture, DirectBalance, Load, Network, Service};
 use crate::scenario::profile::{Chain, Profile};
 use crate::scenario::schema::costs::{self as written, Cost};
-use crate::scenario::schema::policies::{self, Cores, GatewayManners, Layers, MeshManners, SHARED};
+use crate::scenario::schema::policies::{
+    self, Cores, GatewayManners, Layers, MeshManners, MeshTuning, SHARED,
+};
 
 /// Cores of a proxy that says nothing: as many workers as Istio gives an Envoy.
 const PROXY_CORES: u32 = 2;
@@ -31,6 +34,7 @@ pub(super) struct Products<'a> {
     mesh_layers: Layers,
     calls: calls::Written,
     costs: written::Costs,
+    phases: Vec<Phase>,
     among: Among<'a>,
     /// The profiles that architectures name.
     profiles: Vec<Named>,
@@ -57,10 +61,10 @@ impl<'a> Products<'a> {
     pub(super) fn new(
         (mut gateway, gateways): (policies::Gateway, u32),
         (mut mesh, calls): (policies::Mesh, calls::Written),
-        costs: written::Costs,
+        (costs, phases): (written::Costs, Vec<Phase>),
         among: Among<'a>,
     ) -> Self {
-        let (gateway_layers, mesh_layers) = (gateway.take_layers(), mesh.take_layers());
+        let (gateway_layers, mesh_layers) = (gateway.tuning.take_layers(), mesh.tuning.take_layers());
         Self {
             gateway,
             gateways,
@@ -69,6 +73,7 @@ impl<'a> Products<'a> {
             mesh_layers,
             calls,
             costs,
+            phases,
             among,
             profiles: Vec::new(),
         }
@@ -94,6 +99,7 @@ impl<'a> Products<'a> {
                 .clone()
                 .expect("it was asked for"),
             name: of.to_string().into(),
+            is_phase: of.is_phase(),
             gateway: of.gateway.as_ref().map(|part| found(&gateways, part)),
             mesh: of.mesh.as_ref().map(|part| found(&meshes, part)),
         };
@@ -133,11 +139,11 @@ impl<'a> Products<'a> {
             (_, false) => None,
             (Some(written), true) => Some(Layer::of(written, names, context)),
             (None, true) => {
-                let defaults = self.mesh.manners.defaults.as_ref();
+                let defaults = self.mesh.tuning.manners.defaults.as_ref();
                 Some(Layer::of_mesh(defaults, &self.mesh_layers.services, names, context))
             }
         };
-        calls::applications(&self.calls, library, services, names, context)
+        calls::applications(&self.calls, library.as_ref(), services, names, context)
     }
 
     fn gateway(&self, part: &Part, context: &mut Context<'_>) -> Gateway {
@@ -145,15 +151,19 @@ impl<'a> Products<'a> {
         let written = &self.gateway;
         let profile = self.profile(part, "gateway", context);
         let below = profile.map(Chain::gateway).unwrap_or_default();
+        let phase = part.phase.map(|number| &self.phases[number].gateway);
+        let own: Vec<&GatewayManners> =
+            phase.iter().map(|(tuning, _)| tuning).chain([&written.tuning]).map(|of| &of.manners).collect();
         let manners: Vec<&GatewayManners> =
-            std::iter::once(&written.manners).chain(below.iter().map(|layer| &layer.manners)).collect();
+            own.iter().copied().chain(below.iter().map(|layer| &layer.manners)).collect();
         let protocol = manners.iter().find_map(|layer| layer.protocol.as_ref());
         let keep_alive = manners.iter().find_map(|layer| layer.keep_alive.clone());
         let max_connection_age = manners.iter().find_map(|layer| layer.max_connection_age.clone());
-        let usual = Usual::of(manners.iter().map(|layer| (&layer.defaults, &layer.limits)));
-        let layers = &self.gateway_layers;
-        let resolved = layers::resolve(layers, &usual, names, context);
-        connections::refuse_for_grpc(services, &resolved.services, layers, usual.place, context);
+        let usual = Usual::of(own.len(), manners.iter().map(|layer| (&layer.defaults, &layer.limits)));
+        let layers: Vec<&Layers> =
+            phase.iter().map(|(_, layers)| layers).chain([&self.gateway_layers]).collect();
+        let resolved = layers::resolve(&layers, &usual, names, context);
+        connections::refuse_for_grpc(services, &resolved.services, &layers, usual.place, context);
         let zone = written.zone.as_ref();
         let costs = below.iter().filter_map(|layer| layer.costs.as_ref());
         Gateway {
@@ -177,12 +187,21 @@ impl<'a> Products<'a> {
         let Among { names, services, .. } = self.among;
         let profile = self.profile(part, "mesh", context);
         let below = profile.map(Chain::mesh).unwrap_or_default();
-        let manners: Vec<&MeshManners> =
-            std::iter::once(&self.mesh.manners).chain(below.iter().map(|layer| &layer.manners)).collect();
-        let usual = Usual::of(manners.iter().map(|layer| (&layer.defaults, &layer.limits)));
-        let layers = &self.mesh_layers;
-        let resolved = layers::resolve(layers, &usual, names, context);
-        connections::refuse_for_grpc(services, &resolved.services, layers, usual.place, context);
+        let phase = part.phase.map(|number| &self.phases[number].mesh);
+        let tunings: Vec<&MeshTuning> =
+            phase.iter().map(|(tuning, _)| tuning).chain([&self.mesh.tuning]).collect();
+        let own = tunings.iter().map(|tuning| &tuning.manners);
+        let manners: Vec<&MeshManners> = own.chain(below.iter().map(|layer| &layer.manners)).collect();
+        let mut layers: Vec<&Layers> =
+            phase.iter().map(|(_, layers)| layers).chain([&self.mesh_layers]).collect();
+        let (mut said, mut of_requests) = (tunings.len(), &manners[..]);
+        if below.iter().find_map(|layer| layer.layer.as_ref()).is_some_and(|at| at.value == 4) {
+            note_unseen(&manners[..said], &layers, part, context);
+            (said, of_requests, layers) = (0, &manners[said..], Vec::new());
+        }
+        let usual = Usual::of(said, of_requests.iter().map(|layer| (&layer.defaults, &layer.limits)));
+        let resolved = layers::resolve(&layers, &usual, names, context);
+        connections::refuse_for_grpc(services, &resolved.services, &layers, usual.place, context);
         let costs = below.iter().filter_map(|layer| layer.costs.as_ref());
         Mesh {
             profile: part.profile.as_deref().map(Arc::from),
@@ -190,13 +209,30 @@ impl<'a> Products<'a> {
                 .iter()
                 .find_map(|layer| layer.tls.as_ref())
                 .map_or_else(Protection::default, |at| at.value),
-            inbound_retry: layers::inbound_retry(manners.iter().map(|layer| &layer.inbound_retry), context),
-            members: members::resolve(&self.mesh, services, names, context),
+            inbound_retry: layers::inbound_retry(
+                of_requests.iter().map(|layer| &layer.inbound_retry),
+                context,
+            ),
+            members: members::resolve(&tunings, services, names, context),
             calls: Calls { services: resolved.services, routes: resolved.routes },
             limits: resolved.service_limits,
             cores: proxy_cores(manners.iter().find_map(|layer| layer.cores.as_ref()), context),
             costs: self::costs(self.costs.sidecar.as_ref(), costs, Costs::SIDECAR),
         }
+    }
+}
+
+/// Warns of what is said of requests, in `manners` and `layers`, to proxies that see none.
+fn note_unseen(manners: &[&MeshManners], layers: &[&Layers], part: &Part, context: &mut Context<'_>) {
+    let said = manners.iter().find_map(|of| {
+        let places = [of.defaults.as_ref().map(|at| at.place), of.limits.as_ref().map(|at| at.place)];
+        places.into_iter().flatten().chain(of.inbound_retry.as_ref().map(|at| at.place)).next()
+    });
+    let of_services = layers.iter().flat_map(|layers| layers.services.iter().chain(&layers.routes));
+    let place = said.or_else(|| of_services.map(|(name, _)| name.place).next());
+    if let (Some(place), Some(name)) = (place, &part.profile) {
+        let hint = "its proxies pass connections on and see no requests; that takes waypoints, which are not there yet";
+        context.warning(place, format!("\"{name}\" is of layer 4: this holds for nothing there")).hint(hint);
     }
 }
 

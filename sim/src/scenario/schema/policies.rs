@@ -36,11 +36,6 @@ table! {
     /// `[gateway]`: the live file's keys, less what a scenario knows by itself (where to listen, where
     /// the upstreams are, which requests go where).
     pub(in crate::scenario) struct Gateway {
-        /// Policies for one endpoint each, such as `"order.place"`, over its service's; it then has breakers, budgets,
-        /// health checks and connections of its own. Its `limits` its requests meet after those of all.
-        pub(in crate::scenario) routes: Names<Called> = "none",
-        /// Policies for one service each, over the defaults, key by key.
-        pub(in crate::scenario) upstreams: Names<Outlined<Policies>> = "none",
         /// Its pods.
         pub(in crate::scenario) replicas: u32 as Counted = 1,
         /// How clients spread over several.
@@ -50,11 +45,25 @@ table! {
         /// Of its NIC.
         pub(in crate::scenario) bandwidth: Bandwidth = "the network's",
         ..
-        /// What it does.
-        pub(in crate::scenario) manners: GatewayManners,
+        /// What it does in this scenario.
+        pub(in crate::scenario) tuning: GatewayTuning,
         ..
         /// Refuses keys of the live file.
         pub(in crate::scenario) live: LiveGateway,
+    }
+}
+
+table! {
+    /// What a gateway does in a scenario, or in a phase of one.
+    pub(in crate::scenario) struct GatewayTuning {
+        /// Policies for one endpoint each, such as `"order.place"`, over its service's; it then has breakers, budgets,
+        /// health checks and connections of its own. Its `limits` its requests meet after those of all.
+        pub(in crate::scenario) routes: Names<Called> = "none",
+        /// Policies for one service each, over the defaults, key by key.
+        pub(in crate::scenario) upstreams: Names<Outlined<Policies>> = "none",
+        ..
+        /// What it does for all.
+        pub(in crate::scenario) manners: GatewayManners,
     }
 }
 
@@ -79,6 +88,18 @@ table! {
 table! {
     /// `[mesh]`: the live sidecar's keys, less what a scenario knows by itself.
     pub(in crate::scenario) struct Mesh {
+        ..
+        /// What it does in this scenario.
+        pub(in crate::scenario) tuning: MeshTuning,
+        ..
+        /// Refuses keys of the live file.
+        pub(in crate::scenario) live: LiveSidecar,
+    }
+}
+
+table! {
+    /// What a mesh does in a scenario, or in a phase of one.
+    pub(in crate::scenario) struct MeshTuning {
         /// Policies for one service each, over the defaults, key by key, and limits at the inbound sidecar of each of its
         /// pods, over the mesh's.
         pub(in crate::scenario) services: Names<Called> = "none",
@@ -92,9 +113,6 @@ table! {
         ..
         /// What its sidecars do.
         pub(in crate::scenario) manners: MeshManners,
-        ..
-        /// Refuses keys of the live file.
-        pub(in crate::scenario) live: LiveSidecar,
     }
 }
 
@@ -116,14 +134,14 @@ table! {
 
 way!(Services: Vec<At<String>>, Form::List(Box::new(Form::Text { what: "a service", example: "order" })), Vec::read);
 
-impl Gateway {
+impl GatewayTuning {
     /// Its policies; nothing of them is left.
     pub(in crate::scenario) fn take_layers(&mut self) -> Layers {
         Layers { services: called(self.upstreams.take()), routes: named(self.routes.take()) }
     }
 }
 
-impl Mesh {
+impl MeshTuning {
     /// Its policies; nothing of them is left.
     pub(in crate::scenario) fn take_layers(&mut self) -> Layers {
         Layers { services: named(self.services.take()), routes: called(self.routes.take()) }

@@ -149,3 +149,20 @@ fn what_is_wrong_with_a_profile_is_said_where_it_stands() {
     ];
     insta::assert_snapshot!(all.join("\n---\n"));
 }
+
+#[test]
+fn a_profile_may_disown_a_part_and_see_no_requests() {
+    let kinds = |architecture: &str| {
+        GOOD.replace(
+            r#"["direct", "gateway", "mesh"]"#,
+            &format!("[\"direct\", \"{architecture}\", \"mesh\"]"),
+        )
+    };
+    let told = |architecture: &str| match read(&kinds(architecture), &[]) {
+        Ok(plan) => plan.warnings.to_string(),
+        Err(problems) => problems.to_string(),
+    };
+    insta::assert_snapshot!(
+        [told("gateway:app-mesh"), told("mesh:app-mesh"), told("mesh:istio-ambient")].join("\n---\n")
+    );
+}

@@ -1,0 +1,154 @@
+//! What stands in an architecture: partial meshes, several gateways, applications with manners of their own, and the phases of
+//! an adoption.
+
+use hoplab_sim::scenario::plan::{Architecture, Plan};
+
+use super::read;
+
+/// Three services in a row, the last one a store, and a load.
+const CHAIN: &str = r#"
+[scenario]
+duration = "5s"
+[services.a.endpoints.get]
+steps = [{ call = "b.get" }]
+[services.b.endpoints.get]
+steps = [{ call = "c.get" }]
+[services.c]
+store = true
+endpoints.get = { steps = [{ work = "1ms" }] }
+[load.people]
+rate = "10 rps"
+mix  = { "a.get" = 1 }
+"#;
+
+fn plan(rest: &str) -> Plan {
+    read(&format!("{CHAIN}{rest}"), &[]).unwrap_or_else(|problems| panic!("{problems}"))
+}
+
+fn named<'p>(plan: &'p Plan, name: &str) -> &'p Architecture {
+    plan.architectures.iter().find(|of| &*of.name == name).unwrap()
+}
+
+fn members(plan: &Plan, name: &str) -> Vec<bool> {
+    named(plan, name).mesh.as_ref().unwrap().members.clone()
+}
+
+#[test]
+fn a_store_has_no_sidecar_and_others_have_one_where_the_mesh_says_so() {
+    assert_eq!(members(&plan(""), "mesh"), [true, true, false]);
+    assert_eq!(members(&plan("[mesh]\nonly = [\"b\"]"), "mesh"), [false, true, false]);
+    assert_eq!(members(&plan("[mesh]\nexcept = [\"b\"]"), "gateway+mesh"), [true, false, false]);
+    let wrong =
+        ["only = [\"c\"]", "only = [\"a\"]\nexcept = [\"b\"]", "except = [\"a\", \"b\"]", "only = [\"d\"]"];
+    let told = wrong.map(|mesh| match read(&format!("{CHAIN}[mesh]\n{mesh}\n"), &[]) {
+        Ok(plan) => plan.warnings.to_string(),
+        Err(problems) => problems.to_string(),
+    });
+    insta::assert_snapshot!(told.join("\n---\n"));
+}
+
+#[test]
+fn faults_may_be_aimed_at_one_of_several_gateways() {
+    let fault = |what: &str| {
+        format!("[gateway]\nreplicas = 2\n[[faults]]\nname = \"f\"\nat = \"1s\"\nfor = \"2s\"\n{what}\n")
+    };
+    for what in [
+        "crash = { service = \"gateway\", replica = 1 }",
+        "partition = { between = [\"gateway-1\", \"a\"] }",
+        "restart = { service = \"gateway\" }",
+    ] {
+        assert!(plan(&fault(what)).warnings.is_empty(), "{what}");
+    }
+    let wrong = [
+        "crash = { service = \"gateway\", replica = 2 }",
+        "error = { service = \"gateway\" }",
+        "reset = { between = [\"gateway-4\", \"a\"] }",
+    ];
+    let told = wrong.map(|what| read(&format!("{CHAIN}{}", fault(what)), &[]).unwrap_err().to_string());
+    insta::assert_snapshot!(told.join("\n---\n"));
+}
+
+#[test]
+fn a_library_has_the_policies_of_the_mesh_unless_it_has_its_own() {
+    let compare = "[compare]\narchitectures = [\"direct\", \"library\", \"gateway+library\"]\n";
+    let mesh = "[mesh]\ndefaults = { retry = { attempts = 2 } }\nservices.b = { timeout = \"1s\" }\n";
+    let attempts = |plan: &Plan, name: &str, call: (usize, usize)| {
+        let settings = named(plan, name).applications.calls.get(&call);
+        settings.map(|settings| settings.retry.as_ref().map_or(0, |retry| retry.attempts))
+    };
+    let of_mesh = plan(&format!("{compare}{mesh}"));
+    assert_eq!(attempts(&of_mesh, "direct", (0, 1)), None, "a plain HTTP library");
+    assert_eq!(attempts(&of_mesh, "library", (0, 1)), Some(2));
+    let b = &named(&of_mesh, "gateway+library").applications.calls[&(0, 1)];
+    assert_eq!(b.timeout.map(|timeout| timeout.as_secs()), Some(1));
+    let own = "[library]\ndefaults = { retry = { attempts = 5 } }\n[calls]\nservices.c = { retry = { attempts = 1 } }\n";
+    let own = plan(&format!("{compare}{mesh}{own}"));
+    assert_eq!(attempts(&own, "library", (0, 1)), Some(5));
+    assert_eq!(
+        attempts(&own, "direct", (1, 2)),
+        Some(1),
+        "what they have by themselves they have everywhere"
+    );
+    assert_eq!(attempts(&own, "library", (1, 2)), Some(5), "a library stands over it");
+}
+
+#[test]
+fn retries_of_two_owners_are_told_with_their_product() {
+    let text = "[calls]\ndefaults = { retry = { attempts = 2 } }\n[mesh]\ndefaults = { retry = { attempts = 3 } }\n\
+                [gateway]\ndefaults = { retry = { attempts = 1 } }\n";
+    let phone = CHAIN.replace("rate = \"10 rps\"", "rate = \"10 rps\"\ncalls = { retry = { attempts = 1 } }");
+    let plan = read(&format!("{phone}{text}"), &[]).unwrap_or_else(|problems| panic!("{problems}"));
+    insta::assert_snapshot!(plan.warnings.to_string());
+}
+
+#[test]
+fn phases_of_an_adoption_are_architectures_of_their_own() {
+    let adoption = r#"
+[mesh]
+defaults = { timeout = "3s" }
+[[adoption.phases]]
+name = "edge"
+is   = "gateway"
+gateway = { defaults = { timeout = "2s" } }
+[[adoption.phases]]
+name = "first"
+is   = "gateway+mesh"
+mesh = { only = ["a"], services.b = { timeout = "1s" } }
+[[adoption.phases]]
+name = "all"
+is   = "gateway+mesh"
+"#;
+    let expect = "[[expect]]\nmetric = \"error_rate\"\nin = [\"first\"]\nmax = \"1%\"\n";
+    let plan = plan(&format!("{adoption}{expect}"));
+    let names: Vec<&str> = plan.architectures.iter().map(|of| &*of.name).collect();
+    assert_eq!(names, ["direct", "edge", "first", "all"]);
+    assert_eq!(
+        plan.architectures.iter().map(|of| of.is_phase).collect::<Vec<_>>(),
+        [false, true, true, true]
+    );
+    assert_eq!(
+        (members(&plan, "first"), members(&plan, "all")),
+        (vec![true, false, false], vec![true, true, false])
+    );
+    let timeout = |name: &str| {
+        let mesh = named(&plan, name).mesh.as_ref().unwrap();
+        mesh.calls.services[1].timeout.map(|timeout| timeout.as_secs())
+    };
+    assert_eq!((timeout("first"), timeout("all")), (Some(1), Some(3)));
+    let gateway = |name: &str| {
+        named(&plan, name).gateway.as_ref().unwrap().calls.services[0].timeout.unwrap().as_secs()
+    };
+    assert_eq!((gateway("edge"), gateway("all")), (2, 15));
+    assert_eq!(plan.expectations[0].architectures, [2]);
+}
+
+#[test]
+fn what_is_wrong_with_an_adoption_is_said() {
+    let phases = "[[adoption.phases]]\nname = \"mesh\"\nis = \"mesh\"\ngateway = { defaults = { timeout = \"2s\" } }\n\
+                  [[adoption.phases]]\nname = \"x\"\nis = \"mash\"\n[[adoption.phases]]\nname = \"x\"\nis = \"mesh\"\n\
+                  [[adoption.phases]]\nname = \"x\"\nis = \"gateway\"\n";
+    let told = read(&format!("{CHAIN}{phases}"), &[]).unwrap_err().to_string();
+    let unheard =
+        "[compare]\narchitectures = [\"direct\"]\n[[adoption.phases]]\nname = \"x\"\nis = \"mesh\"\n";
+    insta::assert_snapshot!(format!("{told}\n---\n{}", plan(unheard).warnings));
+}
