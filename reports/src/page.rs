@@ -122,7 +122,7 @@ fn facts(record: &Record) -> Markup {
     let is_there = |id: &str| match id {
         "pairs" => !record.paired.is_empty(),
         "heat" => Heat::of(record).is_some(),
-        "profiles" => record.architectures.keys().any(|name| name.contains(':')),
+        "profiles" => !record.profiles.is_empty(),
         _ => true,
     };
     html! {

@@ -90,6 +90,12 @@ pub struct Record {
     /// Each architecture but the baseline (`direct`, or the first) against it, request by request.
     #[serde(default)]
     pub paired: IndexMap<String, Paired>,
+    /// The phases of an adoption among the architectures, each with the architecture that it is.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub phases: IndexMap<String, String>,
+    /// The profiles that the architectures behave by.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub profiles: Vec<String>,
     /// Each phase of an adoption against the one before it, the first one against the baseline, request by request.
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
     pub adoption: IndexMap<String, Paired>,

@@ -3,7 +3,6 @@
 
 use hoplab_sim::record::Record;
 use hoplab_sim::scenario::profile::{self, Basis, Evidence, Profile};
-use indexmap::IndexSet;
 use maud::{Markup, html};
 
 use super::frame::{folded, scroll};
@@ -27,10 +26,8 @@ pub(super) fn profiles(record: &Record) -> Option<Markup> {
 
 /// The profiles that the architectures name.
 fn named(record: &Record) -> Vec<Profile> {
-    let parts = record.architectures.keys().flat_map(|name| name.split('+'));
-    let names: IndexSet<&str> = parts.filter_map(|part| Some(part.split_once(':')?.1)).collect();
     // A record of another hoplab may say what this one cannot read.
-    names.into_iter().filter_map(|name| profile::of_run(name, &record.sources).ok()).collect()
+    record.profiles.iter().filter_map(|name| profile::of_run(name, &record.sources).ok()).collect()
 }
 
 fn told(profile: &Profile) -> Markup {

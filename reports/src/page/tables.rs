@@ -141,7 +141,7 @@ fn resources(record: &Record) -> Markup {
                 td { (busy[index]) }
                 td { (count(of.cores_peak)) }
                 td { (count(of.connections_peak)) }
-                @if has_memory { td { (memory[index]) } }
+                @if has_memory { td { @if of.memory > 0 { (memory[index]) } @else { "–" } } }
                 td { (amounts[index]) }
             } } }
         } }))

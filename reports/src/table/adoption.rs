@@ -17,7 +17,7 @@ pub(crate) fn rows(record: &Record) -> Option<Grid> {
     }
     let currency = record.prices.as_ref().map(|prices| format!("{} an hour", prices.currency));
     let mut head =
-        ["", "over", "saved", "lost", "median", "p99", "cores", "memory"].map(str::to_owned).to_vec();
+        ["", "is", "over", "saved", "lost", "median", "p99", "cores", "memory"].map(str::to_owned).to_vec();
     head.extend(currency);
     let mut rows = vec![head];
     let medians = differences(&steps, |step| step.median_us);
@@ -27,6 +27,7 @@ pub(crate) fn rows(record: &Record) -> Option<Grid> {
     for (index, step) in steps.iter().enumerate() {
         let mut row = vec![
             printable(step.name),
+            record.phases.get(step.name).map(|is| printable(is)).unwrap_or_default(),
             printable(step.before),
             count(step.paired.total.saved),
             count(step.paired.total.lost),

@@ -419,6 +419,8 @@ mod tests {
             window_us: 1_000,
             prices: None,
             adoption: IndexMap::new(),
+            phases: IndexMap::new(),
+            profiles: Vec::new(),
             graph: Graph { services: Vec::new(), edges: Vec::new() },
             faults: Vec::new(),
             architectures: IndexMap::new(),

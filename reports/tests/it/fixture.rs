@@ -126,6 +126,8 @@ pub(crate) fn boutique() -> Record {
         window_us: 250_000,
         prices: None,
         adoption: IndexMap::new(),
+        phases: IndexMap::new(),
+        profiles: Vec::new(),
         graph: graph(),
         faults: vec![Fault {
             name: "payment-slow".into(),

@@ -34,6 +34,8 @@ pub(super) fn record(plan: &Plan, simulated: Vec<Result<Simulated, Panicked>>) -
         faults: plan.faults.iter().map(|of| fault(plan, of)).collect(),
         architectures,
         paired: IndexMap::new(),
+        phases: phases(plan),
+        profiles: plan.profiles.iter().map(|profile| profile.name.clone()).collect(),
         adoption: IndexMap::new(),
     };
     record.paired = paired(plan, &record, &ends);
@@ -72,11 +74,17 @@ fn paired(plan: &Plan, record: &Record, ends: &[Ends]) -> IndexMap<String, Paire
     others.map(|(name, to)| (name.clone(), pairs::compare(plan, baseline, &endpoints, from, to))).collect()
 }
 
+/// What each phase of an adoption is.
+fn phases(plan: &Plan) -> IndexMap<String, String> {
+    let of = |of: &Architecture| Some((of.name.to_string(), of.phase_of.as_ref()?.to_string()));
+    plan.architectures.iter().filter_map(of).collect()
+}
+
 /// Each phase of an adoption against the one before it, the first one against the baseline.
 fn adoption(plan: &Plan, record: &Record, ends: &[Ends]) -> IndexMap<String, Paired> {
     let all = || plan.architectures.iter().zip(ends);
-    let start = all().find(|(of, _)| !of.is_phase && Some(&*of.name) == record.baseline());
-    let phases: Vec<_> = start.into_iter().chain(all().filter(|(of, _)| of.is_phase)).collect();
+    let start = all().find(|(of, _)| of.phase_of.is_none() && Some(&*of.name) == record.baseline());
+    let phases: Vec<_> = start.into_iter().chain(all().filter(|(of, _)| of.phase_of.is_some())).collect();
     let step = |pair: &[(&Architecture, &Ends)]| {
         let [(before, from), (phase, to)] = pair else { unreachable!("windows of two") };
         let endpoints: Vec<String> = record.architectures[&*before.name].endpoints.keys().cloned().collect();

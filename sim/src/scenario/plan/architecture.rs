@@ -10,8 +10,8 @@ use super::products::{Applications, Gateway, Mesh};
 pub struct Architecture {
     /// Its name in scenario files and results: `direct`, `gateway`, `mesh`, `gateway:kong+mesh:linkerd`.
     pub name: Arc<str>,
-    /// Whether it is a phase of an adoption, which is compared with the one before it.
-    pub is_phase: bool,
+    /// The architecture that it is, where it is a phase of an adoption, which is compared with the one before it.
+    pub phase_of: Option<Arc<str>>,
     /// What clients enter through; they ask services themselves when `None`.
     pub gateway: Option<Arc<Gateway>>,
     /// What stands beside services; they call each other themselves when `None`.

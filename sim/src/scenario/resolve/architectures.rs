@@ -64,9 +64,9 @@ impl Compared {
 }
 
 impl Compared {
-    /// Whether it is a phase of an adoption.
-    pub(super) fn is_phase(&self) -> bool {
-        self.phase.is_some()
+    /// The name of the architecture that it is, where it is a phase of an adoption.
+    pub(super) fn phase_of(&self) -> Option<String> {
+        self.phase.as_ref().map(|_| Self { phase: None, ..self.clone() }.to_string())
     }
 
     /// The same as a phase of an adoption, the `number`th, which is called so.

@@ -99,7 +99,7 @@ impl<'a> Products<'a> {
                 .clone()
                 .expect("it was asked for"),
             name: of.to_string().into(),
-            is_phase: of.is_phase(),
+            phase_of: of.phase_of().map(Arc::from),
             gateway: of.gateway.as_ref().map(|part| found(&gateways, part)),
             mesh: of.mesh.as_ref().map(|part| found(&meshes, part)),
         };

@@ -122,10 +122,8 @@ is   = "gateway+mesh"
     let plan = plan(&format!("{adoption}{expect}"));
     let names: Vec<&str> = plan.architectures.iter().map(|of| &*of.name).collect();
     assert_eq!(names, ["direct", "edge", "first", "all"]);
-    assert_eq!(
-        plan.architectures.iter().map(|of| of.is_phase).collect::<Vec<_>>(),
-        [false, true, true, true]
-    );
+    let phases: Vec<_> = plan.architectures.iter().map(|of| of.phase_of.as_deref()).collect();
+    assert_eq!(phases, [None, Some("gateway"), Some("gateway+mesh"), Some("gateway+mesh")]);
     assert_eq!(
         (members(&plan, "first"), members(&plan, "all")),
         (vec![true, false, false], vec![true, true, false])
