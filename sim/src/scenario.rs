@@ -8,6 +8,7 @@
 use std::time::Duration;
 
 pub mod edit;
+pub mod generate;
 pub mod grid;
 mod overrides;
 pub(crate) mod phases;

@@ -8,6 +8,7 @@
 mod app;
 mod walk;
 
+use super::generate;
 use hoplab_config::Source;
 use toml_edit::{DocumentMut, InlineTable, Item, Key, Table, TableLike, Value};
 
@@ -123,8 +124,8 @@ impl Draft {
         self.get(path).as_ref().map_or(0, walk::count)
     }
 
-    /// Lays the scenario's services over those of its application and names no application any more, so that
-    /// the text stands alone; measurements that it names lie beside it afterwards.
+    /// Lays the scenario's services over those of its application and names no application any more, nor has one
+    /// generated, so that the text stands alone; measurements that it names lie beside it afterwards.
     pub fn inline_app(&mut self) -> Result<(), NotEdited> {
         app::lay_under(&mut self.document, &mut self.beside)
     }
@@ -152,7 +153,9 @@ impl Draft {
     /// The texts, for [`super::parse`]: the scenario file first.
     pub fn sources(&self) -> Vec<Source> {
         let scenario = Source { path: self.path.clone(), text: self.text() };
-        std::iter::once(scenario).chain(self.beside.iter().cloned()).collect()
+        // What is generated follows from the text, which may have been changed.
+        let beside = self.beside.iter().filter(|source| source.path != generate::PATH);
+        std::iter::once(scenario).chain(beside.cloned()).collect()
     }
 }
 

@@ -11,6 +11,7 @@ mod double_retries;
 mod expectations;
 mod explore;
 mod faults;
+mod generate;
 mod layers;
 mod loads;
 mod members;
@@ -54,7 +55,8 @@ pub(super) fn resolve(file: File, overrides: &Overrides, context: &mut Context<'
     let compared = architectures::compared(file.compare.as_ref(), &phases, context);
     let chosen = architectures::chosen(&compared, &phases, overrides, context);
     let network = network::network(said(file.network), context);
-    let mut written = services(&scenario, named(file.services), context)?;
+    let app = application(scenario.app.as_ref(), file.generate, context)?;
+    let mut written = services(app.services, named(file.services));
     let names = Names::of(&written, context);
     let mut loads = named(file.load);
     let calls = own_calls(said(file.calls), file.library.map(|at| at.value), &mut written, &mut loads);
@@ -62,7 +64,7 @@ pub(super) fn resolve(file: File, overrides: &Overrides, context: &mut Context<'
     let asks_without_end = restless::first(&loads);
     let services = topology::services(written, &names, &network, context);
     let noted = context.count();
-    let loads = loads::loads(loads, &names, &network.zones, context);
+    let loads = loads::loads(loads, &app.mix, &names, &network.zones, context);
     let loads_are_right = context.count() == noted && loads.iter().all(|load| !load.mix.is_empty());
     bounds::in_all(&services, &loads, window.duration, &places, context);
     let sweep = said(file.sweep).0;
@@ -154,15 +156,7 @@ fn scaled(duration: Duration, scale: f64) -> Duration {
 }
 
 /// The services of the application, with what the scenario says laid over them, then the scenario's own.
-fn services(
-    scenario: &schema::Scenario,
-    own: Named<Service>,
-    context: &mut Context<'_>,
-) -> Option<Vec<(At<String>, Service)>> {
-    let app = match &scenario.app {
-        Some(path) => app(path, context)?,
-        None => Vec::new(),
-    };
+fn services(app: Named<Service>, own: Named<Service>) -> Vec<(At<String>, Service)> {
     let mut all: Vec<_> =
         app.into_iter().map(|(name, service)| (name, service.unwrap_or_default())).collect();
     for (name, service) in own {
@@ -172,10 +166,41 @@ fn services(
             None => all.push((name, service)),
         }
     }
-    Some(all)
+    all
 }
 
-fn app(path: &At<String>, context: &mut Context<'_>) -> Option<Named<Service>> {
+/// The application that the scenario lies over.
+#[derive(Default)]
+struct Application {
+    services: Named<Service>,
+    /// What is asked of it where no load says so.
+    mix: Vec<(String, f64)>,
+}
+
+/// The application, of a file or generated; an empty one where there is none.
+fn application(
+    path: Option<&At<String>>,
+    generate: Option<At<schema::generate::Generate>>,
+    context: &mut Context<'_>,
+) -> Option<Application> {
+    if let (Some(_), Some(generate)) = (path, &generate) {
+        let hint = "take one of the two out; services of a scenario lie over those of either";
+        context.error(generate.place, "an application that is generated, beside `app`").hint(hint);
+    }
+    match (path, generate) {
+        (_, Some(generate)) => {
+            let services = generate::services(generate, context)?;
+            let mix = generate::mix(&services);
+            Some(Application { services, mix })
+        }
+        (Some(path), None) => {
+            app_of_file(path, context).map(|services| Application { services, mix: Vec::new() })
+        }
+        (None, None) => Some(Application::default()),
+    }
+}
+
+fn app_of_file(path: &At<String>, context: &mut Context<'_>) -> Option<Named<Service>> {
     match context.open(&path.value, path.place) {
         Ok(source) => context.document::<App>(source).map(|app| named(app.services)),
         Err(why) => {

@@ -11,6 +11,7 @@ mod distribution;
 pub(super) mod expect;
 pub(super) mod explore;
 pub(super) mod fault;
+pub(super) mod generate;
 pub(super) mod load;
 pub(crate) mod network;
 pub(super) mod policies;
@@ -29,6 +30,7 @@ use costs::Costs;
 use direct::Direct;
 use expect::Expect;
 use fault::Fault;
+use generate::Generate;
 use load::Load;
 use network::Network;
 use policies::{Gateway, Mesh};
@@ -47,6 +49,8 @@ table! {
         pub(super) adoption: Adoption = "none",
         /// The wires between pods.
         pub(super) network: Network,
+        /// An application that is generated, in the place of one that is written.
+        pub(super) generate: Generate = "none",
         /// The services, each by its name; what the scenario says lies over what its application says, key by key.
         pub(super) services: Names<Service>,
         /// Where requests come from, each by its name: `rate` or `users`.

@@ -1,5 +1,6 @@
 //! The scenario language: what is said about each mistake, and that no text is too strange to judge.
 
+mod generated;
 mod mistakes;
 mod plans;
 mod products;

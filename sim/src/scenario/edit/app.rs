@@ -6,6 +6,7 @@ use toml_edit::visit_mut::{self, VisitMut};
 use toml_edit::{DocumentMut, Formatted, Item, Key, Table, TableLike, Value};
 
 use super::{NotEdited, walk};
+use crate::scenario::generate;
 use crate::scenario::profile::is_shipped;
 
 /// Lays the services of `document` over those of its application and forgets about the application.
@@ -24,12 +25,40 @@ pub(super) fn lay_under(document: &mut DocumentMut, beside: &mut Vec<Source>) ->
             Rename(&|name| if name.starts_with('/') { name.to_owned() } else { format!("{folder}/{name}") })
                 .visit_document_mut(&mut app);
         }
-        let mut services = services(app.get("services"), None);
-        services = self::services(document.get("services"), Some(services));
-        put_services(document, services);
+        lay(document, &app);
+    }
+    if let Some(index) = beside.iter().position(|source| source.path == generate::PATH) {
+        let app = walk::document(&beside.remove(index))?;
+        document.remove("generate");
+        put_mixes(document, &app);
+        lay(document, &app);
     }
     bring_beside(document, beside);
     Ok(())
+}
+
+/// Lays the services of `document` over those of `app`.
+fn lay(document: &mut DocumentMut, app: &DocumentMut) {
+    let below = services(app.get("services"), None);
+    let services = services(document.get("services"), Some(below));
+    put_services(document, services);
+}
+
+/// Says for loads without a mix what they ask for of `app`, which was generated.
+fn put_mixes(document: &mut DocumentMut, app: &DocumentMut) {
+    let mut names = Vec::new();
+    each(app.get("services"), |service, item| {
+        each(item.get("endpoints"), |endpoint, _| {
+            names.push((service.get().to_owned(), endpoint.get().to_owned()));
+        });
+    });
+    let mix = generate::mix(names.iter().map(|(service, endpoint)| (&**service, &**endpoint)));
+    let loads = document.get_mut("load").and_then(Item::as_table_like_mut);
+    for (_, load) in loads.into_iter().flat_map(TableLike::iter_mut) {
+        let Some(load) = load.as_table_like_mut().filter(|load| !load.contains_key("mix")) else { continue };
+        let mix = mix.iter().map(|(name, weight)| (name.clone(), Value::from(*weight)));
+        load.insert("mix", Item::Value(Value::InlineTable(mix.collect())));
+    }
 }
 
 /// Every service with a header of its own, over those of `below`.

@@ -14,7 +14,7 @@ use crate::scenario::plan::load::{Load, Pace};
 use crate::scenario::schema::{load, topology};
 
 /// Pods in all: each has sockets, a server and, in a mesh, a proxy that knows all others.
-const PODS_MAX: u32 = 2_000;
+pub(super) const PODS_MAX: u32 = 2_000;
 /// Cores of a container.
 pub(super) const CORES_MAX: u32 = 10_000;
 /// Calls of a step, one after the other, and branches at a time.

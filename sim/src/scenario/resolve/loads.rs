@@ -12,9 +12,10 @@ use crate::distribution::{Distribution, Sizes};
 use crate::scenario::plan::{Arrivals, EndpointId, Load, Pace, Zone};
 use crate::scenario::schema::{load as written, named};
 
-/// Resolves every load.
+/// Resolves every load; those without a mix ask for what is `usual`, if anything is.
 pub(super) fn loads(
     loads: Named<written::Load>,
+    usual: &[(String, f64)],
     names: &Names,
     zones: &[Zone],
     context: &mut Context<'_>,
@@ -28,7 +29,11 @@ pub(super) fn loads(
         names::check("a load", &name, context);
         let Some(mut load) = load else { continue };
         let place = name.place;
-        let mix = load.mix.take().map(|at| mix(at, names, context)).unwrap_or_default();
+        let mix = match load.mix.take() {
+            Some(written) => mix(written, names, context),
+            None if load.says.mix => Vec::new(),
+            None => usual_mix(usual, place, names, context),
+        };
         let send_deadline =
             super::send_deadline(load.send_deadline.as_ref(), load.timeout.is_some(), context);
         let headers = headers(named(load.headers.take()), context);
@@ -143,6 +148,23 @@ fn headers(
         all.extend(field.map(|field| (field, values)));
     }
     all
+}
+
+/// What a load at `place` asks for that does not say so.
+fn usual_mix(
+    usual: &[(String, f64)],
+    place: Place,
+    names: &Names,
+    context: &mut Context<'_>,
+) -> Vec<(EndpointId, f64)> {
+    if usual.is_empty() {
+        let hint = "say what is requested: `mix = { \"service.endpoint\" = 1 }`";
+        context.error(place, "missing key \"mix\"").hint(hint);
+    }
+    let found = |(name, weight): &(String, f64)| {
+        Some((names.endpoint(&At { value: name.clone(), place }, context)?, *weight))
+    };
+    usual.iter().filter_map(found).collect()
 }
 
 fn mix(

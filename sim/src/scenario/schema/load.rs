@@ -23,7 +23,7 @@ table! {
         pub(in crate::scenario) think: Distribution = "`\"0s\"`",
         /// What is requested: endpoints, such as `"order.place"`, with weights above zero.
         pub(in crate::scenario) mix: Names<f64> =
-            Required::hinted("say what is requested: `mix = { \"service.endpoint\" = 1 }`"),
+            "required; with `[generate]` all endpoints of its entries, weighted by one over their rank",
         /// Header fields, each with a text, or with one of several, drawn anew for each request. Services do not pass them
         /// on.
         pub(in crate::scenario) headers: Names<Values> = "none",
@@ -53,6 +53,8 @@ pub(in crate::scenario) struct Says {
     pub(in crate::scenario) rate: bool,
     /// Whether it says `users`.
     pub(in crate::scenario) users: bool,
+    /// Whether it says `mix`.
+    pub(in crate::scenario) mix: bool,
 }
 
 impl Keys for Says {
@@ -61,7 +63,7 @@ impl Keys for Says {
     }
 
     fn take(table: &mut Table<'_, '_>, _: &mut Context<'_>) -> Self {
-        Self { rate: table.has("rate"), users: table.has("users") }
+        Self { rate: table.has("rate"), users: table.has("users"), mix: table.has("mix") }
     }
 }
 
