@@ -41,6 +41,8 @@ pub(crate) enum Command {
     Trace(TraceArguments),
     /// Run a scenario and compare its figures with those that were accepted
     Gate(GateArguments),
+    /// Print the application that a scenario's `[generate]` makes
+    Generate(GenerateArguments),
     /// Serve real traffic as the gateway, until SIGTERM
     Gateway(LiveArguments),
     /// Serve real traffic as a mesh sidecar, until SIGTERM
@@ -57,6 +59,12 @@ pub(crate) enum Command {
 pub(crate) struct ProfilesArguments {
     /// One of hoplab's, or a file of one's own; all of hoplab's are listed without it
     pub(crate) name: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct GenerateArguments {
+    /// The scenario file, with a `generate` table
+    pub(crate) file: PathBuf,
 }
 
 #[derive(Debug, Args)]

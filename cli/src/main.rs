@@ -11,6 +11,7 @@ mod check;
 mod end;
 mod explore;
 mod gate;
+mod generate;
 mod interrupt;
 mod kind;
 mod live;
@@ -53,6 +54,7 @@ fn main() -> ExitCode {
         Command::Report(arguments) => report::report(&arguments),
         Command::Trace(arguments) => trace::trace(&arguments),
         Command::Gate(arguments) => gate::gate(&arguments),
+        Command::Generate(arguments) => generate::generate(&arguments),
         Command::Gateway(arguments) => live::gateway(&arguments),
         Command::Sidecar(arguments) => live::sidecar(&arguments),
         Command::Profiles(arguments) => profiles::profiles(&arguments),

@@ -203,3 +203,43 @@ fn a_replay_tells_the_same_run_from_one_that_was_tampered_with() {
     assert_eq!(code(&nowhere), 2);
     assert!(stderr(&nowhere).contains("nowhere"));
 }
+
+/// An application that is generated.
+const GENERATED: &str = r#"# Is it the same application when it is kept?
+[scenario]
+duration = "1s"
+
+[compare]
+architectures = ["direct", "mesh"]
+
+[generate]
+services = 6
+
+[load.people]
+rate = "50 rps"
+"#;
+
+#[test]
+fn a_generated_application_is_printed_and_can_be_kept() {
+    let folder = Folder::new("generate");
+    folder.write("generated.toml", GENERATED);
+    let application = stdout(&hoplab(&folder, &["generate", "generated.toml"]));
+    let mix = application.lines().find_map(|line| line.strip_prefix("# mix = ")).unwrap();
+    let kept = GENERATED.replace("[generate]\nservices = 6\n", "");
+    let kept = kept.replace("[scenario]", "[scenario]\napp = \"app.toml\"");
+    folder.write("kept.toml", &format!("{kept}mix = {mix}\n"));
+    folder.write("app.toml", &application);
+    let seen = |name: &str| {
+        let run = hoplab(&folder, &["run", name, "--json"]);
+        assert_eq!(code(&run), 0, "{}", stderr(&run));
+        json(&stdout(&run))["architectures"].to_string()
+    };
+    assert_eq!(seen("generated.toml"), seen("kept.toml"));
+    assert!(stdout(&hoplab(&folder, &["check", "app.toml"])).contains("an application of 6 services"));
+    let replayed = hoplab(&folder, &["replay", "target/hoplab/generated"]);
+    assert_eq!(code(&replayed), 0, "{}", stderr(&replayed));
+    folder.write("small.toml", SMALL);
+    let none = hoplab(&folder, &["generate", "small.toml"]);
+    assert_eq!(code(&none), 2);
+    assert!(stderr(&none).contains("small.toml has no application that is generated"), "{}", stderr(&none));
+}
