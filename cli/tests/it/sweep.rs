@@ -191,7 +191,7 @@ fn mistakes_are_told() {
 #[test]
 fn the_sweeps_of_the_repository_have_scenarios_at_all_their_points() {
     let folder = Folder::new("sweep-small");
-    for name in ["knee", "metastable-boundary"] {
+    for name in ["knee", "metastable-boundary", "services"] {
         let file = repository().join(format!("scenarios/sweeps/{name}.toml"));
         let file = file.to_str().unwrap();
         let output = hoplab(&folder, &["sweep", file, "--shard", "1/1000", "--out", name]);
