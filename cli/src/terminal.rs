@@ -114,7 +114,8 @@ impl Forecast {
     fn line(&mut self, progress: &Progress) -> Option<String> {
         let elapsed = self.started?.elapsed();
         let done = progress.done();
-        if elapsed < PACE_KNOWN || done.is_zero() {
+        // Where as much is done as there is time for, nobody knows the total.
+        if elapsed < PACE_KNOWN || done.is_zero() || progress.total().is_zero() {
             return None;
         }
         self.started = None;

@@ -12,7 +12,7 @@ use hoplab_proxy::load_control::LimitsPolicy;
 use hoplab_proxy::telemetry::outlets::OutletKeys;
 use hoplab_proxy::tls::written::IdentityKeys;
 use hoplab_proxy::upstream::settings::STREAM_IDLE_TIMEOUT;
-use hoplab_proxy::upstream::{Endpoints, Policies, Protocol, RetryPolicy, TimeLimit};
+use hoplab_proxy::upstream::{Endpoints, Policies, PoolPolicy, Protocol, RetryPolicy, TimeLimit};
 
 /// Where inbound sides listen unless a file says otherwise; Istio's port.
 pub const INBOUND_PORT: u16 = 15006;
@@ -71,6 +71,8 @@ table! {
         /// When requests to the app are tried again, beside what their callers do: as Istio does with
         /// `{ attempts = 2, on = ["reset-before-request"] }`.
         pub retry: Outlined<RetryPolicy> = "never",
+        /// How many connections to the app and waiting requests there may be.
+        pub pool: PoolPolicy = "as its keys say",
         /// What requests to the app meet.
         pub limits: Outlined<LimitsPolicy> = "none",
     }

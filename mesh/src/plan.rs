@@ -13,7 +13,7 @@ use hoplab_proxy::load_control;
 use hoplab_proxy::policy::deadline;
 use hoplab_proxy::telemetry::Outlets;
 use hoplab_proxy::tls::{Identity, NotSpiffe, SpiffeId, TrustDomain};
-use hoplab_proxy::upstream::settings::{Retries, STREAM_IDLE_TIMEOUT};
+use hoplab_proxy::upstream::settings::{Limits, Retries, STREAM_IDLE_TIMEOUT};
 use hoplab_proxy::upstream::{Placed, Placement, Protocol, Settings, Source};
 use http::Method;
 use indexmap::IndexMap;
@@ -59,6 +59,8 @@ pub struct Inbound {
     pub idle_timeout: Option<Duration>,
     /// When requests to the app are tried again; never when `None`.
     pub retry: Option<Retries>,
+    /// How many connections to the app and waiting requests there may be.
+    pub pool: Limits,
     /// What requests to the app meet.
     pub limits: load_control::Settings,
 }
@@ -72,6 +74,7 @@ impl Default for Inbound {
             tls: Acceptance::default(),
             idle_timeout: Some(STREAM_IDLE_TIMEOUT),
             retry: None,
+            pool: Limits::default(),
             limits: load_control::Settings::default(),
         }
     }

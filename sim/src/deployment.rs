@@ -216,7 +216,8 @@ impl Deployment {
                 None => (self.reached(service), None),
             };
             let protocol = spoken.unwrap_or(self.plan.services[service].protocol.http());
-            let config = self.by_itself(service, endpoints, protocol, own);
+            let mut config = self.by_itself(service, endpoints, protocol, own);
+            config.zone = Some(self.zone(zone));
             Upstream::new(host.clone(), &spawner, config, self.seed(purpose, service as u64))
         };
         let upstreams = (0..self.plan.services.len())
@@ -406,6 +407,9 @@ impl Deployment {
         sidecar.inbound.protocol = service.protocol.http();
         sidecar.inbound.retry.clone_from(&mesh.inbound_retry);
         sidecar.outbound_tls = mesh.tls;
+        if let Some(pool) = mesh.inbound_pool {
+            sidecar.inbound.pool = pool;
+        }
         sidecar.zone = Some(self.zone(service.zones[place.replica as usize]));
         for callee in self.plan.services[place.service].callees() {
             let placed = self.endpoints(callee, self.port(callee)).into_iter().zip(self.placements(callee));

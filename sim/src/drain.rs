@@ -125,8 +125,10 @@ impl Timeouts<'_> {
 
 /// How long whoever has these settings may take, where one attempt takes so long.
 fn tried(attempt: Duration, own: &Settings) -> Duration {
-    let retries = own.retry.as_ref().map_or(0, |retry| retry.attempts);
-    own.timeout.unwrap_or(PATIENCE).min(attempt.saturating_mul(retries.saturating_add(1)))
+    let Some(retry) = &own.retry else { return own.timeout.unwrap_or(PATIENCE).min(attempt) };
+    let pause = retry.told.map_or(retry.backoff.max, |told| told.max.max(retry.backoff.max));
+    let all = attempt.saturating_mul(retry.attempts.saturating_add(1)) + pause.saturating_mul(retry.attempts);
+    own.timeout.unwrap_or(PATIENCE).min(all)
 }
 
 #[cfg(test)]

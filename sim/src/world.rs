@@ -38,6 +38,7 @@ use std::future::Future;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::Range;
 use std::pin::pin;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Waker};
 
@@ -172,6 +173,8 @@ struct Running {
     process: Arc<Process>,
     cores: Arc<Cores>,
     lane: Lane,
+    /// How many latencies its proxy has drawn, also before it last began anew.
+    draws: Arc<AtomicU64>,
 }
 
 impl Running {
@@ -186,7 +189,7 @@ impl Running {
                     (Arc::new(Cores::new(count, Arc::clone(clock), Arc::clone(meters))), Lane::Behind)
                 }
             };
-            all.push(Self { kind, process: Arc::default(), cores, lane });
+            all.push(Self { kind, process: Arc::default(), cores, lane, draws: Arc::default() });
         }
         all
     }

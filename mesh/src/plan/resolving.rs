@@ -77,6 +77,7 @@ impl<'a> Resolving<'a, '_> {
         });
         Inbound {
             retry,
+            pool: written.pool.as_ref().map_or(usual.pool, |at| at.value.resolve_alone()),
             listen: written.listen.as_ref().map_or(usual.listen, |at| at.value),
             app: written.app.as_ref().map_or(usual.app, |at| at.value.clone()),
             protocol: written.protocol.as_ref().map(|at| at.value).unwrap_or_default(),

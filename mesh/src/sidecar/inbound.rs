@@ -50,6 +50,7 @@ impl<H: Host> Inbound<H> {
             timeout: None,
             idle_timeout: plan.inbound.idle_timeout,
             deadline,
+            limits: plan.inbound.pool,
             ..Settings::default()
         };
         if let Some(retries) = &plan.inbound.retry {

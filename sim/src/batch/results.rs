@@ -84,7 +84,9 @@ fn phases(plan: &Plan) -> IndexMap<String, String> {
 fn adoption(plan: &Plan, record: &Record, ends: &[Ends]) -> IndexMap<String, Paired> {
     let all = || plan.architectures.iter().zip(ends);
     let start = all().find(|(of, _)| of.phase_of.is_none() && Some(&*of.name) == record.baseline());
-    let phases: Vec<_> = start.into_iter().chain(all().filter(|(of, _)| of.phase_of.is_some())).collect();
+    let mut phases: Vec<_> = all().filter(|(of, _)| of.phase_of.is_some()).collect();
+    phases.sort_by_key(|(of, _)| of.phase_number);
+    let phases: Vec<_> = start.into_iter().chain(phases).collect();
     let step = |pair: &[(&Architecture, &Ends)]| {
         let [(before, from), (phase, to)] = pair else { unreachable!("windows of two") };
         let endpoints: Vec<String> = record.architectures[&*before.name].endpoints.keys().cloned().collect();

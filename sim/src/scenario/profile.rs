@@ -14,6 +14,7 @@ use hoplab_config::form::Key;
 use hoplab_config::{Context, Keys, Problems, Source, read_from};
 
 pub(super) use chain::Chain;
+pub(super) use chain::is_profile;
 pub use figures::{Basis, Figure};
 pub(super) use shipped::is_shipped;
 pub use shipped::names as shipped;

@@ -6,7 +6,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -38,8 +38,6 @@ struct Machine {
     pod: Arc<Pod>,
     container: Running,
     costs: Costs,
-    /// How many latencies it has drawn.
-    draws: AtomicU64,
     observer: Arc<dyn Observer>,
 }
 
@@ -55,9 +53,7 @@ impl SimHost {
         costs: Costs,
         observer: Arc<dyn Observer>,
     ) -> Self {
-        Self {
-            machine: Arc::new(Machine { shared, pod, container, costs, draws: AtomicU64::new(0), observer }),
-        }
+        Self { machine: Arc::new(Machine { shared, pod, container, costs, observer }) }
     }
 
     /// Occupies one of the container's cores with what takes `work` at full pace, first come first served; no time
@@ -124,13 +120,14 @@ impl SimHost {
 
     /// What a request takes besides, by how busy the container's cores are.
     fn latency(&self) -> Duration {
-        let Machine { shared, pod, container, costs, draws, .. } = &*self.machine;
+        let Machine { shared, pod, container, costs, .. } = &*self.machine;
         if let Some(always) = costs.latency.constant() {
             return always;
         }
         let seed = lock(&shared.wire).links.seed();
         let entity = random::join(random::key(&pod.name), random::key(container.kind.name()));
-        let mut random = random::stream(seed, "proxy latency", entity, draws.fetch_add(1, Ordering::Relaxed));
+        let mut random =
+            random::stream(seed, "proxy latency", entity, container.draws.fetch_add(1, Ordering::Relaxed));
         costs.latency.exceeded_with(container.cores.busy(), random::unit(&mut random))
     }
 }

@@ -66,6 +66,11 @@ impl PoolPolicy {
         Limits { pending_timeout: limits.pending_timeout.or(silence), ..limits }
     }
 
+    /// The limits of requests that may take any time.
+    pub fn resolve_alone(&self) -> Limits {
+        self.resolve_within(None)
+    }
+
     fn resolve(&self) -> Limits {
         let usual = Limits::default();
         Limits {

@@ -7,7 +7,7 @@ use toml_edit::{DocumentMut, Formatted, Item, Key, Table, TableLike, Value};
 
 use super::{NotEdited, walk};
 use crate::scenario::generate;
-use crate::scenario::profile::is_shipped;
+use crate::scenario::profile::{is_profile, is_shipped};
 
 /// Lays the services of `document` over those of its application and forgets about the application.
 pub(super) fn lay_under(document: &mut DocumentMut, beside: &mut Vec<Source>) -> Result<(), NotEdited> {
@@ -129,13 +129,17 @@ fn put_services(document: &mut DocumentMut, services: Table) {
     }
 }
 
-/// Measurements and profiles lie right beside the scenario, each under a name of its own; hoplab's profiles nowhere.
+/// Measurements lie right beside the scenario, each under a name of its own. A profile stays where it is, since its file's name
+/// is what it is called by; hoplab's own lie nowhere.
 fn bring_beside(document: &mut DocumentMut, beside: &mut Vec<Source>) {
     beside.retain(|source| !is_shipped(&source.path));
     let names: Vec<(String, String)> = beside
         .iter()
         .enumerate()
         .map(|(index, source)| {
+            if is_profile(&source.text) {
+                return (source.path.clone(), source.path.clone());
+            }
             let name = source.path.rsplit_once('/').map_or(&*source.path, |(_, name)| name);
             let taken = beside[..index].iter().any(|other| other.path.ends_with(name));
             let own = if taken { format!("{index}-{name}") } else { name.to_owned() };

@@ -12,6 +12,8 @@ pub struct Architecture {
     pub name: Arc<str>,
     /// The architecture that it is, where it is a phase of an adoption, which is compared with the one before it.
     pub phase_of: Option<Arc<str>>,
+    /// Which phase it is then, from 0 on.
+    pub phase_number: usize,
     /// What clients enter through; they ask services themselves when `None`.
     pub gateway: Option<Arc<Gateway>>,
     /// What stands beside services; they call each other themselves when `None`.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use hoplab_mesh::config::Protection;
 use hoplab_proxy::load_control;
-use hoplab_proxy::upstream::settings::Retries;
+use hoplab_proxy::upstream::settings::{Limits, Retries};
 use hoplab_proxy::upstream::{Protocol as Http, Settings};
 
 use super::application::EndpointId;
@@ -57,6 +57,8 @@ pub struct Mesh {
     pub tls: Protection,
     /// When a sidecar asks its own application again; never when `None`.
     pub inbound_retry: Option<Retries>,
+    /// What it may have of connections to it; as a sidecar has by itself when `None`.
+    pub inbound_pool: Option<Limits>,
     /// How services call each other.
     pub calls: Calls,
     /// What requests meet at the inbound sides of a service's pods; an entry a service.

@@ -134,9 +134,13 @@ fn contradictions<'a>(
     context: &mut Context<'_>,
 ) {
     let layers: Vec<_> = layers.flatten().map(|at| &at.value).collect();
+    let Some(upper) = layers.first() else { return };
     let merged = layers.iter().rev().fold(Policies::default(), |below, layer| layer.value.over(&below));
+    let mut found = merged.resolve().err().unwrap_or_default();
+    // What stands below gives way to what is said over it.
+    found.retain(|contradiction| upper.outline.find(contradiction.key).is_some());
     let outlines: Vec<&Outline> = layers.iter().map(|layer| &layer.outline).collect();
-    Contradiction::note_all(merged.resolve().err().unwrap_or_default(), &outlines, context);
+    Contradiction::note_all(found, &outlines, context);
 }
 
 /// What the figures of a layer are taken from.
@@ -163,10 +167,14 @@ fn evidence(layer: &Layer) -> Vec<Evidence> {
 /// what stands over a profile of its own name means another one.
 fn find(name: &str, from: Place, visited: &[usize], context: &mut Context<'_>) -> Option<usize> {
     let file = format!("{name}.toml");
-    let beside =
-        if is_profile(from.source, context) { vec![file] } else { vec![format!("profiles/{file}"), file] };
-    for path in beside {
-        let is_one = context.fetch(&path, from).is_ok_and(|text| is_profile_text(&text));
+    // Right beside a scenario lie other files, too; in a folder of profiles everything is one.
+    let beside = if is_profile(context.text(from.source)) {
+        vec![(file, true)]
+    } else {
+        vec![(format!("profiles/{file}"), true), (file, false)]
+    };
+    for (path, is_certain) in beside {
+        let is_one = context.fetch(&path, from).is_ok_and(|text| is_certain || is_profile(&text));
         let opened = if is_one { context.open(&path, from).ok() } else { None };
         if let Some(source) = opened.filter(|source| !visited.contains(source)) {
             return Some(source);
@@ -176,11 +184,8 @@ fn find(name: &str, from: Place, visited: &[usize], context: &mut Context<'_>) -
     (!visited.contains(&source)).then_some(source)
 }
 
-fn is_profile(source: usize, context: &Context<'_>) -> bool {
-    is_profile_text(context.text(source))
-}
-
-fn is_profile_text(text: &str) -> bool {
+/// Whether a text is a profile's.
+pub(in crate::scenario) fn is_profile(text: &str) -> bool {
     keys::names_of(text).iter().any(|key| key == "profile")
 }
 

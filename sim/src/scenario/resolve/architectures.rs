@@ -19,7 +19,7 @@ pub(super) struct Compared {
     /// Whether services call by a library with policies.
     pub(super) has_library: bool,
     /// The name of the phase of an adoption that it is, if it is one.
-    phase: Option<String>,
+    phase: Option<(usize, String)>,
 }
 
 /// A part of an architecture.
@@ -69,18 +69,23 @@ impl Compared {
         self.phase.as_ref().map(|_| Self { phase: None, ..self.clone() }.to_string())
     }
 
+    /// Which phase it is, from 0 on, if it is one.
+    pub(super) fn phase_number(&self) -> usize {
+        self.phase.as_ref().map_or(0, |(number, _)| *number)
+    }
+
     /// The same as a phase of an adoption, the `number`th, which is called so.
     pub(super) fn in_phase(mut self, number: usize, name: String) -> Self {
         for part in [&mut self.gateway, &mut self.mesh].into_iter().flatten() {
             part.phase = Some(number);
         }
-        Self { phase: Some(name), ..self }
+        Self { phase: Some((number, name)), ..self }
     }
 }
 
 impl fmt::Display for Compared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(phase) = &self.phase {
+        if let Some((_, phase)) = &self.phase {
             return f.write_str(phase);
         }
         let library = self.has_library.then(Part::default);
@@ -144,7 +149,8 @@ pub(super) fn named(name: &At<String>, context: &mut Context<'_>) -> Option<Comp
 
 /// A phase, or the architecture that is called `name`.
 fn parse_among(phases: &[Phase], name: &str, written_at: Option<Place>) -> Result<Compared, Refused> {
-    let phase = phases.iter().find(|phase| phase.compared.phase.as_deref() == Some(name));
+    let phase =
+        phases.iter().find(|phase| phase.compared.phase.as_ref().is_some_and(|(_, phase)| phase == name));
     phase.map_or_else(|| parse(name, written_at), |phase| Ok(phase.compared.clone()))
 }
 

@@ -9,6 +9,7 @@ use hoplab_proxy::upstream::{Protocol as Http, Settings};
 use http::Method;
 
 use super::architectures::Compared;
+use super::layers::Resolved;
 use crate::scenario::plan::Load;
 use crate::scenario::plan::application::Service;
 use crate::scenario::plan::connections::{DirectBalance, Protocol};
@@ -65,6 +66,18 @@ pub(super) fn gateway_protocol(
         }
     }
     Some(protocol)
+}
+
+/// Lets services that speak gRPC be called over HTTP/2 where it is their proxy's profile alone that says otherwise: no system
+/// puts gRPC on HTTP/1.1.
+pub(super) fn adapt_to_grpc(services: &[Service], resolved: &mut Resolved) {
+    let is_adapted =
+        |index: usize| services[index].protocol == Protocol::Grpc && !resolved.says_protocol[index];
+    let of_services = resolved.services.iter_mut().enumerate();
+    let of_routes = resolved.routes.iter_mut().map(|(id, settings)| (id.service.0, settings));
+    for (_, settings) in of_services.chain(of_routes).filter(|(index, _)| is_adapted(*index)) {
+        settings.protocol = settings.protocol.map(|_| Http::Http2);
+    }
 }
 
 /// Notes what services that speak gRPC cannot do: answer health checks over plain HTTP, or speak HTTP/1.1. `settings` are

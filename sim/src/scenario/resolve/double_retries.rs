@@ -1,6 +1,8 @@
 //! Retries of two owners that multiply: an application's and its sidecar's, a client's and the gateway's. Nothing is wrong
 //! with either; together they send a call as many times as the product of both.
 
+use std::collections::BTreeSet;
+
 use hoplab_config::{Context, Place};
 use hoplab_proxy::upstream::Settings;
 
@@ -27,7 +29,8 @@ pub(super) fn warn(
     let found = architectures.iter().flat_map(|of| [calls(of, services), requests(of, services, loads)]);
     let mut found: Vec<Doubled> = found.flatten().collect();
     found.sort_by_key(|doubled| std::cmp::Reverse(doubled.product()));
-    found.dedup_by(|next, before| next.call == before.call);
+    let mut seen = BTreeSet::new();
+    found.retain(|doubled| seen.insert(doubled.call.clone()));
     let Some(worst) = found.first() else { return };
     let Doubled { call, under, first, second } = worst;
     let others = match found.len() - 1 {
@@ -56,7 +59,8 @@ impl Doubled {
 fn calls(of: &Architecture, services: &[Service]) -> Vec<Doubled> {
     let doubled = |(&(caller, callee), own): (&(usize, usize), &Settings)| {
         let mesh = of.beside(caller)?;
-        let second = attempts(&mesh.calls.services[callee]);
+        let routes = mesh.calls.routes.iter().filter(|(id, _)| id.service.0 == callee).map(|(_, of)| of);
+        let second = routes.chain([&mesh.calls.services[callee]]).map(attempts).max()?;
         let call = format!("{} → {}", services[caller].name, services[callee].name);
         Some(Doubled { call, under: of.name.to_string(), first: attempts(own), second })
     };
@@ -76,8 +80,11 @@ fn requests(of: &Architecture, services: &[Service], loads: &[Load]) -> Vec<Doub
     loads.filter_map(doubled).filter(Doubled::is_double).collect()
 }
 
-/// How many attempts these settings allow.
+/// How many attempts these settings allow, where no budget bounds them.
 fn attempts(settings: &Settings) -> u32 {
+    if settings.budget.is_some() {
+        return 1;
+    }
     settings
         .retry
         .as_ref()

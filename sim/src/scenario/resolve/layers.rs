@@ -3,8 +3,8 @@
 
 use hoplab_config::{At, Context, Named, Outline, Outlined, Place};
 use hoplab_proxy::load_control::{self, LimitsPolicy};
-use hoplab_proxy::upstream::settings::Retries;
-use hoplab_proxy::upstream::{Contradiction, Policies, RetryPolicy, Settings};
+use hoplab_proxy::upstream::settings::{Limits, Retries};
+use hoplab_proxy::upstream::{Contradiction, Policies, PoolPolicy, RetryPolicy, Settings};
 
 use super::names::Names;
 use crate::scenario::plan::application::{EndpointId, ServiceId};
@@ -14,6 +14,8 @@ use crate::scenario::schema::policies::{Called, Layers};
 pub(super) struct Resolved {
     /// How each service is called.
     pub(super) services: Vec<Settings>,
+    /// Whether the scenario itself says what is spoken with each.
+    pub(super) says_protocol: Vec<bool>,
     /// How single endpoints are called that have policies of their own.
     pub(super) routes: Vec<(EndpointId, Settings)>,
     /// What all requests meet.
@@ -94,8 +96,10 @@ pub(super) fn resolve(
             service_limits[index] = limits_of(limits, outlines, context);
         }
     }
+    let says_protocol = laid.iter().map(|laid| laid.own.iter().any(|own| own.find("protocol").is_some()));
+    let says_protocol = says_protocol.collect();
     let (routes, route_limits) = routes(layers, &laid, names, context);
-    Resolved { services, routes, limits: limits_of_all, service_limits, route_limits }
+    Resolved { services, says_protocol, routes, limits: limits_of_all, service_limits, route_limits }
 }
 
 /// Policies of single endpoints, and limits of them.
@@ -152,6 +156,13 @@ impl<'a> Laid<'a> {
         Contradiction::note_all(found, &layers, context);
         self.policies.settings()
     }
+}
+
+/// What sidecars may have of connections to their own applications, as these layers say, the scenario's first.
+pub(super) fn inbound_pool<'a>(layers: impl Iterator<Item = &'a Option<At<PoolPolicy>>>) -> Option<Limits> {
+    let layers: Vec<&PoolPolicy> = layers.flatten().map(|at| &at.value).collect();
+    let merged = layers.iter().rev().fold(PoolPolicy::default(), |below, layer| layer.over(&below));
+    (!layers.is_empty()).then(|| merged.resolve_alone())
 }
 
 /// When sidecars ask their own applications again, as these layers say, the scenario's first.

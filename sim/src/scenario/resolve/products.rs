@@ -100,6 +100,7 @@ impl<'a> Products<'a> {
                 .expect("it was asked for"),
             name: of.to_string().into(),
             phase_of: of.phase_of().map(Arc::from),
+            phase_number: of.phase_number(),
             gateway: of.gateway.as_ref().map(|part| found(&gateways, part)),
             mesh: of.mesh.as_ref().map(|part| found(&meshes, part)),
         };
@@ -162,7 +163,8 @@ impl<'a> Products<'a> {
         let usual = Usual::of(own.len(), manners.iter().map(|layer| (&layer.defaults, &layer.limits)));
         let layers: Vec<&Layers> =
             phase.iter().map(|(_, layers)| layers).chain([&self.gateway_layers]).collect();
-        let resolved = layers::resolve(&layers, &usual, names, context);
+        let mut resolved = layers::resolve(&layers, &usual, names, context);
+        connections::adapt_to_grpc(services, &mut resolved);
         connections::refuse_for_grpc(services, &resolved.services, &layers, usual.place, context);
         let zone = written.zone.as_ref();
         let costs = below.iter().filter_map(|layer| layer.costs.as_ref());
@@ -200,7 +202,8 @@ impl<'a> Products<'a> {
             (said, of_requests, layers) = (0, &manners[said..], Vec::new());
         }
         let usual = Usual::of(said, of_requests.iter().map(|layer| (&layer.defaults, &layer.limits)));
-        let resolved = layers::resolve(&layers, &usual, names, context);
+        let mut resolved = layers::resolve(&layers, &usual, names, context);
+        connections::adapt_to_grpc(services, &mut resolved);
         connections::refuse_for_grpc(services, &resolved.services, &layers, usual.place, context);
         let costs = below.iter().filter_map(|layer| layer.costs.as_ref());
         Mesh {
@@ -213,6 +216,7 @@ impl<'a> Products<'a> {
                 of_requests.iter().map(|layer| &layer.inbound_retry),
                 context,
             ),
+            inbound_pool: layers::inbound_pool(of_requests.iter().map(|layer| &layer.inbound_pool)),
             members: members::resolve(&tunings, services, names, context),
             calls: Calls { services: resolved.services, routes: resolved.routes },
             limits: resolved.service_limits,

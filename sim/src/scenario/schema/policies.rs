@@ -7,7 +7,7 @@ use hoplab_config::quantity::{Bandwidth, Duration};
 use hoplab_config::{At, Context, Keys, Named, Names, Outlined, Place, Read, Table, Value, table, way};
 use hoplab_mesh::config::Protection;
 use hoplab_proxy::load_control::LimitsPolicy;
-use hoplab_proxy::upstream::{Policies, Protocol, RetryPolicy};
+use hoplab_proxy::upstream::{Policies, PoolPolicy, Protocol, RetryPolicy};
 
 use super::{Counted, named};
 use crate::scenario::plan::connections::DirectBalance;
@@ -123,6 +123,8 @@ table! {
         pub(in crate::scenario) cores: Cores = 2,
         /// How connections between sidecars are secured.
         pub(in crate::scenario) tls: Protection = "`\"mutual\"`",
+        /// How many connections to its own application, and requests that wait for one, a sidecar may have.
+        pub(in crate::scenario) inbound_pool: PoolPolicy = "as the keys of `pool` say",
         /// When a sidecar asks its own application again.
         pub(in crate::scenario) inbound_retry: Outlined<RetryPolicy> = "never",
         /// Policies for every service.

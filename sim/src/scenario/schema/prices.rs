@@ -42,6 +42,11 @@ impl Prices {
             let hint = "write, say, `\"60%\"`";
             context.error(place, "cores of which none is ever busy").hint(hint);
         }
+        if let Some(At { value, place }) = &self.currency
+            && value.trim().is_empty()
+        {
+            context.error(*place, "a currency without a name").hint("write, say, `\"USD\"`");
+        }
         Some(record::Prices {
             currency: self.currency?.value,
             core_hour,

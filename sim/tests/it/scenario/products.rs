@@ -1,6 +1,9 @@
 //! What stands in an architecture: partial meshes, several gateways, applications with manners of their own, and the phases of
 //! an adoption.
 
+use std::sync::Arc;
+
+use hoplab_sim::run::{Progress, run};
 use hoplab_sim::scenario::plan::{Architecture, Plan};
 
 use super::read;
@@ -149,4 +152,22 @@ fn what_is_wrong_with_an_adoption_is_said() {
     let unheard =
         "[compare]\narchitectures = [\"direct\"]\n[[adoption.phases]]\nname = \"x\"\nis = \"mesh\"\n";
     insta::assert_snapshot!(format!("{told}\n---\n{}", plan(unheard).warnings));
+}
+
+#[test]
+fn a_fault_at_the_gateway_does_nothing_where_there_is_none() {
+    for kind in [
+        "restart = { service = \"gateway\", drain = \"100ms\", down = \"100ms\" }",
+        "crash = { service = \"gateway\" }",
+        "vanish = { service = \"gateway\" }",
+        "pause = { service = \"gateway\" }",
+        "slow = { service = \"gateway\", times = 2 }",
+    ] {
+        let fault = format!("[[faults]]\nname = \"f\"\nat = \"1s\"\nfor = \"1s\"\n{kind}\n");
+        let compare = "[compare]\narchitectures = [\"direct\", \"gateway\"]\n";
+        let plan = Arc::new(plan(&format!("{compare}{fault}")));
+        let record = run(&plan, &Progress::default());
+        assert_eq!(record.architectures["direct"].total.requests.failed, 0, "{kind}");
+        assert!(record.untouched_faults().is_empty(), "{kind}");
+    }
 }
