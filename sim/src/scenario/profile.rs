@@ -18,6 +18,7 @@ pub(super) use chain::is_profile;
 pub use figures::{Basis, Figure};
 pub(super) use shipped::is_shipped;
 pub use shipped::names as shipped;
+pub(super) use written::Layer;
 
 /// A known system, as its profile tells it.
 #[derive(Debug, Clone, PartialEq)]

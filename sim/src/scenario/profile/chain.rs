@@ -85,12 +85,6 @@ impl Chain {
         parts.is_none_or(|parts| parts.value.iter().any(|at| at.value == part))
     }
 
-    /// When the system ended, if it has.
-    pub(in crate::scenario) fn ended(&self) -> Option<&str> {
-        let mut abouts = self.layers.iter().filter_map(|layer| layer.file.profile.as_ref());
-        abouts.find_map(|about| about.value.ended.as_ref()).map(|at| at.value.as_str())
-    }
-
     /// What is told of it. Notes what it contradicts itself in.
     pub(in crate::scenario) fn profile(&self, context: &mut Context<'_>) -> Profile {
         contradictions(self.gateway().into_iter().map(|part| &part.manners.defaults), context);
@@ -115,9 +109,9 @@ impl Chain {
             name: first.name.clone(),
             title: text(abouts.first().and_then(|about| about.title.as_ref()))
                 .unwrap_or_else(|| first.name.clone()),
-            version: text(abouts.iter().find_map(|about| about.version.as_ref())),
-            as_of: text(abouts.iter().find_map(|about| about.as_of.as_ref())),
-            ended: self.ended().map(str::to_owned),
+            version: text(abouts.first().and_then(|about| about.version.as_ref())),
+            as_of: text(abouts.first().and_then(|about| about.as_of.as_ref())),
+            ended: text(abouts.first().and_then(|about| about.ended.as_ref())),
             left_out: left_out.map(|at| at.value.clone()).collect(),
             extends: others.iter().map(|layer| layer.name.clone()).collect(),
             is_gateway: !self.gateway().is_empty(),

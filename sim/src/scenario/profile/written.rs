@@ -1,7 +1,7 @@
 //! What a profile's file may say, as it was written.
 
-use hoplab_config::form::Form;
-use hoplab_config::{At, Choice, Names, Outlined, Read, Required, table, way};
+use hoplab_config::form::{Describe, Form};
+use hoplab_config::{At, Choice, Context, Names, Outlined, Place, Read, Required, Value, table, way};
 
 use super::figures::Basis;
 use crate::scenario::schema::costs::Cost;
@@ -77,7 +77,7 @@ table! {
     pub(in crate::scenario) struct Mesh {
         /// `4`: its proxies pass connections on and see no requests, so that what a scenario says of requests holds for nothing
         /// there.
-        pub(in crate::scenario) layer: u32 as Layer = 7,
+        pub(in crate::scenario) layer: Layer = "7",
         /// What the work of each sidecar costs.
         pub(in crate::scenario) costs: Cost = "hoplab's own",
         ..
@@ -100,7 +100,6 @@ table! {
     }
 }
 
-way!(Layer: u32, Form::Whole { least: 4, most: 7 }, u32::read);
 way!(Title: String, Form::Text { what: "a line", example: "Kong Gateway" }, String::read);
 way!(Version: String, Form::Text { what: "a version", example: "3.10.0" }, String::read);
 way!(Date: String, Form::Text { what: "a date", example: "2026-11-26" }, String::read);
@@ -116,6 +115,35 @@ way!(
     Form::List(Box::new(Form::Text { what: "a key with its tables", example: "gateway.costs.cpu" })),
     Vec::read
 );
+
+/// Which layer a mesh's proxies are of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::scenario) enum Layer {
+    /// They pass connections on.
+    Four,
+    /// They see requests.
+    Seven,
+}
+
+impl Read for Layer {
+    fn read(value: &Value<'_>, place: Place, context: &mut Context<'_>) -> Option<Self> {
+        match u32::read(value, place, context)? {
+            4 => Some(Self::Four),
+            7 => Some(Self::Seven),
+            other => {
+                let hint = "write 4, where proxies pass connections on, or 7, where they see requests";
+                context.error(place, format!("no proxy is of layer {other}")).hint(hint);
+                None
+            }
+        }
+    }
+}
+
+impl Describe for Layer {
+    fn form() -> Form {
+        Form::Whole { least: 4, most: 7 }
+    }
+}
 
 /// A part of an architecture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -124,7 +124,7 @@ pub(super) fn compared(
             }
             Ok(architecture) => all.push(architecture),
             Err(refused) => {
-                let (fact, hint) = words(&name.value, &refused);
+                let (fact, hint) = words(&name.value, &refused, phases);
                 context.error(name.place, fact).hint(hint);
             }
         }
@@ -141,7 +141,7 @@ pub(super) fn named(name: &At<String>, context: &mut Context<'_>) -> Option<Comp
     let parsed = parse(&name.value, Some(name.place));
     parsed
         .map_err(|refused| {
-            let (fact, hint) = words(&name.value, &refused);
+            let (fact, hint) = words(&name.value, &refused, &[]);
             context.error(name.place, fact).hint(hint);
         })
         .ok()
@@ -168,7 +168,7 @@ pub(super) fn chosen(
             Ok(architecture) if !all.contains(&architecture) => all.push(architecture),
             Ok(_) => {}
             Err(refused) => {
-                let (fact, hint) = words(name, &refused);
+                let (fact, hint) = words(name, &refused, phases);
                 context.error_outside(fact).hint(hint);
             }
         }
@@ -226,9 +226,10 @@ fn is_profile(name: &str) -> bool {
     name.starts_with(|first: char| first.is_ascii_lowercase()) && name.bytes().all(allowed)
 }
 
-fn words(name: &str, refused: &Refused) -> (String, String) {
+fn words(name: &str, refused: &Refused, phases: &[Phase]) -> (String, String) {
     let mut known: Vec<String> = Compared::all().iter().map(ToString::to_string).collect();
     known.push("library".to_owned());
+    known.extend(phases.iter().map(|phase| phase.compared.to_string()));
     let list = format!("there are \"{}\"", known.join("\", \""));
     match refused {
         Refused::Later(what) => (format!("{what} is not there yet"), list),

@@ -16,7 +16,7 @@ use hoplab_mesh::config::Protection;
 use crate::costs::Costs;
 use crate::scenario::plan::products::{Applications, Calls, Gateway, Mesh, ProxyCores};
 use crate::scenario::plan::{Architecture, DirectBalance, Load, Network, Service};
-use crate::scenario::profile::{Chain, Profile};
+use crate::scenario::profile::{self, Chain, Profile};
 use crate::scenario::schema::costs::{self as written, Cost};
 use crate::scenario::schema::policies::{
     self, Cores, GatewayManners, Layers, MeshManners, MeshTuning, SHARED,
@@ -90,14 +90,11 @@ impl<'a> Products<'a> {
         let meshes = each(chosen.iter().map(|of| &of.mesh), |part| self.mesh(part, context));
         let applications =
             |has_library, context: &mut Context<'_>| Arc::new(self.applications(has_library, context));
-        let [alone, with_library] = [false, true].map(|has_library| {
-            let is_asked = chosen.iter().any(|of| of.has_library == has_library);
-            is_asked.then(|| applications(has_library, context))
-        });
+        let alone = applications(false, context);
+        let is_read = self.calls.library.is_some() || chosen.iter().any(|of| of.has_library);
+        let with_library = if is_read { applications(true, context) } else { Arc::clone(&alone) };
         let architecture = |of: &Compared| Architecture {
-            applications: if of.has_library { &with_library } else { &alone }
-                .clone()
-                .expect("it was asked for"),
+            applications: Arc::clone(if of.has_library { &with_library } else { &alone }),
             name: of.to_string().into(),
             phase_of: of.phase_of().map(Arc::from),
             phase_number: of.phase_number(),
@@ -197,7 +194,11 @@ impl<'a> Products<'a> {
         let mut layers: Vec<&Layers> =
             phase.iter().map(|(_, layers)| layers).chain([&self.mesh_layers]).collect();
         let (mut said, mut of_requests) = (tunings.len(), &manners[..]);
-        if below.iter().find_map(|layer| layer.layer.as_ref()).is_some_and(|at| at.value == 4) {
+        if below
+            .iter()
+            .find_map(|layer| layer.layer.as_ref())
+            .is_some_and(|at| at.value == profile::Layer::Four)
+        {
             note_unseen(&manners[..said], &layers, part, context);
             (said, of_requests, layers) = (0, &manners[said..], Vec::new());
         }

@@ -171,3 +171,10 @@ fn a_fault_at_the_gateway_does_nothing_where_there_is_none() {
         assert!(record.untouched_faults().is_empty(), "{kind}");
     }
 }
+
+#[test]
+fn a_library_is_looked_at_also_where_no_architecture_has_it() {
+    let wrong = "[library.services.nope]\ntimeout = \"1s\"\n";
+    let told = read(&format!("{CHAIN}{wrong}"), &[]).unwrap_err().to_string();
+    assert!(told.contains("unknown service \"nope\""), "{told}");
+}
