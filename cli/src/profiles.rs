@@ -100,9 +100,8 @@ fn heading(profile: &Profile) -> String {
 
 /// How many of its figures are known how well: `12 published, 3 derived, 4 assumed`.
 fn counted(profile: &Profile) -> String {
-    let count = |basis| profile.figures.iter().filter(|figure| figure.basis == basis).count();
     let all = [Basis::Published, Basis::Derived, Basis::Assumed];
-    all.map(|basis| format!("{} {}", count(basis), basis.name())).join(", ")
+    all.map(|basis| format!("{} {}", profile.count(basis), basis.name())).join(", ")
 }
 
 /// All that is known of a profile.

@@ -227,6 +227,20 @@ pub fn read_from<T>(
     }
 }
 
+/// As [`read_from`], of texts that were kept, the file itself first; no disk is touched.
+pub fn read_kept<T>(
+    texts: &[Source],
+    read: impl FnOnce(&mut Context<'_>) -> Option<T>,
+) -> Result<(T, Problems), Problems> {
+    let empty = Source { path: String::new(), text: String::new() };
+    let (first, others) = texts.split_first().unwrap_or((&empty, &[]));
+    let mut fetch = |name: &str| {
+        let found = others.iter().find(|source| source.path == name);
+        found.map(|source| source.text.clone()).ok_or_else(|| format!("there is no file \"{name}\""))
+    };
+    read_from(first.clone(), &mut fetch, read)
+}
+
 /// Reads a single value, as it would stand behind a key.
 pub fn read_value<T: Read>(written: &str) -> Result<T, Problems> {
     struct Only<T>(T);

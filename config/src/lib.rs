@@ -22,7 +22,7 @@ pub mod suggest;
 mod syntax;
 pub mod table;
 
-pub use context::{Context, Fetch, read, read_from, read_value, read_with};
+pub use context::{Context, Fetch, read, read_from, read_kept, read_value, read_with};
 pub use form::{Describe, REQUIRED, Required};
 pub use keys::Keys;
 pub use outline::{Outline, Outlined};

@@ -48,30 +48,26 @@ impl Costs {
     /// What a gateway's work costs unless a scenario says otherwise: as `cargo bench -p hoplab-benches
     /// --bench costs` measured on the `hoplab` command over loopback, the kernel's share included (2 cores of
     /// a virtual x86-64 server, 2026-11-23, rounded to two figures).
-    pub const GATEWAY: Self = Self {
-        request: Duration::from_nanos(18_000),
-        after: Duration::ZERO,
-        latency: Latency::NONE,
-        kib: Duration::from_nanos(210),
-        tls_kib: Duration::from_nanos(310),
-        handshake: Duration::from_nanos(210_000),
-        connection: Duration::from_nanos(11_000),
-        memory: 0,
-        connection_memory: 0,
-    };
+    pub const GATEWAY: Self = Self::measured(18_000, 11_000);
 
     /// What a sidecar's work costs unless a scenario says otherwise, each side; measured likewise.
-    pub const SIDECAR: Self = Self {
-        request: Duration::from_nanos(20_000),
-        after: Duration::ZERO,
-        latency: Latency::NONE,
-        kib: Duration::from_nanos(210),
-        tls_kib: Duration::from_nanos(310),
-        handshake: Duration::from_nanos(210_000),
-        connection: Duration::from_nanos(16_000),
-        memory: 0,
-        connection_memory: 0,
-    };
+    pub const SIDECAR: Self = Self::measured(20_000, 16_000);
+
+    /// What was measured, where a request and an accepted connection take so many nanoseconds; all else is the same for
+    /// gateways and sidecars.
+    const fn measured(request: u64, connection: u64) -> Self {
+        Self {
+            request: Duration::from_nanos(request),
+            after: Duration::ZERO,
+            latency: Latency::NONE,
+            kib: Duration::from_nanos(210),
+            tls_kib: Duration::from_nanos(310),
+            handshake: Duration::from_nanos(210_000),
+            connection: Duration::from_nanos(connection),
+            memory: 0,
+            connection_memory: 0,
+        }
+    }
 
     /// The price of `work`, but for its latency.
     pub fn price(&self, work: Work) -> Price {

@@ -4,6 +4,8 @@
 //! each is configured with. Ports as the field has them: applications and the gateway on 8080, a
 //! sidecar's outbound side on 15001 and its inbound side on 15006 (Istio's).
 
+mod reach;
+
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -13,9 +15,7 @@ use hoplab_mesh::config::Protection;
 use hoplab_proxy::host::{Endpoint, Host};
 use hoplab_proxy::tasks::Tasks;
 use hoplab_proxy::tls::{Authority, Identity, SpiffeId, Terms};
-use hoplab_proxy::upstream::{
-    self, DeadlinePolicy, Placed, Placement, Protocol as Http, Rank, Settings, Upstream, settings::Limits,
-};
+use hoplab_proxy::upstream::{self, Placed, Protocol as Http, Settings, Upstream};
 use indexmap::IndexMap;
 
 use crate::awaited::Awaited;
@@ -28,17 +28,12 @@ use crate::random;
 use crate::record;
 use crate::recorder::Recorder;
 use crate::scenario::plan::party::GATEWAY;
-use crate::scenario::plan::products::PATIENCE;
 use crate::scenario::plan::{
     Architecture, DirectBalance, EndpointId, Gateway, Mesh, Plan, ProxyCores, Service, ServiceId, ZoneId,
 };
 use crate::service;
 use crate::world::{Container, ContainerKind, CoresOf, PodConfig, PodId, SimHost, World};
-
-const APP_PORT: u16 = 8080;
-const GATEWAY_PORT: u16 = 8080;
-const OUTBOUND_PORT: u16 = 15001;
-const INBOUND_PORT: u16 = 15006;
+use reach::{APP_PORT, OUTBOUND_PORT, Reach, gateway_name, gateways};
 
 /// The pods of a run and what runs in them. Cloning gives another handle.
 pub(crate) struct Deployment {
@@ -213,11 +208,11 @@ impl Deployment {
         let upstream = |service: usize, own: Option<&Settings>, purpose: &str| {
             let (endpoints, spoken) = match &self.architecture.gateway {
                 Some(gateway) => (gateways(gateway), gateway.protocol),
-                None => (self.reached(service), None),
+                None => (self.reach().reached(service), None),
             };
             let protocol = spoken.unwrap_or(self.plan.services[service].protocol.http());
-            let mut config = self.by_itself(service, endpoints, protocol, own);
-            config.zone = Some(self.zone(zone));
+            let mut config = self.reach().by_itself(service, endpoints, protocol, own);
+            config.zone = Some(self.reach().zone(zone));
             Upstream::new(host.clone(), &spawner, config, self.seed(purpose, service as u64))
         };
         let upstreams = (0..self.plan.services.len())
@@ -272,14 +267,14 @@ impl Deployment {
             called.contains(&callee).then(|| {
                 let endpoints = match self.architecture.beside(place.service) {
                     Some(_) => vec![Endpoint::new("127.0.0.1", OUTBOUND_PORT)],
-                    None => self.reached(callee),
+                    None => self.reach().reached(callee),
                 };
                 let seed = self.seed(&name, callee as u64);
                 let protocol = self.plan.services[callee].protocol.http();
                 let own = self.architecture.applications.calls.get(&(place.service, callee));
-                let mut config = self.by_itself(callee, endpoints, protocol, own);
+                let mut config = self.reach().by_itself(callee, endpoints, protocol, own);
                 config.zone =
-                    Some(self.zone(self.plan.services[place.service].zones[place.replica as usize]));
+                    Some(self.reach().zone(self.plan.services[place.service].zones[place.replica as usize]));
                 Upstream::new(host.clone(), &spawner, config, seed)
             })
         });
@@ -308,11 +303,12 @@ impl Deployment {
         let upstream = |service: usize, settings: &Settings| {
             let name = self.plan.services[service].name.as_str();
             let settings = settings.clone();
-            let (placements, zone) = (self.placements(service), Some(self.zone(gateway.zone)));
+            let (placements, zone) =
+                (self.reach().placements(service), Some(self.reach().zone(gateway.zone)));
             let beside = self.architecture.beside(service);
             match identity.as_ref().zip(beside) {
                 None => {
-                    let endpoints = self.endpoints(service, APP_PORT);
+                    let endpoints = self.reach().endpoints(service);
                     let protocol = self.plan.services[service].protocol.http();
                     let config = upstream::Config::new(name, endpoints);
                     upstream::Config { placements, zone, settings, protocol, ..config }
@@ -324,7 +320,7 @@ impl Deployment {
                     protocol: Http::Http2,
                     tls: (mesh.tls == Protection::Mutual)
                         .then(|| Terms::mutual(identity, self.spiffe_id(name))),
-                    ..upstream::Config::new(name, self.endpoints(service, INBOUND_PORT))
+                    ..upstream::Config::new(name, self.reach().endpoints(service))
                 },
             }
         };
@@ -410,9 +406,9 @@ impl Deployment {
         if let Some(pool) = mesh.inbound_pool {
             sidecar.inbound.pool = pool;
         }
-        sidecar.zone = Some(self.zone(service.zones[place.replica as usize]));
+        sidecar.zone = Some(self.reach().zone(service.zones[place.replica as usize]));
         for callee in self.plan.services[place.service].callees() {
-            let placed = self.endpoints(callee, self.port(callee)).into_iter().zip(self.placements(callee));
+            let placed = self.reach().endpoints(callee).into_iter().zip(self.reach().placements(callee));
             let endpoints = placed.map(|(endpoint, placement)| Placed { endpoint, placement }).collect();
             let Service { name, protocol, .. } = &self.plan.services[callee];
             let called = sidecar
@@ -435,23 +431,9 @@ impl Deployment {
         Identity::from_pem(&credentials).expect("the authority's own certificates are sound")
     }
 
-    /// An upstream as an application's HTTP library is, with policies of its own or as [`plain`].
-    fn by_itself(
-        &self,
-        service: usize,
-        endpoints: Vec<Endpoint>,
-        protocol: Http,
-        own: Option<&Settings>,
-    ) -> upstream::Config {
-        let name = self.plan.services[service].name.as_str();
-        // Balancing goes by what pods are where each is asked by its own name.
-        let is_listed = own.is_some() && *endpoints == self.endpoints(service, self.port(service));
-        let settings = own.cloned().unwrap_or_else(|| plain(protocol));
-        let mut config = upstream::Config { settings, protocol, ..upstream::Config::new(name, endpoints) };
-        if is_listed {
-            config.placements = self.placements(service);
-        }
-        config
+    /// Who finds whom.
+    fn reach(&self) -> Reach<'_> {
+        Reach { plan: &self.plan, architecture: &self.architecture }
     }
 
     /// Gives services addresses of their own, where connections are what is spread.
@@ -468,46 +450,6 @@ impl Deployment {
         }
     }
 
-    /// Where whoever has no proxy finds a service: at each of its pods, or at its own address; its sidecars, where it has
-    /// some.
-    fn reached(&self, service: usize) -> Vec<Endpoint> {
-        let port = self.port(service);
-        match self.plan.direct {
-            DirectBalance::PerRequest => self.endpoints(service, port),
-            DirectBalance::PerConnection => {
-                vec![Endpoint::new(self.plan.services[service].name.as_str(), port)]
-            }
-        }
-    }
-
-    /// Where its pods take requests.
-    fn port(&self, service: usize) -> u16 {
-        if self.architecture.beside(service).is_some() { INBOUND_PORT } else { APP_PORT }
-    }
-
-    fn endpoints(&self, service: usize, port: u16) -> Vec<Endpoint> {
-        let service = &self.plan.services[service];
-        (0..service.replicas)
-            .map(|replica| Endpoint::new(format!("{}-{replica}", service.name), port))
-            .collect()
-    }
-
-    /// What balancing goes by among the pods of a service.
-    fn placements(&self, service: usize) -> Vec<Placement> {
-        let Service { weights, zones, ranks, .. } = &self.plan.services[service];
-        let placed = |((weight, zone), rank): ((&u32, &Option<ZoneId>), &Rank)| Placement {
-            weight: *weight,
-            zone: Some(self.zone(*zone)),
-            rank: *rank,
-        };
-        weights.iter().zip(zones).zip(ranks).map(placed).collect()
-    }
-
-    /// The name of a zone; what stands in none stands together.
-    fn zone(&self, zone: Option<ZoneId>) -> Arc<str> {
-        zone.map_or("", |ZoneId(zone)| &self.plan.network.zones[zone].name).into()
-    }
-
     fn host(
         &self,
         pod: PodId,
@@ -522,36 +464,6 @@ impl Deployment {
     /// What decides on span ids, among others: no two upstreams may share one.
     fn seed(&self, purpose: &str, number: u64) -> u64 {
         random::join(random::join(self.plan.seed, random::key(purpose)), number)
-    }
-}
-
-/// How an application's HTTP library calls: round robin, patient, without policies, and with as many connections as it wants,
-/// or over HTTP/2 one, which its requests share.
-fn plain(protocol: Http) -> Settings {
-    let connections = (protocol == Http::Http1).then_some(u32::MAX);
-    // Whoever is asked is told what the application itself says, and nothing of its library's patience.
-    let deadline = DeadlinePolicy { own: Some(false), ..DeadlinePolicy::default() }.resolve();
-    Settings {
-        timeout: Some(PATIENCE),
-        connect_timeout: PATIENCE,
-        limits: Limits { connections, pending: u32::MAX, ..Limits::default() },
-        deadline,
-        ..Settings::default()
-    }
-}
-
-/// What a gateway's pod is called.
-fn gateway_name(replica: u32) -> String {
-    format!("gateway-{replica}")
-}
-
-/// Where clients find the gateway: at each of its pods, or behind a balancer of layer 4, which gives each connection one of
-/// them.
-fn gateways(gateway: &Gateway) -> Vec<Endpoint> {
-    let name = |name: String| Endpoint::new(name, GATEWAY_PORT);
-    match gateway.balancer {
-        DirectBalance::PerConnection if gateway.replicas > 1 => vec![name(GATEWAY.to_owned())],
-        _ => (0..gateway.replicas).map(|replica| name(gateway_name(replica))).collect(),
     }
 }
 

@@ -14,8 +14,7 @@ pub(super) fn profiles(record: &Record) -> Option<Markup> {
     if all.is_empty() {
         return None;
     }
-    let assumed =
-        all.iter().flat_map(|profile| &profile.figures).filter(|of| of.basis == Basis::Assumed).count();
+    let assumed: usize = all.iter().map(|profile| profile.count(Basis::Assumed)).sum();
     let note = html! {
         "What hoplab knows of the systems that were compared, and from whom. "
         (plural(assumed as u64, "value")) " of them nobody has published: change them where you know better, in a profile \
@@ -31,7 +30,7 @@ fn named(record: &Record) -> Vec<Profile> {
 }
 
 fn told(profile: &Profile) -> Markup {
-    let of = |basis: Basis| profile.figures.iter().filter(|figure| figure.basis == basis).count();
+    let of = |basis| profile.count(basis);
     html! {
         h3 { (profile.title) @if let Some(version) = &profile.version { " " (version) } }
         p.note {

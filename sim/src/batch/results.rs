@@ -76,21 +76,20 @@ fn paired(plan: &Plan, record: &Record, ends: &[Ends]) -> IndexMap<String, Paire
 
 /// What each phase of an adoption is.
 fn phases(plan: &Plan) -> IndexMap<String, String> {
-    let of = |of: &Architecture| Some((of.name.to_string(), of.phase_of.as_ref()?.to_string()));
+    let of = |of: &Architecture| Some((of.name.to_string(), of.phase.as_ref()?.is.to_string()));
     plan.architectures.iter().filter_map(of).collect()
 }
 
 /// Each phase of an adoption against the one before it, the first one against the baseline.
 fn adoption(plan: &Plan, record: &Record, ends: &[Ends]) -> IndexMap<String, Paired> {
     let all = || plan.architectures.iter().zip(ends);
-    let start = all().find(|(of, _)| of.phase_of.is_none() && Some(&*of.name) == record.baseline());
-    let mut phases: Vec<_> = all().filter(|(of, _)| of.phase_of.is_some()).collect();
-    phases.sort_by_key(|(of, _)| of.phase_number);
-    let phases: Vec<_> = start.into_iter().chain(phases).collect();
-    let step = |pair: &[(&Architecture, &Ends)]| {
-        let [(before, from), (phase, to)] = pair else { unreachable!("windows of two") };
+    let start = all().find(|(of, _)| of.phase.is_none() && Some(&*of.name) == record.baseline());
+    let mut phases: Vec<_> = all().filter(|(of, _)| of.phase.is_some()).collect();
+    phases.sort_by_key(|(of, _)| of.phase.as_ref().map(|phase| phase.number));
+    let steps: Vec<_> = start.into_iter().chain(phases).collect();
+    let step = |((before, from), (phase, to)): (&(&Architecture, &Ends), &(&Architecture, &Ends))| {
         let endpoints: Vec<String> = record.architectures[&*before.name].endpoints.keys().cloned().collect();
         (phase.name.to_string(), pairs::compare(plan, &before.name, &endpoints, from, to))
     };
-    phases.windows(2).map(step).collect()
+    steps.iter().zip(steps.iter().skip(1)).map(step).collect()
 }

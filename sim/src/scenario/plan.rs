@@ -26,7 +26,7 @@ use crate::record::Prices;
 pub use application::{
     Call, DeadlineUse, Endpoint, EndpointId, OnCancel, OnError, Once, Overload, Service, ServiceId, Step,
 };
-pub use architecture::Architecture;
+pub use architecture::{Architecture, Phase};
 pub use connections::{DirectBalance, Protocol};
 pub use expectation::{During, Expectation, Metric};
 pub use explore::Explore;

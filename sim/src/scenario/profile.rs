@@ -5,17 +5,18 @@
 //! (where a value comes from), `shipped` (those that hoplab has). Not here: what becomes of it in an architecture
 //! (`super::resolve`).
 
+mod basis;
 mod chain;
 pub mod figures;
 mod shipped;
 pub(super) mod written;
 
 use hoplab_config::form::Key;
-use hoplab_config::{Context, Keys, Problems, Source, read_from};
+use hoplab_config::{Context, Keys, Problems, Source, read_kept, read_with};
 
-pub(super) use chain::Chain;
-pub(super) use chain::is_profile;
-pub use figures::{Basis, Figure};
+pub use basis::Basis;
+pub(super) use chain::{Chain, is_profile};
+pub use figures::Figure;
 pub(super) use shipped::is_shipped;
 pub use shipped::names as shipped;
 pub(super) use written::Layer;
@@ -45,6 +46,13 @@ pub struct Profile {
     pub sources: Vec<Evidence>,
     /// Every key that it says, and that those say on which it stands and it does not, in the order of the files.
     pub figures: Vec<Figure>,
+}
+
+impl Profile {
+    /// How many of its values are known so well.
+    pub fn count(&self, basis: Basis) -> usize {
+        self.figures.iter().filter(|figure| figure.basis == basis).count()
+    }
 }
 
 /// What figures are taken from.
@@ -84,21 +92,14 @@ pub fn document(context: &mut Context<'_>) -> Option<Profile> {
 pub fn of_hoplab(name: &str) -> Option<Profile> {
     let text = shipped::text(name)?;
     let file = Source { path: shipped::path(name), text: text.to_owned() };
-    let fetch = &mut |name: &str| Err(format!("there is no file \"{name}\""));
-    read_from(file, fetch, document).ok().map(|(profile, _)| profile)
+    read_with(file, document).ok().map(|(profile, _)| profile)
 }
 
 /// The profile called `name` among the texts of a run, which were kept with it.
 pub fn of_run(name: &str, texts: &[Source]) -> Result<Profile, Problems> {
-    let empty = Source { path: String::new(), text: String::new() };
-    let (first, others) = texts.split_first().unwrap_or((&empty, &[]));
-    let fetch = &mut |name: &str| {
-        let found = others.iter().find(|source| source.path == name);
-        found.map(|source| source.text.clone()).ok_or_else(|| format!("there is no file \"{name}\""))
-    };
     let read = |context: &mut Context<'_>| {
         let chain = Chain::open(name, None, context)?;
         Some(chain.profile(context))
     };
-    read_from(first.clone(), fetch, read).map(|(profile, _)| profile)
+    read_kept(texts, read).map(|(profile, _)| profile)
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use hoplab_config::{Context, Fetch, Problems, Source, file, read_from};
+use hoplab_config::{Context, Problems, Source, file, read_kept};
 
 use super::overrides::Overrides;
 use super::plan::Plan;
@@ -17,13 +17,7 @@ pub fn load(path: &Path, overrides: &Overrides) -> Result<Plan, Problems> {
 
 /// Reads a scenario from kept texts, the scenario file first; no disk is touched.
 pub fn parse(sources: &[Source], overrides: &Overrides) -> Result<Plan, Problems> {
-    let empty = Source { path: String::new(), text: String::new() };
-    let (first, others) = sources.split_first().unwrap_or((&empty, &[]));
-    let fetch: &mut Fetch<'_> = &mut |name: &str| {
-        let found = others.iter().find(|source| source.path == name);
-        found.map(|source| source.text.clone()).ok_or_else(|| format!("there is no file \"{name}\""))
-    };
-    let (plan, warnings) = read_from(first.clone(), fetch, |context| document(overrides, context))?;
+    let (plan, warnings) = read_kept(sources, |context| document(overrides, context))?;
     Ok(Plan { warnings, ..plan })
 }
 

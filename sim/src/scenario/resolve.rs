@@ -52,8 +52,9 @@ pub(super) fn resolve(file: File, overrides: &Overrides, context: &mut Context<'
     let scenario = said(file.scenario);
     let window = window(&scenario, overrides, context);
     let phases = phases::resolve(file.adoption, context);
-    let compared = architectures::compared(file.compare.as_ref(), &phases, context);
-    let chosen = architectures::chosen(&compared, &phases, overrides, context);
+    let of_phases: Vec<_> = phases.iter().map(|phase| phase.compared.clone()).collect();
+    let compared = architectures::compared(file.compare.as_ref(), &of_phases, context);
+    let chosen = architectures::chosen(&compared, &of_phases, overrides, context);
     let network = network::network(said(file.network), context);
     let app = application(scenario.app.as_ref(), file.generate, context)?;
     let mut written = services(app.services, named(file.services));
@@ -91,8 +92,9 @@ pub(super) fn resolve(file: File, overrides: &Overrides, context: &mut Context<'
     let expectations = expectations.resolve(said(file.expect), context);
     let direct = connections::direct_balance(said(file.direct).balance.as_ref(), &compared, context);
     let among = products::Among { names: &names, services: &services, loads: &loads, network: &network };
-    let mut products =
-        Products::new((gateway, gateways), (said(file.mesh), calls), (said(file.costs), phases), among);
+    let (mesh, costs) = (said(file.mesh), said(file.costs));
+    let written = products::Said { gateway, gateways, mesh, calls, costs, phases };
+    let mut products = Products::new(written, among);
     let architectures = products.architectures(&chosen, context);
     double_retries::warn(&architectures, &services, &loads, products.calls_said_at(), context);
     let profiles = products.into_profiles();

@@ -183,8 +183,8 @@ impl State {
     }
 
     fn busy_lately(&mut self, now: Instant) -> f64 {
-        let share = self.count.map_or(0.0, |count| f64::from(self.busy) / f64::from(count));
-        self.lately.as_mut().map_or(0.0, |lately| lately.average(now, share))
+        let Some(lately) = &mut self.lately else { return 0.0 };
+        lately.average(now, self.count.map_or(0.0, |count| f64::from(self.busy) / f64::from(count)))
     }
 
     fn repace(&mut self, now: Instant) {

@@ -105,9 +105,7 @@ impl SimHost {
             enters(Owner::Cpu, started + if slowed { took.mul_f64(share) } else { price.tls });
         }
     }
-}
 
-impl SimHost {
     /// Occupies a core for `after` as soon as one is free. Nobody waits for it; a crash ends it.
     fn pay_later(&self, after: Duration) {
         let host = self.clone();

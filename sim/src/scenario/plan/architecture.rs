@@ -10,16 +10,23 @@ use super::products::{Applications, Gateway, Mesh};
 pub struct Architecture {
     /// Its name in scenario files and results: `direct`, `gateway`, `mesh`, `gateway:kong+mesh:linkerd`.
     pub name: Arc<str>,
-    /// The architecture that it is, where it is a phase of an adoption, which is compared with the one before it.
-    pub phase_of: Option<Arc<str>>,
-    /// Which phase it is then, from 0 on.
-    pub phase_number: usize,
+    /// The phase of an adoption that it is, if it is one: that is compared with the one before it.
+    pub phase: Option<Phase>,
     /// What clients enter through; they ask services themselves when `None`.
     pub gateway: Option<Arc<Gateway>>,
     /// What stands beside services; they call each other themselves when `None`.
     pub mesh: Option<Arc<Mesh>>,
     /// How applications and clients call by themselves, with a library or without.
     pub applications: Arc<Applications>,
+}
+
+/// A phase of an adoption.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Phase {
+    /// Which one, from 0 on.
+    pub number: usize,
+    /// The architecture that it is.
+    pub is: Arc<str>,
 }
 
 impl Architecture {

@@ -3,29 +3,8 @@
 
 use hoplab_config::{At, Context, Outline, Place};
 
+use super::basis::Basis;
 use super::written::{self, File};
-
-/// How well a value is known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Basis {
-    /// The source says so.
-    Published,
-    /// It follows from what the source says.
-    Derived,
-    /// Nobody has said so.
-    Assumed,
-}
-
-impl Basis {
-    /// Its word.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Published => "published",
-            Self::Derived => "derived",
-            Self::Assumed => "assumed",
-        }
-    }
-}
 
 /// A value of a profile.
 #[derive(Debug, Clone, PartialEq)]

@@ -3,7 +3,7 @@
 use hoplab_config::form::{Describe, Form};
 use hoplab_config::{At, Choice, Context, Names, Outlined, Place, Read, Required, Value, table, way};
 
-use super::figures::Basis;
+use super::basis::Basis;
 use crate::scenario::schema::costs::Cost;
 use crate::scenario::schema::policies::{GatewayManners, MeshManners};
 
@@ -157,14 +157,5 @@ impl Choice for Part {
     const WORDS: &'static [(Self, &'static str, &'static str)] = &[
         (Self::Gateway, "gateway", "what clients enter through"),
         (Self::Mesh, "mesh", "what stands beside services"),
-    ];
-}
-
-impl Choice for Basis {
-    const NOUN: &'static str = "basis";
-    const WORDS: &'static [(Self, &'static str, &'static str)] = &[
-        (Self::Published, "published", "the source says so"),
-        (Self::Derived, "derived", "it follows from what the source says"),
-        (Self::Assumed, "assumed", "nobody has said so"),
     ];
 }

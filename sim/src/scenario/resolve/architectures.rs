@@ -5,8 +5,8 @@ use std::fmt;
 
 use hoplab_config::{At, Context, Place, suggest};
 
-use super::phases::Phase;
 use crate::scenario::overrides::Overrides;
+use crate::scenario::plan;
 use crate::scenario::schema::Compare;
 
 /// An architecture by its name.
@@ -61,17 +61,12 @@ impl Compared {
         all.map(|(gateway, mesh)| Self { gateway: part(gateway), mesh: part(mesh), ..Self::default() })
             .to_vec()
     }
-}
 
-impl Compared {
-    /// The name of the architecture that it is, where it is a phase of an adoption.
-    pub(super) fn phase_of(&self) -> Option<String> {
-        self.phase.as_ref().map(|_| Self { phase: None, ..self.clone() }.to_string())
-    }
-
-    /// Which phase it is, from 0 on, if it is one.
-    pub(super) fn phase_number(&self) -> usize {
-        self.phase.as_ref().map_or(0, |(number, _)| *number)
+    /// The phase of an adoption that it is, if it is one.
+    pub(super) fn phase(&self) -> Option<plan::Phase> {
+        let (number, _) = self.phase.as_ref()?;
+        let is = Self { phase: None, ..self.clone() };
+        Some(plan::Phase { number: *number, is: is.to_string().into() })
     }
 
     /// The same as a phase of an adoption, the `number`th, which is called so.
@@ -104,13 +99,16 @@ impl fmt::Display for Compared {
 /// The architectures that the file compares; `phases` of an adoption are among them when it does not say.
 pub(super) fn compared(
     compare: Option<&At<Compare>>,
-    phases: &[Phase],
+    phases: &[Compared],
     context: &mut Context<'_>,
 ) -> Vec<Compared> {
-    let of_phases = phases.iter().map(|phase| phase.compared.clone());
     let Some(At { value: compare, place }) = compare else {
         let direct = std::iter::once(Compared::default());
-        return if phases.is_empty() { Compared::all() } else { direct.chain(of_phases).collect() };
+        return if phases.is_empty() {
+            Compared::all()
+        } else {
+            direct.chain(phases.iter().cloned()).collect()
+        };
     };
     let Some(list) = &compare.architectures else { return Vec::new() };
     if list.value.is_empty() {
@@ -148,16 +146,15 @@ pub(super) fn named(name: &At<String>, context: &mut Context<'_>) -> Option<Comp
 }
 
 /// A phase, or the architecture that is called `name`.
-fn parse_among(phases: &[Phase], name: &str, written_at: Option<Place>) -> Result<Compared, Refused> {
-    let phase =
-        phases.iter().find(|phase| phase.compared.phase.as_ref().is_some_and(|(_, phase)| phase == name));
-    phase.map_or_else(|| parse(name, written_at), |phase| Ok(phase.compared.clone()))
+fn parse_among(phases: &[Compared], name: &str, written_at: Option<Place>) -> Result<Compared, Refused> {
+    let is_meant = |phase: &&Compared| phase.phase.as_ref().is_some_and(|(_, phase)| phase == name);
+    phases.iter().find(is_meant).cloned().map_or_else(|| parse(name, written_at), Ok)
 }
 
 /// The architectures that this run takes: those asked for, else those that the file compares.
 pub(super) fn chosen(
     compared: &[Compared],
-    phases: &[Phase],
+    phases: &[Compared],
     overrides: &Overrides,
     context: &mut Context<'_>,
 ) -> Vec<Compared> {
@@ -226,10 +223,10 @@ fn is_profile(name: &str) -> bool {
     name.starts_with(|first: char| first.is_ascii_lowercase()) && name.bytes().all(allowed)
 }
 
-fn words(name: &str, refused: &Refused, phases: &[Phase]) -> (String, String) {
+fn words(name: &str, refused: &Refused, phases: &[Compared]) -> (String, String) {
     let mut known: Vec<String> = Compared::all().iter().map(ToString::to_string).collect();
     known.push("library".to_owned());
-    known.extend(phases.iter().map(|phase| phase.compared.to_string()));
+    known.extend(phases.iter().map(ToString::to_string));
     let list = format!("there are \"{}\"", known.join("\", \""));
     match refused {
         Refused::Later(what) => (format!("{what} is not there yet"), list),

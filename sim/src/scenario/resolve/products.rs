@@ -25,16 +25,22 @@ use crate::scenario::schema::policies::{
 /// Cores of a proxy that says nothing: as many workers as Istio gives an Envoy.
 const PROXY_CORES: u32 = 2;
 
+/// What the file says of its products.
+pub(super) struct Said {
+    pub(super) gateway: policies::Gateway,
+    /// How many pods a gateway has.
+    pub(super) gateways: u32,
+    pub(super) mesh: policies::Mesh,
+    pub(super) calls: calls::Written,
+    pub(super) costs: written::Costs,
+    pub(super) phases: Vec<Phase>,
+}
+
 /// What the file says of its products, and what they stand among.
 pub(super) struct Products<'a> {
-    gateway: policies::Gateway,
-    gateways: u32,
+    said: Said,
     gateway_layers: Layers,
-    mesh: policies::Mesh,
     mesh_layers: Layers,
-    calls: calls::Written,
-    costs: written::Costs,
-    phases: Vec<Phase>,
     among: Among<'a>,
     /// The profiles that architectures name.
     profiles: Vec<Named>,
@@ -57,26 +63,11 @@ struct Named {
 }
 
 impl<'a> Products<'a> {
-    /// What a file says, of a gateway and how many pods it has, of a mesh and of what they cost.
-    pub(super) fn new(
-        (mut gateway, gateways): (policies::Gateway, u32),
-        (mut mesh, calls): (policies::Mesh, calls::Written),
-        (costs, phases): (written::Costs, Vec<Phase>),
-        among: Among<'a>,
-    ) -> Self {
-        let (gateway_layers, mesh_layers) = (gateway.tuning.take_layers(), mesh.tuning.take_layers());
-        Self {
-            gateway,
-            gateways,
-            gateway_layers,
-            mesh,
-            mesh_layers,
-            calls,
-            costs,
-            phases,
-            among,
-            profiles: Vec::new(),
-        }
+    /// What a file has `said`, `among` what.
+    pub(super) fn new(mut said: Said, among: Among<'a>) -> Self {
+        let gateway_layers = said.gateway.tuning.take_layers();
+        let mesh_layers = said.mesh.tuning.take_layers();
+        Self { said, gateway_layers, mesh_layers, among, profiles: Vec::new() }
     }
 
     /// The architectures that are `chosen`. What is said of a part that none of them has is looked at, too.
@@ -91,13 +82,12 @@ impl<'a> Products<'a> {
         let applications =
             |has_library, context: &mut Context<'_>| Arc::new(self.applications(has_library, context));
         let alone = applications(false, context);
-        let is_read = self.calls.library.is_some() || chosen.iter().any(|of| of.has_library);
+        let is_read = self.said.calls.library.is_some() || chosen.iter().any(|of| of.has_library);
         let with_library = if is_read { applications(true, context) } else { Arc::clone(&alone) };
         let architecture = |of: &Compared| Architecture {
             applications: Arc::clone(if of.has_library { &with_library } else { &alone }),
             name: of.to_string().into(),
-            phase_of: of.phase_of().map(Arc::from),
-            phase_number: of.phase_number(),
+            phase: of.phase(),
             gateway: of.gateway.as_ref().map(|part| found(&gateways, part)),
             mesh: of.mesh.as_ref().map(|part| found(&meshes, part)),
         };
@@ -106,7 +96,7 @@ impl<'a> Products<'a> {
 
     /// Where applications or clients are told how to call, if they are.
     pub(super) fn calls_said_at(&self) -> Option<Place> {
-        self.calls.place()
+        self.said.calls.place()
     }
 
     /// The profiles that the architectures name.
@@ -133,23 +123,23 @@ impl<'a> Products<'a> {
     /// How applications call, by a library or without one.
     fn applications(&self, has_library: bool, context: &mut Context<'_>) -> Applications {
         let Among { names, services, .. } = self.among;
-        let library = match (&self.calls.library, has_library) {
+        let library = match (&self.said.calls.library, has_library) {
             (_, false) => None,
             (Some(written), true) => Some(Layer::of(written, names, context)),
             (None, true) => {
-                let defaults = self.mesh.tuning.manners.defaults.as_ref();
+                let defaults = self.said.mesh.tuning.manners.defaults.as_ref();
                 Some(Layer::of_mesh(defaults, &self.mesh_layers.services, names, context))
             }
         };
-        calls::applications(&self.calls, library.as_ref(), services, names, context)
+        calls::applications(&self.said.calls, library.as_ref(), services, names, context)
     }
 
     fn gateway(&self, part: &Part, context: &mut Context<'_>) -> Gateway {
         let Among { names, services, loads, network } = self.among;
-        let written = &self.gateway;
+        let written = &self.said.gateway;
         let profile = self.profile(part, "gateway", context);
         let below = profile.map(Chain::gateway).unwrap_or_default();
-        let phase = part.phase.map(|number| &self.phases[number].gateway);
+        let phase = part.phase.map(|number| &self.said.phases[number].gateway);
         let own: Vec<&GatewayManners> =
             phase.iter().map(|(tuning, _)| tuning).chain([&written.tuning]).map(|of| &of.manners).collect();
         let manners: Vec<&GatewayManners> =
@@ -167,7 +157,7 @@ impl<'a> Products<'a> {
         let costs = below.iter().filter_map(|layer| layer.costs.as_ref());
         Gateway {
             profile: part.profile.as_deref().map(Arc::from),
-            replicas: self.gateways,
+            replicas: self.said.gateways,
             balancer: written.balancer.as_ref().map_or(DirectBalance::PerConnection, |at| at.value),
             zone: zone.and_then(|name| topology::zone(name, &network.zones, context)),
             nic: network.nic_of(written.bandwidth.as_ref().map(|at| at.value.0)),
@@ -178,7 +168,7 @@ impl<'a> Products<'a> {
             limits: resolved.limits,
             route_limits: resolved.route_limits,
             cores: gateway_cores(manners.iter().find_map(|layer| layer.cores.as_ref()), context),
-            costs: self::costs(self.costs.gateway.as_ref(), costs, Costs::GATEWAY),
+            costs: self::costs(self.said.costs.gateway.as_ref(), costs, Costs::GATEWAY),
         }
     }
 
@@ -186,9 +176,9 @@ impl<'a> Products<'a> {
         let Among { names, services, .. } = self.among;
         let profile = self.profile(part, "mesh", context);
         let below = profile.map(Chain::mesh).unwrap_or_default();
-        let phase = part.phase.map(|number| &self.phases[number].mesh);
+        let phase = part.phase.map(|number| &self.said.phases[number].mesh);
         let tunings: Vec<&MeshTuning> =
-            phase.iter().map(|(tuning, _)| tuning).chain([&self.mesh.tuning]).collect();
+            phase.iter().map(|(tuning, _)| tuning).chain([&self.said.mesh.tuning]).collect();
         let own = tunings.iter().map(|tuning| &tuning.manners);
         let manners: Vec<&MeshManners> = own.chain(below.iter().map(|layer| &layer.manners)).collect();
         let mut layers: Vec<&Layers> =
@@ -222,7 +212,7 @@ impl<'a> Products<'a> {
             calls: Calls { services: resolved.services, routes: resolved.routes },
             limits: resolved.service_limits,
             cores: proxy_cores(manners.iter().find_map(|layer| layer.cores.as_ref()), context),
-            costs: self::costs(self.costs.sidecar.as_ref(), costs, Costs::SIDECAR),
+            costs: self::costs(self.said.costs.sidecar.as_ref(), costs, Costs::SIDECAR),
         }
     }
 }

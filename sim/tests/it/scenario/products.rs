@@ -125,7 +125,8 @@ is   = "gateway+mesh"
     let plan = plan(&format!("{adoption}{expect}"));
     let names: Vec<&str> = plan.architectures.iter().map(|of| &*of.name).collect();
     assert_eq!(names, ["direct", "edge", "first", "all"]);
-    let phases: Vec<_> = plan.architectures.iter().map(|of| of.phase_of.as_deref()).collect();
+    let phases: Vec<_> =
+        plan.architectures.iter().map(|of| of.phase.as_ref().map(|phase| &*phase.is)).collect();
     assert_eq!(phases, [None, Some("gateway"), Some("gateway+mesh"), Some("gateway+mesh")]);
     assert_eq!(
         (members(&plan, "first"), members(&plan, "all")),
