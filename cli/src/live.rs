@@ -125,10 +125,11 @@ fn run<P: Product>(
     let told = Told::new(&arguments.config, &loaded, outlets.clone(), arguments.watch);
     async move {
         let product = P::bind(host.clone(), loaded.value, seed).await?;
-        terminal::note(&product.listens()?);
         let delay: ShutdownDelay = Arc::new(Mutex::new(outlets.shutdown_delay));
         let admin = Admin { metrics: opened.metrics().clone(), ..Admin::default() };
         let stopped = stopped(host.clone(), admin.readiness.clone(), Arc::clone(&delay));
+        // Whoever reads this may send signals, which end who does not hear them.
+        terminal::note(&product.listens()?);
         let (end, ended) = oneshot::channel::<()>();
         let follow = told.follow::<P>(host.clone(), product.control(), opened, delay);
         let product = async move {
@@ -152,21 +153,23 @@ fn run<P: Product>(
 }
 
 /// Completes when the product is to stop: at the first SIGTERM or SIGINT, of which the admin port tells, and the delay
-/// after that; or at the second.
-async fn stopped(host: Live, readiness: Readiness, delay: ShutdownDelay) {
+/// after that; or at the second. They are heard from the call on.
+fn stopped(host: Live, readiness: Readiness, delay: ShutdownDelay) -> impl Future<Output = ()> + Send {
     let signals = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
-    // Without signals there is no graceful stop; serving goes on.
-    let (Ok(mut terminate), Ok(mut interrupt)) = signals else { return std::future::pending().await };
-    told(&mut terminate, &mut interrupt).await;
-    readiness.drain();
-    let delay = *delay.lock().unwrap_or_else(PoisonError::into_inner);
-    if !delay.is_zero() {
-        terminal::note(&format!("stopping: requests are taken for another {delay:?}"));
-    }
-    tokio::select! {
-        biased;
-        () = told(&mut terminate, &mut interrupt) => {}
-        () = host.sleep_until(host.now() + delay) => {}
+    async move {
+        // Without signals there is no graceful stop; serving goes on.
+        let (Ok(mut terminate), Ok(mut interrupt)) = signals else { return std::future::pending().await };
+        told(&mut terminate, &mut interrupt).await;
+        readiness.drain();
+        let delay = *delay.lock().unwrap_or_else(PoisonError::into_inner);
+        if !delay.is_zero() {
+            terminal::note(&format!("stopping: requests are taken for another {delay:?}"));
+        }
+        tokio::select! {
+            biased;
+            () = told(&mut terminate, &mut interrupt) => {}
+            () = host.sleep_until(host.now() + delay) => {}
+        }
     }
 }
 

@@ -34,6 +34,8 @@ pub(super) struct Told {
     outlets: Outlets,
     /// Whether the file is taken up when it changes.
     watch: bool,
+    /// Where SIGHUP is heard; `None` where signals cannot be.
+    asked: Option<Signal>,
 }
 
 /// How long requests are taken as ever by a product that is told to stop; it may change until then.
@@ -49,11 +51,13 @@ enum Anew {
 }
 
 impl Told {
-    /// What a product was told first, by the file at `path`.
+    /// What a product was told first, by the file at `path`. From now on SIGHUP is heard, which ends who does not hear it: it is
+    /// called within a runtime, before anybody is told that the product is there.
     pub(super) fn new<T>(path: &Path, loaded: &Loaded<T>, outlets: Outlets, watch: bool) -> Self {
         let (text, files) = (loaded.text.clone(), loaded.files.clone());
         let taken_up = looks(&files);
-        Self { path: path.to_owned(), text, files, taken_up, outlets, watch }
+        let asked = signal(SignalKind::hangup()).ok();
+        Self { path: path.to_owned(), text, files, taken_up, outlets, watch, asked }
     }
 
     /// Follows the file and those that it names, for as long as the product runs.
@@ -64,7 +68,7 @@ impl Told {
         opened: Arc<Opened>,
         delay: ShutdownDelay,
     ) {
-        let mut asked = signal(SignalKind::hangup()).ok();
+        let mut asked = self.asked.take();
         let mut seen = self.taken_up.clone();
         loop {
             let anew = tokio::select! {
