@@ -7,10 +7,11 @@
 //! [`distribution`], [`journal`], [`record`], [`statistics`], [`figures`]); the parts of a plan; [`world`]; the pods of a
 //! run (`pods`); each kind of fault (`fault`); the plan itself ([`scenario::plan`]); what is seen ([`recorder`]); what
 //! runs (`load`, `service`, `deployment`); one simulation (`simulation`), many ([`batch`]), and what is made of many
-//! ([`join`], [`sweep`], [`explore`]).
+//! ([`join`], [`sweep`], [`explore`], [`advise`]).
 
 pub mod account;
 mod activity;
+pub mod advise;
 mod awaited;
 pub mod batch;
 mod call;

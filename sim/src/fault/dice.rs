@@ -1,5 +1,5 @@
 //! Draws for faults: pods, sides, sizes and lengths, which are drawn evenly on a scale of ratios, so that small ones
-//! are as likely as large ones. Not here: which fault is drawn, and when (`crate::explore`).
+//! are as likely as large ones; or the middle of each, where nothing is to be left to chance. Not here: which fault is drawn, and when (`crate::explore`).
 
 use std::time::Duration;
 
@@ -55,20 +55,30 @@ impl<'a> Drawing<'a> {
     }
 }
 
-/// The stream that a fault is drawn from.
-pub(crate) struct Dice(ChaCha8Rng);
+/// What a fault is drawn from.
+pub(crate) enum Dice {
+    /// A stream of random numbers.
+    Random(Box<ChaCha8Rng>),
+    /// Nothing random: the middle of each range, and of two ways the likelier one.
+    Middle,
+}
 
 impl Dice {
     /// The stream of `seed` for an `entity`, and of its streams the `counter`th.
     pub(crate) fn new(seed: u64, entity: u64, counter: u64) -> Self {
-        Self(random::stream(seed, "explore", entity, counter))
+        Self::Random(Box::new(random::stream(seed, "explore", entity, counter)))
+    }
+
+    /// Draws the middle of everything: one pod of several, all of its traffic, and as bad as half of what is drawn.
+    pub(crate) fn middle() -> Self {
+        Self::Middle
     }
 
     /// All pods of a service, or one.
     pub(crate) fn pods(&mut self, drawing: &Drawing<'_>) -> Entries {
         let service = drawing.service();
         let mut entries = vec![("service", Value::from(service.name.as_str()))];
-        if random::happens(&mut self.0, 0.5) {
+        if self.happens(0.5) {
             entries.push(("replica", Value::from(self.below(service.replicas as usize) as i64)));
         }
         entries
@@ -76,11 +86,11 @@ impl Dice {
 
     /// Who reads, by name: `payment`, `payment-0`, and a quarter of the times that clients ask for the service, they.
     pub(crate) fn reader(&mut self, drawing: &Drawing<'_>) -> Value {
-        if drawing.is_asked_for() && random::happens(&mut self.0, 0.25) {
+        if drawing.is_asked_for() && self.happens(0.25) {
             return Value::from(CLIENT);
         }
         let service = drawing.service();
-        if random::happens(&mut self.0, 0.5) {
+        if self.happens(0.5) {
             return Value::from(format!("{}-{}", service.name, self.below(service.replicas as usize)));
         }
         Value::from(service.name.as_str())
@@ -104,7 +114,7 @@ impl Dice {
                 _ => vec![("between", Value::Array(Array::from_iter([caller, service])))],
             },
         };
-        if random::happens(&mut self.0, 0.25) {
+        if self.happens(0.25) {
             entries.push(("connections", self.share((0.1, 0.9))));
         }
         entries
@@ -114,7 +124,7 @@ impl Dice {
     fn pair<'a>(&mut self, drawing: &Drawing<'a>) -> Option<[&'a str; 2]> {
         let pairs = drawing.pairs();
         let picked = self.below(pairs.len().max(1));
-        if pairs.is_empty() || random::happens(&mut self.0, 0.5) {
+        if pairs.is_empty() || self.happens(0.5) {
             return None;
         }
         Some(pairs[picked])
@@ -122,7 +132,15 @@ impl Dice {
 
     /// Evenly from 0 to 1.
     pub(crate) fn unit(&mut self) -> f64 {
-        random::unit(&mut self.0)
+        match self {
+            Self::Random(stream) => random::unit(stream),
+            Self::Middle => 0.5,
+        }
+    }
+
+    /// Whether something happens that has this probability.
+    fn happens(&mut self, probability: f64) -> bool {
+        self.unit() <= probability
     }
 
     /// One of so many, from 0 on.

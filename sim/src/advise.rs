@@ -1,0 +1,201 @@
+//! The runs that a decision between architectures rests on: the scenario when all is well, with its own faults, with each
+//! kind of fault alone, with more load, without TLS, and as the system grows. Each is a [`Trial`]: an ordinary scenario
+//! that anyone can run again. Owns which these are; runs nothing but a [`knee`], whose every try depends on the one
+//! before, and judges nothing (`hoplab-reports`).
+//!
+//! Read `trials` (which there are), `shape` (what an application is made of, and which service is asked most), `parts` (of
+//! what an architecture consists), `load` (more of it), `knee` (how much more).
+
+pub mod knee;
+mod load;
+mod parts;
+mod shape;
+mod trials;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hoplab_config::Problems;
+use serde::{Deserialize, Serialize};
+use toml_edit::Value;
+
+use crate::fault::dice::text;
+use crate::scenario::edit::{Draft, NotEdited, table};
+use crate::scenario::plan::{Architecture, Gateway, Mesh, Plan, Source};
+
+pub use parts::Parts;
+pub use shape::Shape;
+pub use trials::FLOOD;
+
+/// How far a share may be from what was seen when a trial is run again: it is counted by windows when it is judged.
+const TO_THE_PER_CENT: f64 = 0.01;
+
+/// What is to be decided: between which architectures, and by which trials.
+#[derive(Debug, Clone)]
+pub struct Question {
+    plan: Arc<Plan>,
+    trials: Vec<Trial>,
+    shape: Shape,
+    not_grown: Option<String>,
+}
+
+/// A scenario that is run to decide.
+#[derive(Debug, Clone)]
+pub struct Trial {
+    /// What it is called, and its file without the extension: `well`, `slow-at-payment`.
+    pub name: String,
+    /// What it is for.
+    pub about: About,
+    /// What it means.
+    pub plan: Arc<Plan>,
+    draft: Draft,
+}
+
+/// What a trial is for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum About {
+    /// What everything costs when nothing goes wrong.
+    Well,
+    /// What becomes of requests with the faults that the scenario itself has.
+    Written,
+    /// The same with one kind of fault alone.
+    Fault {
+        /// The kind, as `[explore]` knows it.
+        kind: String,
+        /// Where: a service, or `gateway`.
+        at: String,
+        /// How likely it is in relation to others.
+        weight: f64,
+    },
+    /// The same when many more clients come for a while.
+    Flood {
+        /// How many times as many.
+        times: f64,
+        /// From when, µs.
+        from_us: u64,
+        /// Until when, µs.
+        until_us: u64,
+    },
+    /// What so many times the load of the scenario does when nothing else goes wrong.
+    Load {
+        /// How many times as much.
+        times: f64,
+    },
+    /// What TLS between sidecars costs: the same without.
+    InTheClear,
+    /// What becomes of costs and savings in a larger or smaller system, a pod of which is slow for a while.
+    Grown {
+        /// How many services it has.
+        services: u32,
+        /// What it is drawn with.
+        seed: u64,
+        /// What it is made of.
+        shape: Shape,
+    },
+}
+
+/// Why there is nothing to decide by.
+#[derive(Debug, thiserror::Error)]
+pub enum NoQuestion {
+    /// There is one architecture.
+    #[error("there is nothing to choose between: {0} is the only architecture; compare it with another")]
+    OneArchitecture(Arc<str>),
+    /// The scenario's text cannot be changed.
+    #[error(transparent)]
+    NotEdited(#[from] NotEdited),
+    /// What was made of it is no scenario.
+    #[error("\"{trial}\" is no scenario:\n{problems}")]
+    NotAScenario {
+        /// Of which trial.
+        trial: String,
+        /// What is wrong.
+        problems: Problems,
+    },
+}
+
+impl Question {
+    /// What is to be run to choose between the architectures of `plan`.
+    pub fn of(plan: &Arc<Plan>) -> Result<Self, NoQuestion> {
+        if let [only] = &plan.architectures[..] {
+            return Err(NoQuestion::OneArchitecture(Arc::clone(&only.name)));
+        }
+        let shape = Shape::of(plan);
+        let mut trials = trials::of_application(plan, &shape)?;
+        let (grown, not_grown) = match trials::grown(plan) {
+            Ok(grown) => (grown, None),
+            Err(why) => (Vec::new(), Some(why)),
+        };
+        trials.extend(grown);
+        Ok(Self { plan: Arc::clone(plan), trials, shape, not_grown })
+    }
+
+    /// The scenario as it stands.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// What is run; the first is [`About::Well`].
+    pub fn trials(&self) -> &[Trial] {
+        &self.trials
+    }
+
+    /// The scenario when all is well, under so many times its load.
+    pub fn at_load(&self, times: f64) -> Result<Trial, NoQuestion> {
+        trials::at_load(&self.trials[0], times)
+    }
+
+    /// Whether a limit may refuse requests under any architecture.
+    pub fn has_limits(&self) -> bool {
+        let of_gateway =
+            |gateway: &Arc<Gateway>| !gateway.limits.is_empty() || !gateway.route_limits.is_empty();
+        let of_mesh = |mesh: &Arc<Mesh>| mesh.limits.iter().any(|limits| !limits.is_empty());
+        let limits = |of: &Architecture| {
+            of.gateway.as_ref().is_some_and(of_gateway) || of.mesh.as_ref().is_some_and(of_mesh)
+        };
+        self.plan.architectures.iter().any(limits)
+    }
+
+    /// What the application is made of.
+    pub fn shape(&self) -> &Shape {
+        &self.shape
+    }
+
+    /// Why there is no larger system to be run, where there is none.
+    pub fn not_grown(&self) -> Option<&str> {
+        self.not_grown.as_deref()
+    }
+}
+
+impl Trial {
+    /// Its text, and those that it names; what is part of hoplab is left out.
+    pub fn sources(&self) -> Vec<Source> {
+        own(&self.draft)
+    }
+
+    /// The same, with what was seen in it as what is expected: under each architecture the share of requests that was
+    /// served well within `limit` while the fault was on, to the per cent, so that who runs it sees the figure again. Without
+    /// that where not one fault is what is wrong.
+    pub fn expecting(&self, limit: Duration, within: &[(&str, f64)]) -> Result<Vec<Source>, NotEdited> {
+        let [fault] = &self.plan.faults[..] else { return Ok(self.sources()) };
+        let mut draft = self.draft.clone();
+        for (architecture, seen) in within {
+            let percent = |share: f64| Value::from(format!("{:.1}%", share.clamp(0.0, 1.0) * 100.0));
+            let expected = table([
+                ("metric", Value::from("within")),
+                ("limit", text(limit)),
+                ("in", Value::Array([*architecture].into_iter().collect())),
+                ("during", Value::from(fault.name.as_str())),
+                ("min", percent(seen - TO_THE_PER_CENT)),
+                ("max", percent(seen + TO_THE_PER_CENT)),
+            ]);
+            draft.push("expect", expected)?;
+        }
+        Ok(own(&draft))
+    }
+}
+
+/// The texts of a draft that are no part of hoplab.
+fn own(draft: &Draft) -> Vec<Source> {
+    draft.sources().into_iter().filter(|source| !source.path.starts_with("(hoplab)/")).collect()
+}
