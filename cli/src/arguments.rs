@@ -29,6 +29,8 @@ pub(crate) enum Command {
     Merge(MergeArguments),
     /// Draw faults at random, seed by seed, and report what they break; exits with 1 if they break anything
     Explore(ExploreArguments),
+    /// Say which of a scenario's architectures to choose, by what each costs and what it saves when something goes wrong
+    Advise(AdviseArguments),
     /// Make a failing scenario as small as it can be while the same expectation fails
     Shrink(ShrinkArguments),
     /// Read scenarios and configurations without running them, and say all that is wrong with them
@@ -204,6 +206,33 @@ pub(crate) struct ExploreArguments {
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
     /// Print the summary as JSON instead of text
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Exit codes: 0 it was said; 2 the scenario is wrong or missing, or has one architecture; 3 a run is \
+                  invalid; 130 Ctrl-C, after which the same command goes on where it stopped"
+)]
+pub(crate) struct AdviseArguments {
+    /// The scenario file
+    pub(crate) file: PathBuf,
+    /// Run each trial with so many seeds, one after the other from the file's
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1_000))]
+    pub(crate) seeds: u64,
+    /// The first seed, instead of the file's
+    #[arg(long, value_name = "FIRST")]
+    pub(crate) seed: Option<u64>,
+    /// Choose between these architectures, instead of the file's
+    #[arg(long, value_name = "A,B", value_delimiter = ',')]
+    pub(crate) arch: Vec<String>,
+    #[command(flatten)]
+    pub(crate) machine: Machine,
+    /// Where summary.json, report.html and trials/ go [default: target/hoplab/NAME]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Print the advice as JSON instead of text
     #[arg(long)]
     pub(crate) json: bool,
 }

@@ -5,6 +5,7 @@
 //! expectation cannot be judged; 130 Ctrl-C ended it, as in a shell. Results go to standard output, everything else to
 //! standard error.
 
+mod advise;
 mod arguments;
 mod build;
 mod check;
@@ -48,6 +49,7 @@ fn main() -> ExitCode {
         Command::Sweep(arguments) => sweep::run(&arguments),
         Command::Merge(arguments) => merge::merge(&arguments),
         Command::Explore(arguments) => explore::explore(&arguments),
+        Command::Advise(arguments) => advise::advise(&arguments),
         Command::Shrink(arguments) => shrink::shrink(&arguments),
         Command::Check(arguments) => check::check(&arguments),
         Command::Replay(arguments) => replay::replay(&arguments),

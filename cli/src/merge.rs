@@ -5,7 +5,7 @@ use hoplab_reports::study::Kind;
 use crate::arguments::MergeArguments;
 use crate::end::End;
 use crate::study::OpenStudy;
-use crate::{explore, seeds, sweep};
+use crate::{advise, explore, seeds, sweep};
 
 /// Joins the parts, and reports as the command that asked for them does.
 pub(crate) fn merge(arguments: &MergeArguments) -> anyhow::Result<End> {
@@ -15,5 +15,6 @@ pub(crate) fn merge(arguments: &MergeArguments) -> anyhow::Result<End> {
         Kind::Seeds => seeds::finish(&open),
         Kind::Sweep => sweep::merge(&open),
         Kind::Explore => explore::merge(&open),
+        Kind::Advise => advise::merge(&open),
     }
 }

@@ -1,4 +1,4 @@
-//! A study in a folder, the shape that `run --seeds`, `sweep`, `explore` and `merge` share: it is opened or resumed,
+//! A study in a folder, the shape that `run --seeds`, `sweep`, `explore`, `advise` and `merge` share: it is opened or resumed,
 //! the pieces of this machine's share that are missing are run until there are none or Ctrl-C asks for an end, and
 //! each leaves a part. Owns what is said when some are missing at the end: which, whose share they were, and the
 //! commands that run them. What a piece is, and what the parts are joined to, is for the commands to know.
@@ -193,6 +193,7 @@ fn command(study: &Study) -> String {
         Kind::Seeds => "run",
         Kind::Sweep => "sweep",
         Kind::Explore => "explore",
+        Kind::Advise => "advise",
     };
     let mut text = format!("hoplab {name} {}", quoted(Path::new(&study.sources[0].path)));
     // What differs from the file was asked for.

@@ -1,4 +1,4 @@
-//! What a folder holds: a run, a sweep or an exploration; finding them, and rendering them again from
+//! What a folder holds: a run, a sweep, an exploration or an advice; finding them, and rendering them again from
 //! what was recorded.
 
 use std::path::{Path, PathBuf};
@@ -7,6 +7,7 @@ use std::{fs, io};
 use hoplab_sim::record::Record;
 use hoplab_sim::sweep::record::Sweep;
 
+use crate::advise::{self, Advice};
 use crate::error::Error;
 pub use crate::names::holds;
 use crate::names::{Kind, STUDY, kind};
@@ -25,6 +26,8 @@ pub enum Kept {
     Sweep(Box<Sweep>),
     /// What drawn faults broke.
     Exploration(Box<explore::Summary>),
+    /// What to choose, and why.
+    Advice(Box<Advice>),
 }
 
 impl Kept {
@@ -40,6 +43,7 @@ impl Kept {
                 None => Err(Error::Nothing { dir: dir.to_owned() }),
             },
             Some(Kind::Exploration) => Ok(Self::Exploration(Box::new(explore::Summary::read(dir)?))),
+            Some(Kind::Advice) => Ok(Self::Advice(Box::new(Advice::read(dir)?))),
             None if dir.join(STUDY).is_file() => Err(Error::NotJoined { dir: dir.to_owned() }),
             None => Err(Error::Nothing { dir: dir.to_owned() }),
         }
@@ -51,6 +55,7 @@ impl Kept {
             Self::Run(record) => write::write(record, dir).map(|_| ()),
             Self::Sweep(sweep) => sweep::write(sweep, dir),
             Self::Exploration(summary) => explore::write_again(summary, dir),
+            Self::Advice(advice) => advise::write_again(advice, dir),
         }
     }
 
@@ -60,6 +65,7 @@ impl Kept {
             Self::Run(record) => table::table(record, Some(dir), look),
             Self::Sweep(sweep) => sweep::table(sweep, Some(dir), look),
             Self::Exploration(summary) => summary.to_text(dir),
+            Self::Advice(advice) => advice.to_text(dir, look),
         }
     }
 
@@ -69,6 +75,7 @@ impl Kept {
             Self::Run(_) => "run",
             Self::Sweep(_) => "sweep",
             Self::Exploration(_) => "exploration",
+            Self::Advice(_) => "advice",
         }
     }
 }

@@ -11,6 +11,7 @@ use hoplab_sim::figures::Figure;
 use hoplab_sim::record::{Outcome, Record};
 use hoplab_sim::sweep::record::Sweep;
 
+use crate::advise::Advice;
 use crate::error::Error;
 use crate::explore;
 use crate::folder::Kept;
@@ -22,7 +23,7 @@ use crate::{sweep, verdict};
 /// So many digits of a digest tell runs apart.
 const DIGEST_DIGITS: usize = 12;
 
-/// What the index says about a run, a sweep or an exploration.
+/// What the index says about a run, a sweep, an exploration or an advice.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Entry {
     /// The name under which it is listed: the path of its folder.
@@ -68,6 +69,7 @@ impl Entry {
             Kept::Run(record) => Self::of_run(record),
             Kept::Sweep(sweep) => Self::of_sweep(sweep),
             Kept::Exploration(summary) => Self::of_exploration(summary),
+            Kept::Advice(advice) => Self::of_advice(advice),
         };
         Ok(Self { name: name.to_owned(), noun: kept.noun(), link, ..entry })
     }
@@ -127,6 +129,14 @@ impl Entry {
             seeds: seeds(summary.seed, summary.seeds),
             broken: !summary.findings.is_empty(),
             ..Self::titled(&summary.scenario, "", &summary.digest)
+        }
+    }
+
+    fn of_advice(advice: &Advice) -> Self {
+        Self {
+            headline: advice.recommendation.headline.clone(),
+            seeds: seeds(advice.seed, advice.seeds),
+            ..Self::titled(&advice.title, &advice.question, &advice.digest)
         }
     }
 

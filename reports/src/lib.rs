@@ -11,6 +11,7 @@
 //! | [`index`] | one page over the runs of a folder |
 //! | [`mod@compare`] | two runs side by side |
 //! | [`explore`] | what drawn faults broke, and what they never exercised |
+//! | [`advise`] | which architecture to choose, and what that rests on |
 //! | [`study`] | work in parts, of which each is a file |
 //! | [`checksums`] | a checksum for every file of a folder, and what was altered |
 //! | [`alteration`] | a file that is not as it was left |
@@ -31,6 +32,7 @@
 
 mod added;
 mod adoption;
+pub mod advise;
 pub mod alteration;
 mod axis;
 mod charts;

@@ -10,6 +10,8 @@ use serde::Deserialize;
 pub(crate) const SUMMARY: &str = "summary.json";
 /// The folder of the scenarios that an exploration found to fail.
 pub(crate) const FAILURES: &str = "failures/";
+/// The folder of the scenarios that an advice rests on.
+pub(crate) const TRIALS: &str = "trials/";
 /// The record of a run.
 pub(crate) const RUN: &str = "record/record.json";
 /// The record of a sweep.
@@ -38,6 +40,7 @@ pub(crate) enum Kind {
     Run,
     Sweep,
     Exploration,
+    Advice,
 }
 
 /// Whether something was recorded in `dir` itself, or parts that wait to be joined.
@@ -53,6 +56,7 @@ pub(crate) fn kind(dir: &Path) -> Option<Kind> {
     let said = summary.and_then(|bytes| serde_json::from_slice::<Said>(&bytes).ok());
     match said.as_ref().map(|said| said.kind.as_str()) {
         Some("explore") => Some(Kind::Exploration),
+        Some("advise") => Some(Kind::Advice),
         Some("sweep") if there(SWEEP) => Some(Kind::Sweep),
         _ if there(RUN) => Some(Kind::Run),
         _ if there(SWEEP) => Some(Kind::Sweep),

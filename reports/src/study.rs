@@ -57,6 +57,8 @@ pub enum Kind {
     Sweep,
     /// Faults drawn at random.
     Explore,
+    /// The trials that a choice rests on.
+    Advise,
 }
 
 /// Notes which share of its study, as `I/N`, `dir` was asked for; none: all of it.

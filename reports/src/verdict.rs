@@ -36,8 +36,11 @@ mod words;
 use hoplab_sim::record::Record;
 
 use crate::format::glued;
+pub(crate) use cost::added;
+pub(crate) use gap::{Gap, Told, late_share};
 pub use reason::{Cited, Reason, Rule};
-use run::Run;
+pub(crate) use run::{Part, Run, Subject, unserved_share};
+pub(crate) use words::{Said, with};
 
 /// What a reader wants first.
 #[derive(Debug, Clone, PartialEq, Eq)]

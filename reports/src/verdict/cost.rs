@@ -13,9 +13,9 @@ use crate::format::{count, duration, listed, percent, range};
 const WELL_ERRORS_MAX: f64 = 0.001;
 
 /// What an architecture adds to the median request.
-pub(super) struct Added {
-    pub(super) us: f64,
-    pub(super) interval: Option<Interval>,
+pub(crate) struct Added {
+    pub(crate) us: f64,
+    pub(crate) interval: Option<Interval>,
     /// Of how many requests that were answered under both.
     both: u64,
     slower: u64,
@@ -37,7 +37,7 @@ fn well(run: &Run) -> Option<Part> {
 }
 
 /// What `subject` adds to the median request; `None` where too few were answered under both.
-pub(super) fn added(run: &Run, subject: &Subject) -> Option<Added> {
+pub(crate) fn added(run: &Run, subject: &Subject) -> Option<Added> {
     let of = subject.pairs(&measured_in(run))?;
     Some(Added {
         us: of.percentile_us(0.5)? as f64,
@@ -55,7 +55,7 @@ impl Added {
     }
 
     /// Whether too few requests were measured to tell which way it goes.
-    pub(super) fn is_unsure(&self) -> bool {
+    pub(crate) fn is_unsure(&self) -> bool {
         self.is_open() || self.has_too_few()
     }
 

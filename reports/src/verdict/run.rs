@@ -14,22 +14,22 @@ use crate::format::moment;
 use crate::scope::scope;
 
 /// A run in which requests were measured under the baseline.
-pub(super) struct Run<'a> {
-    pub(super) record: &'a Record,
-    pub(super) baseline: Subject<'a>,
+pub(crate) struct Run<'a> {
+    pub(crate) record: &'a Record,
+    pub(crate) baseline: Subject<'a>,
     /// The other architectures under which requests were measured, in the order of the record.
-    pub(super) others: Vec<Subject<'a>>,
+    pub(crate) others: Vec<Subject<'a>>,
     /// How many seeds were run.
-    pub(super) seeds: u64,
+    pub(crate) seeds: u64,
     /// What becomes of a request that is not served well.
-    pub(super) fails: Verb,
+    pub(crate) fails: Verb,
 }
 
 /// What some requests do: `fails`, of one, and `fail`, of more.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Verb {
-    pub(super) one: &'static str,
-    pub(super) more: &'static str,
+pub(crate) struct Verb {
+    pub(crate) one: &'static str,
+    pub(crate) more: &'static str,
 }
 
 /// Where a limit refuses nothing.
@@ -44,7 +44,7 @@ pub(super) fn unserved(requests: &Requests) -> u64 {
 }
 
 /// The same as a share of all requests.
-pub(super) fn unserved_share(requests: &Requests) -> f64 {
+pub(crate) fn unserved_share(requests: &Requests) -> f64 {
     unserved(requests) as f64 / requests.sent.max(1) as f64
 }
 
@@ -53,25 +53,25 @@ const UNSERVED: &str = "unserved_rate";
 
 /// An architecture that is spoken of.
 #[derive(Clone, Copy)]
-pub(super) struct Subject<'a> {
-    pub(super) name: &'a str,
-    pub(super) seen: &'a Architecture,
+pub(crate) struct Subject<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) seen: &'a Architecture,
     /// The same requests under the baseline.
-    pub(super) paired: Option<&'a Paired>,
+    pub(crate) paired: Option<&'a Paired>,
 }
 
 /// A part of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Part {
+pub(crate) struct Part {
     /// Its name in the record; `None` is all of it after the warm-up.
-    pub(super) name: Option<String>,
-    pub(super) from_us: u64,
-    pub(super) until_us: u64,
+    pub(crate) name: Option<String>,
+    pub(crate) from_us: u64,
+    pub(crate) until_us: u64,
 }
 
 impl<'a> Run<'a> {
     /// `None` where no request was measured under the baseline.
-    pub(super) fn of(record: &'a Record) -> Option<Self> {
+    pub(crate) fn of(record: &'a Record) -> Option<Self> {
         let baseline = record.baseline()?;
         let subject = |(name, seen): (&'a String, &'a Architecture)| {
             let paired = record.paired.get(name).filter(|paired| paired.baseline == *baseline);
@@ -95,12 +95,12 @@ impl<'a> Run<'a> {
     }
 
     /// The baseline, then the others.
-    pub(super) fn all(&self) -> impl Iterator<Item = Subject<'a>> + Clone + '_ {
+    pub(crate) fn all(&self) -> impl Iterator<Item = Subject<'a>> + Clone + '_ {
         std::iter::once(self.baseline).chain(self.others.iter().copied())
     }
 
     /// All of it after the warm-up.
-    pub(super) fn whole(&self) -> Part {
+    pub(crate) fn whole(&self) -> Part {
         Part { name: None, from_us: self.record.warmup_us, until_us: self.record.duration_us }
     }
 
@@ -177,7 +177,7 @@ impl<'a> Subject<'a> {
     }
 
     /// The windows that lie wholly in a part of the run.
-    pub(super) fn windows(&self, record: &Record, part: &Part) -> &'a [Window] {
+    pub(crate) fn windows(&self, record: &Record, part: &Part) -> &'a [Window] {
         let width_us = record.window_us.max(1);
         let first = part.from_us.div_ceil(width_us) as usize;
         let last = (part.until_us / width_us) as usize;

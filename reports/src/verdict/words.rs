@@ -11,17 +11,17 @@ use crate::grouped::by_text;
 pub(super) const SAID_MAX: usize = 4;
 
 /// What is said of one architecture.
-pub(super) struct Said<'a> {
+pub(crate) struct Said<'a> {
     /// Its name.
-    pub(super) name: &'a str,
+    pub(crate) name: &'a str,
     /// By which one is less than another.
-    pub(super) size: f64,
-    pub(super) text: String,
+    pub(crate) size: f64,
+    pub(crate) text: String,
 }
 
 /// What is said of each, those of whom the same is said together: `3.1 % with direct, none with gateway and mesh`. Of
 /// many the first, the least and the most.
-pub(super) fn with(all: &[Said]) -> String {
+pub(crate) fn with(all: &[Said]) -> String {
     let groups = by_text(all.iter().map(|said| (said.text.clone(), said.name.to_owned())));
     let text = |(text, names): &(String, Vec<String>)| format!("{text} with {}", named(names));
     if groups.len() <= SAID_MAX {
