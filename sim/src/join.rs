@@ -144,6 +144,7 @@ fn architecture(all: &[&Architecture], resamples: &Resamples) -> Architecture {
         violations: sums::violations(all.iter().map(|seen| &seen.violations[..])),
         work: sums::work(all.iter().map(|seen| &seen.work)),
         resources: sums::resources(all.iter().map(|seen| &seen.resources)),
+        without_sidecar: first.without_sidecar.clone(),
         network: sums::network(all.iter().map(|seen| &seen.network)),
         faults: sums::faults(all.iter().map(|seen| &seen.faults[..])),
         windows: windows(all.iter().map(|seen| &seen.windows)),

@@ -211,6 +211,9 @@ pub struct Architecture {
     /// machines.
     #[serde(default)]
     pub resources: IndexMap<String, Resources>,
+    /// The services whose pods have no sidecar, where others have one: indexes into [`Graph::services`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub without_sidecar: Vec<usize>,
     /// What became of the connections that each party opened to another, per `caller → callee`, and of the packets on
     /// them. Clients and the gateway are parties, too; a sidecar's are its service's.
     #[serde(default)]

@@ -255,7 +255,18 @@ fn description(name: &str, nodes: &IndexMap<String, Node>, links: &IndexMap<(usi
         .into_iter()
         .map(|(from, calls)| format!("{} calls {}.", nodes[from].name, listed(&calls)))
         .collect();
-    let has_sidecars = nodes.values().any(|node| node.kind == Kind::Service { sidecar: true });
-    let sidecars = if has_sidecars { " Every pod has a sidecar." } else { "" };
-    format!("Service graph under {name}. {}{sidecars}", callers.join(" "))
+    format!("Service graph under {name}. {}{}", callers.join(" "), sidecars(nodes))
+}
+
+/// Which pods have a sidecar; nothing where none has.
+fn sidecars(nodes: &IndexMap<String, Node>) -> String {
+    let those = |sidecar| -> Vec<String> {
+        let those = nodes.values().filter(|node| node.kind == Kind::Service { sidecar });
+        those.map(|node| node.name.clone()).collect()
+    };
+    match (those(true).is_empty(), those(false)) {
+        (true, _) => String::new(),
+        (false, without) if without.is_empty() => " Every pod has a sidecar.".to_owned(),
+        (false, without) => format!(" Every pod but those of {} has a sidecar.", listed(&without)),
+    }
 }

@@ -138,7 +138,7 @@ impl Topology {
 }
 
 fn services(record: &Record, architecture: &Architecture) -> IndexMap<String, Node> {
-    let sidecar = architecture.resources.contains_key("sidecar");
+    let is_mesh = architecture.resources.contains_key("sidecar");
     let faults = |service: usize| -> Vec<String> {
         let touching = record.faults.iter().filter(|fault| fault.services.contains(&service));
         touching.map(|fault| fault.name.clone()).collect()
@@ -149,6 +149,7 @@ fn services(record: &Record, architecture: &Architecture) -> IndexMap<String, No
             let pods = plural(u64::from(service.replicas), "pod");
             let zone = service.zone.iter().cloned();
             let about = std::iter::once(pods).chain(zone).collect::<Vec<_>>().join(", ");
+            let sidecar = is_mesh && !architecture.without_sidecar.contains(&index);
             let (name, kind) = (service.name.clone(), Kind::Service { sidecar });
             let node = Node {
                 name: name.clone(),

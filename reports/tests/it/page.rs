@@ -304,6 +304,27 @@ fn the_graph_draws_proxies_and_what_they_decided() {
 }
 
 #[test]
+fn the_graph_draws_sidecars_only_where_there_are_some() {
+    let mut record = fixture::boutique();
+    let services = record.graph.services.len();
+    let index = |name| record.graph.services.iter().position(|service| service.name == name).unwrap();
+    let without = vec![index("email"), index("redis")];
+    record.architectures["mesh"].without_sidecar = without;
+    let html = assert_sound(&record);
+    let (_, graph) = html.split_once("aria-label=\"service graph under mesh\"").expect("it is drawn");
+    let graph = &graph[..graph.find("</svg>").expect("it ends")];
+    assert_eq!(graph.matches("rect class=\"sidecar\"").count(), 2 * (services - 2));
+    assert_eq!(graph.matches("a sidecar at each pod").count(), services - 2);
+    for (name, has_one) in [("email", false), ("cart", true), ("redis", false)] {
+        let (_, node) = graph.split_once(&format!("<title>{name}\n")).expect("it is a node");
+        let node = &node[..node.find("</g>").expect("it ends")];
+        assert_eq!(node.contains("sidecar"), has_one, "{name}");
+    }
+    assert!(graph.contains("Every pod but those of email and redis has a sidecar."));
+    assert!(html.contains("Every pod has a sidecar."), "under gateway+mesh");
+}
+
+#[test]
 fn two_hundred_services() {
     let mut record = fixture::boutique();
     record.graph.services =

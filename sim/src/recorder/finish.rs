@@ -11,7 +11,7 @@ use super::decisions::Decisions;
 use super::names::Names;
 use super::tally::{Scope, Window, by_owner};
 use crate::record;
-use crate::scenario::plan::Plan;
+use crate::scenario::plan::{Architecture, Plan};
 
 impl State {
     pub(super) fn finish(&mut self) -> record::Architecture {
@@ -56,6 +56,7 @@ impl State {
             violations: Vec::new(),
             work: self.work.record(&plan),
             resources: IndexMap::new(),
+            without_sidecar: without_sidecar(&self.architecture),
             network: IndexMap::new(),
             faults: Vec::new(),
             windows: recorded(std::mem::take(&mut self.windows)),
@@ -96,6 +97,12 @@ impl State {
         });
         phases.collect()
     }
+}
+
+/// The services outside the mesh, where there is one.
+fn without_sidecar(architecture: &Architecture) -> Vec<usize> {
+    let members = architecture.mesh.iter().flat_map(|mesh| mesh.members.iter().enumerate());
+    members.filter(|(_, has_sidecar)| !**has_sidecar).map(|(service, _)| service).collect()
 }
 
 fn recorded(windows: Vec<Window>) -> Vec<record::Window> {

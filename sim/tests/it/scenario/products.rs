@@ -51,6 +51,15 @@ fn a_store_has_no_sidecar_and_others_have_one_where_the_mesh_says_so() {
 }
 
 #[test]
+fn a_record_says_who_has_no_sidecar() {
+    let plan =
+        Arc::new(plan("[compare]\narchitectures = [\"direct\", \"mesh\"]\n[mesh]\nexcept = [\"a\"]\n"));
+    let record = run(&plan, &Progress::default());
+    assert_eq!(record.architectures["mesh"].without_sidecar, [0, 2], "a, and c, which is a store");
+    assert!(record.architectures["direct"].without_sidecar.is_empty(), "there is no mesh");
+}
+
+#[test]
 fn faults_may_be_aimed_at_one_of_several_gateways() {
     let fault = |what: &str| {
         format!("[gateway]\nreplicas = 2\n[[faults]]\nname = \"f\"\nat = \"1s\"\nfor = \"2s\"\n{what}\n")
