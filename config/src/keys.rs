@@ -31,6 +31,19 @@ pub fn names_of(text: &str) -> Vec<String> {
     table.get_ref().keys().map(|key| key.get_ref().to_string()).collect()
 }
 
+/// Whether a text, as far as it is TOML, says what stands at this dotted path: it has a value there, or one in place of a
+/// table on the way.
+pub fn says(text: &str, path: &str) -> bool {
+    let (table, _) = toml::de::DeTable::parse_recoverable(text);
+    let mut table = table.get_ref();
+    for key in path.split('.') {
+        let Some(value) = table.get(key) else { return false };
+        let Some(inner) = value.get_ref().as_table() else { return true };
+        table = inner;
+    }
+    true
+}
+
 /// The way in which a key is read: as its type is unless the list of keys names another.
 #[macro_export]
 #[doc(hidden)]

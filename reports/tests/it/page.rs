@@ -325,6 +325,39 @@ fn the_graph_draws_sidecars_only_where_there_are_some() {
 }
 
 #[test]
+fn of_known_systems_the_parts_that_ran_are_told_and_what_the_scenario_replaces_is_struck_out() {
+    let mut record = fixture::boutique();
+    let names = ["direct", "gateway:istio", "canary", "mesh:istio-ambient"];
+    let seen = std::mem::take(&mut record.architectures).into_values();
+    record.architectures = names.map(str::to_owned).into_iter().zip(seen).collect();
+    record.paired.clear();
+    record.phases.insert("canary".to_owned(), "gateway:envoy+mesh".to_owned());
+    record.profiles = ["istio", "envoy", "istio-ambient"].map(str::to_owned).to_vec();
+    record.sources[0].text = "[gateway.defaults]\nretry = \"none\"\n[mesh]\ncores = 4\n\
+                              defaults = { timeout = \"3s\" }\n[costs]\ngateway = {}"
+        .to_owned();
+    let html = assert_sound(&record);
+    let of = |title: &str| {
+        let (_, table) = html.split_once(&format!("aria-label=\"table: values of {title}\"")).expect(title);
+        &table[..table.find("</table>").expect("it ends")]
+    };
+    let row = |table: &str, key: &str| {
+        let (_, row) = table.split_once(&format!("<code>{key}</code>")).unwrap_or_else(|| panic!("{key}"));
+        row[..row.find("</tr>").expect("it ends")].contains("</s> replaced by the scenario")
+    };
+    let istio = of("Istio");
+    assert!(!istio.contains("<code>mesh."), "it was a gateway alone");
+    assert!(row(istio, "gateway.costs.cpu"), "of costs the scenario says all or nothing");
+    assert!(row(istio, "gateway.defaults.retry.attempts"), "`none` stands in for the table");
+    assert!(!row(istio, "gateway.defaults.connect_timeout"));
+    assert!(of("Envoy").contains("<code>gateway.") && !of("Envoy").contains("<code>mesh."), "as a phase");
+    let ambient = of("Istio ambient, layer 4");
+    assert!(row(ambient, "mesh.cores"));
+    assert!(!row(ambient, "mesh.defaults.timeout"), "its proxies see no requests");
+    assert!(!row(ambient, "mesh.costs.cpu"));
+}
+
+#[test]
 fn two_hundred_services() {
     let mut record = fixture::boutique();
     record.graph.services =

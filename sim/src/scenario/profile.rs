@@ -12,14 +12,13 @@ mod shipped;
 pub(super) mod written;
 
 use hoplab_config::form::Key;
-use hoplab_config::{Context, Keys, Problems, Source, read_kept, read_with};
+use hoplab_config::{Context, Keys, Problems, Source, keys, read_kept, read_with};
 
 pub use basis::Basis;
 pub(super) use chain::{Chain, is_profile};
 pub use figures::Figure;
 pub(super) use shipped::is_shipped;
 pub use shipped::names as shipped;
-pub(super) use written::Layer;
 
 /// A known system, as its profile tells it.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,6 +41,8 @@ pub struct Profile {
     pub is_gateway: bool,
     /// Whether it can be a mesh.
     pub is_mesh: bool,
+    /// Whether the proxies of that mesh see requests; those of layer 4 do not.
+    pub sees_requests: bool,
     /// What its figures are taken from, the nearest profile's first.
     pub sources: Vec<Evidence>,
     /// Every key that it says, and that those say on which it stands and it does not, in the order of the files.
@@ -53,7 +54,21 @@ impl Profile {
     pub fn count(&self, basis: Basis) -> usize {
         self.figures.iter().filter(|figure| figure.basis == basis).count()
     }
+
+    /// Whether the text of a scenario says itself, for all services and phases, what one of its figures says.
+    pub fn is_replaced(&self, figure: &Figure, scenario: &str) -> bool {
+        // Of costs a scenario says all or nothing.
+        let costs = [("gateway.costs.", "costs.gateway"), ("mesh.costs.", "costs.sidecar")];
+        if let Some((_, all)) = costs.iter().find(|(table, _)| figure.key.starts_with(table)) {
+            return keys::says(scenario, all);
+        }
+        let is_heard = self.sees_requests || !OF_REQUESTS.iter().any(|table| figure.key.starts_with(table));
+        is_heard && keys::says(scenario, &figure.key)
+    }
 }
+
+/// What a mesh is told of requests, which means nothing to proxies that see none.
+const OF_REQUESTS: [&str; 3] = ["mesh.defaults", "mesh.limits", "mesh.inbound_retry"];
 
 /// What figures are taken from.
 #[derive(Debug, Clone, PartialEq)]

@@ -4,7 +4,7 @@
 use hoplab_config::{At, Context, Outline, Outlined, Place, keys, suggest};
 use hoplab_proxy::upstream::{Contradiction, Policies};
 
-use super::written::{File, Gateway, Mesh, Part};
+use super::written::{self, File, Gateway, Mesh, Part};
 use super::{Evidence, Profile, figures, shipped};
 
 /// A profile with those that it stands over.
@@ -78,6 +78,12 @@ impl Chain {
         layers.filter_map(|layer| layer.file.mesh.as_ref()).map(|at| &at.value.value).collect()
     }
 
+    /// Whether the proxies of that mesh see requests.
+    pub(in crate::scenario) fn sees_requests(&self) -> bool {
+        let said = self.mesh().into_iter().find_map(|layer| layer.layer.as_ref());
+        said.is_none_or(|at| at.value != written::Layer::Four)
+    }
+
     /// Whether it says nothing against being this part.
     fn can_be(&self, part: Part) -> bool {
         let mut abouts = self.layers.iter().filter_map(|layer| layer.file.profile.as_ref());
@@ -116,6 +122,7 @@ impl Chain {
             extends: others.iter().map(|layer| layer.name.clone()).collect(),
             is_gateway: !self.gateway().is_empty(),
             is_mesh: !self.mesh().is_empty(),
+            sees_requests: self.sees_requests(),
             sources: self.layers.iter().flat_map(evidence).collect(),
             figures: all,
         }

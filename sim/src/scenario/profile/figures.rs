@@ -23,6 +23,13 @@ pub struct Figure {
     pub how: Option<String>,
 }
 
+impl Figure {
+    /// The part of an architecture that it is of: `gateway`, `mesh`.
+    pub fn part(&self) -> &str {
+        self.key.split_once('.').map_or(&*self.key, |(part, _)| part)
+    }
+}
+
 /// The values of `file`, which is the profile called `name` in the source of this number, in the order of its text. Notes
 /// what is wrong with what it says of them, and keys that it says nothing of.
 pub(super) fn of(name: &str, file: &File, source: usize, context: &mut Context<'_>) -> Vec<Figure> {

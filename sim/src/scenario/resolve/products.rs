@@ -16,7 +16,7 @@ use hoplab_mesh::config::Protection;
 use crate::costs::Costs;
 use crate::scenario::plan::products::{Applications, Calls, Gateway, Mesh, ProxyCores};
 use crate::scenario::plan::{Architecture, DirectBalance, Load, Network, Service};
-use crate::scenario::profile::{self, Chain, Profile};
+use crate::scenario::profile::{Chain, Profile};
 use crate::scenario::schema::costs::{self as written, Cost};
 use crate::scenario::schema::policies::{
     self, Cores, GatewayManners, Layers, MeshManners, MeshTuning, SHARED,
@@ -184,11 +184,7 @@ impl<'a> Products<'a> {
         let mut layers: Vec<&Layers> =
             phase.iter().map(|(_, layers)| layers).chain([&self.mesh_layers]).collect();
         let (mut said, mut of_requests) = (tunings.len(), &manners[..]);
-        if below
-            .iter()
-            .find_map(|layer| layer.layer.as_ref())
-            .is_some_and(|at| at.value == profile::Layer::Four)
-        {
+        if profile.is_some_and(|profile| !profile.sees_requests()) {
             note_unseen(&manners[..said], &layers, part, context);
             (said, of_requests, layers) = (0, &manners[said..], Vec::new());
         }
