@@ -22,6 +22,7 @@ mod products;
 mod restless;
 pub(crate) mod surroundings;
 mod topology;
+mod unheard;
 
 use std::time::Duration;
 
@@ -90,13 +91,13 @@ pub(super) fn resolve(file: File, overrides: &Overrides, context: &mut Context<'
         chosen: &chosen,
     };
     let expectations = expectations.resolve(said(file.expect), context);
-    let direct = connections::direct_balance(said(file.direct).balance.as_ref(), &compared, context);
     let among = products::Among { names: &names, services: &services, loads: &loads, network: &network };
-    let (mesh, costs) = (said(file.mesh), said(file.costs));
-    let written = products::Said { gateway, gateways, mesh, calls, costs, phases };
+    let (mesh, costs, direct) = (said(file.mesh), said(file.costs), said(file.direct).balance);
+    let said_of_direct = direct.as_ref().map(|at| at.place);
+    let written = products::Said { gateway, gateways, mesh, calls, costs, phases, direct: said_of_direct };
     let mut products = Products::new(written, among);
     let architectures = products.architectures(&chosen, context);
-    double_retries::warn(&architectures, &services, &loads, products.calls_said_at(), context);
+    products.warn(&architectures, &compared, &chosen, context);
     let profiles = products.into_profiles();
     let prices = file.prices.and_then(|at| at.value.resolve(context));
     let invariants = explore::invariants(said(file.invariants), context);
@@ -113,7 +114,7 @@ pub(super) fn resolve(file: File, overrides: &Overrides, context: &mut Context<'
         warmup: window.warmup,
         architectures,
         network,
-        direct,
+        direct: said(direct),
         services,
         loads,
         faults,

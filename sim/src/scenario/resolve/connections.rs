@@ -1,4 +1,4 @@
-//! Connections: what services speak, how long they keep connections, and how they are reached without a proxy.
+//! Connections: what services speak, and how long they keep connections.
 
 use std::time::Duration;
 
@@ -8,11 +8,10 @@ use hoplab_proxy::upstream::settings::Check;
 use hoplab_proxy::upstream::{Protocol as Http, Settings};
 use http::Method;
 
-use super::architectures::Compared;
 use super::layers::Resolved;
 use crate::scenario::plan::Load;
 use crate::scenario::plan::application::Service;
-use crate::scenario::plan::connections::{DirectBalance, Protocol};
+use crate::scenario::plan::connections::Protocol;
 use crate::scenario::schema::policies::Layers;
 
 /// How long connections are kept; for no time is not at all.
@@ -23,22 +22,6 @@ pub(super) fn kept_for(written: Option<At<Quantity>>, context: &mut Context<'_>)
         context.error(place, "a connection that is kept for no time at all").hint(hint);
     }
     Some(value.0)
-}
-
-/// How requests are spread without a proxy, which somebody should be in one of the `architectures`.
-pub(super) fn direct_balance(
-    written: Option<&At<DirectBalance>>,
-    architectures: &[Compared],
-    context: &mut Context<'_>,
-) -> DirectBalance {
-    let Some(written) = written else { return DirectBalance::default() };
-    let proxied = |architecture: &Compared| architecture.gateway.is_some() && architecture.mesh.is_some();
-    if !architectures.is_empty() && architectures.iter().all(proxied) {
-        context
-            .warning(written.place, "nobody calls a service without a proxy")
-            .hint("it says something of \"direct\", \"gateway\" and \"mesh\"");
-    }
-    written.value
 }
 
 /// Notes an endpoint of a gRPC service that would not be asked with POST, which is all that gRPC does.

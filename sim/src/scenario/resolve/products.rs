@@ -10,7 +10,8 @@ use super::calls::{self, Layer};
 use super::layers::Usual;
 use super::names::Names;
 use super::phases::Phase;
-use super::{bounds, connections, layers, members, topology};
+use super::unheard::Unheard;
+use super::{bounds, connections, double_retries, layers, members, topology};
 use hoplab_mesh::config::Protection;
 
 use crate::costs::Costs;
@@ -34,6 +35,8 @@ pub(super) struct Said {
     pub(super) calls: calls::Written,
     pub(super) costs: written::Costs,
     pub(super) phases: Vec<Phase>,
+    /// Where it says how calls without a proxy are balanced.
+    pub(super) direct: Option<Place>,
 }
 
 /// What the file says of its products, and what they stand among.
@@ -94,9 +97,21 @@ impl<'a> Products<'a> {
         chosen.iter().map(architecture).collect()
     }
 
-    /// Where applications or clients are told how to call, if they are.
-    pub(super) fn calls_said_at(&self) -> Option<Place> {
-        self.said.calls.place()
+    /// Warns of what the file says of products that multiplies, and of what it says to nobody. It compares these, of which
+    /// this run takes those that are `chosen`, which became these `architectures`.
+    pub(super) fn warn(
+        &self,
+        architectures: &[Architecture],
+        compared: &[Compared],
+        chosen: &[Compared],
+        context: &mut Context<'_>,
+    ) {
+        let Among { names, services, loads, .. } = self.among;
+        double_retries::warn(architectures, services, loads, self.said.calls.place(), context);
+        let unheard = Unheard { names, services, loads, compared, chosen, architectures };
+        unheard.direct_balance(self.said.direct, context);
+        unheard.limits(&self.mesh_layers, &self.said.phases, context);
+        unheard.calls(&self.said.calls, context);
     }
 
     /// The profiles that the architectures name.

@@ -4,7 +4,8 @@
 use std::sync::Arc;
 
 use hoplab_sim::run::{Progress, run};
-use hoplab_sim::scenario::plan::{Architecture, Plan};
+use hoplab_sim::scenario::plan::{Architecture, Plan, Source};
+use hoplab_sim::scenario::{Overrides, parse};
 
 use super::read;
 
@@ -111,6 +112,58 @@ fn retries_of_two_owners_are_told_with_their_product() {
     let phone = CHAIN.replace("rate = \"10 rps\"", "rate = \"10 rps\"\ncalls = { retry = { attempts = 1 } }");
     let plan = read(&format!("{phone}{text}"), &[]).unwrap_or_else(|problems| panic!("{problems}"));
     insta::assert_snapshot!(plan.warnings.to_string());
+}
+
+#[test]
+fn limits_that_no_sidecar_enforces_are_told() {
+    let limits = "services.b = { limits = { rate = { rate = \"10 rps\" } } }\n";
+    let phases = |first: &str| {
+        format!(
+            "[[adoption.phases]]\nname = \"first\"\nis = \"mesh\"\nmesh = {{ only = [\"a\"]{first} }}\n\
+             [[adoption.phases]]\nname = \"all\"\nis = \"mesh\"\n"
+        )
+    };
+    let told = |rest: &str| plan(rest).warnings.to_string();
+    for heard in [
+        format!("[mesh]\n{limits}"),
+        format!("[mesh]\n{limits}{}", phases("")),
+        format!("[compare]\narchitectures = [\"direct\"]\n[mesh]\nonly = [\"a\"]\n{limits}"),
+        "[mesh]\nexcept = [\"b\"]\nservices.b = { timeout = \"1s\" }\n".to_owned(),
+    ] {
+        assert_eq!(told(&heard), "", "{heard}");
+    }
+    let of_phase = ", services.b = { limits = { rate = { rate = \"10 rps\" } } }";
+    let unheard = [
+        format!("[mesh]\nexcept = [\"b\"]\n{limits}"),
+        "[mesh]\nservices.c = { limits = { content = \"1 KiB\" } }\n".to_owned(),
+        phases(of_phase),
+    ];
+    insta::assert_snapshot!(unheard.map(|text| told(&text)).join("\n---\n"));
+    // What this run leaves out has sidecars there.
+    let only = Overrides { architectures: Some(vec!["first".to_owned()]), ..Overrides::default() };
+    let text = format!("{CHAIN}[mesh]\n{limits}{}", phases(""));
+    let source = Source { path: "shop.toml".to_owned(), text };
+    assert!(parse(&[source], &only).is_ok_and(|plan| plan.warnings.is_empty()));
+}
+
+#[test]
+fn policies_for_calls_that_nobody_makes_are_told() {
+    let heard = "[calls.services.b]\ntimeout = \"1s\"\n[services.b.calls.services.c]\ntimeout = \"1s\"\n";
+    assert!(plan(heard).warnings.is_empty());
+    let unheard = "[calls.services.a]\ntimeout = \"1s\"\n[library.services.d]\ntimeout = \"1s\"\n\
+                   [services.d.endpoints.get]\n[services.a.calls.services.c]\ntimeout = \"1s\"\n\
+                   [services.d.calls.services.a]\ntimeout = \"1s\"\n";
+    insta::assert_snapshot!(plan(unheard).warnings.to_string());
+}
+
+#[test]
+fn a_service_without_a_sidecar_calls_without_a_proxy() {
+    let told = |mesh: &str| {
+        let compare = "[compare]\narchitectures = [\"gateway+mesh\"]\n[direct]\nbalance = \"per-request\"\n";
+        plan(&format!("{compare}[mesh]\n{mesh}\n")).warnings.to_string()
+    };
+    assert_eq!(told("except = [\"b\"]"), "", "b calls c");
+    assert!(told("").contains("nobody calls a service without a proxy"), "c, a store, calls nobody");
 }
 
 #[test]
