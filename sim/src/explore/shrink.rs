@@ -263,6 +263,35 @@ mod tests {
     }
 
     #[test]
+    fn nothing_is_left_that_is_not_needed() {
+        // The limit of one phase refuses; all else is of no account.
+        let plan = plan(
+            "[scenario]\nduration = \"200ms\"\n\
+             [services.first]\ncalls = { defaults = { timeout = \"5s\" }, services.second = { timeout = \"3s\" } }\n\
+             [services.first.endpoints.get]\nsteps = [{ call = \"second.get\" }, { call = \"third.get\" }]\n\
+             [services.second.endpoints.get]\n[services.third.endpoints.get]\nsteps = [{ work = \"1ms\" }]\n\
+             [load.all]\nrate = \"100 rps\"\nmix = { \"first.get\" = 1 }\ncalls = { retry = { attempts = 1 } }\n\
+             [calls]\ndefaults = { timeout = \"5s\" }\nservices.third = { timeout = \"2s\" }\n\
+             [library]\nservices.second = { timeout = \"1s\" }\n[prices]\ncurrency = \"USD\"\ncore_hour = 0.04\n\
+             [mesh]\nservices.third = { timeout = \"4s\" }\nroutes.\"third.get\" = { timeout = \"4s\" }\n\
+             [[adoption.phases]]\nname = \"edge\"\nis = \"gateway\"\n\
+             [[adoption.phases]]\nname = \"start\"\nis = \"mesh\"\n\
+             mesh = { only = [\"first\", \"third\"], services.first = { limits = { rate = { rate = \"1 rps\" } } } }\n\
+             [[adoption.phases]]\nname = \"all\"\nis = \"gateway+mesh\"\n\
+             [[expect]]\nmetric = \"refused\"\nmax = 3\nin = [\"start\"]",
+        );
+        let shrunk = shrink(&plan, None, 500, &|| false).unwrap_or_else(|error| panic!("{error}"));
+        let small = shrunk.draft;
+        let is_there = |path: &str| small.get(path).is_some();
+        for path in ["prices", "calls", "library", "services.first.calls", "load.all.calls", "mesh"] {
+            assert!(!is_there(path), "{path}:\n{}", small.text());
+        }
+        assert_eq!(small.names("services"), ["first"], "{}", small.text());
+        assert_eq!(small.count("adoption.phases"), 1, "the one that fails");
+        assert_eq!(small.names("adoption.phases.start.mesh"), ["services"], "{}", small.text());
+    }
+
+    #[test]
     fn what_is_stopped_is_the_smallest_so_far() {
         let text = "[scenario]\nduration = \"200ms\"\n[compare]\narchitectures = [\"direct\"]\n\
                     [services.first.endpoints.get]\nsteps = [{ call = \"second.get\" }, { work = \"1ms\" }]\n\

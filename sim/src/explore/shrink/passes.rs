@@ -17,6 +17,8 @@ pub(super) fn all(search: &mut Search) -> bool {
         faults(search);
         remove(search, "explore");
         remove(search, "sweep");
+        remove(search, "prices");
+        phases(search);
         pruned(search, "invariants", 1);
         durations(search);
         loads(search);
@@ -65,6 +67,22 @@ fn keep(search: &mut Search, kept: &dyn Fn(usize) -> bool, count: usize) -> bool
         }
         Ok(())
     })
+}
+
+/// Phases of an adoption, the last first; of those that stay, what they change.
+fn phases(search: &mut Search) {
+    if remove(search, "adoption") {
+        return;
+    }
+    for index in (0..search.best.count("adoption.phases")).rev() {
+        let phase = format!("adoption.phases.{index}");
+        if remove(search, &phase) {
+            continue;
+        }
+        for part in ["gateway", "mesh"] {
+            pruned(search, &format!("{phase}.{part}"), 4);
+        }
+    }
 }
 
 /// The run's length, and when and how long faults are.
@@ -122,6 +140,7 @@ fn loads(search: &mut Search) {
         for key in ["headers", "request", "sessions", "timeout", "send_deadline", "zone"] {
             remove(search, &format!("{path}.{key}"));
         }
+        pruned(search, &format!("{path}.calls"), 3);
         while let Some(half) =
             read(&search.best).ok().and_then(|plan| rate(&plan, &load)).map(|rate| rate / 2.0)
         {
@@ -174,25 +193,50 @@ fn services(search: &mut Search) {
         for key in keys {
             remove(search, &format!("{path}.{key}"));
         }
+        pruned(search, &format!("{path}.calls"), 4);
     }
     for service in search.best.names("services") {
         without_service(search, &service);
     }
 }
 
-/// A service, with the policies for it.
+/// A service, with what is said of it elsewhere.
 fn without_service(search: &mut Search, service: &str) -> bool {
-    let service = quoted(service);
     search.try_change(|draft| {
-        draft.remove(&format!("services.{service}"))?;
-        for policies in ["gateway.upstreams", "mesh.services"] {
-            let path = format!("{policies}.{service}");
-            if draft.get(&path).is_some() {
-                draft.remove(&path)?;
-            }
-        }
-        Ok(())
+        draft.remove(&format!("services.{}", quoted(service)))?;
+        without_policies(draft, service)
     })
+}
+
+/// Takes away the policies for a service, and its name from the lists of who is in the mesh.
+fn without_policies(draft: &mut Draft, service: &str) -> Result<(), NotEdited> {
+    let phases = (0..draft.count("adoption.phases")).map(|index| format!("adoption.phases.{index}."));
+    let products: Vec<String> = std::iter::once(String::new()).chain(phases).collect();
+    let callers = draft.names("services").into_iter().map(|caller| format!("services.{}.", quoted(&caller)));
+    let mut paths: Vec<String> =
+        callers.map(|caller| format!("{caller}calls.services.{}", quoted(service))).collect();
+    for calls in ["calls", "library"] {
+        paths.push(format!("{calls}.services.{}", quoted(service)));
+    }
+    for product in products {
+        for table in ["gateway.upstreams", "mesh.services"] {
+            paths.push(format!("{product}{table}.{}", quoted(service)));
+        }
+        for table in ["gateway.routes", "mesh.routes"] {
+            let routes = draft.names(&format!("{product}{table}")).into_iter();
+            let own = routes.filter(|route| route.split_once('.').is_some_and(|(of, _)| of == service));
+            paths.extend(own.map(|route| format!("{product}{table}.{}", quoted(&route))));
+        }
+        for list in ["mesh.only", "mesh.except"] {
+            let path = format!("{product}{list}");
+            let named = draft
+                .get(&path)
+                .and_then(|item| item.as_array()?.iter().position(|name| name.as_str() == Some(service)));
+            paths.extend(named.map(|index| format!("{path}.{index}")));
+        }
+    }
+    paths.retain(|path| draft.get(path).is_some());
+    paths.iter().try_for_each(|path| draft.remove(path))
 }
 
 /// Steps, the last first; of those that stay, what they contain.
@@ -211,7 +255,7 @@ fn steps(search: &mut Search, path: &str) {
 
 /// Everything that is said about policies, costs and the network, table by table and key by key.
 fn policies(search: &mut Search) {
-    for path in ["costs", "network", "direct", "gateway", "mesh"] {
+    for path in ["costs", "network", "direct", "calls", "library", "gateway", "mesh"] {
         pruned(search, path, 4);
     }
 }
