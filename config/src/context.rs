@@ -111,8 +111,11 @@ impl<'a> Context<'a> {
         &self.sources[source].text
     }
 
-    /// The index of the source that the text at `from` calls `name`; fetches it the first time.
+    /// The index of the source that the text at `from` calls `name`, which may be the first one; fetches it the first time.
     pub fn open(&mut self, name: &str, from: Place) -> Result<usize, String> {
+        if self.locate(name, from) == Path::new(&self.sources[0].path) {
+            return Ok(0);
+        }
         let path = self.beside(name, from.source);
         if let Some(index) = self.sources.iter().skip(1).position(|source| source.path == path) {
             return Ok(index + 1);

@@ -68,6 +68,24 @@ fn a_file_is_known_by_its_tables() {
 }
 
 #[test]
+fn a_profile_over_hoplabs_own_of_its_name_is_told_once() {
+    let folder = Folder::new("own-profile");
+    folder.write("kong.toml", "[profile]\ntitle = \"Our Kong\"\nextends = \"kong\"\n");
+    let told = hoplab(&folder, &["profiles", "kong.toml"]);
+    assert_eq!(code(&told), 0, "{}", stderr(&told));
+    assert_eq!(stderr(&told), "");
+    let text = stdout(&told);
+    assert_eq!(text.lines().next(), Some("Our Kong, as a gateway; stands over kong"));
+    let below_the_head = |what: &str| text.lines().filter(|line| line.trim_start().starts_with(what)).count();
+    assert_eq!(below_the_head("gateway.defaults.timeout "), 1, "{text}");
+    assert_eq!(below_the_head("services: kong/db/schema/entities/services.lua"), 1, "{text}");
+
+    folder.write("alone.toml", "[profile]\nextends = \"alone\"\n");
+    let told = hoplab(&folder, &["profiles", "alone.toml"]);
+    assert!(stderr(&told).contains("\"alone\" stands over itself"), "{}", stderr(&told));
+}
+
+#[test]
 fn reference_and_schemas_say_what_is_read() {
     let folder = Folder::new("reference");
     for (arguments, file) in [
