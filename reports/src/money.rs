@@ -13,7 +13,9 @@ pub(crate) fn of(record: &Record) -> Option<(&Prices, Vec<(&str, Money)>)> {
 /// What one architecture costs.
 pub(crate) fn spent(record: &Record, prices: &Prices, seen: &Architecture) -> Money {
     let seconds = record.duration_us.saturating_sub(record.warmup_us) as f64 / 1e6 * record.runs() as f64;
-    prices.money(&seen.resources, seconds, seen.total.requests.sent)
+    let sent = seen.total.requests.sent;
+    // Records of older hoplabs know no better.
+    prices.money(&seen.resources, seconds, sent, seen.at_gateway.unwrap_or(sent))
 }
 
 /// An amount to three digits, without its currency.

@@ -144,6 +144,7 @@ fn architecture(all: &[&Architecture], resamples: &Resamples) -> Architecture {
         violations: sums::violations(all.iter().map(|seen| &seen.violations[..])),
         work: sums::work(all.iter().map(|seen| &seen.work)),
         resources: sums::resources(all.iter().map(|seen| &seen.resources)),
+        at_gateway: all.iter().map(|seen| seen.at_gateway).sum(),
         without_sidecar: first.without_sidecar.clone(),
         network: sums::network(all.iter().map(|seen| &seen.network)),
         faults: sums::faults(all.iter().map(|seen| &seen.faults[..])),

@@ -211,6 +211,10 @@ pub struct Architecture {
     /// machines.
     #[serde(default)]
     pub resources: IndexMap<String, Resources>,
+    /// Requests that came to the gateway while load was offered, after the warm-up, whatever became of them there; of those
+    /// that were open when the run was over nothing is known. `None` where there is no gateway.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at_gateway: Option<u64>,
     /// The services whose pods have no sidecar, where others have one: indexes into [`Graph::services`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub without_sidecar: Vec<usize>,

@@ -111,6 +111,8 @@ struct State {
     work: Works,
     part_work: Vec<Works>,
     spans: u64,
+    /// Requests that reached the gateway in the part of the run that is reported.
+    at_gateway: u64,
     open: u64,
     /// Who waits until none is open.
     waits_for_end: Option<Waker>,
@@ -178,6 +180,7 @@ impl Recorder {
             work: Works::new(plan.services.len()),
             part_work: phases.parts().iter().map(|_| Works::new(plan.services.len())).collect(),
             spans: 0,
+            at_gateway: 0,
             open: 0,
             waits_for_end: None,
             is_over: false,
@@ -334,6 +337,8 @@ impl State {
         if let Some(eye) = &mut self.eye {
             eye.span(hop, pod, &span, is_root);
         }
+        let is_reported = span.start >= self.warmup_end && span.start < Instant::START + self.plan.duration;
+        self.at_gateway += u64::from(hop.role == Role::Gateway && is_reported);
         let Some(intended) = self.intended(span.trace) else { return };
         if is_root && self.pending.get(&span.trace).is_none_or(|pending| pending.root.is_some()) {
             return self.watch.ended_again(span.trace, span.end);

@@ -23,7 +23,7 @@ pub struct Prices {
     pub gib_hour: f64,
     /// Of a GiB that a pod sends to others.
     pub gib_sent: f64,
-    /// Of a million requests of clients at the gateway, where it is a managed one.
+    /// Of a million requests that reach the gateway, where it is a managed one.
     pub million_requests: f64,
     /// Which share of the cores that are paid is busy, above 0 and at most 1.
     pub utilisation: f64,
@@ -41,19 +41,26 @@ pub struct Money {
 }
 
 impl Prices {
-    /// What `resources` cost that were taken within so many `seconds`, over which clients sent so many `requests`.
-    pub fn money(&self, resources: &IndexMap<String, Resources>, seconds: f64, requests: u64) -> Money {
+    /// What `resources` cost that were taken within so many `seconds`, over which clients sent so many `requests`, and so many
+    /// reached the gateway: each of a client's attempts, but none that found nobody there.
+    pub fn money(
+        &self,
+        resources: &IndexMap<String, Resources>,
+        seconds: f64,
+        requests: u64,
+        at_gateway: u64,
+    ) -> Money {
+        let millions_an_hour = |count: u64| count as f64 / 1e6 / seconds * HOUR;
         let hourly = |(kind, of): (&String, &Resources)| {
             let cores = of.cores_mean / self.utilisation * self.core_hour;
             let memory = of.memory as f64 / GIB * self.gib_hour;
             let sent = of.bytes as f64 / GIB / seconds * HOUR * self.gib_sent;
-            let taken = if kind == GATEWAY { requests as f64 / 1e6 / seconds * HOUR } else { 0.0 };
+            let taken = if kind == GATEWAY { millions_an_hour(at_gateway) } else { 0.0 };
             (kind.clone(), cores + memory + sent + taken * self.million_requests)
         };
         let by_kind: IndexMap<String, f64> = resources.iter().map(hourly).collect();
         let hour = by_kind.values().sum();
-        let millions_an_hour = requests as f64 / 1e6 / seconds * HOUR;
-        Money { by_kind, hour, million_requests: (requests > 0).then(|| hour / millions_an_hour) }
+        Money { by_kind, hour, million_requests: (requests > 0).then(|| hour / millions_an_hour(requests)) }
     }
 }
 
@@ -73,13 +80,13 @@ mod tests {
         };
         let of = Resources { cores_mean: 2.0, memory: 4 << 30, bytes: 1 << 30, ..Resources::default() };
         let all = IndexMap::from([("sidecar".to_owned(), of), ("gateway".to_owned(), of)]);
-        // 100 requests a second for 10 s: 360,000 an hour; a GiB in 10 s: 360 an hour.
-        let money = prices.money(&all, 10.0, 1_000);
+        // 100 requests a second for 10 s: 360,000 an hour; a GiB in 10 s: 360 an hour. Half as many again came to the gateway.
+        let money = prices.money(&all, 10.0, 1_000, 1_500);
         let sidecar = 4.0 * 0.04 + 4.0 * 0.005 + 360.0 * 0.01;
         assert!((money.by_kind["sidecar"] - sidecar).abs() < 1e-9, "{money:?}");
-        assert!((money.by_kind["gateway"] - sidecar - 0.36).abs() < 1e-9, "{money:?}");
-        assert!((money.hour - 2.0 * sidecar - 0.36).abs() < 1e-9);
+        assert!((money.by_kind["gateway"] - sidecar - 0.54).abs() < 1e-9, "{money:?}");
+        assert!((money.hour - 2.0 * sidecar - 0.54).abs() < 1e-9);
         assert!((money.million_requests.unwrap() - money.hour / 0.36).abs() < 1e-9);
-        assert_eq!(prices.money(&all, 10.0, 0).million_requests, None);
+        assert_eq!(prices.money(&all, 10.0, 0, 0).million_requests, None);
     }
 }

@@ -56,6 +56,7 @@ impl State {
             violations: Vec::new(),
             work: self.work.record(&plan),
             resources: IndexMap::new(),
+            at_gateway: self.architecture.gateway.as_ref().map(|_| self.at_gateway),
             without_sidecar: without_sidecar(&self.architecture),
             network: IndexMap::new(),
             faults: Vec::new(),

@@ -288,3 +288,34 @@ fn an_answer_after_the_load_s_end_is_no_goodput_and_one_before_it_is_though_aske
     let by_window: u64 = seen(&record).windows.iter().map(|window| window.good).sum();
     assert_eq!(by_window, 30);
 }
+
+/// A managed gateway charges for what reaches it: not for requests that found nobody there, and for each attempt of a client.
+#[test]
+fn what_reached_the_gateway_is_counted_there() {
+    let seen = |rest: &str| {
+        crate::runs::run(&format!(
+            "[scenario]\nduration = \"10s\"\n[compare]\narchitectures = [\"direct\", \"gateway\"]\n\
+             [services.shop.endpoints.get]\n[load.people]\nrate = \"100 rps\"\nmix = {{ \"shop.get\" = 1 }}\n{rest}"
+        ))
+    };
+    let counted = |record: &Record| {
+        let seen = &record.architectures["gateway"];
+        assert_eq!(record.architectures["direct"].at_gateway, None);
+        (seen.total.requests, seen.at_gateway.unwrap())
+    };
+    let (requests, at_gateway) = counted(&seen(""));
+    assert_eq!((requests.sent, at_gateway), (requests.ok, requests.ok));
+    let crash = "[[faults]]\nname = \"away\"\nat = \"2s\"\nfor = \"4s\"\ncrash = { service = \"gateway\" }\n";
+    let (requests, at_gateway) = counted(&seen(crash));
+    assert!(requests.failed > 300, "{requests:?}");
+    assert!((requests.ok..requests.ok + 5).contains(&at_gateway), "{at_gateway} of {requests:?}");
+    let retried = "calls = { retry = { attempts = 1, on = [\"500\"], methods = \"any\" } }\n\
+                   [[faults]]\nname = \"down\"\nat = \"0s\"\nfor = \"10s\"\nerror = { service = \"shop\" }\n";
+    let (requests, at_gateway) = counted(&seen(retried));
+    // What is retried after the end of the fault, which is that of the load, is served, and not counted.
+    assert!(requests.ok < 5, "{requests:?}");
+    assert!(
+        (2 * requests.sent - 5..=2 * requests.sent).contains(&at_gateway),
+        "{at_gateway} of {requests:?}"
+    );
+}

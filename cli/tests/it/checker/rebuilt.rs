@@ -28,6 +28,8 @@ pub(super) struct Seen {
     pub(super) longest: Vec<Request>,
     /// Against the baseline, under all others.
     pub(super) against: Option<Against>,
+    /// Requests that reached the gateway, where there is one.
+    pub(super) at_gateway: Option<i64>,
     /// What became of packets and connections.
     pub(super) network: packets::Edges,
 }
@@ -121,6 +123,7 @@ impl Seen {
             others: Owned::of(others),
             windows: frame.windows().map(window).collect(),
             parts: frame.parts.iter().map(|(name, range)| (name.clone(), part(range.clone()))).collect(),
+            at_gateway: sums::has(name, "gateway").then(|| sums::at_gateway(requests, &reported)),
             all: part(reported),
             network: network.clone(),
             against,

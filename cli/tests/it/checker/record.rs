@@ -55,6 +55,9 @@ pub(super) fn sheet(rebuilt: &Rebuilt, written: &Value) -> Sheet {
         for (index, of) in seen.windows.iter().enumerate() {
             window(&mut sheet, &format!("{place}/windows/{index}"), of);
         }
+        if let Some(count) = seen.at_gateway {
+            sheet.whole(&format!("{place}/at_gateway"), count);
+        }
         network(&mut sheet, &format!("{place}/network"), &seen.network);
         slowest(&mut sheet, &format!("{place}/slowest"), &seen.longest, &written["slowest"]);
         paired(&mut sheet, name, seen);

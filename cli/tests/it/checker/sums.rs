@@ -212,14 +212,24 @@ pub(super) fn pods<'a>(asked: impl IntoIterator<Item = &'a Asked>, name: &str) -
 /// Who calls in a visit, and whether what it calls leaves its pod under the architecture called `name`: what stands in
 /// front of it, if anything does, is in the same pod, or is the gateway.
 fn caller<'a>(visit: &'a Visit, name: &str) -> (&'a str, bool) {
-    let has = |part: &str| name.split('+').any(|has| has == part);
     match visit.hop.split_once(" (") {
         Some((service, "outbound)")) => (service, true),
         Some((service, _)) => (service, false),
         None if visit.hop == "gateway" => ("client", true),
-        None if visit.is_client => ("client", !has("gateway")),
-        None => (&visit.hop, !has("mesh")),
+        None if visit.is_client => ("client", !has(name, "gateway")),
+        None => (&visit.hop, !has(name, "mesh")),
     }
+}
+
+/// Whether the architecture called `name` has a part.
+pub(super) fn has(name: &str, part: &str) -> bool {
+    name.split('+').any(|has| has == part)
+}
+
+/// How many requests came to the gateway within a part of the run, whenever clients meant to send them.
+pub(super) fn at_gateway(asked: &[Asked], range: &Range<u64>) -> i64 {
+    let visits = asked.iter().flat_map(|asked| &asked.request.visits);
+    visits.filter(|visit| visit.hop == "gateway" && range.contains(&visit.start_nanos)).count() as i64
 }
 
 fn is_service(visit: &Visit) -> bool {

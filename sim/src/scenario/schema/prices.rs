@@ -17,7 +17,8 @@ table! {
         pub(in crate::scenario) gib_hour: f64 = 0.0,
         /// Of a GiB that a pod sends to others.
         pub(in crate::scenario) gib_sent: f64 = 0.0,
-        /// Of a million requests of clients at the gateway, where it is a managed one.
+        /// Of a million requests that reach the gateway, where it is a managed one: each attempt of a client, also those that it
+        /// refuses, but none that finds nobody there.
         pub(in crate::scenario) million_requests: f64 = 0.0,
         /// Which share of the cores that are paid is busy.
         pub(in crate::scenario) utilisation: Share = "`\"100%\"`",
