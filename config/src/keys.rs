@@ -31,17 +31,20 @@ pub fn names_of(text: &str) -> Vec<String> {
     table.get_ref().keys().map(|key| key.get_ref().to_string()).collect()
 }
 
-/// Whether a text, as far as it is TOML, says what stands at this dotted path: it has a value there, or one in place of a
-/// table on the way.
-pub fn says(text: &str, path: &str) -> bool {
+/// What is left of a dotted path where a text, as far as it is TOML, has a value on it: nothing at its end, the rest of it
+/// where the value stands in place of a table. `None` where there is no value.
+pub fn rest_at<'p>(text: &str, path: &'p str) -> Option<&'p str> {
     let (table, _) = toml::de::DeTable::parse_recoverable(text);
-    let mut table = table.get_ref();
-    for key in path.split('.') {
-        let Some(value) = table.get(key) else { return false };
-        let Some(inner) = value.get_ref().as_table() else { return true };
-        table = inner;
+    let (mut table, mut rest) = (table.get_ref(), path);
+    while !rest.is_empty() {
+        let (key, below) = rest.split_once('.').unwrap_or((rest, ""));
+        rest = below;
+        match table.get(key)?.get_ref().as_table() {
+            Some(inner) => table = inner,
+            None => break,
+        }
     }
-    true
+    Some(rest)
 }
 
 /// The way in which a key is read: as its type is unless the list of keys names another.

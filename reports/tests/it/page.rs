@@ -333,9 +333,10 @@ fn of_known_systems_the_parts_that_ran_are_told_and_what_the_scenario_replaces_i
     record.paired.clear();
     record.phases.insert("canary".to_owned(), "gateway:envoy+mesh".to_owned());
     record.profiles = ["istio", "envoy", "istio-ambient"].map(str::to_owned).to_vec();
-    record.sources[0].text = "[gateway.defaults]\nretry = \"none\"\n[mesh]\ncores = 4\n\
+    record.sources[0].text =
+        "[gateway.defaults]\nretry = { budget = \"none\" }\nbalance = \"random\"\n[mesh]\ncores = 4\n\
                               defaults = { timeout = \"3s\" }\n[costs]\ngateway = {}"
-        .to_owned();
+            .to_owned();
     let html = assert_sound(&record);
     let of = |title: &str| {
         let (_, table) = html.split_once(&format!("aria-label=\"table: values of {title}\"")).expect(title);
@@ -348,9 +349,11 @@ fn of_known_systems_the_parts_that_ran_are_told_and_what_the_scenario_replaces_i
     let istio = of("Istio");
     assert!(!istio.contains("<code>mesh."), "it was a gateway alone");
     assert!(row(istio, "gateway.costs.cpu"), "of costs the scenario says all or nothing");
-    assert!(row(istio, "gateway.defaults.retry.attempts"), "`none` stands in for the table");
-    assert!(!row(istio, "gateway.defaults.connect_timeout"));
-    assert!(of("Envoy").contains("<code>gateway.") && !of("Envoy").contains("<code>mesh."), "as a phase");
+    assert!(row(istio, "gateway.defaults.retry.budget") && !row(istio, "gateway.defaults.retry.attempts"));
+    assert!(row(istio, "gateway.defaults.balance.kind") && !row(istio, "gateway.defaults.balance.panic"));
+    let envoy = of("Envoy");
+    assert!(envoy.contains("<code>gateway.") && !envoy.contains("<code>mesh."), "as a phase");
+    assert!(row(envoy, "gateway.defaults.retry.budget.concurrent"), "`none` stands in for the table");
     let ambient = of("Istio ambient, layer 4");
     assert!(row(ambient, "mesh.cores"));
     assert!(!row(ambient, "mesh.defaults.timeout"), "its proxies see no requests");

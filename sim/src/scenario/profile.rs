@@ -60,10 +60,14 @@ impl Profile {
         // Of costs a scenario says all or nothing.
         let costs = [("gateway.costs.", "costs.gateway"), ("mesh.costs.", "costs.sidecar")];
         if let Some((_, all)) = costs.iter().find(|(table, _)| figure.key.starts_with(table)) {
-            return keys::says(scenario, all);
+            return keys::rest_at(scenario, all).is_some();
         }
         let is_heard = self.sees_requests || !OF_REQUESTS.iter().any(|table| figure.key.starts_with(table));
-        is_heard && keys::says(scenario, &figure.key)
+        // A word in place of the table is its kind, and leaves the rest of it.
+        let is_balance = figure.key.ends_with(".balance");
+        let path = if is_balance { format!("{}.kind", figure.key) } else { figure.key.clone() };
+        let says = |rest: &str| matches!(rest, "" | "kind") || !path.ends_with(&format!(".balance.{rest}"));
+        is_heard && keys::rest_at(scenario, &path).is_some_and(says)
     }
 }
 
