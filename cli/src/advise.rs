@@ -183,21 +183,21 @@ impl Pieces {
     fn files(&self, advice: &Advice) -> anyhow::Result<Vec<(String, Vec<scenario::plan::Source>)>> {
         let mut files = Vec::new();
         for trial in self.trials() {
-            let sources = match advice.trials.iter().find(|seen| seen.name == trial.name) {
+            let texts = match advice.trials.iter().find(|seen| seen.name == trial.name) {
                 // What several seeds show together, none shows alone.
                 Some(seen) if self.seeds == 1 => {
                     trial.expecting(advice.patience.duration(), &seen.within())?
                 }
-                _ => trial.sources(),
+                _ => trial.files(),
             };
-            files.push((trial.name.clone(), sources));
+            files.push((trial.name.clone(), texts));
         }
         let edges = advice.knees.iter().flat_map(|knee| [knee.carries(), knee.fails_from()]).flatten();
         let mut written = BTreeSet::new();
         for times in edges.filter(|times| *times > 1.0) {
             let trial = self.question.at_load(times)?;
             if written.insert(trial.name.clone()) {
-                files.push((trial.name.clone(), trial.sources()));
+                files.push((trial.name.clone(), trial.files()));
             }
         }
         Ok(files)

@@ -123,7 +123,7 @@ fn finish(exploration: &Exploration, open: &OpenStudy) -> anyhow::Result<End> {
     }
     let mut failures = Vec::new();
     for of in seen.iter().filter(|of| !of.broken.is_empty()) {
-        let sources = exploration.draw(of.seed)?.failing(of)?.sources();
+        let sources = exploration.draw(of.seed)?.failing(of)?.files();
         failures.extend(placed(Path::new(&failure_file(of.seed)), sources));
     }
     let summary = Summary::of(exploration.plan(), &seen);

@@ -39,7 +39,7 @@ pub(crate) fn shrink(arguments: &ShrinkArguments) -> anyhow::Result<End> {
         result => result?,
     };
     shrunk.draft.open_with(&comment(&plan, &shrunk));
-    let written = explore::write_sources(&path, shrunk.draft.sources());
+    let written = explore::write_sources(&path, shrunk.draft.files());
     let mut out = anstream::stdout();
     write!(out, "{}", table(&shrunk))?;
     written?;

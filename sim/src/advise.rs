@@ -168,16 +168,16 @@ impl Question {
 }
 
 impl Trial {
-    /// Its text, and those that it names; what is part of hoplab is left out.
-    pub fn sources(&self) -> Vec<Source> {
-        own(&self.draft)
+    /// Its text, and those that it names, to be written beside each other.
+    pub fn files(&self) -> Vec<Source> {
+        self.draft.files()
     }
 
     /// The same, with what was seen in it as what is expected: under each architecture the share of requests that was
     /// served well within `limit` while the fault was on, to the per cent, so that who runs it sees the figure again. Without
     /// that where not one fault is what is wrong.
     pub fn expecting(&self, limit: Duration, within: &[(&str, f64)]) -> Result<Vec<Source>, NotEdited> {
-        let [fault] = &self.plan.faults[..] else { return Ok(self.sources()) };
+        let [fault] = &self.plan.faults[..] else { return Ok(self.files()) };
         let mut draft = self.draft.clone();
         for (architecture, seen) in within {
             let percent = |share: f64| Value::from(format!("{:.1}%", share.clamp(0.0, 1.0) * 100.0));
@@ -191,11 +191,6 @@ impl Trial {
             ]);
             draft.push("expect", expected)?;
         }
-        Ok(own(&draft))
+        Ok(draft.files())
     }
-}
-
-/// The texts of a draft that are no part of hoplab.
-fn own(draft: &Draft) -> Vec<Source> {
-    draft.sources().into_iter().filter(|source| !source.path.starts_with("(hoplab)/")).collect()
 }

@@ -375,9 +375,15 @@ impl Tried<'_> {
              at this load; what it costs, it costs all day.",
             percent(WRONG),
             percent(WRONG * value),
-            count(requests.round().max(0.0) as u64),
+            count(about(requests)),
         )
     }
+}
+
+/// To two digits: what is multiplied up to a day is no better known than that.
+fn about(value: f64) -> u64 {
+    let grain = 10_f64.powf((value.max(1.0).log10().floor() - 1.0).max(0.0));
+    ((value.max(0.0) / grain).round() * grain) as u64
 }
 
 fn is_of_kind(trial: &Trial, kind: &str) -> bool {

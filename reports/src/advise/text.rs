@@ -159,9 +159,10 @@ fn grown(advice: &Advice, look: Look) -> String {
 }
 
 fn legend(advice: &Advice, look: Look) -> String {
-    let span = advice.trials.first().map(|trial| (trial.from_us, trial.until_us));
-    let when =
-        span.map_or_else(String::new, |(from, until)| format!(", {} to {}", moment(from), moment(until)));
+    let kinds = advice.trials.iter().find(|trial| trial.weight().is_some());
+    let when = kinds.map_or_else(String::new, |trial| {
+        format!(", for a kind of fault {} to {}", moment(trial.from_us), moment(trial.until_us))
+    });
     let text = format!(
         "Lost: not served well within {}; of the requests of the time in which something is wrong{when}. {AS_GOOD} as good as any, beyond chance and by a tenth of a per cent; of \
          those the one with fewest busy cores is chosen.",

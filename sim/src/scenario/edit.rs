@@ -157,7 +157,15 @@ impl Draft {
         let beside = self.beside.iter().filter(|source| source.path != generate::PATH);
         std::iter::once(scenario).chain(beside.cloned()).collect()
     }
+
+    /// The texts to be written beside each other, the scenario file first: without what is part of hoplab.
+    pub fn files(&self) -> Vec<Source> {
+        self.sources().into_iter().filter(|source| !source.path.starts_with(OWN)).collect()
+    }
 }
+
+/// Where texts are said to stand that are part of hoplab, and on no disk.
+const OWN: &str = "(hoplab)/";
 
 /// The keys of a path.
 fn keys(path: &str) -> Result<Vec<Key>, NotEdited> {

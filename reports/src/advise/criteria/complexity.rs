@@ -65,14 +65,9 @@ fn growth(of: &Evidence) -> Option<Finding> {
     let sizes = by_size(of.grown);
     let (first, last) = (sizes.first()?, sizes.last()?);
     let of_size = |(size, all): &(u32, Vec<&Grown>)| {
-        let choices = by_text(all.iter().map(|grown| (grown.choice.clone(), grown.name.clone())));
-        match &choices[..] {
-            [(choice, _)] => format!("{choice} of {size} services"),
-            more => {
-                let choices: Vec<&str> = more.iter().map(|(choice, _)| choice.as_str()).collect();
-                format!("{} of {size}, by how they are wired", choices.join(" or "))
-            }
-        }
+        let is_chosen = |name: &&String| all.iter().any(|grown| grown.choice == **name);
+        let choices: Vec<&str> = of.costs.keys().filter(is_chosen).map(String::as_str).collect();
+        (choices.join(" or "), size.to_string())
     };
     let told = match threshold(of.grown) {
         Some((below, before, from, then)) => {
@@ -85,8 +80,14 @@ fn growth(of: &Evidence) -> Option<Finding> {
             )
         }
         None => {
-            let all: Vec<String> = sizes.iter().map(of_size).collect();
-            format!("no number of services is a threshold: {}", listed(&all))
+            let by_choice = by_text(sizes.iter().map(of_size));
+            let all =
+                by_choice.into_iter().map(|(choice, sizes)| format!("{choice} with {}", listed(&sizes)));
+            let all: Vec<String> = all.collect();
+            format!(
+                "no number of services is a threshold, and how they are wired decides: {}",
+                all.join("; ")
+            )
         }
     };
     let text = format!("When a pod of the service that is asked most is 20 times slower, {told}.");
