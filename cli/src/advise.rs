@@ -134,19 +134,10 @@ impl Pieces {
         results.drain(..).collect()
     }
 
-    /// The record of a trial, of all seeds; `None` where one is missing.
-    fn record(&self, trial: usize, open: &OpenStudy, missing: &mut Missing) -> Option<Record> {
+    /// The records of a trial, one of each seed; `None` where one is missing.
+    fn records(&self, trial: usize, open: &OpenStudy) -> Option<Vec<Record>> {
         let first = trial * self.seeds as usize;
-        let part = |piece| {
-            let name = self.name(piece);
-            missing.note(open.parts.get::<Record>(&name), piece as u64, &name)
-        };
-        let mut records: Vec<Record> = (first..first + self.seeds as usize).filter_map(part).collect();
-        match records.len() as u64 == self.seeds {
-            true if self.seeds > 1 => join::join(records).ok(),
-            true => records.pop(),
-            false => None,
-        }
+        (first..first + self.seeds as usize).map(|piece| open.parts.get(&self.name(piece))).collect()
     }
 
     /// Puts all parts together, and says what to choose.
@@ -162,8 +153,8 @@ impl Pieces {
         };
         let knees: Vec<Knee> = (self.runs()..self.count()).filter_map(knee).collect();
         open.whole(&missing, "pieces", self.count() as u64)?;
-        let record = |trial| self.record(trial, open, &mut Missing::default());
-        let came = Came { record: &record, knees, seeds: self.seeds };
+        let records = |trial| self.records(trial, open);
+        let came = Came { records: &records, knees, seeds: self.seeds };
         let Some(advice) = Advice::of(&self.question, came) else {
             bail!("no request was measured when all is well: there is nothing to choose by");
         };
@@ -172,10 +163,14 @@ impl Pieces {
         if open.json {
             writeln!(out, "{}", advice.to_json())?;
         } else {
-            write!(out, "{}", advice.to_text(&open.dir, terminal::look()))?;
+            write!(out, "{}", reports::advise::text(&advice, &open.dir, terminal::look()))?;
         }
         written?;
-        Ok(End::Well)
+        // As a run of the scenario itself would say.
+        for untouched in &advice.invalid {
+            eprintln!("invalid: {untouched}");
+        }
+        Ok(if advice.invalid.is_empty() { End::Well } else { End::Invalid })
     }
 
     /// The scenarios of all trials, with what was seen in them, and of the loads between which each architecture ceases to

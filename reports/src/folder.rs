@@ -65,7 +65,7 @@ impl Kept {
             Self::Run(record) => table::table(record, Some(dir), look),
             Self::Sweep(sweep) => sweep::table(sweep, Some(dir), look),
             Self::Exploration(summary) => summary.to_text(dir),
-            Self::Advice(advice) => advice.to_text(dir, look),
+            Self::Advice(advice) => advise::text(advice, dir, look),
         }
     }
 

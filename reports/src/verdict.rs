@@ -36,10 +36,9 @@ mod words;
 use hoplab_sim::record::Record;
 
 use crate::format::glued;
-pub(crate) use cost::added;
-pub(crate) use gap::{Gap, Told, late_share};
+pub(crate) use cost::{Added, added};
 pub use reason::{Cited, Reason, Rule};
-pub(crate) use run::{Part, Run, Subject, unserved_share};
+pub(crate) use run::{Part, Run, Subject};
 pub(crate) use words::{Said, with};
 
 /// What a reader wants first.

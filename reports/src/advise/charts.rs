@@ -7,7 +7,10 @@ use crate::charts::{Drawing, Frame, Ink, Mark, Room};
 use crate::format::{duration, percent, significant};
 use crate::palette::{self, SLOTS};
 
-use super::Advice;
+use super::advice::{Advice, carried};
+
+/// Thousandths of a core in one.
+const MILLI: f64 = 1_000.0;
 
 /// The slot of each architecture in the palette, in their order.
 pub(super) fn slots(advice: &Advice) -> Vec<usize> {
@@ -22,13 +25,13 @@ pub(super) fn paid_and_lost(advice: &Advice, room: Room) -> Drawing {
     drawing.height = frame.bottom() + 52.0;
     let lost = |name: &str| advice.recommendation.lost.get(name).copied().unwrap_or(0.0);
     let most = advice.costs.keys().map(|name| lost(name)).fold(0.0, f64::max);
-    let base = advice.costs.values().next().map_or(0.0, |cost| cost.cores);
-    let more = |cores: f64| (cores - base).max(0.0);
-    let cores = advice.costs.values().map(|cost| more(cost.cores)).fold(0.01, f64::max);
+    let fewest = advice.costs.values().map(|cost| cost.cores).fold(f64::INFINITY, f64::min);
+    let more = |cores: f64| (cores - fewest) * MILLI;
+    let cores = advice.costs.values().map(|cost| more(cost.cores)).fold(1.0, f64::max);
     let (x, y) = (Axis::number(cores * 1.1, 6), Axis::share(most * 1.1, 6));
     drawing.vertical_axis(frame, &y, "requests lost while something is wrong, on average");
     drawing.horizontal_axis(frame, &x);
-    let name = format!("cores busy when all is well, more than with {}", advice.baseline);
+    let name = "thousandths of a core busy when all is well, more than with the fewest";
     let at = (frame.right(), frame.bottom() + room.text() * 3.0);
     drawing.text(at, name, crate::charts::Align::End, Ink::Muted);
     let mut said = Vec::new();
@@ -82,7 +85,7 @@ pub(super) fn over_load(advice: &Advice, room: Room) -> Option<Drawing> {
     }
     let name = |at: f64| format!("{} times", significant(at));
     drawing.spots(frame, &x, &lines, (&name, &duration));
-    let carried: Vec<String> = advice.knees.iter().map(super::carried).collect();
+    let carried: Vec<String> = advice.knees.iter().map(carried).collect();
     drawing.description = carried.join("; ") + ".";
     Some(drawing)
 }

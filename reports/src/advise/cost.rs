@@ -7,12 +7,16 @@ use hoplab_sim::record::{Architecture, Interval, Record, Resources};
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
+use super::lost;
 use crate::money;
 use crate::scope::scope;
 use crate::verdict::{self, Run, Subject};
 
 /// The kind of container that is no proxy.
-pub(super) const APPLICATION: &str = "application";
+const APPLICATION: &str = "application";
+
+/// The kind of container that stands beside one.
+const SIDECAR: &str = "sidecar";
 
 /// What an architecture costs.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -26,6 +30,8 @@ pub struct Cost {
     /// The 95 % confidence interval of that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub added_interval: Option<Interval>,
+    /// Whether chance alone may explain it.
+    pub added_is_unsure: bool,
     /// Requests that clients sent, by the second.
     pub rate: f64,
     /// The share of requests that were not served well in time.
@@ -34,6 +40,8 @@ pub struct Cost {
     pub cores: f64,
     /// Of these, those of proxies.
     pub proxy_cores: f64,
+    /// Of these, those of sidecars.
+    pub sidecar_cores: f64,
     /// Memory of proxies, bytes; as far as it is known what they take.
     pub memory: u64,
     /// Connections at their most.
@@ -57,12 +65,24 @@ pub struct Tls {
     pub cores: f64,
 }
 
-impl Cost {
-    /// What comes first where two are as good: fewer cores, then less time.
-    pub(super) fn order(&self, other: &Self) -> std::cmp::Ordering {
-        let time = |of: &Self| of.p50_us.unwrap_or(f64::INFINITY);
-        self.cores.total_cmp(&other.cores).then_with(|| time(self).total_cmp(&time(other)))
-    }
+/// Fewer cores than this, and than one in a hundred, more or less are no difference.
+pub(super) const CORES_MIN: f64 = 0.005;
+
+/// Which of several costs least: the fewest cores, of those that keep as many busy the fastest, then the one with fewest
+/// proxies. `None` where there is none.
+pub(super) fn cheapest<'a>(
+    all: impl Iterator<Item = usize> + Clone,
+    cost: impl Fn(usize) -> Option<&'a Cost>,
+) -> Option<usize> {
+    let fewest = all.clone().filter_map(&cost).map(|cost| cost.cores).fold(f64::INFINITY, f64::min);
+    let most = fewest + CORES_MIN.max(fewest * 0.01);
+    let known = all.filter_map(|index| Some((index, cost(index)?)));
+    let order = |(_, a): &(usize, &Cost), (_, b): &(usize, &Cost)| {
+        let time = |of: &Cost| of.added_us.unwrap_or(0.0);
+        let proxies = |of: &Cost| of.parts.gateways + of.parts.sidecars;
+        time(a).total_cmp(&time(b)).then_with(|| proxies(a).cmp(&proxies(b)))
+    };
+    known.filter(|(_, cost)| cost.cores <= most).min_by(order).map(|(index, _)| index)
 }
 
 /// What each architecture costs, by the record of the trial in which all is well; what is later than `late_us` is lost.
@@ -89,7 +109,6 @@ fn cost(well: &Run, subject: &Subject, parts: Parts, clear: Option<&Record>, lat
     let proxies: Resources =
         seen.resources.iter().filter(|(kind, _)| *kind != APPLICATION).map(|(_, of)| *of).sum();
     let added = verdict::added(well, subject).filter(|_| subject.name != well.baseline.name);
-    let windows = subject.windows(well.record, &well.whole());
     let hour = money::of(well.record).and_then(|(_, all)| {
         let of = all.into_iter().find(|(name, _)| *name == subject.name);
         of.map(|(_, money)| money.hour)
@@ -98,11 +117,14 @@ fn cost(well: &Run, subject: &Subject, parts: Parts, clear: Option<&Record>, lat
         p50_us: Figure::P50.of(&figures),
         p99_us: Figure::P99.of(&figures),
         added_us: added.as_ref().map(|added| added.us),
+        added_is_unsure: added.as_ref().is_some_and(verdict::Added::is_unsure),
         added_interval: added.and_then(|added| added.interval),
         rate: rate(well.record, seen),
-        lost: verdict::late_share(windows, late_us),
+        lost: lost::share(well, subject, (well.whole().from_us, well.whole().until_us), late_us)
+            .unwrap_or(0.0),
         cores: all.cores_mean,
         proxy_cores: proxies.cores_mean,
+        sidecar_cores: seen.resources.get(SIDECAR).map_or(0.0, |of| of.cores_mean),
         memory: proxies.memory,
         connections: all.connections_peak,
         money_hour: hour,

@@ -3,13 +3,11 @@
 //! service that is asked most is slow for a while.
 
 use hoplab_sim::advise::{About, Shape};
-use hoplab_sim::record::{Architecture, Record, Resources};
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
-use super::cost::APPLICATION;
+use super::cost::Cost;
 use super::trial::Trial;
-use crate::verdict::{self, Run};
 
 /// A generated system.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -40,31 +38,22 @@ pub struct Price {
 }
 
 impl Grown {
-    /// What `record` of a `trial` of another size shows.
-    pub(super) fn of(trial: &Trial, record: &Record) -> Option<Self> {
+    /// What a `trial` of another size shows, of architectures with these costs.
+    pub(super) fn of(trial: &Trial, costs: &IndexMap<String, Cost>) -> Option<Self> {
         let About::Grown { services, shape: Shape { calls, depth, .. }, .. } = &trial.about else {
             return None;
         };
-        let run = Run::of(record)?;
-        let cores = |seen: &Architecture| {
-            let proxies = seen.resources.iter().filter(|(kind, _)| *kind != APPLICATION);
-            proxies.map(|(_, of)| *of).sum::<Resources>().cores_mean
-        };
-        let price = |subject: verdict::Subject| {
-            let added = verdict::added(&run, &subject).filter(|_| subject.name != run.baseline.name);
-            let price = Price {
-                added_us: added.map_or(0.0, |added| added.us),
-                cores: cores(subject.seen),
-                lost: trial.seen.get(subject.name)?.lost,
-            };
-            Some((subject.name.to_owned(), price))
+        let price = |(name, cost): (&String, &Cost)| {
+            let lost = trial.seen.get(name)?.lost;
+            let price = Price { added_us: cost.added_us.unwrap_or(0.0), cores: cost.proxy_cores, lost };
+            Some((name.clone(), price))
         };
         Some(Self {
             name: trial.name.clone(),
             services: *services,
             calls: *calls,
             depth: *depth,
-            seen: run.all().filter_map(price).collect(),
+            seen: costs.iter().filter_map(price).collect(),
             choice: trial.choice.architecture.clone(),
         })
     }

@@ -1,12 +1,18 @@
 //! The page of an advice, in the look of a run's page: the answer first, then what it rests on, then the five questions.
 //! Owns the order of what is told; the charts have a file of their own.
 
+use hoplab_sim::advise::SLOW;
 use hoplab_sim::advise::knee::Knee;
 use hoplab_sim::record::VERSION;
 use maud::{Markup, html};
 
+use super::advice::Advice;
+use super::charts;
+use super::cost::Cost;
+use super::criteria::Criterion;
 use super::growth::by_size;
-use super::{Advice, Cost, Criterion, Trial, charts};
+use super::text::times;
+use super::trial::Trial;
 use crate::charts::{HEAT_LEVELS, Ink, Room};
 use crate::format::{bytes, count, duration, glued, moment, percent, plural, significant};
 use crate::money;
@@ -34,7 +40,6 @@ pub(super) fn page(advice: &Advice) -> String {
 }
 
 fn head(advice: &Advice) -> Markup {
-    let trials = advice.trials.len() + advice.grown.len() + 1;
     html! {
         header {
             p.eyebrow { span.mark { "hoplab" } " " (advice.scenario) ", an advice" }
@@ -44,10 +49,11 @@ fn head(advice: &Advice) -> Markup {
             }
             div.verdict {
                 p.headline { (glued(&advice.recommendation.headline)) }
-                @if !advice.recommendation.margin.is_empty() { p { (glued(&advice.recommendation.margin)) } }
+                @if !advice.recommendation.margin.is_empty() { p { (prose(&advice.recommendation.margin)) } }
+                @for warning in &advice.recommendation.warnings { p.bad { "Check first: " (prose(warning)) } }
             }
             ul.facts {
-                li { span { "trials" } (trials) }
+                li { span { "trials" } (advice.runs) }
                 li { span { "seed" } (advice.seed)
                     @if advice.seeds > 1 { " to " (advice.seed + advice.seeds - 1) } }
                 li { span { "digest" } code { (advice.digest.get(..12).unwrap_or(&advice.digest)) } }
@@ -78,10 +84,10 @@ fn answers(advice: &Advice) -> Markup {
         (frame::figure(&drawn(Room::Wide), &drawn(Room::Narrow), &Keys::named(advice.costs.keys())))
         @if !recommendation.conditions.is_empty() {
             h3 { "When to choose what" }
-            ul { @for condition in &recommendation.conditions { li { (glued(&condition.text)) } } }
+            ul { @for condition in &recommendation.conditions { li { (prose(&condition.text)) } } }
         }
         h3 { "What would change it" }
-        ul { @for change in &recommendation.changes { li { (glued(change)) } } }
+        ul { @for change in &recommendation.changes { li { (prose(change)) } } }
     };
     section("when", "What is lost, and what that costs", &note, &body)
 }
@@ -91,8 +97,7 @@ fn costs(advice: &Advice) -> Markup {
     let known = |us: Option<f64>| us.map_or_else(|| "–".to_owned(), duration);
     let carries = |name: &str| {
         let knee = advice.knees.iter().find(|knee| knee.architecture == *name);
-        knee.and_then(Knee::carries)
-            .map_or_else(|| "–".to_owned(), |times| format!("{} ×", significant(times)))
+        knee.and_then(Knee::carries).map_or_else(|| "–".to_owned(), times)
     };
     let has_memory = advice.costs.values().any(|cost| cost.memory > 0);
     let note = html! {
@@ -101,7 +106,7 @@ fn costs(advice: &Advice) -> Markup {
     };
     let row = |name: &str, cost: &Cost| {
         html! {
-            td { (known(cost.p50_us)) } td { (known(cost.p99_us)) } td { (known(cost.added_us)) }
+            td { (known(cost.p50_us)) } td { (known(cost.p99_us)) } td { (known(cost.added_us)) } td { (percent(cost.lost)) }
             td { (significant(cost.cores)) } td { (significant(cost.proxy_cores)) }
             td { (count(u64::from(cost.parts.gateways + cost.parts.sidecars))) }
             @if has_memory { td { (bytes(cost.memory)) } }
@@ -112,7 +117,7 @@ fn costs(advice: &Advice) -> Markup {
     };
     let table = html! { table {
         thead { tr {
-            th scope="col" {} th scope="col" { "median" } th scope="col" { "99 %" } th scope="col" { "added" }
+            th scope="col" {} th scope="col" { "median" } th scope="col" { "99 %" } th scope="col" { "added" } th scope="col" { "lost" }
             th scope="col" { "cores" } th scope="col" { "of proxies" } th scope="col" { "proxies" }
             @if has_memory { th scope="col" { "memory" } }
             th scope="col" { "connections" } th scope="col" { "encrypted" }
@@ -137,7 +142,7 @@ fn wrong(advice: &Advice) -> Markup {
         thead { tr {
             th scope="col" { "while" }
             @for name in advice.costs.keys() { th scope="col" { (name) } }
-            th.text scope="col" { "choose" } th.text scope="col" { "trial" }
+            th.text scope="col" { "best alone" } th.text scope="col" { "trial" }
         } }
         tbody { @for trial in &advice.trials { (row(trial)) } }
     } };
@@ -149,11 +154,11 @@ fn row(trial: &Trial) -> Markup {
         th.wrap scope="row" { (trial.text) br; span.quiet { (moment(trial.from_us)) " to " (moment(trial.until_us)) } }
         @for (name, seen) in &trial.seen {
             td style={ "background:color-mix(in srgb, var(--h" (level(seen.lost)) ") 45%, transparent);padding-right:10px" }
-                title={ (percent(seen.failed)) " not served well at all, " (percent(seen.after)) " lost afterwards" } {
+                title={ (percent(seen.failed)) " not served well at all, " (seen.after.map_or_else(|| "–".to_owned(), percent)) " lost afterwards" } {
                 @if trial.choice.as_good.contains(name) { strong { (percent(seen.lost)) } } @else { (percent(seen.lost)) }
             }
         }
-        td.text { (trial.choice.architecture) }
+        td.text { @if trial.counts() { (trial.choice.architecture) } @else { "–" } }
         td.text { a href={ (TRIALS) (trial.name) ".toml" } { code { (trial.name) } } }
     } }
 }
@@ -181,10 +186,10 @@ fn question(criterion: &Criterion) -> Markup {
         article {
             h3 { (criterion.question) }
             ul { @for finding in &criterion.findings { li {
-                (glued(&finding.text))
+                (prose(&finding.text))
                 @if let Some(trial) = &finding.trial { " " a.quiet href={ (TRIALS) (trial) ".toml" } { (trial) } }
             } } }
-            @for text in &criterion.unmeasured { p.note { "Not measured: " (text) } }
+            @for text in &criterion.unmeasured { p.note { "Not measured: " (prose(text)) } }
         }
     }
 }
@@ -206,8 +211,8 @@ fn grown(advice: &Advice) -> Markup {
     }
     let note = html! {
         "Systems of the same making, several of each size: what each architecture adds to the median request, how many \
-         cores its proxies keep busy, and what is lost while a pod of the service that is asked most is 20 \
-         times slower."
+         cores its proxies keep busy, and what is lost while a pod of the service that is asked most is "
+        (SLOW) " times slower."
     };
     let others = || advice.costs.keys().skip(1);
     let table = html! { table {
@@ -234,6 +239,13 @@ fn grown(advice: &Advice) -> Markup {
     section("grown", "Larger and smaller systems", &note, &frame::scroll("sizes", &table))
 }
 
+/// A text with what stands between backticks as code.
+fn prose(text: &str) -> Markup {
+    html! { @for (index, part) in text.split('`').enumerate() {
+        @if index % 2 == 1 { code { (part) } } @else { (glued(part)) }
+    } }
+}
+
 fn swatch(slot: usize) -> Markup {
     html! { i class={ "swatch " (svg::class(Ink::Architecture(slot % SLOTS))) } {} }
 }
@@ -244,7 +256,7 @@ fn foot(advice: &Advice) -> Markup {
         footer {
             h2 id="again" { "Run it again" }
             p { "All of it, and any of its trials:" }
-            pre.command { code { "hoplab advise FILE --seed " (advice.seed) (seeds) "\nhoplab run " (TRIALS) "NAME.toml" } }
+            pre.command { code { "hoplab advise " (advice.file) " --seed " (advice.seed) (seeds) "\nhoplab run " (TRIALS) "NAME.toml" (seeds) } }
             p { "hoplab " (VERSION) ", " (plural(advice.costs.len() as u64, "architecture")) ", digest " code { (advice.digest) } }
         }
     }

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use hoplab_sim::record::Latencies;
-use hoplab_sim::scenario::plan::{Metric, Plan};
+use hoplab_sim::scenario::plan::{During, Expectation, Metric, Plan};
 use serde::{Deserialize, Serialize};
 
 use crate::format::{duration, significant};
@@ -35,11 +35,18 @@ pub enum Why {
     Felt,
 }
 
+/// Whether it is said of all requests, at all times, in each architecture.
+fn is_of_all(expected: &Expectation, plan: &Plan) -> bool {
+    expected.of.is_none()
+        && expected.during == During::All
+        && expected.architectures.len() == plan.architectures.len()
+}
+
 impl Patience {
     /// By what the requests of the baseline take when all is well.
     pub(super) fn of(plan: &Plan, well: &Latencies) -> Self {
         let limit = plan.expectations.iter().find_map(|expected| match expected.metric {
-            Metric::Within { limit_us } if expected.of.is_none() => Some(limit_us),
+            Metric::Within { limit_us } if is_of_all(expected, plan) => Some(limit_us),
             _ => None,
         });
         if let Some(us) = limit {

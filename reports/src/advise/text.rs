@@ -1,43 +1,46 @@
 //! An advice as text for the terminal: the answer, what it rests on, the five questions, and how to see each figure again.
 
 use std::fmt::Write;
-use std::path::Path;
 
+use hoplab_sim::advise::knee::{Knee, TIMES_MAX};
+use hoplab_sim::advise::{DRAWN, SLOW};
+
+use super::advice::Advice;
+use super::cost::Cost;
 use super::growth::{by_size, range};
-use super::{Advice, PAGE};
+use super::trial::Seen;
 use crate::Look;
 use crate::format::{count, duration, moment, percent, plural, significant};
 use crate::money;
-use crate::names::TRIALS;
 use crate::table::{grid, wrapped};
 
 /// A mark of an architecture that is as good as the one that is chosen.
-const AS_GOOD: &str = "=";
+const AS_GOOD: &str = "*";
 
 /// What stands before an entry of a list, and before its further lines.
 const ITEM: &str = "  - ";
 const INDENT: &str = "    ";
 
 /// All of it.
-pub(super) fn text(advice: &Advice, dir: &Path, look: Look) -> String {
+pub(super) fn text(advice: &Advice, look: Look) -> String {
     let mut text = String::new();
     let mut line = |words: &str| {
         let _ = writeln!(text, "{words}");
     };
     let seeds =
         if advice.seeds == 1 { format!("seed {}", advice.seed) } else { plural(advice.seeds, "seed") };
-    line(&format!(
-        "{}: {} trials, {seeds}, digest {}",
-        advice.title,
-        advice.trials.len() + advice.grown.len() + 1,
-        advice.digest
-    ));
+    line(&format!("{}: {} trials, {seeds}, digest {}", advice.title, advice.runs, advice.digest));
     line("");
     for words in wrapped(&advice.recommendation.headline, look.width) {
         line(&look.painted("1", &words));
     }
     for words in wrapped(&advice.recommendation.margin, look.width) {
         line(&words);
+    }
+    for warning in &advice.recommendation.warnings {
+        for words in wrapped(&format!("check first: {warning}"), look.width) {
+            line(&look.painted("33", &words));
+        }
     }
     line("");
     line(&costs(advice, look));
@@ -67,8 +70,6 @@ pub(super) fn text(advice: &Advice, dir: &Path, look: Look) -> String {
             look,
         );
     }
-    let _ = writeln!(text, "repeat a figure: hoplab run {}NAME.toml", dir.join(TRIALS).display());
-    let _ = writeln!(text, "report: {}", dir.join(PAGE).display());
     text
 }
 
@@ -92,13 +93,14 @@ fn section<'a>(text: &mut String, heading: &str, all: impl Iterator<Item = &'a s
 fn costs(advice: &Advice, look: Look) -> String {
     let mut rows =
         vec![std::iter::once("when all is well".to_owned()).chain(advice.costs.keys().cloned()).collect()];
-    let mut row = |name: &str, of: &dyn Fn(&super::Cost) -> String| {
+    let mut row = |name: &str, of: &dyn Fn(&Cost) -> String| {
         rows.push(std::iter::once(name.to_owned()).chain(advice.costs.values().map(of)).collect::<Vec<_>>());
     };
     let known = |us: Option<f64>| us.map_or_else(|| "–".to_owned(), duration);
     row("median", &|cost| known(cost.p50_us));
     row("99 %", &|cost| known(cost.p99_us));
     row("added to the median", &|cost| known(cost.added_us));
+    row("lost", &|cost| percent(cost.lost));
     row("cores busy", &|cost| significant(cost.cores));
     row("proxies", &|cost| count(u64::from(cost.parts.gateways + cost.parts.sidecars)));
     if let Some(currency) = &advice.currency {
@@ -109,8 +111,7 @@ fn costs(advice: &Advice, look: Look) -> String {
     if !advice.knees.is_empty() {
         let carries = |name: &String| {
             let knee = advice.knees.iter().find(|knee| knee.architecture == **name);
-            knee.and_then(hoplab_sim::advise::knee::Knee::carries)
-                .map_or_else(|| "–".to_owned(), |times| format!("{} ×", significant(times)))
+            knee.and_then(Knee::carries).map_or_else(|| "–".to_owned(), times)
         };
         rows.push(std::iter::once("carries".to_owned()).chain(advice.costs.keys().map(carries)).collect());
     }
@@ -119,11 +120,11 @@ fn costs(advice: &Advice, look: Look) -> String {
 
 /// What is lost while something is wrong.
 fn wrong(advice: &Advice, look: Look) -> String {
-    let head = ["lost while", "choose"].map(str::to_owned).to_vec();
+    let head = ["lost while", "best alone"].map(str::to_owned).to_vec();
     let mut rows = vec![head.into_iter().chain(advice.costs.keys().cloned()).collect::<Vec<_>>()];
     for trial in &advice.trials {
         let choice = &trial.choice;
-        let cell = |(name, seen): (&String, &super::Seen)| {
+        let cell = |(name, seen): (&String, &Seen)| {
             let mark = if choice.as_good.contains(name) { AS_GOOD } else { "" };
             format!("{}{mark}", percent(seen.lost))
         };
@@ -133,7 +134,7 @@ fn wrong(advice: &Advice, look: Look) -> String {
     }
     let mean = advice.costs.keys().map(|name| percent(*advice.recommendation.lost.get(name).unwrap_or(&0.0)));
     rows.push(
-        ["on average".to_owned(), advice.recommendation.architecture.clone()]
+        ["weighted mean".to_owned(), advice.recommendation.architecture.clone()]
             .into_iter()
             .chain(mean)
             .collect(),
@@ -146,16 +147,24 @@ fn grown(advice: &Advice, look: Look) -> String {
     let head = ["services", "calls", "choose"].map(str::to_owned).to_vec();
     let mut rows = vec![head.into_iter().chain(advice.costs.keys().cloned()).collect::<Vec<_>>()];
     for (size, all) in by_size(&advice.grown) {
-        let mut choices: Vec<String> = all.iter().map(|of| of.choice.clone()).collect();
-        choices.dedup();
+        let is_chosen = |name: &&String| all.iter().any(|of| of.choice == **name);
+        let choices: Vec<String> = advice.costs.keys().filter(is_chosen).cloned().collect();
         let first =
             [count(size.into()), range(all.iter().map(|of| of.calls), significant), choices.join(", ")];
         let lost = |name: &String| range(all.iter().filter_map(|of| Some(of.seen.get(name)?.lost)), percent);
         rows.push(first.into_iter().chain(advice.costs.keys().map(lost)).collect());
     }
-    let text = "Lost in systems of other sizes, three of each, while a pod of the service that is asked most is 20 times \
-                slower; calls are those of a request.";
-    format!("{}{}\n", grid(&rows, look), wrapped(text, look.width).join("\n"))
+    let text = format!(
+        "Lost in systems of other sizes, {DRAWN} of each, while a pod of the service that is asked most is {SLOW} times \
+         slower; calls are those of a request."
+    );
+    format!("{}{}\n", grid(&rows, look), wrapped(&text, look.width).join("\n"))
+}
+
+/// How many times its load an architecture carries.
+pub(super) fn times(times: f64) -> String {
+    let more = if times >= TIMES_MAX { "≥ " } else { "" };
+    format!("{more}{} ×", significant(times))
 }
 
 fn legend(advice: &Advice, look: Look) -> String {
@@ -164,8 +173,9 @@ fn legend(advice: &Advice, look: Look) -> String {
         format!(", for a kind of fault {} to {}", moment(trial.from_us), moment(trial.until_us))
     });
     let text = format!(
-        "Lost: not served well within {}; of the requests of the time in which something is wrong{when}. {AS_GOOD} as good as any, beyond chance and by a tenth of a per cent; of \
-         those the one with fewest busy cores is chosen.",
+        "Lost: not served well within {}, of the requests of the time in which something is wrong{when}. {AS_GOOD} as good as \
+         any, beyond chance and by a tenth of a per cent; best alone is what costs least of these. The weighted mean has the \
+         scenario's own faults count as much as all kinds of faults together, and no flood.",
         advice.patience.told(&advice.baseline),
     );
     let untouched = advice.untouched().unwrap_or_default();

@@ -1,17 +1,16 @@
 //! What became of requests in a trial: how many were lost under each architecture while something was wrong and after it,
-//! and which architecture to choose if that is what goes wrong. Differences beyond chance count alone ([`Gap`]).
+//! and which architecture to choose if that is what goes wrong. Differences beyond chance count alone ([`Apart`]).
 
 use hoplab_sim::advise::{self, About};
-use hoplab_sim::record::{Interval, Phase, Record, Traffic};
+use hoplab_sim::record::{Interval, Record};
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
+use super::choice::{BASELINE, MATTERS, as_good, choose};
 use super::cost::Cost;
+use super::lost::{self, Apart, Lost, Spans};
 use crate::format::listed;
-use crate::verdict::{Gap, Part, Run, Subject, Told, late_share, unserved_share};
-
-/// A smaller share of requests is no reason to choose one rather than another.
-pub(super) const MATTERS: f64 = 0.001;
+use crate::verdict::{Run, Subject};
 
 /// What became of requests in a trial.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -26,6 +25,8 @@ pub struct Trial {
     pub from_us: u64,
     /// Until when, µs.
     pub until_us: u64,
+    /// How many requests were to be sent while it was, of all seeds.
+    pub requests: u64,
     /// Under each architecture.
     pub seen: IndexMap<String, Seen>,
     /// What to choose if that is what goes wrong.
@@ -39,8 +40,8 @@ pub struct Seen {
     pub lost: f64,
     /// The share that was not served well at all.
     pub failed: f64,
-    /// The share that was not served well in time in the second half of what follows.
-    pub after: f64,
+    /// The share that was not served well in time in the second half of what follows; `null` where nothing follows.
+    pub after: Option<f64>,
     /// Whether what went wrong touched anything, or there is nothing of what it is aimed at.
     pub touched: bool,
 }
@@ -62,50 +63,45 @@ pub struct Choice {
     pub seeds_to_tell: Option<u64>,
 }
 
-/// By how much larger a share is lost under the second architecture than under the first, of all pairs.
-pub(super) struct Gaps(Vec<Vec<Option<Gap>>>);
+/// What is lost under each architecture, in their order; the baseline comes first.
+pub(super) struct AllLost(Vec<Lost>);
 
-impl Gaps {
-    pub(super) fn between(&self, from: usize, to: usize) -> Option<Gap> {
-        *self.0.get(from)?.get(to)?
+impl AllLost {
+    /// By how much larger a share is lost under the second than under the first.
+    pub(super) fn apart(&self, from: usize, to: usize) -> Option<Apart> {
+        Some(self.0.get(from)?.apart(self.0.get(to)?))
     }
 }
 
 impl Trial {
-    /// What `record` of a trial shows; `None` where no request was measured.
+    /// What the `record` of a trial shows, which was joined of those of `seeds`; `None` where no request was measured.
     pub(super) fn of(
         trial: &advise::Trial,
-        record: &Record,
+        (record, seeds): (&Record, &[Record]),
         costs: &IndexMap<String, Cost>,
         late_us: u64,
-    ) -> Option<(Self, Gaps)> {
+    ) -> Option<(Self, AllLost)> {
         let run = Run::of(record)?;
-        let (from_us, until_us) = span(&trial.about, record)?;
-        let during = part(from_us, until_us);
-        let after = part(until_us + (record.duration_us - until_us) / 2, record.duration_us);
-        let subjects: Vec<(Subject, f64)> =
-            run.all().map(|subject| (subject, lost(&subject, record, &during, late_us))).collect();
-        let gap = |(one, from): &(Subject, f64), (other, to): &(Subject, f64)| {
-            Gap::late_between(&run, &during, ((one, *from), (other, *to)), late_us)
-        };
-        let gaps: Vec<Vec<Option<Gap>>> =
-            subjects.iter().map(|one| subjects.iter().map(|other| gap(one, other)).collect()).collect();
-        let gaps = Gaps(gaps);
-        let seen = |(subject, lost): &(Subject, f64)| {
-            let windows = subject.windows(record, &during);
-            let requests = Traffic::of_windows(windows).requests;
-            let seen = Seen {
-                lost: *lost,
-                failed: unserved_share(&requests),
-                after: late_share(subject.windows(record, &after), late_us),
-                touched: subject.seen.faults.iter().all(|fault| !fault.applies || fault.hits > 0),
+        let spans = spans(&trial.about, record);
+        let (from_us, until_us) = (spans.first()?.0, spans.last()?.1);
+        let after = (until_us + record.duration_us.saturating_sub(until_us) / 2, record.duration_us);
+        let (mut lost, mut seen) = (Vec::new(), IndexMap::new());
+        for subject in run.all() {
+            let of = Lost::of(&run, &subject, &spans, late_us, seeds)?;
+            let shown = Seen {
+                lost: of.share,
+                failed: Lost::of(&run, &subject, &spans, u64::MAX, &[])?.share,
+                after: lost::share(&run, &subject, after, late_us),
+                touched: touched(&trial.about, &subject),
             };
-            (subject.name.to_owned(), seen)
-        };
-        let seen: IndexMap<String, Seen> = subjects.iter().map(seen).collect();
-        let choice = choose(&subjects, &gaps, costs, run.seeds)?;
-        let (name, about) = (trial.name.clone(), trial.about.clone());
-        Some((Self { name, text: text(&trial.about, record), about, from_us, until_us, seen, choice }, gaps))
+            seen.insert(subject.name.to_owned(), shown);
+            lost.push(of);
+        }
+        let requests = lost.first().map_or(0, Lost::requests);
+        let lost = AllLost(lost);
+        let choice = choice(&seen, &lost, costs)?;
+        let (name, text, about) = (trial.name.clone(), text(&trial.about, record), trial.about.clone());
+        Some((Self { name, text, about, from_us, until_us, requests, seen, choice }, lost))
     }
 
     /// The share of requests that was served well in time under each architecture.
@@ -116,6 +112,16 @@ impl Trial {
     /// Whether what went wrong touched something wherever it could: else it shows nothing.
     pub(super) fn counts(&self) -> bool {
         self.seen.values().all(|seen| seen.touched)
+    }
+
+    /// Those under which what goes wrong touched nothing, though it could have.
+    pub(super) fn untouched(&self) -> Vec<String> {
+        self.seen.iter().filter(|(_, seen)| !seen.touched).map(|(name, _)| name.clone()).collect()
+    }
+
+    /// Whether as few are lost under an architecture as under any.
+    pub(super) fn is_good(&self, architecture: &str) -> bool {
+        self.choice.as_good.iter().any(|of| of == architecture)
     }
 
     /// The smallest share that is lost under any architecture.
@@ -132,68 +138,60 @@ impl Trial {
     }
 }
 
-fn part(from_us: u64, until_us: u64) -> Part {
-    Part { name: None, from_us, until_us }
-}
-
-/// The share of requests that was not served well in time: where a fault has a part of the record for itself, of that; else by
-/// the windows of the run.
-fn lost(subject: &Subject, record: &Record, during: &Part, late_us: u64) -> f64 {
-    let fault = match &record.faults[..] {
-        [fault] => subject.seen.phases.get(&fault.name),
-        _ => None,
-    };
-    let Some(Phase { total, .. }) = fault else {
-        return late_share(subject.windows(record, during), late_us);
-    };
-    let in_time = total.latency.buckets.iter().filter(|(us, _)| *us <= late_us).map(|(_, count)| count);
-    1.0 - in_time.sum::<u64>() as f64 / total.requests.sent.max(1) as f64
+/// Whether what went wrong touched something, or there is nothing of what it is aimed at; of the scenario's own faults
+/// whether any did.
+fn touched(about: &About, subject: &Subject) -> bool {
+    let mut aimed =
+        subject.seen.faults.iter().filter(|fault| fault.applies).map(|fault| fault.hits > 0).peekable();
+    let is_aimed = aimed.peek().is_some();
+    !is_aimed || if *about == About::Written { aimed.any(|hit| hit) } else { aimed.all(|hit| hit) }
 }
 
 /// When something was wrong.
-fn span(about: &About, record: &Record) -> Option<(u64, u64)> {
+fn spans(about: &About, record: &Record) -> Spans {
     if let About::Flood { from_us, until_us, .. } = about {
-        return Some((*from_us, *until_us));
+        return vec![(*from_us, *until_us)];
     }
-    let from = record.faults.iter().map(|fault| fault.at_us).min()?;
-    let until = record.faults.iter().map(|fault| fault.at_us + fault.for_us).max()?;
-    Some((from, until.min(record.duration_us)))
+    let mut faults: Spans = record
+        .faults
+        .iter()
+        .map(|fault| (fault.at_us, fault.at_us.saturating_add(fault.for_us).min(record.duration_us)))
+        .collect();
+    faults.sort_unstable();
+    let mut spans = Spans::new();
+    for (from, until) in faults {
+        match spans.last_mut() {
+            Some(last) if from <= last.1 => last.1 = last.1.max(until),
+            _ => spans.push((from, until)),
+        }
+    }
+    spans
 }
 
 fn text(about: &About, record: &Record) -> String {
     if let About::Flood { times, .. } = about {
-        return format!("{times} times as many clients come");
+        return format!("{times} times as many requests come");
     }
     let texts: Vec<String> = record.faults.iter().map(|fault| fault.text.clone()).collect();
     listed(&texts)
 }
 
-/// What to choose, of architectures in the order of the record, which comes with the baseline first.
-fn choose(
-    subjects: &[(Subject, f64)],
-    gaps: &Gaps,
-    costs: &IndexMap<String, Cost>,
-    seeds: u64,
-) -> Option<Choice> {
-    let lost: Vec<f64> = subjects.iter().map(|(_, lost)| *lost).collect();
-    let best = (0..lost.len()).min_by(|a, b| lost[*a].total_cmp(&lost[*b]))?;
-    let is_worse = |index: usize| {
-        let told = gaps.between(best, index).is_some_and(|gap| gap.told() == Told::More);
-        told && lost[index] - lost[best] >= MATTERS
+/// What to choose, of architectures of which the baseline comes first.
+fn choice(seen: &IndexMap<String, Seen>, all: &AllLost, costs: &IndexMap<String, Cost>) -> Option<Choice> {
+    let lost: Vec<f64> = seen.values().map(|seen| seen.lost).collect();
+    let is_worse = |from: usize, to: usize| {
+        lost[to] - lost[from] >= MATTERS && all.apart(from, to).is_some_and(|apart| apart.is_more())
     };
-    let as_good: Vec<usize> = (0..lost.len()).filter(|index| !is_worse(*index)).collect();
-    let cost = |index: &usize| costs.get(subjects[*index].0.name).cloned().unwrap_or_default();
-    let chosen = *as_good.iter().min_by(|a, b| cost(a).order(&cost(b)))?;
-    let baseline = 0;
-    let saved = gaps.between(chosen, baseline);
-    let hidden = gaps.between(best, baseline).filter(|gap| {
-        chosen == baseline && gap.told() == Told::Open && lost[baseline] - lost[best] >= MATTERS
-    });
+    let as_good = as_good(&lost, is_worse);
+    let name = |index: usize| seen.get_index(index).map_or("", |(name, _)| name.as_str());
+    let chosen = choose(&as_good, |index| is_worse(index, BASELINE), |index| costs.get(name(index)))?;
+    let best = (0..lost.len()).min_by(|a, b| lost[*a].total_cmp(&lost[*b]))?;
+    let is_hidden = as_good.contains(&BASELINE) && lost[BASELINE] - lost[best] >= MATTERS;
     Some(Choice {
-        architecture: subjects[chosen].0.name.to_owned(),
-        as_good: as_good.iter().map(|index| subjects[*index].0.name.to_owned()).collect(),
-        saves: lost[baseline] - lost[chosen],
-        interval: saved.and_then(|gap| gap.interval),
-        seeds_to_tell: hidden.map(|gap| gap.seeds_to_tell(seeds)),
+        architecture: name(chosen).to_owned(),
+        as_good: as_good.iter().map(|index| name(*index).to_owned()).collect(),
+        saves: lost[BASELINE] - lost[chosen],
+        interval: all.apart(chosen, BASELINE).and_then(|apart| apart.interval()),
+        seeds_to_tell: all.apart(best, BASELINE).filter(|_| is_hidden).map(|apart| apart.seeds_to_tell()),
     })
 }

@@ -21,18 +21,18 @@ const REQUESTS_MIN: f64 = 6.0;
 
 /// How a figure of an architecture differs from the baseline's.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Gap {
+pub(super) struct Gap {
     /// The difference of the shares.
-    pub(crate) value: f64,
+    pub(super) value: f64,
     /// Its 95 % confidence interval; `None` where the run is too short to tell.
-    pub(crate) interval: Option<Interval>,
+    pub(super) interval: Option<Interval>,
     /// How many requests the difference is.
     requests: f64,
 }
 
 /// What can be said of a difference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Told {
+pub(super) enum Told {
     /// There is none: as many, not always the same ones.
     Same,
     /// Less, beyond chance.
@@ -72,25 +72,14 @@ impl Gap {
             Some(late(&to.within, &to.requests)? - late(&from.within, &from.requests)?)
         });
         let between = Between { run, one: &run.baseline, other: subject };
-        let share = |windows: &[Window]| late_share(windows, limit_us);
+        let share = move |windows: &[Window]| {
+            let buckets = windows.iter().flat_map(|window| &window.buckets);
+            let within: u64 = buckets.filter(|(us, _)| *us <= limit_us).map(|(_, count)| count).sum();
+            let sent: u64 = windows.iter().map(|window| window.sent).sum();
+            1.0 - within as f64 / sent.max(1) as f64
+        };
         let interval = seeds.or_else(|| between.interval(&run.whole(), value, &share));
         Some(Self { value, interval, requests: value * to.requests.sent as f64 })
-    }
-
-    /// How much larger a share of what was to be sent in a part of the run is not served well within a time under one than
-    /// under another, each with that share; chance by the windows that lie in the part. `None` where nothing was to be sent.
-    pub(crate) fn late_between(
-        run: &Run,
-        part: &Part,
-        ((one, from), (other, to)): ((&Subject, f64), (&Subject, f64)),
-        limit_us: u64,
-    ) -> Option<Self> {
-        let between = Between { run, one, other };
-        let sent: u64 = between.windows(part).1.iter().map(|window| window.sent).sum();
-        let value = to - from;
-        let interval = between.reach(part, &|windows: &[Window]| late_share(windows, limit_us));
-        let interval = interval.map(|reach| Interval::between(value - reach, value + reach));
-        (sent > 0).then_some(Self { value, interval, requests: value * sent as f64 })
     }
 
     /// How much longer what lies at a percentile takes under `subject` than under the baseline, seed by seed and as a
@@ -132,7 +121,7 @@ impl Gap {
     }
 
     /// What can be said of it.
-    pub(crate) fn told(&self) -> Told {
+    pub(super) fn told(&self) -> Told {
         let Some(Interval { low, high, .. }) = self.interval else {
             return if self.value == 0.0 { Told::Same } else { Told::Open };
         };
@@ -146,7 +135,7 @@ impl Gap {
     }
 
     /// How many seeds are likely to tell, where chance may explain it: the interval shrinks with the root of the sample.
-    pub(crate) fn seeds_to_tell(&self, seeds: u64) -> u64 {
+    pub(super) fn seeds_to_tell(&self, seeds: u64) -> u64 {
         const FEWEST: u64 = 5;
         let reach = self.interval.map_or(0.0, |of| (of.high - of.low) / 2.0);
         let times = match self.value {
@@ -166,14 +155,6 @@ impl Gap {
     pub(super) fn cited(&self, run: &Run, part: &Part, subject: &Subject, key: Cow<'static, str>) -> Cited {
         subject.difference(run, part, key, (self.value, self.interval))
     }
-}
-
-/// The share of what was to be sent in some windows that was not served well within a time.
-pub(crate) fn late_share(windows: &[Window], limit_us: u64) -> f64 {
-    let buckets = windows.iter().flat_map(|window| &window.buckets);
-    let within: u64 = buckets.filter(|(us, _)| *us <= limit_us).map(|(_, count)| count).sum();
-    let sent: u64 = windows.iter().map(|window| window.sent).sum();
-    1.0 - within as f64 / sent.max(1) as f64
 }
 
 /// The interval of a difference from those of the seeds, where they tell: there are enough of them, or they disagree. A few

@@ -115,7 +115,7 @@ impl<'a> Run<'a> {
     }
 
     /// The faults, those that overlap as one, with the parts in which they are on and which follow them.
-    pub(super) fn episodes(&self) -> Vec<(Episode, Option<Part>, Option<Part>)> {
+    pub(crate) fn episodes(&self) -> Vec<(Episode, Option<Part>, Option<Part>)> {
         let faults = &self.record.faults;
         let names: Vec<&str> = faults.iter().map(|fault| &*fault.name).collect();
         let spans = faults.iter().map(|fault| (fault.at_us, fault.at_us.saturating_add(fault.for_us)));

@@ -1,6 +1,6 @@
 //! How much load an architecture carries: by halving between the scenario's own and eight times as much, in steps of a
-//! fifth. It carries as much as it answers nearly as fast as at the scenario's own load, and nearly as reliably: the bounds
-//! of both are those of `[invariants]`. More load is sent for a shorter time, so that a try costs no more than the scenario
+//! fifth. A load is carried while what 99 % take is no longer than `[invariants] slower` times that of the baseline at the
+//! scenario's own load, and no more requests than its `errors` are not served well: the same bound for each architecture. More load is sent for a shorter time, so that a try costs no more than the scenario
 //! itself. Runs what it tries, with the scenario's first seed.
 
 use std::num::NonZeroUsize;
@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{NoQuestion, Question};
+use super::question::Question;
+use super::trial::NoQuestion;
 use crate::batch::{self, Panicked, Progress};
 use crate::record::{Outcome, Record, Traffic};
 use crate::scenario::grid::{Spacing, Steps};
@@ -82,24 +83,20 @@ pub fn seek(question: &Question, architecture: &str) -> Result<Knee, NoKnee> {
         spacing: Spacing::Log,
         count: STEPS,
     };
+    let plan = question.plan();
+    let usual = attempt(question, question.baseline(), 1.0)?;
+    let most_us = usual.p99_us as f64 * plan.invariants.slower;
     let mut bracket = Bracket::new(&steps);
     let mut tries: Vec<Tried> = Vec::new();
     while let Some(step) = bracket.next() {
         let times = steps.value(step).number.unwrap_or(1.0);
         let mut tried = attempt(question, architecture, times)?;
-        let own = tries.first().unwrap_or(&tried);
-        tried.holds = holds(question.plan(), own, &tried);
+        tried.holds = tried.unserved <= plan.invariants.errors && tried.p99_us as f64 <= most_us;
         bracket.tried(step, if tried.holds { Outcome::Holds } else { Outcome::Fails });
         tries.push(tried);
     }
     tries.sort_by(|a, b| a.times.total_cmp(&b.times));
     Ok(Knee { architecture: architecture.to_owned(), tries })
-}
-
-/// Whether `tried` is as well as the scenario's `own` load, within the bounds of `[invariants]`.
-fn holds(plan: &Plan, own: &Tried, tried: &Tried) -> bool {
-    let bounds = &plan.invariants;
-    tried.unserved <= own.unserved + bounds.errors && tried.p99_us as f64 <= own.p99_us as f64 * bounds.slower
 }
 
 /// Runs so many times the load of the scenario when all is well.

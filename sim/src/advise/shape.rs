@@ -2,9 +2,11 @@
 //! services, how many calls a request causes and how deep they lie. Of the plan alone: what is expected on average, from
 //! how often calls are made and with which chance, and not what was seen.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde::{Deserialize, Serialize};
 
-use crate::scenario::plan::{Call, EndpointId, Load, Pace, Plan, Step};
+use crate::scenario::plan::{Endpoint, EndpointId, Load, Pace, Plan};
 
 /// The size and form of an application.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -30,12 +32,27 @@ pub struct Shape {
 impl Shape {
     /// That of the application of `plan`.
     pub fn of(plan: &Plan) -> Self {
-        let mut asked = vec![0.0; plan.services.len()];
-        let mut depth = 0;
-        for (endpoint, share) in requested(&plan.loads) {
-            visit(plan, endpoint, share, &mut asked);
-            depth = depth.max(depth_of(plan, endpoint));
+        let requested = requested(&plan.loads);
+        let reached = reached(plan, &requested);
+        let mut times: BTreeMap<EndpointId, f64> = BTreeMap::new();
+        for (id, share) in &requested {
+            *times.entry(*id).or_default() += share;
         }
+        let mut asked = vec![0.0; plan.services.len()];
+        for id in &reached {
+            let own = times.get(id).copied().unwrap_or(0.0);
+            asked[id.service.0] += own;
+            for call in endpoint(plan, *id).calls() {
+                *times.entry(call.target).or_default() += own * f64::from(call.times) * call.chance;
+            }
+        }
+        let mut deep: BTreeMap<EndpointId, usize> = BTreeMap::new();
+        for id in reached.iter().rev() {
+            let calls = endpoint(plan, *id).calls();
+            let below = calls.iter().filter_map(|call| deep.get(&call.target)).max().copied().unwrap_or(0);
+            deep.insert(*id, below + 1);
+        }
+        let depth = deep.values().copied().max().unwrap_or(0);
         let entries = plan.requested_services();
         let name = |service: &usize| plan.services[*service].name.clone();
         Self {
@@ -85,31 +102,24 @@ fn rate(load: &Load) -> f64 {
     }
 }
 
-/// Adds how often each service is asked in the course of so many requests for an endpoint.
-fn visit(plan: &Plan, id: EndpointId, times: f64, asked: &mut [f64]) {
-    asked[id.service.0] += times;
-    each_call(&endpoint_of(plan, id).steps, &mut |call| {
-        visit(plan, call.target, times * f64::from(call.times) * call.chance, asked);
-    });
-}
-
-/// How many services lie one behind the other below an endpoint, its own included.
-fn depth_of(plan: &Plan, id: EndpointId) -> usize {
-    let mut deepest = 0;
-    each_call(&endpoint_of(plan, id).steps, &mut |call| deepest = deepest.max(depth_of(plan, call.target)));
-    1 + deepest
-}
-
-fn endpoint_of(plan: &Plan, id: EndpointId) -> &crate::scenario::plan::Endpoint {
-    &plan.services[id.service.0].endpoints[id.endpoint]
-}
-
-fn each_call<'a>(steps: &'a [Step], tell: &mut dyn FnMut(&'a Call)) {
-    for step in steps {
-        match step {
-            Step::Work(_) | Step::Sleep(_) => {}
-            Step::Call(call) => tell(call),
-            Step::All { branches, .. } => each_call(branches, tell),
+/// The endpoints that `requested` ones reach, each after all that call it: endpoints call in no circle.
+fn reached(plan: &Plan, requested: &[(EndpointId, f64)]) -> Vec<EndpointId> {
+    fn visit(plan: &Plan, id: EndpointId, seen: &mut BTreeSet<EndpointId>, after: &mut Vec<EndpointId>) {
+        if seen.insert(id) {
+            for call in endpoint(plan, id).calls() {
+                visit(plan, call.target, seen, after);
+            }
+            after.push(id);
         }
     }
+    let (mut seen, mut after) = (BTreeSet::new(), Vec::new());
+    for (id, _) in requested {
+        visit(plan, *id, &mut seen, &mut after);
+    }
+    after.reverse();
+    after
+}
+
+fn endpoint(plan: &Plan, id: EndpointId) -> &Endpoint {
+    &plan.services[id.service.0].endpoints[id.endpoint]
 }

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use toml_edit::Value;
 
-use super::{About, NoQuestion, Shape, Trial, load};
+use super::load;
+use super::shape::Shape;
+use super::trial::{About, NoQuestion, Trial};
 use crate::explore::keep_architectures;
 use crate::fault;
 use crate::fault::dice::{Dice, Drawing, rounded, text};
@@ -30,10 +32,13 @@ const GROWN: std::ops::RangeInclusive<u32> = 5..=200;
 const SIZES: [f64; 4] = [0.25, 0.5, 1.0, 2.0];
 
 /// How many systems are drawn of each size: how they are wired matters as much as how many services they have.
-const DRAWN: u64 = 3;
+pub const DRAWN: u64 = 3;
+
+/// The kind of fault that takes a pod away.
+const CRASH: &str = "crash";
 
 /// How many times as slow a pod of a larger or smaller system is.
-const SLOW: f64 = 20.0;
+pub const SLOW: f64 = 20.0;
 
 /// The trials of the application as it stands.
 pub(super) fn of_application(plan: &Arc<Plan>, shape: &Shape) -> Result<Vec<Trial>, NoQuestion> {
@@ -49,8 +54,11 @@ pub(super) fn of_application(plan: &Arc<Plan>, shape: &Shape) -> Result<Vec<Tria
             trials.push(base.with_fault(kind, *service, *weight)?);
         }
     }
-    if plan.architectures.iter().any(|of| of.gateway.is_some()) {
-        trials.push(base.without_gateway()?);
+    let crashes = FAULT_KINDS.iter().zip(&plan.explore.weights).find(|(name, _)| **name == CRASH);
+    if let Some((_, weight)) = crashes.filter(|(_, weight)| **weight > 0.0)
+        && plan.architectures.iter().any(|of| of.gateway.is_some())
+    {
+        trials.push(base.without_gateway(*weight)?);
     }
     trials.extend(base.flooded()?);
     if plan.architectures.iter().any(is_encrypted) {
@@ -77,6 +85,10 @@ pub(super) fn grown(plan: &Arc<Plan>) -> Result<Vec<Trial>, String> {
         SIZES.iter().map(|times| (plan.services.len() as f64 * times).round() as u32).collect();
     sizes.retain(|size| GROWN.contains(size));
     sizes.dedup();
+    if sizes.len() < 2 {
+        let (least, most) = (GROWN.start(), GROWN.end());
+        return Err(format!("no other size of it lies between {least} and {most} services"));
+    }
     for services in sizes {
         for seed in own..own + DRAWN {
             trials.push(base.of_size(services, seed).map_err(|error| error.to_string())?);
@@ -99,6 +111,7 @@ pub(super) fn at_load(well: &Trial, times: f64) -> Result<Trial, NoQuestion> {
         draft.set("scenario.duration", text(rounded(warm + shorter(duration.saturating_sub(warmup)))))?;
     }
     let name = format!("load-{times:.2}");
+    draft.set("scenario.title", Value::from(name.as_str()))?;
     let plan = parse(&draft.sources(), &Overrides::default())
         .map_err(|problems| NoQuestion::NotAScenario { trial: name.clone(), problems })?;
     Ok(Trial { name, about: About::Load { times }, plan: Arc::new(plan), draft })
@@ -179,13 +192,10 @@ impl Base {
     }
 
     /// Without one pod of the gateway for a while.
-    fn without_gateway(&self) -> Result<Trial, NoQuestion> {
-        let (kind, at) = ("crash", GATEWAY);
-        let weight = FAULT_KINDS.iter().zip(&self.plan.explore.weights).find(|(name, _)| **name == kind);
-        let weight = weight.map_or(0.0, |(_, weight)| *weight);
-        let about = About::Fault { kind: kind.to_owned(), at: at.to_owned(), weight };
-        let what = vec![("service", Value::from(at)), ("replica", Value::from(0))];
-        self.broken(&format!("{kind}-at-{at}"), about, kind, what)
+    fn without_gateway(&self, weight: f64) -> Result<Trial, NoQuestion> {
+        let about = About::Fault { kind: CRASH.to_owned(), at: GATEWAY.to_owned(), weight };
+        let what = vec![("service", Value::from(GATEWAY)), ("replica", Value::from(0))];
+        self.broken(&format!("{CRASH}-at-{GATEWAY}"), about, CRASH, what)
     }
 
     fn broken(

@@ -1,6 +1,8 @@
 //! How complex is the system? How many services and calls there are, what each call costs behind a proxy, and whether a
 //! larger system changes the choice.
 
+use hoplab_sim::advise::SLOW;
+
 use super::super::growth::{Grown, agreed, by_size, threshold};
 use super::{Criterion, Evidence, Finding};
 use crate::format::{duration, listed, plural, significant};
@@ -42,19 +44,19 @@ fn shape(of: &Evidence) -> String {
 
 /// What goes with calls: the processor time of proxies.
 fn by_call(of: &Evidence) -> Option<String> {
-    let calls = of.shape.calls.max(f64::MIN_POSITIVE);
+    let calls = of.shape.calls;
     let all: Vec<String> = of
         .costs
         .iter()
-        .filter(|(_, cost)| cost.parts.sidecars > 0 && cost.rate > 0.0 && cost.proxy_cores > 0.0)
+        .filter(|(_, cost)| cost.parts.sidecars > 0 && cost.rate * calls > 0.0 && cost.sidecar_cores > 0.0)
         .map(|(name, cost)| {
-            let us = cost.proxy_cores * 1e6 / cost.rate / calls;
+            let us = cost.sidecar_cores * 1e6 / cost.rate / calls;
             format!("{} with {name}", duration(us))
         })
         .collect();
     (!all.is_empty()).then(|| {
         format!(
-            "What a mesh costs goes with calls, not with services: by call, its proxies work {}.",
+            "What a mesh costs goes with calls, not with services: by call, its sidecars work {}.",
             listed(&all)
         )
     })
@@ -90,6 +92,6 @@ fn growth(of: &Evidence) -> Option<Finding> {
             )
         }
     };
-    let text = format!("When a pod of the service that is asked most is 20 times slower, {told}.");
+    let text = format!("When a pod of the service that is asked most is {SLOW} times slower, {told}.");
     Some(Finding { text, trial: first.1.first().map(|grown| grown.name.clone()) })
 }

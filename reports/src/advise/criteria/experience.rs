@@ -29,10 +29,13 @@ pub(super) fn criterion(of: &Evidence) -> Criterion {
             listed(&assumed)
         )));
     }
-    let unmeasured = vec![
+    let mut unmeasured = vec![
         "What your team knows, and how long it takes to learn the rest; upgrades, and the control plane's own failures."
             .to_owned(),
     ];
+    if of.costs.values().any(|cost| cost.parts.gateways + cost.parts.sidecars > 0 && cost.memory == 0) {
+        unmeasured.push("Memory of hoplab's own proxies: `[costs]` says none.".to_owned());
+    }
     Criterion { question: "Whose experience is there?".to_owned(), findings, unmeasured }
 }
 

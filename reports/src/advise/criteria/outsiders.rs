@@ -18,6 +18,12 @@ pub(super) fn criterion(of: &Evidence) -> Criterion {
          requests need none of them. `hoplab gateway` does the first three live."
             .to_owned(),
     ];
+    if of.trials_of(|trial| matches!(trial.about, About::Flood { .. })).next().is_none() {
+        unmeasured.push(
+            "A flood: users who wait for their answers do not become more; a load with a `rate` does."
+                .to_owned(),
+        );
+    }
     if !of.has_limits {
         unmeasured.push(
             "Limits: the scenario has none, so nothing refuses the one who asks too much. `[gateway] limits` does.".to_owned(),

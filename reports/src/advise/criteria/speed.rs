@@ -2,19 +2,24 @@
 
 use hoplab_sim::advise::knee::{Knee, TIMES_MAX};
 
+use super::super::cost::Cost;
 use super::{Criterion, Evidence, Finding};
 use crate::format::{duration, listed, percent, range, significant};
 use crate::money;
 use crate::verdict::{Said, with};
 
 pub(super) fn criterion(of: &Evidence) -> Criterion {
-    let unknown = || "an unknown time".to_owned();
-    let p50 = of.each(|cost| cost.p50_us.unwrap_or(0.0), |cost| cost.p50_us.map_or_else(unknown, duration));
-    let p99 = of.each(|cost| cost.p99_us.unwrap_or(0.0), |cost| cost.p99_us.map_or_else(unknown, duration));
-    let mut findings = vec![Finding::of(
-        format!("When all is well, half of the requests take at most {p50}; 99 % at most {p99}."),
-        "well",
-    )];
+    let mut findings = Vec::new();
+    for (what, figure) in
+        [("half", (|cost| cost.p50_us) as fn(&Cost) -> Option<f64>), ("99 %", |cost| cost.p99_us)]
+    {
+        let known = of.costs.iter().filter_map(|(name, cost)| Some((name, figure(cost)?)));
+        let said: Vec<Said> = known.map(|(name, us)| Said { name, size: us, text: duration(us) }).collect();
+        if !said.is_empty() {
+            let text = format!("When all is well, {what} of the requests take at most {}.", with(&said));
+            findings.push(Finding::of(text, "well"));
+        }
+    }
     findings.extend(added(of).map(|text| Finding::of(text, "well")));
     let cores = of.each(|cost| cost.cores, |cost| significant(cost.cores));
     findings.push(Finding::of(format!("Cores busy on average, proxies included: {cores}."), "well"));
@@ -42,13 +47,17 @@ fn added(of: &Evidence) -> Option<String> {
         .iter()
         .filter_map(|(name, cost)| {
             let us = cost.added_us?;
+            if cost.added_is_unsure {
+                return Some(format!("nothing that can be told from chance with {name}"));
+            }
             let interval = cost.added_interval.and_then(|of| range(of.low, of.high));
             let interval = interval.map_or_else(String::new, |range| format!(" ({range})"));
-            Some(format!("{name} {}{interval}", duration(us)))
+            let word = if us < 0.0 { " less" } else { "" };
+            Some(format!("{}{word}{interval} with {name}", duration(us.abs())))
         })
         .collect();
     (!said.is_empty()).then(|| {
-        format!("Request by request, over {baseline}, the median request takes longer by: {}.", listed(&said))
+        format!("Request by request, over {baseline}, the median request takes longer by {}.", listed(&said))
     })
 }
 
