@@ -224,7 +224,11 @@ fn grown(
     let run = Run::of(record)?;
     let steady = run.baseline.seen.phases.get(STEADY).map(|phase| &phase.total.latency);
     let late_us = steady.map_or(patience, |latency| Patience::of(question.plan(), latency)).us;
-    let costs = cost::of(question, &run, None, late_us);
+    let mut costs = cost::of(question, &run, None, late_us);
+    // What a slow pod makes of its own cores is no cost of an architecture.
+    for cost in costs.values_mut() {
+        cost.cores = cost.proxy_cores;
+    }
     let (trial, _) = Trial::of(asked, (record, seeds), &costs, late_us)?;
     Grown::of(&trial, &costs)
 }

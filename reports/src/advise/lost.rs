@@ -2,9 +2,9 @@
 //! architectures meet the same requests at the same times, so they are compared stretch by stretch.
 //!
 //! Over five seeds or more, or where fewer disagree, the seeds tell (paired t). A single seed tells by itself, as the wider
-//! of two: as if each request were lost by chance of its own within its stretch of the run, and by what neighbouring stretches differ by
-//! (von Neumann, *Distribution of the ratio of the mean square successive difference to the variance*, 1941), so that what a
-//! fault does step by step, as a rolling restart does, counts as chance at its steps alone.
+//! of two: as if each request were lost by chance of its own within its stretch of the run, and by what neighbouring
+//! stretches differ by (von Neumann, *Distribution of the ratio of the mean square successive difference to the variance*,
+//! 1941), so that what a fault does step by step, as a rolling restart does, counts as chance at its steps alone.
 
 use hoplab_sim::record::{Interval, Phase, Record, Window};
 use hoplab_sim::statistics::{SEEDS_MIN, of_differences};
@@ -17,8 +17,10 @@ const STRETCHES: std::ops::RangeInclusive<usize> = 4..=20;
 /// How many requests a stretch has at least, on average.
 const REQUESTS_OF_STRETCH: f64 = 10.0;
 
-/// Of 95 % of a normal distribution, and of Student's t with the fewest degrees that are worth while.
+/// Of 95 % of a normal distribution.
 const Z: f64 = 1.96;
+
+/// Of 95 % of Student's t with 19 degrees of freedom, those of the most stretches.
 const T: f64 = 2.09;
 
 /// Fewer requests more or less say nothing: five of five coins fall alike once in sixteen throws.

@@ -76,7 +76,9 @@ impl Patience {
                     significant(times)
                 )
             }
-            Why::Felt => format!("{time}, below which people feel no delay"),
+            Why::Felt => format!(
+                "{time} (below that people feel no delay; an `[[expect]]` on `within` says otherwise)"
+            ),
         }
     }
 }

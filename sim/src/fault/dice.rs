@@ -1,5 +1,6 @@
 //! Draws for faults: pods, sides, sizes and lengths, which are drawn evenly on a scale of ratios, so that small ones
-//! are as likely as large ones; or the middle of each, where nothing is to be left to chance. Not here: which fault is drawn, and when (`crate::explore`).
+//! are as likely as large ones; or the middle of each, where nothing is to be left to chance. Not here: which fault is
+//! drawn, and when (`crate::explore`).
 
 use std::time::Duration;
 
