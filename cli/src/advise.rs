@@ -21,7 +21,7 @@ use crate::arguments::AdviseArguments;
 use crate::end::End;
 use crate::interrupt::{self, First};
 use crate::plan::{overrides, plan_of};
-use crate::study::{Missing, OpenStudy, end_of_share, run_each};
+use crate::study::{Missing, OpenStudy, run_each};
 use crate::{place, terminal};
 
 /// Says which of a scenario's architectures to choose.
@@ -34,17 +34,10 @@ pub(crate) fn advise(arguments: &AdviseArguments) -> anyhow::Result<End> {
     let open = OpenStudy::open(study, &dir, &arguments.machine, arguments.json)?;
     interrupt::listen(First::Finishes("the pieces that run are finished"));
     pieces.run_missing(&open)?;
-    let (of, dir) = (pieces.count(), dir.display());
-    if interrupt::is_asked() {
-        let done = open.done(0..of, |piece| pieces.name(piece));
-        writeln!(anstream::stdout(), "stopped: {done} of {of} pieces are in {dir}")?;
-        eprintln!("the same command goes on where it stopped");
-        return Ok(End::Interrupted);
+    match open.ends_before_report(pieces.count(), |piece| pieces.name(piece))? {
+        Some(end) => Ok(end),
+        None => pieces.finish(&open),
     }
-    if let Some(shard) = open.machine.shard {
-        return end_of_share(&format!("shard {shard} of {of} pieces is in {dir}"));
-    }
-    pieces.finish(&open)
 }
 
 /// Puts the parts of an advice together.

@@ -86,6 +86,24 @@ impl OpenStudy {
         pieces.map(name).filter(|name| self.parts.has(name)).count()
     }
 
+    /// How a command ends that has run this machine's share of `of` pieces, whose parts `name` calls, and is not to report:
+    /// it was stopped, or others do the rest.
+    pub(crate) fn ends_before_report(
+        &self,
+        of: usize,
+        name: impl Fn(usize) -> String,
+    ) -> anyhow::Result<Option<End>> {
+        let dir = self.dir.display();
+        if interrupt::is_asked() {
+            let done = self.done(0..of, name);
+            writeln!(anstream::stdout(), "stopped: {done} of {of} pieces are in {dir}")?;
+            eprintln!("the same command goes on where it stopped");
+            return Ok(Some(End::Interrupted));
+        }
+        let Some(shard) = self.machine.shard else { return Ok(None) };
+        end_of_share(&format!("shard {shard} of {of} pieces is in {dir}")).map(Some)
+    }
+
     /// Refuses to go on when one of `count` pieces, which are called `what`, is missing.
     pub(crate) fn whole(&self, missing: &Missing, what: &str, count: u64) -> anyhow::Result<()> {
         let Missing(pieces) = missing;

@@ -20,7 +20,7 @@ use crate::arguments::SweepArguments;
 use crate::end::End;
 use crate::interrupt::{self, First};
 use crate::plan::{overrides, plan_of};
-use crate::study::{Missing, OpenStudy, end_of_share, run_each};
+use crate::study::{Missing, OpenStudy, run_each};
 use crate::{place, terminal};
 
 /// Runs a sweep and its searches.
@@ -33,17 +33,10 @@ pub(crate) fn run(arguments: &SweepArguments) -> anyhow::Result<End> {
     let open = OpenStudy::open(study, &dir, &arguments.machine, arguments.json)?;
     interrupt::listen(First::Finishes("the pieces that run are finished"));
     pieces.run_missing(&open)?;
-    let (of, dir) = (pieces.count(), dir.display());
-    if interrupt::is_asked() {
-        let done = open.done(0..of, |piece| pieces.name(piece));
-        writeln!(anstream::stdout(), "stopped: {done} of {of} pieces are in {dir}")?;
-        eprintln!("the same command goes on where it stopped");
-        return Ok(End::Interrupted);
+    match open.ends_before_report(pieces.count(), |piece| pieces.name(piece))? {
+        Some(end) => Ok(end),
+        None => pieces.finish(&open),
     }
-    if let Some(shard) = open.machine.shard {
-        return end_of_share(&format!("shard {shard} of {of} pieces is in {dir}"));
-    }
-    pieces.finish(&open)
 }
 
 /// Joins the parts of a sweep.

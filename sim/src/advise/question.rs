@@ -44,7 +44,7 @@ impl Question {
         &direct.unwrap_or(&all[0]).name
     }
 
-    /// What is run; the first is [`About::Well`].
+    /// What is run; the first is [`super::About::Well`].
     pub fn trials(&self) -> &[Trial] {
         &self.trials
     }

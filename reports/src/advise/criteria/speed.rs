@@ -47,11 +47,14 @@ fn added(of: &Evidence) -> Option<String> {
         .iter()
         .filter_map(|(name, cost)| {
             let us = cost.added_us?;
-            if cost.added_is_unsure {
+            if cost.added_is_unsure && cost.added_interval.is_some() {
                 return Some(format!("nothing that can be told from chance with {name}"));
             }
-            let interval = cost.added_interval.and_then(|of| range(of.low, of.high));
-            let interval = interval.map_or_else(String::new, |range| format!(" ({range})"));
+            let interval = match cost.added_interval.and_then(|of| range(of.low, of.high)) {
+                Some(range) => format!(" ({range})"),
+                None if cost.added_is_unsure => " (how sure that is cannot be told from so few)".to_owned(),
+                None => String::new(),
+            };
             let word = if us < 0.0 { " less" } else { "" };
             Some(format!("{}{word}{interval} with {name}", duration(us.abs())))
         })
