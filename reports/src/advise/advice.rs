@@ -59,7 +59,7 @@ pub struct Advice {
     pub shape: Shape,
     /// A request that takes longer is lost.
     pub patience: Patience,
-    /// How many times as slow a load may make answers that is carried.
+    /// How many times what 99 % take with the baseline now a load may make them take that is carried.
     pub slower: f64,
     /// What is chosen.
     pub recommendation: Recommendation,

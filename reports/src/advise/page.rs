@@ -199,7 +199,8 @@ fn load(advice: &Advice) -> Markup {
     let Some(narrow) = charts::over_load(advice, Room::Narrow) else { return html! {} };
     let note = html! {
         "What 99 % of the requests take when more come, all else being well. A dot is a load that was tried; a load is \
-         carried as long as answers are at most " (significant(advice.slower)) " times as slow as at the scenario's own."
+         carried while it takes no longer than " (significant(advice.slower)) " times what it takes with " (advice.baseline)
+        " at the scenario's own."
     };
     section("load", "More load", &note, &frame::figure(&wide, &narrow, &Keys::named(advice.costs.keys())))
 }

@@ -16,7 +16,14 @@ pub(super) fn criterion(of: &Evidence) -> Criterion {
     let tls: Vec<String> = costs()
         .filter(|_| !is_free)
         .map(|(name, tls)| {
-            format!("{} at the median and {} cores with {name}", duration(tls.p50_us), significant(tls.cores))
+            // Requests are not paired between two runs: what is less than nothing cannot be told.
+            let told =
+                |value: f64, text: String| if value < 0.0 { "too little to tell".to_owned() } else { text };
+            let (us, cores) = (
+                told(tls.p50_us, duration(tls.p50_us)),
+                told(tls.cores, format!("{} cores", significant(tls.cores))),
+            );
+            format!("{us} at the median and {cores} with {name}")
         })
         .collect();
     if !tls.is_empty() {

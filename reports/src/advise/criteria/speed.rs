@@ -79,8 +79,10 @@ fn knees(of: &Evidence) -> Vec<Finding> {
         return Vec::new();
     }
     let (slower, errors) = of.bounds;
+    let baseline = of.costs.keys().next().map_or("", String::as_str);
     let text = format!(
-        "Load that is carried until what 99 % take is {} times as long, or {} more fail: {}.",
+        "Load that is carried until 99 % take longer than {} times what they take with {baseline} now, or more than {} are \
+         not served well: {}.",
         significant(slower),
         percent(errors),
         with(&said)
