@@ -42,11 +42,7 @@ pub(crate) fn advise(arguments: &AdviseArguments) -> anyhow::Result<End> {
 
 /// Puts the parts of an advice together.
 pub(crate) fn merge(open: &OpenStudy) -> anyhow::Result<End> {
-    let study = &open.study;
-    let Ok(plan) = scenario::parse(&study.sources, &study.overrides()) else {
-        bail!("the scenario in {} cannot be read", open.dir.display());
-    };
-    Pieces { question: Question::of(&Arc::new(plan))?, seeds: study.seeds }.finish(open)
+    Pieces { question: Question::of(&Arc::new(open.plan()?))?, seeds: open.study.seeds }.finish(open)
 }
 
 /// The pieces that an advice is made of: trials with seeds, then how much each architecture carries.

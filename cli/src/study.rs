@@ -9,7 +9,7 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::bail;
+use anyhow::{anyhow, bail};
 use hoplab_reports::claim::Claim;
 use hoplab_reports::study::{Kind, Parts, Study, note_share, share_of};
 use hoplab_sim::batch::{self, Panicked, Progress};
@@ -68,6 +68,12 @@ impl OpenStudy {
         }
         let (dir, from, machine) = (dir.to_owned(), from.to_owned(), Machine::default());
         Ok(Self { study, parts, dir, from, machine, json, _claim: claim })
+    }
+
+    /// The scenario of a study that is put together, with what was said over it.
+    pub(crate) fn plan(&self) -> anyhow::Result<Plan> {
+        let read = scenario::parse(&self.study.sources, &self.study.overrides());
+        read.map_err(|_| anyhow!("the scenario in {} cannot be read", self.dir.display()))
     }
 
     /// Of this machine's share of the `pieces`, whose parts `name` calls: how many are there, and which are missing.

@@ -11,7 +11,6 @@ use hoplab_reports::study::{Kind, Study};
 use hoplab_sim::batch::{self, Progress};
 use hoplab_sim::join;
 use hoplab_sim::record::{Outcome, Record};
-use hoplab_sim::scenario;
 use hoplab_sim::scenario::plan::Plan;
 use hoplab_sim::sweep::record::{Found, Seen, Sweep};
 use hoplab_sim::sweep::{self, Point};
@@ -41,11 +40,7 @@ pub(crate) fn run(arguments: &SweepArguments) -> anyhow::Result<End> {
 
 /// Joins the parts of a sweep.
 pub(crate) fn merge(open: &OpenStudy) -> anyhow::Result<End> {
-    let study = &open.study;
-    let Ok(plan) = scenario::parse(&study.sources, &study.overrides()) else {
-        bail!("the scenario in {} cannot be read", open.dir.display());
-    };
-    Pieces::of(plan, study.seeds)?.finish(open)
+    Pieces::of(open.plan()?, open.study.seeds)?.finish(open)
 }
 
 /// The pieces that a sweep is made of: runs of points with seeds, then searches.

@@ -26,7 +26,7 @@
 //! Below them, shared so that page, plots and files cannot disagree: `charts` (what each chart shows
 //! and looks like), `axis` (scales and ticks), `added` (what an architecture costs over the
 //! baseline), `owners` (who may own a microsecond), `palette` (one colour an architecture), `verdict`
-//! (the answer in words), `column` (one unit for all cells of a column), `outcomes` (what holds, fails and cannot be judged), `format` (numbers for people), `grouped` (what is the same is said once), `scope` (what figures are computed from). Below what
+//! (the answer in words), `column` (one unit for all cells of a column), `outcomes` (what holds, fails and cannot be judged), `format` (numbers for people), `grouped` (what is the same is said once), `chance` (what may be chance where two differ), `scope` (what figures are computed from). Below what
 //! writes and reads folders: `names` (of files, and what a folder holds by them), `error`, `file` (one file, whole or
 //! not at all), `seal` (the checksum of a part).
 
@@ -35,6 +35,7 @@ mod adoption;
 pub mod advise;
 pub mod alteration;
 mod axis;
+mod chance;
 mod charts;
 pub mod checksums;
 pub mod claim;

@@ -182,11 +182,11 @@ impl Advice {
 
 /// The record of all seeds of a trial, and theirs.
 fn joined(came: &Came<'_>, place: usize) -> Option<(Record, Vec<Record>)> {
-    let records = (came.records)(place)?;
-    match &records[..] {
-        [one] => Some((one.clone(), Vec::new())),
-        _ => Some((join::join(records.clone()).ok()?, records)),
+    let mut records = (came.records)(place)?;
+    if records.len() == 1 {
+        return Some((records.pop()?, Vec::new()));
     }
+    Some((join::join(records.clone()).ok()?, records))
 }
 
 /// What all trials showed but the first; `None` where records are missing.

@@ -9,10 +9,15 @@ pub(super) const BASELINE: usize = 0;
 /// A smaller share of requests is no reason to choose one rather than another.
 pub(super) const MATTERS: f64 = 0.001;
 
+/// That under which fewest are lost, whatever chance says.
+pub(super) fn best(lost: &[f64]) -> Option<usize> {
+    (0..lost.len()).min_by(|a, b| lost[*a].total_cmp(&lost[*b]))
+}
+
 /// Those under which as few are lost as under the best: that is not worse than the best, as `is_worse(best, it)` says, and
 /// loses no more than one that is.
 pub(super) fn as_good(lost: &[f64], is_worse: impl Fn(usize, usize) -> bool) -> Vec<usize> {
-    let Some(best) = (0..lost.len()).min_by(|a, b| lost[*a].total_cmp(&lost[*b])) else { return Vec::new() };
+    let Some(best) = best(lost) else { return Vec::new() };
     let (worse, good): (Vec<usize>, Vec<usize>) = (0..lost.len()).partition(|index| is_worse(best, *index));
     let least = worse.iter().map(|index| lost[*index]).fold(f64::INFINITY, f64::min);
     good.into_iter().filter(|index| lost[*index] <= least).collect()

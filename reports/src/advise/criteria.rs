@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::cost::Cost;
 use super::growth::Grown;
 use super::trial::Trial;
+use crate::format::percent;
 use crate::verdict::{Said, with};
 
 /// A question of the assessment, answered.
@@ -60,6 +61,16 @@ impl Finding {
         Self { text: text.into(), trial: Some(trial.to_owned()) }
     }
 
+    /// How many are lost under each architecture in a trial.
+    fn lost(trial: &Trial) -> Self {
+        let said: Vec<Said> = trial
+            .seen
+            .iter()
+            .map(|(name, seen)| Said { name, size: seen.lost, text: percent(seen.lost) })
+            .collect();
+        Self::of(format!("While {}, so many requests are lost: {}.", trial.text, with(&said)), &trial.name)
+    }
+
     fn told(text: impl Into<String>) -> Self {
         Self { text: text.into(), trial: None }
     }
@@ -76,16 +87,6 @@ impl Evidence<'_> {
     /// The trials of which that holds.
     fn trials_of(&self, holds: impl Fn(&Trial) -> bool) -> impl Iterator<Item = &Trial> {
         self.trials.iter().filter(move |trial| holds(trial))
-    }
-
-    /// How many are lost under each architecture in a trial.
-    fn lost(trial: &Trial) -> String {
-        let said: Vec<Said> = trial
-            .seen
-            .iter()
-            .map(|(name, seen)| Said { name, size: seen.lost, text: crate::format::percent(seen.lost) })
-            .collect();
-        with(&said)
     }
 }
 

@@ -7,8 +7,8 @@
 //! 1941), so that what a fault does step by step, as a rolling restart does, counts as chance at its steps alone.
 
 use hoplab_sim::record::{Interval, Phase, Record, Window};
-use hoplab_sim::statistics::{SEEDS_MIN, of_differences};
 
+use crate::chance::{self, REQUESTS_MIN};
 use crate::verdict::{Part, Run, Subject};
 
 /// Into how many stretches what one seed saw is cut at most, and in how few it may be.
@@ -22,9 +22,6 @@ const Z: f64 = 1.96;
 
 /// Of 95 % of Student's t with 19 degrees of freedom, those of the most stretches.
 const T: f64 = 2.09;
-
-/// Fewer requests more or less say nothing: five of five coins fall alike once in sixteen throws.
-const REQUESTS_MIN: f64 = 6.0;
 
 /// The share of requests that is lost under an architecture in some parts of a run.
 #[derive(Debug, Clone)]
@@ -44,7 +41,7 @@ pub(super) struct Apart {
     /// How far that may be off by chance, in 95 of 100 cases; `None` where the sample does not tell.
     pub(super) reach: Option<f64>,
     requests: f64,
-    seeds: usize,
+    seeds: u64,
 }
 
 /// The parts of a run in which something is wrong, in order, apart from each other.
@@ -61,9 +58,8 @@ impl Lost {
         seeds: &[Record],
     ) -> Option<Self> {
         let windows = || spans.iter().flat_map(|span| subject.windows(run.record, &part(*span)));
-        let by_window: Vec<(f64, f64)> = windows().map(|window| counted(window, late_us)).collect();
-        let (sent, lost) = whole(run, subject, late_us)
-            .unwrap_or_else(|| by_window.iter().fold((0.0, 0.0), |all, of| (all.0 + of.0, all.1 + of.1)));
+        let by_window: Vec<(f64, f64)> = windows().map(|window| of_window(window, late_us)).collect();
+        let (sent, lost) = whole(run, subject, late_us).unwrap_or_else(|| sum(by_window.iter().copied()));
         let of_seed = |record: &Record| {
             let run = Run::of(record)?;
             let own = run.all().find(|of| of.name == subject.name)?;
@@ -82,14 +78,12 @@ impl Lost {
     pub(super) fn apart(&self, other: &Self) -> Apart {
         let value = other.share - self.share;
         let reach = self.by_seed(other).or_else(|| self.by_stretch(other));
-        Apart { value, reach, requests: value * other.sent, seeds: self.by_seed.len().max(1) }
+        Apart { value, reach, requests: value * other.sent, seeds: self.by_seed.len().max(1) as u64 }
     }
 
     fn by_seed(&self, other: &Self) -> Option<f64> {
         let apart: Vec<f64> = self.by_seed.iter().zip(&other.by_seed).map(|(from, to)| to - from).collect();
-        let agree = apart.iter().all(|value| *value > 0.0) || apart.iter().all(|value| *value < 0.0);
-        let Interval { low, high, .. } =
-            of_differences(&apart).filter(|_| apart.len() >= SEEDS_MIN || !agree)?;
+        let Interval { low, high, .. } = chance::by_seeds(&apart)?;
         Some((high - low) / 2.0)
     }
 
@@ -101,8 +95,7 @@ impl Lost {
             return None;
         }
         let bounds = (0..=stretches).map(|stretch| stretch * windows / stretches).collect::<Vec<_>>();
-        let of =
-            |windows: &[(f64, f64)]| windows.iter().fold((0.0, 0.0), |all, of| (all.0 + of.0, all.1 + of.1));
+        let of = |windows: &[(f64, f64)]| sum(windows.iter().copied());
         let pairs = bounds.windows(2).map(|ends| {
             let stretch = ends[0]..ends[1];
             (of(&self.by_window[stretch.clone()]), of(&other.by_window[stretch]))
@@ -132,11 +125,9 @@ impl Apart {
         self.reach.map(|reach| Interval::between(self.value - reach, self.value + reach))
     }
 
-    /// How many seeds are likely to tell: the interval shrinks with the root of the sample.
+    /// How many seeds are likely to tell, where chance may explain it.
     pub(super) fn seeds_to_tell(&self) -> u64 {
-        let seeds = self.seeds as f64;
-        let times = self.reach.map_or(0.0, |reach| (reach / self.value).powi(2));
-        ((seeds * times * 2.0).ceil().min(1e6) as u64).max(SEEDS_MIN as u64).max(self.seeds as u64 + 1)
+        chance::seeds_to_tell(self.value, self.reach, self.seeds)
     }
 }
 
@@ -148,30 +139,33 @@ fn whole(run: &Run, subject: &Subject, late_us: u64) -> Option<(f64, f64)> {
         .iter()
         .map(|(_, during, _)| subject.seen.phases.get(during.as_ref()?.name.as_ref()?))
         .collect();
-    let phases = phases.filter(|phases| !phases.is_empty())?;
-    let mut all = (0.0, 0.0);
-    for Phase { total, .. } in phases {
-        let in_time = total.latency.buckets.iter().filter(|(us, _)| *us <= late_us).map(|(_, count)| count);
-        let sent = total.requests.sent as f64;
-        all = (all.0 + sent, all.1 + sent - in_time.sum::<u64>() as f64);
-    }
-    Some(all)
+    let phases = phases.filter(|phases| !phases.is_empty())?.into_iter();
+    Some(sum(phases.map(|Phase { total, .. }| counted(total.requests.sent, &total.latency.buckets, late_us))))
 }
 
 fn part((from_us, until_us): (u64, u64)) -> Part {
     Part { name: None, from_us, until_us }
 }
 
-/// How many were to be sent in a window, and how many of them were lost.
-fn counted(window: &Window, late_us: u64) -> (f64, f64) {
-    let in_time = window.buckets.iter().filter(|(us, _)| *us <= late_us).map(|(_, count)| count);
-    (window.sent as f64, window.sent as f64 - in_time.sum::<u64>() as f64)
+/// Of so many that were to be sent, of which those that were served well took these times: how many that is, and how many of
+/// them were lost.
+fn counted(sent: u64, buckets: &[(u64, u64)], late_us: u64) -> (f64, f64) {
+    let in_time: u64 = buckets.iter().filter(|(us, _)| *us <= late_us).map(|(_, count)| count).sum();
+    (sent as f64, sent as f64 - in_time as f64)
+}
+
+fn of_window(window: &Window, late_us: u64) -> (f64, f64) {
+    counted(window.sent, &window.buckets, late_us)
+}
+
+fn sum(all: impl Iterator<Item = (f64, f64)>) -> (f64, f64) {
+    all.fold((0.0, 0.0), |sum, of| (sum.0 + of.0, sum.1 + of.1))
 }
 
 /// The share of what is sent within a span that is lost, by the windows that lie in it; `None` where none does.
 pub(super) fn share(run: &Run, subject: &Subject, span: (u64, u64), late_us: u64) -> Option<f64> {
-    let windows = subject.windows(run.record, &part(span)).iter().map(|window| counted(window, late_us));
-    let (sent, lost) = windows.fold((0.0, 0.0), |all: (f64, f64), of| (all.0 + of.0, all.1 + of.1));
+    let windows = subject.windows(run.record, &part(span)).iter();
+    let (sent, lost) = sum(windows.map(|window| of_window(window, late_us)));
     (sent > 0.0).then(|| lost / sent)
 }
 
@@ -180,8 +174,7 @@ mod tests {
     use super::*;
 
     fn lost(by_window: &[(f64, f64)], by_seed: &[f64]) -> Lost {
-        let (sent, lost) =
-            by_window.iter().fold((0.0, 0.0), |all: (f64, f64), of| (all.0 + of.0, all.1 + of.1));
+        let (sent, lost) = sum(by_window.iter().copied());
         Lost { share: lost / sent, sent, by_seed: by_seed.to_vec(), by_window: by_window.to_vec() }
     }
 

@@ -6,7 +6,7 @@ use hoplab_sim::record::{Interval, Record};
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
-use super::choice::{BASELINE, MATTERS, as_good, choose};
+use super::choice::{BASELINE, MATTERS, as_good, best, choose};
 use super::cost::Cost;
 use super::lost::{self, Apart, Lost, Spans};
 use crate::format::listed;
@@ -185,7 +185,7 @@ fn choice(seen: &IndexMap<String, Seen>, all: &AllLost, costs: &IndexMap<String,
     let as_good = as_good(&lost, is_worse);
     let name = |index: usize| seen.get_index(index).map_or("", |(name, _)| name.as_str());
     let chosen = choose(&as_good, |index| is_worse(index, BASELINE), |index| costs.get(name(index)))?;
-    let best = (0..lost.len()).min_by(|a, b| lost[*a].total_cmp(&lost[*b]))?;
+    let best = best(&lost)?;
     let is_hidden = as_good.contains(&BASELINE) && lost[BASELINE] - lost[best] >= MATTERS;
     Some(Choice {
         architecture: name(chosen).to_owned(),

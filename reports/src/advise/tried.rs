@@ -4,7 +4,7 @@
 use hoplab_sim::advise::About;
 use indexmap::IndexMap;
 
-use super::choice::{BASELINE, MATTERS, as_good, choose};
+use super::choice::{BASELINE, MATTERS, as_good, best, choose};
 use super::cost::Cost;
 use super::trial::{AllLost, Trial};
 use crate::format::significant;
@@ -69,6 +69,11 @@ impl Tried<'_> {
         sum / f64::max(all, f64::MIN_POSITIVE)
     }
 
+    /// The same of each architecture.
+    fn means(&self) -> Vec<f64> {
+        self.costs.keys().map(|name| self.mean(name)).collect()
+    }
+
     /// By how much larger a share is lost on average under the second. Chance of one trial does not depend on that of
     /// another; one that cannot tell may be off by all that it differs by.
     pub(super) fn apart(&self, from: usize, to: usize) -> Apart {
@@ -91,14 +96,12 @@ impl Tried<'_> {
 
     /// That under which fewest are lost, whatever chance says.
     pub(super) fn best(&self) -> Option<usize> {
-        let mean = |index: &usize| self.mean(self.name(*index));
-        (0..self.costs.len()).min_by(|a, b| mean(a).total_cmp(&mean(b)))
+        best(&self.means())
     }
 
     /// Those under which as few are lost as under the best.
     pub(super) fn as_good(&self) -> Vec<usize> {
-        let means: Vec<f64> = self.costs.keys().map(|name| self.mean(name)).collect();
-        as_good(&means, |best, index| self.is_worse(best, index))
+        as_good(&self.means(), |best, index| self.is_worse(best, index))
     }
 
     /// The one to choose.

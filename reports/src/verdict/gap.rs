@@ -8,16 +8,14 @@ use std::borrow::Cow;
 use std::cmp::Ordering;
 
 use hoplab_sim::record::{Interval, Requests, Seed, Traffic, Window, Within};
-use hoplab_sim::statistics::{SEEDS_MIN, of_differences};
+use hoplab_sim::statistics::of_differences;
 
 use super::reason::Cited;
 use super::run::{Part, Run, Subject, unserved_share};
+use crate::chance::{self, REQUESTS_MIN};
 
 /// In how many stretches a run is cut at most, and in how few it may be.
 const STRETCHES: std::ops::RangeInclusive<usize> = 4..=10;
-
-/// Fewer requests more or less say nothing: five of five coins fall alike once in sixteen throws.
-const REQUESTS_MIN: f64 = 6.0;
 
 /// How a figure of an architecture differs from the baseline's.
 #[derive(Debug, Clone, Copy)]
@@ -136,13 +134,8 @@ impl Gap {
 
     /// How many seeds are likely to tell, where chance may explain it: the interval shrinks with the root of the sample.
     pub(super) fn seeds_to_tell(&self, seeds: u64) -> u64 {
-        const FEWEST: u64 = 5;
-        let reach = self.interval.map_or(0.0, |of| (of.high - of.low) / 2.0);
-        let times = match self.value {
-            _ if self.interval.is_none() => 0.0,
-            value => (reach / value).powi(2),
-        };
-        ((seeds as f64 * times * 2.0).ceil().min(1e6) as u64).max(FEWEST).max(seeds + 1)
+        let reach = self.interval.map(|of| (of.high - of.low) / 2.0);
+        chance::seeds_to_tell(self.value, reach, seeds)
     }
 
     /// The same the other way around, as of what is in time instead of what is late.
@@ -157,13 +150,12 @@ impl Gap {
     }
 }
 
-/// The interval of a difference from those of the seeds, where they tell: there are enough of them, or they disagree. A few
-/// that agree say less of it than the stretches of their runs do. `None` also where a seed does not have it.
+/// The interval of a difference from those of the seeds, where they tell ([`chance::by_seeds`]). `None` also where a seed does
+/// not have it.
 fn by_seed(from: &Traffic, to: &Traffic, apart: impl Fn(&Seed, &Seed) -> Option<f64>) -> Option<Interval> {
     let seeds = from.seeds.iter().zip(&to.seeds);
     let seeds: Vec<f64> = seeds.map(|(from, to)| apart(from, to)).collect::<Option<_>>()?;
-    let agree = seeds.iter().all(|value| *value > 0.0) || seeds.iter().all(|value| *value < 0.0);
-    (seeds.len() >= SEEDS_MIN || !agree).then(|| of_differences(&seeds))?
+    chance::by_seeds(&seeds)
 }
 
 /// A share of the requests of some windows.

@@ -28,8 +28,8 @@ impl Parts {
         let has_sidecar = |service: &usize| architecture.beside(*service).is_some();
         let gateways = architecture.gateway.as_ref().map(|gateway| gateway.replicas);
         let asked = || plan.requested_services().into_iter().map(replicas).sum();
-        let is_encrypted = |(caller, callee): &(Option<usize>, usize)| {
-            let protects = architecture.mesh.as_ref().is_some_and(|mesh| mesh.tls == Protection::Mutual);
+        let protects = is_encrypted(architecture);
+        let is_protected = |(caller, callee): &(Option<usize>, usize)| {
             protects && caller.is_some_and(|caller| has_sidecar(&caller)) && has_sidecar(callee)
         };
         Self {
@@ -38,11 +38,16 @@ impl Parts {
             encrypted: plan
                 .edges()
                 .into_iter()
-                .filter(is_encrypted)
+                .filter(is_protected)
                 .map(|edge| plan.edge_name(edge))
                 .collect(),
             libraries: architecture.applications.calls.len(),
             entered: gateways.unwrap_or_else(asked),
         }
     }
+}
+
+/// Whether what passes between the sidecars of an architecture is encrypted.
+pub(super) fn is_encrypted(architecture: &Architecture) -> bool {
+    architecture.mesh.as_ref().is_some_and(|mesh| mesh.tls == Protection::Mutual)
 }

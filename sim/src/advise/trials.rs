@@ -8,16 +8,16 @@ use std::time::Duration;
 use toml_edit::Value;
 
 use super::load;
+use super::parts::is_encrypted;
 use super::shape::Shape;
 use super::trial::{About, NoQuestion, Trial};
 use crate::explore::keep_architectures;
 use crate::fault;
-use crate::fault::dice::{Dice, Drawing, rounded, text};
-use crate::scenario::edit::{Draft, NotEdited, inline, table};
+use crate::fault::dice::{Dice, Drawing, Entries, entry, rounded, text};
+use crate::scenario::edit::{Draft, NotEdited};
 use crate::scenario::plan::party::GATEWAY;
-use crate::scenario::plan::{Architecture, FAULT_KINDS, Load, Pace, Plan};
+use crate::scenario::plan::{FAULT_KINDS, Load, Pace, Plan};
 use crate::scenario::{Overrides, parse};
-use hoplab_mesh::config::Protection;
 
 /// How many times as many clients come in a flood. Assumed: enough for what carries a few times its usual load to give in.
 pub const FLOOD: f64 = 6.0;
@@ -123,11 +123,6 @@ fn written_seed(draft: &Draft) -> u64 {
     seed.and_then(|seed| u64::try_from(seed).ok()).unwrap_or(1)
 }
 
-/// Whether anything between the sidecars of an architecture is encrypted.
-fn is_encrypted(of: &Architecture) -> bool {
-    of.mesh.as_ref().is_some_and(|mesh| mesh.tls == Protection::Mutual)
-}
-
 /// Where faults strike: where `[explore]` says, if it does; else at the service that clients ask most, which a gateway
 /// stands before, and at the one that other services ask most, which only a mesh stands before. Not at stores, unless
 /// `[explore]` says so: what stands before them is seldom a proxy.
@@ -198,17 +193,8 @@ impl Base {
         self.broken(&format!("{CRASH}-at-{GATEWAY}"), about, CRASH, what)
     }
 
-    fn broken(
-        &self,
-        name: &str,
-        about: About,
-        kind: &str,
-        what: fault::dice::Entries,
-    ) -> Result<Trial, NoQuestion> {
-        let (from, lasts) = self.span();
-        let mut entry = table([("name", Value::from(name)), ("at", text(from)), ("for", text(lasts))]);
-        entry.insert(kind, toml_edit::Item::Value(inline(what)));
-        self.trial(name, about, |draft| draft.push("faults", entry))
+    fn broken(&self, name: &str, about: About, kind: &str, what: Entries) -> Result<Trial, NoQuestion> {
+        self.trial(name, about, |draft| draft.push("faults", entry(name, self.span(), kind, what)))
     }
 
     /// With many more clients for a while; none where clients wait for their answers and cannot be more.
@@ -236,17 +222,14 @@ impl Base {
         let sound = self.trial(&name, about, size)?;
         let shape = Shape::of(&sound.plan);
         let most = shape.most_asked(|service| !sound.plan.services[service].is_store).unwrap_or(0);
-        let (from, lasts) = self.span();
-        let what = inline([
+        let what = vec![
             ("service", Value::from(shape.asked[most].0.as_str())),
             ("replica", Value::from(0)),
             ("times", Value::from(SLOW)),
-        ]);
-        let mut entry = table([("name", Value::from("slow-pod")), ("at", text(from)), ("for", text(lasts))]);
-        entry.insert("slow", toml_edit::Item::Value(what));
+        ];
         self.trial(&name, About::Grown { services, seed, shape }, |draft| {
             size(draft)?;
-            draft.push("faults", entry)
+            draft.push("faults", entry("slow-pod", self.span(), "slow", what))
         })
     }
 

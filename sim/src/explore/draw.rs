@@ -3,11 +3,10 @@
 
 use std::time::Duration;
 
-use toml_edit::{Table, Value};
+use toml_edit::Table;
 
 use crate::fault;
-use crate::fault::dice::{Dice, Drawing, text};
-use crate::scenario::edit::{inline, table};
+use crate::fault::dice::{Dice, Drawing, entry};
 use crate::scenario::plan::{FAULT_KINDS, Plan};
 
 /// The entries of `[[faults]]` that `seed` draws, within `window`.
@@ -25,12 +24,6 @@ fn fault(dice: &mut Dice, plan: &Plan, (from, until): (Duration, Duration), numb
     let at = from + latest.saturating_sub(from).mul_f64(dice.unit());
     let at = Duration::from_millis(at.as_millis() as u64);
     let service = explore.services[dice.below(explore.services.len())].0;
-    let what = inline(fault::draw(kind, dice, &Drawing { plan, service, lasts }));
-    let mut entry = table([
-        ("name", Value::from(format!("drawn-{}", number + 1))),
-        ("at", text(at)),
-        ("for", text(lasts)),
-    ]);
-    entry.insert(FAULT_KINDS[kind], toml_edit::Item::Value(what));
-    entry
+    let what = fault::draw(kind, dice, &Drawing { plan, service, lasts });
+    entry(&format!("drawn-{}", number + 1), (at, lasts), FAULT_KINDS[kind], what)
 }

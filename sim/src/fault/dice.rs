@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use hoplab_config::quantity::{self, Bandwidth};
 use rand::rngs::ChaCha8Rng;
-use toml_edit::{Array, Value};
+use toml_edit::{Array, Item, Table, Value};
 
 use crate::random;
+use crate::scenario::edit::{inline, table};
 use crate::scenario::plan::Plan;
 use crate::scenario::plan::application::Service;
 use crate::scenario::plan::party::{CLIENT, GATEWAY};
@@ -186,6 +187,13 @@ impl Dice {
         let percent = (self.between(range) * 1000.0).round().max(1.0) / 10.0;
         Value::from(format!("{percent}%"))
     }
+}
+
+/// An entry of `[[faults]]`.
+pub(crate) fn entry(name: &str, (at, lasts): (Duration, Duration), kind: &str, what: Entries) -> Table {
+    let mut entry = table([("name", Value::from(name)), ("at", text(at)), ("for", text(lasts))]);
+    entry.insert(kind, Item::Value(inline(what)));
+    entry
 }
 
 /// To the millisecond, and no less than one.

@@ -14,10 +14,7 @@ pub(super) fn criterion(of: &Evidence) -> Criterion {
             .push(Finding::of(format!("Memory of the proxies, as far as it is known: {memory}."), "well"));
     }
     let gateway = of.trials_of(|trial| matches!(&trial.about, About::Fault { at, .. } if at == "gateway"));
-    findings.extend(gateway.map(|trial| {
-        let lost = Evidence::lost(trial);
-        Finding::of(format!("While {}, so many requests are lost: {lost}.", trial.text), &trial.name)
-    }));
+    findings.extend(gateway.map(Finding::lost));
     let assumed: Vec<String> = of
         .assumed
         .iter()

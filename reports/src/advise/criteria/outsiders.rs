@@ -9,10 +9,7 @@ pub(super) fn criterion(of: &Evidence) -> Criterion {
     let mut findings = vec![Finding::told(entered(of))];
     findings.extend(gateways(of).map(|text| Finding::of(text, "well")));
     let floods = of.trials_of(|trial| matches!(trial.about, About::Flood { .. }));
-    findings.extend(floods.map(|trial| {
-        let lost = Evidence::lost(trial);
-        Finding::of(format!("While {}, so many requests are lost: {lost}.", trial.text), &trial.name)
-    }));
+    findings.extend(floods.map(Finding::lost));
     let mut unmeasured = vec![
         "Authentication, translation between protocols and versions, quotas and keys of partners, billing: a scenario's \
          requests need none of them. `hoplab gateway` does the first three live."
